@@ -1,0 +1,123 @@
+
+/*
+ * The life of a query: one request of an application with n inputs.  It asks
+ * the cache and the models, waits no longer than the deadline, and calls its
+ * handler exactly once, when every input has an answer or the default.
+ *
+ * A query belongs to the request's pool and to the worker that made it.  Its
+ * clean-up leaves every queue when the pool goes, so a client that goes away
+ * needs no other call.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_
+
+
+#include "ngx_http_clipper.h"
+
+
+typedef enum {
+    NGX_HTTP_CLIPPER_ANSWER = 0,
+    NGX_HTTP_CLIPPER_CACHED,
+    NGX_HTTP_CLIPPER_JOINED,
+    NGX_HTTP_CLIPPER_DEFAULT,
+    NGX_HTTP_CLIPPER_ERROR,
+    NGX_HTTP_CLIPPER_ABORTED,
+    NGX_HTTP_CLIPPER_OUTCOMES
+} ngx_http_clipper_outcome_e;
+
+
+/* why the default was answered */
+
+typedef enum {
+    NGX_HTTP_CLIPPER_REASON_NONE = 0,
+    NGX_HTTP_CLIPPER_NO_REPLICA,
+    NGX_HTTP_CLIPPER_DEADLINE,
+    NGX_HTTP_CLIPPER_QUEUE_FULL,
+    NGX_HTTP_CLIPPER_LOW_CONFIDENCE,
+    NGX_HTTP_CLIPPER_MODEL_ERROR,
+    NGX_HTTP_CLIPPER_SHEDDING,
+    NGX_HTTP_CLIPPER_REASONS
+} ngx_http_clipper_reason_e;
+
+
+typedef struct ngx_http_clipper_query_s   ngx_http_clipper_query_t;
+typedef struct ngx_http_clipper_ask_s     ngx_http_clipper_ask_t;
+
+typedef void (*ngx_http_clipper_query_handler_pt)(
+    ngx_http_clipper_query_t *query);
+
+
+/* what the client gets for one input */
+
+typedef struct {
+    uint64_t                           query_id;      /* below 2^53 */
+    ngx_http_clipper_outcome_e         outcome;
+    ngx_http_clipper_reason_e          reason;
+    ngx_str_t                          output;        /* model's or default */
+    ngx_uint_t                         model;         /* registry row of the
+                                                         model that answered;
+                                                         0: none */
+    uint64_t                           queue_us;
+    uint64_t                           model_us;
+    ngx_uint_t                         batch_size;
+} ngx_http_clipper_answer_t;
+
+
+struct ngx_http_clipper_query_s {
+    ngx_http_clipper_app_t            *app;
+    ngx_pool_t                        *pool;
+    ngx_log_t                         *log;
+
+    uint64_t                           start_us;      /* body complete */
+    uint64_t                           deadline_us;
+
+    ngx_uint_t                         n;             /* inputs */
+    ngx_http_clipper_answer_t         *answers;       /* n of them */
+
+    ngx_http_clipper_query_handler_pt  handler;
+    void                              *data;          /* the handler's */
+
+    /* the rest belongs to the query part */
+
+    ngx_uint_t                         model;         /* registry row; 0: no
+                                                         version to ask */
+    ngx_uint_t                         pending;       /* asks without answer */
+    ngx_uint_t                         nasks;
+    ngx_http_clipper_ask_t            *asks;
+    ngx_rbtree_node_t                  timer;         /* by deadline */
+    unsigned                           timer_set:1;
+    unsigned                           done:1;
+};
+
+
+/*
+ * A query of an application, with start_us as given; NULL: no memory.
+ * The caller sets handler and data.
+ */
+ngx_http_clipper_query_t *ngx_http_clipper_query_create(ngx_pool_t *pool,
+    ngx_log_t *log, ngx_http_clipper_app_t *app, uint64_t start_us);
+
+/*
+ * Chooses the version to ask: the one requested, or with NULL what the link
+ * says.  NGX_DECLINED: the requested version does not exist (see
+ * directives: declared in a block, named by a link, or announced).
+ */
+ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
+    ngx_str_t *version);
+
+/*
+ * Asks for the n inputs, whose bytes may be overwritten once it returns.
+ * NGX_OK: it will call the handler, or has called it before it returned;
+ * NGX_ERROR: no memory, the handler is not called.
+ */
+ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n);
+
+/* names of outcomes and reasons as variables, metrics and answers say them */
+extern ngx_str_t  ngx_http_clipper_outcome_names[];
+extern ngx_str_t  ngx_http_clipper_reason_names[];
+
+
+#endif /* _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_ */
