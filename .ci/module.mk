@@ -1,0 +1,50 @@
+# One build of the module, run by the Makefile under a lock:
+#
+#   VARIANT   name of the directory below BUILD
+#   OUT       where the finished module goes
+#   CC_OPT    more compiler options, LD_OPT more linker options
+#
+# nginx's own build does the work. The module appears at OUT by a rename, so
+# that an nginx which has the old one mapped keeps it.
+
+TREE    := $(BUILD)/$(VARIANT)
+OBJS    := $(TREE)/objs
+MODULE  := ngx_http_clipper_module.so
+HERE    := $(CURDIR)
+
+SOURCES := $(sort $(wildcard ngx_http_clipper_module.c src/*.c src/*.h))
+
+$(OUT): $(OBJS)/$(MODULE)
+	@mkdir -p $(@D)
+	@cp $< $@.new && mv -f $@.new $@
+	@echo "built $@"
+
+# The sub-make knows the objects and what they depend on.
+$(OBJS)/$(MODULE): $(OBJS)/Makefile $(SOURCES)
+	@test -f ngx_http_clipper_module.c || \
+	    { echo "ngx_http_clipper_module.c is missing" >&2; exit 1; }
+	+@cd $(TREE) && $(MAKE) --no-print-directory -f objs/Makefile modules
+
+$(OBJS)/Makefile: config .ci/configure-nginx .ci/module.mk $(TREE)/inputs
+	@echo "configuring $(TREE)"
+	@CC="$(CC)" .ci/configure-nginx $(abspath $(TREE)) $(HERE) \
+	    "$(CC_OPT)" "$(LD_OPT)"
+
+# A copy that stays while configure runs again: unit tests read it.
+headers: $(OBJS)/Makefile
+	@mkdir -p $(BUILD)/include
+	@for f in ngx_auto_headers.h ngx_auto_config.h; do \
+	    cp $(OBJS)/$$f $(BUILD)/include/$$f.new && \
+	    mv -f $(BUILD)/include/$$f.new $(BUILD)/include/$$f; \
+	done
+
+# Changes only when a file comes or goes, an option changes, or nginx does.
+$(TREE)/inputs: FORCE
+	@mkdir -p $(@D)
+	@{ echo '$(SOURCES)'; echo '$(CC) $(CC_OPT) $(LD_OPT) $(HERE)'; \
+	   "$(NGINX)" -V 2>&1; } > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+
+FORCE:
+.PHONY: FORCE headers
+.DELETE_ON_ERROR:

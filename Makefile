@@ -1,0 +1,135 @@
+# The Clipper module for nginx.
+#
+#   make             build/ngx_http_clipper_module.so for the installed nginx
+#   make deps        install what is missing from the distribution (root, sudo)
+#   make venv        .venv with containers/python and what the tests need
+#   make quickstart  deps, venv, build, and a real model on real data
+#   make check       unit and behaviour tests
+#   make test        everything that CI runs
+#   make unit        unit tests; SAN=1 with sanitizers, T=hash only that one
+#   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
+#   make asan        the module with sanitizers; make lockcheck, with lock checks
+#   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS
+#   make bench       the benchmarks in t/bench
+#   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
+#   make clean       remove build/; distclean removes .venv too
+#
+# BUILD, NGINX, NGINX_SRC and CC can be given.
+
+BUILD       ?= build
+NGINX       ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
+NGINX_SRC   ?= /usr/share/nginx/src
+MODULES_DIR ?= /usr/lib/nginx/modules
+FUZZ_CC     ?= clang
+PYTHON3     ?= /usr/bin/python3
+VENV        ?= .venv
+PY          := $(VENV)/bin/python
+
+FUZZ_SECONDS ?= 20
+WORKERS      ?= 2
+ARGS         ?=
+JOBS         ?= $(shell nproc)
+T            ?=
+SAN          ?=
+
+export BUILD NGINX NGINX_SRC FUZZ_CC CC
+
+MODULE  := $(BUILD)/ngx_http_clipper_module.so
+SANDIR  := $(BUILD)/asan
+UNIT    := $(if $(SAN),san,plain)
+UNITDIR := $(BUILD)/unit$(if $(SAN),-san)
+
+# Several makes in one tree wait for each other instead of mixing objects.
+locked   = @mkdir -p $(BUILD) && exec flock $(BUILD)/.lock-$(1) \
+           $(MAKE) --no-print-directory $(jobs)
+jobs     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+variant  = $(call locked,$(1)) -f .ci/module.mk VARIANT=$(1) OUT=$(2)
+
+
+all: module
+
+module:
+	+$(call variant,nginx,$(MODULE)) $(MODULE)
+
+# What configure found out about the system, for programs without nginx.
+headers: $(BUILD)/include/ngx_auto_config.h
+
+$(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX))
+	+$(call variant,nginx,$(MODULE)) headers
+
+asan:
+	+$(call variant,asan,$(SANDIR)/ngx_http_clipper_module.so) SANITIZE=1 \
+	    CC_OPT="-fsanitize=address,undefined -fno-omit-frame-pointer" \
+	    LD_OPT="-fsanitize=address,undefined" \
+	    $(SANDIR)/ngx_http_clipper_module.so
+
+lockcheck:
+	+$(call variant,lockcheck,$(BUILD)/lockcheck/ngx_http_clipper_module.so) \
+	    CC_OPT="-DNGX_HTTP_CLIPPER_LOCK_CHECK=1" \
+	    $(BUILD)/lockcheck/ngx_http_clipper_module.so
+
+install: module
+	install -d $(DESTDIR)$(MODULES_DIR)
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_DIR)/.clipper.new
+	mv -f $(DESTDIR)$(MODULES_DIR)/.clipper.new \
+	    $(DESTDIR)$(MODULES_DIR)/ngx_http_clipper_module.so
+
+
+deps:
+	@.ci/deps
+
+venv: $(VENV)/.stamp
+
+PYTHON_META := $(wildcard containers/python/pyproject.toml)
+
+$(VENV)/.stamp: t/requirements.txt $(PYTHON_META)
+	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV)
+
+quickstart: deps
+	+@$(MAKE) --no-print-directory venv module
+	$(PY) containers/python/examples/quickstart.py
+
+
+unit-build: headers
+	+$(call locked,unit-$(UNIT)) -f t/unit/unit.mk NAME=$(UNIT) T="$(T)" all
+
+unit: unit-build
+	@t/unit/run $(UNITDIR) $(T)
+
+behaviour: venv module
+	CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest t $(ARGS)
+
+behaviour-asan: venv asan
+	CLIPPER_TEST_SANITIZER=1 CLIPPER_TEST_WORKERS=$(WORKERS) \
+	    $(PY) -m pytest t $(ARGS)
+
+behaviour-lockcheck: venv lockcheck
+	CLIPPER_TEST_MODULE=$(BUILD)/lockcheck/ngx_http_clipper_module.so \
+	    CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest t $(ARGS)
+
+fuzz: headers
+	+$(call locked,fuzz) -f t/fuzz/fuzz.mk all
+
+fuzz-short: fuzz
+	@t/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+check:
+	+@$(MAKE) --no-print-directory unit
+	+@$(MAKE) --no-print-directory behaviour
+
+test:
+	@.ci/test
+
+bench: venv module
+	@t/bench/run
+
+
+clean:
+	rm -rf $(BUILD)
+
+distclean: clean
+	rm -rf $(VENV) .venv.lock
+
+.PHONY: all module headers asan lockcheck install deps venv quickstart \
+        unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
+        fuzz-short check test bench clean distclean

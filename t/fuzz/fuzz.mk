@@ -1,0 +1,45 @@
+# Fuzz targets, run by the Makefile under a lock: every t/fuzz/fuzz_*.c with
+# clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, linked
+# with the pure sources built the same way.
+
+DIR     := $(BUILD)/fuzz
+P       := src/ngx_http_clipper_
+PARTS   := input* number* base64* utf8* json* proto* batch* hash* policy* \
+           combine*
+PURE    := $(sort $(foreach p,$(PARTS),$(wildcard $(P)$(p).c)))
+TARGETS := $(patsubst t/fuzz/%.c,$(DIR)/%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
+
+SRC_DIR := $(NGINX_SRC)/src
+INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
+             http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
+           -isystem $(BUILD)/include
+SAN     := address,undefined
+CFLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -D_GNU_SOURCE \
+           -Wall -Wextra -Wno-unused-parameter -Werror \
+           -fno-sanitize-recover=undefined
+
+all: $(TARGETS)
+
+$(DIR)/libpure.a: $(PURE:%.c=$(DIR)/o/%.o) $(DIR)/sources
+	@rm -f $@
+	ar rcsD $@ $(filter %.o,$^)
+
+$(DIR)/o/%.o: %.c t/fuzz/fuzz.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(SAN) $(INCS) -MMD -MP \
+	    -c -o $@ $<
+
+$(DIR)/fuzz_%: $(DIR)/o/t/fuzz/fuzz_%.o $(DIR)/libpure.a
+	$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(SAN) -o $@ $^ -ljansson -lm
+
+$(DIR)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PURE)' > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+
+-include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
+
+FORCE:
+.PHONY: FORCE all
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,70 @@
+# Unit tests, run by the Makefile under a lock (NAME is plain or san):
+# the sources that need no object of nginx go into two archives, and every
+# t/unit/test_*.c becomes a cmocka program linked with them.
+
+P       := src/ngx_http_clipper_
+DIR     := $(BUILD)/unit$(if $(filter san,$(NAME)),-san)
+
+parts = $(sort $(foreach p,$(1),$(wildcard $(P)$(p).c)))
+
+PURE_PARTS := input* number* base64* utf8* json* proto* batch* hash* policy* \
+              combine*
+SHM_PARTS  := lock* zone* table* flight* waiter* chunk* mailbox* registry* \
+              cache* metrics* queue* slot*
+
+# A source whose name matches but which needs nginx's objects is named here.
+NOT_STANDALONE :=
+
+PURE := $(filter-out $(NOT_STANDALONE:%=$(P)%.c),$(call parts,$(PURE_PARTS)))
+SHM  := $(filter-out $(PURE) $(NOT_STANDALONE:%=$(P)%.c), \
+                     $(call parts,$(SHM_PARTS)))
+TEST_SRCS := $(if $(T),$(T:%=t/unit/test_%.c), \
+                       $(sort $(wildcard t/unit/test_*.c)))
+TESTS     := $(TEST_SRCS:t/unit/%.c=$(DIR)/%)
+
+SRC_DIR := $(NGINX_SRC)/src
+INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
+             http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
+           -isystem $(BUILD)/include
+WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
+OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
+             -fsanitize=address$(comma)undefined \
+             -fno-sanitize-recover=undefined,-O2)
+comma   := ,
+CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
+LIBS    := -lcmocka -ljansson -lm -lpthread
+
+obj = $(1:%.c=$(DIR)/o/%.o)
+
+all: $(TESTS)
+
+lib: $(DIR)/libclipper_pure.a $(DIR)/libclipper_shm.a
+
+$(DIR)/libclipper_pure.a: $(call obj,$(PURE))
+$(DIR)/libclipper_shm.a: $(call obj,$(SHM))
+
+# The archives are made anew, so that a source that is gone leaves them too.
+$(DIR)/%.a: $(DIR)/sources
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcsD $@ $(filter %.o,$^)
+
+$(DIR)/o/%.o: %.c t/unit/unit.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(INCS) -MMD -MP -c -o $@ $<
+
+$(DIR)/test_%: $(DIR)/o/t/unit/test_%.o $(DIR)/libclipper_shm.a \
+               $(DIR)/libclipper_pure.a
+	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
+$(DIR)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PURE) $(SHM)' > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+
+-include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
+
+FORCE:
+.PHONY: FORCE all lib
+.DELETE_ON_ERROR:
+.SECONDARY:
