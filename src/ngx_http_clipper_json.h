@@ -1,0 +1,72 @@
+
+/*
+ * JSON writer and validator: what responses need.
+ *
+ * Promise: whatever bytes go in, what is written is valid JSON in valid UTF-8,
+ * and every length function tells exactly what its writer writes, so that a
+ * response is allocated once.  No allocation, no recursion, no nginx object.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_JSON_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_JSON_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_CLIPPER_JSON_MAX_DEPTH   1024
+#define NGX_HTTP_CLIPPER_JSON_U64_LEN     20
+#define NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN  26
+
+
+typedef struct {
+    ngx_str_t                   text;       /* the caller's bytes */
+    size_t                      len;        /* as written */
+    unsigned                    verbatim:1; /* one JSON value, copied */
+} ngx_http_clipper_json_output_t;
+
+
+/*
+ * Is the byte string exactly one JSON value, white space around it allowed?
+ * NGX_OK: value is the range without that white space.  NGX_DECLINED: not
+ * JSON, deeper than max_depth (at most NGX_HTTP_CLIPPER_JSON_MAX_DEPTH, a
+ * scalar has depth 0), or with a number beyond DBL_MAX.
+ */
+
+ngx_int_t ngx_http_clipper_json_value(const u_char *data, size_t len,
+    ngx_uint_t max_depth, ngx_str_t *value);
+
+/*
+ * A string with its quotes: '"', '\' and control characters are escaped, all
+ * else is copied, each byte of invalid UTF-8 that starts no valid sequence
+ * becomes U+FFFD (one for a maximal part of a sequence, as Unicode advises).
+ */
+
+size_t ngx_http_clipper_json_string_len(const u_char *data, size_t len);
+u_char *ngx_http_clipper_json_string(u_char *dst, const u_char *data,
+    size_t len);
+
+/*
+ * The output rule: a byte string that is one JSON value is embedded as it is
+ * without outer white space, any other as a string.  The bytes must stay until
+ * written; writing takes exactly out->len bytes.
+ */
+
+void ngx_http_clipper_json_output(ngx_http_clipper_json_output_t *out,
+    const u_char *data, size_t len, ngx_uint_t max_depth);
+u_char *ngx_http_clipper_json_output_write(u_char *dst,
+    const ngx_http_clipper_json_output_t *out);
+
+/*
+ * Numbers: at most the lengths defined above, no terminator.  A double is
+ * written with the fewest digits that read back to it, always as a real
+ * ("1.0", "1e+300"); what JSON has no number for is written as null.
+ */
+
+u_char *ngx_http_clipper_json_u64(u_char *dst, uint64_t value);
+u_char *ngx_http_clipper_json_double(u_char *dst, double value);
+
+
+#endif /* _NGX_HTTP_CLIPPER_JSON_H_INCLUDED_ */
