@@ -21,6 +21,8 @@ NGINX       ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
 NGINX_SRC   ?= /usr/share/nginx/src
 MODULES_DIR ?= /usr/lib/nginx/modules
 FUZZ_CC     ?= clang
+CSTD        := -std=gnu11
+SANOPT      := -fsanitize=address,undefined
 PYTHON3     ?= /usr/bin/python3
 VENV        ?= .venv
 PY          := $(VENV)/bin/python
@@ -49,23 +51,23 @@ variant  = $(call locked,$(1)) -f .ci/module.mk VARIANT=$(1) OUT=$(2)
 all: module
 
 module:
-	+$(call variant,nginx,$(MODULE)) $(MODULE)
+	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" $(MODULE)
 
 # What configure found out about the system, for programs without nginx.
 headers: $(BUILD)/include/ngx_auto_config.h
 
 $(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX))
-	+$(call variant,nginx,$(MODULE)) headers
+	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" headers
 
 asan:
 	+$(call variant,asan,$(SANDIR)/ngx_http_clipper_module.so) SANITIZE=1 \
-	    CC_OPT="-fsanitize=address,undefined -fno-omit-frame-pointer" \
-	    LD_OPT="-fsanitize=address,undefined" \
+	    CC_OPT="$(CSTD) $(SANOPT) -fno-omit-frame-pointer" \
+	    LD_OPT="$(SANOPT)" \
 	    $(SANDIR)/ngx_http_clipper_module.so
 
 lockcheck:
 	+$(call variant,lockcheck,$(BUILD)/lockcheck/ngx_http_clipper_module.so) \
-	    CC_OPT="-DNGX_HTTP_CLIPPER_LOCK_CHECK=1" \
+	    CC_OPT="$(CSTD) -DNGX_HTTP_CLIPPER_LOCK_CHECK=1" \
 	    $(BUILD)/lockcheck/ngx_http_clipper_module.so
 
 install: module

@@ -27,10 +27,10 @@ INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
              http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
            -isystem $(BUILD)/include
 WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
+comma   := ,
 OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
              -fsanitize=address$(comma)undefined \
              -fno-sanitize-recover=undefined,-O2)
-comma   := ,
 CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
 LIBS    := -lcmocka -ljansson -lm -lpthread
 
