@@ -78,7 +78,7 @@ install: module
 
 
 deps:
-	@.ci/deps
+	@.ci/deps build test
 
 venv: $(VENV)/.stamp
 
@@ -87,7 +87,8 @@ PYTHON_META := $(wildcard containers/python/pyproject.toml)
 $(VENV)/.stamp: t/requirements.txt $(PYTHON_META)
 	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV)
 
-quickstart: deps
+quickstart:
+	@.ci/deps build
 	+@$(MAKE) --no-print-directory venv module
 	$(PY) containers/python/examples/quickstart.py
 
