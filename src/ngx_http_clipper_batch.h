@@ -1,0 +1,133 @@
+
+/*
+ * Clipper: batch size control of one replica.  Pure; times are arguments.
+ *
+ * Two controls in one, the smaller wins:
+ *
+ * cap      AIMD on the batch size (Clipper, NSDI'17, 4.3.1; Chiu and Jain 1989;
+ *          slow start from Jacobson 1988): doubled until the first miss, then a
+ *          step more with each full batch that was on time, times 0.9 with one
+ *          that was not.  It bounds how far beyond its experience the replica
+ *          is driven.
+ *
+ * profile  the latency by batch size, learned online: mean and mean deviation
+ *          at log-spaced sizes (two per octave) with linear interpolation, a
+ *          regression line where nothing fresh is known, made monotone by
+ *          isotonic regression.  The quantile is mean + k deviations, where k
+ *          is adapted until the wanted share of batches stays below (adaptive
+ *          conformal inference, Gibbs and Candes 2021).  Outliers are clipped,
+ *          what is old loses weight by time: a size that was slow once is tried
+ *          again, and when everything looks too slow, single tasks are sent as
+ *          probes.  So the control cannot lock itself out.
+ *
+ * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when the wait
+ * is too long for all, a head of the queue that would force an inefficiently
+ * small batch is given up, so that the others are served.
+ */
+
+#ifndef _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_CLIPPER_BATCH_KNOTS  32
+#define NGX_HTTP_CLIPPER_BATCH_MAX    65536
+
+
+typedef struct {
+    ngx_uint_t              fixed;      /* "batch N"; 0: adaptive */
+    ngx_uint_t              max;        /* "batch_max"; 0: the MAX above */
+    uint64_t                wait_us;    /* "batch_wait" */
+    unsigned                plain:1;    /* no profile: for comparisons */
+} ngx_http_clipper_batch_conf_t;
+
+
+/*
+ * Plain data without pointers, may live in shared memory.  Written only by the
+ * worker that owns the replica; others may read "cap" and call latency().
+ */
+
+typedef struct {
+    float                   mean[NGX_HTTP_CLIPPER_BATCH_KNOTS];    /* us */
+    float                   dev[NGX_HTTP_CLIPPER_BATCH_KNOTS];     /* us */
+    float                   weight[NGX_HTTP_CLIPPER_BATCH_KNOTS];  /* batches */
+    float                   curve[NGX_HTTP_CLIPPER_BATCH_KNOTS];   /* us */
+    float                   quantile[NGX_HTTP_CLIPPER_BATCH_KNOTS];
+    float                   cap;
+    float                   threshold;  /* end of the slow start */
+    float                   k;          /* deviations above the mean */
+    float                   pace;       /* mean batch latency, us */
+    uint64_t                aged_us;    /* when the weights were aged last */
+    uint64_t                seen_us;    /* last batch sent or observed */
+    uint64_t                batches;
+    uint64_t                misses;
+} ngx_http_clipper_batch_t;
+
+
+/* the queue as its owner sees it when a replica is idle */
+
+typedef struct {
+    uint64_t                now_us;
+    ngx_uint_t              queued;     /* >= 1 */
+    ngx_uint_t              replicas;   /* that serve this queue, >= 1 */
+    int64_t                 head_us;    /* until the earliest deadline */
+    int64_t                 tail_us;    /* until the latest deadline */
+    uint64_t                waited_us;  /* how long the oldest task waits */
+} ngx_http_clipper_batch_load_t;
+
+
+typedef struct {
+    ngx_uint_t              take;       /* NGX_OK: so many from the head */
+    int64_t                 need_us;    /* NGX_DECLINED: drop what has less */
+    uint64_t                wait_us;    /* NGX_AGAIN: ask again after it */
+} ngx_http_clipper_batch_plan_t;
+
+
+/*
+ * "from" is the state of another replica of the same model version (its
+ * profile is inherited with reduced weight), or NULL.
+ */
+
+void ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_t *from, uint64_t now_us);
+
+/*
+ * What to do now.  The deadlines in load are those of the answers: the caller
+ * has taken off what it needs to deliver them.
+ *
+ * NGX_OK        send plan->take tasks from the head (1 <= take <= queued)
+ * NGX_DECLINED  drop the tasks whose deadline is nearer than plan->need_us, at
+ *               least the head is one; then ask again with what is left
+ * NGX_AGAIN     wait for a fuller batch; ask again after plan->wait_us or when
+ *               tasks have come
+ */
+
+ngx_int_t ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf,
+    const ngx_http_clipper_batch_load_t *load,
+    ngx_http_clipper_batch_plan_t *plan);
+
+/* the largest batch that may be sent at all now */
+
+ngx_uint_t ngx_http_clipper_batch_limit(const ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf);
+
+/* the latency that most batches of n stay below; 0 while nothing is known */
+
+uint64_t ngx_http_clipper_batch_latency(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t n);
+
+/*
+ * A batch of n came back.  "on_time": all its answers met their deadlines.
+ * Not for batches whose replica was lost.
+ */
+
+void ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf, uint64_t now_us, ngx_uint_t n,
+    uint64_t latency_us, ngx_uint_t on_time);
+
+
+#endif /* _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_ */

@@ -1,0 +1,77 @@
+
+/*
+ * Clipper: keyed digests, random numbers and a keyed permutation.  Pure.
+ *
+ * digest    128 bits over (salt, data), keyed.  Two different inputs have the
+ *           same digest with a probability of about 2^-128, also when somebody
+ *           who does not know the key chooses both.  Stable for one key on
+ *           every platform.
+ * siphash   SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), for
+ *           short keys such as names.
+ * random    xoshiro256** (Blackman and Vigna), for choices, not for secrets.
+ * scramble  a keyed bijection of [0, 2^53): numbers that are counted up come
+ *           out in an order nobody can guess; unscramble is its inverse.
+ *
+ * Nothing here allocates, locks or fails.
+ */
+
+#ifndef _NGX_HTTP_CLIPPER_HASH_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_HASH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_CLIPPER_HASH_SEED    32        /* bytes */
+#define NGX_HTTP_CLIPPER_HASH_BLOCK   1024      /* bytes of data per NH block */
+#define NGX_HTTP_CLIPPER_HASH_WORDS                                           \
+    (NGX_HTTP_CLIPPER_HASH_BLOCK / 8 + 2)
+
+#define NGX_HTTP_CLIPPER_SCRAMBLE_BITS  53
+
+
+/* plain data without pointers: it may live in shared memory */
+
+typedef struct {
+    uint64_t                    sip[2];         /* digest and siphash */
+    uint64_t                    perm[2];        /* scramble */
+    uint64_t                    nh[NGX_HTTP_CLIPPER_HASH_WORDS];
+} ngx_http_clipper_hash_key_t;
+
+
+typedef struct {
+    uint64_t                    s[4];
+} ngx_http_clipper_random_t;
+
+
+/* the seed is 32 bytes of the system's randomness */
+
+void ngx_http_clipper_hash_init(ngx_http_clipper_hash_key_t *key,
+    const u_char seed[NGX_HTTP_CLIPPER_HASH_SEED]);
+
+void ngx_http_clipper_digest(const ngx_http_clipper_hash_key_t *key,
+    const uint64_t salt[3], const u_char *data, size_t len, uint64_t out[2]);
+
+void ngx_http_clipper_siphash(const uint64_t key[2], const u_char *data,
+    size_t len, uint64_t out[2]);
+
+/* any seed will do, also an all-zero one */
+
+void ngx_http_clipper_random_init(ngx_http_clipper_random_t *r,
+    const u_char seed[NGX_HTTP_CLIPPER_HASH_SEED]);
+uint64_t ngx_http_clipper_random_u64(ngx_http_clipper_random_t *r);
+
+/* uniform in [0, 1), 53 bits */
+
+double ngx_http_clipper_random_double(ngx_http_clipper_random_t *r);
+
+/* only the low 53 bits of x count; the result is below 2^53 */
+
+uint64_t ngx_http_clipper_scramble(const ngx_http_clipper_hash_key_t *key,
+    uint64_t x);
+uint64_t ngx_http_clipper_unscramble(const ngx_http_clipper_hash_key_t *key,
+    uint64_t x);
+
+
+#endif /* _NGX_HTTP_CLIPPER_HASH_H_INCLUDED_ */
