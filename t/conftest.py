@@ -1,0 +1,78 @@
+"""Fixtures of the behaviour tests; see harness/__init__.py."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from harness import Nginx, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def settings():
+    return Settings(ROOT)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the servers' logs with a test that failed."""
+    outcome = yield
+    report = outcome.get_result()
+
+    if report.failed:
+        for server in getattr(item, "clipper_servers", ()):
+            log = server.log_text()
+            report.sections.append(
+                (f"nginx in {server.dir}", log[-6000:]))
+
+
+@pytest.fixture
+def make_nginx(settings, tmp_path, request):
+    """Makes servers that are not started; ends and checks them all."""
+    assert settings.module.exists(), f"{settings.module} is not built"
+    servers = []
+    numbers = itertools.count()
+    request.node.clipper_servers = servers
+
+    def make(server="", **kw):
+        made = Nginx(settings, tmp_path / f"nginx{next(numbers)}",
+                     server=server, **kw)
+        servers.append(made)
+        return made
+
+    yield make
+
+    wrong = []
+    for server in reversed(servers):
+        wrong += server.finish()
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def nginx(make_nginx):
+    """Starts an nginx and waits until it serves."""
+    def start(server="", **kw):
+        return make_nginx(server, **kw).start()
+
+    return start
+
+
+@pytest.fixture
+def check(make_nginx):
+    """``nginx -t`` on parts of a configuration: a function that returns the
+    message of the first ``[emerg]``, or None when it is accepted."""
+    def run(server="", **kw):
+        made = make_nginx(server, **kw)
+        text = made.render()
+        accepted, printed = made.test(text)
+        emergs = [line for line in printed.splitlines()
+                  if "[emerg]" in line]
+        assert accepted == (not emergs), printed
+        run.printed, run.text, run.path = printed, text, made.conf
+        (made.dir / "error.log").unlink(missing_ok=True)
+        return emergs[0] if emergs else None
+
+    return run

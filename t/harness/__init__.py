@@ -1,0 +1,17 @@
+"""What the behaviour tests share.
+
+``server`` starts a real nginx with the module, ``client`` speaks HTTP over
+plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
+plays a container frame by frame, ``runtime`` starts the real Python one.
+"""
+
+from .client import Connection, Response
+from .runtime import PythonContainer
+from .server import Nginx, Settings, application
+from .sim import Sim3, Sim4
+from .util import SLOW, wait_until
+
+__all__ = [
+    "Connection", "Nginx", "PythonContainer", "Response", "SLOW", "Settings",
+    "Sim3", "Sim4", "application", "wait_until",
+]
