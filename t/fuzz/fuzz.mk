@@ -18,19 +18,25 @@ CFLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -D_GNU_SOURCE \
            -Wall -Wextra -Wno-unused-parameter -Werror \
            -fno-sanitize-recover=undefined
 
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),@:,@echo '  CC fuzz')
+
 all: $(TARGETS)
 
 $(DIR)/libpure.a: $(PURE:%.c=$(DIR)/o/%.o) $(DIR)/sources
 	@rm -f $@
-	ar rcsD $@ $(filter %.o,$^)
+	@ar rcsD $@ $(filter %.o,$^)
 
 $(DIR)/o/%.o: %.c t/fuzz/fuzz.mk
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(SAN) $(INCS) -MMD -MP \
+	$(say) $<
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(SAN) $(INCS) -MMD -MP \
 	    -c -o $@ $<
 
 $(DIR)/fuzz_%: $(DIR)/o/t/fuzz/fuzz_%.o $(DIR)/libpure.a
-	$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(SAN) -o $@ $^ -ljansson -lm
+	$(say) $@
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(SAN) -o $@ $^ -ljansson -lm
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)

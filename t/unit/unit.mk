@@ -34,6 +34,10 @@ OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
 CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
 LIBS    := -lcmocka -ljansson -lm -lpthread
 
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),@:,@echo '  CC $(NAME)')
+
 obj = $(1:%.c=$(DIR)/o/%.o)
 
 all: $(TESTS)
@@ -47,15 +51,25 @@ $(DIR)/libclipper_shm.a: $(call obj,$(SHM))
 $(DIR)/%.a: $(DIR)/sources
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcsD $@ $(filter %.o,$^)
+	@ar rcsD $@ $$(ls $(filter %.o,$^) /dev/null | grep -v /dev/null)
 
-$(DIR)/o/%.o: %.c t/unit/unit.mk
+# With T a source that does not compile is left out of the archives: a test
+# that is being worked on need not wait for the other parts.
+$(DIR)/o/src/%.o: src/%.c t/unit/unit.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(INCS) -MMD -MP -c -o $@ $<
+	$(say) $<
+	$(Q)$(CC) $(CFLAGS) $(INCS) -MMD -MP -c -o $@ $< || \
+	    { rm -f $@; test -n "$(T)"; }
+
+$(DIR)/o/t/%.o: t/%.c t/unit/unit.mk
+	@mkdir -p $(@D)
+	$(say) $<
+	$(Q)$(CC) $(CFLAGS) $(INCS) -MMD -MP -c -o $@ $<
 
 $(DIR)/test_%: $(DIR)/o/t/unit/test_%.o $(DIR)/libclipper_shm.a \
                $(DIR)/libclipper_pure.a
-	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(say) $@
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
