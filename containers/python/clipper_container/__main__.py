@@ -1,0 +1,131 @@
+"""`python -m clipper_container`: run the model of `CLIPPER_MODEL_PATH`.
+
+Environment:
+
+    CLIPPER_MODEL_NAME, CLIPPER_MODEL_VERSION   required
+    CLIPPER_INPUT_TYPE     doubles unless set
+    CLIPPER_MODEL_PATH     /model unless set
+    CLIPPER_IP, CLIPPER_PORT   127.0.0.1 and 7000 unless set
+    CLIPPER_ENDPOINT       instead of both: a ZeroMQ address (ipc://… too)
+    CLIPPER_RPC_VERSION    4 unless set; 3 for frontends that know no other
+    CLIPPER_REPLICA_TOKEN  32 hexadecimal digits; random unless set
+    CLIPPER_READY_FILE     written (READY) just before it connects
+
+Exit codes: 0 told to stop; 1 the environment or the model is not usable;
+3 a module is missing; 4 the model failed on its sample input.
+"""
+
+import os
+import sys
+import traceback
+from typing import Mapping, NamedTuple
+
+from .input_types import code_of
+from .loader import NO_SAMPLE, ModelDirectoryError, load
+from .model import Model
+from .session import Container, log
+
+EXIT_UNUSABLE = 1
+EXIT_IMPORT = 3
+EXIT_SAMPLE = 4
+
+_MISSING = (
+    "A module is missing in this container%s. Name the package that has it "
+    "in pkgs_to_install=[...] when you deploy the model."
+)
+
+
+class Settings(NamedTuple):
+    """The environment of a container, checked."""
+
+    name: str
+    version: str
+    input_type: int
+    path: str
+    endpoint: str
+    rpc_version: int
+    token: bytes
+    ready_file: str
+
+
+def read_environment(env: Mapping[str, str]) -> Settings:
+    """Check the environment of a container.
+
+    Raises:
+        ValueError: says which variable is missing or wrong.
+    """
+    for variable in ("CLIPPER_MODEL_NAME", "CLIPPER_MODEL_VERSION"):
+        if not env.get(variable):
+            raise ValueError("%s must be set" % variable)
+    rpc_version = env.get("CLIPPER_RPC_VERSION") or "4"
+    if rpc_version not in ("3", "4"):
+        raise ValueError("CLIPPER_RPC_VERSION must be 3 or 4")
+    token = env.get("CLIPPER_REPLICA_TOKEN", "")
+    if token and len(token) != 32:
+        raise ValueError("CLIPPER_REPLICA_TOKEN must have 32 digits")
+    endpoint = env.get("CLIPPER_ENDPOINT") or "tcp://%s:%s" % (
+        env.get("CLIPPER_IP") or "127.0.0.1",
+        env.get("CLIPPER_PORT") or "7000",
+    )
+    return Settings(
+        name=env["CLIPPER_MODEL_NAME"],
+        version=env["CLIPPER_MODEL_VERSION"],
+        input_type=code_of(env.get("CLIPPER_INPUT_TYPE") or "doubles"),
+        path=env.get("CLIPPER_MODEL_PATH") or "/model",
+        endpoint=endpoint,
+        rpc_version=int(rpc_version),
+        token=bytes.fromhex(token),
+        ready_file=env.get("CLIPPER_READY_FILE", ""),
+    )
+
+
+def main() -> int:
+    """Run a container; returns the exit code of the process."""
+    try:
+        settings = read_environment(os.environ)
+    except ValueError as error:
+        log("clipper_container: %s" % error)
+        return EXIT_UNUSABLE
+    stage = "could not be loaded"
+    code = EXIT_UNUSABLE
+    try:
+        loaded = load(settings.path)
+        model = Model(loaded.func, settings.input_type)
+        if loaded.sample is not NO_SAMPLE:
+            stage, code = "failed on its sample input", EXIT_SAMPLE
+            model.warm_up(loaded.sample)
+    except ImportError as error:
+        _print_traceback()
+        log(_MISSING % (" (%s)" % error.name if error.name else ""))
+        return EXIT_IMPORT
+    except ModelDirectoryError as error:
+        log("clipper_container: %s" % error)
+        return EXIT_UNUSABLE
+    except Exception:
+        _print_traceback()
+        log("The model %s." % stage)
+        return code
+    container = Container(
+        model,
+        settings.name,
+        settings.version,
+        settings.endpoint,
+        settings.rpc_version,
+        loaded.digest,
+        settings.token,
+    )
+    if settings.ready_file:
+        with open(settings.ready_file, "w", encoding="utf-8") as f:
+            f.write("READY")
+    container.run()
+    return 0
+
+
+def _print_traceback() -> None:
+    traceback.print_exc(file=sys.stdout)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""Loading a model directory: the function, the model's files, the sample.
+
+A model directory is what a deployer wrote:
+
+    clipper_model.json   kind, Python and package versions, digest
+    func.pkl             the function, by cloudpickle
+    sample_input.pkl     one input for the warm-up (optional)
+    modules/             put on sys.path (optional)
+    …                    files of the kind, such as pytorch_model.pkl
+
+Without `clipper_model.json` the directory is taken for a closure.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import pickle
+import sys
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
+
+METADATA_FILE = "clipper_model.json"
+FUNCTION_FILE = "func.pkl"
+SAMPLE_FILE = "sample_input.pkl"
+MODULES_DIRECTORY = "modules"
+PACKAGES_DIRECTORY = "site-packages"
+
+#: Returned for a missing sample, since None is a value like any other.
+NO_SAMPLE = object()
+
+
+class ModelDirectoryError(Exception):
+    """The directory holds no model that this container can run."""
+
+
+class LoadedModel(NamedTuple):
+    """What a model directory holds.
+
+    Attributes:
+        func: function of one batch.
+        sample: one input, or NO_SAMPLE.
+        digest: SHA-256 of the directory's files (32 bytes).
+    """
+
+    func: Callable[[Any], Any]
+    sample: Any
+    digest: bytes
+
+
+def load(path: str) -> LoadedModel:
+    """Load the model in a directory.
+
+    Raises:
+        ModelDirectoryError: no model, of an unknown kind, or written by a
+            Python that does not fit.
+        Exception: whatever its own code raises while it is loaded.
+    """
+    if not os.path.isdir(path):
+        raise ModelDirectoryError("no model directory %s" % path)
+    metadata = read_metadata(path)
+    check_python(metadata)
+    for name in (PACKAGES_DIRECTORY, MODULES_DIRECTORY):
+        directory = os.path.join(path, name)
+        if os.path.isdir(directory):
+            sys.path.insert(0, directory)
+    kind = metadata.get("kind", "closure")
+    try:
+        loader = _KINDS[kind]
+    except KeyError:
+        raise ModelDirectoryError("unknown kind of model %r" % kind) from None
+    sample = NO_SAMPLE
+    sample_path = os.path.join(path, SAMPLE_FILE)
+    func = loader(path)
+    if os.path.exists(sample_path):
+        sample = _unpickle(sample_path)
+    return LoadedModel(func, sample, digest_of(path))
+
+
+def read_metadata(path: str) -> Dict[str, Any]:
+    """Read what the deployer recorded; empty when it recorded nothing."""
+    try:
+        with open(os.path.join(path, METADATA_FILE), encoding="utf-8") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        return {}
+
+
+def check_python(metadata: Dict[str, Any]) -> None:
+    """Check that a pickled function fits this Python.
+
+    Raises:
+        ModelDirectoryError: with both versions.
+    """
+    recorded = metadata.get("python")
+    if not recorded or metadata.get("kind") in _WITHOUT_CODE:
+        return
+    here = "%d.%d" % sys.version_info[:2]
+    if ".".join(str(recorded).split(".")[:2]) != here:
+        raise ModelDirectoryError(
+            "the model was saved by Python %s, this container runs Python %s"
+            % (recorded, here)
+        )
+
+
+def digest_of(path: str) -> bytes:
+    """SHA-256 of a directory's files with their relative names."""
+    total = hashlib.sha256()
+    for name, full in sorted(_files(path)):
+        total.update(name.encode("utf-8", "surrogateescape") + b"\0")
+        with open(full, "rb") as f:
+            for block in iter(lambda: f.read(1 << 20), b""):
+                total.update(block)
+        total.update(b"\0")
+    return total.digest()
+
+
+def _files(path: str) -> Iterator[Tuple[str, str]]:
+    for directory, subdirectories, names in os.walk(path):
+        if "__pycache__" in subdirectories:
+            subdirectories.remove("__pycache__")
+        if directory == path and PACKAGES_DIRECTORY in subdirectories:
+            subdirectories.remove(PACKAGES_DIRECTORY)
+        for name in names:
+            full = os.path.join(directory, name)
+            yield os.path.relpath(full, path), full
+
+
+def _unpickle(path: str) -> Any:
+    with open(path, "rb") as f:
+        return pickle.load(f)
+
+
+def _function(path: str) -> Callable[..., Any]:
+    return _unpickle(os.path.join(path, FUNCTION_FILE))
+
+
+def _closure(path: str) -> Callable[[Any], Any]:
+    return _function(path)
+
+
+def _noop(path: str) -> Callable[[Any], Any]:
+    return lambda inputs: ["1.0"] * len(inputs)
+
+
+def _sum(path: str) -> Callable[[Any], Any]:
+    def total(inputs: Any) -> Any:
+        if len(inputs) and isinstance(inputs[0], (str, bytes)):
+            return [str(float(len(one))) for one in inputs]
+        return [str(float(one.sum())) for one in inputs]
+
+    return total
+
+
+def _with_model(
+    load_model: Callable[[str], Any]
+) -> Callable[[str], Callable[[Any], Any]]:
+    """A kind whose function is called with the model first."""
+
+    def loader(path: str) -> Callable[[Any], Any]:
+        model = load_model(path)
+        func = _function(path)
+        return lambda inputs: func(model, inputs)
+
+    return loader
+
+
+def _pytorch_model(path: str) -> Any:
+    torch = importlib.import_module("torch")
+    model = _unpickle(os.path.join(path, "pytorch_model.pkl"))
+    state = torch.load(
+        os.path.join(path, "pytorch_weights.pkl"), map_location="cpu"
+    )
+    model.load_state_dict(state)
+    model.eval()
+    return model
+
+
+def _onnx_model(path: str) -> Any:
+    onnxruntime = importlib.import_module("onnxruntime")
+    return onnxruntime.InferenceSession(
+        os.path.join(path, "model.onnx"),
+        providers=onnxruntime.get_available_providers(),
+    )
+
+
+_KINDS: Dict[str, Callable[[str], Callable[[Any], Any]]] = {
+    "closure": _closure,
+    "noop": _noop,
+    "sum": _sum,
+    "pytorch": _with_model(_pytorch_model),
+    "onnx": _with_model(_onnx_model),
+}
+
+#: Kinds without pickled code of the deployer's Python.
+_WITHOUT_CODE = ("noop", "sum")
+
+
+def kinds() -> Tuple[str, ...]:
+    """Names of the kinds of models that a container can run."""
+    return tuple(_KINDS)
+

@@ -1,0 +1,304 @@
+"""Calling a model: inputs as NumPy gives them, outputs as bytes.
+
+A model is a function of one batch. What it gets and what it may return is
+the same in a container and in `ClipperConnection.test_predict_function`.
+"""
+
+import json
+import sys
+import time
+import traceback
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from .input_types import CODES, DTYPES, ITEM_SIZES
+from .wire import FAILED, OK, SKIPPED, Request
+
+#: What a model is: a function of a batch that returns one output for each
+#: input, in the same order.
+ModelFunction = Callable[[Any], Any]
+
+#: A batch as the function gets it.
+#:
+#: numbers and bytes: a 2-D array (inputs x elements) when all inputs have
+#: the same length, else a list of 1-D arrays; int8, int32, float32 or
+#: float64. The arrays may be read-only and are valid as long as they are
+#: referred to. Strings: a list of `str` (version 3: of `bytes`).
+Batch = Union[np.ndarray, List[np.ndarray], List[str], List[bytes]]
+
+_STRINGS = CODES["strings"]
+
+
+class PredictionError(Exception):
+    """The function broke its contract (no list, wrong number of outputs)."""
+
+
+def decode_inputs(request: Request) -> Batch:
+    """Turn the bytes of a request into what the function gets.
+
+    Raises:
+        PredictionError: when an input is no whole number of elements.
+    """
+    if request.input_type == _STRINGS:
+        return _decode_strings(request)
+    dtype = DTYPES[request.input_type]
+    lengths = request.lengths
+    if (lengths % ITEM_SIZES[request.input_type]).any():
+        raise PredictionError("an input is no whole number of elements")
+    if isinstance(request.data, list):
+        rows = [_array(one, dtype) for one in request.data]
+        return np.stack(rows) if _all_equal(lengths) and rows else rows
+    if _all_equal(lengths):
+        return _array(request.data, dtype).reshape(
+            len(lengths), int(lengths[0]) // ITEM_SIZES[request.input_type]
+        )
+    edges = (np.cumsum(lengths) // ITEM_SIZES[request.input_type]).tolist()
+    return np.split(_array(request.data, dtype), edges[:-1])
+
+
+def _all_equal(lengths: np.ndarray) -> bool:
+    return len(lengths) > 0 and bool((lengths == lengths[0]).all())
+
+
+def _array(data: Any, dtype: str) -> np.ndarray:
+    if len(data) == 0:
+        return np.zeros(0, dtype)
+    array = np.frombuffer(data, dtype)
+    # Small frames sit wherever libzmq received them; many numeric
+    # libraries refuse or crawl on arrays that are not aligned.
+    return array if array.flags.aligned else array.copy()
+
+
+def _decode_strings(request: Request) -> Union[List[str], List[bytes]]:
+    if isinstance(request.data, list):
+        return [bytes(one) for one in request.data]
+    data = bytes(request.data)
+    strings = []
+    start = 0
+    for length in request.lengths.tolist():
+        end = start + length
+        strings.append(data[start:end].decode("utf-8", "replace"))
+        start = end
+    return strings
+
+
+def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
+    """Make a batch out of Python values, as a container would.
+
+    Args:
+        inputs: one value for each input: a sequence of numbers, `bytes`, or
+            `str` by the input type.
+        input_type: wire code 0..4.
+    """
+    if input_type == _STRINGS:
+        return [str(one) for one in inputs]
+    dtype = DTYPES[input_type]
+    rows = [
+        np.frombuffer(one, dtype)
+        if isinstance(one, (bytes, bytearray))
+        else np.asarray(one, dtype).reshape(-1)
+        for one in inputs
+    ]
+    if rows and all(len(row) == len(rows[0]) for row in rows):
+        return np.stack(rows)
+    return rows
+
+
+def encode_outputs(outputs: Any, n: int) -> List[bytes]:
+    """Turn what the function returned into one byte string for each input.
+
+    `str` and `bytes` go as they are; everything else (numbers, booleans,
+    None, NumPy scalars and arrays, lists, dicts) as JSON.
+
+    Args:
+        outputs: what the function returned; any sequence but a text.
+        n: number of inputs.
+
+    Raises:
+        PredictionError: when it is no sequence, or not of length `n`.
+        TypeError, ValueError: when an output has no JSON form.
+    """
+    if isinstance(outputs, np.ndarray) and outputs.ndim > 0:
+        if outputs.dtype not in (np.float16, np.float32) or outputs.ndim > 1:
+            outputs = outputs.tolist()
+    elif isinstance(outputs, (str, bytes, dict, set, frozenset)):
+        raise PredictionError(
+            "the function must return a list with one output for each input, "
+            "not %s" % type(outputs).__name__
+        )
+    try:
+        encoded = [
+            one.encode("utf-8") if type(one) is str else _encode_other(one)
+            for one in outputs
+        ]
+    except TypeError as error:
+        if hasattr(outputs, "__iter__"):
+            raise
+        raise PredictionError(
+            "the function must return a list with one output for each input, "
+            "not %s" % type(outputs).__name__
+        ) from error
+    if len(encoded) != n:
+        raise PredictionError(
+            "the function returned %d outputs for %d inputs"
+            % (len(encoded), n)
+        )
+    return encoded
+
+
+def _encode_other(one: Any) -> bytes:
+    if isinstance(one, (bytes, bytearray, memoryview)):
+        return bytes(one)
+    if isinstance(one, str):
+        return one.encode("utf-8")
+    if isinstance(one, np.floating):
+        # The shortest text that reads back to the same value; a float32
+        # written as a double would show digits that it does not have.
+        one = float(str(one))
+    return json.dumps(one, default=_plain).encode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """What `json` cannot write itself: NumPy, and whatever has tolist."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    raise TypeError(
+        "Object of type %s is not JSON serializable" % type(value).__name__
+    )
+
+
+class Model:
+    """A function with what is known about its inputs.
+
+    Args:
+        func: the function, see `ModelFunction`.
+        input_type: wire code 0..4.
+    """
+
+    def __init__(self, func: ModelFunction, input_type: int) -> None:
+        self.func = func
+        self.input_type = input_type
+
+    def answer(
+        self, request: Request
+    ) -> Tuple[List[bytes], Optional[List[int]]]:
+        """Answer every input of a request; never raises an `Exception`.
+
+        When the function raises on a batch of several inputs, it is called
+        again with each input alone, so that only the bad ones get an error.
+        Inputs whose deadline has passed are skipped.
+
+        Returns:
+            outputs, and the status of each (None when all are OK).
+        """
+        n = len(request.lengths)
+        if n == 0:
+            return [], None
+        if request.input_type != self.input_type:
+            return _all_failed(n, b"TypeError: the model takes another type")
+        received = time.monotonic()
+        try:
+            batch = decode_inputs(request)
+        except PredictionError as error:
+            return _all_failed(n, _describe(error))
+        late = _late(request, received)
+        if late is None:
+            try:
+                return encode_outputs(self.func(batch), n), None
+            except Exception as error:
+                _log_traceback()
+                if n == 1:
+                    return _all_failed(1, _describe(error))
+            return self._one_by_one(request, batch, range(n), received)
+        return self._in_time(request, batch, late, received)
+
+    def _in_time(
+        self, request: Request, batch: Batch, late: np.ndarray, received: float
+    ) -> Tuple[List[bytes], List[int]]:
+        """Answer the inputs that are not late, the others are skipped."""
+        n = len(late)
+        outputs = [b""] * n
+        statuses = [SKIPPED] * n
+        kept = np.flatnonzero(~late).tolist()
+        if not kept:
+            return outputs, statuses
+        try:
+            encoded = encode_outputs(self.func(_take(batch, kept)), len(kept))
+        except Exception:
+            _log_traceback()
+            return self._one_by_one(request, batch, kept, received)
+        for i, output in zip(kept, encoded):
+            outputs[i] = output
+            statuses[i] = OK
+        return outputs, statuses
+
+    def _one_by_one(
+        self,
+        request: Request,
+        batch: Batch,
+        indices: Iterable[int],
+        received: float,
+    ) -> Tuple[List[bytes], List[int]]:
+        """Call the function with each input alone, after it has raised."""
+        n = len(request.lengths)
+        outputs = [b""] * n
+        statuses = [SKIPPED] * n
+        for i in indices:
+            late = _late(request, received)
+            if late is not None and late[i]:
+                continue
+            try:
+                outputs[i] = encode_outputs(self.func(batch[i:i + 1]), 1)[0]
+                statuses[i] = OK
+            except Exception as error:
+                outputs[i] = _describe(error)
+                statuses[i] = FAILED
+        return outputs, statuses
+
+    def warm_up(self, sample: Any) -> None:
+        """Run one sample input through the function, as a batch of one.
+
+        Raises:
+            Exception: whatever the function raises.
+            PredictionError: when it does not return one output.
+        """
+        encode_outputs(self.func(batch_of([sample], self.input_type)), 1)
+
+
+def _take(batch: Batch, indices: List[int]) -> Batch:
+    if isinstance(batch, np.ndarray):
+        return batch[indices]
+    return [batch[i] for i in indices]  # type: ignore[return-value]
+
+
+def _late(request: Request, received: float) -> Optional[np.ndarray]:
+    """Which inputs are past their deadline; None when none is.
+
+    Args:
+        request: with the time that each input had when it was sent.
+        received: monotonic seconds when it came.
+    """
+    left = request.time_left_us
+    if left is None:
+        return None
+    late = left <= int((time.monotonic() - received) * 1e6)
+    return late if late.any() else None
+
+
+def _describe(error: BaseException) -> bytes:
+    text = "%s: %s" % (type(error).__name__, error)
+    return text.encode("utf-8", "replace")
+
+
+def _all_failed(n: int, why: bytes) -> Tuple[List[bytes], List[int]]:
+    return [why] * n, [FAILED] * n
+
+
+def _log_traceback() -> None:
+    traceback.print_exc(file=sys.stdout)
+    sys.stdout.flush()

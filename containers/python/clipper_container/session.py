@@ -1,0 +1,408 @@
+"""The life of a container on the wire: connect, register, answer, move.
+
+One thread, one loop. The model is called in it, so nothing else happens
+meanwhile; the frontend knows that a batch is in flight and waits. Requests
+of all connections are answered one after the other.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Callable, Dict, List, Optional
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from . import wire
+from .model import Model
+
+#: Seconds without traffic after which a heartbeat is sent.
+HEARTBEAT_INTERVAL = 5.0
+#: Seconds of silence after which the connection is made anew.
+SILENCE_LIMIT = 30.0
+#: Seconds until the announcement is repeated after it was refused.
+REFUSED_WAIT = 5.0
+#: Seconds until the next try when a retiring frontend was met.
+RETIRING_WAIT = 0.02
+#: Seconds that a connection stays open after LEAVING without traffic, for a
+#: request that was sent before the frontend read it.
+LEAVING_GRACE = 0.1
+
+_EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+
+def log(text: str) -> None:
+    """Write a line to the container's log (standard output)."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+class Connection:
+    """One DEALER socket to the frontend and what is known about it.
+
+    libzmq reconnects it by itself; each time the frontend sees a stranger,
+    so the container announces itself after every handshake.
+    """
+
+    def __init__(
+        self, context: zmq.Context, endpoint: str, poller: zmq.Poller
+    ) -> None:
+        self.connected = False
+        self.registered = False
+        self.leaving = False
+        self.closed = False
+        self.last_received = time.monotonic()
+        self.last_traffic = self.last_received
+        self.announce_at: Optional[float] = None
+        self._poller = poller
+        self.socket = context.socket(zmq.DEALER)
+        self.socket.setsockopt(zmq.LINGER, 1000)
+        # Nothing may wait in a queue for a frontend that is not there, and
+        # a frontend that reloads must be found again at once.
+        self.socket.setsockopt(zmq.IMMEDIATE, 1)
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 10)
+        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        self.socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+        self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15000)
+        self.monitor = self.socket.get_monitor_socket(_EVENTS)
+        self.monitor.setsockopt(zmq.LINGER, 0)
+        self.socket.connect(endpoint)
+        poller.register(self.socket, zmq.POLLIN)
+        poller.register(self.monitor, zmq.POLLIN)
+
+    def send(self, frames: List[bytes]) -> None:
+        """Send a message, or drop it when nobody is connected."""
+        try:
+            self.socket.send_multipart(frames, zmq.DONTWAIT)
+            self.last_traffic = time.monotonic()
+        except zmq.Again:
+            self.registered = False
+
+    def close(self) -> None:
+        """Close the socket; what was sent still leaves (for a second)."""
+        if self.closed:
+            return
+        self.closed = True
+        self._poller.unregister(self.socket)
+        self._poller.unregister(self.monitor)
+        self.socket.disable_monitor()
+        self.monitor.close()
+        self.socket.close()
+
+
+class Container:
+    """Serves one model to one frontend until it is told to stop.
+
+    Args:
+        model: what answers.
+        name: model name.
+        version: model version.
+        endpoint: ZeroMQ address of the frontend.
+        rpc_version: 4, or 3 for frontends that know no other.
+        digest: at most 64 bytes that identify the model's contents.
+        token: 16 bytes; random when empty.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        version: str,
+        endpoint: str,
+        rpc_version: int = 4,
+        digest: bytes = b"",
+        token: bytes = b"",
+    ) -> None:
+        if rpc_version not in (3, 4):
+            raise ValueError("RPC version %r: 3 or 4" % (rpc_version,))
+        self.model = model
+        self.endpoint = endpoint
+        self.rpc_version = rpc_version
+        self.label = "%s:%s" % (name, version)
+        self._metadata = wire.metadata(
+            name,
+            version,
+            model.input_type,
+            rpc_version,
+            token or os.urandom(16),
+            digest,
+        )
+        self._context = zmq.Context()
+        self._poller = zmq.Poller()
+        self._connections: Dict[object, Connection] = {}
+        self._current: Optional[Connection] = None
+        self._next: Optional[Connection] = None
+        self._next_at: Optional[float] = None
+        self._stopping = False
+        self._wake_r, self._wake_w = socket.socketpair()
+        self._wake_r.setblocking(False)
+        self._wake_w.setblocking(False)
+        self._poller.register(self._wake_r, zmq.POLLIN)
+        self._handlers: Dict[int, Callable[[Connection, list], None]] = {
+            wire.CONTENT: self._on_request,
+            wire.HEARTBEAT: self._on_heartbeat,
+            wire.MOVE: self._on_move,
+            wire.REFUSED: self._on_refused,
+        }
+
+    def stop(self) -> None:
+        """Finish what is in flight, then let `run` return.
+
+        May be called from another thread or from a signal handler.
+        """
+        self._stopping = True
+        try:
+            self._wake_w.send(b"s")
+        except OSError:
+            pass
+
+    def run(self, handle_signals: bool = True) -> None:
+        """Serve until `stop`, or until SIGTERM or SIGINT.
+
+        Args:
+            handle_signals: False outside of the main thread.
+        """
+        if handle_signals:
+            signal.set_wakeup_fd(self._wake_w.fileno())
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self.stop())
+        log("Serving %s to %s" % (self.label, self.endpoint))
+        self._current = self._open()
+        try:
+            while not self._done():
+                self._turn()
+        finally:
+            for connection in list(self._connections.values()):
+                connection.close()
+            if handle_signals:
+                signal.set_wakeup_fd(-1)
+            self._wake_r.close()
+            self._wake_w.close()
+            self._context.term()
+        log("Stopped %s" % self.label)
+
+    # One turn of the loop.
+
+    def _turn(self) -> None:
+        ready = self._poller.poll(self._timeout_ms())
+        for sock, _ in ready:
+            if sock == self._wake_r.fileno() or sock is self._wake_r:
+                self._drain_wake()
+                continue
+            connection = self._connections.get(sock)
+            if connection is None or connection.closed:
+                continue
+            if sock is connection.monitor:
+                self._on_monitor(connection)
+            else:
+                self._receive(connection)
+        self._tend()
+
+    def _drain_wake(self) -> None:
+        try:
+            while self._wake_r.recv(64):
+                pass
+        except (BlockingIOError, InterruptedError):
+            pass
+
+    def _timeout_ms(self) -> int:
+        now = time.monotonic()
+        due = now + HEARTBEAT_INTERVAL
+        if self._next_at is not None:
+            due = min(due, self._next_at)
+        for connection in self._all():
+            if connection.leaving:
+                due = min(due, connection.last_traffic + LEAVING_GRACE)
+            elif connection.announce_at is not None:
+                due = min(due, connection.announce_at)
+            elif connection.connected:
+                due = min(due, connection.last_traffic + HEARTBEAT_INTERVAL)
+        return max(0, int((due - now) * 1000) + 1)
+
+    def _all(self) -> List[Connection]:
+        unique = {id(c): c for c in self._connections.values()}
+        return list(unique.values())
+
+    def _tend(self) -> None:
+        """Whatever is due: heartbeats, announcements, closing, retries."""
+        now = time.monotonic()
+        if self._stopping:
+            self._begin_stop()
+        for connection in self._all():
+            if connection.leaving:
+                if now - connection.last_traffic >= LEAVING_GRACE:
+                    self._close(connection)
+            elif now - connection.last_received > SILENCE_LIMIT:
+                self._renew(connection)
+            elif not connection.connected:
+                # libzmq keeps trying; an old socket is as good as a new one.
+                connection.last_received = now
+            elif connection.announce_at is not None:
+                if now >= connection.announce_at:
+                    self._announce(connection)
+            elif now - connection.last_traffic >= HEARTBEAT_INTERVAL:
+                connection.send(wire.heartbeat())
+        if self._next_at is not None and now >= self._next_at:
+            self._next_at = None
+            self._next = self._open()
+
+    # Connections.
+
+    def _open(self) -> Connection:
+        connection = Connection(self._context, self.endpoint, self._poller)
+        self._connections[connection.socket] = connection
+        self._connections[connection.monitor] = connection
+        return connection
+
+    def _close(self, connection: Connection) -> None:
+        self._connections.pop(connection.socket, None)
+        self._connections.pop(connection.monitor, None)
+        connection.close()
+        if connection is self._current:
+            self._current = None
+        if connection is self._next:
+            self._next = None
+
+    def _renew(self, connection: Connection) -> None:
+        """Connect anew in place of a connection."""
+        was_current = connection is self._current
+        was_next = connection is self._next
+        self._close(connection)
+        if self._stopping:
+            return
+        if was_current:
+            self._current = self._open()
+        elif was_next:
+            self._next = self._open()
+
+    def _leave(self, connection: Connection) -> None:
+        connection.leaving = True
+        connection.registered = False
+        connection.last_traffic = time.monotonic()
+        if self.rpc_version >= 4 and connection.connected:
+            connection.send(wire.leaving())
+
+    def _begin_stop(self) -> None:
+        self._next_at = None
+        for connection in self._all():
+            if connection.leaving:
+                continue
+            if connection.registered:
+                self._leave(connection)
+            else:
+                self._close(connection)
+
+    def _done(self) -> bool:
+        return self._stopping and not self._connections
+
+    # Events.
+
+    def _on_monitor(self, connection: Connection) -> None:
+        try:
+            frames = connection.monitor.recv_multipart(zmq.DONTWAIT)
+        except zmq.ZMQError:
+            return
+        event = parse_monitor_message(frames)["event"]
+        if event == zmq.EVENT_DISCONNECTED:
+            connection.connected = False
+            connection.registered = False
+            moving = self._next is not None or self._next_at is not None
+            if connection.leaving or (
+                connection is self._current and moving
+            ):
+                self._close(connection)
+            else:
+                log("Lost the connection to %s" % self.endpoint)
+        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            connection.connected = True
+            connection.last_received = time.monotonic()
+            if not connection.leaving:
+                self._announce(connection)
+
+    def _announce(self, connection: Connection) -> None:
+        connection.announce_at = None
+        if self.rpc_version >= 4:
+            connection.send(self._metadata)
+        else:
+            # A version 3 frontend asks a stranger's heartbeat for it.
+            connection.send(wire.heartbeat())
+
+    def _receive(self, connection: Connection) -> None:
+        try:
+            frames = connection.socket.recv_multipart(
+                zmq.DONTWAIT, copy=False
+            )
+        except zmq.Again:
+            return
+        connection.last_received = time.monotonic()
+        connection.last_traffic = connection.last_received
+        try:
+            buffers = [frame.buffer for frame in frames]
+            kind = wire.message_type(buffers)
+            handler = self._handlers.get(kind)
+            if handler is None:
+                log("Ignored a message of unknown type %d" % kind)
+            else:
+                handler(connection, buffers)
+        except wire.ProtocolError as error:
+            log("Dropped a message: %s" % error)
+
+    def _on_heartbeat(self, connection: Connection, frames: list) -> None:
+        if wire.heartbeat_kind(frames) == wire.REQUEST_METADATA:
+            if not connection.leaving:
+                connection.registered = False
+                connection.send(self._metadata)
+            return
+        if not connection.registered and not connection.leaving:
+            connection.registered = True
+            log("Registered %s" % self.label)
+        if connection is self._next:
+            old, self._current, self._next = self._current, connection, None
+            if old is not None:
+                self._leave(old)
+
+    def _on_move(self, connection: Connection, frames: list) -> None:
+        if connection is self._next:
+            self._close(connection)
+            self._next_at = time.monotonic() + RETIRING_WAIT
+        elif connection.leaving or self._stopping:
+            return
+        elif not connection.registered:
+            # The first connection of all met a frontend that retires.
+            self._close(connection)
+            self._next_at = time.monotonic() + RETIRING_WAIT
+        elif self._next is None and self._next_at is None:
+            log("Moving to another worker")
+            self._next = self._open()
+
+    def _on_refused(self, connection: Connection, frames: list) -> None:
+        log("The frontend refused %s: %s" % (self.label, wire.refusal(frames)))
+        connection.registered = False
+        connection.announce_at = time.monotonic() + REFUSED_WAIT
+
+    def _on_request(self, connection: Connection, frames: list) -> None:
+        # An answer that this version of the wire cannot carry, or a request
+        # that nobody can read, would leave the frontend waiting: it learns
+        # of the loss at once when the connection goes.
+        try:
+            request = wire.request(frames, self.rpc_version)
+        except wire.ProtocolError as error:
+            log("Connecting anew after a request: %s" % error)
+            self._renew(connection)
+            return
+        outputs, statuses = self.model.answer(request)
+        # While the model ran nobody listened: that was no silence.
+        now = time.monotonic()
+        for other in self._all():
+            other.last_received = now
+        if self.rpc_version < 4 and statuses is not None:
+            log("Connecting anew: version 3 cannot carry an error")
+            self._renew(connection)
+            return
+        connection.send(
+            wire.reply(
+                request.message_id, outputs, statuses, self.rpc_version
+            )
+        )
