@@ -13,7 +13,7 @@ SRC_DIR := $(NGINX_SRC)/src
 INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
              http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
            -isystem $(BUILD)/include
-SAN     := address,undefined
+CHECKS  := address,undefined
 CFLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -D_GNU_SOURCE \
            -Wall -Wextra -Wno-unused-parameter -Werror \
            -fno-sanitize-recover=undefined
@@ -31,12 +31,12 @@ $(DIR)/libpure.a: $(PURE:%.c=$(DIR)/o/%.o) $(DIR)/sources
 $(DIR)/o/%.o: %.c t/fuzz/fuzz.mk
 	@mkdir -p $(@D)
 	$(say) $<
-	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(SAN) $(INCS) -MMD -MP \
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(CHECKS) $(INCS) -MMD -MP \
 	    -c -o $@ $<
 
 $(DIR)/fuzz_%: $(DIR)/o/t/fuzz/fuzz_%.o $(DIR)/libpure.a
 	$(say) $@
-	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(SAN) -o $@ $^ -ljansson -lm
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(CHECKS) -o $@ $^ -ljansson -lm
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
