@@ -31,7 +31,8 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture
 def make_nginx(settings, tmp_path, request):
     """Makes servers that are not started; ends and checks them all."""
-    assert settings.module.exists(), f"{settings.module} is not built"
+    if not settings.module.exists():
+        pytest.fail(f"{settings.module} is not built")
     servers = []
     numbers = itertools.count()
     request.node.clipper_servers = servers

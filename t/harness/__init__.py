@@ -5,6 +5,7 @@ plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
 plays a container frame by frame, ``runtime`` starts the real Python one.
 """
 
+from . import rpc
 from .client import Connection, Response
 from .runtime import PythonContainer
 from .server import Nginx, Settings, application
@@ -13,5 +14,5 @@ from .util import SLOW, wait_until
 
 __all__ = [
     "Connection", "Nginx", "PythonContainer", "Response", "SLOW", "Settings",
-    "Sim3", "Sim4", "application", "wait_until",
+    "Sim3", "Sim4", "application", "rpc", "wait_until",
 ]
