@@ -1,0 +1,27 @@
+
+/*
+ * The probability of each of n independent Beta variables to be the largest:
+ * what Thompson sampling serves with.  It takes tens of microseconds.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_POLICY_THOMPSON_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_POLICY_THOMPSON_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    double      a;                              /* > 0 */
+    double      b;                              /* > 0 */
+} ngx_http_clipper_policy_beta_t;
+
+
+/* n is at most NGX_HTTP_CLIPPER_POLICY_MEMBERS; p gets n that sum to 1 */
+void ngx_http_clipper_policy_thompson_best(
+    const ngx_http_clipper_policy_beta_t *beta, ngx_uint_t n, double *p);
+
+
+#endif /* _NGX_HTTP_CLIPPER_POLICY_THOMPSON_H_INCLUDED_ */
