@@ -19,6 +19,7 @@
  */
 
 #include "ngx_http_clipper_hash.h"
+#include "ngx_http_clipper_wire.h"
 
 
 #ifndef __SIZEOF_INT128__
@@ -50,21 +51,6 @@ static ngx_inline uint64_t
 ngx_http_clipper_rotl(uint64_t x, ngx_uint_t n)
 {
     return (x << n) | (x >> (64 - n));
-}
-
-
-static ngx_inline uint64_t
-ngx_http_clipper_load64(const u_char *p)
-{
-    uint64_t  x;
-
-    ngx_memcpy(&x, p, 8);
-
-#if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-    x = __builtin_bswap64(x);
-#endif
-
-    return x;
 }
 
 
@@ -163,7 +149,7 @@ ngx_http_clipper_siphash(const uint64_t key[2], const u_char *data, size_t len,
     ngx_http_clipper_sip_init(&s, key);
 
     for (left = len; left >= 8; left -= 8) {
-        ngx_http_clipper_sip_word(&s, ngx_http_clipper_load64(data));
+        ngx_http_clipper_sip_word(&s, ngx_http_clipper_wire_get64(data));
         data += 8;
     }
 
@@ -180,11 +166,11 @@ ngx_http_clipper_hash_init(ngx_http_clipper_hash_key_t *key,
     uint64_t    out[2], prf[2];
     ngx_uint_t  i;
 
-    key->sip[0] = ngx_http_clipper_load64(seed);
-    key->sip[1] = ngx_http_clipper_load64(seed + 8);
+    key->sip[0] = ngx_http_clipper_wire_get64(seed);
+    key->sip[1] = ngx_http_clipper_wire_get64(seed + 8);
 
-    prf[0] = ngx_http_clipper_load64(seed + 16);
-    prf[1] = ngx_http_clipper_load64(seed + 24);
+    prf[0] = ngx_http_clipper_wire_get64(seed + 16);
+    prf[1] = ngx_http_clipper_wire_get64(seed + 24);
 
     for (i = 0; i < NGX_HTTP_CLIPPER_HASH_WORDS; i += 2) {
         counter[0] = (u_char) i;
@@ -213,8 +199,8 @@ ngx_http_clipper_nh(const uint64_t *k, const u_char *data, ngx_uint_t pairs,
     s1 = sum[1];
 
     for (i = 0; i < pairs; i++) {
-        a = ngx_http_clipper_load64(data);
-        b = ngx_http_clipper_load64(data + 8);
+        a = ngx_http_clipper_wire_get64(data);
+        b = ngx_http_clipper_wire_get64(data + 8);
 
         s0 += (ngx_http_clipper_u128_t) (a + k[0]) * (b + k[1]);
         s1 += (ngx_http_clipper_u128_t) (a + k[2]) * (b + k[3]);
@@ -277,7 +263,7 @@ ngx_http_clipper_digest(const ngx_http_clipper_hash_key_t *key,
     if (len <= NGX_HTTP_CLIPPER_HASH_SHORT) {
 
         for (size = len; size >= 8; size -= 8) {
-            ngx_http_clipper_sip_word(&s, ngx_http_clipper_load64(data));
+            ngx_http_clipper_sip_word(&s, ngx_http_clipper_wire_get64(data));
             data += 8;
         }
 
@@ -310,7 +296,7 @@ ngx_http_clipper_random_init(ngx_http_clipper_random_t *r,
     ngx_uint_t  i;
 
     for (i = 0; i < 4; i++) {
-        r->s[i] = ngx_http_clipper_load64(seed + i * 8);
+        r->s[i] = ngx_http_clipper_wire_get64(seed + i * 8);
     }
 
     if ((r->s[0] | r->s[1] | r->s[2] | r->s[3]) == 0) {
