@@ -15,6 +15,7 @@
 
 
 #include "ngx_http_clipper.h"
+#include "ngx_http_clipper_timer.h"
 
 
 typedef enum {
@@ -86,8 +87,8 @@ struct ngx_http_clipper_query_s {
     ngx_uint_t                         pending;       /* asks without answer */
     ngx_uint_t                         nasks;
     ngx_http_clipper_ask_t            *asks;
-    ngx_rbtree_node_t                  timer;         /* by deadline */
-    unsigned                           timer_set:1;
+    ngx_http_clipper_timer_t           timer;         /* the deadline */
+    unsigned                           starting:1;
     unsigned                           done:1;
 };
 

@@ -1,0 +1,58 @@
+
+/*
+ * A mutex in shared memory that survives the death of its holder.
+ *
+ * The word holds the pid of the holder.  A waiter spins for a bounded time,
+ * yields, and after 2 ms asks the kernel whether the holder still lives; if
+ * not, it takes the lock over.  The holder sets `dirty` while it changes what
+ * the lock guards: who gets the lock and finds a mark left behind has to
+ * repair first, as with a robust mutex (EOWNERDEAD).
+ *
+ * No code holds two of them.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_LOCK_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_LOCK_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    volatile uint32_t  holder;       /* pid, 0: free */
+    volatile uint32_t  dirty;
+} ngx_http_clipper_lock_t;
+
+
+/*
+ * NGX_OK: the lock is held and marked; NGX_BUSY: the same, but a holder died
+ * in the middle of a change.  Never fails, waits as long as the holder lives.
+ */
+ngx_int_t ngx_http_clipper_lock(ngx_http_clipper_lock_t *lock, uint32_t pid);
+
+void ngx_http_clipper_unlock(ngx_http_clipper_lock_t *lock);
+
+/* 1 while the process has not exited; a zombie has */
+ngx_uint_t ngx_http_clipper_alive(uint32_t pid);
+
+
+/* in the checked build every `_locked` function asks for its mutex */
+
+#if (NGX_HTTP_CLIPPER_LOCK_CHECK)
+
+void ngx_http_clipper_lock_check(ngx_http_clipper_lock_t *lock, uint32_t pid,
+    const char *function);
+
+#define ngx_http_clipper_locked(lock, pid)                                    \
+    ngx_http_clipper_lock_check(lock, pid, __func__)
+
+#else
+
+#define ngx_http_clipper_locked(lock, pid)
+
+#endif
+
+
+#endif /* _NGX_HTTP_CLIPPER_LOCK_H_INCLUDED_ */

@@ -1,0 +1,47 @@
+
+/*
+ * Timers in microseconds for one worker: a timerfd in nginx's event loop.
+ *
+ * nginx's own timers count in milliseconds of a clock that the kernel updates
+ * once a tick, too coarse for a deadline.  The descriptor is only set anew
+ * when an earlier time than the one it is set to is wanted, so a stream of
+ * queries with one deadline costs no system call each.
+ *
+ * During a graceful exit nginx waits for its own timers only; while a timer
+ * here is pending then, one of nginx's stands for it.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_TIMER_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_TIMER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct ngx_http_clipper_timer_s  ngx_http_clipper_timer_t;
+
+typedef void (*ngx_http_clipper_timer_handler_pt)(void *data);
+
+struct ngx_http_clipper_timer_s {
+    ngx_rbtree_node_t                  node;        /* key: time in us */
+    ngx_http_clipper_timer_handler_pt  handler;
+    void                              *data;
+    unsigned                           set:1;
+};
+
+
+ngx_int_t ngx_http_clipper_timer_init(ngx_cycle_t *cycle);
+void ngx_http_clipper_timer_done(void);
+
+/* calls timer->handler(timer->data) at at_us or right after; moves a set one */
+void ngx_http_clipper_timer_add(ngx_http_clipper_timer_t *timer,
+    uint64_t at_us);
+void ngx_http_clipper_timer_del(ngx_http_clipper_timer_t *timer);
+
+/* a graceful exit begins */
+void ngx_http_clipper_timer_retire(void);
+
+
+#endif /* _NGX_HTTP_CLIPPER_TIMER_H_INCLUDED_ */
