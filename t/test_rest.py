@@ -1,0 +1,661 @@
+"""Predictions over HTTP: the requests that are answered, and how."""
+
+import json
+import re
+import struct
+
+import pytest
+
+from harness import Sim3, application, wait_until
+
+NO_REPLICA = "No connected models found for query"
+
+
+@pytest.fixture
+def served(nginx):
+    """One application "a" with a connected container of model "m"."""
+    def start(input_type="doubles", model=None, http="", extra="", **kw):
+        server = nginx(application("a", "m:1", input_type, extra=extra),
+                       http="clipper_cache_zone off;\n" + http, **kw)
+        options = {"model": model} if model else {}
+        sim = Sim3(server, "m", input_type=input_type, **options)
+        sim.wait_registered()
+        server.wait_replicas("m")
+        return server, sim
+
+    return start
+
+
+def test_single(served):
+    """Catches another order of members, blanks or wrong headers."""
+    server, _ = served()
+    response = server.post("/a/predict", {"input": [1.5, 2.5]})
+    assert response.status == 200 and response.reason == "OK"
+    assert re.fullmatch(
+        rb'\{"query_id":\d+,"output":4\.0,"default":false\}', response.body)
+    assert response.headers["content-type"] == "application/json"
+    assert int(response.headers["content-length"]) == len(response.body)
+
+
+@pytest.mark.parametrize("path", [
+    "/a/predict", "/a/predict/", "/a/predict?x=1", "/a/predict/?"])
+def test_paths(served, path):
+    """Catches a trailing slash or a query string that is not taken."""
+    server, _ = served()
+    assert server.post(path, {"input": [1.0]}).status == 200
+
+
+@pytest.mark.parametrize("path", [
+    "/a/predictx", "/a/predict/x", "/a", "/a/", "/a/Predict", "/a/x/predict"])
+def test_unknown_paths(served, path):
+    """Catches a path that is taken by its prefix, an error that is not
+    JSON, and a connection that is closed by it (H1)."""
+    server, _ = served()
+    with server.connect() as connection:
+        response = connection.post(path, {"input": [1.0]})
+        assert response.status == 404
+        assert response.headers["content-type"] == "application/json"
+        body = response.json()
+        assert body["error"] == "Not found" and isinstance(body["cause"], str)
+        assert connection.post("/a/predict", {"input": [1.0]}).status == 200
+
+
+def test_unknown_application(served):
+    """Catches a lost connection after an unknown application (H1)."""
+    server, _ = served()
+    with server.connect() as connection:
+        assert connection.post("/nobody/predict", "{}").status in (404, 405)
+        assert connection.post("/a/predict", {"input": [1.0]}).status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE",
+                                    "OPTIONS", "PATCH"])
+def test_wrong_method(served, method):
+    """Catches a method that predicts, or a 405 that ends the connection
+    (H2)."""
+    server, _ = served()
+    with server.connect() as connection:
+        response = connection.request(method, "/a/predict")
+        assert response.status == 405
+        assert response.headers["content-type"] == "application/json"
+        if method != "HEAD":
+            assert set(response.json()) == {"error", "cause"}
+        assert connection.post("/a/predict", {"input": [1.0]}).status == 200
+
+
+def test_location_of_names_with_dots(nginx):
+    """Catches an application name that is taken for a pattern."""
+    server = nginx(application("a.b"))
+    assert server.post("/a.b/predict", {"input": [1.0]}).status == 200
+    assert server.post("/axb/predict", {"input": [1.0]}).status != 200
+
+
+# batches
+
+
+def test_batch(served):
+    """Catches answers in another order, or query ids that repeat (E2)."""
+    server, _ = served()
+    inputs = [[float(i), 0.5] for i in range(50)]
+    response = server.post("/a/predict", {"input_batch": inputs})
+    answers = response.json()["batch_predictions"]
+    assert [a["output"] for a in answers] == [i + 0.5 for i in range(50)]
+    ids = [a["query_id"] for a in answers]
+    assert len(set(ids)) == 50 and all(0 <= i < 2**53 for i in ids)
+    assert all(a["default"] is False for a in answers)
+    assert re.match(rb'\{"batch_predictions":\[\{"query_id":\d+,"output":0\.5'
+                    rb',"default":false\},', response.body)
+
+
+def test_batch_of_one(served):
+    """Catches a wrapper around a batch of one (H3)."""
+    server, _ = served()
+    body = server.post("/a/predict", {"input_batch": [[2.0]]}).json()
+    assert body["output"] == 2.0 and "batch_predictions" not in body
+
+
+def test_batch_of_none(served):
+    """Catches an empty batch that is refused or waits (H4)."""
+    server, _ = served()
+    response = server.post("/a/predict", {"input_batch": []})
+    assert response.status == 200
+    assert response.body == b'{"batch_predictions":[]}'
+
+
+def test_input_wins(served):
+    """Catches input_batch being served, or checked, beside input (H5)."""
+    server, _ = served()
+    for body in ('{"input":[1.0],"input_batch":[["x"]]}',
+                 '{"input_batch":"no batch","input":[1.0]}',
+                 '{"input_batch":[[5.0],[6.0]],"input":[1.0]}'):
+        assert server.post("/a/predict", body).json()["output"] == 1.0
+
+
+def test_first_duplicate_counts(served):
+    """Catches the last of several equal members being taken."""
+    server, _ = served()
+    response = server.post("/a/predict",
+                           '{"input":[1.0],"input":[2.0],"input":"x"}')
+    assert response.json()["output"] == 1.0
+
+
+def test_other_members_are_ignored(served):
+    """Catches unknown members being refused, and escaped names missed."""
+    server, _ = served()
+    body = ('{"uid":3,"x":{"input":[9.0],"y":[1,[2,{"z":null}]]},'
+            ' "\\u0069nput" : [ 1.25 ] , "last":true}')
+    assert server.post("/a/predict", body).json()["output"] == 1.25
+
+
+# input types: what the container gets
+
+GOOD = [
+    ("ints", "[1,-2,2147483647,-2147483648,-0]",
+     struct.pack("<5i", 1, -2, 2147483647, -2147483648, 0)),
+    ("integers", "[7]", struct.pack("<i", 7)),
+    ("doubles", "[1.5,-0.0,1e-400,6.6000000000000005,1e300]",
+     struct.pack("<5d", 1.5, -0.0, 0.0, 6.6000000000000005, 1e300)),
+    ("doubles", "[1,2.0,18446744073709551616]",
+     struct.pack("<3d", 1.0, 2.0, 18446744073709551616.0)),
+    ("floats", "[0.1,3.4028234663852886e38,16777217.0]",
+     struct.pack("<3f", 0.1, 3.4028234663852886e38, 16777216.0)),
+    ("strings", '"h\\u00e9llo \\uD83D\\uDE00 \\"\\/\\n"',
+     "h\u00e9llo \U0001f600 \"/\n".encode()),
+    ("strings", '"a\\u0000b"', b"a\0b"),
+    ("bytes", '"AQID"', b"\1\2\3"),
+    ("bytes", '"AQI="', b"\1\2"),
+    ("bytes", '"AQI"', b"\1\2"),
+    ("bytes", '"+/+/AA"', b"\xfb\xff\xbf\x00"),
+]
+
+
+@pytest.mark.parametrize("kind, text, expected", GOOD)
+def test_typed_bytes(served, kind, text, expected):
+    """Catches a conversion that is off by a bit (E1, E3, E5, G28)."""
+    server, sim = served(kind, model=lambda values: ["1"] * len(values))
+    response = server.post("/a/predict", '{"input":%s}' % text)
+    assert response.json()["output"] == 1, response
+    assert sim.requests[-1].inputs == [expected]
+
+
+BAD = [
+    ("ints", "[1.0]"), ("ints", "[1e3]"), ("ints", "[2147483648]"),
+    ("ints", "[-2147483649]"), ("ints", '"1"'), ("ints", "7"),
+    ("ints", "[true]"), ("ints", "[[1]]"),
+    ("doubles", '["1.0"]'), ("doubles", "[1.0,null]"),
+    ("doubles", "[[1.0]]"), ("doubles", "1.0"), ("doubles", '{"a":1.0}'),
+    ("floats", "[1e39]"), ("floats", "[3.4028236e38]"),
+    ("strings", "[1]"), ("strings", '["a"]'), ("strings", "null"),
+    ("bytes", '"AQ*D"'), ("bytes", '"A=QD"'), ("bytes", '"AQID="'),
+    ("bytes", '"A"'), ("bytes", '"AQ ID"'), ("bytes", "[1,2]"),
+]
+
+
+@pytest.mark.parametrize("kind, text", BAD)
+def test_wrong_values(served, kind, text):
+    """Catches a value of the wrong type that reaches the model (E9, H19)."""
+    server, sim = served(kind)
+    response = server.post("/a/predict", '{"input":%s}' % text)
+    assert response.status == 400 and response.reason == "Bad Request"
+    assert response.json()["error"] == "Json error"
+
+    good = {"ints": "[1]", "strings": '"x"', "bytes": '"AQID"'}.get(
+        kind, "[1.0]")
+    batch = '{"input_batch":[%s,%s]}' % (good, text)
+    assert server.post("/a/predict", batch).status == 400
+    assert server.post("/a/predict", '{"input":%s}' % good).status == 200
+    assert sim.inputs_seen() == 1
+
+
+def test_strict_doubles(nginx):
+    """Catches integers taken for doubles where `strict` forbids it."""
+    server = nginx(
+        application("a").replace("clipper_input doubles;",
+                                 "clipper_input doubles strict;"))
+    assert server.post("/a/predict", '{"input":[1.0]}').status == 200
+    assert server.post("/a/predict", '{"input":[1]}').status == 400
+    assert server.post("/a/predict", '{"input":[2e0]}').status == 200
+    assert server.post(
+        "/a/predict", '{"input":[18446744073709551616]}').status == 200
+
+
+@pytest.mark.parametrize("kind, text", [
+    ("doubles", "[]"), ("ints", "[]"), ("strings", '""'), ("bytes", '""')])
+def test_empty_input(served, kind, text):
+    """Catches an input without bytes that wedges the replica (H6)."""
+    server, _ = served(kind, model=lambda values: ["7"] * len(values))
+    for _ in range(3):
+        assert server.post(
+            "/a/predict", '{"input":%s}' % text).json()["output"] == 7
+    body = '{"input_batch":[%s,%s]}' % (text, text)
+    answers = server.post("/a/predict", body).json()["batch_predictions"]
+    assert [a["output"] for a in answers] == [7, 7]
+
+
+# versions
+
+
+def two_versions(nginx):
+    server = nginx(
+        application("a", "m") + application("unlinked"),
+        http="clipper_cache_zone off;"
+             "clipper_model m { version 2; }"
+             "clipper_model m:3 { input doubles; }")
+    for version in (1, 2):
+        Sim3(server, "m", version,
+             model=lambda v, version=version: [str(version)] * len(v)
+             ).wait_registered()
+        server.wait_replicas("m", version)
+    return server
+
+
+def test_versions(nginx):
+    """Catches a version that is not asked when it is named, or an unknown
+    one that is answered (A22)."""
+    server = two_versions(nginx)
+    ask = {"input": [1.0]}
+    assert server.post("/a/predict", ask).json()["output"] == 2
+    assert server.post(
+        "/a/predict", {**ask, "version": "1"}).json()["output"] == 1
+
+    answer = server.post("/a/predict", {**ask, "version": "3"}).json()
+    assert answer["default"] and answer["default_explanation"] == NO_REPLICA
+
+    response = server.post("/a/predict", {**ask, "version": "X"})
+    assert response.status == 400
+    assert response.json() == {
+        "error": "Query processing error",
+        "cause": "Requested version: X does not exist for model: m"}
+
+
+def test_version_comes_before_input(nginx):
+    """Catches the input being judged before the version."""
+    server = two_versions(nginx)
+    for body in ('{"input":["bad"],"version":"9"}',
+                 '{"version":"9","input":["bad"]}'):
+        response = server.post("/a/predict", body)
+        assert response.json()["error"] == "Query processing error", body
+    assert server.post("/a/predict", '{"input":["bad"],"version":"9"'
+                       ).json()["error"] == "Json error"
+
+
+def test_version_without_link(nginx):
+    """Catches the crash of a version where no model is linked."""
+    server = nginx(application("a"))
+    response = server.post("/a/predict", {"input": [1.0], "version": "1"})
+    assert response.status == 400
+    assert response.json()["cause"] == \
+        "Requested version: 1 does not exist for model: "
+
+
+def test_version_with_quotes(nginx):
+    """Catches a version that breaks the JSON of the error."""
+    server = nginx(application("a", "m"))
+    response = server.post("/a/predict",
+                           {"input": [1.0], "version": 'a"\\\n\x01'})
+    assert response.status == 400
+    assert 'a"\\\n\x01 does not exist' in response.json()["cause"]
+
+
+# defaults
+
+
+def test_default_without_replica(nginx):
+    """Catches a query that waits although nobody can answer."""
+    server = nginx(application("a", "m", slo="30s")
+                   + application("b", slo="30s"), http="")
+    for app in "ab":
+        response = server.post(f"/{app}/predict", {"input": [1.0]})
+        assert response.status == 200
+        answer = response.json()
+        assert list(answer)[:4] == ["query_id", "output", "default",
+                                    "default_explanation"]
+        assert answer["output"] == -1.0 and answer["default"] is True
+        assert answer["default_explanation"] == NO_REPLICA
+        assert answer.get("default_reason", "no_replica") == "no_replica"
+
+
+OUTPUTS = [
+    ("1.0", 1.0), ("5", 5), ("DEFAULT", "DEFAULT"), ('"x"', "x"),
+    ("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}), ("true", True),
+    ("null", None), ("", ""), ("True", "True"), ("None", "None"),
+    ("nan", "nan"), ("inf", "inf"), ("NaN", "NaN"), ("-Infinity",) * 2,
+    ("['a']", "['a']"), ("[1 2 3]", "[1 2 3]"), ("1.", "1."), ("01", "01"),
+    ("+1", "+1"), (" 7 ", 7), ("1 2", "1 2"), ('a"b\\c', 'a"b\\c'),
+    ("tab\there\x01", "tab\there\x01"), ("h\u00e9/", "h\u00e9/"),
+    ('"\\u00e9"', "\u00e9"), ('"\\ud800"', '"\\ud800"'),
+    ("1e400", "1e400"), ("18446744073709551615", 18446744073709551615),
+]
+
+
+@pytest.mark.parametrize("output, expected", OUTPUTS)
+def test_output_rule(served, output, expected):
+    """Catches a response that is not JSON, or changes the value (H18)."""
+    server, _ = served(model=lambda values: [output] * len(values))
+    answer = server.predict("a", [1.0])
+    assert answer["output"] == expected and answer["default"] is False
+    assert type(answer["output"]) is type(expected)
+
+
+@pytest.mark.parametrize("output", [
+    b"\xff\xfe", b"a\xc3", b"\xc0\x80", b"\xed\xa0\x80", b'"\xff"',
+    b"\xf4\x90\x80\x80"])
+def test_invalid_utf8_output(served, output):
+    """Catches a response that is not UTF-8 (H18)."""
+    server, _ = served(model=lambda values: [output] * len(values))
+    assert "\ufffd" in server.predict("a", [1.0])["output"]
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("-1.0", -1.0), ("DEFAULT", "DEFAULT"), ("", ""),
+    ('{\\"a\\": [1]}', {"a": [1]}), ("null", None)])
+def test_default_output_rule(nginx, text, expected):
+    """Catches a default that is not under the rule of outputs (B1, E17)."""
+    server = nginx(application("a", default=text))
+    answer = server.predict("a", [1.0])
+    assert answer["output"] == expected and answer["default"] is True
+
+
+def test_default_of_the_default(nginx):
+    """Catches another default than null where the directive is left out."""
+    server = nginx("location /a { clipper_app a; }")
+    assert server.predict("a", [1.0])["output"] is None
+
+
+def test_large_output(served):
+    """Catches an output that is cut, or does not fit a buffer."""
+    text = json.dumps(list(range(60000)))
+    server, _ = served(model=lambda values: [text] * len(values))
+    assert server.predict("a", [1.0])["output"] == list(range(60000))
+
+
+# errors of the body
+
+SCHEMA = ('\n  {\n   "input" := [double] | [int] | [string] | [byte] | '
+          '[float],\n  }\n')
+
+MALFORMED = [
+    "", " ", "{", "}", "[", "{'input':[1.0]}", '{"input":[1.0],}',
+    '{"input":[1.0]} x', '{"input":[1.0]}{}', '{"input":[.5]}',
+    '{"input":[1.]}', '{"input":[+1.0]}', '{"input":[01]}',
+    '{"input":[NaN]}', '{"input":[Infinity]}', '{"input":[1e400]}',
+    '{"input":[1.0', '{"input":[1.0]', '{"input"}', '{"input":}',
+    '{"input":[1.0],"x":"\x01"}', '{"input":[1.0],"x":"\\x"}',
+    '{"input":[1.0],"x":"\\ud800"}', '{"input":[1.0],"x":tru}',
+    '{"input":[1.0]} // no', '{"input":[1.0 2.0]}', '{"input":[1.0,,2.0]}',
+    '{input:[1.0]}', '{"input":[1.0],"x":-}', '{"input":[1e]}',
+    '\ufeff{"input":[1.0]}', '{"input":["x"], "version":"9", ',
+]
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+def test_malformed(served, body):
+    """Catches JSON that is read more freely than RFC 8259 (E7)."""
+    server, sim = served()
+    response = server.post("/a/predict", body)
+    assert response.status == 400, response
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    assert answer["error"] == "Json error"
+    assert re.fullmatch(
+        r"Error parsing JSON: JSON parse error: .+ \(offset \d+\)\n\. "
+        r"Expected JSON schema: " + re.escape(SCHEMA), answer["cause"])
+    assert sim.requests == []
+
+
+@pytest.mark.parametrize("body", [
+    b'{"input":[1.0],"x":"\xff"}', b'{"input":[1.0],"\xc3":1}',
+    b'{"input":[1.0],"x":"\xed\xa0\x80"}', b'{"input":[1.0]}\0',
+    b'{"input":[1.0],"x":"a\0b"}'])
+def test_malformed_bytes(served, body):
+    """Catches text that is not UTF-8, or a raw NUL."""
+    server, _ = served()
+    assert server.post("/a/predict", body).status == 400
+
+
+@pytest.mark.parametrize("body, offset", [
+    ("", 0), ('{"input":[1.0]} x', 16), ('{"input":[1.0 2.0]}', 14)])
+def test_error_offset(served, body, offset):
+    """Catches an offset that does not point at the mistake."""
+    server, _ = served()
+    cause = server.post("/a/predict", body).json()["cause"]
+    assert f"(offset {offset})" in cause
+
+
+CAUSES = [
+    ("doubles", "{}", "JSON object does not have required keys input or "
+                      "input_batch"),
+    ("doubles", '{"Input":[1.0]}', "JSON object does not have required keys "
+                                   "input or input_batch"),
+    ("doubles", '{"input":"x"}', "Type mismatch! JSON key input expected "
+                                 "type Array but found type String"),
+    ("strings", '{"input":[1]}', "Type mismatch! JSON key input expected "
+                                 "type String but found type Array"),
+    ("doubles", '{"input_batch":{}}', "Type mismatch! JSON key input_batch "
+                                      "expected type Array but found type "
+                                      "Object"),
+    ("ints", '{"input":[1.5]}', "Array input of type Number is not of type "
+                                "int"),
+    ("doubles", '{"input":[true]}', "Array input of type True is not of type "
+                                    "double"),
+    ("floats", '{"input":[null]}', "Array input of type Null is not of type "
+                                   "float"),
+    ("doubles", '{"input_batch":[1.0]}', "Array input of type Number is not "
+                                         "of type array"),
+    ("strings", '{"input_batch":[1.0]}', "Array input of type Number is not "
+                                         "of type string"),
+    ("doubles", "[1.0]", "Can only get key-value pair from an object"),
+    ("doubles", '"x"', "Can only get key-value pair from an object"),
+]
+
+
+@pytest.mark.parametrize("kind, body, cause", CAUSES)
+def test_causes(nginx, kind, body, cause):
+    """Catches another text than the documented one (E8, E10)."""
+    server = nginx(application("a", input_type=kind))
+    response = server.post("/a/predict", body)
+    assert response.status == 400
+    answer = response.json()
+    assert answer["error"] == "Json error"
+    assert answer["cause"] == (f"Error parsing JSON: {cause}. Expected JSON "
+                               f"schema: {SCHEMA}")
+
+
+def test_one_bad_input_rejects_all(served):
+    """Catches a batch of which the good inputs are asked for."""
+    server, sim = served()
+    batch = [[1.0]] * 20 + [["x"]]
+    response = server.post("/a/predict", {"input_batch": batch})
+    assert response.status == 400
+    assert server.predict("a", [3.0])["output"] == 3.0
+    assert sim.inputs_seen() == 1
+
+
+# sizes and codings of the body
+
+
+def numbers(count):
+    return {"input": [i + 0.25 for i in range(count)]}
+
+
+def expected(count):
+    return sum(i + 0.25 for i in range(count))
+
+
+@pytest.mark.parametrize("count", [1, 784, 20000])
+@pytest.mark.parametrize("http", [
+    "", "client_body_buffer_size 1k;", "client_body_in_file_only clean;",
+    "client_body_in_single_buffer on;"])
+def test_body_buffers(served, count, http):
+    """Catches a body that is split or spooled to a file and read in part."""
+    server, _ = served(http=http)
+    assert server.predict("a", numbers(count)["input"])["output"] == \
+        expected(count)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_chunked_body(served, size):
+    """Catches a body whose parts come in chunks of any size."""
+    server, _ = served(http="client_body_buffer_size 1k;")
+    data = json.dumps(numbers(100)).encode()
+    chunks = [data[i:i + size] for i in range(0, len(data), size)]
+    response = server.post("/a/predict", None, chunks=chunks)
+    assert response.json()["output"] == expected(100)
+
+
+def test_body_in_pieces(served):
+    """Catches a body that is taken before its last byte is there."""
+    server, _ = served()
+    data = json.dumps(numbers(10)).encode()
+    with server.connect() as connection:
+        connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(data))
+        for byte in data:
+            connection.send(bytes([byte]))
+        assert connection.read().json()["output"] == expected(10)
+
+
+def test_expect_continue(served):
+    """Catches a client that waits for 100 Continue for ever."""
+    server, _ = served()
+    data = json.dumps(numbers(3)).encode()
+    with server.connect() as connection:
+        connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+                        b"Expect: 100-continue\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(data))
+        assert connection._until(b"\r\n\r\n").endswith(b"100 Continue")
+        connection.send(data)
+        assert connection.read().json()["output"] == expected(3)
+
+
+def test_http_1_0(served):
+    """Catches a response that HTTP/1.0 does not know."""
+    server, _ = served()
+    with server.connect() as connection:
+        response = connection.post("/a/predict", numbers(3), http="1.0")
+        assert response.json()["output"] == expected(3)
+        assert "transfer-encoding" not in response.headers
+        assert connection.closed_by_peer()
+
+
+def test_content_type_is_ignored(served):
+    """Catches a request that is refused for its Content-Type."""
+    server, _ = served()
+    for value in ("application/json", "text/plain",
+                  "application/x-www-form-urlencoded"):
+        response = server.post("/a/predict", numbers(2),
+                               headers=[("Content-Type", value)])
+        assert response.json()["output"] == expected(2)
+
+
+def test_content_encoding(served):
+    """Catches compressed bytes that are taken for JSON."""
+    server, _ = served()
+    identity = [("Content-Encoding", "identity")]
+    assert server.post("/a/predict", numbers(2),
+                       headers=identity).status == 200
+    response = server.post("/a/predict", b"\x1f\x8b\x08",
+                           headers=[("Content-Encoding", "gzip")])
+    assert response.status == 415
+    assert set(response.json()) == {"error", "cause"}
+
+
+def too_large(response):
+    return (response.status == 413
+            and response.headers["content-type"] == "application/json"
+            and set(response.json()) == {"error", "cause"})
+
+
+def test_body_over_nginx_limit(served):
+    """Catches nginx's own page in place of a JSON error."""
+    server, _ = served(http="client_max_body_size 1k;")
+    assert too_large(server.post("/a/predict", numbers(1000)))
+
+
+def test_limits(served):
+    """Catches a limit that is off by one, or not kept."""
+    server, sim = served(extra="clipper_limits batch=3 elements=4 depth=8;")
+
+    def ask(body):
+        return server.post("/a/predict", body)
+
+    assert ask({"input_batch": [[1.0]] * 3}).status == 200
+    assert too_large(ask({"input_batch": [[1.0]] * 4}))
+    assert ask({"input": [1.0] * 4}).status == 200
+    assert too_large(ask({"input": [1.0] * 5}))
+    assert ask('{"input":[1.0],"x":%s}' % ("[" * 7 + "]" * 7)).status == 200
+    assert too_large(ask('{"input":[1.0],"x":%s}' % ("[" * 9 + "]" * 9)))
+    assert sim.inputs_seen() == 5
+
+
+def test_output_limit(served):
+    """Catches an output over its limit that reaches the client."""
+    server, _ = served(extra="clipper_limits output=1k;",
+                       model=lambda values: ["9" * int(v[0]) for v in values])
+    assert server.predict("a", [10.0])["default"] is False
+    answer = server.predict("a", [2000.0])
+    assert answer["default"] is True
+    assert answer.get("default_reason", "model_error") == "model_error"
+    assert server.predict("a", [11.0])["default"] is False
+
+
+def test_keepalive_and_pipelining(served):
+    """Catches responses in another order than their requests."""
+    server, _ = served()
+    with server.connect() as connection:
+        body = [json.dumps({"input": [float(i)]}).encode() for i in range(20)]
+        connection.send(b"".join(
+            b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Length: %d\r\n\r\n%s" % (len(b), b) for b in body))
+        outputs = [connection.read().json()["output"] for _ in range(20)]
+        assert outputs == [float(i) for i in range(20)]
+
+
+def test_query_ids_are_unique(served):
+    """Catches ids that workers or requests share (design: below 2**53)."""
+    server, _ = served()
+    seen = set()
+    for i in range(30):
+        body = server.post("/a/predict",
+                           {"input_batch": [[float(i)], [i + 0.5]]}).json()
+        seen |= {a["query_id"] for a in body["batch_predictions"]}
+    assert len(seen) == 60 and all(0 <= i < 2**53 for i in seen)
+
+
+# the operator's server
+
+
+def test_health(nginx):
+    """Catches a health check that does not know of replicas."""
+    server = nginx(application("a", "m"))
+    response = server.get("/health")
+    assert response.status == 200 and response.json() == {"status": "ok"}
+    assert server.get("/health?app=a").status == 503
+    assert server.get("/health?app=nobody").status in (404, 503)
+    sim = Sim3(server, "m").wait_registered()
+    wait_until(lambda: server.get("/health?app=a").status == 200)
+    sim.close()
+    wait_until(lambda: server.get("/health?app=a").status == 503)
+
+
+def test_status_members(nginx):
+    """Catches members that clients rely on and that are gone."""
+    server = nginx(application("a", "m:1"), http="clipper_model n { queue 5; }")
+    Sim3(server, "m").wait_registered()
+    server.wait_replicas("m")
+    status = server.status()
+    assert status["schema"] == 1 and status["generation"] == "g1"
+    assert status["nginx_version"].count(".") == 2
+    assert {"size", "flights", "waiters", "chunks", "replicas"} <= set(
+        status["zone"])
+    assert len(status["workers"]) == server.workers
+    assert {"slot", "pid", "generation", "state"} <= set(status["workers"][0])
+    assert sorted(w["pid"] for w in status["workers"]) == \
+        sorted(server.children())
+    assert [a["name"] for a in status["applications"]] == ["a"]
+    assert {m["name"] for m in status["models"]} >= {"m"}
+    replica, = status["replicas"]
+    assert {"model": "m", "version": "1", "replica_id": 0,
+            "rpc_version": 3}.items() <= replica.items()
+    assert replica["worker"] in {w["slot"] for w in status["workers"]} | {
+        w["pid"] for w in status["workers"]}

@@ -1,0 +1,599 @@
+"""Containers of the original: protocol version 3, frame by frame."""
+
+import os
+import socket
+import struct
+import time
+
+import pytest
+
+from harness import Sim3, application, rpc, wait_until
+from harness.client import Connection
+
+NOCACHE = "clipper_cache_zone off;\n"
+KEEPALIVE = [b"", rpc.u32(3), rpc.u32(2), rpc.u32(0)]
+ASK_METADATA = [b"", rpc.u32(3), rpc.u32(2), rpc.u32(1)]
+
+
+@pytest.fixture
+def server(nginx):
+    """Applications "a" (model m) and "b" (model other)."""
+    return nginx(application("a", "m:1", slo="3s")
+                 + application("b", "other:1", slo="3s"), http=NOCACHE)
+
+
+def connected(server, name="m", **kw):
+    sim = Sim3(server, name, **kw).wait_registered()
+    server.wait_replicas(name, len([c for c in server.containers
+                                    if c.name == name and c._running]))
+    return sim
+
+
+def post_later(server, app, body):
+    """Sends a request and returns the connection to read from."""
+    from harness.client import build_request
+    connection = Connection(("127.0.0.1", server.port))
+    connection.send(build_request("POST", f"/{app}/predict", body))
+    return connection
+
+
+def heartbeat_answers(sim):
+    return [e.frames for e in list(sim.events)
+            if e.direction == "in" and e.frames[2] == rpc.u32(rpc.HEARTBEAT)]
+
+
+# the session
+
+
+def test_session_start(server):
+    """Catches a start that is not the documented one, frame by frame."""
+    sim = connected(server, "sum")
+    got = [e.frames for e in sim.events]
+    assert got[:2] == [rpc.heartbeat(), ASK_METADATA]
+    assert got[2] == [b"", rpc.u32(0), b"sum", b"1", b"3", rpc.u32(3)]
+    assert got[-1] == KEEPALIVE
+
+
+def test_each_heartbeat_has_one_answer(server):
+    """Catches a frontend that sends heartbeats of its own, or loses one."""
+    sim = connected(server)
+    for _ in range(20):
+        sim.send(rpc.heartbeat())
+    wait_until(lambda: len(heartbeat_answers(sim)) == 22)
+    server.predict("a", [1.0])
+    assert len(heartbeat_answers(sim)) == len(sim.sent(rpc.HEARTBEAT))
+    assert heartbeat_answers(sim)[1:] == [KEEPALIVE] * 21
+
+
+def test_request_and_reply(server):
+    """Catches a request that is not the documented one, byte by byte."""
+    sim = connected(server, manual=True)
+    connection = post_later(server, "a", {"input": [1.0, 2.0]})
+    frames = sim.next_request().frames
+    assert frames[:3] == [b"", rpc.u32(3), rpc.u32(1)]
+    assert len(frames[3]) == 4 and frames[4] == rpc.u32(0)
+    assert frames[5:] == [
+        bytes.fromhex("1800000000000000"),
+        bytes.fromhex("0300000000000000 0100000000000000"
+                      "1000000000000000"),
+        bytes.fromhex("000000000000f03f 0000000000000040")]
+
+    sim.send([b"", rpc.u32(1), frames[3], rpc.u64(16),
+              rpc.u64(1) + rpc.u64(3), b"3.0"])
+    assert connection.read().json()["output"] == 3.0
+
+
+def batch_server(nginx, kind):
+    return nginx(application("a", "m:1", kind), http=NOCACHE
+                 + "clipper_model m { batch 10; }")
+
+
+@pytest.mark.parametrize("kind, values, expected", [
+    ("doubles", [[1.0, 2.0], [3.0]], """
+     2000000000000000 |
+     03000000000000000200000000000000 10000000000000000800000000000000 |
+     000000000000f03f0000000000000040 | 0000000000000840"""),
+    ("strings", ["hi", "h\u00e9llo"], """
+     2000000000000000 |
+     04000000000000000200000000000000 02000000000000000600000000000000 |
+     6869 | 68c3a96c6c6f"""),
+    ("bytes", ["AQID"], """
+     1800000000000000 |
+     00000000000000000100000000000000 0300000000000000 | 010203"""),
+    ("ints", [[1], [-1, 2]], """
+     2000000000000000 |
+     01000000000000000200000000000000 04000000000000000800000000000000 |
+     01000000 | ffffffff02000000"""),
+    ("floats", [[1.0]], """
+     1800000000000000 |
+     02000000000000000100000000000000 0400000000000000 | 0000803f"""),
+])
+def test_worked_examples(nginx, kind, values, expected):
+    """Catches another layout of a type, or of several inputs (G2-G6)."""
+    server = batch_server(nginx, kind)
+    sim = connected(server, input_type=kind, manual=True)
+    connection = post_later(server, "a", {"input_batch": values})
+    frames, got = [], 0
+    while got < len(values):
+        request = sim.next_request()
+        frames.append(request.frames[5:])
+        got += len(request.inputs)
+        sim.reply(request, ["1"] * len(request.inputs))
+    assert connection.read().status == 200
+    assert frames == [[bytes.fromhex(part) for part in expected.split("|")]]
+
+
+def test_one_batch_in_flight(server):
+    """Catches a second batch before the first is answered."""
+    sim = connected(server, manual=True)
+    connections = [post_later(server, "a", {"input": [float(i)]})
+                   for i in range(5)]
+    wait_until(lambda: queued(server) == 4)
+    first = sim.next_request()
+    assert sim.arrived.empty() and len(first.inputs) == 1
+
+    answered = 0
+    request = first
+    while True:
+        sim.reply(request, [str(v[0]) for v in request.values])
+        answered += len(request.inputs)
+        if answered == 5:
+            break
+        request = sim.next_request()
+        assert sim.arrived.empty()
+
+    assert sorted(c.read().json()["output"] for c in connections) == \
+        [float(i) for i in range(5)]
+
+
+def queued(server, model="m"):
+    return sum(m["queue_tasks"] for m in server.status()["models"]
+               if m["name"] == model)
+
+
+def test_message_ids_differ(server):
+    """Catches an id that two requests in a row share."""
+    sim = connected(server)
+    for i in range(10):
+        server.predict("a", [float(i)])
+    ids = [r.message_id for r in sim.requests]
+    assert len(set(ids)) == len(ids) == 10
+
+
+def test_outputs_are_bytes(server):
+    """Catches outputs cut at a NUL, or mixed up when they are empty."""
+    outputs = {1.0: b"", 2.0: b"a\0b", 3.0: b"x" * 100000}
+    connected(server, model=lambda values: [outputs[v[0]] for v in values])
+    body = server.post("/a/predict",
+                       {"input_batch": [[1.0], [2.0], [3.0], [1.0]]}).json()
+    assert [a["output"] for a in body["batch_predictions"]] == \
+        ["", "a\0b", "x" * 100000, ""]
+
+
+# registration
+
+
+@pytest.mark.parametrize("kind", [b"3", b"3\0", b" 3", b"+3", b"3abc",
+                                  b"\t3 ", b"03"])
+@pytest.mark.parametrize("version", [rpc.u32(3), rpc.u64(3),
+                                     rpc.u32(3) + b"\xff\0\0\0"])
+def test_metadata_of_other_languages(server, kind, version):
+    """Catches JVM, C++ and R containers that are refused (H11, H12)."""
+    connected(server, metadata=rpc.metadata3("m", "1", kind, version))
+    assert server.predict("a", [1.0])["output"] == 1.0
+
+
+def unregistered(server, metadata):
+    """A container whose announcement must not be taken."""
+    sim = Sim3(server, "m", metadata=metadata)
+    wait_until(lambda: len(heartbeat_answers(sim)) >= 3)
+    assert all(a == ASK_METADATA for a in heartbeat_answers(sim))
+    assert server.replicas("m", ready=False) == []
+    answer = server.predict("a", [1.0])
+    assert answer["default"] and "No connected" in \
+        answer["default_explanation"]
+    return sim
+
+
+@pytest.mark.parametrize("metadata", [
+    rpc.metadata3("m", 1, 3, None), rpc.metadata3("m", 1, 3, rpc.u32(2)),
+    rpc.metadata3("m", 1, 3, rpc.u32(5)), rpc.metadata3("m", 1, 3, b""),
+    rpc.metadata3("m", 1, 3, b"\3\0"), rpc.metadata3("m", 1, b"-1"),
+    rpc.metadata3("m", 1, b"5"), rpc.metadata3("m", 1, b"x"),
+    rpc.metadata3("m", 1, b""), rpc.metadata3("m", 1, b"99999999999999999"),
+    rpc.metadata3("", 1, 3), rpc.metadata3("m", "", 3),
+    rpc.metadata3("m\0", 1, 3), rpc.metadata3("n" * 300, 1, 3),
+    [b"", rpc.u32(0)], [b"", rpc.u32(0), b"m"],
+    [b"", rpc.u32(0), b"\xff", b"1", b"3", rpc.u32(3)],
+    rpc.metadata3("m", 1, 3) + [b"more"] * 5,
+], ids=lambda m: repr(m[2:])[:40])
+def test_metadata_that_is_not_taken(server, metadata):
+    """Catches a bad announcement that registers or ends anything; the
+    container is asked again at each heartbeat (H10)."""
+    unregistered(server, metadata)
+    connected(server, "other")
+    assert server.predict("b", [1.0])["output"] == 1.0
+
+
+def test_metadata_twice(server):
+    """Catches a connection that renames itself by a second message."""
+    sim = connected(server)
+    sim.send(rpc.metadata3("other", "7", 0))
+    sim.send(rpc.metadata3("m", "1", 3))
+    assert server.predict("a", [1.0])["output"] == 1.0
+    assert [(r["model"], r["replica_id"]) for r in
+            server.replicas(ready=False)] == [("m", 0)]
+
+
+def test_replica_ids(server):
+    """Catches an id that is given twice, or shared between models (G47)."""
+    sims = [connected(server) for _ in range(3)]
+    connected(server, "other")
+    assert sorted(r["replica_id"] for r in server.replicas("m")) == [0, 1, 2]
+    assert [r["replica_id"] for r in server.replicas("other")] == [0]
+
+    sims[1].close()
+    server.wait_replicas("m", 2)
+    sim = Sim3(server, "m").wait_registered()
+    server.wait_replicas("m", 3)
+    assert sorted(r["replica_id"] for r in server.replicas("m")) == [0, 2, 3]
+    assert sim.error is None
+
+
+def test_container_comes_before_its_link(nginx):
+    """Catches a replica that is lost when its model is linked later (H20)."""
+    server = nginx(application("b"), http=NOCACHE)
+    Sim3(server, "m").wait_registered()
+    server.wait_replicas("m")
+    server.reload(server=application("b") + application("a", "m"))
+    wait_until(lambda: server.predict("a", [1.0])["output"] == 1.0, 15)
+
+
+def test_other_input_type(server):
+    """Catches a replica of another type that is fed, or wedges the queue."""
+    sim = Sim3(server, "m", input_type="ints")
+    wait_until(lambda: len(heartbeat_answers(sim)) >= 2)
+    start = time.monotonic()
+    assert server.predict("a", [1.0])["default"] is True
+    assert time.monotonic() - start < 4
+    assert sim.requests == []
+    connected_beside = Sim3(server, "m").wait_registered()
+    wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
+    assert sim.requests == [] and connected_beside.requests
+
+
+def test_unix_socket(nginx):
+    """Catches a Unix path that containers cannot reach."""
+    server = nginx(application("a", "m"), rpc="clipper_rpc unix:DIR/rpc.sock;",
+                   http=NOCACHE)
+    server.rpc = f"ipc://{server.dir}/rpc.sock"
+    connected(server)
+    assert server.predict("a", [1.5])["output"] == 1.5
+
+
+def test_two_addresses(nginx):
+    """Catches a second address that is not served."""
+    server = nginx(application("a", "m"), rpc="clipper_rpc unix:DIR/1.sock; "
+                   "clipper_rpc unix:DIR/2.sock;", http=NOCACHE)
+    for name in ("1.sock", "2.sock"):
+        Sim3(server, "m", endpoint=f"ipc://{server.dir}/{name}"
+             ).wait_registered()
+    server.wait_replicas("m", 2)
+    assert server.predict("a", [1.5])["output"] == 1.5
+
+
+# silence and death
+
+
+def test_silent_container_is_dropped(nginx):
+    """Catches a silent replica that is kept, or an old id given again
+    (H13)."""
+    server = nginx(application("a", "m:1"), http=NOCACHE
+                   + "clipper_model m { replica_timeout 1s; }")
+    sim = Sim3(server, "m", heartbeats=False)
+    server.wait_replicas("m", 1)
+    sim.send(rpc.heartbeat())
+    server.wait_replicas("m", 0, timeout=15)
+    assert server.predict("a", [1.0])["default"] is True
+
+    sim.send(rpc.heartbeat())
+    wait_until(lambda: [r["replica_id"] for r in server.replicas("m")] == [1])
+    assert heartbeat_answers(sim)[-1] == ASK_METADATA
+    assert server.predict("a", [1.0])["output"] == 1.0
+
+
+def test_heartbeats_keep_a_replica(nginx):
+    """Catches a replica that is dropped though it speaks."""
+    server = nginx(application("a", "m:1"), http=NOCACHE
+                   + "clipper_model m { replica_timeout 1s; }")
+    sim = Sim3(server, "m", idle=0.2).wait_registered()
+    sent = len(sim.sent(rpc.HEARTBEAT))
+    wait_until(lambda: len(sim.sent(rpc.HEARTBEAT)) >= sent + 15)
+    assert [r["replica_id"] for r in server.replicas("m")] == [0]
+
+
+def test_working_replica_is_not_dropped(nginx):
+    """Catches a slow model that is declared dead while it works."""
+    server = nginx(application("a", "m:1", slo="30s"), http=NOCACHE
+                   + "clipper_model m { replica_timeout 500ms; }")
+    sim = connected(server, manual=True, heartbeats=False)
+    connection = post_later(server, "a", {"input": [1.0]})
+    request = sim.next_request()
+    sim.reply(request, ["4"], after=2.0)
+    assert connection.read().json()["output"] == 4
+
+
+def test_lost_connection_is_noticed_at_once(server):
+    """Catches a dead container that is only found by its silence."""
+    sim = connected(server)
+    start = time.monotonic()
+    sim.close()
+    server.wait_replicas("m", 0, timeout=3)
+    assert time.monotonic() - start < 3
+    answer = server.predict("a", [1.0])
+    assert "No connected" in answer["default_explanation"]
+
+
+def test_death_in_a_batch(server):
+    """Catches a query that is lost with its replica: the other one serves
+    it (H14)."""
+    doomed = connected(server, manual=True)
+    connection = post_later(server, "a", {"input": [5.0]})
+    doomed.next_request()
+    connected(server, model=lambda values: ["8"] * len(values))
+    doomed.close()
+    assert connection.read().json()["output"] == 8
+    assert server.predict("a", [6.0])["output"] == 8
+
+
+def test_death_of_the_only_replica(server):
+    """Catches a query that waits past its SLO for a dead replica."""
+    doomed = connected(server, manual=True)
+    connection = post_later(server, "a", {"input": [5.0]})
+    doomed.next_request()
+    start = time.monotonic()
+    doomed.close()
+    answer = connection.read().json()
+    assert answer["default"] is True
+    assert time.monotonic() - start < 3.5
+
+
+# containers that misbehave
+
+
+def truncated(request, outputs):
+    frames = rpc.reply3(request.message_id, outputs)
+    return frames[:4] + [frames[4][:8]] + frames[5:]
+
+
+def header_size_lies(request, outputs):
+    frames = rpc.reply3(request.message_id, outputs)
+    frames[3] = rpc.u64(1 << 40)
+    return frames
+
+
+def lengths_lie(request, outputs):
+    frames = rpc.reply3(request.message_id, outputs)
+    frames[4] = frames[4][:8] + rpc.u64(1 << 30) + frames[4][16:]
+    return frames
+
+
+def count_lies(request, outputs):
+    frames = rpc.reply3(request.message_id, outputs)
+    frames[4] = rpc.u64(1 << 61) + frames[4][8:]
+    return frames
+
+
+#: Bad replies after which the replica has its credit back.
+SETTLING = {
+    "too few outputs": lambda r, o: rpc.reply3(r.message_id, o[:-1]),
+    "no outputs": lambda r, o: rpc.reply3(r.message_id, []),
+    "too many outputs": lambda r, o: rpc.reply3(r.message_id, o + [b"9"]),
+    "truncated header": truncated,
+    "header size lies": header_size_lies,
+    "lengths lie": lengths_lie,
+    "count lies": count_lies,
+    "extra frames": lambda r, o: rpc.reply3(r.message_id, o) + [b"x", b"y"],
+    "missing frames": lambda r, o: rpc.reply3(r.message_id, o)[:-1],
+    "no output header": lambda r, o: rpc.reply3(r.message_id, o)[:4],
+    "id only": lambda r, o: rpc.reply3(r.message_id, o)[:3],
+    "header of odd size": lambda r, o: [
+        b"", rpc.u32(1), rpc.u32(r.message_id), rpc.u64(3), b"abc", *o],
+}
+
+
+@pytest.mark.parametrize("cause", SETTLING)
+def test_bad_reply(server, cause):
+    """Catches a bad reply whose outputs are trusted, that costs the replica
+    its credit, or that reaches another model (H8, H9)."""
+    bad = [True]
+
+    def handler(sim, request):
+        outputs = [b"1"] * len(request.inputs)
+        if bad.pop() if bad else False:
+            sim.send(SETTLING[cause](request, outputs))
+        else:
+            sim.reply(request, outputs)
+
+    connected(server, handler=handler)
+    connected(server, "other")
+    start = time.monotonic()
+    answer = server.predict("a", [1.0])
+    took = time.monotonic() - start
+    assert answer["default"] is True and answer["output"] == -1.0
+    assert answer.get("default_reason", "model_error") == "model_error"
+    assert took < 2.5, "a failed batch must not wait for the SLO"
+    assert server.predict("b", [2.0])["output"] == 2.0
+    for i in range(3):
+        assert server.predict("a", [2.0 + i])["output"] == 1
+
+
+#: Messages beside the true reply: each costs only itself.
+HARMLESS = {
+    "unknown type": lambda r: [b"", rpc.u32(77), b"x"],
+    "version 4's leaving cut short": lambda r: [b"", b"\5"],
+    "type of 8 bytes": lambda r: [b"", rpc.u64(1), rpc.u32(r.message_id)],
+    "no type": lambda r: [b""],
+    "no delimiter": lambda r: [b"x", rpc.u32(2)],
+    "empty frames": lambda r: [b""] * 40,
+    "wrong message id": lambda r: rpc.reply3(
+        r.message_id + 1000, [b"666"] * len(r.inputs)),
+    "id of 8 bytes": lambda r: [b"", rpc.u32(1), rpc.u64(r.message_id)],
+    "no id": lambda r: [b"", rpc.u32(1)],
+    "metadata again": lambda r: rpc.metadata3("other", "1", 3),
+    "short metadata": lambda r: [b"", rpc.u32(0), b"other"],
+    "heartbeat with frames": lambda r: [b"", rpc.u32(2), b"x", b"y"],
+    "random frames": lambda r: [b""] + [os.urandom(n) for n in range(1, 60)],
+    "large frame": lambda r: [b"", rpc.u32(9), b"z" * (1 << 20)],
+}
+
+
+@pytest.mark.parametrize("cause", HARMLESS)
+def test_bad_message(server, cause):
+    """Catches a bad message that shifts, loses or answers anything (H9,
+    H17)."""
+    def handler(sim, request):
+        sim.send(HARMLESS[cause](request))
+        sim.reply(request, [str(v[0]) for v in request.values])
+        sim.send(HARMLESS[cause](request))
+
+    connected(server, handler=handler)
+    connected(server, "other")
+    for i in range(5):
+        assert server.predict("a", [i + 0.5])["output"] == i + 0.5
+        assert server.predict("b", [float(i)])["output"] == float(i)
+    assert [r["replica_id"] for r in server.replicas("m")] == [0]
+
+
+def test_duplicate_reply(server):
+    """Catches a second reply that gives a second credit (H17)."""
+    sim = connected(server, manual=True)
+    for i in range(3):
+        connection = post_later(server, "a", {"input": [float(i)]})
+        request = sim.next_request()
+        for _ in range(3):
+            sim.reply(request, [str(i)])
+        assert connection.read().json()["output"] == i
+
+    connections = [post_later(server, "a", {"input": [9.0 + i]})
+                   for i in range(3)]
+    request = sim.next_request()
+    wait_until(lambda: queued(server) + len(request.inputs) == 3)
+    assert sim.arrived.empty(), "two batches in flight"
+    left = 3 - len(request.inputs)
+    sim.reply(request, ["5"] * len(request.inputs))
+    while left:
+        request = sim.next_request()
+        assert sim.arrived.empty()
+        left -= len(request.inputs)
+        sim.reply(request, ["5"] * len(request.inputs))
+    assert [c.read().json()["output"] for c in connections] == [5, 5, 5]
+
+
+def test_reply_of_another_replica(server):
+    """Catches an answer that is taken from a replica that was not asked."""
+    asked = connected(server, manual=True)
+    connection = post_later(server, "a", {"input": [1.0]})
+    request = asked.next_request()
+    thief = connected(server, "other")
+    thief.send(rpc.reply3(request.message_id, ["666"]))
+    assert server.predict("b", [1.0])["output"] == 1.0
+    asked.reply(request, ["1"])
+    assert connection.read().json()["output"] == 1
+
+
+def test_unsolicited_replies(server):
+    """Catches credits that are made of replies nobody waits for (H17)."""
+    sim = connected(server, manual=True)
+    for i in range(50):
+        sim.send(rpc.reply3(i, ["666"]))
+    sim.send(rpc.heartbeat())
+    wait_until(lambda: len(heartbeat_answers(sim)) >= 3)
+    connections = [post_later(server, "a", {"input": [float(i)]})
+                   for i in range(2)]
+    first = sim.next_request()
+    wait_until(lambda: queued(server) + len(first.inputs) == 2)
+    assert sim.arrived.empty()
+    sim.reply(first, ["1"] * len(first.inputs))
+    if len(first.inputs) == 1:
+        sim.reply(sim.next_request(), ["1"])
+    assert [c.read().json()["output"] for c in connections] == [1, 1]
+
+
+def test_no_reply(server):
+    """Catches a query that outlives its SLO, and other models that wait for
+    a container that never answers."""
+    connected(server, handler=lambda sim, request: None)
+    connected(server, "other")
+    connection = post_later(server, "a", {"input": [1.0]})
+    for i in range(5):
+        assert server.predict("b", [float(i)])["output"] == float(i)
+    answer = connection.read().json()
+    assert answer["default_explanation"] == (
+        "Failed to retrieve a prediction response within the specified "
+        "latency SLO")
+
+
+def test_reply_to_a_dead_registration(nginx):
+    """Catches a late answer of a dropped identity that is taken."""
+    server = nginx(application("a", "m:1", slo="1s"), http=NOCACHE
+                   + "clipper_model m { replica_timeout 1s; }")
+    sim = connected(server, manual=True)
+    connection = post_later(server, "a", {"input": [1.0]})
+    request = sim.next_request()
+    assert connection.read().json()["default"] is True
+    sim.reply(request, ["666"])
+    connection = post_later(server, "a", {"input": [2.0]})
+    sim.reply(sim.next_request(), ["2"])
+    assert connection.read().json()["output"] == 2
+
+
+# strangers on the port
+
+STRANGERS = {
+    "random bytes": lambda: os.urandom(5000),
+    "HTTP": lambda: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "half a greeting": lambda: b"\xff\0\0\0\0\0\0\0\1\x7f\3",
+    "old ZMTP": lambda: b"\1\0" + b"\2\0x",
+    "greeting, then a huge frame": lambda: (
+        b"\xff" + b"\0" * 8 + b"\x7f\3\0NULL" + b"\0" * 48
+        + b"\2" + struct.pack(">Q", 1 << 62)),
+    "nothing": lambda: b"",
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_strangers(server, kind):
+    """Catches a connection that is no container and hurts one that is."""
+    connected(server)
+    host, port = server.rpc[len("tcp://"):].split(":")
+    sockets = []
+    for _ in range(10):
+        s = socket.create_connection((host, int(port)))
+        s.sendall(STRANGERS[kind]())
+        sockets.append(s)
+    for i in range(5):
+        assert server.predict("a", [float(i)])["output"] == float(i)
+    for s in sockets:
+        s.close()
+    assert server.predict("a", [9.5])["output"] == 9.5
+
+
+def test_message_over_the_limit(nginx):
+    """Catches a message of any size that is taken into memory."""
+    server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE)
+    address = server.rpc[len("tcp://"):]
+    server.reload(rpc=f"clipper_rpc {address} max_message=64k;")
+    huge = [True]
+
+    def handler(sim, request):
+        if huge:
+            huge.clear()
+            sim.send(rpc.reply3(request.message_id, [b"z" * (1 << 20)]))
+        else:
+            sim.reply(request, ["2"] * len(request.inputs))
+
+    Sim3(server, "m", handler=handler).wait_registered()
+    server.wait_replicas("m")
+    assert server.predict("a", [1.0])["default"] is True
+    wait_until(lambda: server.predict("a", [2.0])["output"] == 2, 20)
