@@ -132,16 +132,6 @@ assert_end(void)
 }
 
 
-static void
-assert_error(const char *text, ngx_uint_t version,
-    ngx_http_clipper_proto_error_e error)
-{
-    assert_int_equal(decode(text, version, ANY), NGX_DECLINED);
-    assert_int_equal(m.error, error);
-    assert_end();
-}
-
-
 #define test(name)  cmocka_unit_test_teardown(name, teardown)
 
 

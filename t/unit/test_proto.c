@@ -27,6 +27,16 @@ assert_frames(const frame_t *got, ngx_uint_t n, const char *text)
 
 
 static void
+assert_error(const char *text, ngx_uint_t version,
+    ngx_http_clipper_proto_error_e error)
+{
+    assert_int_equal(decode(text, version, ANY), NGX_DECLINED);
+    assert_int_equal(m.error, error);
+    assert_end();
+}
+
+
+static void
 assert_str(const ngx_str_t *got, const char *want)
 {
     assert_int_equal(got->len, strlen(want));
