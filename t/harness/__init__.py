@@ -7,12 +7,13 @@ plays a container frame by frame, ``runtime`` starts the real Python one.
 
 from . import rpc
 from .client import Connection, Response
+from .load import Load
 from .runtime import PythonContainer
 from .server import Nginx, Settings, application
 from .sim import Sim3, Sim4
 from .util import SLOW, wait_until
 
 __all__ = [
-    "Connection", "Nginx", "PythonContainer", "Response", "SLOW", "Settings",
+    "Connection", "Load", "Nginx", "PythonContainer", "Response", "SLOW", "Settings",
     "Sim3", "Sim4", "application", "rpc", "wait_until",
 ]

@@ -1,0 +1,173 @@
+"""The latency objective: an answer or the default leaves by then."""
+
+import statistics
+import time
+
+import pytest
+
+from harness import SLOW, Sim3, Sim4, application, wait_until
+from harness.client import build_request
+
+HTTP = "clipper_cache_zone off;\n"
+LATE = ("Failed to retrieve a prediction response within the specified "
+        "latency SLO")
+
+
+def timed(function, *args):
+    start = time.monotonic()
+    result = function(*args)
+    return result, time.monotonic() - start
+
+
+def started(nginx, slo, sim=Sim4, http="", **kw):
+    server = nginx(application("a", "m:1", slo=slo), http=HTTP + http)
+    made = sim(server, "m", **kw).wait_registered()
+    server.wait_replicas("m")
+    return server, made
+
+
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_default_at_the_deadline(nginx, sim):
+    """Catches a default that leaves too early or too late."""
+    server, made = started(nginx, "200ms", sim, manual=True)
+    answer, took = timed(server.predict, "a", [1.0])
+    assert answer["default"] is True and answer["output"] == -1.0
+    assert answer["default_explanation"] == LATE
+    assert 0.19 <= took < 0.2 + 0.15 * SLOW
+    made.reply(made.next_request(), ["1"])
+    made.manual = False
+    wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
+
+
+def test_lateness(nginx):
+    """Catches a deadline that is kept by something slower than a timer.
+    The client's own scheduling is part of what is measured here."""
+    server, _ = started(nginx, "20ms", delay=0.06)
+    took = []
+    with server.connect() as connection:
+        for i in range(60):
+            response, seconds = timed(connection.post, "/a/predict",
+                                      {"input": [float(i)]})
+            answer = response.json()
+            assert answer["default"] is True
+            if answer["default_explanation"] == LATE:
+                took.append(seconds)
+    assert len(took) >= 5
+    assert statistics.median(took) < 0.025 + 0.02 * (SLOW - 1)
+
+
+def test_all_inputs_share_the_deadline(nginx):
+    """Catches inputs of one request that each get an SLO of their own."""
+    server, made = started(nginx, "300ms", http="clipper_model m { batch 1; }",
+                           delay=0.08)
+    body, took = timed(lambda: server.post(
+        "/a/predict", {"input_batch": [[float(i)] for i in range(20)]}
+    ).json()["batch_predictions"])
+    assert took < 0.3 + 0.15 * SLOW
+    defaults = [a["default"] for a in body]
+    assert len(body) == 20 and any(defaults)
+    assert [a["output"] for a in body if not a["default"]] == \
+        [float(i) for i, d in enumerate(defaults) if not d]
+
+
+def test_slow_upload_is_not_counted(nginx):
+    """Catches an SLO that starts with the request's first byte."""
+    server, _ = started(nginx, "400ms")
+    body = b'{"input":[1.5]}'
+    with server.connect() as connection:
+        connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(body))
+        begun = time.monotonic()
+        for byte in body:
+            connection.send(bytes([byte]))
+            wait_until(lambda: time.monotonic() - begun > 0.05)
+            begun = time.monotonic()
+        assert connection.read().json()["output"] == 1.5
+
+
+def test_expired_tasks_are_not_sent(nginx):
+    """Catches a model that works for clients that have their default
+    (G39)."""
+    server, made = started(nginx, "300ms", manual=True,
+                           http="clipper_model m { batch 1; }")
+    connections = [server.connect() for _ in range(4)]
+    for i, connection in enumerate(connections):
+        connection.send(build_request("POST", "/a/predict",
+                                      {"input": [float(i)]}))
+    first = made.next_request()
+    assert [c.read().json()["default"] for c in connections] == [True] * 4
+    made.reply(first, ["1"])
+    made.manual = False
+    wait_until(lambda: server.predict("a", [50.0])["output"] == 50.0)
+    sent = [v[0] for r in made.requests for v in r.values]
+    assert sent[0] == first.values[0][0]
+    assert not set(sent[1:]) & {0.0, 1.0, 2.0, 3.0}
+
+
+def test_earliest_deadline_first(nginx):
+    """Catches a queue in the order of arrival (G38)."""
+    server = nginx(application("slow", "m:1", slo="20s")
+                   + application("fast", "m:1", slo="10s"),
+                   http=HTTP + "clipper_model m { batch 1; }")
+    made = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    connections = []
+    for n, (app, value) in enumerate((
+            ("slow", 0.0), ("slow", 1.0), ("slow", 2.0), ("fast", 3.0),
+            ("fast", 4.0))):
+        connection = server.connect()
+        connection.send(build_request("POST", f"/{app}/predict",
+                                      {"input": [value]}))
+        connections.append(connection)
+        if n == 0:
+            request = made.next_request()
+        else:
+            wait_until(lambda: sum(m["queue_tasks"] for m in
+                                   server.status()["models"]) == n)
+
+    order = []
+    for _ in range(5):
+        order.append(request.values[0][0])
+        made.reply(request, ["1"])
+        if len(order) < 5:
+            request = made.next_request()
+    assert order == [0.0, 3.0, 4.0, 1.0, 2.0]
+    assert all(c.read().json()["output"] == 1 for c in connections)
+
+
+def test_inputs_of_a_batch_keep_their_order(nginx):
+    """Catches equal deadlines that are served in any order (G37)."""
+    server, made = started(nginx, "10s", http="clipper_model m { batch 1; }")
+    server.post("/a/predict", {"input_batch": [[float(i)] for i in range(9)]})
+    assert [r.values[0][0] for r in made.requests] == \
+        [float(i) for i in range(9)]
+
+
+def test_fixed_batch_size(nginx):
+    """Catches a batch over its limit, or a full queue sent one by one."""
+    server, made = started(nginx, "20s", manual=True,
+                           http="clipper_model m { batch 9; }")
+    connection = server.connect()
+    connection.send(build_request("POST", "/a/predict", {
+        "input_batch": [[float(i)] for i in range(45)]}))
+    sizes, left = [], 45
+    while left:
+        request = made.next_request()
+        sizes.append(len(request.inputs))
+        left -= len(request.inputs)
+        made.reply(request, [str(len(request.inputs))] * len(request.inputs))
+    answers = connection.read().json()["batch_predictions"]
+    assert max(sizes) == 9 and sizes.count(9) >= 4, sizes
+    assert not any(a["default"] for a in answers)
+
+
+def test_late_answer_is_not_the_next_one(nginx):
+    """Catches an answer that is given to a later query."""
+    server, made = started(nginx, "150ms", manual=True)
+    assert server.predict("a", [1.0])["default"] is True
+    late = made.next_request()
+    connection = server.connect()
+    connection.send(build_request("POST", "/a/predict", {"input": [2.0]}))
+    made.reply(late, ["111"])
+    answer = connection.read().json()
+    assert answer["output"] != 111

@@ -1,0 +1,248 @@
+"""Reloads: what changes, what stays, and that no request is lost."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from harness import (Load, PythonContainer, Sim3, Sim4, application,
+                     wait_until)
+
+HTTP = "clipper_cache_zone off;\n"
+
+
+def echo(values):
+    return [repr(v[0]) for v in values]
+
+
+def numbered(thread, number):
+    value = thread * 1e6 + number + 0.5
+
+    def check(response):
+        if response.status != 200:
+            return repr(response)
+        answer = response.json()
+        if answer["default"]:
+            return f"default: {answer['default_explanation']}"
+        return "" if answer["output"] == value else f"{value}: {answer}"
+
+    return "/a/predict", {"input": [value]}, check
+
+
+def served(nginx, *sims, slo="5s", **kw):
+    server = nginx(application("a", "m:1", slo=slo), http=HTTP, **kw)
+    made = [sim(server, "m", model=echo).wait_registered() for sim in sims]
+    server.wait_replicas("m", len(sims))
+    return server, made
+
+
+def test_generation(nginx):
+    """Catches a status that echoes what is not in force yet."""
+    server = nginx(application("a"))
+    assert server.status()["generation"] == "g1"
+    before = set(server.worker_pids())
+    server.reload()
+    assert server.status()["generation"] == "g2"
+    assert not before & set(server.worker_pids())
+
+
+def test_old_workers_go(nginx):
+    """Catches retiring workers that never end though nothing holds them."""
+    server, _ = served(nginx, Sim4)
+    before = server.children()
+    server.reload()
+    wait_until(lambda: not set(before) & set(server.children()), 15,
+               "the end of the old workers")
+
+
+def test_version_4_survives(nginx):
+    """Catches a replica that is lost by a reload instead of moved, or a
+    default that a reload causes."""
+    server, (sim,) = served(nginx, Sim4)
+    load = Load(server, numbered, threads=4)
+    for _ in range(5):
+        done = load.done
+        wait_until(lambda: load.done > done + 50)
+        server.reload()
+    load.stop()
+    assert load.failures == []
+    assert sim.moves >= 5
+    server.wait_replicas("m")
+
+
+def test_version_4_idle_replica_moves(nginx):
+    """Catches a replica without work that stays with a retiring worker."""
+    server, (sim,) = served(nginx, Sim4)
+    for _ in range(3):
+        before = server.children()
+        server.reload()
+        server.wait_replicas("m")
+        assert server.predict("a", [1.5])["output"] == 1.5
+        wait_until(lambda: not set(before) & set(server.children()), 15)
+
+
+def test_batch_in_flight_is_answered(nginx):
+    """Catches a reload that throws a batch away which a model works on."""
+    server = nginx(application("a", "m:1", slo="20s"), http=HTTP)
+    sim = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    from harness.client import build_request
+    connection = server.connect()
+    connection.send(build_request("POST", "/a/predict", {"input": [1.0]}))
+    request = sim.next_request()
+    server.reload()
+    sim.reply(request, ["77"])
+    assert connection.read().json()["output"] == 77
+    sim.manual = False
+    wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
+
+
+@pytest.mark.timeout(180)
+def test_version_3_pair_under_load(nginx):
+    """Catches version 3 replicas that all go at once."""
+    server, sims = served(nginx, Sim3, Sim3)
+    load = Load(server, numbered, threads=4)
+    wait_until(lambda: load.done > 100)
+    server.reload()
+    server.wait_replicas("m", 2, timeout=40)
+    done = load.done
+    wait_until(lambda: load.done > done + 100)
+    load.stop()
+    assert not [f for f in load.failures if not f.startswith("default")]
+    assert len(load.failures) <= load.done / 100, load.failures[:3]
+
+
+def test_single_version_3_comes_back(nginx):
+    """Catches a version 3 container that is lost by a reload: it speaks
+    again after 5 s of silence."""
+    server, _ = served(nginx, Sim3)
+    server.reload()
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 15)
+
+
+def test_links_and_parameters_change(nginx):
+    """Catches an application that keeps its first definition (H7)."""
+    server, _ = served(nginx, Sim4)
+    Sim4(server, "n", input_type="ints",
+         model=lambda values: ["0"] * len(values)).wait_registered()
+    server.wait_replicas("n")
+    assert server.predict("a", [1.5])["output"] == 1.5
+
+    server.reload(server=application("a", "n:1", "ints", default="-2"))
+    wait_until(lambda: server.predict("a", [1])["output"] == 0)
+    assert server.post("/a/predict", {"input": [1.5]}).status == 400
+
+    server.reload(server=application("b", "m:1"))
+    assert server.post("/a/predict", {"input": [1]}).status != 200
+    wait_until(lambda: server.predict("b", [2.5])["output"] == 2.5)
+    assert [a["name"] for a in server.status()["applications"]] == ["b"]
+
+
+def test_version_switch(nginx):
+    """Catches the version that a block names not being asked, or changed by
+    a replica that registers again (A11)."""
+    def config(version):
+        return HTTP + f"clipper_model m {{ version {version}; }}"
+
+    server = nginx(application("a", "m"), http=config(1))
+    for version in (1, 2):
+        Sim4(server, "m", version, model=lambda v, version=version:
+             [str(version)] * len(v)).wait_registered()
+    server.wait_replicas("m", 2)
+    for version in (1, 2, 1):
+        server.reload(http=config(version))
+        wait_until(lambda: server.predict("a", [1.0])["output"] == version)
+
+
+def test_refused_reload_changes_nothing(nginx):
+    """Catches a configuration with a mistake that does harm."""
+    server, (sim,) = served(nginx, Sim4)
+    server.allow(r"\[emerg\]")
+    before = server.children()
+    server.reload(wait=False, server=application("a", "m:1", slo="0ms"))
+    wait_until(lambda: "[emerg]" in server.log_text())
+    for i in range(10):
+        assert server.predict("a", [i + 0.5])["output"] == i + 0.5
+    assert server.status()["generation"] == "g1"
+    assert server.children() == before and sim.moves == 0
+
+
+def test_reload_that_fails_late_changes_nothing(nginx):
+    """Catches a reload whose occupied port is found only after the zones
+    were adopted."""
+    server, (sim,) = served(nginx, Sim4)
+    server.allow(r"\[emerg\] .*(Address already in use|still could not bind)")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server.reload(wait=False, http=HTTP
+                      + f"server {{ listen 127.0.0.1:{port}; }}")
+        wait_until(lambda: "still could not bind" in server.log_text(), 20)
+    for i in range(10):
+        assert server.predict("a", [i + 0.5])["output"] == i + 0.5
+    assert server.status()["generation"] == "g1"
+    assert sim.moves == 0
+    server.reload(http=HTTP)
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5)
+
+
+def test_zone_of_another_size(nginx):
+    """Catches a zone that is adopted although its size has changed."""
+    server, (sim,) = served(nginx, Sim4)
+    server.reload(zone="24m")
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 15)
+    assert "[notice]" in server.log_text()
+    assert sim.error is None
+
+
+def test_rpc_address_changes(nginx):
+    """Catches an address that is only opened by a restart."""
+    server, _ = served(nginx, Sim4)
+    server.reload(rpc=f"clipper_rpc unix:{server.dir}/new.sock;")
+    Sim4(server, "m", model=echo, endpoint=f"ipc://{server.dir}/new.sock"
+         ).wait_registered()
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 15)
+
+
+def test_python_container_survives(nginx):
+    """Catches our own runtime losing its place by a reload."""
+    server = nginx(application("a", "m:1"), http=HTTP)
+    PythonContainer(server, "m", lambda xs: [str(float(x.sum()))
+                                             for x in xs])
+    server.wait_replicas("m", timeout=30)
+    load = Load(server, numbered, threads=4)
+    for _ in range(3):
+        done = load.done
+        wait_until(lambda: load.done > done + 50)
+        server.reload()
+    load.stop()
+    assert load.failures == []
+
+
+def test_stop_with_replicas(nginx):
+    """Catches a QUIT that waits for containers."""
+    server, _ = served(nginx, Sim4, Sim3)
+    server.checks_zone = False
+    start = time.monotonic()
+    assert server.stop() == signal.SIGQUIT
+    assert time.monotonic() - start < 5
+
+
+def test_upgrade_of_the_binary(nginx):
+    """Catches a new binary (USR2) that cannot take over the RPC port."""
+    server, _ = served(nginx, Sim4)
+    server.checks_zone = False
+    server.signal(signal.SIGUSR2)
+    new = wait_until(lambda: int((server.dir / "nginx.pid").read_text())
+                     if (server.dir / "nginx.pid.oldbin").exists() else 0)
+    try:
+        wait_until(lambda: len(server.status()["workers"]) >= 1)
+        server.signal(signal.SIGWINCH)
+        wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 20)
+    finally:
+        os.kill(new, signal.SIGQUIT)
+        wait_until(lambda: not os.path.exists(f"/proc/{new}/stat")
+                   or " Z " in open(f"/proc/{new}/stat").read(), 15)

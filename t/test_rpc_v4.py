@@ -1,0 +1,273 @@
+"""Our own containers: protocol version 4, frame by frame."""
+
+import struct
+import time
+
+import pytest
+
+from harness import Sim3, Sim4, application, rpc, wait_until
+from harness.client import Connection, build_request
+
+NOCACHE = "clipper_cache_zone off;\n"
+
+
+@pytest.fixture
+def server(nginx):
+    return nginx(application("a", "m:1", slo="3s")
+                 + application("b", "other:1", slo="3s"), http=NOCACHE)
+
+
+def connected(server, name="m", **kw):
+    sim = Sim4(server, name, **kw).wait_registered()
+    server.wait_replicas(name, len([c for c in server.containers
+                                    if c.name == name and c._running]))
+    return sim
+
+
+def post_later(server, app, body):
+    connection = Connection(("127.0.0.1", server.port))
+    connection.send(build_request("POST", f"/{app}/predict", body))
+    return connection
+
+
+def answer_later(server, value=1.0, app="a"):
+    return post_later(server, app, {"input": [value]})
+
+
+def test_session_start(server):
+    """Catches a start that is not the table's: KEEPALIVE, then a probe."""
+    sim = connected(server)
+    got = [e.frames for e in sim.events if e.direction == "in"]
+    assert got[0] == [b"", rpc.u32(4), rpc.u32(2), rpc.u32(0)]
+    assert got[1][:3] == [b"", rpc.u32(4), rpc.u32(1)]
+    _, kind, _, count = struct.unpack("<4I", got[1][3])
+    assert (kind, count, got[1][4]) == (rpc.PROBE, 0, b"")
+    replica, = server.replicas("m")
+    assert replica["rpc_version"] == 4
+
+
+def test_no_work_before_the_probe(server):
+    """Catches a replica that is fed before it has said that it is ready."""
+    sim = Sim4(server, "m", probes=False, manual=True)
+    probe = sim.next_request()
+    assert probe.request_type == rpc.PROBE
+    assert server.predict("a", [1.0])["default"] is True
+    assert sim.arrived.empty()
+    sim.send(rpc.reply4(probe.message_id, []))
+    server.wait_replicas("m")
+    connection = answer_later(server)
+    sim.reply(sim.next_request(), ["1"])
+    assert connection.read().json()["output"] == 1
+
+
+def test_request(nginx):
+    """Catches another layout than the table's, and a time left that is not
+    the input's."""
+    server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE
+                   + "clipper_model m { batch 10; }")
+    sim = connected(server, manual=True)
+    connection = post_later(server, "a", {"input_batch": [[1.0, 2.0], [3.0]]})
+    request = sim.next_request()
+    assert len(request.inputs) == 2, "one batch"
+    assert request.frames[4] == struct.pack("<3d", 1.0, 2.0, 3.0)
+    assert request.kind == 3 and request.request_type == rpc.PREDICT
+    assert all(1_000_000 < left <= 3_000_000 for left in request.times_left)
+    sim.reply(request, ["1", "2"])
+    body = connection.read().json()
+    assert [a["output"] for a in body["batch_predictions"]] == [1, 2]
+
+
+def test_error_per_input(server):
+    """Catches an error that costs its neighbours, or the container."""
+    def handler(sim, request):
+        outputs, statuses = [], []
+        for value, in request.values:
+            bad = value < 0
+            outputs.append("ValueError: negative" if bad else str(value))
+            statuses.append(rpc.FAILED if bad else rpc.OUTPUT)
+        sim.reply(request, outputs, statuses=statuses)
+
+    connected(server, handler=handler)
+    body = server.post("/a/predict", {
+        "input_batch": [[1.0], [-1.0], [2.0], [-2.0]]}).json()
+    answers = body["batch_predictions"]
+    assert [a["output"] for a in answers] == [1.0, -1.0, 2.0, -1.0]
+    assert [a["default"] for a in answers] == [False, True, False, True]
+    assert answers[1]["default_explanation"] == \
+        "The default was used: model_error"
+    assert server.predict("a", [3.0])["output"] == 3.0
+
+
+def test_skipped_input(server):
+    """Catches a skipped input that is answered with its empty output."""
+    connected(server, handler=lambda sim, request: sim.reply(
+        request, [""] * len(request.inputs),
+        statuses=[rpc.SKIPPED] * len(request.inputs)))
+    answer = server.predict("a", [1.0])
+    assert answer["default"] is True and answer["output"] == -1.0
+
+
+def test_leaving(server):
+    """Catches work for a replica that has said LEAVING, or a batch in
+    flight that is thrown away."""
+    sim = connected(server, manual=True)
+    connection = answer_later(server)
+    request = sim.next_request()
+    sim.send(rpc.leaving())
+    wait_until(lambda: server.replicas("m") == [])
+    assert server.predict("a", [7.0])["default"] is True
+    assert sim.arrived.empty()
+    sim.reply(request, ["42"])
+    assert connection.read().json()["output"] == 42
+
+
+def test_refused(nginx):
+    """Catches a version 4 container that is refused without a word."""
+    server = nginx(application("a", "m:1"), http=NOCACHE
+                   + "clipper_model n:1 { input ints; }")
+    sim = Sim4(server, "n", input_type="doubles")
+    wait_until(lambda: sim.refused, what="REFUSED")
+    assert "n" in sim.refused[0] or "type" in sim.refused[0]
+    assert server.replicas("n", ready=False) == []
+
+
+@pytest.mark.parametrize("metadata", [
+    rpc.metadata4("m", 1, 7, b"t" * 16), rpc.metadata4("m", 1, 3, b"t" * 15),
+    rpc.metadata4("m", 1, 3, b"t" * 16, b"d" * 65),
+    rpc.metadata4("", 1, 3, b"t" * 16), rpc.metadata4("m", "", 3, b"t" * 16),
+    rpc.metadata4("a b", 1, 3, b"t" * 16),
+], ids=["type", "token", "digest", "no name", "no version", "bad name"])
+def test_bad_metadata(server, metadata):
+    """Catches an announcement that registers although it is wrong."""
+    sim = Sim4(server, "m", metadata=metadata)
+    sim.wait_event(lambda e: e.direction == "in", what="an answer")
+    sim.send(rpc.heartbeat())
+    wait_until(lambda: len([e for e in sim.events
+                            if e.direction == "in"]) >= 2)
+    assert not sim.registered.is_set()
+    assert server.replicas(ready=False) == []
+
+
+def test_token_stays_the_same_replica(server):
+    """Catches a reconnect that leaves the first registration behind."""
+    sim = connected(server, token=b"0123456789abcdef")
+    sim.close()
+    again = Sim4(server, "m", token=b"0123456789abcdef").wait_registered()
+    server.wait_replicas("m", 1)
+    assert server.predict("a", [1.0])["output"] == 1.0
+    assert again.requests
+
+
+def test_both_versions_serve(server):
+    """Catches a version that is not fed while the other one is there."""
+    old = Sim3(server, "m", manual=True).wait_registered()
+    new = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m", 2)
+    connections = [answer_later(server, float(i)) for i in range(2)]
+    for sim in (old, new):
+        request = sim.next_request()
+        sim.reply(request, [str(v[0]) for v in request.values])
+    assert sorted(c.read().json()["output"] for c in connections) == [0, 1]
+
+
+def test_heartbeat(server):
+    """Catches a heartbeat without an answer, or of another version."""
+    sim = connected(server)
+    before = len(sim.received(rpc.HEARTBEAT))
+    sim.send(rpc.heartbeat())
+    wait_until(lambda: len(sim.received(rpc.HEARTBEAT)) == before + 1)
+    assert sim.received(rpc.HEARTBEAT)[-1].frames == [
+        b"", rpc.u32(4), rpc.u32(2), rpc.u32(0)]
+
+
+def test_heartbeat_of_a_stranger(server):
+    """Catches a stranger that is not asked for its metadata."""
+    sim = Sim3(server, "m", metadata=[b"", rpc.u32(99)])
+    sim.wait_event(lambda e: e.direction == "in" and e.frames == [
+        b"", rpc.u32(3), rpc.u32(2), rpc.u32(1)])
+
+
+def reply(request, outputs, **changes):
+    frames = rpc.reply4(request.message_id, outputs)
+    for index, change in changes.items():
+        index = int(index[1:])
+        frames[index] = change(frames[index])
+    return frames
+
+
+def short_header(request, outputs):
+    return reply(request, outputs, _2=lambda h: h[:-1])
+
+
+def header(request, count, lengths, statuses):
+    return struct.pack(f"<II{len(lengths)}Q{len(statuses)}I",
+                       request.message_id, count, *lengths, *statuses)
+
+
+BAD_REPLIES = {
+    "short header": short_header,
+    "header of the id": lambda r, o: reply(r, o, _2=lambda h: h[:4]),
+    "header of nothing": lambda r, o: reply(r, o, _2=lambda h: h[:8]),
+    "long header": lambda r, o: reply(r, o, _2=lambda h: h + b"\0"),
+    "less data": lambda r, o: reply(r, o, _3=lambda d: d[:-1]),
+    "more data": lambda r, o: reply(r, o, _3=lambda d: d + b"x"),
+    "too few outputs": lambda r, o: rpc.reply4(r.message_id, o[:-1]),
+    "too many outputs": lambda r, o: rpc.reply4(r.message_id, o + [b"9"]),
+    "unknown status": lambda r, o: rpc.reply4(r.message_id, o, [9] * len(o)),
+    "lengths overflow": lambda r, o: [
+        b"", rpc.u32(1), header(r, len(o), [(1 << 64) - 1] * len(o),
+                                [0] * len(o)), b""],
+    "count overflows": lambda r, o: [
+        b"", rpc.u32(1), header(r, 0xffffffff, [1], [0]), b"1"],
+    "no data": lambda r, o: rpc.reply4(r.message_id, o)[:3],
+    "extra frame": lambda r, o: rpc.reply4(r.message_id, o) + [b"x"],
+    "form of version 3": lambda r, o: rpc.reply3(r.message_id, o),
+}
+
+
+@pytest.mark.parametrize("cause", BAD_REPLIES)
+def test_bad_reply(server, cause):
+    """Catches a bad reply that is trusted, wedges its replica, or reaches
+    another model."""
+    bad = [True]
+
+    def handler(sim, request):
+        outputs = [b"1"] * len(request.inputs)
+        if bad:
+            bad.clear()
+            sim.send(BAD_REPLIES[cause](request, outputs))
+            # What cannot be matched leaves the batch open; the true reply
+            # then settles it after its query has gone.
+            sim.send(rpc.reply4(request.message_id, outputs), after=3.5)
+        else:
+            sim.reply(request, outputs)
+
+    connected(server, handler=handler)
+    connected(server, "other")
+    answer = server.predict("a", [1.0])
+    assert answer["default"] is True and answer["output"] == -1.0
+    assert server.predict("b", [2.0])["output"] == 2.0
+    wait_until(lambda: server.predict("a", [2.0])["output"] == 1, 15)
+    for i in range(3):
+        assert server.predict("a", [3.0 + i])["output"] == 1
+
+
+def test_slo_of_each_input_is_sent(nginx):
+    """Catches a time left that grows while a query waits."""
+    server = nginx(application("a", "m:1", slo="2s")
+                   + application("b", "m:1", slo="10s"), http=NOCACHE
+                   + "clipper_model m { batch 10; }")
+    sim = connected(server, manual=True)
+    hold = answer_later(server, 0.0)
+    first = sim.next_request()
+    begun = time.monotonic()
+    waiting = [answer_later(server, 1.0, "a"), answer_later(server, 2.0, "b")]
+    wait_until(lambda: server.status()["zone"]["flights"]["used"] >= 3)
+    wait_until(lambda: time.monotonic() - begun > 0.3)
+    sim.reply(first, ["0"])
+    request = sim.next_request()
+    left = {v[0]: t / 1e6 for v, t in zip(request.values, request.times_left)}
+    assert 0.5 < left[1.0] < 1.75 and 8.0 < left[2.0] < 9.75
+    sim.reply(request, ["1"] * len(request.inputs))
+    assert [c.read().json()["default"] for c in [hold] + waiting] == \
+        [False] * 3

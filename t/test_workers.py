@@ -1,0 +1,314 @@
+"""Several workers: one queue for all, and the death of any of them."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from harness import (Load, SLOW, Sim3, Sim4, application, wait_until)
+from harness.client import Connection, build_request
+
+HTTP = "clipper_cache_zone off;\n"
+
+
+def through_each_worker(server, deadline=20.0):
+    """A kept connection to each accepting worker, by its pid."""
+    found = {}
+    limit = time.monotonic() + deadline * SLOW
+    while len(found) < server.workers:
+        assert time.monotonic() < limit, f"only {list(found)} accept"
+        connection = server.connect()
+        pid = connection.get("/pid").json()
+        if pid in found:
+            connection.close()
+        else:
+            found[pid] = connection
+    return found
+
+
+def echo_pid():
+    return "location = /pid { return 200 $pid; }\n"
+
+
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_every_worker_is_served(nginx, sim):
+    """Catches a worker whose queries do not reach the replica of another
+    one."""
+    server = nginx(application("a", "m:1") + echo_pid(), http=HTTP,
+                   workers=3)
+    made = sim(server, "m").wait_registered()
+    server.wait_replicas("m")
+    for i, (pid, connection) in enumerate(
+            through_each_worker(server).items()):
+        response = connection.post("/a/predict", {"input": [i + 0.5]})
+        assert response.json()["output"] == i + 0.5, pid
+        connection.close()
+    assert made.inputs_seen() == 3
+
+
+def test_answers_across_workers_are_quick(nginx):
+    """Catches results that wait for a timer instead of a doorbell."""
+    server = nginx(application("a", "m:1") + echo_pid(), http=HTTP,
+                   workers=3)
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    for connection in through_each_worker(server).values():
+        took = []
+        for i in range(20):
+            start = time.monotonic()
+            answer = connection.post("/a/predict",
+                                     {"input": [random.random()]}).json()
+            took.append(time.monotonic() - start)
+            assert not answer["default"]
+        assert sorted(took)[10] < 0.02 * SLOW
+        connection.close()
+
+
+def check_echo(values):
+    def check(response):
+        if response.status != 200:
+            return repr(response)
+        answers = response.json()["batch_predictions"]
+        outputs = [a["output"] for a in answers]
+        return "" if outputs == values else f"{values} got {answers}"[:300]
+
+    return check
+
+
+def test_answer_belongs_to_its_input(nginx):
+    """Catches an answer for another input: 100 000 distinct queries through
+    4 workers and 3 replicas with random delays."""
+    server = nginx(application("a", "m:1", slo="60s"), http=HTTP, workers=4,
+                   zone="32m")
+    delays = random.Random(5)
+
+    def handler(sim, request):
+        sim.reply(request, [repr(v[0]) for v in request.values],
+                  after=delays.choice((0, 0, 0.0005, 0.002, 0.01)))
+
+    for sim in (Sim3, Sim4, Sim4):
+        sim(server, "m", handler=handler).wait_registered()
+    server.wait_replicas("m", 3)
+
+    threads, inputs = 16, 25
+    count = 100000 // (threads * inputs)
+
+    def make(thread, number):
+        first = (thread * count + number) * inputs
+        values = [float(first + i) + 0.25 for i in range(inputs)]
+        return ("/a/predict", {"input_batch": [[v] for v in values]},
+                check_echo(values))
+
+    load = Load(server, make, threads, count, retry=False).join()
+    assert load.done * inputs == 100000
+    assert load.failures == []
+
+
+def survivors(server, before):
+    """The pids of the workers, once a killed one has been replaced."""
+    def replaced():
+        pids = server.worker_pids()
+        return (len(pids) == server.workers
+                and set(pids) == set(server.children())) and pids
+
+    return wait_until(replaced, 15, "a worker in place of the dead one")
+
+
+def allow_kill(server):
+    server.allow(r"\[alert\] \d+#\d+: worker process \d+ exited on signal 9")
+    server.allow(r"\[alert\] .*shared memory zone .* was locked by \d+")
+
+
+def test_kill_a_worker_with_a_replica(nginx):
+    """Catches replicas, leases or waiters of a dead worker that stay: the
+    replicas come back, the batch of the dead one is served."""
+    server = nginx(application("a", "m:1", slo="20s") + echo_pid(), http=HTTP,
+                   workers=3)
+    allow_kill(server)
+    sim = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    owner = replica_pid(server)
+    others = {pid: c for pid, c in through_each_worker(server).items()
+              if pid != owner}
+    connection = list(others.values())[0]
+    connection.send(build_request("POST", "/a/predict", {"input": [3.0]}))
+    sim.next_request()
+
+    os.kill(owner, signal.SIGKILL)
+    survivors(server, owner)
+    server.wait_replicas("m", timeout=15)
+    request = sim.next_request(15)
+    assert request.values == [(3.0,)]
+    sim.reply(request, ["33"])
+    assert connection.read().json()["output"] == 33
+    sim.manual = False
+    assert server.predict("a", [4.0])["output"] == 4.0
+
+
+def replica_pid(server):
+    status = server.status()
+    worker = status["replicas"][0]["worker"]
+    for row in status["workers"]:
+        if worker in (row["pid"], row["slot"]):
+            return row["pid"]
+    raise AssertionError(f"no worker {worker}")
+
+
+def test_kill_an_asking_worker(nginx):
+    """Catches waiters and mail of a dead worker that are never freed."""
+    server = nginx(application("a", "m:1", slo="20s") + echo_pid(), http=HTTP,
+                   workers=2)
+    allow_kill(server)
+    sim = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    owner = replica_pid(server)
+    by_pid = through_each_worker(server)
+    asker = next(pid for pid in by_pid if pid != owner)
+    for i in range(3):
+        body = {"input_batch": [[i * 10.0 + k] for k in range(5)]}
+        if i == 0:
+            by_pid[asker].send(build_request("POST", "/a/predict", body))
+    request = sim.next_request()
+    os.kill(asker, signal.SIGKILL)
+    survivors(server, asker)
+    wait_until(lambda: server.status()["zone"]["waiters"]["used"] == 0)
+    sim.reply(request, ["1"] * len(request.inputs))
+    sim.manual = False
+    assert server.predict("a", [4.0])["output"] == 4.0
+
+
+def test_kills_under_load(nginx):
+    """Catches damage that a worker leaves when it dies at a random moment:
+    only its own connections fail, every answer is right, nothing stays."""
+    server = nginx(application("a", "m:1", slo="5s"), http=HTTP, workers=4)
+    allow_kill(server)
+    for _ in range(3):
+        Sim4(server, "m", model=lambda values: [repr(v[0]) for v in values]
+             ).wait_registered()
+    server.wait_replicas("m", 3)
+    wrong = []
+
+    def make(thread, number):
+        values = [thread * 1e6 + number + i / 8 for i in range(4)]
+
+        def check(response):
+            answers = response.json()["batch_predictions"]
+            for value, answer in zip(values, answers):
+                if not answer["default"] and answer["output"] != value:
+                    wrong.append((value, answer))
+            return ""
+
+        return "/a/predict", {"input_batch": [[v] for v in values]}, check
+
+    load = Load(server, make, threads=12, retry=False)
+    for _ in range(6):
+        done = load.done
+        wait_until(lambda: load.done > done + 300)
+        pids = survivors(server, None)
+        os.kill(random.choice(pids), signal.SIGKILL)
+    survivors(server, None)
+    load.stop()
+
+    assert wrong == []
+    assert len(load.failures) <= 6 * 12, load.failures[:5]
+    server.wait_replicas("m", 3, timeout=20)
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5)
+
+
+def test_replicas_of_all_workers_share_the_load(nginx):
+    """Catches replicas that are not fed because another worker has them."""
+    server = nginx(application("a", "m:1"), http=HTTP
+                   + "clipper_model m { batch 1; }")
+    sims = [Sim4(server, "m", delay=0.02).wait_registered()
+            for _ in range(4)]
+    server.wait_replicas("m", 4)
+    load = Load(server, lambda t, n: (
+        "/a/predict", {"input": [t + n / 64]},
+        lambda r: "" if not r.json()["default"] else "default"),
+        threads=8, count=15).join()
+    assert load.failures == []
+    assert all(s.inputs_seen() >= 5 for s in sims), \
+        [s.inputs_seen() for s in sims]
+
+
+def switches(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return sum(int(line.split()[1]) for line in f
+                   if line.startswith(("voluntary_ctxt", "nonvoluntary")))
+
+
+def voluntary(pid):
+    """Sleeps of all the threads of a process."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as f:
+            total += sum(int(line.split()[1]) for line in f
+                         if line.startswith("voluntary_ctxt"))
+    return total
+
+
+def test_idle_server_sleeps(nginx):
+    """Catches a timer or a poll in a server without replicas."""
+    server = nginx(application("a", "m"), http=HTTP)
+    assert server.predict("a", [1.0])["default"] is True
+    pids = server.children()
+    server._operator.close()
+    server._operator = None
+
+    def calm():
+        before = [voluntary(p) for p in pids]
+        threading.Event().wait(2.0)
+        return [voluntary(p) for p in pids] == before
+
+    assert calm() or calm(), "a worker wakes up while nothing happens"
+
+
+def test_idle_server_with_replicas(nginx):
+    """Catches more than one wake-up a second for a replica that is idle."""
+    server = nginx(application("a", "m"), http=HTTP)
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    pids = server.children()
+
+    def wakeups():
+        before = [voluntary(p) for p in pids]
+        threading.Event().wait(3.0)
+        return max(voluntary(p) - b for p, b in zip(pids, before))
+
+    # A heartbeat costs libzmq's own threads some, hence the margin.
+    assert min(wakeups() for _ in range(2)) <= 40
+
+
+def test_status_through_any_worker(nginx):
+    """Catches a status that knows only its own worker's part."""
+    server = nginx(application("a", "m:1"), http=HTTP, workers=3)
+    for _ in range(3):
+        Sim4(server, "m").wait_registered()
+    server.wait_replicas("m", 3)
+    for _ in range(20):
+        with Connection(("127.0.0.1", server.operator)) as connection:
+            status = connection.get("/status").json()
+        assert len(status["workers"]) == 3
+        assert len(status["replicas"]) == 3
+
+
+def test_single_process(nginx):
+    """Catches a module that is only at work below a master."""
+    server = nginx(application("a", "m:1"), main="master_process off;",
+                   http=HTTP, workers=1)
+    server.checks_zone = False
+    Sim4(server, "m").wait_registered()
+    assert wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5)
+
+
+def test_cache_manager_beside(nginx):
+    """Catches helper processes of nginx that take a worker's place."""
+    server = nginx(application("a", "m:1"), http=HTTP
+                   + "proxy_cache_path pc keys_zone=pc:1m;")
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    assert server.predict("a", [1.5])["output"] == 1.5
+    assert len(server.status()["workers"]) == server.workers
