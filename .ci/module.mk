@@ -23,7 +23,8 @@ $(OUT): $(OBJS)/$(MODULE)
 $(OBJS)/$(MODULE): $(OBJS)/Makefile $(SOURCES)
 	@test -f ngx_http_clipper_module.c || \
 	    { echo "ngx_http_clipper_module.c is missing" >&2; exit 1; }
-	+@cd $(TREE) && $(MAKE) --no-print-directory -f objs/Makefile modules
+	+@cd $(TREE) && $(MAKE) --no-print-directory $(if $(V),,-s) \
+	    -f objs/Makefile modules
 
 $(OBJS)/Makefile: config .ci/configure-nginx .ci/module.mk $(TREE)/inputs
 	@echo "configuring $(TREE)"
