@@ -123,8 +123,16 @@ check:
 test:
 	@.ci/test
 
-bench: venv module
-	@t/bench/run
+# Programs of the parts; what measures the whole server says so itself.
+bench: venv module headers
+	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
+	@set -e; for source in $(sort $(wildcard t/bench/*.c)); do \
+	    name=$${source##*/}; \
+	    echo "bench $${name%.c}"; $(BUILD)/unit/bench_$${name%.c}; \
+	done
+	@set -e; for program in $(sort $(wildcard t/bench/bench_*.py)); do \
+	    echo "bench $$program"; $(PY) $$program; \
+	done
 
 
 clean:

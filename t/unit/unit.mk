@@ -20,6 +20,8 @@ SHM  := $(filter-out $(PURE) $(NOT_STANDALONE:%=$(P)%.c), \
                      $(call parts,$(SHM_PARTS)))
 TEST_SRCS := $(if $(T),$(T:%=t/unit/test_%.c), \
                        $(sort $(wildcard t/unit/test_*.c)))
+BENCHES   := $(patsubst t/bench/%.c,$(DIR)/bench_%, \
+                        $(sort $(wildcard t/bench/*.c)))
 TESTS     := $(TEST_SRCS:t/unit/%.c=$(DIR)/%)
 
 SRC_DIR := $(NGINX_SRC)/src
@@ -41,6 +43,8 @@ say  = $(if $(V),@:,@echo '  CC $(NAME)')
 obj = $(1:%.c=$(DIR)/o/%.o)
 
 all: $(TESTS)
+
+bench: $(BENCHES)
 
 lib: $(DIR)/libclipper_pure.a $(DIR)/libclipper_shm.a
 
@@ -71,6 +75,11 @@ $(DIR)/test_%: $(DIR)/o/t/unit/test_%.o $(DIR)/libclipper_shm.a \
 	$(say) $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
+$(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_shm.a \
+                $(DIR)/libclipper_pure.a
+	$(say) $@
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
 	@echo '$(PURE) $(SHM)' > $@.new
@@ -79,6 +88,6 @@ $(DIR)/sources: FORCE
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all lib
+.PHONY: FORCE all bench lib
 .DELETE_ON_ERROR:
 .SECONDARY:
