@@ -1,0 +1,199 @@
+"""What all deployers do: write a model directory, build, deploy, link."""
+
+import contextlib
+import importlib.metadata
+import json
+import logging
+import os
+import pickle
+import pickletools
+import platform
+import shutil
+import site
+import sys
+import sysconfig
+import tempfile
+from types import ModuleType
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
+
+import cloudpickle
+
+from clipper_container.loader import (
+    FUNCTION_FILE,
+    METADATA_FILE,
+    SAMPLE_FILE,
+)
+
+from ..clipper_admin import ClipperConnection
+from ..exceptions import ClipperException
+
+logger = logging.getLogger(__name__)
+
+#: Default of `sample_input`: no warm-up. None could be a sample.
+NO_SAMPLE: Any = type("NoSample", (), {"__repr__": lambda self: "<none>"})()
+
+#: Modules that are never pickled by value, wherever they are installed.
+_OURS = ("clipper_admin", "clipper_container")
+
+
+@contextlib.contextmanager
+def model_directory(
+    func: Callable[..., Any],
+    kind: str,
+    sample_input: Any = NO_SAMPLE,
+    modules: Optional[Iterable[Any]] = None,
+) -> Iterator[str]:
+    """A temporary model directory with the function in it.
+
+    The deployer adds the files of its kind; when the context ends the
+    directory is removed.
+
+    Args:
+        func: the function.
+        kind: kind of the model, see `clipper_container.loader`.
+        sample_input: one input for the warm-up.
+        modules: modules (or their names) that the container does not have;
+            they travel with the function. Modules outside of site-packages
+            always do.
+
+    Raises:
+        ClipperException: the function cannot be pickled.
+    """
+    path = tempfile.mkdtemp(prefix="clipper-model-")
+    try:
+        pickled = serialize(func, modules)
+        with open(os.path.join(path, FUNCTION_FILE), "wb") as f:
+            f.write(pickled)
+        if sample_input is not NO_SAMPLE:
+            with open(os.path.join(path, SAMPLE_FILE), "wb") as f:
+                f.write(cloudpickle.dumps(sample_input))
+        metadata = {
+            "kind": kind,
+            "python": platform.python_version(),
+            "packages": versions_of(imported_modules(pickled)),
+        }
+        with open(
+            os.path.join(path, METADATA_FILE), "w", encoding="utf-8"
+        ) as f:
+            json.dump(metadata, f, indent=1, sort_keys=True)
+        logger.info("Serialized and supplied predict function")
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def serialize(
+    func: Callable[..., Any], modules: Optional[Iterable[Any]] = None
+) -> bytes:
+    """Pickle a function with the local modules that it uses.
+
+    Raises:
+        ClipperException: it cannot be pickled, or a module is not there.
+    """
+    by_value = local_modules()
+    for one in modules or ():
+        by_value.append(one if isinstance(one, ModuleType) else _named(one))
+    registered = []
+    try:
+        for module in by_value:
+            if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
+                cloudpickle.register_pickle_by_value(module)
+                registered.append(module)
+        return cloudpickle.dumps(func)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise ClipperException(
+            "The function cannot be pickled: %s" % error
+        ) from error
+    finally:
+        for module in registered:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _named(name: str) -> ModuleType:
+    try:
+        return sys.modules[name]
+    except KeyError:
+        raise ClipperException(
+            "modules: %s is not imported in this program" % name
+        ) from None
+
+
+def local_modules() -> List[ModuleType]:
+    """Imported modules that no package installation would bring along."""
+    installed = _installation_directories()
+    found = []
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if (
+            not path
+            or name == "__main__"
+            or name.partition(".")[0] in _OURS
+            or getattr(module, "__name__", None) != name
+        ):
+            continue
+        real = os.path.realpath(path)
+        if not any(real.startswith(one) for one in installed):
+            found.append(module)
+    return found
+
+
+def _installation_directories() -> List[str]:
+    paths = set(sysconfig.get_paths().values())
+    paths.update(site.getsitepackages())
+    paths.add(site.getusersitepackages())
+    paths.update(
+        entry for entry in sys.path
+        if entry.rstrip("/").endswith(("site-packages", "dist-packages"))
+    )
+    return [os.path.realpath(one) + os.sep for one in paths if one]
+
+
+def imported_modules(pickled: bytes) -> Set[str]:
+    """Names of the top-level modules that a pickle imports."""
+    found: Set[str] = set()
+    strings: List[str] = []
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if opcode.name == "GLOBAL":
+            found.add(str(argument).split(" ")[0].partition(".")[0])
+        elif "UNICODE" in opcode.name:
+            strings.append(str(argument))
+    # STACK_GLOBAL and cloudpickle name modules by strings on the stack.
+    found.update(
+        text.partition(".")[0]
+        for text in strings
+        if text.partition(".")[0] in sys.modules
+    )
+    return found
+
+
+def versions_of(modules: Iterable[str]) -> Dict[str, str]:
+    """Versions of the installed packages of some modules, by package."""
+    found = {}
+    for module in modules:
+        for name in (module, _DISTRIBUTIONS.get(module, "")):
+            if not name or name in sys.builtin_module_names:
+                continue
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                found[name] = importlib.metadata.version(name)
+    return found
+
+
+#: Modules of packages with another name.
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2":
+                  "opencv-python"}
+
+
+def register_and_link(
+    clipper_conn: ClipperConnection,
+    name: str,
+    input_type: str,
+    default_output: str,
+    slo_micros: int,
+    deploy: Callable[[], None],
+) -> None:
+    """What `create_endpoint` does around a deployment."""
+    clipper_conn.register_application(
+        name, input_type, default_output, slo_micros
+    )
+    deploy()
+    clipper_conn.link_model_to_app(name, name)

@@ -1,0 +1,349 @@
+"""The directory of a local cluster: configuration, state, locks.
+
+    cluster.json        ports and programs; there while the cluster exists
+    containers.json     wanted containers of each version
+    nginx.conf          includes current/
+    current -> generations/N
+    generations/N/      fragments: generation.conf models/ apps/
+    images/             model directories
+    logs/  locks/  tmp/
+    control.sock  supervisor.json  supervisor.lock
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+from .. import nginxconf
+from ..exceptions import ClipperException
+from ..nginxconf import Directive, directive
+
+CLUSTER = "cluster.json"
+CONTAINERS = "containers.json"
+NGINX_CONF = "nginx.conf"
+CANDIDATE_CONF = "nginx.candidate.conf"
+CURRENT = "current"
+GENERATIONS = "generations"
+IMAGES = "images"
+LOGS = "logs"
+ERROR_LOG = "logs/error.log"
+
+#: Names of this package's directives' places below a generation.
+_PLACES = ("models", "apps")
+
+_NGINX_LINE = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.*)")
+
+
+def state_root() -> str:
+    """Where clusters live unless something else is said."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser(
+        "~/.local/state"
+    )
+    return os.path.join(base, "clipper")
+
+
+class ClusterDirectory:
+    """Files of one cluster.
+
+    Args:
+        path: absolute path; made when needed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def file(self, *parts: str) -> str:
+        """Path of something in the directory."""
+        return os.path.join(self.path, *parts)
+
+    # Its life.
+
+    def prepare(self) -> None:
+        """Make the directory as it is before a cluster starts.
+
+        What an earlier cluster left is removed, its images are not.
+        """
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        for name in (GENERATIONS, LOGS, "tmp"):
+            shutil.rmtree(self.file(name), ignore_errors=True)
+        for name in (CURRENT, CLUSTER, CONTAINERS):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.file(name))
+        for name in (GENERATIONS, LOGS, IMAGES, "tmp", "locks"):
+            os.makedirs(self.file(name), exist_ok=True)
+
+    def remove(self) -> None:
+        """Remove everything but the logs."""
+        for name in (GENERATIONS, IMAGES, "tmp"):
+            shutil.rmtree(self.file(name), ignore_errors=True)
+        for name in (
+            CLUSTER,
+            CONTAINERS,
+            CURRENT,
+            NGINX_CONF,
+            CANDIDATE_CONF,
+            "supervisor.json",
+            "control.sock",
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.file(name))
+
+    def read_json(self, name: str) -> Optional[Any]:
+        """Contents of a JSON file; None when there is none."""
+        try:
+            with open(self.file(name), encoding="utf-8") as f:
+                return json.load(f)
+        except FileNotFoundError:
+            return None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replace a JSON file at once."""
+        self._replace(name, json.dumps(value, indent=1) + "\n")
+
+    def _replace(self, name: str, text: str) -> None:
+        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=".new-")
+        with os.fdopen(handle, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.replace(temporary, self.file(name))
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a lock of the cluster; the kernel frees a dead program's."""
+        try:
+            handle = os.open(
+                self.file("locks", name), os.O_CREAT | os.O_RDWR, 0o600
+            )
+        except FileNotFoundError:
+            raise ClipperException(
+                "The cluster in %s does not exist any more" % self.path
+            ) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    # Generations.
+
+    def generation(self) -> int:
+        """Number of the configuration that is current; 0 before the first."""
+        try:
+            return int(os.path.basename(os.readlink(self.file(CURRENT))))
+        except FileNotFoundError:
+            return 0
+
+    def read_fragments(self) -> Dict[str, str]:
+        """Fragments of the current generation, by their relative names."""
+        fragments = {}
+        for place in _PLACES:
+            directory = self.file(CURRENT, place)
+            if not os.path.isdir(directory):
+                continue
+            for name in sorted(os.listdir(directory)):
+                if name.endswith(".conf"):
+                    with open(
+                        os.path.join(directory, name), encoding="utf-8"
+                    ) as f:
+                        fragments["%s/%s" % (place, name)] = f.read()
+        return fragments
+
+    def write_generation(self, fragments: Mapping[str, str]) -> int:
+        """Write the next generation; it is not current yet."""
+        number = self.generation() + 1
+        base = self.file(GENERATIONS, str(number))
+        shutil.rmtree(base, ignore_errors=True)
+        for place in _PLACES:
+            os.makedirs(os.path.join(base, place))
+        own = {
+            "generation.conf": nginxconf.write(
+                [directive("clipper_generation", number)]
+            )
+        }
+        for name, text in {**own, **fragments}.items():
+            with open(os.path.join(base, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        return number
+
+    def make_current(self, number: int) -> None:
+        """Switch to a generation, and forget those before the last."""
+        temporary = self.file(".new-current")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.symlink("%s/%d" % (GENERATIONS, number), temporary)
+        os.replace(temporary, self.file(CURRENT))
+
+    def drop_generations(self, keep: List[int]) -> None:
+        """Remove all generations but some."""
+        for name in os.listdir(self.file(GENERATIONS)):
+            if name.isdigit() and int(name) not in keep:
+                shutil.rmtree(self.file(GENERATIONS, name))
+
+    # nginx.
+
+    def write_nginx_conf(
+        self, cluster: Mapping[str, Any], candidate: Optional[int] = None
+    ) -> str:
+        """Write nginx.conf, or one that tries another generation.
+
+        Returns:
+            the file's path.
+        """
+        place = CURRENT
+        name = NGINX_CONF
+        if candidate is not None:
+            place = "%s/%d" % (GENERATIONS, candidate)
+            name = CANDIDATE_CONF
+        self._replace(
+            name, nginxconf.write(nginx_conf(self.path, cluster, place))
+        )
+        return self.file(name)
+
+    def nginx_command(self, cluster: Mapping[str, Any]) -> List[str]:
+        """Arguments that run the cluster's nginx in the foreground."""
+        return self._nginx(
+            cluster, self.file(NGINX_CONF), self.file(ERROR_LOG)
+        )
+
+    def _nginx(
+        self, cluster: Mapping[str, Any], conf: str, log: str
+    ) -> List[str]:
+        prefix = self.path + "/"
+        return [cluster["nginx"], "-p", prefix, "-e", log, "-c", conf]
+
+    def test(self, cluster: Mapping[str, Any], number: int) -> None:
+        """Let nginx judge a generation.
+
+        Raises:
+            ClipperException: with nginx's line.
+        """
+        conf = self.write_nginx_conf(cluster, number)
+        # Its messages come on standard error; the server's own log is for
+        # what happens to the server.
+        command = self._nginx(cluster, conf, "stderr") + ["-t", "-q"]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if done.returncode != 0:
+            text = done.stdout.decode("utf-8", "replace")
+            raise ClipperException(
+                "nginx refuses the configuration: %s" % nginx_line(text)
+            )
+
+    def error_log_size(self) -> int:
+        """Bytes in nginx's log, to read later what came after them."""
+        try:
+            return os.path.getsize(self.file(ERROR_LOG))
+        except FileNotFoundError:
+            return 0
+
+    def emergency_after(self, offset: int) -> Optional[str]:
+        """nginx's first [emerg] line after an offset of its log."""
+        try:
+            with open(self.file(ERROR_LOG), "rb") as f:
+                f.seek(offset)
+                text = f.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        for line in text.splitlines():
+            if "[emerg]" in line:
+                return nginx_line(line)
+        return None
+
+
+def nginx_line(text: str) -> str:
+    """The line of nginx's output that says what is wrong."""
+    for line in text.splitlines():
+        match = _NGINX_LINE.search(line)
+        if match:
+            return match.group(1)
+    return text.strip() or "no reason given"
+
+
+def nginx_conf(
+    path: str, cluster: Mapping[str, Any], place: str
+) -> List[Directive]:
+    """The configuration of a cluster's nginx.
+
+    Args:
+        path: the cluster's directory.
+        cluster: what `cluster.json` has.
+        place: directory of the fragments, relative.
+    """
+    listen = cluster["address"]
+    http: List[Directive] = [
+        directive("access_log", "off"),
+        directive("default_type", "application/json"),
+        directive("client_body_buffer_size", "256k"),
+        directive("client_max_body_size", "64m"),
+        directive("client_header_timeout", "%ds" % cluster["header_timeout"]),
+        directive("client_body_timeout", "%ds" % cluster["body_timeout"]),
+        directive("keepalive_requests", 1000000),
+    ]
+    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
+        http.append(directive(kind + "_temp_path", "tmp/" + kind))
+    http.append(directive("clipper_zone", cluster["zone_size"]))
+    cache_size = cluster.get("cache_size")
+    if cache_size is not None:
+        http.append(directive("clipper_cache_zone", cache_size))
+    http += [
+        directive("clipper_rpc", "%s:%d" % (listen, cluster["rpc_port"])),
+        directive("include", place + "/generation.conf"),
+        directive("include", place + "/models/*.conf"),
+        directive(
+            "server",
+            block=[
+                directive("listen", "%s:%d" % (listen, cluster["query_port"])),
+                directive("include", place + "/apps/*.conf"),
+            ],
+        ),
+        directive(
+            "server",
+            block=[
+                directive(
+                    "listen", "%s:%d" % (listen, cluster["management_port"])
+                ),
+            ] + [
+                directive(
+                    "location", "=", "/" + name,
+                    block=[directive("clipper_" + name)],
+                )
+                for name in cluster["operator_locations"]
+            ],
+        ),
+    ]
+    main = [
+        directive("load_module", cluster["module"]),
+        directive("daemon", "off"),
+        directive("worker_processes", cluster["workers"]),
+        directive("pid", "nginx.pid"),
+        directive("error_log", ERROR_LOG, "notice"),
+        directive(
+            "events", block=[directive("worker_connections", 4096)]
+        ),
+        directive("http", block=http),
+    ]
+    if cluster.get("user"):
+        # The workers must reach the cluster's directory, which only its
+        # owner can.
+        main.insert(0, directive("user", cluster["user"]))
+    return main
+
+
+def wait_for_change(deadline: float, step: float = 0.02) -> bool:
+    """Sleep a moment; False when the deadline (monotonic) has passed."""
+    now = time.monotonic()
+    if now >= deadline:
+        return False
+    time.sleep(min(step, deadline - now))
+    return True

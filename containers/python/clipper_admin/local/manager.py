@@ -1,0 +1,470 @@
+"""LocalContainerManager: a whole cluster without a container engine."""
+
+import contextlib
+import logging
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import time
+from typing import Any, ContextManager, Dict, List, Mapping, Optional
+
+from .. import status as server_status
+from ..container_manager import (
+    CLIPPER_INTERNAL_MANAGEMENT_PORT,
+    CLIPPER_INTERNAL_QUERY_PORT,
+    CLIPPER_INTERNAL_RPC_PORT,
+    ClusterAdapter,
+    ContainerManager,
+    ContainerOptions,
+)
+from ..exceptions import ClipperException
+from . import images, programs
+from .control import ask, is_running
+from .directory import (
+    CLUSTER,
+    LOGS,
+    ClusterDirectory,
+    state_root,
+    wait_for_change,
+)
+from .replicas import Replicas
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for nginx to answer after its start, and to take a configuration.
+START_TIMEOUT = 30.0
+RELOAD_TIMEOUT = 60.0
+
+#: How often a start is tried when somebody takes a port meanwhile.
+_PORT_TRIES = 5
+
+
+class LocalContainerManager(ContainerManager):
+    """Runs nginx and the model containers as processes of this host.
+
+    They live in a session of their own under a small supervisor, which
+    starts again what dies. They outlive the program that started them;
+    `stop_all` ends them. Everything belongs to the user who started it.
+
+    Args:
+        cluster_name: several clusters can run side by side.
+        clipper_query_port: of the applications. A port that is taken is
+            replaced by the next free one; `connect` finds it.
+        clipper_management_port: of status and health.
+        clipper_rpc_port: where containers connect.
+        address: where all of them listen. Containers of other hosts need an
+            address that they can reach.
+        state_dir: the cluster's directory; below
+            ``~/.local/state/clipper`` unless given.
+        workers: nginx's worker processes.
+        zone_size: shared memory of the server, in nginx's units.
+        nginx: path of nginx; `CLIPPER_NGINX` or the one in `PATH` unless
+            given.
+        module: path of ngx_http_clipper_module.so; `CLIPPER_NGINX_MODULE`,
+            the checkout's build or nginx's own directory unless given.
+        deploy_timeout: seconds that a container may take to load its model.
+    """
+
+    def __init__(
+        self,
+        cluster_name: str = "default-cluster",
+        clipper_query_port: int = CLIPPER_INTERNAL_QUERY_PORT,
+        clipper_management_port: int = CLIPPER_INTERNAL_MANAGEMENT_PORT,
+        clipper_rpc_port: int = CLIPPER_INTERNAL_RPC_PORT,
+        address: str = "127.0.0.1",
+        state_dir: Optional[str] = None,
+        workers: int = 1,
+        zone_size: str = "64m",
+        nginx: Optional[str] = None,
+        module: Optional[str] = None,
+        deploy_timeout: float = 300.0,
+    ) -> None:
+        programs.check_cluster_name(cluster_name)
+        self.cluster_name = cluster_name
+        self.cluster_identifier = cluster_name
+        self.deploy_timeout = deploy_timeout
+        self.logger = ClusterAdapter(logger, {"cluster_name": cluster_name})
+        self._wanted_ports = {
+            "query_port": clipper_query_port,
+            "management_port": clipper_management_port,
+            "rpc_port": clipper_rpc_port,
+        }
+        self._address = address
+        self._workers = workers
+        self._zone_size = zone_size
+        self._nginx = nginx
+        self._module = module
+        self._directory = ClusterDirectory(
+            os.path.abspath(state_dir)
+            if state_dir
+            else os.path.join(state_root(), cluster_name)
+        )
+        self._cluster: Dict[str, Any] = {}
+        self._replicas = Replicas(self)
+
+    @property
+    def directory(self) -> ClusterDirectory:
+        """The cluster's files."""
+        return self._directory
+
+    @property
+    def cluster(self) -> Mapping[str, Any]:
+        """Ports and programs of the cluster that this is connected to."""
+        if not self._cluster:
+            raise ClipperException(
+                "Not connected to the cluster %s" % self.cluster_name
+            )
+        return self._cluster
+
+    # The cluster.
+
+    def start_clipper(
+        self,
+        query_frontend_image: str = "",
+        mgmt_frontend_image: str = "",
+        frontend_exporter_image: str = "",
+        cache_size: int = 33554432,
+        qf_http_thread_pool_size: int = 1,
+        qf_http_timeout_request: int = 5,
+        qf_http_timeout_content: int = 300,
+        num_frontend_replicas: int = 1,
+    ) -> None:
+        """Start nginx under a supervisor and connect to it.
+
+        Args:
+            query_frontend_image: not used, there are no images.
+            mgmt_frontend_image: not used.
+            frontend_exporter_image: not used.
+            cache_size: bytes of the prediction cache; 0 switches it off.
+            qf_http_thread_pool_size: not used, see `workers`.
+            qf_http_timeout_request: seconds to receive a request's head.
+            qf_http_timeout_content: seconds without progress of a body.
+            num_frontend_replicas: must be 1.
+
+        Raises:
+            ClipperException: the cluster exists, nginx or the module is
+                missing, or nginx does not start (with its line).
+        """
+        if num_frontend_replicas != 1:
+            raise ClipperException(
+                "A local cluster has one query frontend; its worker "
+                "processes are set with workers="
+            )
+        settings = {
+            "cluster_name": self.cluster_name,
+            "address": self._address,
+            "workers": self._workers,
+            "zone_size": self._zone_size,
+            "cache_size": _cache_size(cache_size),
+            "header_timeout": qf_http_timeout_request,
+            "body_timeout": qf_http_timeout_content,
+            "operator_locations": ["status", "health"],
+            "user": _user(),
+            "nginx": programs.find_nginx(self._nginx),
+            "module": programs.find_module(self._module),
+        }
+        os.makedirs(self._directory.file("locks"), mode=0o700, exist_ok=True)
+        with self._directory.lock("start"):
+            self._start_alone(settings)
+        self.logger.info("Clipper is running")
+
+    def _start_alone(self, settings: Mapping[str, Any]) -> None:
+        if is_running(self._directory.path):
+            raise ClipperException(
+                "Cluster {} cannot be started because it already exists. "
+                "Please use ClipperConnection.connect() to connect to "
+                "it.".format(self.cluster_name)
+            )
+        self.logger.info("Starting nginx for the cluster")
+        # What a supervisor that was killed has left would be in the way.
+        programs.stop(self._directory.path, graceful=False)
+        self._directory.prepare()
+        taken: Optional[ClipperException] = None
+        for _ in range(_PORT_TRIES):
+            cluster = dict(settings, **self._choose_ports())
+            try:
+                self._start(cluster)
+                break
+            except programs.PortTaken as error:
+                taken = error
+        else:
+            raise taken or ClipperException("no free port")
+        self._cluster = cluster
+        self._directory.write_json(CLUSTER, cluster)
+
+    def _choose_ports(self) -> Dict[str, int]:
+        chosen: Dict[str, int] = {}
+        for name, wanted in self._wanted_ports.items():
+            port = server_status.free_port(
+                self._address, wanted, list(chosen.values())
+            )
+            if port != wanted and wanted:
+                self.logger.info(
+                    "Port %d (%s) is in use, taking %d",
+                    wanted,
+                    name.replace("_", " "),
+                    port,
+                )
+            chosen[name] = port
+        return chosen
+
+    def _start(self, cluster: Dict[str, Any]) -> None:
+        directory = self._directory
+        number = directory.write_generation({})
+        directory.test(cluster, number)
+        directory.make_current(number)
+        directory.write_nginx_conf(cluster)
+        directory.write_json(
+            "supervisor.json", {"nginx": directory.nginx_command(cluster)}
+        )
+        supervisor = self._spawn_supervisor()
+        try:
+            self._wait_for_start(cluster, str(number), supervisor)
+            ask(directory.path, "keep", ids=["nginx"])
+        except BaseException:
+            programs.end(directory.path, supervisor)
+            raise
+
+    def _spawn_supervisor(self) -> "subprocess.Popen[bytes]":
+        log_path = self._directory.file(LOGS, "supervisor.log")
+        with open(log_path, "ab") as log:
+            return subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "clipper_admin.local.supervisor",
+                    self._directory.path,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=programs.environment(),
+            )
+
+    def _wait_for_start(
+        self,
+        cluster: Mapping[str, Any],
+        generation: str,
+        supervisor: "subprocess.Popen[bytes]",
+    ) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            if supervisor.poll() is not None:
+                raise ClipperException(
+                    "The supervisor does not start:\n%s"
+                    % programs.tail(
+                        self._directory.file(LOGS, "supervisor.log")
+                    )
+                )
+            with contextlib.suppress(OSError):
+                state = ask(self._directory.path, "state", timeout=5.0)
+                if state["nginx"]["exit_code"] is not None:
+                    raise programs.nginx_failed(self._directory)
+            with contextlib.suppress(OSError):
+                status = server_status.fetch(_admin_address(cluster))
+                if server_status.is_in_force(status, generation):
+                    return
+            if not wait_for_change(deadline):
+                raise ClipperException(
+                    "nginx does not answer within %d seconds" % START_TIMEOUT
+                )
+
+    def connect(self) -> None:
+        """Find the running cluster and its ports.
+
+        Raises:
+            ClipperException: there is none of this name.
+        """
+        cluster = self._directory.read_json(CLUSTER)
+        if cluster is None or not is_running(self._directory.path):
+            raise ClipperException(
+                "No running cluster %s in %s"
+                % (self.cluster_name, self._directory.path)
+            )
+        self._cluster = cluster
+
+    def stop_all(self, graceful: bool = True) -> None:
+        """End nginx, the containers and the supervisor.
+
+        The directory's logs stay, everything else is removed.
+
+        Args:
+            graceful: False kills instead of asking.
+        """
+        if os.path.isdir(self._directory.path):
+            programs.stop(self._directory.path, graceful)
+            self._directory.remove()
+        self._cluster = {}
+        self.logger.info("Stopped all Clipper cluster and all model containers")
+
+    def get_logs(self, logging_dir: str) -> List[str]:
+        """Copy the logs of nginx and of each container."""
+        os.makedirs(logging_dir, exist_ok=True)
+        copied = []
+        for name in sorted(os.listdir(self._directory.file(LOGS))):
+            target = os.path.abspath(
+                os.path.join(
+                    logging_dir, "%s-%s" % (self.cluster_name, name)
+                )
+            )
+            shutil.copyfile(self._directory.file(LOGS, name), target)
+            copied.append(target)
+        return copied
+
+    def get_admin_addr(self) -> str:
+        """``host:port`` of status and health."""
+        return _admin_address(self.cluster)
+
+    def get_query_addr(self) -> str:
+        """``host:port`` of the applications."""
+        return "%s:%d" % (_reachable(self.cluster), self.cluster["query_port"])
+
+    def get_metric_addr(self) -> str:
+        """``host:port`` of the metrics, the operator's server."""
+        return self.get_admin_addr()
+
+    # Configuration and status.
+
+    def config_lock(self) -> ContextManager[None]:
+        """See `ContainerManager.config_lock`."""
+        return self._directory.lock("config")
+
+    def model_lock(self, name: str) -> ContextManager[None]:
+        """See `ContainerManager.model_lock`."""
+        return self._directory.lock("model-" + name)
+
+    def read_fragments(self) -> Dict[str, str]:
+        """See `ContainerManager.read_fragments`."""
+        return self._directory.read_fragments()
+
+    def apply_fragments(self, fragments: Mapping[str, str]) -> None:
+        """See `ContainerManager.apply_fragments`."""
+        directory = self._directory
+        before = directory.generation()
+        number = directory.write_generation(fragments)
+        try:
+            directory.test(self.cluster, number)
+        except ClipperException:
+            directory.drop_generations([before])
+            raise
+        offset = directory.error_log_size()
+        directory.make_current(number)
+        try:
+            self._reload(str(number), offset)
+        except BaseException:
+            directory.make_current(before)
+            raise
+        directory.drop_generations([before, number])
+
+    def _reload(self, generation: str, offset: int) -> None:
+        deadline = time.monotonic() + RELOAD_TIMEOUT
+        ask(self._directory.path, "reload")
+        while True:
+            with contextlib.suppress(OSError):
+                if server_status.is_in_force(self.get_status(), generation):
+                    return
+            line = self._directory.emergency_after(offset)
+            if line is not None:
+                raise ClipperException(
+                    "nginx refuses the configuration: %s" % line
+                )
+            if not wait_for_change(deadline):
+                raise ClipperException(
+                    "nginx did not take the configuration within %d seconds"
+                    % RELOAD_TIMEOUT
+                )
+
+    def get_status(self) -> Dict[str, Any]:
+        """See `ContainerManager.get_status`."""
+        return server_status.fetch(self.get_admin_addr())
+
+    # Models.
+
+    def build_model(
+        self,
+        name: str,
+        version: str,
+        model_data_path: str,
+        base_image: str,
+        container_registry: Optional[str] = None,
+        pkgs_to_install: Optional[List[str]] = None,
+    ) -> str:
+        """Copy a model directory into the cluster.
+
+        Args:
+            base_image: only Clipper's bench images make a difference.
+            container_registry: not used.
+            pkgs_to_install: what this Python lacks of them is installed
+                beside the model.
+        """
+        image = images.image_name(self.cluster_name, name, version)
+        os.makedirs(self._directory.path, mode=0o700, exist_ok=True)
+        images.build(
+            self._directory, image, model_data_path, base_image,
+            pkgs_to_install,
+        )
+        return image
+
+    def deploy_model(
+        self,
+        name: str,
+        version: str,
+        input_type: str,
+        image: str,
+        num_replicas: int = 1,
+        options: Optional[ContainerOptions] = None,
+    ) -> None:
+        """See `ContainerManager.deploy_model`."""
+        self._replicas.deploy(
+            name, version, input_type, image, num_replicas,
+            options or ContainerOptions(),
+        )
+
+    def get_num_replicas(self, name: str, version: str) -> int:
+        """See `ContainerManager.get_num_replicas`."""
+        return len(self._replicas.of(name, version))
+
+    def set_num_replicas(
+        self,
+        name: str,
+        version: str,
+        input_type: str,
+        image: str,
+        num_replicas: int,
+    ) -> None:
+        """See `ContainerManager.set_num_replicas`."""
+        self._replicas.scale(name, version, input_type, image, num_replicas)
+
+    def stop_models(self, models: Mapping[str, List[str]]) -> None:
+        """See `ContainerManager.stop_models`."""
+        self._replicas.stop(
+            [(name, str(one)) for name in models for one in models[name]]
+        )
+
+    def stop_all_model_containers(self) -> None:
+        """See `ContainerManager.stop_all_model_containers`."""
+        self._replicas.stop(None)
+
+
+def _reachable(cluster: Mapping[str, Any]) -> str:
+    address = cluster["address"]
+    return "127.0.0.1" if address in ("0.0.0.0", "*") else address
+
+
+def _admin_address(cluster: Mapping[str, Any]) -> str:
+    return "%s:%d" % (_reachable(cluster), cluster["management_port"])
+
+
+def _cache_size(size: int) -> Optional[str]:
+    """Argument of clipper_cache_zone; None for the server's own choice."""
+    if size == 33554432:
+        return None
+    return str(int(size)) if size else "off"
+
+
+def _user() -> Optional[str]:
+    """nginx's workers of root are somebody else unless they are told."""
+    return pwd.getpwuid(0).pw_name if os.geteuid() == 0 else None

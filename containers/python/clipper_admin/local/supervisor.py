@@ -1,0 +1,381 @@
+"""The process that a local cluster consists of, with its children.
+
+It starts nginx and the model containers in its own session, starts again
+what dies (waiting longer each time), and outlives the program that made the
+cluster. It listens on a socket in the cluster's directory for one JSON
+object a line and answers each with one. When it dies, its children do.
+
+    python -m clipper_admin.local.supervisor DIRECTORY
+
+The directory has `supervisor.json`: {"nginx": [argument, ...]}.
+"""
+
+import asyncio
+import ctypes
+import fcntl
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from typing import Any, Awaitable, Callable, Dict, List, Optional
+
+CONTROL = "control.sock"
+LOCK = "supervisor.lock"
+SETTINGS = "supervisor.json"
+
+#: Seconds before a child is started again: doubled from the first to the
+#: last, from the start again when it has run for the third.
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 10.0
+STABLE_AFTER = 30.0
+
+#: Seconds that a child is given to end by itself.
+PATIENCE = 30.0
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def log(text: str, *args: object) -> None:
+    """Write a line to the supervisor's log (standard output)."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+    print(stamp, text % args if args else text, flush=True)
+
+
+class Child:
+    """A process that is kept running.
+
+    Args:
+        name: for the log.
+        command: arguments.
+        env: added to the supervisor's environment.
+        log_path: where its output goes.
+        keep: whether it is started again when it ends.
+        on_death: signal that it gets when the supervisor is killed.
+        quit_signal: asks it to finish and end.
+        with_token: whether each start gets a fresh CLIPPER_REPLICA_TOKEN.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: List[str],
+        env: Dict[str, str],
+        log_path: str,
+        keep: bool,
+        on_death: int = signal.SIGKILL,
+        quit_signal: int = signal.SIGTERM,
+        with_token: bool = False,
+    ) -> None:
+        self.name = name
+        self.keep = keep
+        self.exit_code: Optional[int] = None
+        self.starts = 0
+        self.token = ""
+        self._command = command
+        self._env = env
+        self._log_path = log_path
+        self._on_death = on_death
+        self._quit_signal = quit_signal
+        self._with_token = with_token
+        self._process: Optional[asyncio.subprocess.Process] = None
+        self._ending = False
+        self._restart_now = asyncio.Event()
+        self._task: Optional["asyncio.Task[None]"] = None
+
+    @property
+    def pid(self) -> Optional[int]:
+        """Process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Begin to run it."""
+        self._task = asyncio.ensure_future(self._live())
+
+    async def stop(self, graceful: bool = True) -> None:
+        """End it for good; returns when it is gone."""
+        self._ending = True
+        self._restart_now.set()
+        if self._process is not None:
+            self._signal(self._quit_signal if graceful else signal.SIGKILL)
+        if self._task is None:
+            return
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task), PATIENCE)
+        except asyncio.TimeoutError:
+            log("%s does not end, killing it", self.name)
+            self._signal(signal.SIGKILL)
+            await self._task
+
+    def reload(self) -> bool:
+        """Send SIGHUP; False when it does not run."""
+        if self._process is None:
+            return False
+        os.kill(self._process.pid, signal.SIGHUP)
+        return True
+
+    def describe(self) -> Dict[str, Any]:
+        """Its state for the control socket."""
+        return {
+            "id": self.name,
+            "pid": self.pid,
+            "token": self.token,
+            "exit_code": self.exit_code,
+            "starts": self.starts,
+            "log": self._log_path,
+        }
+
+    def _signal(self, number: int) -> None:
+        if self._process is None:
+            return
+        try:
+            if number == signal.SIGKILL:
+                os.killpg(self._process.pid, number)
+            else:
+                os.kill(self._process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    async def _live(self) -> None:
+        wait = FIRST_WAIT
+        while True:
+            began = time.monotonic()
+            await self._run_once()
+            if self._ending:
+                return
+            while not self.keep:
+                # Somebody looks at why it ended, and then decides.
+                await self._wait_for_word(None)
+                if self._ending:
+                    return
+            if time.monotonic() - began > STABLE_AFTER:
+                wait = FIRST_WAIT
+            await self._wait_for_word(wait)
+            if self._ending:
+                return
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _wait_for_word(self, seconds: Optional[float]) -> None:
+        self._restart_now.clear()
+        if self._ending:
+            return
+        try:
+            await asyncio.wait_for(self._restart_now.wait(), seconds)
+        except asyncio.TimeoutError:
+            pass
+
+    async def _run_once(self) -> None:
+        env = dict(os.environ, **self._env)
+        if self._with_token:
+            self.token = secrets.token_hex(16)
+            env["CLIPPER_REPLICA_TOKEN"] = self.token
+        self.starts += 1
+        with open(self._log_path, "ab") as output:
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    env=env,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    preexec_fn=_prepare(self._on_death),
+                )
+            except OSError as error:
+                log("%s cannot be started: %s", self.name, error)
+                output.write(("%s\n" % error).encode())
+                self.exit_code = 127
+                return
+        if self._ending:
+            self._signal(self._quit_signal)
+        pid = self._process.pid
+        log("%s started, process %d", self.name, pid)
+        self.exit_code = None
+        code = await self._process.wait()
+        self._process = None
+        self.exit_code = code
+        log("%s ended with %d", self.name, code)
+        try:
+            # nginx's workers outlive a master that was killed, and would
+            # keep its ports.
+            os.killpg(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def _prepare(on_death: int) -> Callable[[], None]:
+    parent = os.getpid()
+
+    def prepare() -> None:
+        os.setpgid(0, 0)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, on_death, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(127)
+
+    return prepare
+
+
+class Supervisor:
+    """The children of a cluster and the commands about them."""
+
+    def __init__(self, directory: str, settings: Dict[str, Any]) -> None:
+        self._directory = directory
+        self._nginx = Child(
+            "nginx",
+            settings["nginx"],
+            {},
+            os.path.join(directory, "logs", "nginx.log"),
+            keep=False,
+            on_death=signal.SIGTERM,
+            quit_signal=signal.SIGQUIT,
+        )
+        self._replicas: Dict[str, Child] = {}
+        self._stopped = asyncio.Event()
+        self._commands: Dict[
+            str, Callable[[Dict[str, Any]], Awaitable[Dict[str, Any]]]
+        ] = {
+            "state": self._state,
+            "reload": self._reload,
+            "add": self._add,
+            "keep": self._keep,
+            "remove": self._remove,
+            "stop": self._stop,
+        }
+
+    async def run(self) -> None:
+        """Serve commands until one of them is `stop`, or SIGTERM comes."""
+        path = os.path.join(self._directory, CONTROL)
+        if os.path.exists(path):
+            os.unlink(path)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(
+                number, lambda: asyncio.ensure_future(self._stop({}))
+            )
+        # The name of a socket is short, that of its directory may not be.
+        os.chdir(self._directory)
+        server = await asyncio.start_unix_server(
+            self._serve, CONTROL, limit=1 << 24
+        )
+        os.chmod(CONTROL, 0o600)
+        self._nginx.start()
+        await self._stopped.wait()
+        server.close()
+        os.unlink(CONTROL)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            line = await reader.readline()
+            while line:
+                answer = await self._answer(line)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+                line = await reader.readline()
+        except (ConnectionError, ValueError) as error:
+            log("control connection: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Dict[str, Any]:
+        try:
+            command = json.loads(line)
+            return await self._commands[command["do"]](command)
+        except Exception as error:
+            log("command failed: %r", error)
+            return {"error": "%s: %s" % (type(error).__name__, error)}
+
+    async def _state(self, command: Dict[str, Any]) -> Dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "nginx": self._nginx.describe(),
+            "replicas": [one.describe() for one in self._replicas.values()],
+        }
+
+    async def _reload(self, command: Dict[str, Any]) -> Dict[str, Any]:
+        return {"ok": self._nginx.reload()}
+
+    async def _add(self, command: Dict[str, Any]) -> Dict[str, Any]:
+        for spec in command["replicas"]:
+            if spec["id"] in self._replicas:
+                raise ValueError("replica %s exists" % spec["id"])
+        for spec in command["replicas"]:
+            child = Child(
+                spec["id"],
+                spec["command"],
+                spec["env"],
+                spec["log"],
+                keep=False,
+                with_token=True,
+            )
+            self._replicas[spec["id"]] = child
+            child.start()
+        return {"ok": True}
+
+    async def _keep(self, command: Dict[str, Any]) -> Dict[str, Any]:
+        for name in command["ids"]:
+            child = self._nginx if name == "nginx" else self._replicas[name]
+            child.keep = True
+            child._restart_now.set()
+        return {"ok": True}
+
+    async def _remove(self, command: Dict[str, Any]) -> Dict[str, Any]:
+        graceful = command.get("graceful", True)
+        children = [
+            self._replicas[name]
+            for name in command["ids"]
+            if name in self._replicas
+        ]
+        await asyncio.gather(*(child.stop(graceful) for child in children))
+        for name in command["ids"]:
+            self._replicas.pop(name, None)
+        return {"ok": True}
+
+    async def _stop(self, command: Dict[str, Any]) -> Dict[str, Any]:
+        graceful = command.get("graceful", True)
+        log("stopping")
+        children = list(self._replicas.values()) + [self._nginx]
+        await asyncio.gather(*(child.stop(graceful) for child in children))
+        self._replicas.clear()
+        asyncio.get_running_loop().call_later(0.05, self._stopped.set)
+        return {"ok": True}
+
+
+def hold_lock(directory: str) -> Optional[int]:
+    """Take the lock that says that a cluster runs; None when it is held."""
+    lock = os.open(
+        os.path.join(directory, LOCK), os.O_CREAT | os.O_RDWR, 0o600
+    )
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def main() -> int:
+    """Run the supervisor of the cluster in a directory."""
+    directory = os.path.abspath(sys.argv[1])
+    lock = hold_lock(directory)
+    if lock is None:
+        log("another supervisor runs this cluster")
+        return 1
+    os.ftruncate(lock, 0)
+    os.write(lock, b"%d" % os.getpid())
+    with open(os.path.join(directory, SETTINGS), encoding="utf-8") as f:
+        settings = json.load(f)
+    log("supervising %s, process %d", directory, os.getpid())
+    asyncio.run(_main(directory, settings))
+    log("all processes have ended")
+    return 0
+
+
+async def _main(directory: str, settings: Dict[str, Any]) -> None:
+    await Supervisor(directory, settings).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

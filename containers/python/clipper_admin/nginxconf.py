@@ -1,0 +1,189 @@
+"""nginx's configuration language: reading and writing it, purely.
+
+A configuration is a list of directives; a directive has arguments and
+perhaps a block of directives. Everything that a user can name goes through
+`quote`, so no value can end its own argument.
+"""
+
+import re
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+from .exceptions import ClipperException
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:=*@%+,~-]+\Z")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_UNESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_LITERAL = "\"'\\"
+
+
+class Directive(NamedTuple):
+    """One directive.
+
+    Attributes:
+        name: first word.
+        args: the arguments, without quotes.
+        block: directives between braces; None when it ends with `;`.
+    """
+
+    name: str
+    args: Tuple[str, ...]
+    block: Optional[List["Directive"]] = None
+
+
+def directive(
+    name: str, *args: object, block: Optional[List[Directive]] = None
+) -> Directive:
+    """Make a directive; arguments are written as their `str`."""
+    return Directive(name, tuple(str(arg) for arg in args), block)
+
+
+def quote(value: str) -> str:
+    """Write one argument so that nginx reads exactly `value`.
+
+    Raises:
+        ClipperException: when it has a NUL or is no valid Unicode.
+    """
+    if _PLAIN.match(value):
+        return value
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ClipperException("%r is not valid Unicode" % value) from None
+    if "\0" in value:
+        raise ClipperException("%r has a NUL character" % value)
+    # Inside quotes a backslash is itself only before a letter that has no
+    # meaning, so every one is doubled.
+    return '"%s"' % "".join(_ESCAPES.get(char, char) for char in value)
+
+
+def write(directives: Iterable[Directive], indent: int = 0) -> str:
+    """Write directives, one a line, blocks indented by four blanks."""
+    return "".join(_lines(directives, " " * indent))
+
+
+def _lines(directives: Iterable[Directive], indent: str) -> Iterator[str]:
+    for one in directives:
+        words = " ".join([one.name] + [quote(arg) for arg in one.args])
+        if one.block is None:
+            yield "%s%s;\n" % (indent, words)
+            continue
+        yield "%s%s {\n" % (indent, words)
+        for line in _lines(one.block, indent + "    "):
+            yield line
+        yield "%s}\n" % indent
+
+
+def read(text: str, where: str = "configuration") -> List[Directive]:
+    """Read directives.
+
+    Args:
+        text: what `write` wrote, or a person in nginx's language.
+        where: for messages.
+
+    Raises:
+        ClipperException: with the line of the mistake.
+    """
+    reader = _Reader(text, where)
+    result = reader.directives(top=True)
+    return result
+
+
+class _Reader:
+    """A tokenizer with nginx's rules and a parser of one level a call."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self._tokens = list(_tokens(text, where))
+        self._at = 0
+        self._where = where
+
+    def _fail(self, line: int, why: str) -> ClipperException:
+        return ClipperException("%s:%d: %s" % (self._where, line, why))
+
+    def directives(self, top: bool) -> List[Directive]:
+        found: List[Directive] = []
+        words: List[str] = []
+        line = 0
+        while self._at < len(self._tokens):
+            kind, word, line = self._tokens[self._at]
+            self._at += 1
+            if kind == "word":
+                words.append(word)
+                continue
+            if word == "}":
+                if words or top:
+                    raise self._fail(line, 'unexpected "}"')
+                return found
+            if not words:
+                raise self._fail(line, 'unexpected "%s"' % word)
+            block = self.directives(top=False) if word == "{" else None
+            found.append(Directive(words[0], tuple(words[1:]), block))
+            words = []
+        if words or not top:
+            raise self._fail(line, "unexpected end of file")
+        return found
+
+
+_BLANK = " \t\r\n"
+
+
+def _tokens(text: str, where: str) -> Iterator[Tuple[str, str, int]]:
+    """(kind, text, line); kind is "word" or "mark" (one of ``;{}``)."""
+    at = 0
+    line = 1
+    while at < len(text):
+        char = text[at]
+        if char in _BLANK:
+            line += char == "\n"
+            at += 1
+        elif char == "#":
+            while at < len(text) and text[at] != "\n":
+                at += 1
+        elif char in ";{}":
+            yield "mark", char, line
+            at += 1
+        elif char in "\"'":
+            start = line
+            word, at, line = _quoted(text, at + 1, char, line, where)
+            yield "word", word, start
+        else:
+            word, at = _bare(text, at)
+            yield "word", word, line
+
+
+def _quoted(
+    text: str, at: int, mark: str, line: int, where: str
+) -> Tuple[str, int, int]:
+    word = ""
+    while at < len(text):
+        char = text[at]
+        if char == mark:
+            return word, at + 1, line
+        if char == "\\" and at + 1 < len(text):
+            word += _unescape(text[at + 1])
+            at += 2
+            continue
+        line += char == "\n"
+        word += char
+        at += 1
+    raise ClipperException("%s:%d: unexpected end of file" % (where, line))
+
+
+def _bare(text: str, at: int) -> Tuple[str, int]:
+    word = ""
+    while at < len(text) and text[at] not in _BLANK + ";{":
+        if text[at] == "\\" and at + 1 < len(text):
+            word += _unescape(text[at + 1])
+            at += 2
+            continue
+        if text[at] == "$" and text[at + 1:at + 2] == "{":
+            word += "$"
+            at += 1
+        word += text[at]
+        at += 1
+    return word, at
+
+
+def _unescape(char: str) -> str:
+    if char in _LITERAL:
+        return char
+    return _UNESCAPES.get(char, "\\" + char)

@@ -1,0 +1,132 @@
+"""Reading the server's status JSON.
+
+The server only ever adds to it; what is missing is taken for absent.
+"""
+
+import http.client
+import json
+import socket
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+from clipper_container.input_types import canonical
+
+from .exceptions import ClipperException
+
+#: States of a replica that takes work, or would if its model were linked.
+READY_STATES = ("ready", "idle", "busy")
+
+
+def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
+    """Get a JSON object from the operator's server.
+
+    A new connection each time: it may meet another worker.
+
+    Args:
+        address: ``host:port``.
+        path: of the location.
+        timeout: seconds.
+
+    Raises:
+        OSError: nobody answers.
+        ClipperException: the answer is no JSON object, or an error.
+    """
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        body = response.read()
+    except http.client.HTTPException as error:
+        raise OSError("%s: %r" % (address, error)) from error
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise ClipperException(
+            "Received error status code: %d and message: %s"
+            % (response.status, body.decode("utf-8", "replace"))
+        )
+    result = json.loads(body)
+    if not isinstance(result, dict):
+        raise ClipperException("%s%s is no JSON object" % (address, path))
+    return result
+
+
+def is_in_force(status: Mapping[str, Any], generation: str) -> bool:
+    """Whether every worker that accepts queries has a configuration."""
+    accepting = [
+        worker
+        for worker in status.get("workers", [])
+        if worker.get("state", "accepting") == "accepting"
+    ]
+    return bool(accepting) and all(
+        str(worker.get("generation")) == generation for worker in accepting
+    )
+
+
+def replicas(
+    status: Mapping[str, Any],
+    model: Optional[str] = None,
+    version: Optional[str] = None,
+) -> Iterator[Mapping[str, Any]]:
+    """Replicas that are registered, perhaps only of a model or version."""
+    for replica in status.get("replicas", []):
+        if model is not None and replica.get("model") != model:
+            continue
+        if version is not None and str(replica.get("version")) != version:
+            continue
+        yield replica
+
+
+def is_ready(replica: Mapping[str, Any]) -> bool:
+    """Whether a replica takes work."""
+    return replica.get("state", "ready") in READY_STATES
+
+
+def describe_replica(replica: Mapping[str, Any]) -> Dict[str, Any]:
+    """A replica as Clipper's API reports it."""
+    name = replica.get("model", "")
+    version = str(replica.get("version", ""))
+    try:
+        input_type = canonical(replica.get("input_type", ""))
+    except ValueError:
+        input_type = str(replica.get("input_type", ""))
+    return {
+        "model_id": "%s:%s" % (name, version),
+        "model_name": name,
+        "model_version": version,
+        "model_replica_id": replica.get("replica_id", 0),
+        "input_type": input_type,
+    }
+
+
+def tokens(status: Mapping[str, Any]) -> List[str]:
+    """Tokens of the replicas that take work, in hexadecimal."""
+    return [
+        str(replica.get("token"))
+        for replica in replicas(status)
+        if is_ready(replica) and replica.get("token")
+    ]
+
+
+def free_port(address: str, wanted: int, taken: List[int]) -> int:
+    """The wanted port of an address, or the next one that nobody uses.
+
+    Args:
+        address: where it will be bound.
+        wanted: first choice; 0 lets the system choose.
+        taken: ports that were given away already.
+
+    Raises:
+        ClipperException: all up to 65535 are in use.
+    """
+    for port in range(wanted, 65536):
+        if port in taken:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise ClipperException("no free port from %d on" % wanted)

@@ -1,0 +1,281 @@
+"""Applications, models and links: the rules, their texts, the fragments."""
+
+import re
+
+import pytest
+
+from clipper_admin.catalog import Catalog
+from clipper_admin.exceptions import ClipperException
+
+
+def refused(text):
+    return pytest.raises(
+        ClipperException,
+        match="^" + re.escape(
+            "Received error status code: 400 and message: " + text))
+
+
+@pytest.fixture
+def catalog():
+    catalog = Catalog()
+    catalog.add_application("app", "doubles", "-1.0", 100000)
+    catalog.add_version("m", "1", "doubles")
+    return catalog
+
+
+def reread(catalog):
+    return Catalog.read(catalog.write())
+
+
+def test_golden_fragments():
+    catalog = Catalog()
+    catalog.add_application("hello-world", "ints", "-1.0", 100000)
+    catalog.add_version("sum-model", "1", "ints", "image:1", ["a b", "c"], 64,
+                        {"batch_wait": "2ms", "hedge": None})
+    catalog.add_version("sum-model", "2", "integers")
+    catalog.link("hello-world", ["sum-model"])
+    assert catalog.write() == {
+        "apps/hello-world.conf":
+            "location /hello-world {\n"
+            "    clipper_app hello-world;\n"
+            "    clipper_input ints;\n"
+            "    clipper_slo 100ms;\n"
+            "    clipper_default -1.0;\n"
+            "    clipper_link sum-model;\n"
+            "}\n",
+        "models/sum-model.conf":
+            "clipper_model sum-model {\n"
+            "    version 2;\n"
+            "}\n"
+            "clipper_model sum-model:1 {\n"
+            "    input ints;\n"
+            "    batch 64;\n"
+            "    batch_wait 2ms;\n"
+            '    label "a b,c";\n'
+            "    image image:1;\n"
+            "}\n"
+            "clipper_model sum-model:2 {\n"
+            "    input ints;\n"
+            "    batch adaptive;\n"
+            "    image NO_CONTAINER;\n"
+            "}\n",
+    }
+
+
+def test_fragments_are_the_whole_truth():
+    catalog = Catalog()
+    for name, kind in (("b", "bytes"), ("s", "string"), ("f", "float")):
+        catalog.add_application(name, kind, '{"x": "a;b\\n"}', 20000)
+    catalog.add_version("m", "v.1_x", "strs", "registry:5000/i:1",
+                        ["l{}", "$x"], 7, {"queue": 5, "queue_size": "1m"})
+    catalog.add_version("m", "2", "s")
+    catalog.set_current("m", "v.1_x")
+    catalog.link("s", ["m"])
+    again = reread(catalog)
+    assert again.write() == catalog.write()
+    for name, app in catalog.applications.items():
+        assert again.applications[name].describe() == app.describe()
+    for version in catalog.models["m"].versions.values():
+        assert again.models["m"].describe(
+            again.find_version("m", version.name)) \
+            == catalog.models["m"].describe(version)
+    assert again.find_version("m", "v.1_x").batch_size == 7
+
+
+def test_directives_by_hand_are_kept():
+    text = ("location /a {\n"
+            "    clipper_app a;\n"
+            "    clipper_input doubles;\n"
+            "    clipper_slo 2s;\n"
+            "    clipper_default 0;\n"
+            "    clipper_link m:3;\n"
+            "    clipper_link n weight=3;\n"
+            "    clipper_select exp4 eta=0.1;\n"
+            "    allow 127.0.0.1;\n"
+            "}\n")
+    catalog = Catalog.read({"apps/a.conf": text})
+    assert catalog.applications["a"].slo_micros == 2000000
+    assert catalog.linked_models("a") == ["m"]
+    assert catalog.write()["apps/a.conf"] == text.replace("2s", "2000ms")
+
+
+@pytest.mark.parametrize("path, text", [
+    ("apps/a.conf", "location /a { }"),
+    ("apps/a.conf", "location /a { clipper_app a; clipper_slo 5x; }"),
+    ("models/m.conf", "clipper_model a b { }"),
+    ("models/m.conf", "clipper_zone 1m;"),
+    ("models/m.conf", "clipper_model m {"),
+])
+def test_unreadable_fragments_are_named(path, text):
+    with pytest.raises(ClipperException, match=path):
+        Catalog.read({path: text})
+
+
+def test_application_as_reported(catalog):
+    assert catalog.applications["app"].describe() == {
+        "input_type": "doubles", "default_output": "-1.0",
+        "latency_slo_micros": 100000, "name": "app", "linked_models": []}
+    catalog.link("app", ["m"])
+    assert reread(catalog).applications["app"].describe()[
+        "linked_models"] == ["m"]
+
+
+def test_add_application_refuses(catalog):
+    with refused("application 'app' already exists"):
+        catalog.add_application("app", "doubles", "0", 1000)
+    with refused("complex is not a valid input string"):
+        catalog.add_application("a", "complex", "0", 1000)
+    for name in ("", "a/b", "é", "-a", "a b", "x" * 256, None, "a\n"):
+        with refused("Invalid application name supplied: "):
+            catalog.add_application(name, "doubles", "0", 1000)
+    for slo in (0, -1, 999):
+        with refused("latency_slo_micros must be at least 1000"):
+            catalog.add_application("a", "doubles", "0", slo)
+    for slo in (1000.5, "1000", True, None, 2**31):
+        with refused("PredictionData of type Number is not of type int"):
+            catalog.add_application("a", "doubles", "0", slo)
+    with refused("Type mismatch! JSON key default_output expected"):
+        catalog.add_application("a", "doubles", -1.0, 1000)
+    assert list(catalog.applications) == ["app"]
+
+
+@pytest.mark.parametrize("asked, got", [
+    (1000, 1000), (1001, 2000), (1500, 2000), (20000.0, 20000)])
+def test_slo_is_rounded_up_to_milliseconds(asked, got):
+    catalog = Catalog()
+    catalog.add_application("a", "doubles", "0", asked)
+    assert reread(catalog).applications["a"].slo_micros == got
+
+
+def test_delete_application_removes_its_links(catalog):
+    catalog.link("app", ["m"])
+    catalog.delete_application("app")
+    assert "apps/app.conf" not in catalog.write()
+    with refused("Application 'app' does not exist"):
+        catalog.delete_application("app")
+    catalog.add_application("app", "ints", "0", 5000)
+    assert catalog.linked_models("app") == []
+
+
+def test_model_as_reported(catalog):
+    catalog.add_version("m", "2", "double", "img", ["l"], 3)
+    assert catalog.models["m"].describe(catalog.find_version("m", "2")) == {
+        "model_name": "m", "model_version": "2", "input_type": "doubles",
+        "labels": ["l"], "container_name": "img",
+        "model_data_path": "DEPRECATED", "is_current_version": True}
+    first = catalog.models["m"].describe(catalog.find_version("m", "1"))
+    assert first["labels"] == []
+    assert first["container_name"] == "NO_CONTAINER"
+    assert first["is_current_version"] is False
+
+
+def test_add_version_refuses(catalog):
+    for size in (0, -2, True, 1.5, "1", None):
+        with refused("The batch size must be positive or DEFAULT_BATCH_SIZE,"
+                     " which is -1"):
+            catalog.add_version("m", "2", "doubles", batch_size=size)
+    with refused("Invalid model name supplied: a:b. Contains one of: ',', "
+                 "':'"):
+        catalog.add_version("a:b", "2", "doubles")
+    with refused("Invalid model version supplied: 1,2. Contains one of"):
+        catalog.add_version("m", "1,2", "doubles")
+    with refused("Invalid label supplied: a,b. Contains one of"):
+        catalog.add_version("m", "2", "doubles", labels=["x", "a,b"])
+    with refused("Invalid model name supplied: a b."):
+        catalog.add_version("a b", "2", "doubles")
+    with refused("Invalid model version supplied: ."):
+        catalog.add_version("m", "", "doubles")
+    with refused("Type mismatch! JSON key labels"):
+        catalog.add_version("m", "2", "doubles", labels="abc")
+    with refused("model with name 'm' and version '1' already exists"):
+        catalog.add_version("m", "1", "doubles")
+    with refused("x is not a valid input string"):
+        catalog.add_version("m", "2", "x")
+    assert list(catalog.models["m"].versions) == ["1"]
+    assert catalog.models["m"].current == "1"
+
+
+def test_incompatible_versions_of_a_linked_model(catalog):
+    catalog.link("app", ["m"])
+    text = ("Model with name 'm' is already linked to app 'app' using input "
+            "type 'doubles'. The input type you provided for a new version "
+            "of the model, 'integers', is not compatible.")
+    with refused(text):
+        catalog.add_version("m", "2", "ints")
+    catalog.add_version("m", "2", "double")
+    catalog.unlink("app", ["m"])
+    catalog.add_version("m", "3", "ints")
+    catalog.set_current("m", "1")
+    catalog.link("app", ["m"])
+    with refused(text):
+        catalog.set_current("m", "3")
+    assert catalog.models["m"].current == "1"
+
+
+def test_set_current(catalog):
+    catalog.add_version("m", "2", "doubles")
+    assert catalog.models["m"].current == "2"
+    catalog.set_current("m", "1")
+    assert reread(catalog).models["m"].current == "1"
+    with refused("Cannot set version for nonexistent model 'x'"):
+        catalog.set_current("x", "1")
+    with refused("Cannot set non-existent version '9' for model with name "
+                 "'m'"):
+        catalog.set_current("m", "9")
+    assert catalog.models["m"].current == "1"
+
+
+def test_delete_version(catalog):
+    catalog.add_version("m", "2", "doubles")
+    catalog.delete_version("m", "2")
+    # The pointer stays, so nobody silently gets another version's answers.
+    assert reread(catalog).models["m"].current == "2"
+    assert catalog.models["m"].current_version() is None
+    with refused("No model with name 'm' exists."):
+        catalog.link("app", ["m"])
+    text = "model with name 'm' and version '2' does not exist"
+    with refused(text):
+        catalog.delete_version("m", "2")
+    catalog.delete_version("m", "1")
+    assert list(catalog.write()) == ["apps/app.conf"]
+    with refused("No model with name 'm' exists."):
+        catalog.link("app", ["m"])
+
+
+def test_link_refuses(catalog):
+    catalog.add_version("n", "1", "doubles")
+    catalog.add_version("i", "1", "ints")
+    with refused("No app with name 'x' exists."):
+        catalog.link("x", ["m"])
+    with refused("No model with name 'x' exists."):
+        catalog.link("app", ["x"])
+    with refused("Model with name 'i' has incompatible input_type "
+                 "'integers'. Requested app to link to has input_type "
+                 "'doubles'."):
+        catalog.link("app", ["i"])
+    with refused("Please provide the name of the model that you want to link "
+                 "to the application 'app'"):
+        catalog.link("app", [])
+    with refused("Applications must be linked with at most one model. "
+                 "Attempted to add links to 2 models."):
+        catalog.link("app", ["m", "n"])
+    assert catalog.linked_models("app") == []
+    catalog.link("app", ["m"])
+    with refused("The model with name 'm' is already linked to 'app'"):
+        catalog.link("app", ["m"])
+    with refused("A model with name m is already linked to 'app'."):
+        catalog.link("app", ["n"])
+
+
+def test_unlink(catalog):
+    catalog.link("app", ["m"])
+    with refused("No app with name x exists."):
+        catalog.unlink("x", ["m"])
+    with refused("Cannot remove nonexistent link between app app and model "
+                 "y"):
+        catalog.unlink("app", ["m", "y"])
+    assert catalog.linked_models("app") == ["m"]
+    catalog.unlink("app", ["m"])
+    assert reread(catalog).linked_models("app") == []
+    with refused("No application with name 'x' exists."):
+        catalog.linked_models("x")
