@@ -1,0 +1,59 @@
+"""The build description: both forms, and libraries that are missing."""
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NGINX_SRC = Path(os.environ.get("NGINX_SRC") or "/usr/share/nginx/src")
+
+
+def configure(directory, *arguments):
+    """nginx's configure with few modules, in a directory of its own."""
+    for name in ("auto", "src", "configure"):
+        (directory / name).symlink_to(NGINX_SRC / name)
+
+    return subprocess.run(
+        ["./configure", "--without-http_rewrite_module",
+         "--without-http_gzip_module", *arguments],
+        cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=100)
+
+
+def sources():
+    return [str(ROOT / "ngx_http_clipper_module.c")] + sorted(
+        str(p) for p in (ROOT / "src").glob("*.c"))
+
+
+def test_static_form(tmp_path):
+    """Catches a source file or a library that a static build misses."""
+    done = configure(tmp_path, f"--add-module={ROOT}")
+    assert done.returncode == 0, done.stdout[-2000:]
+    makefile = (tmp_path / "objs/Makefile").read_text()
+    for source in sources():
+        assert source in makefile
+    for library in ("-lzmq", "-lhiredis", "-ljansson"):
+        assert library in makefile
+    assert "ngx_http_clipper_module" in (
+        tmp_path / "objs/ngx_modules.c").read_text()
+
+
+def test_missing_libraries(tmp_path):
+    """Catches a missing library that is only found by the compiler, or an
+    error that does not say what to install. All are named at once."""
+    compiler = tmp_path / "cc"
+    compiler.write_text(
+        "#!/bin/sh\n"
+        "for arg in \"$@\"; do\n"
+        "    case $arg in *.c) grep -qsE "
+        "'<(zmq|hiredis/async|jansson).h>' \"$arg\" && exit 1 ;; esac\n"
+        "done\n"
+        "exec cc \"$@\"\n")
+    compiler.chmod(0o755)
+    done = configure(tmp_path, f"--with-cc={compiler}",
+                     f"--add-dynamic-module={ROOT}")
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    for package in ("libzmq3-dev", "libhiredis-dev", "libjansson-dev"):
+        assert f'"{package}"' in said
+    assert said.count("error: the clipper module needs") == 3
