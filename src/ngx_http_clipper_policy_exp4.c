@@ -34,6 +34,8 @@ enum {
 #define NGX_HTTP_CLIPPER_POLICY_EXP4_PI_MIN  0.05
 
 
+/* every feedback judges all members, so fewer are needed than by a bandit */
+
 static const ngx_http_clipper_policy_param_t
     ngx_http_clipper_policy_exp4_params[] =
 {
@@ -42,7 +44,7 @@ static const ngx_http_clipper_policy_param_t
     { ngx_string("alpha"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
       0.02, 0, 1, 0 },
     { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
-      3600, 0, 1e9, 1 },
+      900, 0, 1e9, 1 },
     { ngx_null_string, 0, 0, 0, 0, 0 }
 };
 

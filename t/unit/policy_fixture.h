@@ -1,0 +1,189 @@
+
+/*
+ * An application with k members for the tests of policies: its configuration,
+ * its state and one user's, and the calls a server makes for query and
+ * feedback.
+ */
+
+#ifndef _POLICY_FIXTURE_H_INCLUDED_
+#define _POLICY_FIXTURE_H_INCLUDED_
+
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <cmocka.h>
+
+#include "ngx_http_clipper_policy.h"
+#include "ngx_http_clipper_policy_state.h"
+
+
+#define K_MAX  NGX_HTTP_CLIPPER_POLICY_MEMBERS
+#define NONE   NGX_HTTP_CLIPPER_POLICY_NONE
+#define ALL    NGX_HTTP_CLIPPER_POLICY_ALL
+
+#define assert_close(x, y, eps)                                               \
+    do {                                                                      \
+        if (!(fabs((x) - (y)) <= (eps))) {                                    \
+            print_error("%s:%d: %.17g is not %.17g\n", __FILE__, __LINE__,    \
+                        (double) (x), (double) (y));                          \
+            fail();                                                           \
+        }                                                                     \
+    } while (0)
+
+
+typedef struct {
+    ngx_http_clipper_policy_conf_t   conf;
+    ngx_http_clipper_policy_view_t   view;
+    size_t                           size;
+    double                           now;
+    double                           weight[K_MAX];
+    uint64_t                         key[K_MAX];
+    double                           app[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    double                           user[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    double                           delta[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    double                           app_rows[
+                                          NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    double                           user_rows[
+                                          NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_policy_pick_t   pick;
+} policy_fixture_t;
+
+
+/* params: "eta=0.1 half_life=100" or "" */
+
+static inline void
+fixture_init(policy_fixture_t *f, const char *policy, ngx_uint_t k,
+    const char *params)
+{
+    char        err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN], text[128], *eq, *p, *save;
+    ngx_str_t   name, value;
+    ngx_uint_t  i;
+
+    memset(f, 0, sizeof(policy_fixture_t));
+
+    name.data = (u_char *) policy;
+    name.len = strlen(policy);
+
+    ngx_http_clipper_policy_conf_init(&f->conf,
+                                      ngx_http_clipper_policy_find(&name));
+
+    strcpy(text, params);
+
+    for (p = strtok_r(text, " ", &save); p; p = strtok_r(NULL, " ", &save)) {
+        eq = strchr(p, '=');
+        name.data = (u_char *) p;
+        name.len = eq - p;
+        value.data = (u_char *) eq + 1;
+        value.len = strlen(eq + 1);
+
+        if (ngx_http_clipper_policy_param_set(&f->conf, &name, &value, err)
+            != NGX_OK)
+        {
+            print_error("%s: %s\n", p, err);
+            abort();
+        }
+    }
+
+    for (i = 0; i < k; i++) {
+        f->weight[i] = 1;
+        f->key[i] = i * 1000003;
+    }
+
+    f->size = ngx_http_clipper_policy_state_size(f->conf.policy, k);
+    f->view.n = k;
+    f->view.up = (k == 64) ? ~0ULL : (1ULL << k) - 1;
+    f->view.weight = f->weight;
+    f->view.key = f->key;
+    f->view.app = f->app_rows;
+}
+
+
+/* personal: with the user's state */
+
+static inline void
+fixture_read(policy_fixture_t *f, ngx_uint_t personal)
+{
+    f->view.user = NULL;
+    f->view.app = f->size ? f->app_rows : NULL;
+
+    if (f->size == 0) {
+        return;
+    }
+
+    ngx_http_clipper_policy_state_read(f->app, f->size, f->now, f->app_rows);
+
+    if (personal) {
+        ngx_http_clipper_policy_state_read(f->user, f->size, f->now,
+                                           f->user_rows);
+        f->view.user = f->user_rows;
+    }
+}
+
+
+static inline ngx_int_t
+fixture_select(policy_fixture_t *f, uint64_t u)
+{
+    return ngx_http_clipper_policy_select(&f->conf, &f->view, u, &f->pick);
+}
+
+
+/* feedback about a served member, all up */
+
+static inline ngx_int_t
+fixture_served(policy_fixture_t *f, ngx_int_t served, double propensity,
+    double loss)
+{
+    double                              losses[K_MAX] = { 0 };
+    ngx_http_clipper_policy_feedback_t  fb;
+
+    losses[served] = loss;
+
+    fb.up = f->view.up;
+    fb.seen = 1ULL << served;
+    fb.served = served;
+    fb.propensity = propensity;
+    fb.loss = losses;
+
+    return ngx_http_clipper_policy_observe(&f->conf, &f->view, &fb, f->now,
+                                           f->delta);
+}
+
+
+/* feedback to an ensemble, of which some were seen */
+
+static inline ngx_int_t
+fixture_seen(policy_fixture_t *f, uint64_t seen, const double *losses)
+{
+    ngx_http_clipper_policy_feedback_t  fb;
+
+    fb.up = f->view.up;
+    fb.seen = seen;
+    fb.served = ALL;
+    fb.propensity = NONE;
+    fb.loss = losses;
+
+    return ngx_http_clipper_policy_observe(&f->conf, &f->view, &fb, f->now,
+                                           f->delta);
+}
+
+
+static inline void
+fixture_learn(policy_fixture_t *f)
+{
+    ngx_http_clipper_policy_state_add(f->app, f->delta, f->size);
+}
+
+
+static inline double *
+fixture_row(policy_fixture_t *f, double *state, ngx_uint_t i)
+{
+    return state + NGX_HTTP_CLIPPER_POLICY_ROWS + i * f->conf.policy->nfields;
+}
+
+
+#endif /* _POLICY_FIXTURE_H_INCLUDED_ */

@@ -1,0 +1,101 @@
+
+/*
+ * Policies for t/test_policy_oracle.py: one application and one user, behind
+ * functions that ctypes calls with numbers and arrays of doubles.
+ */
+
+
+#include "policy_fixture.h"
+
+
+policy_fixture_t *
+oracle_open(const char *policy, const char *params, int k,
+    const double *weights)
+{
+    policy_fixture_t  *f;
+
+    f = malloc(sizeof(policy_fixture_t));
+    fixture_init(f, policy, k, params);
+    memcpy(f->weight, weights, k * sizeof(double));
+
+    return f;
+}
+
+
+void
+oracle_close(policy_fixture_t *f)
+{
+    free(f);
+}
+
+
+/* the moment, who is up, and whether it is the user who asks */
+
+void
+oracle_look(policy_fixture_t *f, double now, uint64_t up, int personal)
+{
+    f->now = now;
+    f->view.up = up;
+    fixture_read(f, personal);
+}
+
+
+void
+oracle_weights(policy_fixture_t *f, double *weights)
+{
+    ngx_http_clipper_policy_weights(&f->conf, &f->view, weights);
+}
+
+
+int
+oracle_select(policy_fixture_t *f, uint64_t u, double *propensity)
+{
+    if (fixture_select(f, u) != NGX_OK) {
+        abort();
+    }
+
+    *propensity = f->pick.propensity;
+
+    return f->pick.serve;
+}
+
+
+/* 0: the policy learned nothing */
+
+int
+oracle_observe(policy_fixture_t *f, uint64_t seen, int served,
+    double propensity, const double *losses, int personal)
+{
+    ngx_http_clipper_policy_feedback_t  fb;
+
+    fb.up = f->view.up;
+    fb.seen = seen;
+    fb.served = served;
+    fb.propensity = propensity;
+    fb.loss = losses;
+
+    if (ngx_http_clipper_policy_observe(&f->conf, &f->view, &fb, f->now,
+                                        f->delta)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    fixture_learn(f);
+
+    if (personal) {
+        ngx_http_clipper_policy_state_add(f->user, f->delta, f->size);
+    }
+
+    return 1;
+}
+
+
+/* decayed to the moment of oracle_look() */
+
+void
+oracle_rows(policy_fixture_t *f, int personal, double *rows)
+{
+    memcpy(rows, personal ? f->user_rows : f->app_rows,
+           (f->size - NGX_HTTP_CLIPPER_POLICY_ROWS) * sizeof(double));
+}
