@@ -4,25 +4,26 @@
  *
  * Two controls in one, the smaller wins:
  *
- * cap      AIMD on the batch size (Clipper, NSDI'17, 4.3.1; Chiu and Jain 1989;
- *          slow start from Jacobson 1988): doubled until the first miss, then a
- *          step more with each full batch that was on time, times 0.9 with one
- *          that was not.  It bounds how far beyond its experience the replica
+ * cap      AIMD on the batch size (Clipper, NSDI'17, 4.3.1; Chiu and Jain
+ *          1989): a step more with each full batch that was on time, times 0.9
+ *          with one that was not.  The step begins with doubling (slow start,
+ *          Jacobson 1988), falls to 1/32 with a miss and grows again while
+ *          there is none.  It bounds how far beyond its experience the replica
  *          is driven.
  *
  * profile  the latency by batch size, learned online: mean and mean deviation
  *          at log-spaced sizes (two per octave) with linear interpolation, a
  *          regression line where nothing fresh is known, made monotone by
  *          isotonic regression.  The quantile is mean + k deviations, where k
- *          is adapted until the wanted share of batches stays below (adaptive
- *          conformal inference, Gibbs and Candes 2021).  Outliers are clipped,
- *          what is old loses weight by time: a size that was slow once is tried
- *          again, and when everything looks too slow, single tasks are sent as
- *          probes.  So the control cannot lock itself out.
+ *          is adapted until 95 % of the batches stay below (adaptive conformal
+ *          inference, Gibbs and Candes 2021).  Outliers are clipped.  What is
+ *          known loses weight by time and by surprise, so a size that was slow
+ *          once is tried again, and when even a single task looks too slow,
+ *          single tasks are sent as probes: it cannot lock itself out.
  *
- * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when the wait
- * is too long for all, a head of the queue that would force an inefficiently
- * small batch is given up, so that the others are served.
+ * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when the queue
+ * cannot be served in time anyway, a head that would force an inefficiently
+ * small batch is given up for the others.
  */
 
 #ifndef _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_
@@ -57,7 +58,7 @@ typedef struct {
     float                   curve[NGX_HTTP_CLIPPER_BATCH_KNOTS];   /* us */
     float                   quantile[NGX_HTTP_CLIPPER_BATCH_KNOTS];
     float                   cap;
-    float                   threshold;  /* end of the slow start */
+    float                   streak;     /* full batches since a miss */
     float                   k;          /* deviations above the mean */
     float                   pace;       /* mean batch latency, us */
     uint64_t                aged_us;    /* when the weights were aged last */
@@ -74,7 +75,8 @@ typedef struct {
     ngx_uint_t              queued;     /* >= 1 */
     ngx_uint_t              replicas;   /* that serve this queue, >= 1 */
     int64_t                 head_us;    /* until the earliest deadline */
-    int64_t                 tail_us;    /* until the latest deadline */
+    int64_t                 tail_us;    /* until the latest deadline, or a
+                                           bound of it */
     uint64_t                waited_us;  /* how long the oldest task waits */
 } ngx_http_clipper_batch_load_t;
 
