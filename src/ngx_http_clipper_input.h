@@ -24,6 +24,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_clipper_scratch.h"
 
 
 /* input types, the codes of the wire */
@@ -83,16 +84,10 @@
 
 
 typedef struct {
-    u_char                     *pos;
-    u_char                     *last;
-} ngx_http_clipper_segment_t;
-
-
-typedef struct {
     ngx_uint_t                  type;
     ngx_uint_t                  max_batch;     /* inputs */
     ngx_uint_t                  max_elements;  /* numbers or bytes, per input */
-    ngx_uint_t                  max_depth;     /* root object included */
+    ngx_uint_t                  max_depth;     /* the root is at depth 1 */
     unsigned                    strict:1;      /* "1" is no double, no float */
 } ngx_http_clipper_input_conf_t;
 
@@ -121,16 +116,9 @@ typedef struct {
     size_t                      offset;        /* in the body, of the byte */
     ngx_uint_t                  kind;          /* of the value found */
     const char                 *expected;      /* type, or the missing keys */
-    const char                 *key;           /* member of the wrong type */
+    const char                 *key;           /* the member */
     const char                 *reason;        /* of a SYNTAX error */
 } ngx_http_clipper_input_error_t;
-
-
-typedef struct {
-    u_char                     *start;
-    size_t                      len;
-    size_t                      size;
-} ngx_http_clipper_scratch_t;
 
 
 typedef struct {
@@ -149,11 +137,10 @@ typedef struct {
     ngx_http_clipper_member_t   label;
     ngx_http_clipper_member_t   query_id;
 
+    ngx_uint_t                  mode;          /* of this scan */
+
     /* buffers, kept */
 
-    ngx_uint_t                  mode;
-    ngx_uint_t                  type;
-    size_t                      cap;           /* bytes, of each scratch */
     ngx_http_clipper_scratch_t  values;
     ngx_http_clipper_scratch_t  texts;
     ngx_http_clipper_scratch_t  index;
@@ -194,8 +181,8 @@ void ngx_http_clipper_input_require(ngx_http_clipper_input_t *in,
 
 /*
  * Writes the text of in->error, "Error parsing JSON: ... Expected JSON
- * schema: ...", not yet escaped for JSON, at most NGX_HTTP_CLIPPER_INPUT_CAUSE
- * bytes; returns the end.
+ * schema: ...", not yet escaped for JSON, to NGX_HTTP_CLIPPER_INPUT_CAUSE bytes
+ * at dst; returns the end, without a terminator.
  */
 
 u_char *ngx_http_clipper_input_cause(const ngx_http_clipper_input_t *in,

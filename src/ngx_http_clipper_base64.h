@@ -1,0 +1,24 @@
+
+/*
+ * Base64 (RFC 4648 section 4), decoded in place.
+ *
+ * Promise: only the standard alphabet; padding may be left out but must be
+ * right if present; no white space.  Bits of the last character that no byte
+ * takes are ignored, as most decoders do.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_BASE64_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_BASE64_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* the decoded length at the same place, or NGX_ERROR: not base64 */
+
+ssize_t ngx_http_clipper_base64_decode(u_char *data, size_t len);
+
+
+#endif /* _NGX_HTTP_CLIPPER_BASE64_H_INCLUDED_ */

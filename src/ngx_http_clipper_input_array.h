@@ -1,0 +1,68 @@
+
+/*
+ * The hot loops of the input scanner: runs of plain numbers in one piece of
+ * memory.
+ *
+ * Promise: only a shortcut.  A run takes elements, each with the comma behind
+ * it, as long as they are of an ordinary shape (at most 8 digits before and 19
+ * altogether, no exponent), are valid for the type, and are not near the end
+ * of the piece.  It stops in front of any other, which the tokenizer then
+ * reads, so what it leaves is never wrong and what it takes is never different.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * p: where an element is expected; up to NGX_HTTP_CLIPPER_INPUT_BEFORE bytes
+ * before it are read, nothing behind last.  *out is moved up to out_last, a
+ * multiple of the element's size away.  Returns where the next element is
+ * expected.  strict: integers are no reals.
+ */
+
+#define NGX_HTTP_CLIPPER_INPUT_BEFORE  8
+
+
+typedef const u_char *(*ngx_http_clipper_input_run_pt)(const u_char *p,
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+
+
+/* the container's byte order is little-endian */
+
+static ngx_inline void
+ngx_http_clipper_input_store32(u_char *dst, uint32_t v)
+{
+#if !(NGX_HAVE_LITTLE_ENDIAN)
+    v = __builtin_bswap32(v);
+#endif
+
+    ngx_memcpy(dst, &v, sizeof(uint32_t));
+}
+
+
+static ngx_inline void
+ngx_http_clipper_input_store64(u_char *dst, uint64_t v)
+{
+#if !(NGX_HAVE_LITTLE_ENDIAN)
+    v = __builtin_bswap64(v);
+#endif
+
+    ngx_memcpy(dst, &v, sizeof(uint64_t));
+}
+
+
+const u_char *ngx_http_clipper_input_run_ints(const u_char *p,
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+const u_char *ngx_http_clipper_input_run_floats(const u_char *p,
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+const u_char *ngx_http_clipper_input_run_doubles(const u_char *p,
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+
+
+#endif /* _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_ */

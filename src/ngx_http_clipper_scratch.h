@@ -1,0 +1,57 @@
+
+/*
+ * What the input scanner reads, pieces of a body, and memory that grows and is
+ * kept for what it writes.
+ *
+ * Promise: no allocation while the content fits what earlier requests needed;
+ * never more than the cap.  start is aligned for every type.  The owner frees.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_SCRATCH_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_SCRATCH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    u_char     *pos;
+    u_char     *last;
+} ngx_http_clipper_segment_t;
+
+
+typedef struct {
+    u_char     *start;
+    size_t      len;        /* in use */
+    size_t      size;       /* allocated */
+    size_t      cap;        /* never more; 0: no cap */
+} ngx_http_clipper_scratch_t;
+
+
+/*
+ * Room for n bytes behind len; moves start.  NGX_ERROR: no memory or over the
+ * cap, nothing has changed.
+ */
+
+ngx_int_t ngx_http_clipper_scratch_grow(ngx_http_clipper_scratch_t *s,
+    size_t n);
+
+/* frees it when it is larger than size; the content is lost then */
+
+void ngx_http_clipper_scratch_trim(ngx_http_clipper_scratch_t *s, size_t size);
+
+
+static ngx_inline ngx_int_t
+ngx_http_clipper_scratch_reserve(ngx_http_clipper_scratch_t *s, size_t n)
+{
+    if (s->size - s->len >= n) {
+        return NGX_OK;
+    }
+
+    return ngx_http_clipper_scratch_grow(s, n);
+}
+
+
+#endif /* _NGX_HTTP_CLIPPER_SCRATCH_H_INCLUDED_ */

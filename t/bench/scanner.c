@@ -1,0 +1,248 @@
+
+/*
+ * Time of the input scanner for one body, beside jansson's for the same body,
+ * interleaved in one run: medians over rounds.
+ *
+ *   scanner [rounds]
+ *
+ * jansson's time is json_loadb() and the walk over the array that fills the
+ * doubles, which is what a handler without the scanner would do.
+ */
+
+
+#include "ngx_http_clipper_input.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+
+#define N        784
+#define REPEATS  20
+
+
+typedef struct {
+    const char   *name;
+    ngx_uint_t    type;
+    void        (*write)(char *dst, double u);
+} shape_t;
+
+
+static void write3(char *dst, double u);
+static void write17(char *dst, double u);
+static void write_exponent(char *dst, double u);
+static void write_normal(char *dst, double u);
+static void write_pixel(char *dst, double u);
+
+
+static const shape_t  shapes[] = {
+    { "784 doubles, 3 decimals", NGX_HTTP_CLIPPER_DOUBLES, write3 },
+    { "784 doubles, 17 digits", NGX_HTTP_CLIPPER_DOUBLES, write17 },
+    { "784 doubles, as Python prints, signed", NGX_HTTP_CLIPPER_DOUBLES,
+      write_normal },
+    { "784 doubles, exponents", NGX_HTTP_CLIPPER_DOUBLES, write_exponent },
+    { "784 floats, 17 digits", NGX_HTTP_CLIPPER_FLOATS, write17 },
+    { "784 ints, 0 to 255", NGX_HTTP_CLIPPER_INTS, write_pixel }
+};
+
+static uint64_t  seed = 88172645463325252u;
+static double    numbers[N];
+
+
+static double
+uniform(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+
+    return (double) (seed >> 11) / 9007199254740992.0;
+}
+
+
+static void
+write3(char *dst, double u)
+{
+    sprintf(dst, "%.3f", u);
+}
+
+
+static void
+write17(char *dst, double u)
+{
+    sprintf(dst, "%.17g", u);
+}
+
+
+static void
+write_exponent(char *dst, double u)
+{
+    sprintf(dst, "%.16e", u);
+}
+
+
+static void
+write_normal(char *dst, double u)
+{
+    int  digits;
+
+    u = u * 6 - 3;
+
+    for (digits = 15; digits <= 17; digits++) {
+        sprintf(dst, "%.*g", digits, u);
+
+        if (strtod(dst, NULL) == u) {
+            return;
+        }
+    }
+}
+
+
+static void
+write_pixel(char *dst, double u)
+{
+    sprintf(dst, "%d", (int) (u * 256));
+}
+
+
+static double
+now_us(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
+}
+
+
+static int
+compare(const void *a, const void *b)
+{
+    double  d;
+
+    d = *(const double *) a - *(const double *) b;
+
+    return (d > 0) - (d < 0);
+}
+
+
+static size_t
+make_body(char *body, const shape_t *shape)
+{
+    size_t  i;
+    char   *p;
+
+    p = body + sprintf(body, "{\"input\": [");
+
+    for (i = 0; i < N; i++) {
+        shape->write(p, uniform());
+        p += strlen(p);
+        p += sprintf(p, "%s", i + 1 < N ? ", " : "]}");
+    }
+
+    return p - body;
+}
+
+
+static void
+run_jansson(const char *body, size_t len)
+{
+    size_t        i;
+    json_t       *root, *input;
+    json_error_t  error;
+
+    root = json_loadb(body, len, 0, &error);
+    input = json_object_get(root, "input");
+
+    for (i = 0; i < N; i++) {
+        numbers[i] = json_number_value(json_array_get(input, i));
+    }
+
+    json_decref(root);
+}
+
+
+static void
+measure(const shape_t *shape, ngx_uint_t rounds)
+{
+    char                           *body;
+    size_t                          len;
+    double                          t, *ours, *theirs;
+    ngx_uint_t                      i, k;
+    ngx_http_clipper_input_t        in;
+    ngx_http_clipper_segment_t      segment;
+    ngx_http_clipper_input_conf_t   conf;
+
+    body = malloc(N * 32);
+    ours = malloc(rounds * sizeof(double));
+    theirs = malloc(rounds * sizeof(double));
+
+    if (body == NULL || ours == NULL || theirs == NULL) {
+        exit(1);
+    }
+
+    len = make_body(body, shape);
+
+    segment.pos = (u_char *) body;
+    segment.last = segment.pos + len;
+
+    ngx_memzero(&conf, sizeof(conf));
+    conf.type = shape->type;
+    conf.max_batch = 1000;
+    conf.max_elements = 1 << 20;
+    conf.max_depth = 64;
+
+    ngx_http_clipper_input_init(&in, 0);
+
+    for (i = 0; i < rounds; i++) {
+        t = now_us();
+
+        for (k = 0; k < REPEATS; k++) {
+            if (ngx_http_clipper_input_scan(&in, &conf, 0, &segment, 1)
+                != NGX_OK)
+            {
+                exit(1);
+            }
+        }
+
+        ours[i] = (now_us() - t) / REPEATS;
+        t = now_us();
+
+        for (k = 0; k < REPEATS / 10; k++) {
+            run_jansson(body, len);
+        }
+
+        theirs[i] = (now_us() - t) / (REPEATS / 10);
+    }
+
+    qsort(ours, rounds, sizeof(double), compare);
+    qsort(theirs, rounds, sizeof(double), compare);
+
+    printf("%-40s %6zu B  scanner %7.2f us (%4.0f MB/s)  jansson %7.2f us"
+           "  ratio %5.1f\n", shape->name, len, ours[rounds / 2],
+           len / ours[rounds / 2], theirs[rounds / 2],
+           theirs[rounds / 2] / ours[rounds / 2]);
+
+    ngx_http_clipper_input_done(&in);
+    free(theirs);
+    free(ours);
+    free(body);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    size_t      i;
+    ngx_uint_t  rounds;
+
+    rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 200;
+
+    for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        measure(&shapes[i], rounds ? rounds : 1);
+    }
+
+    return 0;
+}
