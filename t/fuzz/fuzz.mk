@@ -4,7 +4,7 @@
 
 DIR     := $(BUILD)/fuzz
 P       := src/ngx_http_clipper_
-PARTS   := input* number* base64* utf8* json* proto* batch* hash* policy* \
+PARTS   := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
            combine*
 PURE    := $(sort $(foreach p,$(PARTS),$(wildcard $(P)$(p).c)))
 TARGETS := $(patsubst t/fuzz/%.c,$(DIR)/%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
