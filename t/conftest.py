@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Nginx, Settings
+from harness import Nginx, Settings, Sim3, application
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,3 +77,18 @@ def check(make_nginx):
         return emergs[0] if emergs else None
 
     return run
+
+
+@pytest.fixture
+def served(nginx):
+    """One application "a" with a connected container of model "m"."""
+    def start(input_type="doubles", model=None, http="", extra="", **kw):
+        server = nginx(application("a", "m:1", input_type, extra=extra),
+                       http="clipper_cache_zone off;\n" + http, **kw)
+        options = {"model": model} if model else {}
+        sim = Sim3(server, "m", input_type=input_type, **options)
+        sim.wait_registered()
+        server.wait_replicas("m")
+        return server, sim
+
+    return start

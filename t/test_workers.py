@@ -234,12 +234,6 @@ def test_replicas_of_all_workers_share_the_load(nginx):
         [s.inputs_seen() for s in sims]
 
 
-def switches(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return sum(int(line.split()[1]) for line in f
-                   if line.startswith(("voluntary_ctxt", "nonvoluntary")))
-
-
 def voluntary(pid):
     """Sleeps of all the threads of a process."""
     total = 0
