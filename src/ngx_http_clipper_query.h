@@ -15,6 +15,7 @@
 
 
 #include "ngx_http_clipper.h"
+#include "ngx_http_clipper_queue.h"
 #include "ngx_http_clipper_timer.h"
 
 
@@ -115,6 +116,14 @@ ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
  */
 ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
     ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n);
+
+/* --- for the process part --- */
+
+ngx_int_t ngx_http_clipper_query_init(ngx_cycle_t *cycle);
+
+/* a letter from the mailbox, for whoever still waits for it */
+void ngx_http_clipper_query_deliver(ngx_http_clipper_mail_t *mail);
+
 
 /* names of outcomes and reasons as variables, metrics and answers say them */
 extern ngx_str_t  ngx_http_clipper_outcome_names[];

@@ -118,8 +118,9 @@ ngx_http_clipper_wake_read(ngx_event_t *ev)
     c = ev->data;
 
     if (c->close || c->error) {
+        ngx_http_clipper_process_retire(c->error);
         c->close = 0;
-        ngx_http_clipper_process_retire();
+        c->error = 0;
         return;
     }
 
@@ -177,6 +178,15 @@ ngx_http_clipper_wake_flush(void)
                                &ngx_posted_events);
             }
         }
+    }
+}
+
+
+void
+ngx_http_clipper_wake_later(void)
+{
+    if (!ngx_http_clipper_wake_event.posted) {
+        ngx_post_event(&ngx_http_clipper_wake_event, &ngx_posted_next_events);
     }
 }
 

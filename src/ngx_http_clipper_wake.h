@@ -24,5 +24,8 @@ void ngx_http_clipper_wake_done(void);
    have named some */
 void ngx_http_clipper_wake_flush(void);
 
+/* has this worker look again in the next turn of its event loop */
+void ngx_http_clipper_wake_later(void);
+
 
 #endif /* _NGX_HTTP_CLIPPER_WAKE_H_INCLUDED_ */

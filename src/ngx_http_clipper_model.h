@@ -1,0 +1,43 @@
+
+/*
+ * From what the configuration calls models to rows of the registry: which
+ * version a link means now, how a version is tuned, which containers fit.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_
+
+
+#include "ngx_http_clipper.h"
+#include "ngx_http_clipper_zone.h"
+
+
+/* interns and pins all names of the configuration, at the worker's start */
+void ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_main_conf_t *mcf);
+
+/* the row that a link means now; 0: there is no version yet */
+ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
+
+/* the row of a version that a client asks for; 0: it does not exist */
+ngx_uint_t ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
+    ngx_str_t *version);
+
+/* never NULL: of the version, else of the model, else the defaults */
+const ngx_http_clipper_tuning_t *ngx_http_clipper_model_tuning(
+    ngx_str_t *name, ngx_str_t *version);
+
+/* the same for a row */
+const ngx_http_clipper_tuning_t *ngx_http_clipper_model_row_tuning(
+    ngx_uint_t row);
+
+/*
+ * NULL when a container may serve the model with inputs of this type, else
+ * the reason why not, for the operator and the container.
+ */
+const char *ngx_http_clipper_model_refuses(ngx_str_t *name,
+    ngx_str_t *version, ngx_uint_t input_type);
+
+
+#endif /* _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_ */

@@ -1,0 +1,740 @@
+
+/*
+ * Connected containers: registration, liveness, moving at the end of the
+ * worker.  See the header.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "ngx_http_clipper_dispatch.h"
+#include "ngx_http_clipper_model.h"
+#include "ngx_http_clipper_process.h"
+#include "ngx_http_clipper_registry.h"
+#include "ngx_http_clipper_replica.h"
+#include "ngx_http_clipper_wake.h"
+
+
+#define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
+#define NGX_HTTP_CLIPPER_REPLICA_STEP     20        /* ms, while moving */
+#define NGX_HTTP_CLIPPER_REPLICA_RETURN   7000000   /* us for version 3 */
+#define NGX_HTTP_CLIPPER_REPLICA_MOVE     10000000  /* us for version 4 */
+#define NGX_HTTP_CLIPPER_REPLICA_LONGEST  60000000  /* us for all */
+
+
+static ngx_http_clipper_replica_t *ngx_http_clipper_replica_find(
+    ngx_http_clipper_identity_t *id);
+static void ngx_http_clipper_replica_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static ngx_int_t ngx_http_clipper_replica_cmp(ngx_http_clipper_identity_t *a,
+    ngx_http_clipper_identity_t *b);
+static void ngx_http_clipper_replica_heartbeat(
+    ngx_http_clipper_identity_t *id, ngx_http_clipper_replica_t *replica);
+static void ngx_http_clipper_replica_reply(
+    ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id,
+    int fd, ngx_http_clipper_proto_message_t *m);
+static ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
+    ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_replica_wait(void *data);
+static void ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
+    ngx_str_t *name, u_char *buf, size_t size);
+static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
+static void ngx_http_clipper_replica_step(ngx_event_t *ev);
+static ngx_uint_t ngx_http_clipper_replica_move(
+    ngx_http_clipper_replica_t *replica, uint64_t now_us, ngx_uint_t now);
+
+
+ngx_queue_t  ngx_http_clipper_replicas;
+
+static ngx_rbtree_t       ngx_http_clipper_replica_tree;
+static ngx_rbtree_node_t  ngx_http_clipper_replica_sentinel;
+static ngx_event_t        ngx_http_clipper_replica_sweeper;
+static ngx_event_t        ngx_http_clipper_replica_stepper;
+static ngx_connection_t   ngx_http_clipper_replica_dummy;
+
+/* a version 3 container on its way to another worker */
+
+static uint64_t           ngx_http_clipper_replica_retired_us;
+static uint64_t           ngx_http_clipper_replica_moved_us;
+static uint32_t           ngx_http_clipper_replica_moved_model;
+static uint32_t           ngx_http_clipper_replica_moved_members;
+
+
+ngx_int_t
+ngx_http_clipper_replica_init(ngx_cycle_t *cycle)
+{
+    ngx_queue_init(&ngx_http_clipper_replicas);
+    ngx_rbtree_init(&ngx_http_clipper_replica_tree,
+                    &ngx_http_clipper_replica_sentinel,
+                    ngx_http_clipper_replica_insert);
+
+    ngx_http_clipper_replica_dummy.fd = (ngx_socket_t) -1;
+
+    ngx_http_clipper_replica_sweeper.handler = ngx_http_clipper_replica_sweep;
+    ngx_http_clipper_replica_sweeper.data = &ngx_http_clipper_replica_dummy;
+    ngx_http_clipper_replica_sweeper.log = cycle->log;
+    ngx_http_clipper_replica_sweeper.cancelable = 1;
+
+    ngx_http_clipper_replica_stepper.handler = ngx_http_clipper_replica_step;
+    ngx_http_clipper_replica_stepper.data = &ngx_http_clipper_replica_dummy;
+    ngx_http_clipper_replica_stepper.log = cycle->log;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_replica_done(void)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&ngx_http_clipper_replicas)) {
+        q = ngx_queue_head(&ngx_http_clipper_replicas);
+        ngx_http_clipper_replica_gone(
+            ngx_queue_data(q, ngx_http_clipper_replica_t, link),
+            "the worker exits");
+    }
+
+    if (ngx_http_clipper_replica_sweeper.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_replica_sweeper);
+    }
+
+    if (ngx_http_clipper_replica_stepper.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_replica_stepper);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id)
+{
+    ngx_http_clipper_replica_t  *replica;
+
+    replica = ngx_http_clipper_replica_find(id);
+
+    return 16 + (replica ? replica->nleases : 0);
+}
+
+
+void
+ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+{
+    u_char                             buf[NGX_HTTP_CLIPPER_TEXT * 2];
+    ngx_str_t                          name;
+    ngx_int_t                          rc;
+    ngx_http_clipper_replica_t        *replica;
+    ngx_http_clipper_proto_message_t   m;
+
+    replica = ngx_http_clipper_replica_find(id);
+
+    if (replica) {
+        replica->active_us = ngx_http_clipper_now_us();
+    }
+
+    rc = ngx_http_clipper_proto_decode(&m, frames, n,
+             replica ? replica->codec->version
+                     : NGX_HTTP_CLIPPER_PROTO_UNKNOWN,
+             replica && replica->in_flight ? replica->nleases
+                                           : NGX_HTTP_CLIPPER_PROTO_ANY_COUNT);
+
+    if (rc == NGX_OK && m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY
+        && (!replica->in_flight || replica->message_id != m.message_id))
+    {
+        m.error = NGX_HTTP_CLIPPER_PROTO_EUNKNOWN_ID;
+        rc = NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA && replica) {
+        m.error = NGX_HTTP_CLIPPER_PROTO_EREGISTERED;
+        rc = NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+        ngx_http_clipper_rpc_error(m.error, &name);
+
+        /* the reply is worth nothing, but the replica is free again */
+
+        if (replica && m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY && m.has_id
+            && replica->in_flight && replica->message_id == m.message_id)
+        {
+            ngx_http_clipper_replica_reply(replica, NULL);
+        }
+
+        return;
+    }
+
+    switch (m.kind) {
+
+    case NGX_HTTP_CLIPPER_PROTO_HEARTBEAT:
+        ngx_http_clipper_replica_heartbeat(id, replica);
+        break;
+
+    case NGX_HTTP_CLIPPER_PROTO_METADATA:
+        ngx_http_clipper_replica_metadata(id, fd, &m);
+        break;
+
+    case NGX_HTTP_CLIPPER_PROTO_REPLY:
+        ngx_http_clipper_replica_reply(replica, &m);
+        break;
+
+    default: /* NGX_HTTP_CLIPPER_PROTO_LEAVING */
+
+        if (replica) {
+            ngx_http_clipper_zone_lock(ngx_http_clipper_process.zone);
+            ngx_http_clipper_registry_leaving_locked(
+                           ngx_http_clipper_process.zone, replica->row);
+            ngx_http_clipper_zone_unlock(ngx_http_clipper_process.zone);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica)
+{
+    ngx_uint_t                      n;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    n = replica ? ngx_http_clipper_proto_keepalive(frames,
+                                                   replica->codec->version)
+                : ngx_http_clipper_proto_ask_metadata(frames);
+
+    if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK && replica) {
+        ngx_http_clipper_replica_gone(replica, "connection closed");
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_proto_message_t *m)
+{
+    ngx_http_clipper_zone_t  *zone;
+
+    if (!replica->probing) {
+        ngx_http_clipper_dispatch_reply(replica, m);
+        return;
+    }
+
+    if (m == NULL) {
+        ngx_http_clipper_replica_gone(replica, "it failed its probe");
+        return;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+
+    replica->probing = 0;
+    replica->in_flight = 0;
+
+    ngx_http_clipper_zone_lock(zone);
+    ngx_http_clipper_registry_ready_locked(zone, replica->row);
+    ngx_http_clipper_registry_idle_locked(zone, replica->row);
+    ngx_http_clipper_zone_unlock(zone);
+
+    ngx_http_clipper_wake_flush();
+    ngx_http_clipper_dispatch_one(replica);
+}
+
+
+static void
+ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_message_t *m)
+{
+    ngx_str_t                       reason;
+    ngx_uint_t                      n;
+    const char                     *why;
+    ngx_http_clipper_replica_t     *replica;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    /* an older connection may have had the same descriptor */
+
+    ngx_http_clipper_rpc_sync();
+
+    if (ngx_http_clipper_process.retiring) {
+        if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
+            n = ngx_http_clipper_proto_move(frames);
+            (void) ngx_http_clipper_rpc_control(id, frames, n);
+
+        } else {
+            ngx_http_clipper_rpc_shutdown(fd);
+        }
+
+        return;
+    }
+
+    why = ngx_http_clipper_model_refuses(&m->metadata.name,
+                                         &m->metadata.version,
+                                         m->metadata.input_type);
+    replica = NULL;
+
+    if (why == NULL) {
+        replica = ngx_http_clipper_replica_create(id, fd, m);
+
+        if (replica == NULL) {
+            why = "no room for another replica";
+        }
+    }
+
+    if (why) {
+        ngx_http_clipper_rpc_error(NGX_HTTP_CLIPPER_PROTO_EREFUSED,
+                                   &m->metadata.name);
+        ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                      "container of \"%V:%V\" refused: %s",
+                      &m->metadata.name, &m->metadata.version, why);
+
+        if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
+            reason.data = (u_char *) why;
+            reason.len = ngx_strlen(why);
+            n = ngx_http_clipper_proto_refused(frames, &reason);
+            (void) ngx_http_clipper_rpc_control(id, frames, n);
+        }
+
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "container of \"%V:%V\" registered, version %uD of the "
+                  "protocol", &m->metadata.name, &m->metadata.version,
+                  m->rpc_version);
+
+    if (replica->codec->probes) {
+        n = ngx_http_clipper_proto_keepalive(frames, replica->codec->version);
+
+        if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK) {
+            ngx_http_clipper_replica_gone(replica, "connection closed");
+            return;
+        }
+
+        ngx_http_clipper_dispatch_probe(replica);
+        return;
+    }
+
+    /* version 3 has no probe, and no other reply to metadata either */
+
+    replica->probing = 1;
+    ngx_http_clipper_replica_reply(replica, m);
+}
+
+
+static ngx_http_clipper_replica_t *
+ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_message_t *m)
+{
+    uint32_t                          row;
+    ngx_log_t                        *log;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_replica_t       *replica;
+    ngx_http_clipper_announcement_t   a;
+
+    zone = ngx_http_clipper_process.zone;
+    log = ngx_http_clipper_process.log;
+
+    replica = ngx_calloc(sizeof(ngx_http_clipper_replica_t), log);
+
+    if (replica == NULL) {
+        return NULL;
+    }
+
+    a.input_type = (uint32_t) m->metadata.input_type;
+    a.rpc_version = m->rpc_version;
+    a.token = m->metadata.token;
+    a.digest = m->metadata.digest;
+    row = 0;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    a.model = ngx_http_clipper_registry_model_locked(zone, &m->metadata.name,
+                                                     &m->metadata.version);
+    if (a.model) {
+        row = ngx_http_clipper_registry_join_locked(zone, &a,
+                                                  ngx_http_clipper_now_us());
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    if (row == 0) {
+        ngx_free(replica);
+        return NULL;
+    }
+
+    replica->id = *id;
+    replica->fd = fd;
+    replica->row = row;
+    replica->model = a.model;
+    replica->codec = ngx_http_clipper_proto_codec(m->rpc_version);
+    replica->tuning = ngx_http_clipper_model_tuning(&m->metadata.name,
+                                                    &m->metadata.version);
+    replica->batch.fixed = replica->tuning->batch;
+    replica->batch.max = replica->tuning->batch_max;
+    replica->batch.wait_us = (uint64_t) replica->tuning->batch_wait * 1000;
+    replica->input_type = m->metadata.input_type;
+    replica->active_us = ngx_http_clipper_now_us();
+    replica->wait.handler = ngx_http_clipper_replica_wait;
+    replica->wait.data = replica;
+
+    ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
+
+    replica->node.key = ngx_crc32_short(id->data, id->len);
+    ngx_rbtree_insert(&ngx_http_clipper_replica_tree, &replica->node);
+
+    if (!ngx_http_clipper_replica_sweeper.timer_set) {
+        ngx_add_timer(&ngx_http_clipper_replica_sweeper,
+                      NGX_HTTP_CLIPPER_REPLICA_SWEEP);
+    }
+
+    return replica;
+}
+
+
+/* the batch was to become fuller; it is time now */
+
+static void
+ngx_http_clipper_replica_wait(void *data)
+{
+    ngx_http_clipper_dispatch_one(data);
+}
+
+
+void
+ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
+    const char *why)
+{
+    u_char                    buf[NGX_HTTP_CLIPPER_TEXT * 2];
+    uint64_t                  now_us;
+    ngx_str_t                 name;
+    ngx_uint_t                i;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+    now_us = ngx_http_clipper_now_us();
+
+    ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "container of \"%V\" left: %s", &name, why);
+
+    ngx_http_clipper_timer_del(&replica->wait);
+    ngx_queue_remove(&replica->link);
+    ngx_rbtree_delete(&ngx_http_clipper_replica_tree, &replica->node);
+
+    ngx_http_clipper_zone_lock(zone);
+
+    ngx_http_clipper_registry_leaving_locked(zone, replica->row);
+
+    for (i = 0; i < replica->nleases; i++) {
+        ngx_http_clipper_queue_lost_locked(zone, replica->row,
+                                           &replica->leases[i], now_us);
+    }
+
+    ngx_http_clipper_registry_gone_locked(zone, replica->row);
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    ngx_free(replica->leases);
+    ngx_free(replica);
+}
+
+
+/* "name:version" of a replica, or "-" */
+
+static void
+ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
+    ngx_str_t *name, u_char *buf, size_t size)
+{
+    ngx_http_clipper_model_row_t  *model;
+
+    if (replica == NULL) {
+        ngx_str_set(name, "-");
+        return;
+    }
+
+    model = &ngx_http_clipper_process.zone->models[replica->model];
+
+    name->data = buf;
+    name->len = ngx_snprintf(buf, size, "%s:%s", model->name, model->version)
+                - buf;
+}
+
+
+/* --- connections --- */
+
+
+void
+ngx_http_clipper_replica_accepted(int fd)
+{
+    /* a worker that retires takes in nobody: another one will */
+
+    if (ngx_http_clipper_process.retiring) {
+        ngx_http_clipper_rpc_shutdown(fd);
+    }
+}
+
+
+void
+ngx_http_clipper_replica_closed(int fd)
+{
+    ngx_queue_t                 *q, *next;
+    ngx_http_clipper_replica_t  *replica;
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+
+        if (replica->fd == fd) {
+            ngx_http_clipper_replica_gone(replica, "connection closed");
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_sweep(ngx_event_t *ev)
+{
+    uint64_t                     now_us, timeout_us;
+    ngx_queue_t                 *q, *next;
+    ngx_http_clipper_replica_t  *replica;
+
+    now_us = ngx_http_clipper_now_us();
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+        timeout_us = (uint64_t) replica->tuning->replica_timeout * 1000;
+
+        /* one that computes is silent */
+
+        if ((!replica->in_flight || replica->probing)
+            && now_us - replica->active_us > timeout_us)
+        {
+            ngx_http_clipper_replica_gone(replica, "it was silent too long");
+        }
+    }
+
+    if (ngx_queue_empty(&ngx_http_clipper_replicas)) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_CLIPPER_REPLICA_SWEEP);
+
+    /* the bell of one that died while it posted was never rung */
+
+    ngx_http_clipper_process_work();
+}
+
+
+/* --- the end of the worker --- */
+
+
+void
+ngx_http_clipper_replica_retire(ngx_uint_t now)
+{
+    ngx_queue_t                 *q;
+    ngx_http_clipper_replica_t  *replica;
+
+    if (now) {
+        for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+             q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+             q = ngx_queue_next(q))
+        {
+            replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+            ngx_http_clipper_rpc_shutdown(replica->fd);
+        }
+
+        if (ngx_http_clipper_replica_stepper.timer_set) {
+            ngx_del_timer(&ngx_http_clipper_replica_stepper);
+        }
+
+        return;
+    }
+
+    ngx_http_clipper_replica_retired_us = ngx_http_clipper_now_us();
+    ngx_http_clipper_replica_step(&ngx_http_clipper_replica_stepper);
+}
+
+
+/* moves who can be moved now; the timer keeps the worker until all are gone */
+
+static void
+ngx_http_clipper_replica_step(ngx_event_t *ev)
+{
+    uint64_t                     now_us;
+    ngx_queue_t                 *q, *next;
+    ngx_uint_t                   late;
+    ngx_http_clipper_replica_t  *replica;
+
+    now_us = ngx_http_clipper_now_us();
+    late = now_us - ngx_http_clipper_replica_retired_us
+           > NGX_HTTP_CLIPPER_REPLICA_LONGEST;
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+
+        if (ngx_http_clipper_replica_move(replica, now_us, late)) {
+            ngx_http_clipper_replica_gone(replica, "moved to another worker");
+        }
+    }
+
+    if (ngx_queue_empty(&ngx_http_clipper_replicas)) {
+        ngx_http_clipper_rpc_unbind();
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_CLIPPER_REPLICA_STEP);
+}
+
+
+/* 1: its connection has been ended, and with it the replica here */
+
+static ngx_uint_t
+ngx_http_clipper_replica_move(ngx_http_clipper_replica_t *replica,
+    uint64_t now_us, ngx_uint_t now)
+{
+    uint32_t                        members;
+    ngx_uint_t                      n;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    if (replica->codec->version == NGX_HTTP_CLIPPER_PROTO_V4 && !now) {
+
+        if (!replica->moving) {
+            replica->moving = 1;
+            replica->moved_us = now_us;
+
+            n = ngx_http_clipper_proto_move(frames);
+            return ngx_http_clipper_rpc_control(&replica->id, frames, n)
+                   != NGX_OK;
+        }
+
+        if (now_us - replica->moved_us < NGX_HTTP_CLIPPER_REPLICA_MOVE) {
+            return 0;
+        }
+    }
+
+    /*
+     * Version 3 notices nothing until it has been silent for 5 s: one after
+     * the other, when the last one is back or was too long away.
+     */
+
+    if (!now) {
+        if (replica->in_flight) {
+            return 0;
+        }
+
+        members = ngx_http_clipper_process.zone
+                      ->models[ngx_http_clipper_replica_moved_model].members;
+
+        if (ngx_http_clipper_replica_moved_us
+            && members < ngx_http_clipper_replica_moved_members
+            && now_us - ngx_http_clipper_replica_moved_us
+               < NGX_HTTP_CLIPPER_REPLICA_RETURN)
+        {
+            return 0;
+        }
+
+        ngx_http_clipper_replica_moved_us = now_us;
+        ngx_http_clipper_replica_moved_model = replica->model;
+        ngx_http_clipper_replica_moved_members =
+            ngx_http_clipper_process.zone->models[replica->model].members;
+    }
+
+    ngx_http_clipper_rpc_shutdown(replica->fd);
+
+    return 1;
+}
+
+
+/* --- by identity --- */
+
+
+static ngx_http_clipper_replica_t *
+ngx_http_clipper_replica_find(ngx_http_clipper_identity_t *id)
+{
+    ngx_int_t                    rc;
+    ngx_rbtree_key_t             key;
+    ngx_rbtree_node_t           *node;
+    ngx_http_clipper_replica_t  *replica;
+
+    key = ngx_crc32_short(id->data, id->len);
+    node = ngx_http_clipper_replica_tree.root;
+
+    while (node != &ngx_http_clipper_replica_sentinel) {
+
+        if (key != node->key) {
+            node = key < node->key ? node->left : node->right;
+            continue;
+        }
+
+        replica = ngx_rbtree_data(node, ngx_http_clipper_replica_t, node);
+        rc = ngx_http_clipper_replica_cmp(id, &replica->id);
+
+        if (rc == 0) {
+            return replica;
+        }
+
+        node = rc < 0 ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_clipper_replica_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t           **p;
+    ngx_http_clipper_replica_t   *a, *b;
+
+    for ( ;; ) {
+
+        if (node->key != temp->key) {
+            p = node->key < temp->key ? &temp->left : &temp->right;
+
+        } else {
+            a = ngx_rbtree_data(node, ngx_http_clipper_replica_t, node);
+            b = ngx_rbtree_data(temp, ngx_http_clipper_replica_t, node);
+            p = ngx_http_clipper_replica_cmp(&a->id, &b->id) < 0
+                ? &temp->left : &temp->right;
+        }
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_replica_cmp(ngx_http_clipper_identity_t *a,
+    ngx_http_clipper_identity_t *b)
+{
+    return ngx_memn2cmp(a->data, b->data, a->len, b->len);
+}
