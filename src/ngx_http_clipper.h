@@ -24,6 +24,10 @@
 #define NGX_HTTP_CLIPPER_NAME_MAX        255
 #define NGX_HTTP_CLIPPER_GENERATION_MAX  63
 
+#define NGX_HTTP_CLIPPER_DEFAULT_BATCH_MAX        4096
+#define NGX_HTTP_CLIPPER_DEFAULT_QUEUE            10000
+#define NGX_HTTP_CLIPPER_DEFAULT_REPLICA_TIMEOUT  30000
+
 
 /* how the batches of one model or version are made; NGX_CONF_UNSET: inherit */
 
@@ -47,6 +51,8 @@ typedef struct {
     ngx_http_clipper_tuning_t     tuning;       /* merged with the model's */
     ngx_str_t                     label;
     ngx_str_t                     image;
+    ngx_uint_t                    row;          /* of the registry; set after
+                                                   the fork */
     unsigned                      declared:1;   /* has a block of its own */
 } ngx_http_clipper_version_conf_t;
 
@@ -58,6 +64,9 @@ typedef struct {
     ngx_str_t                     version;      /* `version V`, or empty */
     ngx_http_clipper_tuning_t     tuning;
     ngx_array_t                   versions;     /* of .._version_conf_t * */
+    ngx_uint_t                    row;          /* of the current version, as
+                                                   far as configured; 0: the
+                                                   highest announced */
     unsigned                      declared:1;
 } ngx_http_clipper_model_conf_t;
 
@@ -68,6 +77,8 @@ typedef struct {
     ngx_http_clipper_model_conf_t    *model;
     ngx_http_clipper_version_conf_t  *version;  /* NULL: the current one */
     ngx_uint_t                        weight;
+    u_char                           *file;     /* of the directive */
+    ngx_uint_t                        line;
 } ngx_http_clipper_link_t;
 
 
@@ -109,6 +120,8 @@ typedef struct {
                                                    NUL after it */
     ngx_uint_t                    listening;    /* index in the cycle's */
     ngx_socket_t                  fd;           /* of the listening socket */
+    u_char                       *file;         /* of the directive */
+    ngx_uint_t                    line;
 } ngx_http_clipper_endpoint_t;
 
 
@@ -121,6 +134,7 @@ typedef struct {
     ngx_array_t                   models;       /* of .._model_conf_t * */
     ngx_array_t                   apps;         /* of .._app_t * */
     ngx_str_t                     generation;
+    ngx_uint_t                    used;         /* a directive needs zones */
 } ngx_http_clipper_main_conf_t;
 
 
@@ -135,6 +149,9 @@ typedef struct {
     ngx_msec_t                    cache_valid;
     ngx_array_t                  *links;        /* of .._link_t */
     ngx_http_clipper_limits_t     limits;
+    ngx_uint_t                    operator;     /* clipper_status and such */
+    u_char                       *file;         /* of clipper_app */
+    ngx_uint_t                    line;
 } ngx_http_clipper_loc_conf_t;
 
 

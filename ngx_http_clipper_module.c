@@ -1,0 +1,176 @@
+
+/*
+ * The module's table of contents: directives, contexts, and what nginx calls
+ * during its life.  There is no logic here.
+ */
+
+
+#include "ngx_http_clipper.h"
+#include "ngx_http_clipper_conf.h"
+#include "ngx_http_clipper_filter.h"
+#include "ngx_http_clipper_health.h"
+#include "ngx_http_clipper_listen.h"
+#include "ngx_http_clipper_process.h"
+#include "ngx_http_clipper_status.h"
+#include "ngx_http_clipper_variables.h"
+
+
+#define NGX_HTTP_CLIPPER_ANY_CONF                                             \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+
+static ngx_int_t ngx_http_clipper_postconfiguration(ngx_conf_t *cf);
+
+
+static ngx_command_t  ngx_http_clipper_commands[] = {
+
+    /* http */
+
+    { ngx_string("clipper_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_clipper_main_conf_t, zone_size),
+      NULL },
+
+    { ngx_string("clipper_cache_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_cache_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_rpc"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_clipper_listen_rpc,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_model"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_model,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_generation"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_generation,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* applications */
+
+    { ngx_string("clipper_app"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_app,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_input"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_clipper_conf_input,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_slo"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_slo,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_default"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_clipper_loc_conf_t, output),
+      NULL },
+
+    { ngx_string("clipper_link"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_clipper_conf_link,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_cache"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_clipper_conf_cache,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_limits"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_clipper_conf_limits,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* for the operator */
+
+    { ngx_string("clipper_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_clipper_conf_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) ngx_http_clipper_status_handler },
+
+    { ngx_string("clipper_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_clipper_conf_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) ngx_http_clipper_health_handler },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_clipper_module_ctx = {
+    ngx_http_clipper_variables_add,        /* preconfiguration */
+    ngx_http_clipper_postconfiguration,    /* postconfiguration */
+
+    ngx_http_clipper_conf_create_main,     /* create main configuration */
+    ngx_http_clipper_conf_init_main,       /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_clipper_conf_create_loc,      /* create location configuration */
+    ngx_http_clipper_conf_merge_loc        /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_clipper_module = {
+    NGX_MODULE_V1,
+    &ngx_http_clipper_module_ctx,          /* module context */
+    ngx_http_clipper_commands,             /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_clipper_listen_init,          /* init module */
+    ngx_http_clipper_init_process,         /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_clipper_exit_process,         /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_clipper_postconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_http_clipper_listen_check(cf) != NGX_OK
+        || ngx_http_clipper_conf_finish(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_clipper_filter_init(cf);
+}

@@ -1,0 +1,566 @@
+
+/*
+ * Listening sockets of clipper_rpc.
+ *
+ * ngx_event_process_init() makes no connection for a listening whose
+ * `reuseport` is set and whose `worker` is another, and what has no connection
+ * is never accepted on.  Both are set after the sockets have been opened, so
+ * that the bind is exclusive: SO_REUSEPORT itself is never asked for.
+ */
+
+
+#include "ngx_http_clipper_listen.h"
+
+
+#if !(NGX_HAVE_REUSEPORT)
+#error nginx must be built with SO_REUSEPORT
+#endif
+
+
+#define NGX_HTTP_CLIPPER_MESSAGE_SIZE  (64 * 1024 * 1024)
+#define NGX_HTTP_CLIPPER_MESSAGE_MIN   (64 * 1024)
+
+
+static ngx_int_t ngx_http_clipper_listen_url(ngx_conf_t *cf, ngx_url_t *u,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value);
+static ngx_int_t ngx_http_clipper_listen_allow(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *list);
+static ngx_int_t ngx_http_clipper_listen_add(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_endpoint_t *common,
+    ngx_addr_t *addr);
+static ngx_int_t ngx_http_clipper_listen_probe(ngx_conf_t *cf,
+    ngx_addr_t *addr, ngx_str_t *text);
+static ngx_int_t ngx_http_clipper_listen_endpoint(ngx_conf_t *cf,
+    ngx_str_t *endpoint, ngx_str_t *text);
+static ngx_uint_t ngx_http_clipper_listen_loopback(struct sockaddr *sa);
+static ngx_uint_t ngx_http_clipper_listen_overlap(struct sockaddr *a,
+    socklen_t alen, struct sockaddr *b, socklen_t blen);
+static void ngx_http_clipper_listen_handler(ngx_connection_t *c);
+static ngx_uint_t ngx_http_clipper_listen_running(ngx_core_conf_t *ccf);
+
+
+char *
+ngx_http_clipper_listen_rpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    ngx_str_t                    *value;
+    ngx_url_t                     u;
+    ngx_uint_t                    i;
+    ngx_http_clipper_endpoint_t   endpoint;
+
+    value = cf->args->elts;
+
+    if (ngx_http_clipper_listen_url(cf, &u, &value[1]) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&endpoint, sizeof(ngx_http_clipper_endpoint_t));
+    endpoint.address = value[1];
+    endpoint.fd = (ngx_socket_t) -1;
+    endpoint.file = cf->conf_file->file.name.data;
+    endpoint.line = cf->conf_file->line;
+
+    if (ngx_array_init(&endpoint.allow, cf->pool, 1, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_clipper_listen_parameter(cf, &endpoint, &value[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (endpoint.max_message == 0) {
+        endpoint.max_message = NGX_HTTP_CLIPPER_MESSAGE_SIZE;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+        if (ngx_http_clipper_listen_add(cf, mcf, &endpoint, &u.addrs[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* unlike "listen", a port alone is no address: it would be open to all */
+
+static ngx_int_t
+ngx_http_clipper_listen_url(ngx_conf_t *cf, ngx_url_t *u, ngx_str_t *text)
+{
+    ngx_uint_t  resolve;
+
+    for (resolve = 0; resolve < 2; resolve++) {
+
+        ngx_memzero(u, sizeof(ngx_url_t));
+        u->url = *text;
+        u->listen = 1;
+        u->no_resolve = !resolve;
+
+        if (ngx_parse_url(cf->pool, u) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in \"%V\" of the "
+                               "\"clipper_rpc\" directive",
+                               u->err ? u->err : "invalid address", text);
+            return NGX_ERROR;
+        }
+
+        if (u->family != AF_UNIX && (u->no_port || u->host.len == 0)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no %s in \"%V\" of the "
+                               "\"clipper_rpc\" directive",
+                               u->no_port ? "port" : "host", text);
+            return NGX_ERROR;
+        }
+
+        if (u->naddrs) {
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value)
+{
+    ssize_t    size;
+    ngx_str_t  text;
+
+    if (ngx_strncmp(value->data, "max_message=", 12) == 0
+        && endpoint->max_message == 0)
+    {
+        text.data = value->data + 12;
+        text.len = value->len - 12;
+
+        size = ngx_parse_size(&text);
+
+        if (size >= NGX_HTTP_CLIPPER_MESSAGE_MIN) {
+            endpoint->max_message = size;
+            return NGX_OK;
+        }
+
+        if (size != NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is too small, it must be %dk at least",
+                               value, NGX_HTTP_CLIPPER_MESSAGE_MIN / 1024);
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_strncmp(value->data, "allow=", 6) == 0) {
+        text.data = value->data + 6;
+        text.len = value->len - 6;
+
+        return ngx_http_clipper_listen_allow(cf, endpoint, &text);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", value);
+    return NGX_ERROR;
+}
+
+
+/* one CIDR or several with commas between */
+
+static ngx_int_t
+ngx_http_clipper_listen_allow(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *list)
+{
+    u_char      *p, *end, *comma;
+    ngx_int_t    rc;
+    ngx_str_t    text, *allow;
+    ngx_cidr_t   cidr;
+
+    p = list->data;
+    end = p + list->len;
+
+    do {
+        comma = ngx_strlchr(p, end, ',');
+
+        text.data = p;
+        text.len = (comma ? comma : end) - p;
+
+        rc = ngx_ptocidr(&text, &cidr);
+
+        if (rc == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid address \"%V\" in \"allow=%V\"",
+                               &text, list);
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DONE) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "low address bits of %V are meaningless",
+                               &text);
+        }
+
+        allow = ngx_array_push(&endpoint->allow);
+        if (allow == NULL) {
+            return NGX_ERROR;
+        }
+
+        allow->len = text.len;
+        allow->data = ngx_pnalloc(cf->pool, text.len + 1);
+        if (allow->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_cpystrn(allow->data, text.data, text.len + 1);
+
+        p = comma ? comma + 1 : NULL;
+
+    } while (p);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_add(ngx_conf_t *cf, ngx_http_clipper_main_conf_t *mcf,
+    ngx_http_clipper_endpoint_t *common, ngx_addr_t *addr)
+{
+    ngx_uint_t                    i;
+    ngx_listening_t              *ls;
+    ngx_http_clipper_endpoint_t  *endpoint;
+
+    ls = cf->cycle->listening.elts;
+    endpoint = mcf->endpoints.elts;
+
+    for (i = 0; i < mcf->endpoints.nelts; i++) {
+        if (ngx_http_clipper_listen_overlap(
+                                       ls[endpoint[i].listening].sockaddr,
+                                       ls[endpoint[i].listening].socklen,
+                                       addr->sockaddr, addr->socklen))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate \"clipper_rpc\" address \"%V\"",
+                               &common->address);
+            return NGX_ERROR;
+        }
+    }
+
+    if (addr->sockaddr->sa_family == AF_UNIX && common->allow.nelts) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"allow\" is not for \"%V\"", &common->address);
+        return NGX_ERROR;
+    }
+
+    if (common->allow.nelts == 0
+        && !ngx_http_clipper_listen_loopback(addr->sockaddr))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"clipper_rpc %V\" is open to other machines: "
+                           "whoever connects can answer as a model, "
+                           "use \"allow=\"", &common->address);
+    }
+
+    if (ngx_http_clipper_listen_probe(cf, addr, &common->address) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    endpoint = ngx_array_push(&mcf->endpoints);
+    if (endpoint == NULL) {
+        return NGX_ERROR;
+    }
+
+    *endpoint = *common;
+    endpoint->listening = cf->cycle->listening.nelts;
+
+    ls = ngx_create_listening(cf, addr->sockaddr, addr->socklen);
+    if (ls == NULL) {
+        return NGX_ERROR;
+    }
+
+    ls->handler = ngx_http_clipper_listen_handler;
+    ls->logp = &cf->cycle->new_log;
+
+#if (NGX_HAVE_INET6)
+    ls->ipv6only = 1;
+#endif
+
+    return ngx_http_clipper_listen_endpoint(cf, &endpoint->endpoint,
+                                            &ls->addr_text);
+}
+
+
+/* nginx's own bind would tell an address of another machine without a place */
+
+static ngx_int_t
+ngx_http_clipper_listen_probe(ngx_conf_t *cf, ngx_addr_t *addr,
+    ngx_str_t *text)
+{
+    int             rc;
+    ngx_err_t       err;
+    ngx_socket_t    s;
+    ngx_sockaddr_t  sa;
+
+    if (addr->sockaddr->sa_family == AF_UNIX) {
+        return NGX_OK;
+    }
+
+    ngx_memcpy(&sa, addr->sockaddr, addr->socklen);
+    ngx_inet_set_port(&sa.sockaddr, 0);
+
+    s = ngx_socket(sa.sockaddr.sa_family, SOCK_STREAM, 0);
+
+    if (s == (ngx_socket_t) -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_socket_errno,
+                           ngx_socket_n " \"%V\" failed", text);
+        return NGX_ERROR;
+    }
+
+    rc = bind(s, &sa.sockaddr, addr->socklen);
+    err = ngx_socket_errno;
+
+    if (ngx_close_socket(s) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_socket_errno,
+                      ngx_close_socket_n " failed");
+    }
+
+    if (rc == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "\"clipper_rpc\" cannot be bound to \"%V\"", text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_endpoint(ngx_conf_t *cf, ngx_str_t *endpoint,
+    ngx_str_t *text)
+{
+    u_char      *p;
+    size_t       skip;
+    const char  *scheme;
+
+    if (ngx_strncmp(text->data, "unix:", 5) == 0) {
+        scheme = "ipc://";
+        skip = 5;
+
+    } else {
+        scheme = "tcp://";
+        skip = 0;
+    }
+
+    endpoint->len = 6 + text->len - skip;
+    endpoint->data = ngx_pnalloc(cf->pool, endpoint->len + 1);
+    if (endpoint->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(endpoint->data, scheme, 6);
+    p = ngx_cpymem(p, text->data + skip, text->len - skip);
+    *p = '\0';
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_listen_loopback(struct sockaddr *sa)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr)
+               || (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)
+                   && sin6->sin6_addr.s6_addr[12] == 127);
+#endif
+
+    default: /* AF_UNIX */
+        return 1;
+    }
+}
+
+
+/* could not both be bound: the same, or one port with a wildcard */
+
+static ngx_uint_t
+ngx_http_clipper_listen_overlap(struct sockaddr *a, socklen_t alen,
+    struct sockaddr *b, socklen_t blen)
+{
+    if (a->sa_family != b->sa_family) {
+        return 0;
+    }
+
+    if (ngx_cmp_sockaddr(a, alen, b, blen, 1) == NGX_OK) {
+        return 1;
+    }
+
+    if (a->sa_family == AF_UNIX) {
+        return 0;
+    }
+
+    return ngx_inet_get_port(a) == ngx_inet_get_port(b)
+           && (ngx_inet_wildcard(a) || ngx_inet_wildcard(b));
+}
+
+
+/* nginx never accepts here, see above */
+
+static void
+ngx_http_clipper_listen_handler(ngx_connection_t *c)
+{
+    ngx_close_connection(c);
+}
+
+
+ngx_int_t
+ngx_http_clipper_listen_check(ngx_conf_t *cf)
+{
+    ngx_uint_t                     i, p, a;
+    ngx_listening_t               *ls;
+    ngx_http_conf_addr_t          *addr;
+    ngx_http_conf_port_t          *port;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_clipper_endpoint_t   *endpoint;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return NGX_OK;
+    }
+
+    endpoint = mcf->endpoints.elts;
+    ls = cf->cycle->listening.elts;
+    port = cmcf->ports->elts;
+
+    for (i = 0; i < mcf->endpoints.nelts; i++) {
+        for (p = 0; p < cmcf->ports->nelts; p++) {
+
+            addr = port[p].addrs.elts;
+
+            for (a = 0; a < port[p].addrs.nelts; a++) {
+
+                if (!ngx_http_clipper_listen_overlap(
+                                          ls[endpoint[i].listening].sockaddr,
+                                          ls[endpoint[i].listening].socklen,
+                                          addr[a].opt.sockaddr,
+                                          addr[a].opt.socklen))
+                {
+                    continue;
+                }
+
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "address \"%V\" of \"clipper_rpc\" is "
+                                   "also one of \"listen\"",
+                                   &endpoint[i].address);
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                     i;
+    ngx_listening_t               *ls;
+    ngx_core_conf_t               *ccf;
+    ngx_http_clipper_endpoint_t   *endpoint;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_clipper_module);
+
+    if (mcf == NULL || !mcf->used) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    endpoint = mcf->endpoints.elts;
+    ls = cycle->listening.elts;
+
+    for (i = 0; i < mcf->endpoints.nelts; i++) {
+        ls[endpoint[i].listening].reuseport = 1;
+        ls[endpoint[i].listening].worker = (ngx_uint_t) -1;
+
+        endpoint[i].fd = ls[endpoint[i].listening].fd;
+
+        if (endpoint[i].fd == (ngx_socket_t) -1
+            && !ngx_http_clipper_listen_running(ccf))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "address \"%V\" of \"clipper_rpc\" is in use "
+                          "in %s:%ui", &endpoint[i].address,
+                          endpoint[i].file, endpoint[i].line);
+            return NGX_ERROR;
+        }
+    }
+
+    if (ccf->timer_resolution != 0) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "\"timer_resolution\" makes answers late: "
+                      "SLOs are kept no more precisely than it");
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * "nginx -t" goes on when an address is in use, since it usually is by the
+ * server whose configuration is tested.  When there is no such server it is
+ * somebody else's.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_listen_running(ngx_core_conf_t *ccf)
+{
+    u_char     text[NGX_INT64_LEN + 2], *end;
+    ssize_t    n;
+    ngx_fd_t   fd;
+    ngx_int_t  pid;
+
+    fd = ngx_open_file(ccf->pid.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        return 0;
+    }
+
+    n = ngx_read_fd(fd, text, sizeof(text));
+    (void) ngx_close_file(fd);
+
+    if (n <= 0) {
+        return 0;
+    }
+
+    for (end = text; end < text + n && *end >= '0' && *end <= '9'; end++) {
+        /* void */
+    }
+
+    pid = ngx_atoi(text, end - text);
+
+    return pid > 0 && (kill(pid, 0) == 0 || ngx_errno == NGX_EPERM);
+}
