@@ -1,0 +1,35 @@
+
+/*
+ * The content handler of an application: POST <location>/predict and
+ * <location>/update.  Reads the body, has it scanned, starts the query and
+ * sends what it brings; every error it finds is JSON.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_
+
+
+#include "ngx_http_clipper.h"
+#include "ngx_http_clipper_query.h"
+
+
+/* of a request in an application's location */
+
+typedef struct {
+    ngx_http_clipper_query_t  *query;      /* NULL: there is none (yet) */
+    ngx_buf_t                 *page;       /* sent for an error page of nginx */
+    unsigned                   update:1;   /* feedback, not a prediction */
+    unsigned                   batch:1;    /* asked as "input_batch" */
+    unsigned                   starting:1; /* the query must not be answered
+                                              before its start returned */
+    unsigned                   finished:1; /* all answers are there */
+    unsigned                   failed:1;   /* answered with an error */
+    unsigned                   replaced:1; /* the page is out */
+} ngx_http_clipper_ctx_t;
+
+
+ngx_int_t ngx_http_clipper_predict_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_ */

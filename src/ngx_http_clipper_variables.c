@@ -1,0 +1,324 @@
+
+/*
+ * Variables of the module.  Each is a function that writes the value of one
+ * answer; the handler joins them as $upstream_status is joined.
+ */
+
+
+#include "ngx_http_clipper_variables.h"
+#include "ngx_http_clipper_predict.h"
+#include "ngx_http_clipper_process.h"
+
+
+/* longest value of one answer: a model's name and version */
+
+#define NGX_HTTP_CLIPPER_VALUE_MAX  (2 * NGX_HTTP_CLIPPER_TEXT)
+
+
+/* writes at dst, or gives dst back when the answer has no such value */
+
+typedef u_char *(*ngx_http_clipper_value_pt)(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+
+
+static ngx_int_t ngx_http_clipper_variable_app(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_clipper_variable_list(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_clipper_variable_absent(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_uint_t outcome);
+
+static u_char *ngx_http_clipper_value_query_id(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_outcome(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_reason(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_models(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_model(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_queue_time(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_model_time(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_batch_size(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_row(u_char *dst, ngx_uint_t row);
+
+
+static ngx_http_variable_t  ngx_http_clipper_variables[] = {
+
+    { ngx_string("clipper_app"), NULL,
+      ngx_http_clipper_variable_app,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_query_id"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_query_id,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_outcome"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_outcome,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_default_reason"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_reason,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_models"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_models,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_model"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_model,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_queue_time"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_queue_time,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_model_time"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_model_time,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_batch_size"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_batch_size,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_clipper_variables_add(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_clipper_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_variable_app(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_clipper_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
+
+    if (lcf->app == NULL) {
+        return ngx_http_clipper_variable_absent(r, v, 0);
+    }
+
+    v->len = lcf->app->name.len;
+    v->data = lcf->app->name.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_variable_list(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                     *p, *last, *value;
+    ngx_uint_t                  i, n;
+    ngx_http_clipper_ctx_t     *ctx;
+    ngx_http_clipper_value_pt   write;
+
+    write = (ngx_http_clipper_value_pt) data;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+
+    n = (ctx && ctx->query && !ctx->failed) ? ctx->query->n : 0;
+
+    if (n == 0) {
+        return ngx_http_clipper_variable_absent(r, v, ctx && ctx->failed
+                                   && write == ngx_http_clipper_value_outcome);
+    }
+
+    value = ngx_pnalloc(r->pool, n * (NGX_HTTP_CLIPPER_VALUE_MAX + 2));
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = value;
+
+    for (i = 0; i < n; i++) {
+        if (i) {
+            *last++ = ',';
+            *last++ = ' ';
+        }
+
+        p = write(last, ctx, &ctx->query->answers[i]);
+
+        if (p == last) {
+            *p++ = '-';
+        }
+
+        last = p;
+    }
+
+    v->len = last - value;
+    v->data = value;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* "-", or of a request that failed its outcome */
+
+static ngx_int_t
+ngx_http_clipper_variable_absent(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_uint_t outcome)
+{
+    ngx_str_t  *text;
+
+    static ngx_str_t  absent = ngx_string("-");
+
+    text = outcome ? &ngx_http_clipper_outcome_names[NGX_HTTP_CLIPPER_ERROR]
+                   : &absent;
+
+    v->len = text->len;
+    v->data = text->data;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_clipper_value_query_id(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    return ngx_sprintf(dst, "%uL", answer->query_id);
+}
+
+
+static u_char *
+ngx_http_clipper_value_outcome(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_str_t  *name;
+
+    name = &ngx_http_clipper_outcome_names[ctx->finished
+                                           ? answer->outcome
+                                           : NGX_HTTP_CLIPPER_ABORTED];
+
+    return ngx_cpymem(dst, name->data, name->len);
+}
+
+
+static u_char *
+ngx_http_clipper_value_reason(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_str_t  *name;
+
+    if (!ctx->finished || answer->reason == NGX_HTTP_CLIPPER_REASON_NONE) {
+        return dst;
+    }
+
+    name = &ngx_http_clipper_reason_names[answer->reason];
+
+    return ngx_cpymem(dst, name->data, name->len);
+}
+
+
+static u_char *
+ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    return ngx_http_clipper_value_row(dst, ctx->query->model);
+}
+
+
+static u_char *
+ngx_http_clipper_value_model(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    return ctx->finished ? ngx_http_clipper_value_row(dst, answer->model) : dst;
+}
+
+
+static u_char *
+ngx_http_clipper_value_queue_time(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (!ctx->finished || answer->batch_size == 0) {
+        return dst;
+    }
+
+    return ngx_sprintf(dst, "%uL.%06uL", answer->queue_us / 1000000,
+                       answer->queue_us % 1000000);
+}
+
+
+static u_char *
+ngx_http_clipper_value_model_time(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (!ctx->finished || answer->batch_size == 0) {
+        return dst;
+    }
+
+    return ngx_sprintf(dst, "%uL.%06uL", answer->model_us / 1000000,
+                       answer->model_us % 1000000);
+}
+
+
+static u_char *
+ngx_http_clipper_value_batch_size(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (!ctx->finished || answer->batch_size == 0) {
+        return dst;
+    }
+
+    return ngx_sprintf(dst, "%ui", answer->batch_size);
+}
+
+
+/* a row of the registry that the configuration pins: its names stay */
+
+static u_char *
+ngx_http_clipper_value_row(u_char *dst, ngx_uint_t row)
+{
+    ngx_http_clipper_zone_t       *zone;
+    ngx_http_clipper_model_row_t  *model;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (row == 0 || zone == NULL) {
+        return dst;
+    }
+
+    model = &zone->models[row];
+
+    return ngx_sprintf(dst, "%s:%s", model->name, model->version);
+}
