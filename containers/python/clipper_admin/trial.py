@@ -30,7 +30,7 @@ def run_trial(
             return _INVALID_TYPE
     except (TypeError, StopIteration):
         return _INVALID_QUERY
-    import cloudpickle
+    import cloudpickle  # type: ignore[import-untyped]
 
     from clipper_container.model import batch_of
 

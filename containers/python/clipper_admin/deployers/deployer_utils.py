@@ -16,7 +16,7 @@ import tempfile
 from types import ModuleType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 
 from clipper_container.loader import (
     FUNCTION_FILE,
@@ -90,20 +90,38 @@ def serialize(
     Raises:
         ClipperException: it cannot be pickled, or a module is not there.
     """
-    by_value = local_modules()
-    for one in modules or ():
-        by_value.append(one if isinstance(one, ModuleType) else _named(one))
-    registered = []
     try:
-        for module in by_value:
-            if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
-                cloudpickle.register_pickle_by_value(module)
-                registered.append(module)
-        return cloudpickle.dumps(func)
+        with local_modules_by_value(modules):
+            return cloudpickle.dumps(func)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise ClipperException(
             "The function cannot be pickled: %s" % error
         ) from error
+
+
+@contextlib.contextmanager
+def local_modules_by_value(
+    modules: Optional[Iterable[Any]] = None,
+) -> Iterator[None]:
+    """Let pickles contain local modules instead of naming them.
+
+    Args:
+        modules: more of them, or their names.
+
+    Raises:
+        ClipperException: one of the names is not imported.
+    """
+    by_value = local_modules()
+    for one in modules or ():
+        by_value.append(one if isinstance(one, ModuleType) else _named(one))
+    known = cloudpickle.list_registry_pickle_by_value()
+    registered = []
+    try:
+        for module in by_value:
+            if module.__name__ not in known and module not in registered:
+                cloudpickle.register_pickle_by_value(module)
+                registered.append(module)
+        yield
     finally:
         for module in registered:
             cloudpickle.unregister_pickle_by_value(module)
@@ -179,8 +197,11 @@ def versions_of(modules: Iterable[str]) -> Dict[str, str]:
 
 
 #: Modules of packages with another name.
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2":
-                  "opencv-python"}
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+}
 
 
 def register_and_link(

@@ -1,0 +1,211 @@
+"""The prediction client against a small HTTP server."""
+
+import asyncio
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from clipper_admin.client import AsyncClient, Client, DefaultOutput
+from clipper_admin.exceptions import ClipperException
+
+ANSWER = {"query_id": 7, "output": 1.5, "default": False}
+DEFAULT = {"query_id": 8, "output": "none", "default": True,
+           "default_explanation": "x", "default_reason": "deadline"}
+
+
+class Server:
+    """Answers every POST with `answer`, and keeps what came."""
+
+    def __init__(self):
+        self.answer = ANSWER
+        self.status = 200
+        self.close_after = False
+        self.requests = []
+        self.connections = set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append((self.path, body))
+                outer.connections.add(self.client_address)
+                answer = outer.answer
+                if not isinstance(answer, bytes):
+                    answer = json.dumps(answer).encode()
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+                # Closed without a word, as idle connections are.
+                self.close_connection = outer.close_after
+
+            def log_message(self, *args):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.address = "127.0.0.1:%d" % self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever,
+                         args=(0.01,), daemon=True).start()
+
+    def sent(self):
+        path, body = self.requests[-1]
+        return path, json.loads(body)
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+class Blocking:
+    """`AsyncClient` with the face of `Client`, so both get each test."""
+
+    def __init__(self, *args, **kwargs):
+        self.loop = asyncio.new_event_loop()
+        self.client = AsyncClient(*args, **kwargs)
+
+    def __getattr__(self, name):
+        method = getattr(self.client, name)
+        return lambda *a, **kw: self.loop.run_until_complete(
+            method(*a, **kw))
+
+
+@pytest.fixture(params=[Client, Blocking])
+def connect(request, server):
+    made = []
+
+    def connect(**kwargs):
+        made.append(request.param(server.address, **kwargs))
+        return made[-1]
+
+    yield connect
+    for client in made:
+        client.close()
+        if hasattr(client, "loop"):
+            client.loop.close()
+
+
+@pytest.mark.parametrize("value, sent", [
+    ([1.5, 2], [1.5, 2]), ((1, 2), [1, 2]), ("text", "text"),
+    (b"\x00\xff", "AP8="), (np.arange(3), [0, 1, 2]),
+    (np.ones((2, 2)), [1.0, 1.0, 1.0, 1.0]),
+    ([np.float64(0.5), np.int32(1)], [0.5, 1]), (range(2), [0, 1]),
+])
+def test_predict(connect, server, value, sent):
+    prediction = connect().predict("a.b", value, version=3, uid="u")
+    assert server.sent() == (
+        "/a.b/predict", {"input": sent, "version": "3", "uid": "u"})
+    assert prediction == (1.5, False, None, 7, None)
+
+
+def test_predict_batch(connect, server):
+    client = connect()
+    server.answer = {"batch_predictions": [ANSWER, DEFAULT]}
+    first, second = client.predict_batch("a", np.ones((2, 3)))
+    assert server.sent() == ("/a/predict",
+                             {"input_batch": [[1.0] * 3, [1.0] * 3]})
+    assert first.output == 1.5
+    assert (second.default, second.reason) == (True, "deadline")
+    # One input is answered without the list.
+    server.answer = ANSWER
+    assert [p.query_id for p in client.predict_batch("a", ["x"])] == [7]
+    with pytest.raises(TypeError):
+        client.predict_batch("a", "text")
+
+
+def test_data_frames(connect, server):
+    class Frame:
+        def to_numpy(self):
+            return np.array([[1.0, 2.0]])
+
+        def __iter__(self):
+            return iter(["column"])
+
+    connect().predict_batch("a", Frame())
+    assert server.sent()[1] == {"input_batch": [[1.0, 2.0]]}
+
+
+def test_nan_is_refused_before_it_is_sent(connect, server):
+    with pytest.raises(ValueError):
+        connect().predict("a", [float("nan")])
+    assert server.requests == []
+
+
+def test_raise_on_default(connect, server):
+    server.answer = DEFAULT
+    assert connect().predict("a", [1.0]).default
+    client = connect(raise_on_default=True)
+    with pytest.raises(DefaultOutput, match="deadline") as caught:
+        client.predict("a", [1.0])
+    assert caught.value.prediction.query_id == 8
+
+
+def test_errors_are_told(connect, server):
+    server.status, server.answer = 404, {"error": "Not found"}
+    with pytest.raises(ClipperException, match="404 and message.*Not found"):
+        connect().predict("a", [1.0])
+
+
+def test_feedback(connect, server):
+    client = connect()
+    server.answer = b"Feedback received? 1"
+    assert client.feedback("a", 1.0, query_id=5) is True
+    assert server.sent() == ("/a/update", {"query_id": 5, "label": 1.0})
+    server.answer = b"Feedback received? 0"
+    assert client.feedback("a", "x", input=[1.0], uid=3) is False
+    assert server.sent()[1] == {"uid": 3, "input": [1.0], "label": "x"}
+    with pytest.raises(TypeError):
+        client.feedback("a", 1.0)
+
+
+def test_names_cannot_leave_their_place(connect, server):
+    connect().predict("a/../b?c\r\nX: y", [1.0])
+    assert server.requests[-1][0] == "/a%2F..%2Fb%3Fc%0D%0AX%3A%20y/predict"
+
+
+def test_the_connection_is_kept(connect, server):
+    client = connect()
+    for _ in range(3):
+        client.predict("a", [1.0])
+    assert len(server.connections) == 1
+
+
+def test_a_connection_that_was_closed_is_replaced(connect, server):
+    client = connect()
+    server.close_after = True
+    for _ in range(3):
+        assert client.predict("a", [1.0]).output == 1.5
+        threading.Event().wait(0.05)
+    assert len(server.connections) == 3
+
+
+def test_nobody_there(connect, server):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        with pytest.raises(OSError):
+            Client(address).predict("a", [1.0])
+        client = Blocking(address)
+        with pytest.raises(OSError):
+            client.predict("a", [1.0])
+        client.loop.close()
+
+
+def test_many_at_a_time(server):
+    async def ask():
+        async with AsyncClient(server.address, connections=4) as client:
+            return await asyncio.gather(
+                *(client.predict("a", [float(i)]) for i in range(40)))
+
+    assert [p.output for p in asyncio.run(ask())] == [1.5] * 40
+    assert 1 < len(server.connections) <= 4
