@@ -50,8 +50,8 @@ typedef enum {
 #define NGX_HTTP_CLIPPER_POLICY_ASKS      0x02  /* learns from every member's
                                                    loss: for feedback without
                                                    a record all are asked */
-#define NGX_HTTP_CLIPPER_POLICY_SLOW      0x04  /* weights() takes tens of
-                                                   microseconds: cache it */
+#define NGX_HTTP_CLIPPER_POLICY_SLOW      0x04  /* weights() is an integral,
+                                                   0.1 ms: cache it */
 
 
 typedef struct ngx_http_clipper_policy_s  ngx_http_clipper_policy_t;

@@ -31,9 +31,27 @@ typedef struct {
     double      top;                            /* ln f at the mode */
     double      scale;                          /* so that F ends near 1 */
     double      f;                              /* at the last node */
+    double      log_f;                          /* the same, unscaled */
     double      F;                              /* up to it */
     double      dlog;                           /* growth of ln F since */
 } ngx_http_clipper_policy_best_t;
+
+
+typedef struct {
+    double      lx;                             /* ln x */
+    double      ly;                             /* ln (1 - x) */
+    double      x;
+    double      y;
+} ngx_http_clipper_policy_best_node_t;
+
+
+/* ln x = -ln(1 + e^-z), so that nothing overflows; ln(1 - x) = ln x - z */
+
+static double
+ngx_http_clipper_policy_best_lx(double z)
+{
+    return (z > 0) ? -log1p(exp(-z)) : z - log1p(exp(z));
+}
 
 
 static double
@@ -42,9 +60,7 @@ ngx_http_clipper_policy_best_log(const ngx_http_clipper_policy_best_t *v,
 {
     double  lx;
 
-    /* ln x = -ln(1 + e^-z), ln(1 - x) = ln x - z; e^-z must not overflow */
-
-    lx = (z > 0) ? -log1p(exp(-z)) : z - log1p(exp(z));
+    lx = ngx_http_clipper_policy_best_lx(z);
 
     return v->a * lx + v->b * (lx - z) - v->top;
 }
@@ -132,32 +148,29 @@ ngx_http_clipper_policy_best_compare(const void *one, const void *two)
 }
 
 
-/* from one node to the next, h further at z, where ln x is lx */
+/* up to the next node, which is h further */
 
 static void
-ngx_http_clipper_policy_best_cell(ngx_http_clipper_policy_best_t *v, double z,
-    double lx, double h)
+ngx_http_clipper_policy_best_cell(ngx_http_clipper_policy_best_t *v,
+    const ngx_http_clipper_policy_best_node_t *node, double h)
 {
-    double  bend, cell, f, ratio, x;
+    double  bend, cell, f, log_f;
 
-    x = exp(lx);
-    f = v->scale * exp(v->a * lx + v->b * (lx - z) - v->top);
+    log_f = v->a * node->lx + v->b * node->ly - v->top;
+    f = v->scale * exp(log_f);
     cell = (v->f + f) / 2;
 
-    if (v->f > 0 && f > 0) {
-        ratio = log(f / v->f);
-
-        if (fabs(ratio) > 1e-4) {
-            cell = (f - v->f) / ratio;
-        }
+    if (fabs(log_f - v->log_f) > 1e-4) {
+        cell = (f - v->f) / (log_f - v->log_f);
     }
 
-    bend = (v->a + v->b) * x * exp(lx - z) * h * h / 12;
+    bend = (v->a + v->b) * node->x * node->y * h * h / 12;
     cell *= h * exp(ngx_min(bend, 1));
 
     v->dlog = (v->F > 0) ? log1p(cell / v->F) : 0;
     v->F += cell;
     v->f = f;
+    v->log_f = log_f;
 }
 
 
@@ -165,14 +178,11 @@ ngx_http_clipper_policy_best_cell(ngx_http_clipper_policy_best_t *v, double z,
 
 static void
 ngx_http_clipper_policy_best_first(ngx_http_clipper_policy_best_t *v,
-    double z, double lx)
+    const ngx_http_clipper_policy_best_node_t *node)
 {
-    double  x;
-
-    x = exp(lx);
-
-    v->f = v->scale * exp(v->a * lx + v->b * (lx - z) - v->top);
-    v->F = v->f / (v->a * exp(lx - z) - v->b * x);
+    v->log_f = v->a * node->lx + v->b * node->ly - v->top;
+    v->f = v->scale * exp(v->log_f);
+    v->F = v->f / (v->a * node->y - v->b * node->x);
 }
 
 
@@ -180,25 +190,28 @@ static void
 ngx_http_clipper_policy_best_walk(ngx_http_clipper_policy_best_t *v,
     ngx_uint_t n, const double *nodes, ngx_uint_t nnodes, double *p)
 {
-    double      dlog, g, grown, lx, z;
-    ngx_uint_t  i, k;
+    double                               dlog, g, grown;
+    ngx_uint_t                           i, k;
+    ngx_http_clipper_policy_best_node_t  node;
 
     g = 0;
 
     for (k = 0; k < nnodes; k++) {
-        z = nodes[k];
-        lx = (z > 0) ? -log1p(exp(-z)) : z - log1p(exp(z));
+        node.lx = ngx_http_clipper_policy_best_lx(nodes[k]);
+        node.ly = node.lx - nodes[k];
+        node.x = exp(node.lx);
+        node.y = exp(node.ly);
         grown = 1;
         dlog = 0;
 
         for (i = 0; i < n; i++) {
 
             if (k == 0) {
-                ngx_http_clipper_policy_best_first(&v[i], z, lx);
+                ngx_http_clipper_policy_best_first(&v[i], &node);
 
             } else {
-                ngx_http_clipper_policy_best_cell(&v[i], z, lx,
-                                                  z - nodes[k - 1]);
+                ngx_http_clipper_policy_best_cell(&v[i], &node,
+                                                  nodes[k] - nodes[k - 1]);
                 dlog += v[i].dlog;
             }
 

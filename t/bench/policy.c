@@ -1,0 +1,206 @@
+
+/*
+ * Nanoseconds of what a policy adds to a query: reading the state of the
+ * application and of a user as they count now, and the selection; and of a
+ * feedback: observing and adding to both states.  For 5 and for 64 members.
+ *
+ *   policy [seconds for each figure]
+ */
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ngx_http_clipper_policy.h"
+#include "ngx_http_clipper_policy_state.h"
+
+
+#define STATE_MAX  NGX_HTTP_CLIPPER_POLICY_STATE_MAX
+
+
+typedef struct {
+    ngx_http_clipper_policy_conf_t   conf;
+    ngx_http_clipper_policy_view_t   view;
+    size_t                           size;
+    uint64_t                         seed;
+    double                           now;
+    double                           weight[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                           loss[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                           app[STATE_MAX];
+    double                           user[STATE_MAX];
+    double                           delta[STATE_MAX];
+    double                           rows[2][STATE_MAX];
+} bench_t;
+
+
+static ngx_http_clipper_policy_pick_t  pick;
+
+
+static double
+seconds(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+
+static void
+bench_read(bench_t *b, ngx_uint_t personal)
+{
+    b->view.app = NULL;
+    b->view.user = NULL;
+
+    if (b->size == 0) {
+        return;
+    }
+
+    ngx_http_clipper_policy_state_read(b->app, b->size, b->now, b->rows[0]);
+    b->view.app = b->rows[0];
+
+    if (personal) {
+        ngx_http_clipper_policy_state_read(b->user, b->size, b->now,
+                                           b->rows[1]);
+        b->view.user = b->rows[1];
+    }
+}
+
+
+static void
+bench_select(bench_t *b, ngx_uint_t personal)
+{
+    b->now += 1e-4;
+    bench_read(b, personal);
+
+    (void) ngx_http_clipper_policy_select(&b->conf, &b->view,
+                                  ngx_http_clipper_policy_mix(&b->seed),
+                                  &pick);
+}
+
+
+/* what an ensemble needs for its answer, and $clipper_propensity of thompson */
+
+static void
+bench_weights(bench_t *b, ngx_uint_t personal)
+{
+    double  weights[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+
+    b->now += 1e-4;
+    bench_read(b, personal);
+    ngx_http_clipper_policy_weights(&b->conf, &b->view, weights);
+    pick.propensity = weights[0];
+}
+
+
+static void
+bench_observe(bench_t *b, ngx_uint_t personal)
+{
+    ngx_http_clipper_policy_feedback_t  fb;
+
+    b->now += 1e-4;
+
+    fb.up = b->view.up;
+    fb.seen = b->view.up;
+    fb.served = ngx_http_clipper_policy_mix(&b->seed) % b->view.n;
+    fb.propensity = 0.3;
+    fb.loss = b->loss;
+
+    if (b->conf.policy->flags & NGX_HTTP_CLIPPER_POLICY_ASKS) {
+        fb.served = NGX_HTTP_CLIPPER_POLICY_ALL;
+        fb.propensity = NGX_HTTP_CLIPPER_POLICY_NONE;
+    }
+
+    if (ngx_http_clipper_policy_observe(&b->conf, &b->view, &fb, b->now,
+                                        b->delta)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_clipper_policy_state_add(b->app, b->delta, b->size);
+
+    if (personal) {
+        ngx_http_clipper_policy_state_add(b->user, b->delta, b->size);
+    }
+}
+
+
+static double
+measure(bench_t *b, void (*run)(bench_t *b, ngx_uint_t personal),
+    ngx_uint_t personal, double limit)
+{
+    double      start, took;
+    ngx_uint_t  i, n;
+
+    n = 0;
+    start = seconds();
+
+    do {
+        for (i = 0; i < 100; i++) {
+            run(b, personal);
+        }
+
+        n += 100;
+        took = seconds() - start;
+    } while (took < limit);
+
+    return took / n * 1e9;
+}
+
+
+static void
+bench(const ngx_http_clipper_policy_t *policy, ngx_uint_t n, double limit)
+{
+    bench_t     b;
+    ngx_uint_t  i;
+
+    memset(&b, 0, sizeof(b));
+    ngx_http_clipper_policy_conf_init(&b.conf, policy);
+    b.size = ngx_http_clipper_policy_state_size(policy, n);
+    b.seed = 1;
+    b.now = 1.7e9;
+    b.view.n = n;
+    b.view.up = (n == 64) ? ~0ULL : (1ULL << n) - 1;
+    b.view.weight = b.weight;
+
+    for (i = 0; i < n; i++) {
+        b.weight[i] = 1;
+        b.loss[i] = (i % 10) / 10.0;
+    }
+
+    for (i = 0; i < 1000; i++) {
+        bench_observe(&b, i % 10 == 0);
+    }
+
+    printf("%-15s %3u %9.0f %9.0f %9.0f %9.0f\n", policy->name.data,
+           (unsigned) n,
+           measure(&b, bench_select, 0, limit),
+           measure(&b, bench_select, 1, limit),
+           measure(&b, bench_weights, 0, limit),
+           policy->observe ? measure(&b, bench_observe, 1, limit) : 0);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    double                            limit;
+    ngx_uint_t                        i;
+    const ngx_http_clipper_policy_t  *policy;
+
+    limit = (argc > 1) ? atof(argv[1]) : 0.1;
+
+    printf("%-15s %3s %9s %9s %9s %9s   (ns)\n", "policy", "of", "select",
+           "personal", "weights", "feedback");
+
+    for (i = 0; (policy = ngx_http_clipper_policy_get(i)); i++) {
+        bench(policy, 5, limit);
+        bench(policy, 64, limit);
+    }
+
+    return 0;
+}
