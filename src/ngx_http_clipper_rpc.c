@@ -503,7 +503,7 @@ ngx_http_clipper_rpc_room(ngx_uint_t n)
         return NGX_ERROR;
     }
 
-    for (i = 0; i < n - 1; i++) {
+    for (i = 0; i < ngx_http_clipper_rpc_nparts; i++) {
         (void) zmq_msg_init(&parts[i]);
         (void) zmq_msg_move(&parts[i], &ngx_http_clipper_rpc_parts[i]);
     }
