@@ -14,7 +14,7 @@ MISTAKES = [
     ("server", APP % "«clipper_input numbers;»", "numbers"),
     ("server", APP % "«clipper_input doubles lax;»", "lax"),
     ("server", APP % "«clipper_slo 0ms;»", "clipper_slo|SLO|slo"),
-    ("server", APP % "«clipper_slo 0;»", "clipper_slo|SLO|slo"),
+    ("server", APP % "«clipper_slo 0;»", "unit|clipper_slo"),
     ("server", APP % "«clipper_slo 100;»", "unit"),
     ("server", APP % "«clipper_slo soon;»", "soon|invalid"),
     ("server", APP % "«clipper_slo -5ms;»", "-5ms|invalid"),
@@ -37,7 +37,7 @@ MISTAKES = [
     ("server", APP % "«clipper_cache maybe;»", "maybe|clipper_cache"),
     ("server", "location /a { «clipper_app .a;» }", ".a"),
     ("server", "location /a { «clipper_app a/b;» }", "a/b"),
-    ("server", 'location /a { «clipper_app "";» }', "clipper_app"),
+    ("server", 'location /a { «clipper_app "";» }', "invalid.*name"),
     ("server", "location /a { «clipper_app " + "n" * 300 + ";» }", "n"),
     ("server", "location /a { clipper_app a; «clipper_app b;» }",
      "duplicate"),
@@ -50,7 +50,7 @@ MISTAKES = [
     ("server", "«clipper_link m;»", "clipper_link"),
     ("server", "«clipper_zone 64m;»", "clipper_zone"),
     ("http", "«clipper_cache_zone 1k;»", "small|1k"),
-    ("http", "«clipper_cache_zone never;»", "never"),
+    ("http", "«clipper_cache_zone never;»", "never|clipper_cache_zone"),
     ("http", "«clipper_rpc nowhere;»", "nowhere|port"),
     ("http", "«clipper_rpc 127.0.0.1:0;»", "port|127.0.0.1:0"),
     ("http", "«clipper_rpc 127.0.0.1:99999;»", "port|99999"),
@@ -60,7 +60,7 @@ MISTAKES = [
     ("http", "«clipper_rpc 127.0.0.1:19999 allow=10.0.0.0/99;»", "10.0.0.0"),
     ("http", "«clipper_rpc 192.0.2.1:19999;»", "192.0.2.1"),
     ("http", "«clipper_generation a b;»", "clipper_generation"),
-    ("http", "«clipper_model m»", "clipper_model|;|\\{"),
+    ("http", "«clipper_model m;»", "clipper_model"),
     ("http", "«clipper_model -m { }»", "-m"),
     ("http", "«clipper_model m:1:2 { }»", "m:1:2"),
     ("http", "clipper_model m { «batch 0;» }", "batch"),
@@ -102,8 +102,8 @@ def test_mistakes(check, mistake):
     message = check(**{where: "\n" + text.replace("«", "\n")
                        .replace("»", "\n")})
     assert message, "accepted"
-    line = next(i for i, t in enumerate(check.text.splitlines(), 1)
-                if t == marked)
+    line = max(i for i, t in enumerate(check.text.splitlines(), 1)
+               if t == marked)
     place = re.search(r" in (\S+):(\d+)$", message)
     assert place, message
     assert place.group(1) == str(check.path), message

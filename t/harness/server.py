@@ -217,6 +217,8 @@ class Nginx:
                 raise RuntimeError(
                     f"nginx ended with {self.process.returncode}:\n"
                     + self.log_text()[-4000:])
+            if any("exited on signal" in line for line in self.trouble()):
+                raise RuntimeError("a worker died:\n" + self.log_text()[:4000])
             accepting = [w for w in self.status()["workers"]
                          if w["state"] == "accepting"]
             return (len(accepting) == int(self.parts["workers"])
