@@ -92,7 +92,7 @@ ngx_http_clipper_filter_header(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
 
-    if (lcf->app == NULL) {
+    if (lcf->app == NULL && !lcf->operator) {
         return ngx_http_next_header_filter(r);
     }
 

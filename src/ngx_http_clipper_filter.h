@@ -1,8 +1,8 @@
 
 /*
- * Errors that nginx itself answers in the location of an application (a body
- * that is too large, access denied, too many requests, ...) become JSON as
- * those of the module are.  What "error_page" or "return" answer is left as
+ * Errors that nginx itself answers in a location of the module (a body that is
+ * too large, access denied, too many requests, ...) become JSON as those of
+ * the module are.  What "error_page" or "return" answer is left as
  * the operator wrote it.
  */
 

@@ -105,8 +105,6 @@ ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
     ngx_http_clipper_status_table(d, "waiters", &header->waiters);
     ngx_http_clipper_status_table(d, "chunks", &header->chunks);
     ngx_http_clipper_status_table(d, "replicas", &header->replicas);
-    ngx_http_clipper_status_table(d, "models", &header->models);
-    ngx_http_clipper_status_table(d, "applications", &header->apps);
     ngx_http_clipper_document_close(d, '}');
 }
 
