@@ -8,7 +8,7 @@ DIR     := $(BUILD)/unit$(if $(filter san,$(NAME)),-san)
 parts = $(sort $(foreach p,$(1),$(wildcard $(P)$(p).c)))
 
 PURE_PARTS := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
-              combine*
+              combine* value* loss*
 SHM_PARTS  := lock* zone* table* flight* waiter* chunk* mailbox* registry* \
               cache* metrics* queue* heap* rebuild* slot*
 
