@@ -337,8 +337,10 @@ ngx_http_clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
         p = (p + 1 == end) ? ngx_http_clipper_cache.ring : p + 1;
     }
 
-    ngx_http_clipper_cache_mark(position, NGX_HTTP_CLIPPER_CACHE_USED,
-                                NGX_HTTP_CLIPPER_CACHE_OLD);
+    /* it has a whole turn of the ring to be asked for */
+
+    ngx_http_clipper_cache_mark(position, 0, NGX_HTTP_CLIPPER_CACHE_USED
+                                             | NGX_HTTP_CLIPPER_CACHE_OLD);
 
     ngx_http_clipper_cache_store(&header->head,
                           position + ngx_http_clipper_cache_words(len));

@@ -1,0 +1,908 @@
+
+/*
+ * Catches: a value under another key, a value torn by a writer, a bound that
+ * is exceeded, an eviction that is not CLOCK's, a value that is replaced while
+ * it is valid or stays when it is not, entries lost without an eviction, a
+ * death of a writer that leaves a lie behind.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#include "ngx_http_clipper_cache_ring.h"
+
+
+#define PAGE    4096
+#define BIGGEST (1 << 20)
+
+
+static u_char   *map;               /* with a page that traps on both sides */
+static size_t    map_size;
+static u_char    got[BIGGEST], value[BIGGEST];
+static uint64_t  seed;
+
+
+static uint64_t
+mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+
+    return x ^ (x >> 31);
+}
+
+
+static uint64_t
+chance(uint64_t n)
+{
+    return mix(seed++) % n;
+}
+
+
+static void
+key_of(uint64_t name, uint64_t key[2])
+{
+    key[0] = mix(name);
+    key[1] = mix(~name);
+}
+
+
+/* a value tells its key and its length in every byte */
+
+static u_char *
+value_of(uint64_t name, size_t len)
+{
+    size_t    i;
+    uint64_t  word;
+
+    for (i = 0; i < len; i += 8) {
+        word = mix(name * 31 + len + (i << 32));
+        memcpy(value + i, &word, len - i < 8 ? len - i : 8);
+    }
+
+    return value;
+}
+
+
+static void *
+zone(size_t size)
+{
+    map_size = (size + 2 * PAGE + PAGE - 1) / PAGE * PAGE;
+    map = mmap(NULL, map_size, PROT_READ|PROT_WRITE,
+               MAP_ANONYMOUS|MAP_SHARED, -1, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+
+    assert_int_equal(mprotect(map, PAGE, PROT_NONE), 0);
+    assert_int_equal(mprotect(map + map_size - PAGE, PAGE, PROT_NONE), 0);
+
+    return map + map_size - PAGE - size;
+}
+
+
+static void
+make(size_t size)
+{
+    void  *addr;
+
+    addr = zone(size);
+    assert_int_equal(ngx_http_clipper_cache_create(addr, size), NGX_OK);
+    ngx_http_clipper_cache_attach(addr, getpid());
+}
+
+
+static void
+drop(void)
+{
+    ngx_http_clipper_cache_attach(NULL, 0);
+    assert_int_equal(munmap(map, map_size), 0);
+}
+
+
+static ngx_uint_t
+put(uint64_t name, size_t len)
+{
+    uint64_t  key[2];
+
+    key_of(name, key);
+
+    return ngx_http_clipper_cache_put(key, 0, value_of(name, len), len);
+}
+
+
+/* 1 if it is there; it is then what was put */
+
+static ngx_uint_t
+get(uint64_t name)
+{
+    size_t     len;
+    uint64_t   key[2];
+    ngx_int_t  rc;
+
+    key_of(name, key);
+    len = 0;
+    rc = ngx_http_clipper_cache_get(key, 0, 0, got, sizeof(got), &len);
+
+    if (rc == NGX_DECLINED) {
+        return 0;
+    }
+
+    assert_int_equal(rc, NGX_OK);
+    assert_memory_equal(got, value_of(name, len), len);
+
+    return 1;
+}
+
+
+/* 1 if it is there; without a trace of the question */
+
+static ngx_uint_t
+kept(uint64_t name)
+{
+    uint64_t                         key[2];
+    ngx_uint_t                       yes;
+    ngx_http_clipper_cache_header_t *header;
+
+    header = ngx_http_clipper_cache.header;
+    key_of(name, key);
+
+    assert_int_equal(ngx_http_clipper_lock(&header->lock, getpid()), NGX_OK);
+    yes = (ngx_http_clipper_cache_find_locked(key) != NULL);
+    ngx_http_clipper_unlock(&header->lock);
+
+    return yes;
+}
+
+
+static ngx_http_clipper_cache_usage_t
+usage(void)
+{
+    ngx_http_clipper_cache_usage_t  u;
+
+    ngx_http_clipper_cache_usage(&u);
+    assert_true(u.used <= u.capacity && u.capacity <= u.size);
+
+    return u;
+}
+
+
+/* the ring from tail to head: entries end where the next begins */
+
+static void
+check(void)
+{
+    uint64_t                         position, *slot;
+    ngx_uint_t                       live;
+    ngx_http_clipper_cache_entry_t   entry;
+    ngx_http_clipper_cache_header_t *header;
+
+    header = ngx_http_clipper_cache.header;
+    live = 0;
+
+    assert_int_equal(header->lock.holder, 0);
+    assert_int_equal(header->lock.dirty, 0);
+    assert_true(header->head - header->tail
+                <= header->words - header->reserve);
+
+    (void) ngx_http_clipper_lock(&header->lock, getpid());
+
+    for (position = header->tail; position < header->head;
+         position += ngx_http_clipper_cache_words(entry.len))
+    {
+        ngx_http_clipper_cache_entry(position, &entry);
+        slot = ngx_http_clipper_cache_find_locked(entry.key);
+
+        if (slot && ngx_http_clipper_cache_position(*slot) == position) {
+            live++;
+        }
+    }
+
+    ngx_http_clipper_unlock(&header->lock);
+
+    assert_int_equal(position, header->head);
+    assert_int_equal(live, header->entries);
+}
+
+
+static void
+test_create_sizes(void **state)
+{
+    size_t    size;
+    u_char   *addr, *least;
+    uint64_t  key[2];
+
+    least = NULL;
+
+    for (size = 0; size < 64 * 1024; size += 8) {
+        addr = zone(size + 16);
+
+        if (ngx_http_clipper_cache_create(addr, size) == NGX_OK) {
+            least = addr;
+            assert_int_equal(ngx_http_clipper_cache_validate(addr, size),
+                             NGX_OK);
+            assert_int_equal(ngx_http_clipper_cache_validate(addr, size + 8),
+                             NGX_ERROR);
+            break;
+        }
+
+        /* nothing was written, and it is no cache */
+
+        assert_true(size == 0 || (addr[0] == 0
+                                  && memcmp(addr, addr + 1, size - 1) == 0));
+        assert_int_equal(ngx_http_clipper_cache_validate(addr, size),
+                         NGX_ERROR);
+        munmap(map, map_size);
+    }
+
+    assert_non_null(least);
+    assert_in_range(size, 16 * 1024, 32 * 1024);
+
+    ngx_http_clipper_cache_attach(least, getpid());
+    assert_true(ngx_http_clipper_cache_enabled());
+
+    for (size = 0; size < 5000; size++) {
+        (void) put(size, chance(300));
+        (void) get(chance(size + 1));
+    }
+
+    (void) put(size, 8);
+    assert_true(get(size));
+
+    check();
+    drop();
+
+    assert_false(ngx_http_clipper_cache_enabled());
+    key_of(1, key);
+    assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got, 1, &size),
+                     NGX_DECLINED);
+    assert_int_equal(ngx_http_clipper_cache_put(key, 0, got, 1), 0);
+    assert_int_equal(usage().size, 0);
+}
+
+
+/* an unaligned address and every remainder of the size */
+
+static void
+test_create_aligned(void **state)
+{
+    size_t   i, n;
+    u_char  *addr;
+
+    for (i = 0; i < 64; i += 8) {
+        addr = zone(64 * 1024 + i);
+        n = 64 * 1024;
+
+        assert_int_equal(ngx_http_clipper_cache_create(addr, n + i), NGX_OK);
+        ngx_http_clipper_cache_attach(addr, getpid());
+
+        for (n = 0; n < 3000; n++) {
+            (void) put(n, chance(100));
+        }
+
+        assert_true(get(2999));
+        check();
+        drop();
+    }
+}
+
+
+static void
+test_values_of_all_sizes(void **state)
+{
+    size_t    len, n;
+    uint64_t  key[2];
+
+    make(BIGGEST);
+
+    for (len = 0; len <= BIGGEST / 4; len += 1 + len / 40) {
+        (void) put(len, len);
+
+        memset(got, 0xa5, len + 1);
+        assert_true(get(len));
+        assert_int_equal(got[len], 0xa5);
+
+        if (len) {
+            key_of(len, key);
+            memset(got, 0xa5, len + 1);
+            assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got,
+                                                        len - 1, &n),
+                             NGX_AGAIN);
+            assert_int_equal(n, len);
+            assert_int_equal(got[len - 1], 0xa5);
+        }
+    }
+
+    check();
+    n = usage().entries;
+
+    assert_int_equal(put(9999999, BIGGEST / 4 + 1), 0);
+    assert_false(get(9999999));
+    assert_int_equal(usage().entries, n);
+
+    drop();
+}
+
+
+static void
+test_key_is_all_bits(void **state)
+{
+    size_t      len;
+    uint64_t    key[2], other[2];
+    ngx_uint_t  i;
+
+    make(256 * 1024);
+
+    key_of(7, key);
+    (void) put(7, 8);
+
+    for (i = 0; i < 128; i++) {
+        other[0] = key[0];
+        other[1] = key[1];
+        other[i / 64] ^= (uint64_t) 1 << (i % 64);
+
+        assert_int_equal(ngx_http_clipper_cache_get(other, 0, 0, got, 64,
+                                                    &len),
+                         NGX_DECLINED);
+    }
+
+    assert_true(get(7));
+
+    drop();
+}
+
+
+static void
+test_first_value_stays(void **state)
+{
+    size_t    len;
+    uint64_t  key[2], now;
+
+    make(256 * 1024);
+
+    key_of(1, key);
+    now = 5000000;
+
+    (void) ngx_http_clipper_cache_put(key, now, (u_char *) "one", 3);
+    (void) ngx_http_clipper_cache_put(key, now + 9000000, (u_char *) "two",
+                                      3);
+
+    assert_int_equal(ngx_http_clipper_cache_get(key, now + 9000000, 0, got, 8,
+                                                &len), NGX_OK);
+    assert_memory_equal(got, "one", 3);
+    assert_int_equal(usage().entries, 1);
+
+    drop();
+}
+
+
+static void
+test_valid_time(void **state)
+{
+    size_t    len;
+    uint64_t  key[2], now, at;
+
+    make(256 * 1024);
+
+    key_of(1, key);
+
+    /* once more where the stamp's 40 bits wrap */
+
+    for (now = 5000000; now; now = (now == 5000000)
+                                   ? ((uint64_t) 1 << 48) - 1000000 : 0)
+    {
+        (void) ngx_http_clipper_cache_put(key, now, (u_char *) "one", 3);
+
+        /* another worker's clock was a little behind */
+
+        assert_int_equal(ngx_http_clipper_cache_get(key, now - 2000, 1000,
+                                                    got, 8, &len), NGX_OK);
+        assert_int_equal(ngx_http_clipper_cache_get(key, now + 1999000,
+                                                    2000000, got, 8, &len),
+                         NGX_OK);
+
+        /* too old for one, not for another, who still has the first */
+
+        at = now + 2001000;
+
+        assert_int_equal(ngx_http_clipper_cache_get(key, at, 2000000, got, 8,
+                                                    &len), NGX_DECLINED);
+        assert_int_equal(ngx_http_clipper_cache_get(key, at, 3000000, got, 8,
+                                                    &len), NGX_OK);
+        assert_memory_equal(got, "one", 3);
+
+        /* now it may be replaced, once */
+
+        (void) ngx_http_clipper_cache_put(key, at, (u_char *) "two", 3);
+        (void) ngx_http_clipper_cache_put(key, at, (u_char *) "six", 3);
+
+        assert_int_equal(ngx_http_clipper_cache_get(key, at, 2000000, got, 8,
+                                                    &len), NGX_OK);
+        assert_memory_equal(got, "two", 3);
+        assert_int_equal(usage().entries, 1);
+        check();
+
+        /* the next turn begins with a key too old */
+
+        assert_int_equal(ngx_http_clipper_cache_get(key, at + 9000000, 1000,
+                                                    got, 8, &len),
+                         NGX_DECLINED);
+    }
+
+    drop();
+}
+
+
+/* --- a plain list with the same CLOCK: oldest first --- */
+
+#define NAMES  4000
+
+static struct {
+    uint64_t    name;
+    uint64_t    words;
+    ngx_uint_t  used;
+} list[200000];
+
+static ngx_uint_t  first, last, there[NAMES];   /* place in the list */
+
+
+static ngx_uint_t
+model_put(uint64_t name, size_t len)
+{
+    uint64_t    words, taken, limit;
+    ngx_int_t   budget;
+    ngx_uint_t  i, rounds, steps, gone;
+
+    gone = 0;
+    words = 3 + (len + 7) / 8;
+    words = words < 4 ? 4 : words;
+    limit = ngx_http_clipper_cache.header->words
+            - ngx_http_clipper_cache.header->reserve;
+
+    if (there[name]) {
+        return 0;
+    }
+
+    for (rounds = 1 + words / 64; rounds; rounds--) {
+        budget = ngx_http_clipper_cache.header->reserve;
+
+        for (steps = 0; steps <= 32; steps++) {
+            for (taken = 0, i = first; i < last; i++) {
+                taken += list[i].words;
+            }
+
+            if (taken + words <= limit) {
+                list[last].name = name;
+                list[last].words = words;
+                list[last].used = 0;
+                there[name] = last++;
+                return gone;
+            }
+
+            if (steps == 32 || budget <= 0) {
+                break;
+            }
+
+            if (!list[first].used
+                || list[first].words > ngx_http_clipper_cache.header->reserve)
+            {
+                there[list[first].name] = 0;
+                first++;
+                gone++;
+                continue;
+            }
+
+            budget -= list[first].words;
+
+            if (budget >= 0) {
+                list[last] = list[first];
+                list[last].used = 0;
+                there[list[first].name] = last++;
+                first++;
+            }
+        }
+    }
+
+    return gone;
+}
+
+
+static void
+test_clock(void **state)
+{
+    size_t      len;
+    uint64_t    name;
+    ngx_uint_t  i, n, gone, hits, moved, full;
+
+    make(128 * 1024);
+
+    first = last = 1;
+    hits = gone = full = 0;
+
+    for (i = 0; i < 60000 && last < 190000; i++) {
+
+        /* some names much more often than others */
+
+        name = chance(chance(4) ? 500 : NAMES);
+
+        n = get(name);
+        assert_int_equal(n, there[name] != 0);
+
+        if (n) {
+            list[there[name]].used = 1;
+            hits++;
+            continue;
+        }
+
+        len = chance(100) ? chance(300) : chance(9000);
+        n = put(name, len);
+        gone += n;
+
+        assert_int_equal(n, model_put(name, len));
+        full += (there[name] == 0);
+
+        if (i % 1000 == 0) {
+            check();
+
+            for (name = n = 0; name < NAMES; name++) {
+                n += (there[name] != 0);
+            }
+
+            assert_int_equal(usage().entries, n);
+        }
+    }
+
+    moved = last - 1 - (i - hits - full);
+
+    print_message("clock: %u gets, %u hits, %u gone, %u second chances, "
+                  "%u not kept\n", (unsigned) i, (unsigned) hits,
+                  (unsigned) gone, (unsigned) moved, (unsigned) full);
+
+    assert_true(hits > 10000 && gone > 10000 && moved > 5000 && full > 0);
+    drop();
+}
+
+
+/* what is always asked for stays while others come and go */
+
+static void
+test_second_chance(void **state)
+{
+    uint64_t    name;
+    ngx_uint_t  i, n;
+
+    make(64 * 1024);
+
+    for (i = 0; i < 100; i++) {
+        (void) put(i, 20);
+    }
+
+    /* when those come to the tail together a round of steps is not enough */
+
+    for (name = 1000, n = 0; name < 20000; name++) {
+        (void) put(name, 20);
+        n += kept(name);
+        assert_true(get(name % 100));
+    }
+
+    assert_true(n > 18000);
+    assert_false(kept(1000));
+    check();
+    drop();
+}
+
+
+/* an entry that was too old for somebody keeps that mark when it is moved */
+
+static void
+test_old_mark_moves(void **state)
+{
+    size_t      len;
+    uint64_t    key[2], name;
+    ngx_uint_t  i;
+
+    make(64 * 1024);
+
+    (void) put(1, 5);
+    key_of(1, key);
+    assert_int_equal(ngx_http_clipper_cache_get(key, 9000000, 1000, got, 8,
+                                                &len), NGX_DECLINED);
+
+    for (name = 100, i = 0; i < 3000; i++) {
+        (void) put(name++, 20);
+        assert_true(get(1));
+    }
+
+    (void) ngx_http_clipper_cache_put(key, 9000000, (u_char *) "new", 3);
+
+    assert_int_equal(ngx_http_clipper_cache_get(key, 9000000, 1000, got, 8,
+                                                &len), NGX_OK);
+    assert_memory_equal(got, "new", 3);
+    check();
+    drop();
+}
+
+
+/* more keys of two buckets than these have slots */
+
+static void
+test_crowded_buckets(void **state)
+{
+    size_t      len;
+    uint64_t    key[2];
+    ngx_uint_t  i, gone;
+
+    make(256 * 1024);
+
+    gone = 0;
+
+    for (i = 0; i < 100; i++) {
+        key[0] = (uint64_t) i << 52;
+        key[1] = (uint64_t) 1 << 31 | (uint64_t) i << 32;
+        gone += ngx_http_clipper_cache_put(key, 0, (u_char *) &i, sizeof(i));
+
+        assert_int_equal(usage().entries, ngx_min(i + 1, 16));
+        assert_int_equal(gone, i < 16 ? 0 : i - 15);
+        check();
+    }
+
+    for (i = 0; i < 100; i++) {
+        key[0] = (uint64_t) i << 52;
+        key[1] = (uint64_t) 1 << 31 | (uint64_t) i << 32;
+
+        if (i < 84) {
+            assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got, 8,
+                                                        &len), NGX_DECLINED);
+            continue;
+        }
+
+        assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got, 8, &len),
+                         NGX_OK);
+        assert_memory_equal(got, &i, sizeof(i));
+    }
+
+    drop();
+}
+
+
+/* the index does not fill before the ring does */
+
+static void
+test_small_entries_fill_it(void **state)
+{
+    uint64_t                        name;
+    ngx_uint_t                      crowded;
+    ngx_http_clipper_cache_usage_t  u;
+
+    make(4 * 1024 * 1024);
+
+    crowded = 0;
+
+    for (name = 0; usage().used + 32 <= usage().capacity; name++) {
+        crowded += put(name, 8);
+    }
+
+    for ( /* void */ ; name < 400000; name++) {
+        (void) put(name, 8);
+    }
+
+    u = usage();
+    print_message("small: %u entries, %u bytes each, %u crowded out\n",
+                  (unsigned) u.entries, (unsigned) (u.size / u.entries),
+                  (unsigned) crowded);
+
+    assert_true(u.size / u.entries < 64);
+    assert_true(crowded * 200 < u.entries);
+    check();
+    drop();
+}
+
+
+/* --- several processes --- */
+
+#define SHARED  3000                /* names that they ask for */
+
+
+static void
+wrong(const char *what, uint64_t name)
+{
+    (void) fprintf(stderr, "%s under %u\n", what, (unsigned) name);
+    abort();
+}
+
+
+/* gets and puts as a worker would; a wrong value ends the process */
+
+static void
+work(ngx_uint_t steps, size_t largest)
+{
+    size_t      len;
+    uint64_t    name, key[2];
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    for (i = 0; i < steps; i++) {
+        name = chance(SHARED);
+        key_of(name, key);
+
+        rc = ngx_http_clipper_cache_get(key, 0, 0, got, sizeof(got), &len);
+
+        if (rc == NGX_OK && memcmp(got, value_of(name, len), len) != 0) {
+            wrong("another value", name);
+        }
+
+        if (rc == NGX_AGAIN) {
+            wrong("an impossible length", name);
+        }
+
+        if (rc == NGX_DECLINED) {
+            len = chance(8) ? chance(40) : chance(largest);
+            (void) ngx_http_clipper_cache_put(key, 0, value_of(name, len),
+                                              len);
+        }
+    }
+}
+
+
+static pid_t
+worker(size_t largest)
+{
+    pid_t  pid;
+
+    pid = fork();
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        seed = mix(getpid() + seed);
+        ngx_http_clipper_cache.pid = getpid();
+        work((ngx_uint_t) -1, largest);
+    }
+
+    return pid;
+}
+
+
+static void
+end(pid_t pid, ngx_uint_t killed)
+{
+    int  status;
+
+    if (killed) {
+        (void) kill(pid, SIGKILL);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+
+static void
+test_readers_and_writers(void **state)
+{
+    pid_t       pid;
+    ngx_uint_t  i;
+
+    static const size_t  sizes[] = { 64, 2000, 30000 };
+
+    for (i = 0; i < 3; i++) {
+        make(256 * 1024);
+
+        pid = worker(sizes[i]);
+        work(i < 2 ? 200000 : 50000, sizes[i]);
+        end(pid, 1);
+
+        if (ngx_http_clipper_cache.header->lock.dirty == 0) {
+            check();
+        }
+
+        assert_true(usage().used > usage().capacity / 2);
+        drop();
+    }
+}
+
+
+static void
+test_death_of_a_writer(void **state)
+{
+    pid_t       pid, other;
+    ngx_uint_t  i;
+
+    make(256 * 1024);
+
+    other = worker(3000);
+
+    for (i = 0; i < 300; i++) {
+        pid = worker(3000);
+        (void) usleep(chance(1500));
+        end(pid, 1);
+
+        work(50, 3000);
+        (void) usage();
+    }
+
+    end(other, 1);
+    work(1000, 3000);
+    check();
+
+    print_message("deaths: %u, of them with the lock held: %u\n",
+                  (unsigned) i + 1, (unsigned) usage().resets);
+
+    assert_true(usage().resets > 0);
+    drop();
+}
+
+
+/* also a death while it is emptied; entries before it are not found again */
+
+static void
+test_death_empties(void **state)
+{
+    uint64_t    name;
+    ngx_uint_t  i;
+
+    make(64 * 1024);
+
+    for (i = 0; i < 3; i++) {
+        for (name = 0; name < 200; name++) {
+            (void) put(name, 20);
+        }
+
+        assert_int_equal(usage().entries, i ? 201 : 200);
+
+        /* as a holder that died half way would leave it */
+
+        ngx_http_clipper_cache.header->lock.dirty = 1;
+        ngx_http_clipper_cache.header->entries = 77;
+
+        if (i == 2) {
+            ngx_http_clipper_cache.header->tail =
+                                         ngx_http_clipper_cache.header->head;
+        }
+
+        (void) put(1000, 20);
+        assert_int_equal(usage().entries, 1);
+        assert_int_equal(usage().resets, i + 1);
+
+        for (name = 0; name < 200; name++) {
+            assert_false(get(name));
+        }
+
+        assert_true(get(1000));
+        check();
+    }
+
+    drop();
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create_sizes),
+        cmocka_unit_test(test_create_aligned),
+        cmocka_unit_test(test_values_of_all_sizes),
+        cmocka_unit_test(test_key_is_all_bits),
+        cmocka_unit_test(test_first_value_stays),
+        cmocka_unit_test(test_valid_time),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_second_chance),
+        cmocka_unit_test(test_old_mark_moves),
+        cmocka_unit_test(test_crowded_buckets),
+        cmocka_unit_test(test_small_entries_fill_it),
+        cmocka_unit_test(test_readers_and_writers),
+        cmocka_unit_test(test_death_of_a_writer),
+        cmocka_unit_test(test_death_empties),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
