@@ -34,6 +34,8 @@ static void ngx_http_clipper_replica_heartbeat(
 static void ngx_http_clipper_replica_reply(
     ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
+    const ngx_str_t *reason);
 static void ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id,
     int fd, ngx_http_clipper_proto_message_t *m);
 static ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
@@ -166,6 +168,13 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
             ngx_http_clipper_replica_reply(replica, NULL);
         }
 
+        if (replica == NULL && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA
+            && m.rpc_version == NGX_HTTP_CLIPPER_PROTO_V4)
+        {
+            ngx_http_clipper_replica_refuse(id,
+                                 ngx_http_clipper_proto_error_text(m.error));
+        }
+
         return;
     }
 
@@ -245,6 +254,19 @@ ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
 
 
 static void
+ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
+    const ngx_str_t *reason)
+{
+    ngx_uint_t                      n;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    n = ngx_http_clipper_proto_refused(frames, reason);
+    (void) ngx_http_clipper_rpc_control(id, frames, n);
+}
+
+
+static void
 ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
     ngx_http_clipper_proto_message_t *m)
 {
@@ -294,8 +316,7 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
         if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
             reason.data = (u_char *) why;
             reason.len = ngx_strlen(why);
-            n = ngx_http_clipper_proto_refused(frames, &reason);
-            (void) ngx_http_clipper_rpc_control(id, frames, n);
+            ngx_http_clipper_replica_refuse(id, &reason);
         }
 
         return;
