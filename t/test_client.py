@@ -227,15 +227,11 @@ def test_zone_full(nginx):
     server = nginx(application("a", "m:1", slo="20s"), zone="4m", http=HTTP
                    + "client_max_body_size 32m; client_body_buffer_size 8m;"
                    + "clipper_model m { batch 1; queue_size 64m; }")
-    sim = Sim4(server, "m", manual=True).wait_registered()
+    Sim4(server, "m").wait_registered()
     server.wait_replicas("m")
     inputs = [[i + 0.5] * 20000 for i in range(60)]
-    connection = server.connect(timeout=60)
-    connection.send(build_request("POST", "/a/predict",
-                                  {"input_batch": inputs}))
-    sim.manual = False
-    sim.answer(sim.next_request())
-    answers = connection.read().json()["batch_predictions"]
+    answers = server.post("/a/predict", {"input_batch": inputs}
+                          ).json()["batch_predictions"]
     served = [a for a in answers if not a["default"]]
     assert 0 < len(served) < 60, len(served)
     assert all(a["default_explanation"] == "The default was used: queue_full"

@@ -316,9 +316,10 @@ def test_working_replica_is_not_dropped(nginx):
     """Catches a slow model that is declared dead while it works."""
     server = nginx(application("a", "m:1", slo="30s"), http=NOCACHE
                    + "clipper_model m { replica_timeout 500ms; }")
-    sim = connected(server, manual=True, heartbeats=False)
+    sim = connected(server, manual=True, idle=0.1)
     connection = post_later(server, "a", {"input": [1.0]})
     request = sim.next_request()
+    sim.heartbeats = False
     sim.reply(request, ["4"], after=2.0)
     assert connection.read().json()["output"] == 4
 
@@ -490,14 +491,17 @@ def test_duplicate_reply(server):
     assert [c.read().json()["output"] for c in connections] == [5, 5, 5]
 
 
-def test_reply_of_another_replica(server):
+def test_reply_of_another_replica(nginx):
     """Catches an answer that is taken from a replica that was not asked."""
+    server = nginx(application("a", "m:1"), http=NOCACHE, workers=1)
     asked = connected(server, manual=True)
     connection = post_later(server, "a", {"input": [1.0]})
     request = asked.next_request()
     thief = connected(server, "other")
     thief.send(rpc.reply3(request.message_id, ["666"]))
-    assert server.predict("b", [1.0])["output"] == 1.0
+    seen = len(heartbeat_answers(thief))
+    thief.send(rpc.heartbeat())
+    wait_until(lambda: len(heartbeat_answers(thief)) > seen)
     asked.reply(request, ["1"])
     assert connection.read().json()["output"] == 1
 
@@ -536,13 +540,20 @@ def test_no_reply(server):
 
 def test_reply_to_a_dead_registration(nginx):
     """Catches a late answer of a dropped identity that is taken."""
-    server = nginx(application("a", "m:1", slo="1s"), http=NOCACHE
+    server = nginx(application("a", "m:1"), workers=1, http=NOCACHE
                    + "clipper_model m { replica_timeout 1s; }")
-    sim = connected(server, manual=True)
+    sim = connected(server, manual=True, idle=0.1)
     connection = post_later(server, "a", {"input": [1.0]})
     request = sim.next_request()
-    assert connection.read().json()["default"] is True
-    sim.reply(request, ["666"])
+    sim.reply(request, ["1"])
+    assert connection.read().json()["output"] == 1
+
+    sim.heartbeats = False
+    server.wait_replicas("m", 0)
+    for i in range(1, 5):
+        sim.send(rpc.reply3(request.message_id + i, ["666"]))
+    sim.heartbeats = True
+    wait_until(lambda: [r["replica_id"] for r in server.replicas("m")] == [1])
     connection = post_later(server, "a", {"input": [2.0]})
     sim.reply(sim.next_request(), ["2"])
     assert connection.read().json()["output"] == 2
