@@ -31,7 +31,7 @@ def test_golden_fragments():
     catalog = Catalog()
     catalog.add_application("hello-world", "ints", "-1.0", 100000)
     catalog.add_version("sum-model", "1", "ints", "image:1", ["a b", "c"], 64,
-                        {"batch_wait": "2ms", "hedge": None})
+                        {"batch_wait": "2ms", "queue": 9, "hedge": None})
     catalog.add_version("sum-model", "2", "integers")
     catalog.link("hello-world", ["sum-model"])
     assert catalog.write() == {
@@ -46,6 +46,7 @@ def test_golden_fragments():
         "models/sum-model.conf":
             "clipper_model sum-model {\n"
             "    version 2;\n"
+            "    queue 9;\n"
             "}\n"
             "clipper_model sum-model:1 {\n"
             "    input ints;\n"

@@ -31,14 +31,10 @@ NO_CONTAINER = "NO_CONTAINER"
 ADAPTIVE = -1
 
 #: Directives that tune one version, beside `batch`.
-TUNING = (
-    "batch_max",
-    "batch_wait",
-    "queue",
-    "queue_size",
-    "hedge",
-    "replica_timeout",
-)
+VERSION_TUNING = ("batch_max", "batch_wait")
+
+#: Directives that tune a model with all its versions.
+MODEL_TUNING = ("queue", "queue_size", "hedge", "replica_timeout")
 
 
 class Application:
@@ -225,7 +221,7 @@ class Catalog:
         """Register a version, which becomes the current one.
 
         Args:
-            tuning: values of directives in TUNING.
+            tuning: values of directives in VERSION_TUNING and MODEL_TUNING.
 
         Raises:
             ClipperException: see `check_new_version`.
@@ -238,8 +234,11 @@ class Catalog:
         model.versions[version] = added
         model.current = version
         for key, value in (tuning or {}).items():
-            if value is not None:
-                added.others.append(directive(key, value))
+            if value is None:
+                continue
+            owner = added.others if key in VERSION_TUNING else model.others
+            owner[:] = [one for one in owner if one.name != key]
+            owner.append(directive(key, value))
         return added
 
     def set_current(self, name: str, version: str) -> None:

@@ -4,7 +4,14 @@ import logging
 from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
 from . import status as server_status
-from .catalog import ADAPTIVE, NO_CONTAINER, TUNING, Catalog, Version
+from .catalog import (
+    ADAPTIVE,
+    MODEL_TUNING,
+    NO_CONTAINER,
+    VERSION_TUNING,
+    Catalog,
+    Version,
+)
 from .container_manager import ContainerManager, ContainerOptions
 from .exceptions import ClipperException, UnconnectedException
 from .names import check_deployable
@@ -325,8 +332,9 @@ class ClipperConnection:
                 limited to them.
             memory: bytes, or a text as ``"2g"``.
             gpus: number of GPUs, list of indices or ``"all"``.
-            tuning: values of the directives batch_max, batch_wait, queue,
-                queue_size, hedge and replica_timeout of this version.
+            tuning: values of the directives batch_max and batch_wait of
+                this version, and queue, queue_size, hedge and
+                replica_timeout of the model with all its versions.
 
         Raises:
             ClipperException: something of it is not valid, the version
@@ -336,7 +344,7 @@ class ClipperConnection:
         self._check_connected()
         check_deployable(name, "name")
         check_deployable(version, "version")
-        unknown = sorted(set(tuning) - set(TUNING))
+        unknown = sorted(set(tuning) - set(VERSION_TUNING + MODEL_TUNING))
         if unknown:
             raise TypeError(
                 "deploy_model() got an unexpected keyword argument %r"
@@ -571,7 +579,7 @@ class ClipperConnection:
         """
         described = [
             server_status.describe_replica(one)
-            for one in server_status.replicas(self.inspect_instance())
+            for one in server_status.containers(self.inspect_instance())
         ]
         if verbose:
             return described

@@ -12,10 +12,6 @@ from clipper_container.input_types import canonical
 
 from .exceptions import ClipperException
 
-#: States of a replica that takes work, or would if its model were linked.
-READY_STATES = ("ready", "idle", "busy")
-
-
 def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
     """Get a JSON object from the operator's server.
 
@@ -77,9 +73,25 @@ def replicas(
         yield replica
 
 
+def containers(status: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+    """Replicas by replica id, each container once.
+
+    One that moves from a retiring worker to another is registered with both
+    for a moment; containers without a token cannot move.
+    """
+    found: Dict[Any, Mapping[str, Any]] = {}
+    for replica in sorted(
+        replicas(status), key=lambda one: one.get("replica_id", 0)
+    ):
+        key = replica.get("token") or ("", replica.get("replica_id"))
+        if key not in found or is_ready(replica):
+            found[key] = replica
+    return sorted(found.values(), key=lambda one: one.get("replica_id", 0))
+
+
 def is_ready(replica: Mapping[str, Any]) -> bool:
     """Whether a replica takes work."""
-    return replica.get("state", "ready") in READY_STATES
+    return replica.get("state", "ready") == "ready"
 
 
 def describe_replica(replica: Mapping[str, Any]) -> Dict[str, Any]:

@@ -38,6 +38,11 @@ ERROR_LOG = "logs/error.log"
 #: Names of this package's directives' places below a generation.
 _PLACES = ("models", "apps")
 
+#: Answer to a path that belongs to no application.
+_NOT_FOUND = (
+    '{"error":"Not found","cause":"There is no application at this path"}'
+)
+
 _NGINX_LINE = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.*)")
 
 
@@ -293,10 +298,8 @@ def nginx_conf(
     for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
         http.append(directive(kind + "_temp_path", "tmp/" + kind))
     http.append(directive("clipper_zone", cluster["zone_size"]))
-    cache_size = cluster.get("cache_size")
-    if cache_size is not None:
-        http.append(directive("clipper_cache_zone", cache_size))
     http += [
+        directive("clipper_cache_zone", cluster["cache_size"]),
         directive("clipper_rpc", "%s:%d" % (listen, cluster["rpc_port"])),
         directive("include", place + "/generation.conf"),
         directive("include", place + "/models/*.conf"),
@@ -304,6 +307,11 @@ def nginx_conf(
             "server",
             block=[
                 directive("listen", "%s:%d" % (listen, cluster["query_port"])),
+                directive(
+                    "location", "/", block=[
+                        directive("return", 404, _NOT_FOUND)
+                    ],
+                ),
                 directive("include", place + "/apps/*.conf"),
             ],
         ),

@@ -458,10 +458,8 @@ def _admin_address(cluster: Mapping[str, Any]) -> str:
     return "%s:%d" % (_reachable(cluster), cluster["management_port"])
 
 
-def _cache_size(size: int) -> Optional[str]:
-    """Argument of clipper_cache_zone; None for the server's own choice."""
-    if size == 33554432:
-        return None
+def _cache_size(size: int) -> str:
+    """Argument of clipper_cache_zone."""
     return str(int(size)) if size else "off"
 
 
