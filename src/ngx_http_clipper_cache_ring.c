@@ -326,15 +326,18 @@ ngx_http_clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
         p = (p + 1 == end) ? ngx_http_clipper_cache.ring : p + 1;
     }
 
-    for (n = len; n; /* void */ ) {
-        word[0] = 0;
-        i = ngx_min(n, sizeof(uint64_t));
-        ngx_memcpy(word, data, i);
-        data += i;
-        n -= i;
+    for (n = len; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
+        ngx_memcpy(word, data, sizeof(uint64_t));
+        data += sizeof(uint64_t);
 
         ngx_http_clipper_cache_store(p, word[0]);
         p = (p + 1 == end) ? ngx_http_clipper_cache.ring : p + 1;
+    }
+
+    if (n) {
+        word[0] = 0;
+        ngx_memcpy(word, data, n);
+        ngx_http_clipper_cache_store(p, word[0]);
     }
 
     /* it has a whole turn of the ring to be asked for */
