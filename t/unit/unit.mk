@@ -10,6 +10,7 @@ parts = $(sort $(foreach p,$(1),$(wildcard $(P)$(p).c)))
 PURE_PARTS := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
               combine* value* loss*
 SHM_PARTS  := lock* zone* table* flight* waiter* chunk* mailbox* registry* \
+              members* check* \
               cache* metrics* queue* heap* rebuild* slot*
 
 # A source whose name matches but which needs nginx's objects is named here.
