@@ -5,7 +5,7 @@
 DIR     := $(BUILD)/fuzz
 P       := src/ngx_http_clipper_
 PARTS   := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
-           combine*
+           combine* value* loss*
 PURE    := $(sort $(foreach p,$(PARTS),$(wildcard $(P)$(p).c)))
 TARGETS := $(patsubst t/fuzz/%.c,$(DIR)/%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
 
