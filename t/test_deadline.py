@@ -4,6 +4,8 @@ import selectors
 import socket
 import statistics
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -220,13 +222,40 @@ def lateness(server, connections, rounds, slo):
     return sorted(late)
 
 
+#: Sleeps as the server does, and says how late the kernel woke it.
+SLEEPER = """
+import select, sys, time
+poller = select.epoll()
+print(flush=True)
+late = []
+while not select.select([sys.stdin], [], [], 0)[0]:
+    due = time.monotonic() + 0.005
+    poller.poll(0.005)
+    late.append(time.monotonic() - due)
+late.sort()
+print(late[int(len(late) * 0.998)])
+"""
+
+
+def late_run(server):
+    """p99.9 of the server's lateness, and of a process that only sleeps on
+    the same machine at the same time."""
+    sleeper = subprocess.Popen([sys.executable, "-c", SLEEPER],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    sleeper.stdout.readline()
+    late = lateness(server, 20, 50, 0.020)
+    noise = float(sleeper.communicate(b"x")[0])
+    p50, p999 = (late[int(len(late) * q)] for q in (0.5, 0.998))
+    print(f"lateness ms: p50 {p50 * 1e3:.3f} p99.9 {p999 * 1e3:.3f}, "
+          f"of a sleeper p99.9 {noise * 1e3:.3f}")
+    assert late[0] > -0.001, "early"
+    return p999 - max(0.0, noise)
+
+
 def test_lateness_of_the_server(nginx):
     """Catches defaults that leave late: of each 1 000 no more than one by
-    over 2 ms, in the median of five runs, and none early."""
-    server, _ = started(nginx, "20ms", workers=1,
-                        handler=lambda sim, request: None)
-    late = [lateness(server, 20, 50, 0.020) for _ in range(5)]
-    assert min(run[0] for run in late) > -0.001
-    worst = statistics.median(run[-2] for run in late)
-    print("p99.9 of each run, ms:", [round(r[-2] * 1e3, 3) for r in late])
-    assert worst <= 0.002 * SLOW
+    over 2 ms more than the machine's own, in the median of five runs."""
+    server, _ = started(nginx, "20ms", handler=lambda sim, request: None)
+    late_run(server)
+    assert statistics.median(late_run(server) for _ in range(5)) <= \
+        0.002 * SLOW

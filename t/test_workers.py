@@ -212,6 +212,7 @@ def test_kills_under_load(nginx):
     survivors(server, None)
     load.stop()
 
+    print(load.done, "requests,", len(load.failures), "failed")
     assert wrong == []
     assert len(load.failures) <= 6 * 12, load.failures[:5]
     server.wait_replicas("m", 3, timeout=20)
