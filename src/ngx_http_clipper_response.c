@@ -34,7 +34,6 @@ static ngx_str_t  ngx_http_clipper_explanations[] = {
 };
 
 
-static void ngx_http_clipper_response_limit(ngx_http_clipper_query_t *query);
 static u_char *ngx_http_clipper_response_answer(u_char *p,
     ngx_http_clipper_answer_t *answer, ngx_http_clipper_json_output_t *out);
 
@@ -49,8 +48,6 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     ngx_uint_t                       i;
     ngx_http_clipper_answer_t       *answer;
     ngx_http_clipper_json_output_t   one, *out;
-
-    ngx_http_clipper_response_limit(query);
 
     /* a batch of one is answered as a single input */
 
@@ -106,28 +103,6 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     b->last = p;
 
     return ngx_http_clipper_response_send(r, NGX_HTTP_OK, b);
-}
-
-
-/* an output over the limit is the model's error */
-
-static void
-ngx_http_clipper_response_limit(ngx_http_clipper_query_t *query)
-{
-    ngx_uint_t                  i;
-    ngx_http_clipper_answer_t  *answer;
-
-    for (i = 0; i < query->n; i++) {
-        answer = &query->answers[i];
-
-        if (answer->reason == NGX_HTTP_CLIPPER_REASON_NONE
-            && answer->output.len > query->app->limits.output)
-        {
-            answer->outcome = NGX_HTTP_CLIPPER_DEFAULT;
-            answer->reason = NGX_HTTP_CLIPPER_MODEL_ERROR;
-            answer->output = query->app->output;
-        }
-    }
 }
 
 

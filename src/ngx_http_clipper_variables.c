@@ -25,6 +25,9 @@ static ngx_int_t ngx_http_clipper_variable_app(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_clipper_variable_list(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static u_char *ngx_http_clipper_variable_one(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_uint_t i,
+    ngx_http_clipper_value_pt write);
 static ngx_int_t ngx_http_clipper_variable_absent(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, ngx_uint_t outcome);
 
@@ -142,7 +145,8 @@ static ngx_int_t
 ngx_http_clipper_variable_list(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                     *p, *last, *value;
+    u_char                      one[NGX_HTTP_CLIPPER_VALUE_MAX], *p;
+    size_t                      len;
     ngx_uint_t                  i, n;
     ngx_http_clipper_ctx_t     *ctx;
     ngx_http_clipper_value_pt   write;
@@ -157,35 +161,51 @@ ngx_http_clipper_variable_list(ngx_http_request_t *r,
                                    && write == ngx_http_clipper_value_outcome);
     }
 
-    value = ngx_pnalloc(r->pool, n * (NGX_HTTP_CLIPPER_VALUE_MAX + 2));
-    if (value == NULL) {
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+        len += ngx_http_clipper_variable_one(one, ctx, i, write) - one
+               + sizeof(", ") - 1;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    last = value;
+    v->data = p;
 
     for (i = 0; i < n; i++) {
         if (i) {
-            *last++ = ',';
-            *last++ = ' ';
+            *p++ = ',';
+            *p++ = ' ';
         }
 
-        p = write(last, ctx, &ctx->query->answers[i]);
-
-        if (p == last) {
-            *p++ = '-';
-        }
-
-        last = p;
+        p = ngx_http_clipper_variable_one(p, ctx, i, write);
     }
 
-    v->len = last - value;
-    v->data = value;
+    v->len = p - v->data;
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_clipper_variable_one(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_uint_t i, ngx_http_clipper_value_pt write)
+{
+    u_char  *last;
+
+    last = write(dst, ctx, &ctx->query->answers[i]);
+
+    if (last == dst) {
+        *last++ = '-';
+    }
+
+    return last;
 }
 
 
