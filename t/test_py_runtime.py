@@ -352,13 +352,49 @@ def test_move_registers_anew_before_it_leaves(frontend, run):
     # Not registered there yet: the old connection still answers.
     frontend.request(old, "doubles", [doubles(1)])
     assert frontend.reply(old) == [(OK, b"1.0")]
+    # Registered, but not eligible before it has answered a probe.
     frontend.keepalive(new)
+    time.sleep(0.2)
+    frontend.request(old, "doubles", [doubles(4)])
+    assert frontend.reply(old) == [(OK, b"4.0")]
+    frontend.request(new, "doubles", [], kind=PROBE)
+    assert frontend.reply(new) == []
     assert frontend.receive() == (old, [u32(5)])
     # A request that crossed LEAVING is still answered.
     frontend.request(old, "doubles", [doubles(2)], message_id=8)
     assert frontend.reply(old, 8) == [(OK, b"2.0")]
     frontend.request(new, "doubles", [doubles(3)], message_id=9)
     assert frontend.reply(new, 9) == [(OK, b"3.0")]
+
+
+def test_move_again_before_the_first_move_is_finished(frontend, run):
+    run(sums)
+    first, _ = frontend.register()
+    frontend.move(first)
+    second, _ = frontend.register()
+    frontend.request(second, "doubles", [], kind=PROBE)
+    assert frontend.reply(second) == []
+    frontend.move(second)
+    assert frontend.receive() == (first, [u32(5)])
+    third, _ = frontend.register()
+    frontend.request(second, "doubles", [doubles(1)])
+    assert frontend.reply(second) == [(OK, b"1.0")]
+    frontend.request(third, "doubles", [], kind=PROBE)
+    assert frontend.reply(third) == []
+    assert frontend.receive() == (second, [u32(5)])
+    frontend.request(third, "doubles", [doubles(2)])
+    assert frontend.reply(third) == [(OK, b"2.0")]
+
+
+def test_move_is_finished_without_a_probe(frontend, run, monkeypatch):
+    monkeypatch.setattr("clipper_container.session.UNPROBED_GRACE", 0.2)
+    run(sums)
+    old, _ = frontend.register()
+    frontend.move(old)
+    new, _ = frontend.register()
+    assert frontend.receive() == (old, [u32(5)])
+    frontend.request(new, "doubles", [doubles(3)])
+    assert frontend.reply(new) == [(OK, b"3.0")]
 
 
 def test_move_to_a_retiring_frontend_is_tried_again(frontend, run):

@@ -29,6 +29,12 @@ RETIRING_WAIT = 0.02
 #: Seconds that a connection stays open after LEAVING without traffic, for a
 #: request that was sent before the frontend read it.
 LEAVING_GRACE = 0.1
+#: Seconds from the answer to the new frontend's probe until LEAVING is sent
+#: to the old one: that answer makes the replica eligible there, and nobody
+#: must have noticed that it was between two frontends.
+MOVED_GRACE = 0.05
+#: The same when the new frontend never sends a probe.
+UNPROBED_GRACE = 1.0
 
 _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 
@@ -135,6 +141,7 @@ class Container:
         self._current: Optional[Connection] = None
         self._next: Optional[Connection] = None
         self._next_at: Optional[float] = None
+        self._moved_at: Optional[float] = None
         self._stopping = False
         self._wake_r, self._wake_w = socket.socketpair()
         self._wake_r.setblocking(False)
@@ -210,8 +217,9 @@ class Container:
     def _timeout_ms(self) -> int:
         now = time.monotonic()
         due = now + HEARTBEAT_INTERVAL
-        if self._next_at is not None:
-            due = min(due, self._next_at)
+        for moment in (self._next_at, self._moved_at):
+            if moment is not None:
+                due = min(due, moment)
         for connection in self._all():
             if connection.leaving:
                 due = min(due, connection.last_traffic + LEAVING_GRACE)
@@ -247,6 +255,8 @@ class Container:
         if self._next_at is not None and now >= self._next_at:
             self._next_at = None
             self._next = self._open()
+        if self._moved_at is not None and now >= self._moved_at:
+            self._finish_move()
 
     # Connections.
 
@@ -264,6 +274,7 @@ class Container:
             self._current = None
         if connection is self._next:
             self._next = None
+            self._moved_at = None
 
     def _renew(self, connection: Connection) -> None:
         """Connect anew in place of a connection."""
@@ -313,6 +324,8 @@ class Container:
                 connection is self._current and moving
             ):
                 self._close(connection)
+                if self._next is not None and self._next.registered:
+                    self._finish_move()
             else:
                 log("Lost the connection to %s" % self.endpoint)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
@@ -359,11 +372,22 @@ class Container:
             connection.registered = True
             log("Registered %s" % self.label)
         if connection is self._next:
-            old, self._current, self._next = self._current, connection, None
-            if old is not None:
-                self._leave(old)
+            if self._current is None:
+                self._finish_move()
+            elif self._moved_at is None:
+                self._moved_at = time.monotonic() + UNPROBED_GRACE
+
+    def _finish_move(self) -> None:
+        """The next connection takes the current one's place."""
+        old, self._current = self._current, self._next
+        self._next = None
+        self._moved_at = None
+        if old is not None:
+            self._leave(old)
 
     def _on_move(self, connection: Connection, frames: list) -> None:
+        if connection is self._next and connection.registered:
+            self._finish_move()
         if connection is self._next:
             self._close(connection)
             self._next_at = time.monotonic() + RETIRING_WAIT
@@ -406,3 +430,5 @@ class Container:
                 request.message_id, outputs, statuses, self.rpc_version
             )
         )
+        if connection is self._next and connection.registered:
+            self._moved_at = time.monotonic() + MOVED_GRACE

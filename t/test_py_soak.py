@@ -1,0 +1,110 @@
+"""Random API calls from two programs while queries go on.
+
+CLIPPER_SOAK_SECONDS sets how long; 20 seconds unless it is set.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from clipper_admin import ClipperConnection, LocalContainerManager
+from clipper_admin.client import Client
+from clipper_admin.deployers import python as python_deployer
+from clipper_admin.local.control import ask
+from harness.util import free_port, session_pids, wait_until
+
+SECONDS = float(os.environ.get("CLIPPER_SOAK_SECONDS", "20"))
+
+pytestmark = [
+    pytest.mark.timeout(SECONDS + 180),
+    pytest.mark.skipif(
+        bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
+        reason="the package starts nginx without the sanitizers' libraries"),
+]
+
+
+@pytest.fixture
+def cluster(settings, tmp_path):
+    manager = LocalContainerManager(
+        "soak", free_port(), free_port(), free_port(),
+        state_dir=str(tmp_path / "soak"), workers=settings.workers,
+        module=str(settings.module), nginx=settings.nginx)
+    conn = ClipperConnection(manager)
+    conn.start_clipper()
+    yield conn
+    conn.stop_all()
+
+
+class Questions(threading.Thread):
+    """Asks the application `stable` until told to stop."""
+
+    def __init__(self, address, first):
+        super().__init__()
+        self.client = Client(address)
+        self.next = first
+        self.asked = 0
+        self.wrong = []
+        self.going = True
+
+    def run(self):
+        while self.going:
+            self.next += 1.0
+            self.asked += 1
+            try:
+                got = self.client.predict("stable", [self.next])
+                if got.default or got.output != self.next:
+                    self.wrong.append((time.time(), self.next, got))
+            except Exception as error:
+                self.wrong.append((time.time(), self.next, repr(error)))
+            time.sleep(0.002)
+        self.client.close()
+
+
+def test_random_calls_from_two_programs(cluster, tmp_path):
+    python_deployer.create_endpoint(
+        cluster, "stable", "doubles", lambda xs: [str(x[0]) for x in xs],
+        version="0", slo_micros=3000000, num_replicas=2)
+    session = ask(cluster.cm.directory.path, "state")["pid"]
+    threads = [Questions(cluster.get_query_addr(), 1e9 * i)
+               for i in range(3)]
+    for one in threads:
+        one.start()
+    script = os.path.join(os.path.dirname(__file__), "py_soak.py")
+    programs = []
+    for seed in (1, 2):
+        log = open(tmp_path / ("program%d.log" % seed), "w+")
+        programs.append((log, subprocess.Popen(
+            [sys.executable, script, "soak", cluster.cm.directory.path,
+             str(seed), str(SECONDS)], stdout=log, stderr=log)))
+    codes = [process.wait(SECONDS + 120) for _, process in programs]
+    for one in threads:
+        one.going = False
+        one.join()
+    for code, (log, _) in zip(codes, programs):
+        log.seek(0)
+        assert code == 0, log.read()
+        log.close()
+    assert sum(one.asked for one in threads) > 20 * SECONDS
+    assert [wrong for one in threads for wrong in one.wrong] == []
+
+    # Configuration, server and processes agree.
+    def agree():
+        registered = set(cluster.get_all_models())
+        running = {":".join(one["id"].rpartition("-")[0].split("_"))
+                   for one in ask(cluster.cm.directory.path,
+                                  "state")["replicas"]}
+        connected = {one.rpartition(":")[0]
+                     for one in cluster.get_all_model_replicas()}
+        assert running == connected and running <= registered
+        status = cluster.inspect_instance()
+        assert {one["name"] for one in status["applications"]} \
+            == set(cluster.get_all_apps())
+        return True
+
+    wait_until(agree)
+    cluster.stop_all()
+    assert session_pids(session) == []
