@@ -47,9 +47,15 @@ ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
     r->idle = 0;
 
     ngx_memzero(r->token, sizeof(r->token));
-    ngx_memcpy(r->token, a->token.data, ngx_min(a->token.len,
-                                                sizeof(r->token)));
-    ngx_memcpy(r->digest, a->digest.data, r->digest_len);
+
+    if (a->token.len) {
+        ngx_memcpy(r->token, a->token.data, ngx_min(a->token.len,
+                                                    sizeof(r->token)));
+    }
+
+    if (r->digest_len) {
+        ngx_memcpy(r->digest, a->digest.data, r->digest_len);
+    }
 
     /*
      * Answers of another model under the same name must not be found in the
