@@ -361,7 +361,8 @@ ngx_http_clipper_input_run_doubles(const u_char *p, const u_char *last,
             break;
         }
 
-        ngx_http_clipper_input_store64(dst, bits | plain.negative << 63);
+        bits |= plain.negative << 63;
+        ngx_http_clipper_input_store64(dst, bits);
 
         p = plain.end;
     }
@@ -403,7 +404,8 @@ ngx_http_clipper_input_run_floats(const u_char *p, const u_char *last,
             break;
         }
 
-        ngx_http_clipper_input_store32(dst, bits | (uint32_t) plain.negative << 31);
+        bits |= (uint32_t) plain.negative << 31;
+        ngx_http_clipper_input_store32(dst, bits);
 
         p = plain.end;
     }

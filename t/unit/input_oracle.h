@@ -1,0 +1,531 @@
+
+/*
+ * What the input scanner must say about a valid document, worked out from
+ * jansson's tree of it; input_check.h does the rest.
+ *
+ * Promise: oracle_compare() returns NULL when the scanner agrees, else a text
+ * that says what differs.
+ */
+
+
+#ifndef _CLIPPER_INPUT_ORACLE_H_INCLUDED_
+#define _CLIPPER_INPUT_ORACLE_H_INCLUDED_
+
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "ngx_http_clipper_input.h"
+
+
+#define ORACLE_FLAGS  (JSON_DECODE_ANY|JSON_ALLOW_NUL)
+
+
+typedef struct {
+    const ngx_http_clipper_input_conf_t  *conf;
+    ngx_uint_t                            mode;
+
+    /* expected */
+
+    ngx_uint_t                            code;
+    ngx_uint_t                            what;
+    ngx_uint_t                            kind;
+
+    /* jansson cannot tell: an integer literal that needs more than 64 bits */
+
+    ngx_uint_t                            unknown;
+
+    const char                           *failure;
+} oracle_t;
+
+
+static ngx_uint_t
+oracle_kind(const json_t *v)
+{
+    switch (json_typeof(v)) {
+    case JSON_NULL:
+        return NGX_HTTP_CLIPPER_KIND_NULL;
+    case JSON_FALSE:
+        return NGX_HTTP_CLIPPER_KIND_FALSE;
+    case JSON_TRUE:
+        return NGX_HTTP_CLIPPER_KIND_TRUE;
+    case JSON_OBJECT:
+        return NGX_HTTP_CLIPPER_KIND_OBJECT;
+    case JSON_ARRAY:
+        return NGX_HTTP_CLIPPER_KIND_ARRAY;
+    case JSON_STRING:
+        return NGX_HTTP_CLIPPER_KIND_STRING;
+    case JSON_INTEGER:
+        return NGX_HTTP_CLIPPER_KIND_INTEGER;
+    default:
+        return NGX_HTTP_CLIPPER_KIND_REAL;
+    }
+}
+
+
+/* "Number" is one word for both kinds in texts, so they are the same here */
+
+static ngx_uint_t
+oracle_same_kind(ngx_uint_t a, ngx_uint_t b)
+{
+    if (a == NGX_HTTP_CLIPPER_KIND_REAL) {
+        a = NGX_HTTP_CLIPPER_KIND_INTEGER;
+    }
+
+    if (b == NGX_HTTP_CLIPPER_KIND_REAL) {
+        b = NGX_HTTP_CLIPPER_KIND_INTEGER;
+    }
+
+    return a == b;
+}
+
+
+static int
+oracle_refuse(oracle_t *o, ngx_uint_t code, ngx_uint_t what, ngx_uint_t kind)
+{
+    o->code = code;
+    o->what = what;
+    o->kind = kind;
+
+    return 0;
+}
+
+
+/* bit by bit, not four characters at once; the length, or -1 */
+
+static ssize_t
+oracle_base64(const char *text, size_t len, u_char *dst)
+{
+    size_t       i, bits, n;
+    uint32_t     acc;
+    const char  *c;
+    static const char  alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (i = len; i > 0 && text[i - 1] == '='; i--) { /* void */ }
+
+    if (i != len && (len % 4 != 0 || len - i > 2)) {
+        return -1;
+    }
+
+    len = i;
+
+    if (len % 4 == 1) {
+        return -1;
+    }
+
+    acc = 0;
+    bits = 0;
+    n = 0;
+
+    for (i = 0; i < len; i++) {
+        c = text[i] ? strchr(alphabet, text[i]) : NULL;
+        if (c == NULL) {
+            return -1;
+        }
+
+        acc = acc << 6 | (uint32_t) (c - alphabet);
+        bits += 6;
+
+        if (bits >= 8) {
+            bits -= 8;
+            dst[n++] = (u_char) (acc >> bits);
+        }
+    }
+
+    return n;
+}
+
+
+/* may the float be what a literal became whose double is d? */
+
+static int
+oracle_float(float f, double d)
+{
+    float  near, other;
+
+    near = (float) d;
+
+    if (memcmp(&near, &f, sizeof(float)) == 0) {
+        return 1;
+    }
+
+    /* d may hide on which side of the middle the literal was */
+
+    other = nextafterf(near, d > near ? INFINITY : -INFINITY);
+
+    return f == other && fabs(d - (double) near) == fabs(d - (double) other);
+}
+
+
+/*
+ * One number: a from integers as integers (NULL if jansson could not), b from
+ * integers as reals, got the scanner's bytes or NULL.
+ */
+
+static int
+oracle_number(oracle_t *o, const json_t *a, const json_t *b, const u_char *got)
+{
+    float        f;
+    double       d;
+    int32_t      i;
+    json_int_t   v;
+    ngx_uint_t   type, strict;
+
+    type = o->conf->type;
+    strict = o->conf->strict;
+    d = json_real_value(b);
+
+    if (a == NULL && (type == NGX_HTTP_CLIPPER_INTS || strict)) {
+        o->unknown = 1;
+        return 0;
+    }
+
+    if (type == NGX_HTTP_CLIPPER_INTS) {
+        v = json_integer_value(a);
+
+        if (!json_is_integer(a) || v < INT32_MIN || v > INT32_MAX) {
+            return 0;
+        }
+
+        if (got) {
+            memcpy(&i, got, sizeof(int32_t));
+
+            if (i != v) {
+                o->failure = "another int";
+            }
+        }
+
+        return 1;
+    }
+
+    if (strict && json_is_integer(a)) {
+        return 0;
+    }
+
+    if (type == NGX_HTTP_CLIPPER_FLOATS) {
+
+        if (fabs(d) > FLT_MAX) {
+            return 0;
+        }
+
+        if (got) {
+            memcpy(&f, got, sizeof(float));
+
+            if (!oracle_float(f, d)) {
+                o->failure = "another float";
+            }
+        }
+
+    } else if (got && memcmp(&d, got, sizeof(double)) != 0) {
+        o->failure = "another double";
+    }
+
+    return 1;
+}
+
+
+/* one input; item NULL: the scanner refused the whole */
+
+static int
+oracle_value(oracle_t *o, const json_t *a, const json_t *b,
+    const u_char *data, const ngx_http_clipper_item_t *item, int member)
+{
+    size_t       i, n, size;
+    ssize_t      len;
+    u_char      *bytes;
+    ngx_uint_t   type;
+
+    type = o->conf->type;
+    size = ngx_http_clipper_input_type_size(type);
+
+    if (type == NGX_HTTP_CLIPPER_BYTES || type == NGX_HTTP_CLIPPER_STRINGS) {
+
+        if (!json_is_string(b)) {
+            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                                 member ? NGX_HTTP_CLIPPER_INPUT_MEMBER
+                                        : NGX_HTTP_CLIPPER_INPUT_ELEMENT,
+                                 oracle_kind(b));
+        }
+
+        n = json_string_length(b);
+        bytes = malloc(n + 1);
+        memcpy(bytes, json_string_value(b), n);
+        len = n;
+
+        if (type == NGX_HTTP_CLIPPER_BYTES) {
+            len = oracle_base64(json_string_value(b), n, bytes);
+        }
+
+        if (len >= 0 && (size_t) len <= o->conf->max_elements && item
+            && (item->len != (size_t) len
+                || memcmp(data + item->offset, bytes, len) != 0))
+        {
+            o->failure = "another string";
+        }
+
+        free(bytes);
+
+        if (len < 0) {
+            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                                 NGX_HTTP_CLIPPER_INPUT_BASE64,
+                                 NGX_HTTP_CLIPPER_KIND_STRING);
+        }
+
+        if ((size_t) len > o->conf->max_elements) {
+            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
+                                 NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
+                                 NGX_HTTP_CLIPPER_KIND_STRING);
+        }
+
+        return 1;
+    }
+
+    if (!json_is_array(b)) {
+        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                             member ? NGX_HTTP_CLIPPER_INPUT_MEMBER
+                                    : NGX_HTTP_CLIPPER_INPUT_ELEMENT,
+                             oracle_kind(b));
+    }
+
+    n = json_array_size(b);
+
+    for (i = 0; i < n; i++) {
+        const json_t  *v = json_array_get(b, i);
+
+        if (i == o->conf->max_elements) {
+            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
+                                 NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
+                                 oracle_kind(v));
+        }
+
+        if (!json_is_number(v)
+            || !oracle_number(o, a ? json_array_get(a, i) : NULL, v,
+                              item && item->len >= (i + 1) * size
+                              ? data + item->offset + i * size : NULL))
+        {
+            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                                 NGX_HTTP_CLIPPER_INPUT_ELEMENT,
+                                 oracle_kind(v));
+        }
+    }
+
+    if (item && item->len != n * size) {
+        o->failure = "another number of elements";
+    }
+
+    return 1;
+}
+
+
+static void
+oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
+    const ngx_http_clipper_input_t *in)
+{
+    size_t         i, n, next;
+    const json_t  *va, *vb;
+
+    va = a ? json_object_get(a, "input") : NULL;
+    vb = json_object_get(b, "input");
+
+    if (vb) {
+        oracle_value(o, va, vb, in->data, in->nitems ? in->items : NULL, 1);
+
+        if (o->code == NGX_HTTP_CLIPPER_INPUT_OK && !o->unknown
+            && in->error.code == NGX_HTTP_CLIPPER_INPUT_OK
+            && (in->nitems != 1 || in->batch || in->items[0].offset != 0))
+        {
+            o->failure = "not one input";
+        }
+
+        return;
+    }
+
+    va = a ? json_object_get(a, "input_batch") : NULL;
+    vb = json_object_get(b, "input_batch");
+
+    if (vb == NULL || o->mode == NGX_HTTP_CLIPPER_INPUT_UPDATE) {
+        return;
+    }
+
+    if (!json_is_array(vb)) {
+        oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                      NGX_HTTP_CLIPPER_INPUT_MEMBER, oracle_kind(vb));
+        return;
+    }
+
+    n = json_array_size(vb);
+
+    for (i = 0; i < n; i++) {
+        if (i == o->conf->max_batch) {
+            oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
+                          NGX_HTTP_CLIPPER_INPUT_BATCH,
+                          oracle_kind(json_array_get(vb, i)));
+            return;
+        }
+
+        if (!oracle_value(o, va ? json_array_get(va, i) : NULL,
+                          json_array_get(vb, i), in->data,
+                          i < in->nitems ? &in->items[i] : NULL, 0))
+        {
+            return;
+        }
+    }
+
+    if (in->error.code != NGX_HTTP_CLIPPER_INPUT_OK) {
+        return;
+    }
+
+    for (i = 0, next = 0; i < in->nitems; i++) {
+        if (in->items[i].offset != next) {
+            o->failure = "inputs are not back to back";
+        }
+
+        next += in->items[i].len;
+    }
+
+    if (in->nitems != n || !in->batch) {
+        o->failure = "another number of inputs";
+    }
+}
+
+
+/* a member that is no input: its kind and its text */
+
+static void
+oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
+    const ngx_http_clipper_member_t *member, ngx_uint_t allowed, int raw)
+{
+    json_t        *again;
+    const json_t  *v;
+
+    v = json_object_get(a ? a : b, name);
+
+    if (v == NULL) {
+        if (member->kind != NGX_HTTP_CLIPPER_KIND_ABSENT) {
+            o->failure = "a member that is not there";
+        }
+
+        return;
+    }
+
+    if (a == NULL && json_is_number(v)) {
+        o->unknown = 1;
+
+    } else if (member->kind != oracle_kind(v)) {
+        o->failure = "a member's kind";
+        return;
+    }
+
+    if (json_is_string(v) && !raw) {
+
+        if (member->text.len != json_string_length(v)
+            || memcmp(member->text.data, json_string_value(v),
+                      member->text.len) != 0)
+        {
+            o->failure = "a member's text";
+        }
+
+    } else if (!json_is_object(v) && !json_is_array(v)) {
+        again = json_loadb((char *) member->text.data, member->text.len,
+                           ORACLE_FLAGS | (a ? 0 : JSON_DECODE_INT_AS_REAL),
+                           NULL);
+
+        if (again == NULL || !json_equal(again, v)) {
+            o->failure = "a member's JSON text";
+        }
+
+        json_decref(again);
+    }
+
+    if (!(allowed & (1u << oracle_kind(v)))
+        && o->code == NGX_HTTP_CLIPPER_INPUT_OK)
+    {
+        oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                      NGX_HTTP_CLIPPER_INPUT_MEMBER, oracle_kind(v));
+    }
+}
+
+
+#define ORACLE_IS(kind)  (1u << NGX_HTTP_CLIPPER_KIND_##kind)
+
+
+static void
+oracle_members(oracle_t *o, const json_t *a, const json_t *b,
+    const ngx_http_clipper_input_t *in)
+{
+    if (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
+        oracle_member(o, a, b, "version", &in->version, ORACLE_IS(STRING), 0);
+        oracle_member(o, a, b, "uid", &in->uid, ~0u, 0);
+
+        return;
+    }
+
+    oracle_member(o, a, b, "uid", &in->uid,
+                  ORACLE_IS(STRING) | ORACLE_IS(INTEGER), 0);
+    oracle_member(o, a, b, "query_id", &in->query_id, ORACLE_IS(INTEGER), 0);
+    oracle_member(o, a, b, "label", &in->label,
+                  ~(ORACLE_IS(OBJECT) | ORACLE_IS(ARRAY)), 1);
+}
+
+
+/* the expected result of a valid document against the scanner's */
+
+static const char *
+oracle_compare(oracle_t *o, const json_t *a, const json_t *b,
+    const ngx_http_clipper_input_t *in)
+{
+    int  input;
+
+    if (!json_is_object(b)) {
+        oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                      NGX_HTTP_CLIPPER_INPUT_ROOT, oracle_kind(b));
+
+    } else {
+        oracle_members(o, a, b, in);
+
+        input = json_object_get(b, "input") != NULL;
+
+        if (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
+            input |= json_object_get(b, "input_batch") != NULL;
+        }
+
+        if (o->code == NGX_HTTP_CLIPPER_INPUT_OK) {
+            oracle_inputs(o, a, b, in);
+        }
+
+        if (o->code == NGX_HTTP_CLIPPER_INPUT_OK
+            && (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT
+                ? !input
+                : json_object_get(b, "label") == NULL
+                  || (!input && json_object_get(b, "query_id") == NULL)))
+        {
+            oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                          NGX_HTTP_CLIPPER_INPUT_MISSING, 0);
+        }
+    }
+
+    if (o->failure || o->unknown) {
+        return o->failure;
+    }
+
+    if (in->error.code != o->code
+        || (o->code != NGX_HTTP_CLIPPER_INPUT_OK && in->error.what != o->what))
+    {
+        return "another error";
+    }
+
+    if (!oracle_same_kind(in->error.kind, o->kind)) {
+        return "another kind in the error";
+    }
+
+    return NULL;
+}
+
+
+#endif /* _CLIPPER_INPUT_ORACLE_H_INCLUDED_ */

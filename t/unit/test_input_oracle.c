@@ -1,0 +1,245 @@
+
+/*
+ * Catches: any difference between the input scanner and jansson, on documents
+ * made at random, on the same documents damaged at random, and on every way to
+ * cut small ones; an error that is not where the document breaks; a shortcut
+ * for arrays that is not what the C library says.  Fixed seeds.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "input_check.h"
+#include "input_documents.h"
+
+
+#define DOCUMENTS  6000
+#define MUTANTS    8
+
+
+static void
+check(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
+    const size_t *cuts, size_t ncuts)
+{
+    const char  *failure;
+
+    failure = oracle_check(conf, mode, (u_char *) text, len, cuts, ncuts);
+
+    if (failure) {
+        fail_msg("%s: type %d, mode %d, strict %d, %zu bytes: %.*s", failure,
+                 (int) conf->type, (int) mode, conf->strict, len,
+                 (int) ngx_min(len, 2000), text);
+    }
+}
+
+
+static size_t
+random_cuts(size_t *cuts)
+{
+    size_t  i, k, n, at;
+
+    n = rnd() % 6;
+
+    for (i = 0; i < n; i++) {
+        at = rnd() % (len + 1);
+
+        for (k = i; k > 0 && cuts[k - 1] > at; k--) {
+            cuts[k] = cuts[k - 1];
+        }
+
+        cuts[k] = at;
+    }
+
+    return n;
+}
+
+
+static void
+test_random_documents(void **state)
+{
+    size_t                          i, k, n, cuts[ORACLE_CUTS];
+    ngx_uint_t                      mode;
+    ngx_http_clipper_input_conf_t   conf;
+
+    seed = 88172645463325252u;
+
+    for (i = 0; i < DOCUMENTS; i++) {
+        make_conf(&conf);
+        mode = (rnd() % 4 == 0);
+        make_document(&conf, mode);
+
+        n = random_cuts(cuts);
+        check(&conf, mode, cuts, n);
+
+        for (k = 0; k < MUTANTS; k++) {
+            mutate();
+
+            n = random_cuts(cuts);
+            check(&conf, mode, cuts, n);
+
+            if (k % 3 == 2) {
+                make_document(&conf, mode);
+            }
+        }
+    }
+
+    /* the documents were of all kinds */
+
+    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_OK][0], 1000, SIZE_MAX);
+    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_SYNTAX][0], 1000,
+                    SIZE_MAX);
+
+    for (i = NGX_HTTP_CLIPPER_INPUT_ROOT; i <= NGX_HTTP_CLIPPER_INPUT_BASE64;
+         i++)
+    {
+        assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_SCHEMA][i], 10,
+                        SIZE_MAX);
+    }
+
+    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_LIMIT]
+                               [NGX_HTTP_CLIPPER_INPUT_BATCH], 10, SIZE_MAX);
+    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_LIMIT]
+                               [NGX_HTTP_CLIPPER_INPUT_ELEMENTS], 10, SIZE_MAX);
+}
+
+
+/* small documents, valid and not, cut at every place, and at every two */
+
+static void
+test_every_cut(void **state)
+{
+    size_t                          i, a, b, cuts[2];
+    ngx_http_clipper_input_conf_t   conf;
+
+    static const struct {
+        ngx_uint_t   type;
+        const char  *text;
+    } cases[] = {
+        { 3, "{\"input\": [-1.5, 0.125e-3, 12345678901234567890.5, 7]}" },
+        { 3, "{\"input_batch\":[[1.0],[],[-0]],"
+             "\"version\":\"a\\ud83d\\ude00\"}" },
+        { 3, " {\"input\":[1.0 , true]} " },
+        { 3, "{\"x\":{\"y\":[null,false,{}]},\"\\u0069nput\":[1e5]}" },
+        { 3, "{\"input\":[1.5,2.5,-]}" }, { 3, "{\"input\":[1e400]}" },
+        { 3, "{\"input\":[1.5]} x" }, { 3, "{\"input\":[nul]}" },
+        { 2, "{\"input\":[3.4028235e38,3.4028236e38]}" },
+        { 1, "{\"input\":[2147483647, -2147483648, 0]}" },
+        { 4, "{\"input\":\"h\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"
+             "\\u00e9\\n\"}" },
+        { 4, "{\"input\":\"\\ud83d\\udx\"}" },
+        { 4, "{\"input\":\"\xe2\x82\"}" },
+        { 4, "{\"input\":\"\\ude00\"}" }, { 4, "{\"input\":\"\\ud83dx\"}" },
+        { 0, "{\"input_batch\":[\"QUJD\\u0052A==\",\"QQ\"],\"uid\":12}" },
+        { 0, "{\"input\":\"QU=JD\",\"uid\":\"a\\\"b\"}" }
+    };
+
+    memset(&conf, 0, sizeof(conf));
+    conf.max_batch = 1000;
+    conf.max_elements = 1000;
+    conf.max_depth = 64;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        conf.type = cases[i].type;
+        len = strlen(cases[i].text);
+        memcpy(text, cases[i].text, len);
+
+        for (a = 0; a <= len; a++) {
+            for (b = a; b <= len; b++) {
+                cuts[0] = a;
+                cuts[1] = b;
+                check(&conf, 0, cuts, 2);
+            }
+        }
+    }
+}
+
+
+/* long arrays in one piece, so in the shortcut: every value by strtod() */
+
+static void
+test_arrays(void **state)
+{
+    char                           *end;
+    float                           f;
+    double                          d;
+    size_t                          i, k, n, at;
+    const u_char                   *got;
+    ngx_http_clipper_input_t        in;
+    ngx_http_clipper_segment_t      segment;
+    ngx_http_clipper_input_conf_t   conf;
+    static size_t                   starts[2000];
+
+    seed = 362436069362436069u;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.max_elements = 1000000;
+    conf.max_depth = 8;
+
+    ngx_http_clipper_input_init(&in, 0);
+
+    for (i = 0; i < 400; i++) {
+        conf.type = i % 2 ? NGX_HTTP_CLIPPER_DOUBLES : NGX_HTTP_CLIPPER_FLOATS;
+
+        len = sprintf(text, "{\"input\":[");
+        n = 1 + rnd() % 1500;
+
+        for (k = 0; k < n; k++) {
+            at = len;
+
+            do {
+                len = at;
+                put_number();
+                text[len] = '\0';
+                d = strtod(text + at, NULL);
+            } while (conf.type == NGX_HTTP_CLIPPER_FLOATS && fabs(d) > FLT_MAX);
+
+            starts[k] = at;
+            put(k + 1 == n ? "]}" : i % 3 == 0 ? "," : i % 3 == 1 ? ", "
+                                                                  : ",\n    ");
+        }
+
+        segment.pos = (u_char *) text;
+        segment.last = segment.pos + len;
+
+        if (ngx_http_clipper_input_scan(&in, &conf, 0, &segment, 1) != NGX_OK) {
+            fail_msg("%s at %zu", in.error.reason, in.error.offset);
+        }
+
+        assert_int_equal(in.nitems, 1);
+        assert_int_equal(in.items[0].len,
+                         n * ngx_http_clipper_input_type_size(conf.type));
+
+        for (k = 0; k < n; k++) {
+            got = in.data + k * ngx_http_clipper_input_type_size(conf.type);
+            d = strtod(text + starts[k], &end);
+            f = strtof(text + starts[k], &end);
+
+            if (conf.type == NGX_HTTP_CLIPPER_DOUBLES
+                ? memcmp(got, &d, sizeof(double))
+                : memcmp(got, &f, sizeof(float)))
+            {
+                fail_msg("%.*s", (int) (end - text - starts[k]),
+                         text + starts[k]);
+            }
+        }
+    }
+
+    ngx_http_clipper_input_done(&in);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_random_documents),
+        cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_arrays)
+    };
+
+    return cmocka_run_group_tests_name("input against jansson", tests, NULL,
+                                       NULL);
+}

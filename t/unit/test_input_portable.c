@@ -1,0 +1,11 @@
+
+/*
+ * The comparison with jansson again, for the code that machines without SSE2
+ * run.  Catches: a difference between the two.
+ */
+
+#define NGX_HTTP_CLIPPER_PORTABLE  1
+
+#include "ngx_http_clipper_input_array.c"
+#include "ngx_http_clipper_lex_scalar.c"
+#include "test_input_oracle.c"

@@ -1,0 +1,571 @@
+
+/*
+ * Catches: a number that is not the nearest double or float (the C library's
+ * conversion is the judge, bit for bit), a grammar that is not RFC 8259's, an
+ * error at the wrong byte, a range check that is off by one.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <float.h>
+#include <math.h>
+#include <cmocka.h>
+
+#include "ngx_http_clipper_number.h"
+
+
+#define RANDOM  1500000
+
+
+static uint64_t  seed = 88172645463325252u;
+
+
+static uint64_t
+rnd(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+
+    return seed;
+}
+
+
+static double
+double_of(uint64_t bits)
+{
+    double  d;
+
+    memcpy(&d, &bits, sizeof(double));
+
+    return d;
+}
+
+
+static float
+float_of(uint32_t bits)
+{
+    float  f;
+
+    memcpy(&f, &bits, sizeof(float));
+
+    return f;
+}
+
+
+/* scans a copy that ends where the text ends, for the sanitizers */
+
+static const u_char *
+scan(const char *text, ngx_http_clipper_number_t *number, u_char **copy,
+    size_t *error)
+{
+    size_t         len;
+    const char    *reason;
+    const u_char  *end, *bad;
+
+    len = strlen(text);
+    *copy = malloc(len ? len : 1);
+    memcpy(*copy, text, len);
+
+    bad = NULL;
+    end = ngx_http_clipper_number_scan(*copy, *copy + len, number, &bad,
+                                       &reason);
+    if (end == NULL) {
+        *error = bad - *copy;
+        assert_non_null(reason);
+    }
+
+    return end;
+}
+
+
+static void
+check(const char *text)
+{
+    float                       f, want32;
+    double                      d, want64;
+    u_char                     *copy;
+    size_t                      error;
+    ngx_int_t                   rc;
+    const u_char               *end;
+    ngx_http_clipper_number_t   number;
+
+    end = scan(text, &number, &copy, &error);
+
+    if (end == NULL || end != copy + strlen(text)) {
+        fail_msg("not taken whole: %s", text);
+    }
+
+    d = ngx_http_clipper_number_double(&number);
+    want64 = strtod(text, NULL);
+
+    if (memcmp(&d, &want64, sizeof(double)) != 0) {
+        fail_msg("%s: got %a, want %a", text, d, want64);
+    }
+
+    if (ngx_http_clipper_number_overflows(&number) != (isinf(want64) != 0)) {
+        fail_msg("%s: overflow or not?", text);
+    }
+
+    rc = ngx_http_clipper_number_float(&number, &f);
+    want32 = strtof(text, NULL);
+
+    if ((rc == NGX_OK) != (fabs(want64) <= FLT_MAX)) {
+        fail_msg("%s: a float or not? %a", text, want64);
+    }
+
+    if (rc == NGX_OK && memcmp(&f, &want32, sizeof(float)) != 0) {
+        fail_msg("%s: got float %a, want %a", text, f, want32);
+    }
+
+    free(copy);
+}
+
+
+static void
+test_hard_cases(void **state)
+{
+    size_t              i;
+    static const char  *cases[] = {
+        "0", "-0", "0.0", "-0.0", "0e5", "0e-400", "0.000e999999999999999999",
+        "1", "-1", "10", "1e0", "1E+2", "1e-2", "123456789", "0.1", "0.3",
+
+        /* around 2^53, 2^63, 2^64 */
+        "9007199254740991", "9007199254740992", "9007199254740993",
+        "9007199254740994", "9007199254740995", "9007199254740993.0",
+        "9007199254740993.00000000000000000000000000000000000001",
+        "9007199254740992.99999999999999999999999999999999999999",
+        "9223372036854775807", "9223372036854775808", "-9223372036854775808",
+        "18446744073709551615", "18446744073709551616",
+
+        /* zeros and ends of the range */
+        "1e-400", "-1e-400", "1e400", "-1e400", "1e309", "1e308",
+        "1.7976931348623157e308", "1.7976931348623158e308",
+        "1.7976931348623159e308", "1.797693134862315807e308",
+        "1.797693134862315808e308", "179769313486231580793e289",
+        "4.9406564584124654e-324", "2.4703282292062327e-324",
+        "2.4703282292062328e-324", "2.470328229206232720e-324",
+        "2.225073858507201136057409796709131975934819546351645648e-308",
+        "2.2250738585072011e-308", "2.2250738585072012e-308",
+        "2.2250738585072014e-308", "1e-323", "3e-324", "2e-324", "7e-324",
+
+        /* known to have broken parsers */
+        "6.7902653e-314", "8.5e-314", "7.1202363472230444e-307",
+        "1.1150372599265311570767859136324180752990208e27",
+        "0.500000000000000166533453693773481063544750213623046875",
+        "3.518437208883201171875e13", "62.5364939768271845828",
+        "8.10109172351e-10", "1.50000000000000011102230246251565",
+        "104308485241983990666713401708072175773165034278682682111762043312934",
+        "9355950181e-10", "1090544144181609348835077142190",
+        "5708990770823839524233143877797980545530986496",
+        "144115188075855877", "1448997445238699", "89255e-22",
+
+        /* floats */
+        "16777215", "16777216", "16777217", "16777218", "16777219",
+        "3.4028234663852886e38", "3.4028235e38", "3.40282346638528860e38",
+        "3.40282346638528859811704183484516925440e38", "3.4028236e38", "1e39",
+        "3.4028235677973366e38", "3.4028235677973367e38",
+        "1.401298464324817e-45", "7.006492321624085e-46",
+        "7.0064923216240853546186479164495807e-46",
+        "7.0064923216240854e-46", "1.1754943508222875e-38",
+        "1.1754942807573643e-38", "1.00000005960464477539062500000000000000001",
+        "1.000000059604644775390625", "1.000000178813934326171875"
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        check(cases[i]);
+    }
+}
+
+
+/* any bits, printed with any number of digits */
+
+static void
+random_bits(char *text)
+{
+    double  d;
+
+    do {
+        d = double_of(rnd());
+    } while (!isfinite(d));
+
+    sprintf(text, "%.*e", (int) (rnd() % 20), d);
+}
+
+
+/* up to 20 digits and any exponent */
+
+static void
+random_digits(char *text)
+{
+    uint64_t  v;
+
+    v = rnd() >> (rnd() % 64);
+
+    sprintf(text, "%s%llue%d", rnd() % 2 ? "-" : "", (unsigned long long) v,
+            (int) (rnd() % 700) - 350);
+}
+
+
+/* 19 digits and more: what is cut off matters or not */
+
+static void
+random_long(char *text)
+{
+    size_t  n;
+
+    n = sprintf(text, "%llu.", (unsigned long long) (rnd() >> (rnd() % 64)));
+    n += sprintf(text + n, "%0*llu", (int) (rnd() % 25),
+                 (unsigned long long) rnd());
+
+    if (rnd() % 2) {
+        sprintf(text + n, "e%d", (int) (rnd() % 660) - 340);
+    }
+}
+
+
+/* what programs print */
+
+static void
+random_plain(char *text)
+{
+    double  u;
+
+    u = (double) rnd() / 18446744073709551616.0;
+
+    switch (rnd() % 4) {
+    case 0:
+        sprintf(text, "%.3f", u * 100 - 50);
+        break;
+    case 1:
+        sprintf(text, "%.17g", u);
+        break;
+    case 2:
+        sprintf(text, "%.9g", (u - 0.5) * 1e5);
+        break;
+    default:
+        sprintf(text, "%.1f", u * 256);
+    }
+}
+
+
+static void
+test_random(void **state)
+{
+    char      text[128];
+    size_t    i;
+
+    for (i = 0; i < RANDOM / 4; i++) {
+        random_bits(text);
+        check(text);
+        random_digits(text);
+        check(text);
+        random_long(text);
+        check(text);
+        random_plain(text);
+        check(text);
+    }
+}
+
+
+/* the middle of two neighbours, exactly, one digit less, one digit more */
+
+static void
+check_middle(const char *digits)
+{
+    char    text[1400];
+    size_t  n;
+
+    snprintf(text, sizeof(text), "%s", digits);
+    n = strcspn(text, "e");
+
+    check(text);
+
+    /* a little above: a one far behind */
+
+    snprintf(text, sizeof(text), "%.*s%030d1%s", (int) n, digits, 0,
+             digits + n);
+    check(text);
+
+    /* a little below: the last digit that is not zero, less one */
+
+    snprintf(text, sizeof(text), "%s", digits);
+
+    while (n && (text[n - 1] == '0' || text[n - 1] == '.')) {
+        n--;
+    }
+
+    if (n && text[n - 1] >= '1' && text[n - 1] <= '9') {
+        text[n - 1]--;
+        memmove(text + n + 30, text + n, strlen(text + n) + 1);
+        memset(text + n, '9', 30);
+        check(text);
+    }
+}
+
+
+static void
+test_middles(void **state)
+{
+    char         text[1200];
+    size_t       i;
+    uint32_t     bits32;
+    uint64_t     bits;
+    long double  middle;
+
+    /* long double holds the middle of two doubles exactly */
+
+    assert_true(LDBL_MANT_DIG >= 54);
+
+    for (i = 0; i < 4000; i++) {
+        bits = rnd() & 0x7fffffffffffffff;
+
+        if (i % 4 == 0) {
+            bits &= 0x000fffffffffffff;             /* subnormals */
+
+        } else if (i % 4 == 1) {
+            bits = 0x3ff0000000000000 + (rnd() % 0x0600000000000000);
+        }
+
+        if (bits >= 0x7fe0000000000000) {
+            continue;
+        }
+
+        middle = ((long double) double_of(bits)
+                  + (long double) double_of(bits + 1)) / 2;
+
+        snprintf(text, sizeof(text), "%.1100Le", middle);
+        check_middle(text);
+
+        if (i % 4 == 1) {
+            snprintf(text, sizeof(text), "%.200Lf", middle);
+            check_middle(text);
+        }
+    }
+
+    for (i = 0; i < 4000; i++) {
+        bits32 = (uint32_t) rnd() % 0x7f7fffff;
+
+        middle = ((long double) float_of(bits32)
+                  + (long double) float_of(bits32 + 1)) / 2;
+
+        snprintf(text, sizeof(text), "%.200Le", middle);
+        check_middle(text);
+    }
+}
+
+
+/* thousands of digits, in front and behind, and zeros that an exponent lifts */
+
+static void
+test_long(void **state)
+{
+    char    *text;
+    size_t   i, k, n;
+
+    text = malloc(70000);
+    assert_non_null(text);
+
+    for (i = 0; i < 400; i++) {
+        n = 1 + rnd() % 3000;
+
+        text[0] = (char) ('1' + rnd() % 9);
+        text[1] = '.';
+
+        for (k = 0; k < n; k++) {
+            text[2 + k] = (char) ('0' + rnd() % 10);
+        }
+
+        sprintf(text + 2 + n, "e%d", (int) (rnd() % 660) - 335);
+        check(text);
+    }
+
+    for (i = 0; i < 100; i++) {
+        n = 1 + rnd() % 320;
+
+        for (k = 0; k < n; k++) {
+            text[k] = (char) ('0' + rnd() % 10);
+        }
+
+        text[0] = '7';
+        sprintf(text + n, ".%llu", (unsigned long long) rnd());
+        check(text);
+    }
+
+    memset(text, '0', 60000);
+    text[1] = '.';
+    sprintf(text + 60000, "123456789012345678901234567890e60000");
+    check(text);
+
+    memset(text, '0', 60000);
+    text[0] = '1';
+    sprintf(text + 60000, "e-59999");
+    check(text);
+    sprintf(text + 60000, ".5e-60010");
+    check(text);
+
+    free(text);
+}
+
+
+static void
+test_grammar(void **state)
+{
+    size_t                     i, error;
+    u_char                    *copy;
+    const u_char              *end;
+    ngx_http_clipper_number_t  number;
+
+    /* taken: bytes of a number at the start, or -1 - offset of the error */
+
+    static const struct {
+        const char  *text;
+        int          taken;
+    } cases[] = {
+        { "", -1 }, { "-", -2 }, { "+1", -1 }, { ".5", -1 }, { "-.5", -2 },
+        { "1.", -3 }, { "1.e5", -3 }, { "-a", -2 }, { "1e", -3 }, { "1e+", -4 },
+        { "1E-x", -4 }, { "1.5e", -5 }, { "NaN", -1 }, { "Infinity", -1 },
+        { "-Infinity", -2 },
+        { "0", 1 }, { "01", 1 }, { "-0", 2 }, { "-01", 2 }, { "00", 1 },
+        { "1.5", 3 }, { "1.5.5", 3 }, { "1e5", 3 }, { "1e5.5", 3 },
+        { "1e05", 4 }, { "1E+05", 5 }, { "1-2", 1 }, { "1+2", 1 },
+        { "0x10", 1 }, { "0.0x", 3 }, { "12 ", 2 }, { "1,2", 1 }, { "1f", 1 },
+        { "1_000", 1 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        error = 0;
+        end = scan(cases[i].text, &number, &copy, &error);
+
+        if (end == NULL) {
+            if ((int) -1 - (int) error != cases[i].taken) {
+                fail_msg("\"%s\": error at %zu", cases[i].text, error);
+            }
+
+        } else if (end - copy != cases[i].taken) {
+            fail_msg("\"%s\": %td taken", cases[i].text, end - copy);
+        }
+
+        free(copy);
+    }
+}
+
+
+static void
+test_integers(void **state)
+{
+    size_t                     i, error;
+    u_char                    *copy;
+    int32_t                    value;
+    ngx_int_t                  rc;
+    ngx_http_clipper_number_t  number;
+
+    static const struct {
+        const char  *text;
+        ngx_int_t    rc;
+        int32_t      value;
+        ngx_uint_t   is_int64;
+    } cases[] = {
+        { "0", NGX_OK, 0, 1 }, { "-0", NGX_OK, 0, 1 }, { "7", NGX_OK, 7, 1 },
+        { "2147483647", NGX_OK, 2147483647, 1 },
+        { "2147483648", NGX_DECLINED, 0, 1 },
+        { "-2147483648", NGX_OK, -2147483647 - 1, 1 },
+        { "-2147483649", NGX_DECLINED, 0, 1 },
+        { "4294967296", NGX_DECLINED, 0, 1 },
+        { "1.0", NGX_DECLINED, 0, 0 }, { "1e3", NGX_DECLINED, 0, 0 },
+        { "0e0", NGX_DECLINED, 0, 0 }, { "-0.0", NGX_DECLINED, 0, 0 },
+        { "9223372036854775807", NGX_DECLINED, 0, 1 },
+        { "9223372036854775808", NGX_DECLINED, 0, 1 },
+        { "-9223372036854775808", NGX_DECLINED, 0, 1 },
+        { "-9223372036854775809", NGX_DECLINED, 0, 0 },
+        { "9999999999999999999", NGX_DECLINED, 0, 1 },
+        { "10000000000000000000", NGX_DECLINED, 0, 1 },
+        { "18446744073709551615", NGX_DECLINED, 0, 1 },
+        { "18446744073709551616", NGX_DECLINED, 0, 0 },
+        { "18446744073709551620", NGX_DECLINED, 0, 0 },
+        { "20000000000000000000", NGX_DECLINED, 0, 0 },
+        { "-10000000000000000000", NGX_DECLINED, 0, 0 },
+        { "100000000000000000000", NGX_DECLINED, 0, 0 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_non_null(scan(cases[i].text, &number, &copy, &error));
+
+        value = 0;
+        rc = ngx_http_clipper_number_int32(&number, &value);
+
+        if (rc != cases[i].rc || value != cases[i].value
+            || ngx_http_clipper_number_is_int64(&number) != cases[i].is_int64)
+        {
+            fail_msg("%s: %d, %d", cases[i].text, (int) rc, (int) value);
+        }
+
+        free(copy);
+    }
+}
+
+
+/* the exact way alone, from a first guess that is some units off */
+
+static void
+test_exact(void **state)
+{
+    char                              text[128];
+    size_t                            i, error;
+    u_char                           *copy;
+    double                            want;
+    uint64_t                          bits, close;
+    ngx_http_clipper_number_t         number;
+    ngx_http_clipper_number_format_t  format = {
+        52, 1023, 0x7ff, -4, 23, -342, 308
+    };
+
+    for (i = 0; i < 20000; i++) {
+
+        if (i % 2) {
+            random_bits(text);
+        } else {
+            random_long(text);
+        }
+
+        want = fabs(strtod(text, NULL));
+        memcpy(&bits, &want, sizeof(double));
+
+        close = bits + rnd() % 7 - 3;
+
+        if (isinf(want) || close > 0x7ff0000000000000) {
+            continue;
+        }
+
+        assert_non_null(scan(text, &number, &copy, &error));
+
+        close = ngx_http_clipper_number_exact(&number, &format, close);
+        if (close != bits) {
+            fail_msg("%s: got %a, want %a", text, double_of(close), want);
+        }
+
+        free(copy);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_hard_cases),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_middles),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_grammar),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_exact)
+    };
+
+    return cmocka_run_group_tests_name("number", tests, NULL, NULL);
+}
