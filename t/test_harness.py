@@ -88,6 +88,10 @@ def test_version_3_session(frontend):
     assert frontend.receive() == (identity, rpc.reply3(7, ["2.0", "2.0"]))
 
 
+def probe(message_id):
+    return b"".join(map(rpc.u32, (message_id, rpc.PROBE, 3, 0)))
+
+
 def test_version_4_session(frontend):
     """Catches a simulated container that does not follow the table."""
     sim = Sim4(frontend, "sum", token=b"t" * 16, digest=b"d" * 32)
@@ -100,7 +104,7 @@ def test_version_4_session(frontend):
         [identity, b"", four, rpc.u32(2), rpc.u32(0)])
     frontend.router.send_multipart(
         [identity, b"", four, content,
-         rpc.u32(1) + rpc.u32(1) + rpc.u32(3) + rpc.u32(0), b""])
+         probe(1), b""])
     assert frontend.receive() == (identity, [b"", content,
                                              rpc.u32(1) + rpc.u32(0), b""])
     sim.wait_registered()
@@ -130,6 +134,9 @@ def test_version_4_moves(frontend):
     new, message = frontend.receive()
     assert new != old and message[5] == sim.token
     frontend.router.send_multipart([new] + known)
+    frontend.router.send_multipart(
+        [new, b"", rpc.u32(4), rpc.u32(1), probe(9), b""])
+    assert frontend.receive() == (new, rpc.reply4(9, []))
     assert frontend.receive() == (old, [b"", rpc.u32(5)])
 
 

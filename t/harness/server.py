@@ -15,7 +15,7 @@ TEMPLATE = """\
 load_module {module};
 {user}
 worker_processes {workers};
-daemon off;
+daemon {daemon};
 pid nginx.pid;
 error_log error.log {log_level};
 {main}
@@ -142,7 +142,7 @@ class Nginx:
             user="user root;" if os.getuid() == 0 else "",
             events=events, zone=zone, rpc=rpc, http=http, server=server,
             operator=self.operator, operator_extra=operator_extra,
-            log_level=log_level, access_log=access_log,
+            log_level=log_level, access_log=access_log, daemon="off",
             listen=f"127.0.0.1:{self.port}")
 
     # configuration

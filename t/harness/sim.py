@@ -141,7 +141,9 @@ class Sim:
             self._running = False
             os.write(self._wake_write, b"x")
             if self._thread.is_alive():
-                self._thread.join(10)
+                self._thread.join(10 * SLOW)
+                if self._thread.is_alive():
+                    self.error = self.error or "the thread does not end"
             os.close(self._wake_read)
             os.close(self._wake_write)
 
@@ -234,8 +236,12 @@ class Sim:
     def _send(self, frames, session=None):
         session = session or self._session
         if session in self._sockets:
-            self._record("out", frames, session)
-            self._sockets[session][0].send_multipart(frames)
+            sock = self._sockets[session][0]
+            # Without a peer there is nobody to send to, and a blocking send
+            # would hold the thread until there is.
+            if sock.poll(200, zmq.POLLOUT):
+                self._record("out", frames, session)
+                sock.send_multipart(frames)
 
     def _take(self, request, session):
         request.session = session
@@ -418,7 +424,8 @@ class Sim4(Sim):
                 self._send(self.metadata(), session)
             else:
                 self._confirmed.add(session)
-                self._retire_older(session)
+                if not self.probes:
+                    self._retire_older(session)
                 self.registered.set()
         elif kind == rpc.CONTENT:
             self._on_request(session, rpc.decode_request4(frames))
@@ -435,6 +442,8 @@ class Sim4(Sim):
             outputs = self.model(request.values) if request.inputs else []
             self._send(rpc.reply4(request.message_id, outputs), session)
             self.probed.set()
+            # The new place counts once the frontend has read the answer.
+            self.call(self._retire_older, session, after=0.05)
             return
 
         self._busy[session] += 1
