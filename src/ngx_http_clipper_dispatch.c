@@ -16,20 +16,17 @@
 
 #define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */
 #define NGX_HTTP_CLIPPER_DISPATCH_LOG   60000000    /* us */
+#define NGX_HTTP_CLIPPER_HEDGE_MIN      2000        /* us */
 
 
+static void ngx_http_clipper_dispatch_watch(
+    ngx_http_clipper_replica_t *replica, uint64_t now_us);
 static ngx_int_t ngx_http_clipper_dispatch_room(
     ngx_http_clipper_replica_t *replica, ngx_uint_t n);
 static void ngx_http_clipper_dispatch_take_locked(
     ngx_http_clipper_replica_t *replica, ngx_http_clipper_take_t *take);
 static void ngx_http_clipper_dispatch_taken(
     ngx_http_clipper_replica_t *replica, ngx_http_clipper_take_t *take);
-static ngx_int_t ngx_http_clipper_dispatch_send(
-    ngx_http_clipper_replica_t *replica, ngx_http_clipper_proto_request_e kind);
-static ngx_int_t ngx_http_clipper_dispatch_joined(
-    ngx_http_clipper_replica_t *replica);
-static ngx_int_t ngx_http_clipper_dispatch_apart(
-    ngx_http_clipper_replica_t *replica);
 static ngx_http_clipper_output_t *ngx_http_clipper_dispatch_outputs(
     ngx_http_clipper_replica_t *replica, ngx_http_clipper_proto_message_t *m);
 static void ngx_http_clipper_dispatch_long(
@@ -43,8 +40,6 @@ static void ngx_http_clipper_dispatch_settle_locked(
 static void ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_output_t *output);
 
-
-static uint32_t                    ngx_http_clipper_dispatch_id;
 
 /* of the reply being settled */
 
@@ -170,10 +165,85 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 
     replica->sent_us = take->now_us;
 
-    if (ngx_http_clipper_dispatch_send(replica, NGX_HTTP_CLIPPER_PROTO_PREDICT)
+    if (ngx_http_clipper_request_send(replica, NGX_HTTP_CLIPPER_PROTO_PREDICT)
         != NGX_OK)
     {
         ngx_http_clipper_replica_gone(replica, "connection closed");
+        return;
+    }
+
+    ngx_http_clipper_dispatch_watch(replica, take->now_us);
+}
+
+
+/*
+ * Sets the time after which the batch counts as late: as configured, else
+ * twice what its profile expects, and in any case before half of the time
+ * that its most urgent input had is gone.
+ */
+
+static void
+ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
+    uint64_t now_us)
+{
+    uint64_t                          after_us, left_us;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_flight_t        *f;
+    const ngx_http_clipper_tuning_t  *tuning;
+
+    tuning = replica->tuning;
+
+    if (tuning->hedge == 0 && !tuning->hedge_auto) {
+        return;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+    f = &zone->flights[replica->leases[0].flight];
+    left_us = f->deadline_us > now_us ? f->deadline_us - now_us : 0;
+
+    if (tuning->hedge_auto) {
+        after_us = 2 * ngx_http_clipper_batch_latency(
+                           &zone->replicas[replica->row].batch,
+                           replica->nleases);
+        after_us = after_us ? ngx_max(after_us, NGX_HTTP_CLIPPER_HEDGE_MIN)
+                            : left_us / 2;
+        after_us = ngx_min(after_us, left_us / 2);
+
+    } else {
+        after_us = (uint64_t) tuning->hedge * 1000;
+    }
+
+    if (after_us && after_us < left_us) {
+        ngx_http_clipper_timer_add(&replica->hedge, now_us + after_us);
+    }
+}
+
+
+void
+ngx_http_clipper_dispatch_hedge(void *data)
+{
+    uint64_t                    *counters;
+    ngx_uint_t                   n;
+    ngx_http_clipper_zone_t     *zone;
+    ngx_http_clipper_replica_t  *replica;
+
+    replica = data;
+    zone = ngx_http_clipper_process.zone;
+    n = 0;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    if (zone->models[replica->model].replicas > 1) {
+        n = ngx_http_clipper_queue_hedge_locked(zone, replica->row,
+                                          replica->leases, replica->nleases);
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    if (n) {
+        counters = ngx_http_clipper_metrics_model(zone, replica->model);
+        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_HEDGES], n);
     }
 }
 
@@ -208,16 +278,13 @@ ngx_http_clipper_dispatch_room(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* --- to the container --- */
-
-
 void
 ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica)
 {
     replica->nleases = 0;
     replica->probing = 1;
 
-    if (ngx_http_clipper_dispatch_send(replica, NGX_HTTP_CLIPPER_PROTO_PROBE)
+    if (ngx_http_clipper_request_send(replica, NGX_HTTP_CLIPPER_PROTO_PROBE)
         != NGX_OK)
     {
         ngx_http_clipper_replica_gone(replica, "connection closed");
@@ -225,141 +292,7 @@ ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica)
 }
 
 
-static ngx_int_t
-ngx_http_clipper_dispatch_send(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_request_e kind)
-{
-    u_char                            *header;
-    uint64_t                           now_us;
-    zmq_msg_t                          msg;
-    ngx_int_t                          rc;
-    ngx_uint_t                         i, n;
-    ngx_http_clipper_flight_t         *f;
-    ngx_http_clipper_proto_head_t      head;
-    ngx_http_clipper_proto_request_t   request;
-
-    n = replica->nleases;
-    now_us = ngx_http_clipper_now_us();
-
-    request.message_id = ngx_http_clipper_dispatch_id++;
-    request.kind = kind;
-    request.input_type = replica->input_type;
-    request.count = n;
-
-    replica->message_id = request.message_id;
-    replica->in_flight = 1;
-
-    if (ngx_http_clipper_rpc_open(&replica->id) != NGX_OK
-        || zmq_msg_init_size(&msg, replica->codec->header_size(n)) == -1)
-    {
-        return NGX_ERROR;
-    }
-
-    header = zmq_msg_data(&msg);
-    replica->codec->header(header, &request);
-
-    for (i = 0; i < n; i++) {
-        f = &ngx_http_clipper_process.zone->flights[replica->leases[i].flight];
-        replica->codec->input(header, n, i, f->input_len,
-                              f->deadline_us > now_us
-                              ? f->deadline_us - now_us : 0);
-    }
-
-    replica->codec->head(&head, &request);
-
-    for (i = 0; i < head.nframes; i++) {
-        rc = ngx_http_clipper_rpc_frame(head.frames[i].data,
-                                        head.frames[i].len, 0);
-        if (rc != NGX_OK) {
-            (void) zmq_msg_close(&msg);
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_clipper_rpc_message(&msg, !replica->codec->joined && n == 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    rc = replica->codec->joined ? ngx_http_clipper_dispatch_joined(replica)
-                                : ngx_http_clipper_dispatch_apart(replica);
-
-    ngx_http_clipper_rpc_check();
-
-    return rc;
-}
-
-
-/* all inputs in one frame */
-
-static ngx_int_t
-ngx_http_clipper_dispatch_joined(ngx_http_clipper_replica_t *replica)
-{
-    size_t                      size;
-    u_char                     *p;
-    zmq_msg_t                   msg;
-    ngx_uint_t                  i;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_flight_t  *f;
-
-    zone = ngx_http_clipper_process.zone;
-    size = 0;
-
-    for (i = 0; i < replica->nleases; i++) {
-        size += zone->flights[replica->leases[i].flight].input_len;
-    }
-
-    if (zmq_msg_init_size(&msg, size) == -1) {
-        return NGX_ERROR;
-    }
-
-    p = zmq_msg_data(&msg);
-
-    for (i = 0; i < replica->nleases; i++) {
-        f = &zone->flights[replica->leases[i].flight];
-        ngx_http_clipper_chunk_read(zone, f->input, p, f->input_len);
-        p += f->input_len;
-    }
-
-    return ngx_http_clipper_rpc_message(&msg, 1);
-}
-
-
-/* each input in a frame of its own */
-
-static ngx_int_t
-ngx_http_clipper_dispatch_apart(ngx_http_clipper_replica_t *replica)
-{
-    zmq_msg_t                   msg;
-    ngx_uint_t                  i;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_flight_t  *f;
-
-    zone = ngx_http_clipper_process.zone;
-
-    for (i = 0; i < replica->nleases; i++) {
-        f = &zone->flights[replica->leases[i].flight];
-
-        if (zmq_msg_init_size(&msg, f->input_len) == -1) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_clipper_chunk_read(zone, f->input, zmq_msg_data(&msg),
-                                    f->input_len);
-
-        if (ngx_http_clipper_rpc_message(&msg, i == replica->nleases - 1)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* --- and back --- */
+/* --- replies --- */
 
 
 void
@@ -373,6 +306,8 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
 
     zone = ngx_http_clipper_process.zone;
     now_us = ngx_http_clipper_now_us();
+
+    ngx_http_clipper_timer_del(&replica->hedge);
 
     outputs = ngx_http_clipper_dispatch_outputs(replica, reply);
 
@@ -528,7 +463,7 @@ ngx_http_clipper_dispatch_cache(ngx_http_clipper_replica_t *replica,
 
         if (outputs[i].result == NGX_HTTP_CLIPPER_RESULT_OUTPUT
             && f->gen == replica->leases[i].gen
-            && (f->key[0] | f->key[1]))
+            && f->shared)
         {
             evicted += ngx_http_clipper_cache_put(f->key, now_us,
                                             outputs[i].data, outputs[i].len);
@@ -573,8 +508,12 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
                                  &replica->leases[i], &outputs[i], now_us);
     }
 
-    ngx_http_clipper_batch_observe(&row->batch, &replica->batch, now_us, n,
-                                   latency_us, on_time);
+    /* being stopped or starved says nothing about the size of batches */
+
+    if (!row->stuck) {
+        ngx_http_clipper_batch_observe(&row->batch, &replica->batch, now_us,
+                                       n, latency_us, on_time);
+    }
 
     row->nbatches++;
     row->ninputs += n;

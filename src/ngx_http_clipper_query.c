@@ -218,8 +218,7 @@ ngx_http_clipper_query_ask(ngx_http_clipper_ask_t *ask, const u_char *data,
     tuning = ngx_http_clipper_model_row_tuning(query->model);
 
     task.model = (uint32_t) query->model;
-    task.key[0] = 0;
-    task.key[1] = 0;
+    task.shared = query->app->cache && ngx_http_clipper_cache_enabled();
     task.deadline_us = query->deadline_us;
     task.data = data;
     task.len = len;
@@ -229,13 +228,11 @@ ngx_http_clipper_query_ask(ngx_http_clipper_ask_t *ask, const u_char *data,
                           ? tuning->queue_size
                           : ngx_http_clipper_process.zone->header->size / 4;
 
-    if (query->app->cache && ngx_http_clipper_cache_enabled()) {
-        ngx_http_clipper_query_key(query, data, len, task.key);
-    }
+    ngx_http_clipper_query_key(query, data, len, task.key);
 
     for ( ;; ) {
 
-        if (task.key[0] | task.key[1]) {
+        if (task.shared) {
             task.settled = ngx_http_clipper_queue_settled(
                                      ngx_http_clipper_process.zone, task.key);
 

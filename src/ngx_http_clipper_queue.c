@@ -1,6 +1,7 @@
 
 /*
- * Flights and their waiters: submission, batches, results.
+ * Flights and their waiters: submission, leaving, and the links between the
+ * tables that the rebuild derives anew.
  */
 
 
@@ -16,31 +17,8 @@ static uint32_t ngx_http_clipper_queue_find(ngx_http_clipper_zone_t *zone,
 static uint32_t ngx_http_clipper_queue_depart_locked(
     ngx_http_clipper_zone_t *zone, ngx_http_clipper_task_t *task,
     uint64_t now_us);
-static void ngx_http_clipper_queue_unhash_locked(
-    ngx_http_clipper_zone_t *zone, uint32_t flight);
-static void ngx_http_clipper_queue_remove_locked(
-    ngx_http_clipper_zone_t *zone, uint32_t flight);
-static ngx_uint_t ngx_http_clipper_queue_plan_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r,
-    ngx_http_clipper_take_t *take);
-static void ngx_http_clipper_queue_expire_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r,
-    uint64_t ready_us, int64_t need_us);
-static void ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint64_t bound_us, uint32_t reason);
-static void ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint32_t result, uint64_t now_us);
-static ngx_uint_t ngx_http_clipper_queue_unlease_locked(
-    ngx_http_clipper_zone_t *zone, uint32_t replica,
-    const ngx_http_clipper_lease_t *lease);
-static uint64_t ngx_http_clipper_queue_leased(ngx_http_clipper_flight_t *f);
-
-
-static ngx_inline ngx_uint_t
-ngx_http_clipper_queue_keyed(const uint64_t key[2])
-{
-    return (key[0] | key[1]) != 0;
-}
+static uint32_t ngx_http_clipper_queue_suspected(
+    ngx_http_clipper_zone_t *zone, const uint64_t key[2], uint64_t now_us);
 
 
 static ngx_http_clipper_bucket_t *
@@ -79,7 +57,7 @@ ngx_http_clipper_queue_submit_locked(ngx_http_clipper_zone_t *zone,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_clipper_queue_keyed(task->key)) {
+    if (task->shared) {
         flight = ngx_http_clipper_queue_find(zone,
                        ngx_http_clipper_queue_bucket(zone, task->key), task);
 
@@ -195,9 +173,10 @@ ngx_http_clipper_queue_depart_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[flight];
     f->model = task->model;
-    f->attempts = 0;
+    f->attempts = ngx_http_clipper_queue_suspected(zone, task->key, now_us);
     f->key[0] = task->key[0];
     f->key[1] = task->key[1];
+    f->shared = task->shared;
     f->seq = ++zone->header->seq;
     f->lease[0] = 0;
     f->lease[1] = 0;
@@ -217,6 +196,62 @@ ngx_http_clipper_queue_depart_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_queue_hash_locked(zone, flight);
 
     return flight;
+}
+
+
+/* an input that replicas died of lately is asked alone, and only once */
+
+static uint32_t
+ngx_http_clipper_queue_suspected(ngx_http_clipper_zone_t *zone,
+    const uint64_t key[2], uint64_t now_us)
+{
+    ngx_uint_t                   i;
+    ngx_http_clipper_suspect_t  *suspect;
+
+    if (now_us >= zone->header->suspect_us) {
+        return 0;
+    }
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_SUSPECTS; i++) {
+        suspect = &zone->header->suspects[i];
+
+        if (suspect->key[0] == key[0] && suspect->key[1] == key[1]
+            && now_us < suspect->until_us)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_clipper_queue_suspect_locked(ngx_http_clipper_zone_t *zone,
+    const uint64_t key[2], uint64_t now_us)
+{
+    ngx_uint_t                   i;
+    ngx_http_clipper_suspect_t  *suspect, *oldest;
+
+    oldest = &zone->header->suspects[0];
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_SUSPECTS; i++) {
+        suspect = &zone->header->suspects[i];
+
+        if (suspect->key[0] == key[0] && suspect->key[1] == key[1]) {
+            oldest = suspect;
+            break;
+        }
+
+        if (suspect->until_us < oldest->until_us) {
+            oldest = suspect;
+        }
+    }
+
+    oldest->key[0] = key[0];
+    oldest->key[1] = key[1];
+    oldest->until_us = now_us + NGX_HTTP_CLIPPER_SUSPICION;
+    zone->header->suspect_us = oldest->until_us;
 }
 
 
@@ -253,331 +288,6 @@ ngx_http_clipper_queue_leave_locked(ngx_http_clipper_zone_t *zone,
     if (flight) {
         ngx_http_clipper_queue_release_locked(zone, flight);
     }
-}
-
-
-ngx_uint_t
-ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, ngx_http_clipper_take_t *take,
-    ngx_http_clipper_lease_t *leases)
-{
-    uint32_t                         flight;
-    uint64_t                         lease;
-    ngx_uint_t                       i, n, limit;
-    ngx_http_clipper_flight_t       *f;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
-
-    ngx_http_clipper_zone_locked(zone);
-
-    r = &zone->replicas[replica];
-    model = &zone->models[r->model];
-    take->wait_us = 0;
-
-    if (r->state != NGX_HTTP_CLIPPER_READY || r->busy) {
-        return 0;
-    }
-
-    limit = ngx_http_clipper_queue_plan_locked(zone, r, take);
-
-    lease = ((uint64_t) r->gen << 32) | replica;
-
-    for (n = 0; n < limit; n++) {
-        flight = model->root;
-        f = &zone->flights[flight];
-
-        ngx_http_clipper_queue_remove_locked(zone, flight);
-
-        f->lease[f->lease[0] ? 1 : 0] = lease;
-        f->sent_us = take->now_us;
-        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
-
-        leases[n].flight = flight;
-        leases[n].gen = f->gen;
-    }
-
-    if (n == 0) {
-        return 0;
-    }
-
-    for (i = 0; i < n; i++) {
-        zone->flights[leases[i].flight].batch_size = (uint32_t) n;
-    }
-
-    r->sent_us = take->now_us;
-    r->stuck = 0;
-    r->busy = (uint32_t) n;
-    ngx_http_clipper_registry_busy_locked(zone, replica);
-
-    if (model->root) {
-        (void) ngx_http_clipper_queue_notify_locked(zone, r->model);
-    }
-
-    return n;
-}
-
-
-/* how many to take now, after what cannot be on time has left the queue */
-
-static ngx_uint_t
-ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_replica_row_t *r, ngx_http_clipper_take_t *take)
-{
-    uint64_t                        ready_us;
-    ngx_http_clipper_flight_t      *f;
-    ngx_http_clipper_model_row_t   *model;
-    ngx_http_clipper_batch_load_t   load;
-    ngx_http_clipper_batch_plan_t   plan;
-
-    model = &zone->models[r->model];
-    ready_us = take->now_us + take->margin_us;
-    plan.need_us = 0;
-
-    for ( ;; ) {
-        ngx_http_clipper_queue_expire_locked(zone, r, ready_us, plan.need_us);
-
-        if (model->root == 0) {
-            return 0;
-        }
-
-        f = &zone->flights[model->root];
-
-        load.now_us = take->now_us;
-        load.queued = model->queued;
-        load.replicas = model->replicas;
-        load.head_us = (int64_t) (f->deadline_us - ready_us);
-        load.tail_us = (int64_t) (model->tail_us - ready_us);
-        load.waited_us = take->now_us > f->queued_us
-                         ? take->now_us - f->queued_us : 0;
-
-        switch (ngx_http_clipper_batch_plan(&r->batch, take->conf, &load,
-                                            &plan))
-        {
-        case NGX_OK:
-            return ngx_min(plan.take, take->max);
-
-        case NGX_AGAIN:
-            take->wait_us = plan.wait_us;
-            return 0;
-
-        default: /* NGX_DECLINED */
-            plan.need_us = ngx_max(plan.need_us, load.head_us + 1);
-        }
-    }
-}
-
-
-/*
- * Drops from the head what has less than need_us after ready_us; what the
- * replica could still answer alone makes room for others.
- */
-
-static void
-ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us)
-{
-    uint32_t                       flight;
-    uint64_t                       alone_us, bound_us;
-    ngx_http_clipper_model_row_t  *model;
-
-    model = &zone->models[r->model];
-    bound_us = ready_us + need_us;
-    alone_us = ready_us + ngx_http_clipper_batch_latency(&r->batch, 1);
-
-    while (model->root
-           && zone->flights[model->root].deadline_us < bound_us)
-    {
-        flight = model->root;
-
-        ngx_http_clipper_queue_drop_locked(zone, flight, bound_us,
-                           zone->flights[flight].deadline_us < alone_us
-                           ? NGX_HTTP_CLIPPER_RESULT_LATE
-                           : NGX_HTTP_CLIPPER_RESULT_SHED);
-    }
-}
-
-
-/* the waiters of a queued flight that would be late leave it */
-
-static void
-ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint64_t bound_us, uint32_t reason)
-{
-    uint32_t                    waiter, next;
-    ngx_http_clipper_flight_t  *f;
-    ngx_http_clipper_waiter_t  *w;
-
-    f = &zone->flights[flight];
-
-    for (waiter = f->waiters; waiter; waiter = next) {
-        w = &zone->waiters[waiter];
-        next = w->next;
-
-        if (w->deadline_us >= bound_us) {
-            continue;
-        }
-
-        ngx_http_clipper_queue_unlink_locked(zone, waiter);
-
-        w->reason = reason;
-        ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_DROPPED);
-        ngx_http_clipper_mailbox_post_locked(zone, waiter);
-    }
-
-    ngx_http_clipper_queue_remove_locked(zone, flight);
-
-    if (f->waiters) {
-        ngx_http_clipper_queue_insert_locked(zone, flight);
-        return;
-    }
-
-    /* with a lease left it is no longer queued, but a late answer may come */
-
-    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
-    ngx_http_clipper_queue_release_locked(zone, flight);
-}
-
-
-ngx_uint_t
-ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease,
-    const ngx_http_clipper_output_t *output, uint64_t now_us)
-{
-    ngx_http_clipper_flight_t  *f;
-
-    ngx_http_clipper_zone_locked(zone);
-
-    f = &zone->flights[lease->flight];
-
-    if (!ngx_http_clipper_queue_unlease_locked(zone, replica, lease)
-        || f->state == NGX_HTTP_CLIPPER_DONE)
-    {
-        if (output->chunk) {
-            ngx_http_clipper_chunk_free_locked(zone, output->chunk);
-        }
-
-        if (f->gen == lease->gen) {
-            ngx_http_clipper_queue_release_locked(zone, lease->flight);
-        }
-
-        return 0;
-    }
-
-    f->output = output->chunk;
-    f->output_len = (uint32_t) output->len;
-
-    if (output->chunk) {
-        ngx_http_clipper_chunk_own_locked(zone, output->chunk, lease->flight);
-
-    } else {
-        ngx_memcpy(f->data, output->data, output->len);
-    }
-
-    ngx_http_clipper_queue_done_locked(zone, lease->flight, output->result,
-                                       now_us);
-
-    return 1;
-}
-
-
-void
-ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease, uint64_t now_us)
-{
-    ngx_http_clipper_flight_t  *f;
-
-    ngx_http_clipper_zone_locked(zone);
-
-    if (!ngx_http_clipper_queue_unlease_locked(zone, replica, lease)) {
-        return;
-    }
-
-    f = &zone->flights[lease->flight];
-
-    if (f->state != NGX_HTTP_CLIPPER_LEASED
-        || f->waiters == 0
-        || ngx_http_clipper_queue_leased(f))
-    {
-        ngx_http_clipper_queue_release_locked(zone, lease->flight);
-        return;
-    }
-
-    f->attempts++;
-
-    if (f->attempts > 1) {
-        f->output_len = 0;
-        ngx_http_clipper_queue_done_locked(zone, lease->flight,
-                                           NGX_HTTP_CLIPPER_RESULT_ERROR,
-                                           now_us);
-        return;
-    }
-
-    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
-    ngx_http_clipper_queue_insert_locked(zone, lease->flight);
-    (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
-}
-
-
-static void
-ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint32_t result, uint64_t now_us)
-{
-    uint32_t                    waiter;
-    ngx_http_clipper_flight_t  *f;
-
-    f = &zone->flights[flight];
-
-    if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
-        ngx_http_clipper_queue_remove_locked(zone, flight);
-    }
-
-    ngx_http_clipper_queue_unhash_locked(zone, flight);
-
-    f->result = result;
-    f->done_us = now_us;
-    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_DONE);
-
-    for (waiter = f->waiters; waiter; waiter = zone->waiters[waiter].next) {
-        ngx_http_clipper_mailbox_post_locked(zone, waiter);
-    }
-
-    ngx_http_clipper_queue_release_locked(zone, flight);
-}
-
-
-/* 1: the replica had this lease, and has it no more */
-
-static ngx_uint_t
-ngx_http_clipper_queue_unlease_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease)
-{
-    uint64_t                    word;
-    ngx_uint_t                  i;
-    ngx_http_clipper_flight_t  *f;
-
-    f = &zone->flights[lease->flight];
-
-    if (f->gen != lease->gen || f->state == NGX_HTTP_CLIPPER_FREE) {
-        return 0;
-    }
-
-    word = ((uint64_t) zone->replicas[replica].gen << 32) | replica;
-
-    for (i = 0; i < NGX_HTTP_CLIPPER_LEASES; i++) {
-        if (f->lease[i] == word) {
-            f->lease[i] = 0;
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static uint64_t
-ngx_http_clipper_queue_leased(ngx_http_clipper_flight_t *f)
-{
-    return f->lease[0] | f->lease[1];
 }
 
 
@@ -641,7 +351,7 @@ ngx_http_clipper_queue_insert_locked(ngx_http_clipper_zone_t *zone,
 }
 
 
-static void
+void
 ngx_http_clipper_queue_remove_locked(ngx_http_clipper_zone_t *zone,
     uint32_t flight)
 {
@@ -666,7 +376,7 @@ ngx_http_clipper_queue_hash_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[flight];
 
-    if (ngx_http_clipper_queue_keyed(f->key)) {
+    if (f->shared) {
         bucket = ngx_http_clipper_queue_bucket(zone, f->key);
         f->next = bucket->head;
         bucket->head = flight;
@@ -674,7 +384,7 @@ ngx_http_clipper_queue_hash_locked(ngx_http_clipper_zone_t *zone,
 }
 
 
-static void
+void
 ngx_http_clipper_queue_unhash_locked(ngx_http_clipper_zone_t *zone,
     uint32_t flight)
 {
@@ -684,7 +394,7 @@ ngx_http_clipper_queue_unhash_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[flight];
 
-    if (!ngx_http_clipper_queue_keyed(f->key)) {
+    if (!f->shared) {
         return;
     }
 
@@ -755,7 +465,7 @@ ngx_http_clipper_queue_release_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[flight];
 
-    if (f->waiters || ngx_http_clipper_queue_leased(f)) {
+    if (f->waiters || (f->lease[0] | f->lease[1])) {
         return;
     }
 

@@ -21,10 +21,14 @@
 /* inputs up to this size are copied under the lock, larger ones before */
 #define NGX_HTTP_CLIPPER_COPY_MAX   1024
 
+/* how long an input that replicas died of is remembered, us */
+#define NGX_HTTP_CLIPPER_SUSPICION  60000000
+
 
 typedef struct {
     uint32_t          model;            /* registry row */
-    uint64_t          key[2];           /* 0, 0: joins no other */
+    uint64_t          key[2];
+    uint32_t          shared;           /* may join a flight of its key */
     uint32_t          settled;          /* of the key's bucket, read before
                                            the cache was asked */
     uint64_t          deadline_us;
@@ -121,18 +125,25 @@ ngx_uint_t ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
     const ngx_http_clipper_output_t *output, uint64_t now_us);
 
 /*
- * The replica was lost with this lease: the flight is queued again, or after
- * its second loss ends as an error.
+ * The replica was lost with this lease: the flight is queued again (1), or
+ * after its second loss ends as an error.
  */
-void ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
+ngx_uint_t ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
     uint32_t replica, const ngx_http_clipper_lease_t *lease, uint64_t now_us);
+
+/*
+ * A batch is late: what of it still waits, and no other replica has, is queued
+ * again beside its lease; the first answer counts.  The number of flights.
+ */
+ngx_uint_t ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica, const ngx_http_clipper_lease_t *leases, ngx_uint_t n);
 
 /* has the worker of an idle replica of the model woken; 0: there is none */
 ngx_uint_t ngx_http_clipper_queue_notify_locked(ngx_http_clipper_zone_t *zone,
     uint32_t model);
 
 
-/* --- for the rebuild --- */
+/* --- between the files of this part, and for the rebuild --- */
 
 void ngx_http_clipper_queue_insert_locked(ngx_http_clipper_zone_t *zone,
     uint32_t flight);
@@ -144,6 +155,12 @@ void ngx_http_clipper_queue_release_locked(ngx_http_clipper_zone_t *zone,
     uint32_t flight);
 
 
+void ngx_http_clipper_queue_suspect_locked(ngx_http_clipper_zone_t *zone,
+    const uint64_t key[2], uint64_t now_us);
+void ngx_http_clipper_queue_remove_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight);
+void ngx_http_clipper_queue_unhash_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight);
 void ngx_http_clipper_queue_unlink_locked(ngx_http_clipper_zone_t *zone,
     uint32_t waiter);
 

@@ -1,7 +1,6 @@
 
 /*
- * Connected containers: registration, liveness, moving at the end of the
- * worker.  See the header.
+ * Connected containers: registration and liveness, see the header.
  */
 
 
@@ -9,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_http_clipper_dispatch.h"
+#include "ngx_http_clipper_metrics.h"
 #include "ngx_http_clipper_model.h"
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_registry.h"
@@ -17,10 +17,6 @@
 
 
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
-#define NGX_HTTP_CLIPPER_REPLICA_STEP     20        /* ms, while moving */
-#define NGX_HTTP_CLIPPER_REPLICA_RETURN   7000000   /* us for version 3 */
-#define NGX_HTTP_CLIPPER_REPLICA_MOVE     10000000  /* us for version 4 */
-#define NGX_HTTP_CLIPPER_REPLICA_LONGEST  60000000  /* us for all */
 
 
 static ngx_http_clipper_replica_t *ngx_http_clipper_replica_find(
@@ -45,9 +41,6 @@ static void ngx_http_clipper_replica_wait(void *data);
 static void ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
     ngx_str_t *name, u_char *buf, size_t size);
 static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
-static void ngx_http_clipper_replica_step(ngx_event_t *ev);
-static ngx_uint_t ngx_http_clipper_replica_move(
-    ngx_http_clipper_replica_t *replica, uint64_t now_us, ngx_uint_t now);
 
 
 ngx_queue_t  ngx_http_clipper_replicas;
@@ -55,15 +48,7 @@ ngx_queue_t  ngx_http_clipper_replicas;
 static ngx_rbtree_t       ngx_http_clipper_replica_tree;
 static ngx_rbtree_node_t  ngx_http_clipper_replica_sentinel;
 static ngx_event_t        ngx_http_clipper_replica_sweeper;
-static ngx_event_t        ngx_http_clipper_replica_stepper;
 static ngx_connection_t   ngx_http_clipper_replica_dummy;
-
-/* a version 3 container on its way to another worker */
-
-static uint64_t           ngx_http_clipper_replica_retired_us;
-static uint64_t           ngx_http_clipper_replica_moved_us;
-static uint32_t           ngx_http_clipper_replica_moved_model;
-static uint32_t           ngx_http_clipper_replica_moved_members;
 
 
 ngx_int_t
@@ -80,10 +65,6 @@ ngx_http_clipper_replica_init(ngx_cycle_t *cycle)
     ngx_http_clipper_replica_sweeper.data = &ngx_http_clipper_replica_dummy;
     ngx_http_clipper_replica_sweeper.log = cycle->log;
     ngx_http_clipper_replica_sweeper.cancelable = 1;
-
-    ngx_http_clipper_replica_stepper.handler = ngx_http_clipper_replica_step;
-    ngx_http_clipper_replica_stepper.data = &ngx_http_clipper_replica_dummy;
-    ngx_http_clipper_replica_stepper.log = cycle->log;
 
     return NGX_OK;
 }
@@ -105,9 +86,7 @@ ngx_http_clipper_replica_done(void)
         ngx_del_timer(&ngx_http_clipper_replica_sweeper);
     }
 
-    if (ngx_http_clipper_replica_stepper.timer_set) {
-        ngx_del_timer(&ngx_http_clipper_replica_stepper);
-    }
+    ngx_http_clipper_move_done();
 }
 
 
@@ -402,6 +381,8 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->active_us = ngx_http_clipper_now_us();
     replica->wait.handler = ngx_http_clipper_replica_wait;
     replica->wait.data = replica;
+    replica->hedge.handler = ngx_http_clipper_dispatch_hedge;
+    replica->hedge.data = replica;
 
     ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
 
@@ -433,17 +414,20 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     u_char                    buf[NGX_HTTP_CLIPPER_TEXT * 2];
     uint64_t                  now_us;
     ngx_str_t                 name;
-    ngx_uint_t                i;
+    uint64_t                 *counters;
+    ngx_uint_t                i, again;
     ngx_http_clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
     now_us = ngx_http_clipper_now_us();
+    again = 0;
 
     ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
     ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
                   "container of \"%V\" left: %s", &name, why);
 
     ngx_http_clipper_timer_del(&replica->wait);
+    ngx_http_clipper_timer_del(&replica->hedge);
     ngx_queue_remove(&replica->link);
     ngx_rbtree_delete(&ngx_http_clipper_replica_tree, &replica->node);
 
@@ -452,11 +436,15 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_registry_leaving_locked(zone, replica->row);
 
     for (i = 0; i < replica->nleases; i++) {
-        ngx_http_clipper_queue_lost_locked(zone, replica->row,
-                                           &replica->leases[i], now_us);
+        again += ngx_http_clipper_queue_lost_locked(zone, replica->row,
+                                             &replica->leases[i], now_us);
     }
 
     ngx_http_clipper_registry_gone_locked(zone, replica->row);
+
+    counters = ngx_http_clipper_metrics_model(zone, replica->model);
+    ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_REDISPATCHES],
+                                 again);
 
     ngx_http_clipper_zone_unlock(zone);
     ngx_http_clipper_wake_flush();
@@ -556,131 +544,6 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
     /* the bell of one that died while it posted was never rung */
 
     ngx_http_clipper_process_work();
-}
-
-
-/* --- the end of the worker --- */
-
-
-void
-ngx_http_clipper_replica_retire(ngx_uint_t now)
-{
-    ngx_queue_t                 *q;
-    ngx_http_clipper_replica_t  *replica;
-
-    if (now) {
-        for (q = ngx_queue_head(&ngx_http_clipper_replicas);
-             q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
-             q = ngx_queue_next(q))
-        {
-            replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
-            ngx_http_clipper_rpc_shutdown(replica->fd);
-        }
-
-        if (ngx_http_clipper_replica_stepper.timer_set) {
-            ngx_del_timer(&ngx_http_clipper_replica_stepper);
-        }
-
-        return;
-    }
-
-    ngx_http_clipper_replica_retired_us = ngx_http_clipper_now_us();
-    ngx_http_clipper_replica_step(&ngx_http_clipper_replica_stepper);
-}
-
-
-/* moves who can be moved now; the timer keeps the worker until all are gone */
-
-static void
-ngx_http_clipper_replica_step(ngx_event_t *ev)
-{
-    uint64_t                     now_us;
-    ngx_queue_t                 *q, *next;
-    ngx_uint_t                   late;
-    ngx_http_clipper_replica_t  *replica;
-
-    now_us = ngx_http_clipper_now_us();
-    late = now_us - ngx_http_clipper_replica_retired_us
-           > NGX_HTTP_CLIPPER_REPLICA_LONGEST;
-
-    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
-         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
-
-        if (ngx_http_clipper_replica_move(replica, now_us, late)) {
-            ngx_http_clipper_replica_gone(replica, "moved to another worker");
-        }
-    }
-
-    if (ngx_queue_empty(&ngx_http_clipper_replicas)) {
-        ngx_http_clipper_rpc_unbind();
-        return;
-    }
-
-    ngx_add_timer(ev, NGX_HTTP_CLIPPER_REPLICA_STEP);
-}
-
-
-/* 1: its connection has been ended, and with it the replica here */
-
-static ngx_uint_t
-ngx_http_clipper_replica_move(ngx_http_clipper_replica_t *replica,
-    uint64_t now_us, ngx_uint_t now)
-{
-    uint32_t                        members;
-    ngx_uint_t                      n;
-    ngx_http_clipper_proto_frame_t  frames[
-                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
-
-    if (replica->codec->version == NGX_HTTP_CLIPPER_PROTO_V4 && !now) {
-
-        if (!replica->moving) {
-            replica->moving = 1;
-            replica->moved_us = now_us;
-
-            n = ngx_http_clipper_proto_move(frames);
-            return ngx_http_clipper_rpc_control(&replica->id, frames, n)
-                   != NGX_OK;
-        }
-
-        if (now_us - replica->moved_us < NGX_HTTP_CLIPPER_REPLICA_MOVE) {
-            return 0;
-        }
-    }
-
-    /*
-     * Version 3 notices nothing until it has been silent for 5 s: one after
-     * the other, when the last one is back or was too long away.
-     */
-
-    if (!now) {
-        if (replica->in_flight) {
-            return 0;
-        }
-
-        members = ngx_http_clipper_process.zone
-                      ->models[ngx_http_clipper_replica_moved_model].members;
-
-        if (ngx_http_clipper_replica_moved_us
-            && members < ngx_http_clipper_replica_moved_members
-            && now_us - ngx_http_clipper_replica_moved_us
-               < NGX_HTTP_CLIPPER_REPLICA_RETURN)
-        {
-            return 0;
-        }
-
-        ngx_http_clipper_replica_moved_us = now_us;
-        ngx_http_clipper_replica_moved_model = replica->model;
-        ngx_http_clipper_replica_moved_members =
-            ngx_http_clipper_process.zone->models[replica->model].members;
-    }
-
-    ngx_http_clipper_rpc_shutdown(replica->fd);
-
-    return 1;
 }
 
 

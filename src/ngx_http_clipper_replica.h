@@ -37,6 +37,7 @@ typedef struct {
     ngx_uint_t                             nleases;   /* 0 also for a probe */
     ngx_uint_t                             room;      /* leases allocated */
     ngx_http_clipper_timer_t               wait;      /* for a fuller batch */
+    ngx_http_clipper_timer_t               hedge;     /* for the reply */
 
     unsigned                               in_flight:1;
     unsigned                               probing:1;
@@ -68,6 +69,7 @@ extern ngx_queue_t  ngx_http_clipper_replicas;
 
 /* a graceful exit began: have them connect to another worker; now: at once */
 void ngx_http_clipper_replica_retire(ngx_uint_t now);
+void ngx_http_clipper_move_done(void);
 
 
 #endif /* _NGX_HTTP_CLIPPER_REPLICA_H_INCLUDED_ */

@@ -78,7 +78,8 @@ typedef struct {
     uint32_t                   gen;
     uint32_t                   model;
     uint32_t                   attempts;        /* replicas lost with it */
-    uint64_t                   key[2];          /* digest; 0, 0: not joined */
+    uint64_t                   key[2];          /* digest of its input */
+    uint32_t                   shared;          /* found by its key */
     uint64_t                   seq;             /* order of equal deadlines */
     uint64_t                   lease[NGX_HTTP_CLIPPER_LEASES];
     uint64_t                   queued_us;
@@ -211,6 +212,16 @@ typedef struct {
 } ngx_http_clipper_bucket_t;
 
 
+/* an input that replicas died of, for a minute */
+
+#define NGX_HTTP_CLIPPER_SUSPECTS      64
+
+typedef struct {
+    uint64_t                   key[2];
+    uint64_t                   until_us;
+} ngx_http_clipper_suspect_t;
+
+
 typedef struct {
     uint32_t                   offset;          /* in units of 64 bytes */
     uint32_t                   n;               /* rows, with row 0 */
@@ -239,6 +250,8 @@ typedef struct {
     uint64_t                   query_id;        /* next, before scrambling */
     uint64_t                   rebuilds;
     uint32_t                   registry;        /* changes of the registry */
+    uint64_t                   suspect_us;      /* until there may be one */
+    ngx_http_clipper_suspect_t suspects[NGX_HTTP_CLIPPER_SUSPECTS];
     uint64_t                   rpc_errors[NGX_HTTP_CLIPPER_CAUSES];
     int64_t                    started;
     ngx_http_clipper_hash_key_t  key;
