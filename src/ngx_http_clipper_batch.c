@@ -19,11 +19,13 @@
 
 #define INHERITED              0.3      /* of the weight */
 
+#define LATENCY_MAX_US         1000000000000ULL
+
 #define REFRESH_US             50000    /* without batches */
 #define PROBE_US               50000
 
 /* a batch is efficient with this part of the best rate */
-#define EFFICIENT              0.95
+#define EFFICIENT              0.98
 
 
 /* the queue after some heads were dropped, by interpolation */
@@ -59,6 +61,7 @@ ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
         b->weight[i] *= (float) INHERITED;
     }
 
+    b->above = 0;
     b->seen_us = 0;
     b->batches = 0;
     b->misses = 0;
@@ -106,30 +109,33 @@ ngx_http_clipper_batch_fit(const ngx_http_clipper_batch_t *b, ngx_uint_t limit,
 }
 
 
-/* can what a batch of n leaves behind still be served? */
+/*
+ * Can what a batch of n leaves behind still be served?  Together with what
+ * arrives meanwhile: deadlines lie as dense in the queue as tasks came.
+ */
 
 static ngx_uint_t
 ngx_http_clipper_batch_drains(const ngx_http_clipper_batch_t *b,
     ngx_uint_t limit, ngx_uint_t replicas,
     const ngx_http_clipper_batch_view_t *v, ngx_uint_t n)
 {
-    double      slack, need;
-    ngx_uint_t  rest;
+    double  slack, busy, gap, rest;
 
-    rest = (v->queued - n + replicas - 1) / replicas;
+    gap = (v->tail_us - v->head_us) / (double) ngx_max(v->queued - 1, 1);
+    busy = ngx_http_clipper_batch_profile_mean(b, n);
 
-    if (rest > limit) {
+    rest = ((double) (v->queued - n) + busy / ngx_max(gap, 1e-3))
+           / (double) replicas;
+
+    if (rest > (double) limit) {
         return 0;
     }
 
-    /* the first one left behind */
-    slack = v->head_us + (v->tail_us - v->head_us) * (double) n
-                         / (double) ngx_max(v->queued - 1, 1);
+    /* the first one left behind, when this batch is done */
+    slack = v->head_us + gap * (double) n - busy;
 
-    need = ngx_http_clipper_batch_profile_mean(b, n)
-           + ngx_http_clipper_batch_profile_quantile(b, rest);
-
-    return need <= slack;
+    return ngx_http_clipper_batch_profile_quantile(b, (ngx_uint_t) rest)
+           <= slack;
 }
 
 
@@ -360,6 +366,8 @@ ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
     if (n == 0) {
         return;
     }
+
+    latency_us = ngx_min(latency_us, LATENCY_MAX_US);
 
     b->batches++;
     b->seen_us = now_us;

@@ -61,6 +61,7 @@ typedef struct {
     float                   streak;     /* full batches since a miss */
     float                   k;          /* deviations above the mean */
     float                   pace;       /* mean batch latency, us */
+    ngx_uint_t              above;      /* outliers in a row */
     uint64_t                aged_us;    /* when the weights were aged last */
     uint64_t                seen_us;    /* last batch sent or observed */
     uint64_t                batches;
