@@ -29,6 +29,8 @@ typedef struct {
 
 static char *ngx_http_clipper_conf_block_directive(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static void *ngx_http_clipper_conf_block_base(ngx_http_clipper_block_t *block,
+    ngx_command_t *cmd);
 static char *ngx_http_clipper_conf_block_version(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_clipper_conf_block_input(ngx_conf_t *cf,
@@ -217,7 +219,6 @@ ngx_http_clipper_conf_block_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     ngx_http_clipper_block_t *block = conf;
 
     char           *rv;
-    void           *base;
     ngx_str_t      *value;
     ngx_command_t  *cmd;
 
@@ -254,19 +255,7 @@ ngx_http_clipper_conf_block_directive(ngx_conf_t *cf, ngx_command_t *dummy,
         return NGX_CONF_ERROR;
     }
 
-    switch (cmd->conf) {
-    case NGX_HTTP_CLIPPER_MODEL:
-        base = block->model;
-        break;
-    case NGX_HTTP_CLIPPER_VERSIONS:
-        base = block->version;
-        break;
-    default:
-        base = block->version ? &block->version->tuning
-                              : &block->model->tuning;
-    }
-
-    rv = cmd->set(cf, cmd, base);
+    rv = cmd->set(cf, cmd, ngx_http_clipper_conf_block_base(block, cmd));
 
     if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
         return rv;
@@ -276,6 +265,25 @@ ngx_http_clipper_conf_block_directive(ngx_conf_t *cf, ngx_command_t *dummy,
                        &value[0], rv);
 
     return NGX_CONF_ERROR;
+}
+
+
+static void *
+ngx_http_clipper_conf_block_base(ngx_http_clipper_block_t *block,
+    ngx_command_t *cmd)
+{
+    switch (cmd->conf) {
+
+    case NGX_HTTP_CLIPPER_MODEL:
+        return block->model;
+
+    case NGX_HTTP_CLIPPER_VERSIONS:
+        return block->version;
+
+    default: /* NGX_HTTP_CLIPPER_TUNING */
+        return block->version ? &block->version->tuning
+                              : &block->model->tuning;
+    }
 }
 
 

@@ -34,6 +34,8 @@ static ngx_str_t  ngx_http_clipper_explanations[] = {
 };
 
 
+static size_t ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_json_output_t *out);
 static u_char *ngx_http_clipper_response_answer(u_char *p,
     ngx_http_clipper_answer_t *answer, ngx_http_clipper_json_output_t *out);
 
@@ -43,7 +45,6 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     ngx_http_clipper_query_t *query, ngx_uint_t batch)
 {
     u_char                          *p;
-    size_t                           len;
     ngx_buf_t                       *b;
     ngx_uint_t                       i;
     ngx_http_clipper_answer_t       *answer;
@@ -63,19 +64,8 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
         }
     }
 
-    len = NGX_HTTP_CLIPPER_RESPONSE_BATCH;
-
-    for (i = 0; i < query->n; i++) {
-        ngx_http_clipper_json_output(&out[i], answer[i].output.data,
-                                     answer[i].output.len,
-                                     NGX_HTTP_CLIPPER_JSON_MAX_DEPTH);
-
-        len += NGX_HTTP_CLIPPER_RESPONSE_FRAME + out[i].len
-               + ngx_http_clipper_explanations[answer[i].reason].len
-               + ngx_http_clipper_reason_names[answer[i].reason].len;
-    }
-
-    b = ngx_create_temp_buf(r->pool, len);
+    b = ngx_create_temp_buf(r->pool,
+                            ngx_http_clipper_response_room(query, out));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -103,6 +93,34 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     b->last = p;
 
     return ngx_http_clipper_response_send(r, NGX_HTTP_OK, b);
+}
+
+
+/* looks at each output; the most bytes that all answers take */
+
+static size_t
+ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_json_output_t *out)
+{
+    size_t                      len;
+    ngx_uint_t                  i;
+    ngx_http_clipper_answer_t  *answer;
+
+    len = NGX_HTTP_CLIPPER_RESPONSE_BATCH;
+
+    for (i = 0; i < query->n; i++) {
+        answer = &query->answers[i];
+
+        ngx_http_clipper_json_output(&out[i], answer->output.data,
+                                     answer->output.len,
+                                     NGX_HTTP_CLIPPER_JSON_MAX_DEPTH);
+
+        len += NGX_HTTP_CLIPPER_RESPONSE_FRAME + out[i].len
+               + ngx_http_clipper_explanations[answer->reason].len
+               + ngx_http_clipper_reason_names[answer->reason].len;
+    }
+
+    return len;
 }
 
 
