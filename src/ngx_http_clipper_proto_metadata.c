@@ -13,59 +13,12 @@
 
 #include "ngx_http_clipper_proto.h"
 #include "ngx_http_clipper_proto_codec.h"
+#include "ngx_http_clipper_utf8.h"
 #include "ngx_http_clipper_wire.h"
 
 
 #define NGX_HTTP_CLIPPER_PROTO_V3_FRAMES  6
 #define NGX_HTTP_CLIPPER_PROTO_V4_FRAMES  8
-
-
-/* the length of the UTF-8 sequence that begins at p, 0: it is none */
-
-static ngx_uint_t
-ngx_http_clipper_proto_utf8(const u_char *p, const u_char *end)
-{
-    u_char      lo, hi;
-    ngx_uint_t  i, n;
-
-    if (*p < 0x80) {
-        return 1;
-    }
-
-    /* the second byte excludes overlong forms, surrogates, over U+10FFFF */
-
-    lo = 0x80;
-    hi = 0xbf;
-
-    if (*p >= 0xc2 && *p <= 0xdf) {
-        n = 2;
-
-    } else if (*p >= 0xe0 && *p <= 0xef) {
-        n = 3;
-        lo = (*p == 0xe0) ? 0xa0 : 0x80;
-        hi = (*p == 0xed) ? 0x9f : 0xbf;
-
-    } else if (*p >= 0xf0 && *p <= 0xf4) {
-        n = 4;
-        lo = (*p == 0xf0) ? 0x90 : 0x80;
-        hi = (*p == 0xf4) ? 0x8f : 0xbf;
-
-    } else {
-        return 0;
-    }
-
-    if ((size_t) (end - p) < n || p[1] < lo || p[1] > hi) {
-        return 0;
-    }
-
-    for (i = 2; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-
-    return n;
-}
 
 
 /*
@@ -77,7 +30,7 @@ static ngx_int_t
 ngx_http_clipper_proto_text(ngx_str_t *text,
     const ngx_http_clipper_proto_frame_t *frame)
 {
-    ngx_uint_t     n;
+    size_t         n, good;
     const u_char  *p, *end;
 
     if (frame->len == 0 || frame->len > NGX_HTTP_CLIPPER_PROTO_NAME) {
@@ -87,7 +40,7 @@ ngx_http_clipper_proto_text(ngx_str_t *text,
     end = frame->data + frame->len;
 
     for (p = frame->data; p < end; p += n) {
-        n = ngx_http_clipper_proto_utf8(p, end);
+        n = ngx_http_clipper_utf8_len(p, end - p, &good);
 
         if (n == 0 || *p < 0x20 || *p == 0x7f) {
             return NGX_DECLINED;
