@@ -411,6 +411,36 @@ def test_a_failing_sample_fails_the_deployment(conn, func, texts):
     assert conn.get_all_models() == ["m:1"]
 
 
+def test_a_container_that_is_stopped_while_it_loads(conn):
+    def load():
+        import time
+        time.sleep(60)
+
+    class Slow:
+        """Takes a minute to be unpickled."""
+
+        def __reduce__(self):
+            return load, ()
+
+    slow = Slow()
+    errors = []
+
+    def attempt():
+        try:
+            deploy(conn, "slow", 1, lambda xs: slow)
+        except ClipperException as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    wait_until(lambda: conn.cm._replicas.of("slow", "1"))
+    conn.stop_all_model_containers()
+    thread.join(20)
+    assert errors == [
+        "A container of slow:1 was stopped before it was ready"]
+    assert conn.get_all_models() == []
+
+
 def test_a_missing_module_fails_the_deployment(conn, tmp_path):
     (tmp_path / "func.pkl").write_bytes(b"cno_such_module_here\nf\n.")
     with pytest.raises(ClipperException) as caught:
@@ -536,6 +566,33 @@ def test_nginx_that_does_not_start(make_cluster, tmp_path):
         LocalContainerManager(
             "none", state_dir=str(tmp_path / "n"), module="/no/module.so"
         ).start_clipper()
+
+
+def test_a_cluster_that_has_gone(make_cluster):
+    from clipper_admin.local.control import ask
+    manager = make_cluster("dead")
+    conn = ClipperConnection(manager)
+    conn.start_clipper()
+    conn.deploy_model("m", 1, "doubles", "noop-container")
+    session = ask(manager.directory.path, "state")["pid"]
+    os.kill(session, signal.SIGKILL)
+    wait_until(lambda: len(session_pids(session)) == 0)
+    for call in (conn.inspect_instance, lambda: conn.get_num_replicas("m"),
+                 lambda: conn.register_application("a", "d", "0", 1000)):
+        with pytest.raises(ClipperException, match="does not (run|answer)"):
+            call()
+    # What it has left is no obstacle.
+    conn.start_clipper()
+    assert conn.get_all_models() == []
+    conn.stop_all()
+    with pytest.raises(ClipperException, match="does not exist any more"):
+        ClipperConnection.get_all_apps(connected(conn))
+
+
+def connected(conn):
+    """A connection that does not know that the cluster was stopped."""
+    conn.connected = True
+    return conn
 
 
 def test_logs(conn, tmp_path):

@@ -1,5 +1,6 @@
 """ClipperConnection: what a program says to a Clipper cluster."""
 
+import contextlib
 import logging
 from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
@@ -159,9 +160,19 @@ class ClipperConnection:
         return self.cm.get_logs(logging_dir)
 
     def inspect_instance(self) -> Dict[str, Any]:
-        """What the server says of itself: its status JSON."""
+        """What the server says of itself: its status JSON.
+
+        Raises:
+            ClipperException: the server does not answer.
+        """
         self._check_connected()
-        return self.cm.get_status()
+        try:
+            return self.cm.get_status()
+        except OSError as error:
+            raise ClipperException(
+                "Clipper does not answer at %s: %s"
+                % (self.cm.get_admin_addr(), error)
+            ) from error
 
     # Applications and links.
 
@@ -658,9 +669,18 @@ class ClipperConnection:
         In this order nothing has been stopped when the server refuses.
         """
 
+        names = sorted(
+            model.name
+            for model in self._read().models.values()
+            if any(chosen(model.name, one) for one in model.versions.values())
+        )
+
         def forget(catalog: Catalog) -> Dict[str, List[str]]:
             found: Dict[str, List[str]] = {}
-            for model in list(catalog.models.values()):
+            for model in [
+                catalog.models[name] for name in names
+                if name in catalog.models
+            ]:
                 current = model.current
                 for version in list(model.versions.values()):
                     if keep_current and version.name == current:
@@ -670,7 +690,12 @@ class ClipperConnection:
                         found.setdefault(model.name, []).append(version.name)
             return found
 
-        self.cm.stop_models(self._change(forget))
+        with contextlib.ExitStack() as locks:
+            # Nobody may add a container of a version that is being
+            # forgotten. The order is the same for all programs.
+            for name in names:
+                locks.enter_context(self.cm.model_lock(name))
+            self.cm.stop_models(self._change(forget))
 
     # Trying a function.
 

@@ -146,16 +146,25 @@ class ClusterDirectory:
 
     def read_fragments(self) -> Dict[str, str]:
         """Fragments of the current generation, by their relative names."""
+        while True:
+            try:
+                return self._read_generation(self.generation())
+            except FileNotFoundError:
+                # Other programs have made it the last but one meanwhile.
+                if not os.path.lexists(self.file(CURRENT)):
+                    raise ClipperException(
+                        "The cluster in %s does not exist any more"
+                        % self.path
+                    ) from None
+
+    def _read_generation(self, number: int) -> Dict[str, str]:
         fragments = {}
         for place in _PLACES:
-            directory = self.file(CURRENT, place)
-            if not os.path.isdir(directory):
-                continue
+            directory = self.file(GENERATIONS, str(number), place)
             for name in sorted(os.listdir(directory)):
                 if name.endswith(".conf"):
-                    with open(
-                        os.path.join(directory, name), encoding="utf-8"
-                    ) as f:
+                    path = os.path.join(directory, name)
+                    with open(path, encoding="utf-8") as f:
                         fragments["%s/%s" % (place, name)] = f.read()
         return fragments
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from typing import Any, ContextManager, Dict, List, Mapping, Optional
+from urllib.parse import quote
 
 from .. import status as server_status
 from ..container_manager import (
@@ -21,7 +22,7 @@ from ..container_manager import (
 )
 from ..exceptions import ClipperException
 from . import images, programs
-from .control import ask, is_running
+from .control import ClusterGone, ask, is_running
 from .directory import (
     CLUSTER,
     LOGS,
@@ -102,6 +103,7 @@ class LocalContainerManager(ContainerManager):
             else os.path.join(state_root(), cluster_name)
         )
         self._cluster: Dict[str, Any] = {}
+        self._supervisor: Optional["subprocess.Popen[bytes]"] = None
         self._replicas = Replicas(self)
 
     @property
@@ -230,7 +232,7 @@ class LocalContainerManager(ContainerManager):
     def _spawn_supervisor(self) -> "subprocess.Popen[bytes]":
         log_path = self._directory.file(LOGS, "supervisor.log")
         with open(log_path, "ab") as log:
-            return subprocess.Popen(
+            self._supervisor = subprocess.Popen(
                 [
                     sys.executable,
                     "-m",
@@ -243,6 +245,7 @@ class LocalContainerManager(ContainerManager):
                 start_new_session=True,
                 env=programs.environment(),
             )
+        return self._supervisor
 
     def _wait_for_start(
         self,
@@ -259,7 +262,7 @@ class LocalContainerManager(ContainerManager):
                         self._directory.file(LOGS, "supervisor.log")
                     )
                 )
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(ClusterGone):
                 state = ask(self._directory.path, "state", timeout=5.0)
                 if state["nginx"]["exit_code"] is not None:
                     raise programs.nginx_failed(self._directory)
@@ -297,6 +300,9 @@ class LocalContainerManager(ContainerManager):
         if os.path.isdir(self._directory.path):
             programs.stop(self._directory.path, graceful)
             self._directory.remove()
+        if self._supervisor is not None:
+            self._supervisor.wait()
+            self._supervisor = None
         self._cluster = {}
         self.logger.info("Stopped all Clipper cluster and all model containers")
 
@@ -334,7 +340,7 @@ class LocalContainerManager(ContainerManager):
 
     def model_lock(self, name: str) -> ContextManager[None]:
         """See `ContainerManager.model_lock`."""
-        return self._directory.lock("model-" + name)
+        return self._directory.lock("model-" + quote(name, safe=""))
 
     def read_fragments(self) -> Dict[str, str]:
         """See `ContainerManager.read_fragments`."""

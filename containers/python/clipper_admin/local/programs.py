@@ -9,7 +9,7 @@ import time
 from typing import Dict, List, Optional
 
 from ..exceptions import ClipperException
-from .control import ask
+from .control import ClusterGone, ask
 from .directory import ERROR_LOG, ClusterDirectory, nginx_line
 from .supervisor import LOCK, hold_lock
 
@@ -134,7 +134,7 @@ def stop(directory: str, graceful: bool) -> None:
     """
     try:
         ask(directory, "stop", timeout=_STOP_TIMEOUT, graceful=graceful)
-    except OSError:
+    except ClusterGone:
         # There is none, or it hangs. It is killed then, which ends its
         # children; a lock that nobody holds tells that there is none.
         _kill(directory)

@@ -169,7 +169,7 @@ class Replicas:
             self._wait_until_ready(name, version, ids)
             ask(self._path, "keep", ids=ids)
         except BaseException:
-            with contextlib.suppress(OSError, ClipperException):
+            with contextlib.suppress(ClipperException):
                 ask(self._path, "remove", ids=ids, graceful=False)
             raise
 
@@ -202,11 +202,16 @@ class Replicas:
             ]
             for one in mine:
                 _check_alive(one)
+            if len(mine) < len(ids):
+                raise ClipperException(
+                    "A container of %s:%s was stopped before it was ready"
+                    % (name, version)
+                )
             known: List[str] = []
             with contextlib.suppress(OSError):
                 known = server_status.tokens(self._manager.get_status())
             waiting = [one for one in mine if one["token"] not in known]
-            if not waiting and len(mine) == len(ids):
+            if not waiting:
                 return
             if time.monotonic() > next_word:
                 next_word += 5.0
