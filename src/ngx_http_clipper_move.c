@@ -11,10 +11,12 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_http_clipper_process.h"
+#include "ngx_http_clipper_registry.h"
 #include "ngx_http_clipper_replica.h"
 
 
 #define NGX_HTTP_CLIPPER_MOVE_STEP     20          /* ms */
+#define NGX_HTTP_CLIPPER_MOVE_GATHER   100000      /* us, workers retire */
 #define NGX_HTTP_CLIPPER_MOVE_RETURN   7000000     /* us for version 3 */
 #define NGX_HTTP_CLIPPER_MOVE_WAIT     10000000    /* us for version 4 */
 #define NGX_HTTP_CLIPPER_MOVE_LONGEST  60000000    /* us for all */
@@ -25,18 +27,13 @@ static void ngx_http_clipper_move_step(ngx_event_t *ev);
 static ngx_uint_t ngx_http_clipper_move_alone(void);
 static ngx_uint_t ngx_http_clipper_move_one(
     ngx_http_clipper_replica_t *replica, uint64_t now_us, ngx_uint_t now);
+static ngx_uint_t ngx_http_clipper_move_turn(
+    ngx_http_clipper_replica_t *replica, uint64_t now_us);
 
 
 static ngx_event_t       ngx_http_clipper_move_event;
 static ngx_connection_t  ngx_http_clipper_move_dummy;
 static uint64_t          ngx_http_clipper_move_begun_us;
-
-/* the version 3 container that was disconnected last */
-
-static uint64_t          ngx_http_clipper_move_last_us;
-static uint32_t          ngx_http_clipper_move_model;
-static uint32_t          ngx_http_clipper_move_members;
-
 
 void
 ngx_http_clipper_move_done(void)
@@ -159,12 +156,11 @@ static ngx_uint_t
 ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
     uint64_t now_us, ngx_uint_t now)
 {
-    uint32_t                        members;
     ngx_uint_t                      n;
     ngx_http_clipper_proto_frame_t  frames[
                                         NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
 
-    if (replica->codec->version == NGX_HTTP_CLIPPER_PROTO_V4 && !now) {
+    if (!now && replica->codec->version == NGX_HTTP_CLIPPER_PROTO_V4) {
 
         if (!replica->moving) {
             replica->moving = 1;
@@ -178,36 +174,76 @@ ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
         if (now_us - replica->moved_us < NGX_HTTP_CLIPPER_MOVE_WAIT) {
             return 0;
         }
-    }
 
-    /*
-     * Version 3 notices nothing until it has been silent for 5 s: one after
-     * the other, when the last one is back or was too long away.
-     */
+    } else if (!now) {
 
-    if (!now) {
-        if (replica->in_flight) {
-            return 0;
+        if (!replica->moving) {
+            replica->moving = ngx_http_clipper_move_turn(replica, now_us);
         }
 
-        members = ngx_http_clipper_process.zone
-                      ->models[ngx_http_clipper_move_model].members;
-
-        if (ngx_http_clipper_move_last_us
-            && members < ngx_http_clipper_move_members
-            && now_us - ngx_http_clipper_move_last_us
-               < NGX_HTTP_CLIPPER_MOVE_RETURN)
-        {
+        if (!replica->moving || replica->in_flight) {
             return 0;
         }
-
-        ngx_http_clipper_move_last_us = now_us;
-        ngx_http_clipper_move_model = replica->model;
-        ngx_http_clipper_move_members =
-            ngx_http_clipper_process.zone->models[replica->model].members;
     }
 
     ngx_http_clipper_rpc_shutdown(replica->fd);
 
     return 1;
+}
+
+
+/*
+ * Version 3 notices nothing until it has been silent for 5 s.  So of a model's
+ * containers one goes after the other, also where several workers retire: the
+ * first row among them, and when as many are there as there were before, or
+ * one has been away for too long.  1: it goes, and gets no more work.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_move_turn(ngx_http_clipper_replica_t *replica,
+    uint64_t now_us)
+{
+    uint32_t                         i, members;
+    ngx_uint_t                       turn;
+    ngx_http_clipper_zone_t         *zone;
+    ngx_http_clipper_replica_row_t  *r;
+
+    zone = ngx_http_clipper_process.zone;
+    members = 0;
+    turn = now_us - ngx_http_clipper_move_begun_us
+           > NGX_HTTP_CLIPPER_MOVE_GATHER;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (r->state == NGX_HTTP_CLIPPER_FREE || r->model != replica->model
+            || r->rpc_version != NGX_HTTP_CLIPPER_PROTO_V3)
+        {
+            continue;
+        }
+
+        members++;
+
+        if (i < replica->row && zone->workers[r->worker].retiring) {
+            turn = 0;
+        }
+    }
+
+    if (members >= replica->members) {
+        replica->members = members;
+        replica->moved_us = now_us;
+
+    } else if (now_us - replica->moved_us < NGX_HTTP_CLIPPER_MOVE_RETURN) {
+        turn = 0;
+    }
+
+    if (turn) {
+        ngx_http_clipper_registry_leaving_locked(zone, replica->row);
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+
+    return turn;
 }

@@ -41,8 +41,11 @@ typedef struct {
 
     unsigned                               in_flight:1;
     unsigned                               probing:1;
-    unsigned                               moving:1;
-    uint64_t                               moved_us;
+
+    /* the end of the worker (move) */
+    unsigned                               moving:1;  /* was told, or chosen */
+    uint64_t                               moved_us;  /* told; all were here */
+    uint32_t                               members;   /* of version 3, before */
 } ngx_http_clipper_replica_t;
 
 
