@@ -270,7 +270,7 @@ ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
     if (output->chunk) {
         ngx_http_clipper_chunk_own_locked(zone, output->chunk, lease->flight);
 
-    } else {
+    } else if (output->len) {
         ngx_memcpy(f->data, output->data, output->len);
     }
 
