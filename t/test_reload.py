@@ -106,8 +106,10 @@ def test_version_3_pair_under_load(nginx):
     server, sims = served(nginx, Sim3, Sim3)
     load = Load(server, numbered, threads=4)
     wait_until(lambda: load.done > 100)
+    before = server.children()
     server.reload()
-    server.wait_replicas("m", 2, timeout=40)
+    wait_until(lambda: not set(before) & set(server.children()), 40)
+    server.wait_replicas("m", 2, timeout=20)
     done = load.done
     wait_until(lambda: load.done > done + 100)
     load.stop()
@@ -119,7 +121,9 @@ def test_single_version_3_comes_back(nginx):
     """Catches a version 3 container that is lost by a reload: it speaks
     again after 5 s of silence."""
     server, _ = served(nginx, Sim3)
+    before = server.children()
     server.reload()
+    wait_until(lambda: not set(before) & set(server.children()), 15)
     wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 15)
 
 
