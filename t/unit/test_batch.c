@@ -505,6 +505,12 @@ test_waits_for_a_fuller_batch(void **state)
 
     load.head_us = ngx_http_clipper_batch_latency(&b, 7);
     assert_int_equal(ask(), NGX_OK);
+
+    /* late already for what may come, but not for what is there */
+
+    load.head_us = ngx_http_clipper_batch_latency(&b, 6);
+    assert_int_equal(ask(), NGX_OK);
+    assert_int_equal(plan.take, 5);
 }
 
 
