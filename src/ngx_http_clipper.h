@@ -17,6 +17,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_clipper_input.h"
+#include "ngx_http_clipper_loss.h"
+#include "ngx_http_clipper_policy.h"
 
 
 #define NGX_HTTP_CLIPPER_VERSION  "0.1.0"
@@ -104,6 +106,10 @@ typedef struct {
     ngx_flag_t                    cache;
     ngx_msec_t                    cache_valid;  /* 0: until evicted */
     ngx_array_t                   links;        /* of .._link_t */
+    double                       *weights;      /* of the links */
+    ngx_http_clipper_policy_conf_t  select;
+    ngx_http_clipper_loss_t       loss;
+    ngx_int_t                     confidence;   /* millionths */
     ngx_http_clipper_limits_t     limits;
     ngx_str_t                     location;     /* the first one, for errors */
     u_char                       *file;
@@ -148,6 +154,12 @@ typedef struct {
     ngx_flag_t                    cache;
     ngx_msec_t                    cache_valid;
     ngx_array_t                  *links;        /* of .._link_t */
+    ngx_http_clipper_policy_conf_t  select;     /* policy NULL: unset */
+    ngx_http_clipper_loss_t       loss;
+    ngx_flag_t                    loss_set;
+    ngx_int_t                     confidence;   /* millionths */
+    ngx_http_complex_value_t     *uid;          /* NULL: the body's */
+    ngx_flag_t                    uid_body;     /* the body's if empty */
     ngx_http_clipper_limits_t     limits;
     ngx_uint_t                    operator;     /* clipper_status and such */
     u_char                       *file;         /* of clipper_app */

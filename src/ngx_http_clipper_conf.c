@@ -87,6 +87,8 @@ ngx_http_clipper_conf_create_loc(ngx_conf_t *cf)
     lcf->limits.depth = NGX_CONF_UNSET_UINT;
     lcf->limits.output = NGX_CONF_UNSET_SIZE;
 
+    ngx_http_clipper_conf_select_unset(lcf);
+
     return lcf;
 }
 
@@ -112,6 +114,8 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->limits.depth, prev->limits.depth, 64);
     ngx_conf_merge_size_value(conf->limits.output, prev->limits.output,
                               1024 * 1024);
+    ngx_http_clipper_conf_select_merge(prev, conf);
+
     if (conf->links == NULL) {
         conf->links = prev->links;
     }

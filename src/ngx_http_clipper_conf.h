@@ -52,6 +52,17 @@ char *ngx_http_clipper_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_clipper_conf_limits(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* --- setters of its selection (ngx_http_clipper_conf_select.c) --- */
+
+char *ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_clipper_conf_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_clipper_conf_uid(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* a location that answers for the operator, with the command's handler */
 char *ngx_http_clipper_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -86,6 +97,15 @@ void ngx_http_clipper_conf_finish_models(ngx_http_clipper_main_conf_t *mcf);
 /* the current version as far as the configuration tells, or NULL */
 ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_current(
     ngx_http_clipper_model_conf_t *model);
+
+/* the selection of a location: unset, merged, compared, taken over */
+void ngx_http_clipper_conf_select_unset(ngx_http_clipper_loc_conf_t *lcf);
+void ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
+    ngx_http_clipper_loc_conf_t *conf);
+const char *ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
+    ngx_http_clipper_loc_conf_t *lcf);
+ngx_int_t ngx_http_clipper_conf_select_app(ngx_conf_t *cf,
+    ngx_http_clipper_app_t *app, ngx_http_clipper_loc_conf_t *lcf);
 
 /* of a location after its merge (.._conf_check.c); NULL: logged */
 ngx_http_clipper_app_t *ngx_http_clipper_conf_add_app(ngx_conf_t *cf,

@@ -16,8 +16,6 @@ static const char *ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
     ngx_http_clipper_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_clipper_conf_same_links(ngx_array_t *a,
     ngx_array_t *b);
-static ngx_int_t ngx_http_clipper_conf_check_policy(ngx_conf_t *cf,
-    ngx_http_clipper_app_t *app);
 static ngx_int_t ngx_http_clipper_conf_check_types(ngx_conf_t *cf,
     ngx_http_clipper_app_t *app);
 
@@ -89,7 +87,7 @@ ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
         app->links = *lcf->links;
     }
 
-    if (ngx_http_clipper_conf_check_policy(cf, app) != NGX_OK
+    if (ngx_http_clipper_conf_select_app(cf, app, lcf) != NGX_OK
         || ngx_http_clipper_conf_check_types(cf, app) != NGX_OK)
     {
         return NULL;
@@ -143,7 +141,7 @@ ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
         return "\"clipper_link\"";
     }
 
-    return NULL;
+    return ngx_http_clipper_conf_select_differs(app, lcf);
 }
 
 
@@ -170,27 +168,6 @@ ngx_http_clipper_conf_same_links(ngx_array_t *a, ngx_array_t *b)
     }
 
     return 1;
-}
-
-
-/* how many links the application's selection policy takes */
-
-static ngx_int_t
-ngx_http_clipper_conf_check_policy(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
-{
-    ngx_http_clipper_link_t  *links;
-
-    if (app->links.nelts < 2) {
-        return NGX_OK;
-    }
-
-    links = app->links.elts;
-
-    ngx_http_clipper_conf_error(cf, links[1].file, links[1].line,
-                                "selection policy \"first\" takes one model, "
-                                "application \"%V\" links %ui",
-                                &app->name, app->links.nelts);
-    return NGX_ERROR;
 }
 
 
