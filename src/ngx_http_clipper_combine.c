@@ -139,9 +139,7 @@ ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
     result->output = members[result->first].value.text;
     result->confidence = (asked > 0) ? ngx_min(best / asked, 1) : 0;
 
-    if (mode != NGX_HTTP_CLIPPER_POLICY_MEAN
-        || members[result->first].value.raw)
-    {
+    if (mode != NGX_HTTP_CLIPPER_POLICY_MEAN) {
         return NGX_OK;
     }
 

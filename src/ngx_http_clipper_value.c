@@ -212,8 +212,8 @@ ngx_http_clipper_value_same(const ngx_http_clipper_token_t *one,
         return ngx_http_clipper_value_same_number(&one->number, &two->number);
 
     case NGX_HTTP_CLIPPER_VALUE_LITERAL:
-        return one->end - one->start == two->end - two->start
-               && *one->start == *two->start;
+        /* true, false and null differ in their first letters */
+        return *one->start == *two->start;
 
     default:
         return 1;

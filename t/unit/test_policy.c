@@ -289,6 +289,11 @@ test_ucb_is_a_lower_bound_of_losses(void **state)
     fixture_select(&f, ~0ULL);
     assert_int_equal(f.pick.serve, 0);
 
+    set_row(&f, f.app, 1, 3, 0);                /* a bound below zero */
+    fixture_read(&f, 0);
+    fixture_select(&f, ~0ULL);
+    assert_int_equal(f.pick.serve, 0);
+
     f.view.app = NULL;
     fixture_select(&f, ~0ULL);
     assert_int_equal(f.pick.serve, 1);
@@ -326,20 +331,43 @@ test_thompson_frequencies(void **state)
         }
     }
 
-    /* means of Beta are those of its parameters: P(X > Y) of two uniforms */
+    /* own counts below 1: Beta(0.1, 0.1), Beta(1.1, 0.1) */
 
-    f.view.app = NULL;
-    f.view.up = 3;
+    fixture_init(&f, "thompson", 2, "half_life=off kappa=0.2");
+    set_row(&f, f.user, 1, 1, 0);
+    fixture_read(&f, 1);
     ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
-    assert_close(w[0], 0.5, 1e-9);
+    frequencies(&f, share);
+    assert_close(share[0], w[0], 0.004);
+}
 
-    /* Beta(2, 1) against Beta(1, 1): 2/3 */
+
+/* of Beta(a, 1) and Beta(c, 1) the first is the larger with a / (a + c) */
+
+static void
+test_thompson_of_powers(void **state)
+{
+    double            a, c, share[K_MAX], w[K_MAX];
+    policy_fixture_t  f;
+
+    fixture_init(&f, "thompson", 2, "half_life=off");
+
+    for (a = 1; a < 1e6; a = a * 3 + 1) {
+        for (c = 1; c < 1000; c = c * 7) {
+            set_row(&f, f.app, 0, a - 1, 0);
+            set_row(&f, f.app, 1, c - 1, 0);
+            fixture_read(&f, 0);
+            ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+            assert_close(w[0], a / (a + c), 1e-4);
+            assert_close(w[1] * (a + c) / c, 1, 1e-3);
+        }
+    }
 
     set_row(&f, f.app, 0, 1, 0);
     set_row(&f, f.app, 1, 0, 0);
     fixture_read(&f, 0);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
-    assert_close(w[0], 2.0 / 3, 1e-4);
+    frequencies(&f, share);
+    assert_close(share[0], 2.0 / 3, 0.004);
 }
 
 
@@ -535,6 +563,7 @@ main(void)
         cmocka_unit_test(test_epsilon_greedy),
         cmocka_unit_test(test_ucb_is_a_lower_bound_of_losses),
         cmocka_unit_test(test_thompson_frequencies),
+        cmocka_unit_test(test_thompson_of_powers),
         cmocka_unit_test(test_thompson_counts_parts_of_a_loss),
         cmocka_unit_test(test_credit_goes_to_the_served_member),
         cmocka_unit_test(test_feedback_is_checked),

@@ -76,6 +76,12 @@ test_slow_member_is_not_good(void **state)
     assert_close(loss_rate(&f, 0), 0.3, 0.02);
     assert_close(loss_rate(&f, 2), 0.3, 0.02);
 
+    /* so that hardly any learning shows that they are alike */
+
+    f.conf.param[0] = 0.0005;
+    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    assert_close(w[2] / w[0], 1, 0.2);
+
     /* slow and worse: it must weigh less, although it lost less in sum */
 
     fixture_init(&f, "exp4", 3, "eta=0.01 half_life=off");
@@ -250,17 +256,19 @@ test_thompson_shrinks_by_kappa(void **state)
     policy_fixture_t  f, g;
 
     fixture_init(&f, "thompson", 2, "half_life=off kappa=20");
-    learned(&f, f.app, 0, 98, 0.5);             /* Beta(50, 50) */
-    learned(&f, f.app, 1, 8, 0.5);              /* Beta(5, 5) */
+    fixture_row(&f, f.app, 0)[0] = 39;          /* Beta(40, 60) */
+    fixture_row(&f, f.app, 0)[1] = 59;
+    fixture_row(&f, f.app, 1)[0] = 4;           /* Beta(5, 5) */
+    fixture_row(&f, f.app, 1)[1] = 4;
     learned(&f, f.user, 1, 3, 0);
     fixture_read(&f, 1);
     ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
 
-    /* 20 * 0.5 on each side, and the own 3 wins: as Beta(10, 10), (13, 10) */
+    /* 20 times the mean, and the own 3 wins: Beta(8, 12), Beta(13, 10) */
 
     fixture_init(&g, "thompson", 2, "half_life=off");
-    fixture_row(&g, g.app, 0)[0] = 9;
-    fixture_row(&g, g.app, 0)[1] = 9;
+    fixture_row(&g, g.app, 0)[0] = 7;
+    fixture_row(&g, g.app, 0)[1] = 11;
     fixture_row(&g, g.app, 1)[0] = 12;
     fixture_row(&g, g.app, 1)[1] = 9;
     fixture_read(&g, 0);
