@@ -373,10 +373,9 @@ ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
     b->seen_us = now_us;
 
     ngx_http_clipper_batch_adapt(b, conf, n, on_time);
-    ngx_http_clipper_batch_profile_age(b, now_us);
 
     before = ngx_http_clipper_batch_profile_mean(b, n);
-    ngx_http_clipper_batch_profile_learn(b, n, (double) latency_us);
+    ngx_http_clipper_batch_profile_learn(b, now_us, n, (double) latency_us);
 
     if ((double) latency_us < before / 2) {
         /* what looked too slow is not: the next probe need not wait */

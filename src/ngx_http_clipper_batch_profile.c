@@ -295,26 +295,32 @@ ngx_http_clipper_batch_refresh(ngx_http_clipper_batch_t *b)
 }
 
 
-void
-ngx_http_clipper_batch_profile_age(ngx_http_clipper_batch_t *b,
-    uint64_t now_us)
+static void
+ngx_http_clipper_batch_fade(ngx_http_clipper_batch_t *b, uint64_t now_us)
 {
-    double      keep;
+    float       keep;
     ngx_uint_t  i;
 
     if (now_us <= b->aged_us) {
         return;
     }
 
-    keep = exp(-(double) (now_us - b->aged_us)
-               / ngx_max(AGE_US, AGE_BATCHES * b->pace));
+    keep = (float) exp(-(double) (now_us - b->aged_us)
+                       / ngx_max(AGE_US, AGE_BATCHES * b->pace));
 
     b->aged_us = now_us;
 
     for (i = 0; i < KNOTS; i++) {
-        b->weight[i] = (float) (b->weight[i] * keep);
+        b->weight[i] *= keep;
     }
+}
 
+
+void
+ngx_http_clipper_batch_profile_age(ngx_http_clipper_batch_t *b,
+    uint64_t now_us)
+{
+    ngx_http_clipper_batch_fade(b, now_us);
     ngx_http_clipper_batch_refresh(b);
 }
 
@@ -383,10 +389,12 @@ ngx_http_clipper_batch_surprise(ngx_http_clipper_batch_t *b, double mean,
 
 void
 ngx_http_clipper_batch_profile_learn(ngx_http_clipper_batch_t *b,
-    ngx_uint_t n, double latency_us)
+    uint64_t now_us, ngx_uint_t n, double latency_us)
 {
     double      part, mean, quantile, error, gain, prior;
     ngx_uint_t  i, j;
+
+    ngx_http_clipper_batch_fade(b, now_us);
 
     i = ngx_http_clipper_batch_knot(n, &part);
     mean = ngx_http_clipper_batch_at(b->curve, n);

@@ -15,10 +15,10 @@
 void ngx_http_clipper_batch_profile_age(ngx_http_clipper_batch_t *b,
     uint64_t now_us);
 
-/* a batch of n took latency_us; age() has been called */
+/* a batch of n took latency_us */
 
 void ngx_http_clipper_batch_profile_learn(ngx_http_clipper_batch_t *b,
-    ngx_uint_t n, double latency_us);
+    uint64_t now_us, ngx_uint_t n, double latency_us);
 
 /* what a batch of n takes on average, and at most most of the time */
 
