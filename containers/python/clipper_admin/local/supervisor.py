@@ -11,6 +11,7 @@ The directory has `supervisor.json`: {"nginx": [argument, ...]}.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -262,7 +263,9 @@ class Supervisor:
         self._nginx.start()
         await self._stopped.wait()
         server.close()
-        os.unlink(CONTROL)
+        # Newer versions of Python remove it themselves.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(CONTROL)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
