@@ -65,9 +65,11 @@ def shared(make_cluster):
 def conn(shared):
     """A connection to a cluster with nothing in it."""
     yield shared
-    shared.stop_all_model_containers()
-    for name in shared.get_all_apps():
-        shared.unregister_application(name)
+    if shared.get_all_apps() or shared.get_all_models():
+        shared._change(
+            lambda catalog: (catalog.applications.clear(),
+                             catalog.models.clear()))
+    shared.cm.stop_all_model_containers()
 
 
 def post(conn, path, body):

@@ -1,6 +1,6 @@
 """Random API calls from two programs while queries go on.
 
-CLIPPER_SOAK_SECONDS sets how long; 20 seconds unless it is set.
+CLIPPER_SOAK_SECONDS sets how long; 10 seconds unless it is set.
 """
 
 import os
@@ -17,7 +17,7 @@ from clipper_admin.deployers import python as python_deployer
 from clipper_admin.local.control import ask
 from harness.util import free_port, session_pids, wait_until
 
-SECONDS = float(os.environ.get("CLIPPER_SOAK_SECONDS", "20"))
+SECONDS = float(os.environ.get("CLIPPER_SOAK_SECONDS", "10"))
 
 pytestmark = [
     pytest.mark.timeout(SECONDS + 180),
