@@ -32,9 +32,16 @@ typedef struct {
 } ngx_http_clipper_combine_mean_t;
 
 
+static ngx_int_t ngx_http_clipper_combine_groups(
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t shape, ngx_http_clipper_combine_result_t *result);
 static uint64_t ngx_http_clipper_combine_group(
     const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
     ngx_uint_t first, uint64_t open, ngx_uint_t shape, double *weight);
+static void ngx_http_clipper_combine_mean(
+    const ngx_http_clipper_loss_t *loss,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    u_char *dst, ngx_http_clipper_combine_result_t *result);
 static void ngx_http_clipper_combine_mean_open(
     ngx_http_clipper_combine_mean_t *mean);
 static u_char *ngx_http_clipper_combine_mean_write(
@@ -99,10 +106,32 @@ ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
     const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
     u_char *dst, ngx_http_clipper_combine_result_t *result)
 {
-    double                           asked, best, weight;
-    uint64_t                         group, open;
-    ngx_uint_t                       i, numbers;
-    ngx_http_clipper_combine_mean_t  mean;
+    if (ngx_http_clipper_combine_groups(members, n,
+                                        mode == NGX_HTTP_CLIPPER_POLICY_MEAN,
+                                        result)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (mode == NGX_HTTP_CLIPPER_POLICY_MEAN) {
+        ngx_http_clipper_combine_mean(loss, members, n, dst, result);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the heaviest group, with the words of its first member */
+
+static ngx_int_t
+ngx_http_clipper_combine_groups(
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t shape, ngx_http_clipper_combine_result_t *result)
+{
+    double      asked, best, weight;
+    uint64_t    group, open;
+    ngx_uint_t  i;
 
     asked = 0;
     open = 0;
@@ -122,9 +151,8 @@ ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
     while (open) {
         i = __builtin_ctzll(open);
 
-        group = ngx_http_clipper_combine_group(members, n, i, open,
-                                   mode == NGX_HTTP_CLIPPER_POLICY_MEAN,
-                                   &weight);
+        group = ngx_http_clipper_combine_group(members, n, i, open, shape,
+                                               &weight);
         open &= ~group;
 
         if (result->group == 0
@@ -138,33 +166,6 @@ ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
 
     result->output = members[result->first].value.text;
     result->confidence = (asked > 0) ? ngx_min(best / asked, 1) : 0;
-
-    if (mode != NGX_HTTP_CLIPPER_POLICY_MEAN) {
-        return NGX_OK;
-    }
-
-    mean.members = members;
-    mean.n = n;
-    mean.group = result->group;
-
-    ngx_http_clipper_combine_mean_open(&mean);
-
-    result->output.data = dst;
-    result->output.len = ngx_http_clipper_combine_mean_write(&mean, dst, loss,
-                                                             &numbers)
-                         - dst;
-
-    if (loss->type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE || numbers == 0) {
-        return NGX_OK;
-    }
-
-    weight = 0;
-
-    for (i = 0; i < mean.size; i++) {
-        weight += mean.weight[i] * (1 - mean.loss[i] / numbers);
-    }
-
-    result->confidence *= weight;
 
     return NGX_OK;
 }
@@ -196,6 +197,42 @@ ngx_http_clipper_combine_group(
     }
 
     return group;
+}
+
+
+static void
+ngx_http_clipper_combine_mean(const ngx_http_clipper_loss_t *loss,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    u_char *dst, ngx_http_clipper_combine_result_t *result)
+{
+    double                           agree;
+    ngx_uint_t                       i, numbers;
+    ngx_http_clipper_combine_mean_t  mean;
+
+    mean.members = members;
+    mean.n = n;
+    mean.group = result->group;
+
+    ngx_http_clipper_combine_mean_open(&mean);
+
+    result->output.data = dst;
+    result->output.len = ngx_http_clipper_combine_mean_write(&mean, dst, loss,
+                                                             &numbers)
+                         - dst;
+
+    if (loss->type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE || numbers == 0) {
+        return;
+    }
+
+    agree = 0;
+
+    for (i = 0; i < mean.size; i++) {
+        agree += mean.weight[i] * (1 - mean.loss[i] / numbers);
+    }
+
+    /* rounding must not make it negative */
+
+    result->confidence *= ngx_max(agree, 0);
 }
 
 

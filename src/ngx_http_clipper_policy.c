@@ -46,6 +46,9 @@ static const ngx_http_clipper_policy_unit_t  ngx_http_clipper_policy_units[] = {
 };
 
 
+static const ngx_http_clipper_policy_param_t *
+    ngx_http_clipper_policy_param_find(
+    const ngx_http_clipper_policy_t *policy, const ngx_str_t *name);
 static ngx_int_t ngx_http_clipper_policy_param_number(const ngx_str_t *value,
     double *number);
 static ngx_int_t ngx_http_clipper_policy_param_time(const ngx_str_t *value,
@@ -120,26 +123,17 @@ ngx_http_clipper_policy_param_set(ngx_http_clipper_policy_conf_t *conf,
     ngx_uint_t                              i;
     const ngx_http_clipper_policy_param_t  *param;
 
-    param = conf->policy->params;
+    param = ngx_http_clipper_policy_param_find(conf->policy, name);
 
-    for (i = 0; param && param[i].name.len; i++) {
-        if (param[i].name.len == name->len
-            && ngx_memcmp(param[i].name.data, name->data, name->len) == 0)
-        {
-            goto found;
-        }
+    if (param == NULL) {
+        (void) snprintf(err, NGX_HTTP_CLIPPER_POLICY_ERR_LEN,
+                        "policy \"%s\" has no parameter \"%.*s\"",
+                        (char *) conf->policy->name.data,
+                        (int) ngx_min(name->len, 40), (char *) name->data);
+        return NGX_ERROR;
     }
 
-    (void) snprintf(err, NGX_HTTP_CLIPPER_POLICY_ERR_LEN,
-                    "policy \"%s\" has no parameter \"%.*s\"",
-                    (char *) conf->policy->name.data,
-                    (int) ngx_min(name->len, 40), (char *) name->data);
-
-    return NGX_ERROR;
-
-found:
-
-    param = &param[i];
+    i = param - conf->policy->params;
 
     if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
 
@@ -170,6 +164,24 @@ found:
     }
 
     return NGX_OK;
+}
+
+
+static const ngx_http_clipper_policy_param_t *
+ngx_http_clipper_policy_param_find(const ngx_http_clipper_policy_t *policy,
+    const ngx_str_t *name)
+{
+    const ngx_http_clipper_policy_param_t  *param;
+
+    for (param = policy->params; param && param->name.len; param++) {
+        if (param->name.len == name->len
+            && ngx_memcmp(param->name.data, name->data, name->len) == 0)
+        {
+            return param;
+        }
+    }
+
+    return NULL;
 }
 
 

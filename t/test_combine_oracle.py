@@ -2,15 +2,13 @@
 
 import ctypes
 import json
-import os
-import subprocess
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+import oracle
+
 ROUNDS = 10_000
 D = ctypes.c_double
 PURE = ("combine", "value", "loss", "json*", "lex*", "scratch*", "utf8*",
@@ -20,21 +18,8 @@ PURE = ("combine", "value", "loss", "json*", "lex*", "scratch*", "utf8*",
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory):
     """The sources as a shared library."""
-    out = tmp_path_factory.mktemp("combine") / "oracle.so"
-    nginx = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
-    build = os.environ.get("BUILD", "build")
-    subprocess.run(["make", "-s", "headers"], cwd=ROOT, check=True)
-
-    cmd = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fPIC", "-shared",
-           "-D_GNU_SOURCE", "-Isrc", f"-I{build}/include"]
-    cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
-                                           "os/unix")]
-    cmd += ["-o", str(out), "t/unit/combine_oracle.c"]
-    for part in PURE:
-        cmd += sorted(map(str, ROOT.glob(f"src/ngx_http_clipper_{part}.c")))
-    subprocess.run(cmd + ["-lm"], cwd=ROOT, check=True)
-
-    so = ctypes.CDLL(str(out))
+    so = oracle.build(tmp_path_factory.mktemp("oracle"), "combine_oracle",
+                      PURE)
     so.oracle_loss.restype = D
     so.oracle_loss.argtypes = [ctypes.c_int, D, D, ctypes.c_char_p,
                                ctypes.c_size_t, ctypes.c_char_p,

@@ -6,39 +6,24 @@ Exp3-IX, Hedge, UCB, epsilon-greedy and Beta posteriors.
 """
 
 import ctypes
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+import oracle
+
 STEPS = 10_000
 HALF_LIFE = 500.0
 KAPPA = 10.0
 D = ctypes.c_double
 DP = ctypes.POINTER(D)
-PREFIX = "src/ngx_http_clipper_"
 
 
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory):
     """The policies' sources as a shared library."""
-    out = tmp_path_factory.mktemp("policy") / "oracle.so"
-    nginx = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
-    build = os.environ.get("BUILD", "build")
-    subprocess.run(["make", "-s", "headers"], cwd=ROOT, check=True)
-
-    cmd = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fPIC", "-shared",
-           "-D_GNU_SOURCE", "-Isrc", f"-I{build}/include"]
-    cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
-                                           "os/unix")]
-    cmd += ["-o", str(out), "t/unit/policy_oracle.c"]
-    cmd += sorted(str(p) for p in ROOT.glob(PREFIX + "policy*.c"))
-    subprocess.run(cmd + ["-lcmocka", "-lm"], cwd=ROOT, check=True)
-
-    so = ctypes.CDLL(str(out))
+    so = oracle.build(tmp_path_factory.mktemp("oracle"), "policy_oracle",
+                      ["policy*"])
     so.oracle_open.restype = ctypes.c_void_p
     so.oracle_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int,
                                DP]
@@ -262,15 +247,15 @@ class Fixed:
 class Walk:
     """The same random queries and feedbacks for both sides."""
 
-    def __init__(self, lib, name, oracle, link_weights, seed, hard):
+    def __init__(self, lib, name, formula, link_weights, seed, hard):
         self.rng = np.random.default_rng(seed)
-        self.oracle, self.hard, self.k = oracle, hard, len(link_weights)
-        params = oracle.params
-        if oracle.fields:
+        self.formula, self.hard, self.k = formula, hard, len(link_weights)
+        params = formula.params
+        if formula.fields:
             params += f" half_life={HALF_LIFE:.0f}s"
         self.server = Server(lib, name, params, link_weights)
-        self.app = Sums(self.k, oracle.fields)
-        self.user = Sums(self.k, oracle.fields)
+        self.app = Sums(self.k, formula.fields)
+        self.user = Sums(self.k, formula.fields)
         self.now = 1.7e9
         self.means = self.rng.uniform(size=self.k)
         self.excess = np.zeros(self.k)
@@ -300,7 +285,7 @@ class Walk:
         self.variance += p * (1 - p)
 
     def step(self, t):
-        o, s = self.oracle, self.server
+        o, s = self.formula, self.server
         up, personal = self.situation()
         user = self.user.values if personal else None
         u = int(self.rng.integers(2 ** 64, dtype=np.uint64))
@@ -324,7 +309,7 @@ class Walk:
             self.compare(up)
 
     def compare(self, up):
-        s, fields = self.server, self.oracle.fields
+        s, fields = self.server, self.formula.fields
         s.look(self.now, up, True)
         np.testing.assert_allclose(s.rows(False, fields), self.app.values,
                                    rtol=1e-9)
@@ -332,7 +317,7 @@ class Walk:
                                    rtol=1e-9)
 
     def learn(self, up, personal, serve, propensity):
-        rng, o, s = self.rng, self.oracle, self.server
+        rng, o, s = self.rng, self.formula, self.server
         losses = np.clip(rng.normal(self.means, 0.3), 0, 1)
         seen = up & (np.arange(self.k) == serve)
         if serve == -1:
@@ -370,10 +355,10 @@ def test_fixed_policy_is_its_formula(lib, name):
     """Catches: members without a replica that keep a share, weights that are
     not the links', feedback that changes a policy without a state."""
     links = np.array([5.0, 1.0, 3.0, 0.5])
-    oracle = Fixed(links)
+    formula = Fixed(links)
     if name == "first":
-        oracle.weights = lambda app, user, up: \
+        formula.weights = lambda app, user, up: \
             (np.arange(4) == np.argmax(up)) * 1.0
-    walk = Walk(lib, name, oracle, links, 2, True)
+    walk = Walk(lib, name, formula, links, 2, True)
     for t in range(STEPS):
         walk.step(t)

@@ -3,6 +3,7 @@
  * Nanoseconds of what a policy adds to a query: reading the state of the
  * application and of a user as they count now, and the selection; and of a
  * feedback: observing and adding to both states.  For 5 and for 64 members.
+ * Then of combining the answers of 5 members.
  *
  *   policy [seconds for each figure]
  */
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ngx_http_clipper_combine.h"
 #include "ngx_http_clipper_policy.h"
 #include "ngx_http_clipper_policy_state.h"
 
@@ -185,6 +187,51 @@ bench(const ngx_http_clipper_policy_t *policy, ngx_uint_t n, double limit)
 }
 
 
+/* five answers, texts that differ though some values are equal */
+
+static void
+bench_combine(const char *what, ngx_http_clipper_policy_combine_e mode,
+    const char **texts, double limit)
+{
+    double                             start, took;
+    u_char                             dst[4096];
+    ngx_uint_t                         i, k, n;
+    ngx_http_clipper_loss_t            loss;
+    ngx_http_clipper_combine_member_t  members[5];
+    ngx_http_clipper_combine_result_t  result;
+
+    loss.type = NGX_HTTP_CLIPPER_LOSS_ZERO_ONE;
+    n = 0;
+    start = seconds();
+
+    do {
+        for (k = 0; k < 100; k++) {
+
+            for (i = 0; i < 5; i++) {
+                members[i].weight = 0.2;
+                members[i].answered = 1;
+                ngx_http_clipper_value_init(&members[i].value,
+                                            (const u_char *) texts[i],
+                                            strlen(texts[i]));
+            }
+
+            if (ngx_http_clipper_combine_size(mode, members, 5) > sizeof(dst)
+                || ngx_http_clipper_combine(mode, &loss, members, 5, dst,
+                                            &result)
+                   != NGX_OK)
+            {
+                abort();
+            }
+        }
+
+        n += 100;
+        took = seconds() - start;
+    } while (took < limit);
+
+    printf("%-29s %9.0f\n", what, took / n * 1e9);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -201,6 +248,17 @@ main(int argc, char **argv)
         bench(policy, 5, limit);
         bench(policy, 64, limit);
     }
+
+    bench_combine("vote of 5 labels", NGX_HTTP_CLIPPER_POLICY_VOTE,
+                  (const char *[]) { "3", "3.0", "7", "3", "7" }, limit);
+    bench_combine("mean of 5 numbers", NGX_HTTP_CLIPPER_POLICY_MEAN,
+                  (const char *[]) { "0.31", "0.5271", "0.11", "0.9", "1.0" },
+                  limit);
+    bench_combine("mean of 5 times 3 numbers", NGX_HTTP_CLIPPER_POLICY_MEAN,
+                  (const char *[]) { "[0.31,0.2,0.49]", "[0.1,0.22,0.68]",
+                                     "[0.2,0.2,0.6]", "[0.1,0.8,0.1]",
+                                     "[0.5,0.1,0.4]" },
+                  limit);
 
     return 0;
 }

@@ -1,0 +1,28 @@
+"""C sources as a shared library, for tests that compare them to Python."""
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def build(directory, shim, parts):
+    """Compiles t/unit/SHIM.c and src/ngx_http_clipper_PART.c of all parts
+    (patterns), none of which needs an object of nginx, and loads them."""
+    out = directory / f"{shim}.so"
+    nginx = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
+    include = Path(os.environ.get("BUILD", "build")) / "include"
+    subprocess.run(["make", "-s", "headers"], cwd=ROOT, check=True)
+
+    cmd = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fPIC", "-shared",
+           "-D_GNU_SOURCE", "-Isrc", f"-I{include}"]
+    cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
+                                           "os/unix")]
+    cmd += ["-o", str(out), f"t/unit/{shim}.c"]
+    for part in parts:
+        cmd += sorted(map(str, ROOT.glob(f"src/ngx_http_clipper_{part}.c")))
+    subprocess.run(cmd + ["-lcmocka", "-lm"], cwd=ROOT, check=True)
+
+    return ctypes.CDLL(str(out))
