@@ -465,12 +465,19 @@ ngx_http_clipper_queue_release_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[flight];
 
-    if (f->waiters || (f->lease[0] | f->lease[1])) {
+    if (f->waiters) {
         return;
     }
 
+    /* nobody waits: it is not asked for, not for a second time either */
+
     if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
         ngx_http_clipper_queue_remove_locked(zone, flight);
+        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
+    }
+
+    if (f->lease[0] | f->lease[1]) {
+        return;
     }
 
     if (f->state != NGX_HTTP_CLIPPER_DONE) {
