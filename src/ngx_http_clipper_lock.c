@@ -97,7 +97,9 @@ ngx_http_clipper_lock_wait(ngx_http_clipper_lock_t *lock, uint32_t pid)
             continue;
         }
 
-        if (!ngx_http_clipper_alive(holder)
+        /* one's own pid: that of a predecessor, who died with the lock */
+
+        if ((holder == pid || !ngx_http_clipper_alive(holder))
             && ngx_http_clipper_lock_try(lock, holder, pid))
         {
             return;
