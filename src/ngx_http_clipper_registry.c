@@ -71,9 +71,12 @@ ngx_http_clipper_registry_bury_locked(ngx_http_clipper_zone_t *zone)
     n = 0;
 
     for (i = 1; i < zone->header->workers.n; i++) {
+        /* a row with one's own pid is that of a predecessor */
+
         if (i != zone->slot
             && zone->workers[i].state != NGX_HTTP_CLIPPER_FREE
-            && !ngx_http_clipper_alive(zone->workers[i].pid))
+            && (zone->workers[i].pid == zone->pid
+                || !ngx_http_clipper_alive(zone->workers[i].pid)))
         {
             ngx_http_clipper_reclaim_locked(zone, i);
             n++;
@@ -177,7 +180,8 @@ uint32_t
 ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
     ngx_str_t *name, ngx_str_t *version)
 {
-    uint32_t                       i, row, epoch;
+    size_t                         kept;
+    uint32_t                       i, row;
     ngx_http_clipper_model_row_t  *model;
 
     row = ngx_http_clipper_registry_find_locked(zone, name, version);
@@ -207,13 +211,15 @@ ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
     /* the epoch outlives the name, so that no cache key comes again */
 
     model = &zone->models[row];
-    model->state = NGX_HTTP_CLIPPER_FREE;
-    epoch = model->epoch + 1;
+    ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_FREE);
+    ngx_http_clipper_publish(model->epoch, model->epoch + 1);
 
-    ngx_memzero(model, sizeof(ngx_http_clipper_model_row_t));
+    kept = offsetof(ngx_http_clipper_model_row_t, name);
+
+    ngx_memzero((u_char *) model + kept,
+                sizeof(ngx_http_clipper_model_row_t) - kept);
     ngx_http_clipper_metrics_clear_model(zone, row);
 
-    model->epoch = epoch;
     ngx_http_clipper_registry_name(model->name, name);
     ngx_http_clipper_registry_name(model->version, version);
     ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_USED);
