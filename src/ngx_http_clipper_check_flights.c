@@ -94,8 +94,7 @@ ngx_http_clipper_check_hash(ngx_http_clipper_zone_t *zone)
 
     for (n = 0, i = 1; i < zone->header->flights.n; i++) {
         f = &zone->flights[i];
-        n += (f->state && f->state != NGX_HTTP_CLIPPER_DONE
-              && (f->key[0] | f->key[1]));
+        n += (f->state && f->state != NGX_HTTP_CLIPPER_DONE && f->shared);
     }
 
     for (i = 0; i < zone->header->buckets.n; i++) {
@@ -105,7 +104,7 @@ ngx_http_clipper_check_hash(ngx_http_clipper_zone_t *zone)
             ngx_http_clipper_check(flight < zone->header->flights.n
                                    && f->state
                                    && f->state != NGX_HTTP_CLIPPER_DONE
-                                   && (f->key[0] | f->key[1])
+                                   && f->shared
                                    && (f->key[0]
                                        & (zone->header->buckets.n - 1)) == i
                                    && n,
