@@ -1,0 +1,483 @@
+
+/*
+ * A zone in memory, workers that live in it, and short forms of what they do.
+ * A worker's pid is that of a process made for it, so that it can die.
+ *
+ * An input and its output tell each other: the output is the input after "y".
+ */
+
+
+#ifndef _ZONE_FIXTURE_H_INCLUDED_
+#define _ZONE_FIXTURE_H_INCLUDED_
+
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#include "ngx_http_clipper_queue.h"
+#include "ngx_http_clipper_chunk.h"
+#include "ngx_http_clipper_registry.h"
+
+
+#define ZONE_SIZE     (2 << 20)
+#define ZONE_LONGEST  5000          /* bytes of an input in these tests */
+
+#define zone_unused   __attribute__((unused))
+
+
+typedef ngx_http_clipper_zone_t  view_t;
+
+
+static const u_char  zone_seed[32] = { 1, 2, 3 };
+static uint64_t      zone_random = 1;
+
+
+static uint64_t zone_unused
+zone_mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+
+    return x ^ (x >> 31);
+}
+
+
+static uint64_t zone_unused
+zone_chance(uint64_t n)
+{
+    return zone_mix(zone_random++) % n;
+}
+
+
+static void * zone_unused
+zone_map(void)
+{
+    void  *addr;
+
+    addr = mmap(NULL, ZONE_SIZE, PROT_READ|PROT_WRITE,
+                MAP_ANONYMOUS|MAP_SHARED, -1, 0);
+    assert_ptr_not_equal(addr, MAP_FAILED);
+
+    return addr;
+}
+
+
+static void * zone_unused
+zone_make(void)
+{
+    void  *addr;
+
+    addr = zone_map();
+    assert_int_equal(ngx_http_clipper_zone_create(addr, ZONE_SIZE, zone_seed,
+                                                  1700000000), NGX_OK);
+
+    return addr;
+}
+
+
+static void zone_unused
+zone_drop(void *addr)
+{
+    assert_int_equal(munmap(addr, ZONE_SIZE), 0);
+}
+
+
+/* a process that does nothing */
+
+static pid_t zone_unused
+zone_process(void)
+{
+    pid_t  pid, parent;
+
+    parent = getpid();
+    pid = fork();
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+
+        /* it ends with the test, however that ends, and holds no output */
+
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void) close(STDOUT_FILENO);
+        (void) close(STDERR_FILENO);
+
+        while (getppid() == parent) {
+            (void) sleep(1);
+        }
+
+        _exit(0);
+    }
+
+    return pid;
+}
+
+
+static void zone_unused
+zone_kill(pid_t pid)
+{
+    int  status;
+
+    (void) kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+
+static void zone_unused
+zone_check_locked(view_t *v, const char *where)
+{
+    const char  *text;
+
+    text = ngx_http_clipper_check_locked(v);
+
+    if (text) {
+        print_error("%s: %s\n", where, text);
+        abort();
+    }
+}
+
+
+static void zone_unused
+zone_check(view_t *v, const char *where)
+{
+    ngx_http_clipper_zone_lock(v);
+    zone_check_locked(v, where);
+    ngx_http_clipper_zone_unlock(v);
+}
+
+
+/* a worker with a process of its own, in a row of its own */
+
+static view_t zone_unused
+worker_make(void *addr)
+{
+    view_t     v;
+    ngx_str_t  generation = ngx_string("g");
+
+    assert_int_equal(ngx_http_clipper_zone_attach(&v, addr, ZONE_SIZE,
+                                                  zone_process()), NGX_OK);
+
+    ngx_http_clipper_zone_lock(&v);
+    assert_int_not_equal(ngx_http_clipper_registry_claim_locked(&v,
+                                  (u_char *) "door", 4, &generation, 1), 0);
+    ngx_http_clipper_zone_unlock(&v);
+
+    return v;
+}
+
+
+static uint32_t zone_unused
+model_make(view_t *v, const char *name, const char *version)
+{
+    uint32_t   row;
+    ngx_str_t  n, ver;
+
+    n.data = (u_char *) name;
+    n.len = strlen(name);
+    ver.data = (u_char *) version;
+    ver.len = strlen(version);
+
+    ngx_http_clipper_zone_lock(v);
+    row = ngx_http_clipper_registry_model_locked(v, &n, &ver);
+    ngx_http_clipper_zone_unlock(v);
+
+    assert_int_not_equal(row, 0);
+
+    return row;
+}
+
+
+/* joined only, with the token of 16 times this letter, or 0 for none */
+
+static uint32_t zone_unused
+replica_join(view_t *v, uint32_t model, u_char letter)
+{
+    u_char                           token[16];
+    uint32_t                         row;
+    ngx_http_clipper_announcement_t  a;
+
+    memset(&a, 0, sizeof(a));
+    memset(token, letter, sizeof(token));
+
+    a.model = model;
+    a.rpc_version = letter ? 4 : 3;
+    a.token.data = token;
+    a.token.len = letter ? 16 : 0;
+
+    ngx_http_clipper_zone_lock(v);
+    row = ngx_http_clipper_registry_join_locked(v, &a, 1000);
+    ngx_http_clipper_zone_unlock(v);
+
+    return row;
+}
+
+
+static uint32_t zone_unused
+replica_make(view_t *v, uint32_t model, u_char letter)
+{
+    uint32_t  row;
+
+    row = replica_join(v, model, letter);
+    assert_int_not_equal(row, 0);
+
+    ngx_http_clipper_zone_lock(v);
+    ngx_http_clipper_registry_ready_locked(v, row);
+    ngx_http_clipper_registry_idle_locked(v, row);
+    ngx_http_clipper_zone_unlock(v);
+
+    return row;
+}
+
+
+static void zone_unused
+replica_idle(view_t *v, uint32_t row)
+{
+    ngx_http_clipper_zone_lock(v);
+    ngx_http_clipper_registry_idle_locked(v, row);
+    ngx_http_clipper_zone_unlock(v);
+}
+
+
+static void zone_unused
+replica_gone(view_t *v, uint32_t row)
+{
+    ngx_http_clipper_zone_lock(v);
+    ngx_http_clipper_registry_gone_locked(v, row);
+    ngx_http_clipper_zone_unlock(v);
+}
+
+
+/* the input of a name: it begins with the name, and is this long */
+
+static u_char * zone_unused
+input_of(uint32_t name, size_t len)
+{
+    size_t         i;
+    static u_char  input[ZONE_LONGEST + 8];
+
+    assert_true(len >= 4 && len <= ZONE_LONGEST);
+
+    for (i = 0; i < len; i += 4) {
+        memcpy(input + i, &name, 4);
+        name = name * 1664525 + 1013904223;
+    }
+
+    return input;
+}
+
+
+static ngx_http_clipper_task_t zone_unused
+task_make(view_t *v, uint32_t model, uint32_t name, size_t len,
+    uint64_t deadline_us)
+{
+    ngx_http_clipper_task_t  task;
+
+    memset(&task, 0, sizeof(task));
+
+    task.model = model;
+    task.key[0] = zone_mix(name);
+    task.key[1] = name;
+    task.shared = 1;
+    task.deadline_us = deadline_us;
+    task.data = input_of(name, len);
+    task.len = len;
+    task.queue_max = 100000;
+    task.queue_size_max = ZONE_SIZE;
+    task.settled = ngx_http_clipper_queue_settled(v, task.key);
+
+    return task;
+}
+
+
+static ngx_int_t zone_unused
+submit(view_t *v, ngx_http_clipper_task_t *task, uint64_t now_us)
+{
+    ngx_int_t  rc;
+
+    ngx_http_clipper_zone_lock(v);
+    rc = ngx_http_clipper_queue_submit_locked(v, task, now_us);
+    ngx_http_clipper_zone_unlock(v);
+
+    return rc;
+}
+
+
+static void zone_unused
+leave(view_t *v, uint32_t waiter, uint32_t gen)
+{
+    ngx_http_clipper_zone_lock(v);
+    ngx_http_clipper_queue_leave_locked(v, waiter, gen);
+    ngx_http_clipper_zone_unlock(v);
+}
+
+
+/* a chain on loan with these bytes; 0 when the zone is full */
+
+static uint32_t zone_unused
+borrow(view_t *v, const u_char *data, size_t len)
+{
+    uint32_t  chunk;
+
+    ngx_http_clipper_zone_lock(v);
+    chunk = ngx_http_clipper_chunk_borrow_locked(v, len);
+    ngx_http_clipper_zone_unlock(v);
+
+    if (chunk) {
+        ngx_http_clipper_chunk_write(v, chunk, data, len);
+    }
+
+    return chunk;
+}
+
+
+static void zone_unused
+give_back(view_t *v, uint32_t chunk)
+{
+    ngx_http_clipper_zone_lock(v);
+    ngx_http_clipper_chunk_free_locked(v, chunk);
+    ngx_http_clipper_zone_unlock(v);
+}
+
+
+/* up to max inputs for the replica, whatever their latency may be */
+
+static ngx_uint_t zone_unused
+take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
+    ngx_http_clipper_lease_t *leases)
+{
+    ngx_uint_t                      n;
+    ngx_http_clipper_take_t         t;
+    ngx_http_clipper_batch_conf_t   conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.fixed = max;
+    conf.plain = 1;
+
+    memset(&t, 0, sizeof(t));
+    t.conf = &conf;
+    t.max = max;
+    t.now_us = now_us;
+
+    ngx_http_clipper_zone_lock(v);
+    n = ngx_http_clipper_queue_take_locked(v, replica, &t, leases);
+    ngx_http_clipper_zone_unlock(v);
+
+    return n;
+}
+
+
+/* the output that belongs to the lease's input; its length */
+
+static size_t zone_unused
+output_of(view_t *v, const ngx_http_clipper_lease_t *lease, u_char *output)
+{
+    ngx_http_clipper_flight_t  *f;
+
+    f = &v->flights[lease->flight];
+
+    output[0] = 'y';
+    ngx_http_clipper_chunk_read(v, f->input, output + 1, f->input_len);
+
+    return f->input_len + 1;
+}
+
+
+static ngx_uint_t zone_unused
+settle_with(view_t *v, uint32_t replica, const ngx_http_clipper_lease_t *lease,
+    uint32_t result, const u_char *data, size_t len, uint64_t now_us)
+{
+    ngx_uint_t                 first;
+    ngx_http_clipper_output_t  o;
+
+    o.result = result;
+    o.data = data;
+    o.len = len;
+    o.chunk = (len > NGX_HTTP_CLIPPER_INLINE) ? borrow(v, data, len) : 0;
+
+    if (len > NGX_HTTP_CLIPPER_INLINE && o.chunk == 0) {
+        o.result = NGX_HTTP_CLIPPER_RESULT_ERROR;
+        o.len = 0;
+    }
+
+    ngx_http_clipper_zone_lock(v);
+    first = ngx_http_clipper_queue_settle_locked(v, replica, lease, &o,
+                                                 now_us);
+    ngx_http_clipper_zone_unlock(v);
+
+    return first;
+}
+
+
+static ngx_uint_t zone_unused
+settle(view_t *v, uint32_t replica, const ngx_http_clipper_lease_t *lease,
+    uint64_t now_us)
+{
+    size_t  len;
+    u_char  output[ZONE_LONGEST + 1];
+
+    if (v->flights[lease->flight].gen != lease->gen) {
+        return settle_with(v, replica, lease, 0, (u_char *) "late", 4, now_us);
+    }
+
+    len = output_of(v, lease, output);
+
+    return settle_with(v, replica, lease, NGX_HTTP_CLIPPER_RESULT_OUTPUT,
+                       output, len, now_us);
+}
+
+
+static ngx_uint_t zone_unused
+mail_take(view_t *v, ngx_http_clipper_mail_t *mail, ngx_uint_t n)
+{
+    ngx_http_clipper_zone_lock(v);
+    n = ngx_http_clipper_mailbox_take_locked(v, mail, n);
+    ngx_http_clipper_zone_unlock(v);
+
+    return n;
+}
+
+
+/* whether a letter has the output of this input; a held one is then left */
+
+static ngx_uint_t zone_unused
+mail_says(view_t *v, ngx_http_clipper_mail_t *mail, uint32_t name, size_t len)
+{
+    u_char      output[ZONE_LONGEST + 1];
+    ngx_uint_t  yes;
+
+    if (mail->result != NGX_HTTP_CLIPPER_RESULT_OUTPUT
+        || mail->len != len + 1)
+    {
+        return 0;
+    }
+
+    if (mail->held) {
+        ngx_http_clipper_chunk_read(v, mail->chunk, output, mail->len);
+
+    } else {
+        memcpy(output, mail->data, mail->len);
+    }
+
+    yes = (output[0] == 'y' && memcmp(output + 1, input_of(name, len), len)
+                               == 0);
+
+    if (mail->held) {
+        leave(v, mail->waiter, mail->gen);
+    }
+
+    return yes;
+}
+
+
+#endif /* _ZONE_FIXTURE_H_INCLUDED_ */
