@@ -10,8 +10,9 @@ parts = $(sort $(foreach p,$(1),$(wildcard $(P)$(p).c)))
 PURE_PARTS := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
               combine* value* loss*
 SHM_PARTS  := lock* zone* table* flight* waiter* chunk* mailbox* registry* \
-              members* check* \
-              cache* metrics* queue* heap* rebuild* slot*
+              members* check* lease* \
+              cache* metrics* queue* heap* rebuild* slot* \
+              journal* record* state_table*
 
 # A source whose name matches but which needs nginx's objects is named here.
 NOT_STANDALONE :=
