@@ -11,6 +11,7 @@
 #include "ngx_http_clipper_health.h"
 #include "ngx_http_clipper_listen.h"
 #include "ngx_http_clipper_process.h"
+#include "ngx_http_clipper_prometheus.h"
 #include "ngx_http_clipper_status.h"
 #include "ngx_http_clipper_variables.h"
 
@@ -148,6 +149,13 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       (void *) ngx_http_clipper_status_handler },
+
+    { ngx_string("clipper_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_clipper_conf_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      (void *) ngx_http_clipper_prometheus_handler },
 
     { ngx_string("clipper_health"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,

@@ -141,6 +141,7 @@ typedef struct {
     ngx_array_t                   apps;         /* of .._app_t * */
     ngx_str_t                     generation;
     ngx_uint_t                    used;         /* a directive needs zones */
+    time_t                        loaded;       /* when it was read */
 } ngx_http_clipper_main_conf_t;
 
 

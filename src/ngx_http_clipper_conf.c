@@ -30,6 +30,7 @@ ngx_http_clipper_conf_create_main(ngx_conf_t *cf)
 
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->cache_size = NGX_CONF_UNSET;
+    mcf->loaded = ngx_time();
 
     if (ngx_array_init(&mcf->endpoints, cf->pool, 1,
                        sizeof(ngx_http_clipper_endpoint_t))

@@ -112,11 +112,17 @@ static void
 ngx_http_clipper_metrics_clear(ngx_http_clipper_zone_t *zone,
     ngx_uint_t model, ngx_uint_t row)
 {
-    ngx_uint_t  stripe;
+    uint64_t    *block, *rest;
+    ngx_uint_t   i, stripe;
 
     for (stripe = 0; stripe < NGX_HTTP_CLIPPER_STRIPES; stripe++) {
-        ngx_memzero(ngx_http_clipper_metrics_block(zone, stripe, model, row),
-                    NGX_HTTP_CLIPPER_BLOCK * sizeof(uint64_t));
+        block = ngx_http_clipper_metrics_block(zone, stripe, model, row);
+        rest = ngx_http_clipper_metrics_block(zone, stripe, model, 0);
+
+        for (i = 0; i < NGX_HTTP_CLIPPER_BLOCK; i++) {
+            ngx_http_clipper_metrics_add(&rest[i], block[i]);
+            block[i] = 0;
+        }
     }
 }
 

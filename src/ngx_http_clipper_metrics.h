@@ -2,8 +2,9 @@
 /*
  * Counters in shared memory.  Each application and each model version has a
  * block of counters in each of a few stripes; a worker adds to the stripe of
- * its slot without a lock, who scrapes sums over the stripes.  A block is
- * cleared when its row of the registry is taken by another name.
+ * its slot without a lock, who scrapes sums over the stripes.  When a row of
+ * the registry is taken by another name its blocks are added to those of row
+ * 0 and cleared, so that no count is ever lost.
  */
 
 

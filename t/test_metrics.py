@@ -1,0 +1,370 @@
+"""clipper_metrics: what Prometheus reads, and that it is true."""
+
+import re
+import shutil
+import subprocess
+
+from harness import Connection, Sim3, Sim4, application, rpc, wait_until
+
+METRICS = "location = /metrics { clipper_metrics; }"
+
+FAMILIES = {
+    "clipper_queries_total": ("counter", {"app", "outcome"}),
+    "clipper_query_duration_seconds": ("histogram", {"app"}),
+    "clipper_defaults_total": ("counter", {"app", "reason"}),
+    "clipper_batch_duration_seconds": ("histogram", {"model", "version"}),
+    "clipper_batch_size": ("histogram", {"model", "version"}),
+    "clipper_queue_tasks": ("gauge", {"model", "version"}),
+    "clipper_replicas": ("gauge", {"model", "version"}),
+    "clipper_tasks_dropped_total": ("counter",
+                                    {"model", "version", "reason"}),
+    "clipper_hedges_total": ("counter", {"model", "version"}),
+    "clipper_redispatches_total": ("counter", {"model", "version"}),
+    "clipper_cache_lookups_total": ("counter",
+                                    {"model", "version", "result"}),
+    "clipper_cache_evictions_total": ("counter", {"model", "version"}),
+    "clipper_zone_used_bytes": ("gauge", {"zone"}),
+    "clipper_zone_size_bytes": ("gauge", {"zone"}),
+    "clipper_rpc_errors_total": ("counter", {"cause"}),
+    "clipper_build_info": ("gauge",
+                           {"version", "nginx_version", "zmq_version"}),
+    "clipper_start_time_seconds": ("gauge", set()),
+    "clipper_config_load_time_seconds": ("gauge", set()),
+}
+
+BUCKETS = ["0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",
+           "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"]
+
+SAMPLE = re.compile(r'(\w+)(?:\{(.*)\})? (\S+)')
+LABEL = re.compile(r'(\w+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+
+
+class Scrape:
+    """One answer of the endpoint, parsed strictly."""
+
+    def __init__(self, text):
+        self.types, self.helps, self.samples = {}, {}, {}
+        for line in text.splitlines():
+            if line.startswith("# HELP "):
+                name, self.last_help = line[7:].split(" ", 1)
+                self.helps[name] = self.last_help
+            elif line.startswith("# TYPE "):
+                name, kind = line[7:].split(" ")
+                assert name not in self.types, name
+                self.types[name] = kind
+            else:
+                self._sample(line)
+
+    def _sample(self, line):
+        match = SAMPLE.fullmatch(line)
+        assert match, line
+        name, labels, value = match.groups()
+        pairs = LABEL.findall(labels or "")
+        assert ",".join(f'{k}="{v}"' for k, v in pairs) == (labels or "")
+        key = (name, frozenset(pairs))
+        assert key not in self.samples, line
+        self.samples[key] = float(value)
+
+    def __call__(self, name, **labels):
+        """The sum of the samples that have these labels; None: no such."""
+        wanted = set(labels.items())
+        found = [value for (sample, pairs), value in self.samples.items()
+                 if sample == name and wanted <= pairs]
+        return sum(found) if found else None
+
+    def labels(self, name, label):
+        return {dict(pairs)[label] for sample, pairs in self.samples
+                if sample == name and label in dict(pairs)}
+
+    def family(self, sample):
+        base = re.sub(r"_(bucket|sum|count)$", "", sample)
+        return base if self.types.get(base) == "histogram" else sample
+
+
+def scrape(server):
+    response = server.get("/metrics")
+    assert response.status == 200, response
+    assert response.headers["content-type"] == "text/plain; version=0.0.4"
+    assert int(response.headers["content-length"]) == len(response.body)
+    return Scrape(response.body.decode())
+
+
+def start(nginx, server, **kw):
+    return nginx(server, operator_extra=METRICS, **kw)
+
+
+def connected(server, name="m", sim=Sim3, **kw):
+    made = sim(server, name, **kw)
+    server.containers.append(made)
+    made.wait_registered()
+    return made
+
+
+def test_families(nginx):
+    """Catches a family without HELP and TYPE, a wrong type, other labels,
+    and a sample before its family."""
+    server = start(nginx, application("a", "m:1"))
+    got = scrape(server)
+
+    for name, (kind, labels) in FAMILIES.items():
+        assert got.types.get(name) == kind, name
+        assert got.helps[name].endswith("."), name
+
+    for sample, pairs in got.samples:
+        name = got.family(sample)
+        if name in FAMILIES:
+            keys = {key for key, _ in pairs} - {"le"}
+            assert keys == FAMILIES[name][1], sample
+
+    present = {got.family(sample) for sample, _ in got.samples}
+    assert set(FAMILIES) <= present
+
+
+def test_promtool(nginx):
+    """Catches whatever Prometheus' own linter finds."""
+    promtool = shutil.which("promtool")
+    assert promtool, "the package prometheus is missing"
+    server = start(nginx, application("a", "m:1") + application("b"))
+    connected(server)
+    server.predict("a", [1.0])
+    server.predict("b", [1.0])
+    done = subprocess.run([promtool, "check", "metrics"],
+                          input=server.get("/metrics").body, timeout=60,
+                          capture_output=True)
+    assert done.returncode == 0 and not done.stdout and not done.stderr, \
+        (done.stdout + done.stderr).decode()
+
+
+def test_sums_are_what_was_asked(nginx):
+    """Catches an input that is not counted, or counted twice."""
+    server = start(nginx, application("a", "m:1") + application("b"))
+    connected(server)
+
+    for i in range(20):
+        server.predict("a", [float(i)])
+    for i in range(10):
+        server.predict("a", [float(i)])
+    inputs = [[100.0 + i] for i in range(7)]
+    assert server.post("/a/predict", {"input_batch": inputs}).status == 200
+    for _ in range(3):
+        assert server.post("/a/predict", "{").status == 400
+        server.predict("b", [1.0])
+
+    got = scrape(server)
+    counted = {outcome: got("clipper_queries_total", app="a", outcome=outcome)
+               for outcome in ("answer", "cached", "joined", "default",
+                               "error", "aborted")}
+    assert counted == {"answer": 27, "cached": 10, "joined": 0, "default": 0,
+                       "error": 3, "aborted": 0}
+    assert got("clipper_queries_total", app="b", outcome="default") == 3
+    assert got("clipper_defaults_total", app="b", reason="no_replica") == 3
+    assert got("clipper_defaults_total", app="b") == 3
+    assert got("clipper_defaults_total", app="a") == 0
+    assert got("clipper_query_duration_seconds_count", app="a") == 37
+    assert got("clipper_batch_size_sum", model="m", version="1") == 27
+    assert got("clipper_cache_lookups_total", model="m", result="hit") == 10
+    assert got("clipper_cache_lookups_total", model="m", result="miss") == 27
+    assert got("clipper_replicas", model="m", version="1") == 1
+    assert got("clipper_queue_tasks", model="m", version="1") == 0
+
+
+def test_histograms(nginx):
+    """Catches buckets that are not cumulative, a wrong unit, and a count
+    that is not the last bucket."""
+    server = start(nginx, application("a", "m:1"))
+    connected(server, delay=0.06)
+    for i in range(4):
+        server.predict("a", [float(i)])
+
+    got = scrape(server)
+
+    for name, labels in (("clipper_query_duration_seconds", {"app": "a"}),
+                         ("clipper_batch_duration_seconds",
+                          {"model": "m", "version": "1"})):
+        counts = [got(name + "_bucket", le=le, **labels) for le in BUCKETS]
+        assert counts == sorted(counts)
+        assert got(name + "_bucket", le="0.05", **labels) == 0
+        assert got(name + "_bucket", le="10", **labels) == 4
+        assert counts[-1] == got(name + "_count", **labels) == 4
+        assert 0.24 <= got(name + "_sum", **labels) <= 4 * 10
+
+    assert got.labels("clipper_query_duration_seconds_bucket", "le") \
+        == set(BUCKETS)
+    assert got("clipper_batch_size_bucket", le="1", model="m") == 4
+
+
+def test_gauges_follow(nginx):
+    """Catches gauges that do not go up, or not down again."""
+    server = start(nginx, application("a", "m:1"))
+    sim = connected(server, manual=True)
+    empty = scrape(server)("clipper_zone_used_bytes", zone="main")
+
+    connections = [server.connect() for _ in range(4)]
+    for i, connection in enumerate(connections):
+        connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+                        b"Content-Length: 15\r\n\r\n"
+                        b'{"input":[%d.0]}' % i)
+        if i == 0:
+            held = sim.next_request()
+
+    wait_until(lambda: scrape(server)("clipper_queue_tasks", model="m") == 3)
+    assert scrape(server)("clipper_zone_used_bytes", zone="main") > empty
+
+    sim.answer(held)
+    while sum(len(request.inputs) for request in sim.requests) < 4:
+        sim.answer(sim.next_request())
+    for connection in connections:
+        assert connection.read().status == 200
+        connection.close()
+
+    got = scrape(server)
+    assert got("clipper_queue_tasks", model="m") == 0
+    assert got("clipper_zone_used_bytes", zone="main") == empty
+    assert got("clipper_zone_size_bytes", zone="main") == 16 * 1024 * 1024
+    assert got("clipper_zone_used_bytes", zone="cache") > 0
+
+    sim.close()
+    wait_until(lambda: scrape(server)("clipper_replicas", model="m") == 0)
+
+
+def test_no_cache_no_series(nginx):
+    """Catches figures of a zone that is not there."""
+    server = start(nginx, application("a", "m:1"),
+                   http="clipper_cache_zone off;")
+    assert scrape(server).labels("clipper_zone_size_bytes", "zone") \
+        == {"main"}
+
+
+def test_labels_only_from_the_configuration(nginx):
+    """Catches a container that makes series by the names it announces."""
+    server = start(nginx, application("a", "m") + application("b", "n:7"))
+    connected(server, "m", version="1")
+    before = len(scrape(server).samples)
+
+    for version in ("2", "3", 'x"y\\z'):
+        connected(server, "m", version=version)
+    for name in ("stranger", "strange-2", 'quo"te\\'):
+        connected(server, name)
+
+    got = scrape(server)
+    assert got.labels("clipper_replicas", "model") == {"m", "n", "other"}
+    assert got("clipper_replicas", model="other", version="other") == 3
+    assert got("clipper_replicas", model="m") == 4
+    assert got("clipper_replicas", model="n", version="7") == 0
+    own = got.labels("clipper_replicas", "version") - {"other", "7"}
+    assert len(own) == 1
+    assert got("clipper_replicas", model="m", version="other") == 3
+    assert got("clipper_queue_tasks", model="m", version=own.pop()) == 0
+
+    per_version = [s for s in got.samples
+                   if dict(s[1]).get("model") == "n"]
+    assert len(got.samples) - before == 2 * len(per_version)
+
+
+def test_versions_of_links_are_told(nginx):
+    """Catches a version of a link or of a block that is "other"."""
+    server = start(
+        nginx, application("a", "m:2") + application("b", "m"),
+        http="clipper_model m { version 5; } clipper_model m:3 { batch 2; }")
+    for version in "2359":
+        connected(server, "m", version=version)
+    got = scrape(server)
+    assert got.labels("clipper_replicas", "version") \
+        == {"2", "3", "5", "other"}
+    for version in ("2", "3", "5", "other"):
+        assert got("clipper_replicas", model="m", version=version) == 1
+
+
+def test_monotonic_over_a_reload(nginx):
+    """Catches a counter that a reload starts anew, and one worker's figures
+    instead of all workers'."""
+    server = start(nginx, application("a", "m:1"))
+    connected(server, sim=Sim4)
+    for i in range(10):
+        server.predict("a", [float(i)])
+
+    before = scrape(server)
+    server.reload()
+    server.wait_replicas("m")
+    for i in range(10):
+        server.predict("a", [50.0 + i])
+    after = scrape(server)
+
+    for (name, pairs), value in before.samples.items():
+        if before.types[before.family(name)] != "gauge":
+            assert after.samples[name, pairs] >= value, name
+
+    assert after("clipper_queries_total", app="a") == 20
+    assert after("clipper_batch_size_sum", model="m") == 20
+    assert after("clipper_start_time_seconds") \
+        == before("clipper_start_time_seconds")
+    assert after("clipper_config_load_time_seconds") \
+        >= before("clipper_config_load_time_seconds")
+
+
+def test_model_that_is_dropped_counts_as_other(nginx):
+    """Catches counts that vanish with a name from the configuration."""
+    server = start(nginx, application("a", "m:1"))
+    connected(server, sim=Sim4)
+    for i in range(5):
+        server.predict("a", [float(i)])
+    server.reload(server=application("b", "n:1"))
+    got = scrape(server)
+    assert got("clipper_batch_size_sum", model="m") is None
+    assert got("clipper_batch_size_sum", model="other", version="other") == 5
+    assert got.labels("clipper_queries_total", "app") == {"b"}
+
+
+def test_counts_outlive_a_reused_row(nginx):
+    """Catches counts that are lost when the table of models is full and a
+    row goes to another name."""
+    server = start(nginx, application("a", "m:1"), zone="4m")
+    connected(server, sim=Sim4)
+    for i in range(5):
+        server.predict("a", [float(i)])
+    server.reload(server=application("b", "n:1"))
+    server.containers[0].close()
+
+    # a zone of 4 MB has 31 rows of models
+    for i in range(40):
+        sim = connected(server, f"x{i}")
+        sim.close()
+
+    wait_until(lambda: not server.replicas(ready=False))
+    names = {model["name"] for model in server.status()["models"]}
+    assert "m" not in names and "x39" in names
+    assert scrape(server)("clipper_batch_size_sum", model="other") == 5
+
+
+def test_rpc_errors(nginx):
+    """Catches a dropped message that is not counted by its cause."""
+    server = start(nginx, application("a", "m:1"))
+    sim = connected(server)
+    server.allow("container message dropped")
+    sim.send([b"", rpc.u32(77)])
+    wait_until(lambda: scrape(server)("clipper_rpc_errors_total") == 1)
+    assert scrape(server)("clipper_rpc_errors_total",
+                          cause="unknown_type") == 1
+
+
+def test_methods(nginx):
+    """Catches a HEAD with a body and other methods that are answered."""
+    server = start(nginx, application("a"))
+    with Connection(("127.0.0.1", server.operator)) as connection:
+        head = connection.request("HEAD", "/metrics")
+        assert head.status == 200 and head.body == b""
+        assert int(head.headers["content-length"]) > 1000
+        assert connection.post("/metrics", "x").status == 405
+        assert connection.get("/metrics").status == 200
+
+
+def test_many_labels(nginx):
+    """Catches a text that ends at a page, and names of full length."""
+    apps = [("a%02d" % i) + "x" * 250 for i in range(25)]
+    server = start(
+        nginx, "".join(application(name, f"m{i:02}{'y' * 250}:"
+                                         f"{i:02}{'z' * 250}")
+                       for i, name in enumerate(apps)))
+    got = scrape(server)
+    assert got.labels("clipper_queries_total", "app") == set(apps)
+    assert len(got.labels("clipper_replicas", "version")) == len(apps)
