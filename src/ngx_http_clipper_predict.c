@@ -15,6 +15,7 @@
 #include "ngx_http_clipper_metrics.h"
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_response.h"
+#include "ngx_http_clipper_update.h"
 
 
 #define NGX_HTTP_CLIPPER_JSON_ERROR   "Json error"
@@ -29,10 +30,9 @@ static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
 static void ngx_http_clipper_predict_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, uint64_t start_us);
-static ngx_int_t ngx_http_clipper_predict_update(ngx_http_request_t *r,
-    ngx_http_clipper_input_t *in);
-static ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
-    ngx_http_clipper_input_t *in);
+static ngx_int_t ngx_http_clipper_predict_uid(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_http_clipper_member_t *uid);
 static ngx_int_t ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
     ngx_http_clipper_query_t *query, ngx_http_clipper_member_t *version);
 static ngx_int_t ngx_http_clipper_predict_start(ngx_http_request_t *r,
@@ -271,8 +271,16 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (in->error.code != NGX_HTTP_CLIPPER_INPUT_SYNTAX
+        && in->error.code != NGX_HTTP_CLIPPER_INPUT_NOMEM
+        && ngx_http_clipper_predict_uid(r, ctx, lcf, &in->uid) != NGX_OK)
+    {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto done;
+    }
+
     if (ctx->update) {
-        rc = ngx_http_clipper_predict_update(r, in);
+        rc = ngx_http_clipper_update(r, ctx, in, start_us);
         goto done;
     }
 
@@ -290,6 +298,8 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
         goto done;
     }
 
+    query->uid = ctx->uid;
+
     rc = ngx_http_clipper_predict_resolve(r, query, &in->version);
 
     if (rc == NGX_DECLINED) {
@@ -305,41 +315,7 @@ done:
 }
 
 
-static ngx_int_t
-ngx_http_clipper_predict_update(ngx_http_request_t *r,
-    ngx_http_clipper_input_t *in)
-{
-    ngx_buf_t  *b;
-
-    static u_char  accepted[] = "Feedback received? 1";
-
-    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_OK
-        && in->uid.kind != NGX_HTTP_CLIPPER_KIND_INTEGER
-        && in->uid.kind != NGX_HTTP_CLIPPER_KIND_STRING)
-    {
-        ngx_http_clipper_input_require(in, "uid");
-    }
-
-    if (in->error.code) {
-        return ngx_http_clipper_predict_scan_error(r, in);
-    }
-
-    /* the policy "first" learns nothing */
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->pos = accepted;
-    b->last = accepted + sizeof(accepted) - 1;
-    b->memory = 1;
-
-    return ngx_http_clipper_response_send(r, NGX_HTTP_OK, b);
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
     ngx_http_clipper_input_t *in)
 {
@@ -361,6 +337,36 @@ ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
 
     return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
                                           NGX_HTTP_CLIPPER_JSON_ERROR, &cause);
+}
+
+
+/*
+ * Whose query it is: what clipper_uid says, or without the directive, or
+ * where it allows it, the body.
+ */
+
+static ngx_int_t
+ngx_http_clipper_predict_uid(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_http_clipper_member_t *uid)
+{
+    if (lcf->uid && ngx_http_complex_value(r, lcf->uid, &ctx->uid) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->uid.len
+        || (lcf->uid && !lcf->uid_body)
+        || (uid->kind != NGX_HTTP_CLIPPER_KIND_STRING
+            && uid->kind != NGX_HTTP_CLIPPER_KIND_INTEGER)
+        || uid->text.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    ctx->uid.len = uid->text.len;
+    ctx->uid.data = ngx_pstrdup(r->pool, &uid->text);
+
+    return ctx->uid.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -396,10 +402,16 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
                                               &cause);
     }
 
-    if (ngx_http_clipper_query_resolve(query, requested) != NGX_DECLINED
-        || requested == NULL)
-    {
+    switch (ngx_http_clipper_query_resolve(query, requested)) {
+
+    case NGX_OK:
         return NGX_DECLINED;
+
+    case NGX_ERROR:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default: /* NGX_DECLINED */
+        break;
     }
 
     ngx_str_null(&model);

@@ -18,6 +18,7 @@
 
 typedef struct {
     ngx_http_clipper_query_t  *query;      /* NULL: there is none (yet) */
+    ngx_str_t                  uid;        /* the context; empty: none */
     ngx_buf_t                 *page;       /* sent for an error page of nginx */
     unsigned                   update:1;   /* feedback, not a prediction */
     unsigned                   batch:1;    /* asked as "input_batch" */
@@ -30,6 +31,10 @@ typedef struct {
 
 
 ngx_int_t ngx_http_clipper_predict_handler(ngx_http_request_t *r);
+
+/* sends what the scanner found wrong */
+ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
+    ngx_http_clipper_input_t *in);
 
 
 #endif /* _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_ */

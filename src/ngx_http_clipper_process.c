@@ -9,10 +9,11 @@
 #include "ngx_http_clipper_conf.h"
 #include "ngx_http_clipper_dispatch.h"
 #include "ngx_http_clipper_model.h"
-#include "ngx_http_clipper_query.h"
+#include "ngx_http_clipper_ask.h"
 #include "ngx_http_clipper_registry.h"
 #include "ngx_http_clipper_replica.h"
 #include "ngx_http_clipper_rpc.h"
+#include "ngx_http_clipper_select.h"
 #include "ngx_http_clipper_wake.h"
 #include <sys/random.h>
 
@@ -236,7 +237,8 @@ ngx_http_clipper_init_process(ngx_cycle_t *cycle)
 
     if (ngx_http_clipper_timer_init(cycle) != NGX_OK
         || ngx_http_clipper_process_enter(cycle) != NGX_OK
-        || ngx_http_clipper_query_init(cycle) != NGX_OK
+        || ngx_http_clipper_ask_init(cycle) != NGX_OK
+        || ngx_http_clipper_select_start(cycle) != NGX_OK
         || ngx_http_clipper_replica_init(cycle) != NGX_OK
         || ngx_http_clipper_rpc_init(cycle, mcf) != NGX_OK)
     {
@@ -354,7 +356,7 @@ ngx_http_clipper_process_work(void)
         ngx_http_clipper_wake_flush();
 
         for (k = 0; k < n; k++) {
-            ngx_http_clipper_query_deliver(&mail[k]);
+            ngx_http_clipper_ask_deliver(&mail[k]);
         }
 
         if (!again) {

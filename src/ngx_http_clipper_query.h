@@ -1,8 +1,9 @@
 
 /*
- * The life of a query: one request of an application with n inputs.  It asks
- * the cache and the models, waits no longer than the deadline, and calls its
- * handler exactly once, when every input has an answer or the default.
+ * The life of a query: one request of an application with n inputs.  It has
+ * the policy choose models for each, asks them, waits no longer than the
+ * deadline, and calls its handler exactly once, when every input has an answer
+ * or the default.
  *
  * A query belongs to the request's pool and to the worker that made it.  Its
  * clean-up leaves every queue when the pool goes, so a client that goes away
@@ -15,7 +16,6 @@
 
 
 #include "ngx_http_clipper.h"
-#include "ngx_http_clipper_queue.h"
 #include "ngx_http_clipper_timer.h"
 
 
@@ -44,26 +44,30 @@ typedef enum {
 } ngx_http_clipper_reason_e;
 
 
-typedef struct ngx_http_clipper_query_s   ngx_http_clipper_query_t;
-typedef struct ngx_http_clipper_ask_s     ngx_http_clipper_ask_t;
+typedef struct ngx_http_clipper_query_s      ngx_http_clipper_query_t;
+typedef struct ngx_http_clipper_ask_s        ngx_http_clipper_ask_t;
+typedef struct ngx_http_clipper_selection_s  ngx_http_clipper_selection_t;
 
 typedef void (*ngx_http_clipper_query_handler_pt)(
     ngx_http_clipper_query_t *query);
 
 
-/* what the client gets for one input */
+/* what the client gets for one input, and how it was chosen */
 
 typedef struct {
     uint64_t                           query_id;      /* below 2^53 */
     ngx_http_clipper_outcome_e         outcome;
     ngx_http_clipper_reason_e          reason;
     ngx_str_t                          output;        /* model's or default */
-    ngx_uint_t                         model;         /* registry row of the
-                                                         model that answered;
-                                                         0: none */
     uint64_t                           queue_us;
     uint64_t                           model_us;
     ngx_uint_t                         batch_size;
+
+    uint64_t                           asked;         /* bit i: link i */
+    ngx_int_t                          served;        /* link, or -1: several
+                                                         or none */
+    double                             propensity;    /* below 0: none */
+    double                             confidence;    /* below 0: one model */
 } ngx_http_clipper_answer_t;
 
 
@@ -71,6 +75,8 @@ struct ngx_http_clipper_query_s {
     ngx_http_clipper_app_t            *app;
     ngx_pool_t                        *pool;
     ngx_log_t                         *log;
+    ngx_str_t                          uid;           /* set before the start;
+                                                         empty: none */
 
     uint64_t                           start_us;      /* body complete */
     uint64_t                           deadline_us;
@@ -83,13 +89,17 @@ struct ngx_http_clipper_query_s {
 
     /* the rest belongs to the query part */
 
-    ngx_uint_t                         model;         /* registry row; 0: no
-                                                         version to ask */
-    ngx_uint_t                         pending;       /* asks without answer */
+    ngx_http_clipper_selection_t      *selection;
+    ngx_http_clipper_ask_t            *asks;          /* n rows of links */
     ngx_uint_t                         nasks;
-    ngx_http_clipper_ask_t            *asks;
+    ngx_uint_t                         pending;       /* asks without answer */
+    u_char                            *inputs;        /* copies, while it waits
+                                                         for its user */
+    ngx_http_clipper_item_t           *items;
     ngx_http_clipper_timer_t           timer;         /* the deadline */
-    unsigned                           starting:1;
+    unsigned                           everybody:1;   /* ask all links */
+    unsigned                           quiet:1;       /* nobody's query: is not
+                                                         counted */
     unsigned                           done:1;
 };
 
@@ -102,9 +112,9 @@ ngx_http_clipper_query_t *ngx_http_clipper_query_create(ngx_pool_t *pool,
     ngx_log_t *log, ngx_http_clipper_app_t *app, uint64_t start_us);
 
 /*
- * Chooses the version to ask: the one requested, or with NULL what the link
- * says.  NGX_DECLINED: the requested version does not exist (see
- * directives: declared in a block, named by a link, or announced).
+ * Chooses the versions to ask: the one requested, or with NULL what the links
+ * say.  NGX_DECLINED: the requested version does not exist (see directives:
+ * declared in a block, named by a link, or announced); NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
     ngx_str_t *version);
@@ -117,12 +127,8 @@ ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
 ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
     ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n);
 
-/* --- for the process part --- */
-
-ngx_int_t ngx_http_clipper_query_init(ngx_cycle_t *cycle);
-
-/* a letter from the mailbox, for whoever still waits for it */
-void ngx_http_clipper_query_deliver(ngx_http_clipper_mail_t *mail);
+/* one of its asks is over */
+void ngx_http_clipper_query_answered(ngx_http_clipper_query_t *query);
 
 
 /* names of outcomes and reasons as variables, metrics and answers say them */

@@ -12,7 +12,9 @@
 
 #define NGX_HTTP_CLIPPER_RESPONSE_FRAME                                       \
     (sizeof("{\"query_id\":,\"output\":,\"default\":false,"                   \
-            "\"default_explanation\":\"\",\"default_reason\":\"\"},")         \
+            "\"default_explanation\":\"\",\"default_reason\":\"\","            \
+            "\"confidence\":},")                                              \
+     + NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN                                       \
      + NGX_HTTP_CLIPPER_JSON_U64_LEN)
 
 #define NGX_HTTP_CLIPPER_RESPONSE_BATCH                                       \
@@ -38,6 +40,8 @@ static size_t ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
     ngx_http_clipper_json_output_t *out);
 static u_char *ngx_http_clipper_response_answer(u_char *p,
     ngx_http_clipper_answer_t *answer, ngx_http_clipper_json_output_t *out);
+static u_char *ngx_http_clipper_response_confidence(u_char *p,
+    ngx_http_clipper_answer_t *answer);
 
 
 ngx_int_t
@@ -136,8 +140,10 @@ ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
     p = ngx_http_clipper_json_output_write(p, out);
 
     if (answer->reason == NGX_HTTP_CLIPPER_REASON_NONE) {
-        return ngx_cpymem(p, ",\"default\":false}",
-                          sizeof(",\"default\":false}") - 1);
+        p = ngx_cpymem(p, ",\"default\":false",
+                       sizeof(",\"default\":false") - 1);
+
+        return ngx_http_clipper_response_confidence(p, answer);
     }
 
     p = ngx_cpymem(p, ",\"default\":true,\"default_explanation\":\"",
@@ -153,6 +159,22 @@ ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
     p = ngx_cpymem(p, text->data, text->len);
 
     *p++ = '"';
+
+    return ngx_http_clipper_response_confidence(p, answer);
+}
+
+
+/* ends an answer; where several models were asked it says how they agree */
+
+static u_char *
+ngx_http_clipper_response_confidence(u_char *p,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (answer->confidence >= 0) {
+        p = ngx_cpymem(p, ",\"confidence\":", sizeof(",\"confidence\":") - 1);
+        p = ngx_http_clipper_json_double(p, answer->confidence);
+    }
+
     *p++ = '}';
 
     return p;

@@ -8,11 +8,13 @@
 #include "ngx_http_clipper_variables.h"
 #include "ngx_http_clipper_predict.h"
 #include "ngx_http_clipper_process.h"
+#include "ngx_http_clipper_select.h"
 
 
-/* longest value of one answer: a model's name and version */
+/* longest value of one answer: names and versions of all that were asked */
 
-#define NGX_HTTP_CLIPPER_VALUE_MAX  (2 * NGX_HTTP_CLIPPER_TEXT)
+#define NGX_HTTP_CLIPPER_VALUE_MAX                                            \
+    (2 * NGX_HTTP_CLIPPER_TEXT * NGX_HTTP_CLIPPER_POLICY_MEMBERS)
 
 
 /* writes at dst, or gives dst back when the answer has no such value */
@@ -22,6 +24,8 @@ typedef u_char *(*ngx_http_clipper_value_pt)(u_char *dst,
 
 
 static ngx_int_t ngx_http_clipper_variable_app(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_clipper_variable_uid(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_clipper_variable_list(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -40,6 +44,10 @@ static u_char *ngx_http_clipper_value_reason(u_char *dst,
 static u_char *ngx_http_clipper_value_models(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
 static u_char *ngx_http_clipper_value_model(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_propensity(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_confidence(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
 static u_char *ngx_http_clipper_value_queue_time(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
@@ -80,6 +88,20 @@ static ngx_http_variable_t  ngx_http_clipper_variables[] = {
       ngx_http_clipper_variable_list,
       (uintptr_t) ngx_http_clipper_value_model,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_propensity"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_propensity,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_confidence"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_confidence,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_uid"), NULL,
+      ngx_http_clipper_variable_uid,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("clipper_queue_time"), NULL,
       ngx_http_clipper_variable_list,
@@ -133,6 +155,28 @@ ngx_http_clipper_variable_app(ngx_http_request_t *r,
 
     v->len = lcf->app->name.len;
     v->data = lcf->app->name.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_variable_uid(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_clipper_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+
+    if (ctx == NULL || ctx->uid.len == 0) {
+        return ngx_http_clipper_variable_absent(r, v, 0);
+    }
+
+    v->len = ctx->uid.len;
+    v->data = ctx->uid.data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
@@ -270,11 +314,28 @@ ngx_http_clipper_value_reason(u_char *dst, ngx_http_clipper_ctx_t *ctx,
 }
 
 
+/* those that were asked, joined by "|" */
+
 static u_char *
 ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
     ngx_http_clipper_answer_t *answer)
 {
-    return ngx_http_clipper_value_row(dst, ctx->query->model);
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = dst;
+
+    for (i = 0; answer->asked >> i; i++) {
+        if ((answer->asked >> i) & 1) {
+            if (p != dst) {
+                *p++ = '|';
+            }
+
+            p = ngx_http_clipper_value_row(p, ctx->query->selection->rows[i]);
+        }
+    }
+
+    return p;
 }
 
 
@@ -282,7 +343,35 @@ static u_char *
 ngx_http_clipper_value_model(u_char *dst, ngx_http_clipper_ctx_t *ctx,
     ngx_http_clipper_answer_t *answer)
 {
-    return ctx->finished ? ngx_http_clipper_value_row(dst, answer->model) : dst;
+    if (!ctx->finished || answer->served < 0
+        || answer->outcome == NGX_HTTP_CLIPPER_DEFAULT)
+    {
+        return dst;
+    }
+
+    return ngx_http_clipper_value_row(dst,
+                             ctx->query->selection->rows[answer->served]);
+}
+
+
+static u_char *
+ngx_http_clipper_value_propensity(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    double  propensity;
+
+    propensity = ngx_http_clipper_select_propensity(ctx->query, answer);
+
+    return propensity < 0 ? dst : ngx_sprintf(dst, "%.9f", propensity);
+}
+
+
+static u_char *
+ngx_http_clipper_value_confidence(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    return !ctx->finished || answer->confidence < 0
+           ? dst : ngx_sprintf(dst, "%.6f", answer->confidence);
 }
 
 
