@@ -223,7 +223,7 @@ test_refusals(void **state)
     /* no payload left */
 
     n = a.header->chunks.n - 1;
-    loan = borrow(&a, zone_seed, n * NGX_HTTP_CLIPPER_CHUNK + 1);
+    loan = borrow(&a, NULL, n * NGX_HTTP_CLIPPER_CHUNK + 1);
     assert_int_equal(loan, 0);
 
     ngx_http_clipper_zone_lock(&a);
@@ -817,7 +817,7 @@ test_dead_worker(void **state)
     (void) joined;
 
     assert_int_equal(take(&c, r, 4, 200, leases), 2);
-    loan = borrow(&c, zone_seed, 1000);
+    loan = borrow(&c, NULL, 1000);
     assert_int_not_equal(loan, 0);
 
     ngx_http_clipper_zone_lock(&a);
@@ -1005,7 +1005,7 @@ test_rebuild_from_the_tables(void **state)
 
     t[4] = ask(&a, 4, 600, 20000);
     t[5] = ask(&a, 5, 600, 10000);
-    loan = borrow(&b, zone_seed, 2000);
+    loan = borrow(&b, NULL, 2000);
 
     scramble(&a);
     a.header->lock.dirty = 1;

@@ -322,7 +322,7 @@ leave(view_t *v, uint32_t waiter, uint32_t gen)
 }
 
 
-/* a chain on loan with these bytes; 0 when the zone is full */
+/* a chain on loan, with these bytes if any; 0 when the zone is full */
 
 static uint32_t zone_unused
 borrow(view_t *v, const u_char *data, size_t len)
@@ -333,7 +333,7 @@ borrow(view_t *v, const u_char *data, size_t len)
     chunk = ngx_http_clipper_chunk_borrow_locked(v, len);
     ngx_http_clipper_zone_unlock(v);
 
-    if (chunk) {
+    if (chunk && data) {
         ngx_http_clipper_chunk_write(v, chunk, data, len);
     }
 
