@@ -241,7 +241,7 @@ def test_labels_only_from_the_configuration(nginx):
     connected(server, "m", version="1")
     before = len(scrape(server).samples)
 
-    for version in ("2", "3", 'x"y\\z'):
+    for version in ("2", "3", "4"):
         connected(server, "m", version=version)
     for name in ("stranger", "strange-2", 'quo"te\\'):
         connected(server, name)
@@ -259,6 +259,14 @@ def test_labels_only_from_the_configuration(nginx):
     per_version = [s for s in got.samples
                    if dict(s[1]).get("model") == "n"]
     assert len(got.samples) - before == 2 * len(per_version)
+
+
+def test_labels_are_escaped(nginx):
+    """Catches an announced version that ends its label."""
+    server = start(nginx, application("a", "m"))
+    connected(server, "m", version='x"y\\z')
+    assert scrape(server)("clipper_replicas", model="m",
+                          version='x\\"y\\\\z') == 1
 
 
 def test_versions_of_links_are_told(nginx):
