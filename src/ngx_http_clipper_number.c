@@ -14,6 +14,8 @@
 
 static const u_char *ngx_http_clipper_number_digits(const u_char *p,
     const u_char *last);
+static const u_char *ngx_http_clipper_number_exponent(const u_char *p,
+    const u_char *last, int64_t *exponent, const u_char **error);
 static void ngx_http_clipper_number_collect(ngx_http_clipper_number_t *n,
     int64_t exponent);
 static uint64_t ngx_http_clipper_number_convert(
@@ -27,9 +29,7 @@ const u_char *
 ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
     ngx_http_clipper_number_t *n, const u_char **error, const char **reason)
 {
-    int64_t        exponent;
-    ngx_uint_t     negative;
-    const u_char  *start;
+    int64_t  exponent;
 
     exponent = 0;
     *n = (ngx_http_clipper_number_t) { 0 };
@@ -52,8 +52,9 @@ ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
     n->fraction = p;
 
     if (n->ninteger == 0) {
+        *error = p;
         *reason = "Invalid value.";
-        goto invalid;
+        return NULL;
     }
 
     if (p < last && *p == '.') {
@@ -63,46 +64,58 @@ ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
         n->nfraction = p - n->fraction;
 
         if (n->nfraction == 0) {
+            *error = p;
             *reason = "Miss fraction part in number.";
-            goto invalid;
+            return NULL;
         }
     }
 
     if (p < last && (*p | 0x20) == 'e') {
         n->real = 1;
-        negative = 0;
-        p++;
+        p = ngx_http_clipper_number_exponent(p + 1, last, &exponent, error);
 
-        if (p < last && (*p == '+' || *p == '-')) {
-            negative = (*p == '-');
-            p++;
-        }
-
-        for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
-            if (exponent < NGX_HTTP_CLIPPER_NUMBER_EXPONENT_MAX / 16) {
-                exponent = exponent * 10 + (*p - '0');
-            }
-        }
-
-        if (p == start) {
+        if (p == NULL) {
             *reason = "Miss exponent in number.";
-            goto invalid;
-        }
-
-        if (negative) {
-            exponent = -exponent;
+            return NULL;
         }
     }
 
     ngx_http_clipper_number_collect(n, exponent);
 
     return p;
+}
 
-invalid:
 
-    *error = p;
+static const u_char *
+ngx_http_clipper_number_exponent(const u_char *p, const u_char *last,
+    int64_t *exponent, const u_char **error)
+{
+    ngx_uint_t     negative;
+    const u_char  *start;
 
-    return NULL;
+    negative = 0;
+
+    if (p < last && (*p == '+' || *p == '-')) {
+        negative = (*p == '-');
+        p++;
+    }
+
+    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
+        if (*exponent < NGX_HTTP_CLIPPER_NUMBER_EXPONENT_MAX / 16) {
+            *exponent = *exponent * 10 + (*p - '0');
+        }
+    }
+
+    if (p == start) {
+        *error = p;
+        return NULL;
+    }
+
+    if (negative) {
+        *exponent = -*exponent;
+    }
+
+    return p;
 }
 
 

@@ -63,6 +63,35 @@ put_space(void)
 }
 
 
+/* any number of digits before and behind the point */
+
+static void
+put_digits(void)
+{
+    char    buf[64];
+    size_t  i, n, f;
+
+    n = rnd() % 10;
+    f = 1 + rnd() % 22;
+
+    i = sprintf(buf, "%s%d", rnd() % 4 ? "" : "-",
+                (int) (rnd() % 9) + (n > 0));
+
+    while (n--) {
+        buf[i++] = (char) ('0' + rnd() % 10);
+    }
+
+    buf[i++] = '.';
+
+    while (f--) {
+        buf[i++] = (char) ('0' + rnd() % 10);
+    }
+
+    buf[i] = '\0';
+    put(buf);
+}
+
+
 static void
 put_number(void)
 {
@@ -71,7 +100,11 @@ put_number(void)
     size_t    n;
     uint64_t  bits;
 
-    switch (rnd() % 10) {
+    switch (rnd() % 11) {
+
+    case 10:
+        put_digits();
+        return;
 
     case 0:
         sprintf(buf, "%d", (int) (rnd() % 300) - 20);

@@ -230,73 +230,60 @@ oracle_number(oracle_t *o, const json_t *a, const json_t *b, const u_char *got)
 }
 
 
-/* one input; item NULL: the scanner refused the whole */
+static int
+oracle_string(oracle_t *o, const json_t *v, const u_char *data,
+    const ngx_http_clipper_item_t *item)
+{
+    size_t    n;
+    ssize_t   len;
+    u_char   *bytes;
+
+    n = json_string_length(v);
+    bytes = malloc(n + 1);
+    memcpy(bytes, json_string_value(v), n);
+    len = n;
+
+    if (o->conf->type == NGX_HTTP_CLIPPER_BYTES) {
+        len = oracle_base64(json_string_value(v), n, bytes);
+    }
+
+    if (len >= 0 && (size_t) len <= o->conf->max_elements && item
+        && (item->len != (size_t) len
+            || memcmp(data + item->offset, bytes, len) != 0))
+    {
+        o->failure = "another string";
+    }
+
+    free(bytes);
+
+    if (len < 0) {
+        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                             NGX_HTTP_CLIPPER_INPUT_BASE64,
+                             NGX_HTTP_CLIPPER_KIND_STRING);
+    }
+
+    if ((size_t) len > o->conf->max_elements) {
+        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
+                             NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
+                             NGX_HTTP_CLIPPER_KIND_STRING);
+    }
+
+    return 1;
+}
+
 
 static int
-oracle_value(oracle_t *o, const json_t *a, const json_t *b,
-    const u_char *data, const ngx_http_clipper_item_t *item, int member)
+oracle_array(oracle_t *o, const json_t *a, const json_t *b,
+    const u_char *data, const ngx_http_clipper_item_t *item)
 {
-    size_t       i, n, size;
-    ssize_t      len;
-    u_char      *bytes;
-    ngx_uint_t   type;
-
-    type = o->conf->type;
-    size = ngx_http_clipper_input_type_size(type);
-
-    if (type == NGX_HTTP_CLIPPER_BYTES || type == NGX_HTTP_CLIPPER_STRINGS) {
-
-        if (!json_is_string(b)) {
-            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                 member ? NGX_HTTP_CLIPPER_INPUT_MEMBER
-                                        : NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                                 oracle_kind(b));
-        }
-
-        n = json_string_length(b);
-        bytes = malloc(n + 1);
-        memcpy(bytes, json_string_value(b), n);
-        len = n;
-
-        if (type == NGX_HTTP_CLIPPER_BYTES) {
-            len = oracle_base64(json_string_value(b), n, bytes);
-        }
-
-        if (len >= 0 && (size_t) len <= o->conf->max_elements && item
-            && (item->len != (size_t) len
-                || memcmp(data + item->offset, bytes, len) != 0))
-        {
-            o->failure = "another string";
-        }
-
-        free(bytes);
-
-        if (len < 0) {
-            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                 NGX_HTTP_CLIPPER_INPUT_BASE64,
-                                 NGX_HTTP_CLIPPER_KIND_STRING);
-        }
-
-        if ((size_t) len > o->conf->max_elements) {
-            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                                 NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
-                                 NGX_HTTP_CLIPPER_KIND_STRING);
-        }
-
-        return 1;
-    }
-
-    if (!json_is_array(b)) {
-        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                             member ? NGX_HTTP_CLIPPER_INPUT_MEMBER
-                                    : NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                             oracle_kind(b));
-    }
+    size_t         i, n, size;
+    const json_t  *v;
 
     n = json_array_size(b);
+    size = ngx_http_clipper_input_type_size(o->conf->type);
 
     for (i = 0; i < n; i++) {
-        const json_t  *v = json_array_get(b, i);
+        v = json_array_get(b, i);
 
         if (i == o->conf->max_elements) {
             return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
@@ -323,54 +310,68 @@ oracle_value(oracle_t *o, const json_t *a, const json_t *b,
 }
 
 
+/* one input; item NULL: the scanner refused the whole */
+
+static int
+oracle_value(oracle_t *o, const json_t *a, const json_t *b,
+    const u_char *data, const ngx_http_clipper_item_t *item, int member)
+{
+    int  string;
+
+    string = (o->conf->type == NGX_HTTP_CLIPPER_BYTES
+              || o->conf->type == NGX_HTTP_CLIPPER_STRINGS);
+
+    if (string ? !json_is_string(b) : !json_is_array(b)) {
+        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
+                             member ? NGX_HTTP_CLIPPER_INPUT_MEMBER
+                                    : NGX_HTTP_CLIPPER_INPUT_ELEMENT,
+                             oracle_kind(b));
+    }
+
+    return string ? oracle_string(o, b, data, item)
+                  : oracle_array(o, a, b, data, item);
+}
+
+
 static void
-oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
+oracle_single(oracle_t *o, const json_t *a, const json_t *b,
     const ngx_http_clipper_input_t *in)
 {
-    size_t         i, n, next;
-    const json_t  *va, *vb;
+    oracle_value(o, a, b, in->data, in->nitems ? in->items : NULL, 1);
 
-    va = a ? json_object_get(a, "input") : NULL;
-    vb = json_object_get(b, "input");
-
-    if (vb) {
-        oracle_value(o, va, vb, in->data, in->nitems ? in->items : NULL, 1);
-
-        if (o->code == NGX_HTTP_CLIPPER_INPUT_OK && !o->unknown
-            && in->error.code == NGX_HTTP_CLIPPER_INPUT_OK
-            && (in->nitems != 1 || in->batch || in->items[0].offset != 0))
-        {
-            o->failure = "not one input";
-        }
-
-        return;
+    if (o->code == NGX_HTTP_CLIPPER_INPUT_OK && !o->unknown
+        && in->error.code == NGX_HTTP_CLIPPER_INPUT_OK
+        && (in->nitems != 1 || in->batch || in->items[0].offset != 0))
+    {
+        o->failure = "not one input";
     }
+}
 
-    va = a ? json_object_get(a, "input_batch") : NULL;
-    vb = json_object_get(b, "input_batch");
 
-    if (vb == NULL || o->mode == NGX_HTTP_CLIPPER_INPUT_UPDATE) {
-        return;
-    }
+static void
+oracle_batch(oracle_t *o, const json_t *a, const json_t *b,
+    const ngx_http_clipper_input_t *in)
+{
+    size_t  i, n, next;
 
-    if (!json_is_array(vb)) {
+    if (!json_is_array(b)) {
         oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                      NGX_HTTP_CLIPPER_INPUT_MEMBER, oracle_kind(vb));
+                      NGX_HTTP_CLIPPER_INPUT_MEMBER, oracle_kind(b));
         return;
     }
 
-    n = json_array_size(vb);
+    n = json_array_size(b);
 
     for (i = 0; i < n; i++) {
         if (i == o->conf->max_batch) {
             oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
                           NGX_HTTP_CLIPPER_INPUT_BATCH,
-                          oracle_kind(json_array_get(vb, i)));
+                          oracle_kind(json_array_get(b, i)));
             return;
         }
 
-        if (!oracle_value(o, va ? json_array_get(va, i) : NULL,
-                          json_array_get(vb, i), in->data,
+        if (!oracle_value(o, a ? json_array_get(a, i) : NULL,
+                          json_array_get(b, i), in->data,
                           i < in->nitems ? &in->items[i] : NULL, 0))
         {
             return;
@@ -395,6 +396,27 @@ oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
 }
 
 
+static void
+oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
+    const ngx_http_clipper_input_t *in)
+{
+    const json_t  *v;
+
+    v = json_object_get(b, "input");
+
+    if (v) {
+        oracle_single(o, a ? json_object_get(a, "input") : NULL, v, in);
+        return;
+    }
+
+    v = json_object_get(b, "input_batch");
+
+    if (v && o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
+        oracle_batch(o, a ? json_object_get(a, "input_batch") : NULL, v, in);
+    }
+}
+
+
 /* a member that is no input: its kind and its text */
 
 static void
@@ -405,14 +427,6 @@ oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
     const json_t  *v;
 
     v = json_object_get(a ? a : b, name);
-
-    if (v == NULL) {
-        if (member->kind != NGX_HTTP_CLIPPER_KIND_ABSENT) {
-            o->failure = "a member that is not there";
-        }
-
-        return;
-    }
 
     if (a == NULL && json_is_number(v)) {
         o->unknown = 1;
@@ -455,22 +469,51 @@ oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
 #define ORACLE_IS(kind)  (1u << NGX_HTTP_CLIPPER_KIND_##kind)
 
 
+/* in the order of the document, in which the first error counts */
+
 static void
 oracle_members(oracle_t *o, const json_t *a, const json_t *b,
     const ngx_http_clipper_input_t *in)
 {
-    if (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
-        oracle_member(o, a, b, "version", &in->version, ORACLE_IS(STRING), 0);
-        oracle_member(o, a, b, "uid", &in->uid, ~0u, 0);
+    int          predict;
+    void        *i;
+    json_t      *root;
+    ngx_uint_t   seen;
+    const char  *name;
 
-        return;
+    seen = 0;
+    root = (json_t *) b;
+    predict = (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT);
+
+    for (i = json_object_iter(root); i; i = json_object_iter_next(root, i)) {
+        name = json_object_iter_key(i);
+
+        if (predict && strcmp(name, "version") == 0) {
+            seen |= 1;
+            oracle_member(o, a, b, name, &in->version, ORACLE_IS(STRING), 0);
+
+        } else if (strcmp(name, "uid") == 0) {
+            seen |= 2;
+            oracle_member(o, a, b, name, &in->uid, predict ? ~0u
+                          : ORACLE_IS(STRING) | ORACLE_IS(INTEGER), 0);
+
+        } else if (!predict && strcmp(name, "query_id") == 0) {
+            seen |= 4;
+            oracle_member(o, a, b, name, &in->query_id, ORACLE_IS(INTEGER), 0);
+
+        } else if (!predict && strcmp(name, "label") == 0) {
+            seen |= 8;
+            oracle_member(o, a, b, name, &in->label,
+                          ~(ORACLE_IS(OBJECT) | ORACLE_IS(ARRAY)), 1);
+        }
     }
 
-    oracle_member(o, a, b, "uid", &in->uid,
-                  ORACLE_IS(STRING) | ORACLE_IS(INTEGER), 0);
-    oracle_member(o, a, b, "query_id", &in->query_id, ORACLE_IS(INTEGER), 0);
-    oracle_member(o, a, b, "label", &in->label,
-                  ~(ORACLE_IS(OBJECT) | ORACLE_IS(ARRAY)), 1);
+    if (seen != (ngx_uint_t) ((in->version.kind != 0) | (in->uid.kind != 0) << 1
+                              | (in->query_id.kind != 0) << 2
+                              | (in->label.kind != 0) << 3))
+    {
+        o->failure = "another set of members";
+    }
 }
 
 

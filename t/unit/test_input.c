@@ -110,9 +110,10 @@ test_which_member_counts(void **state)
     assert_item(0, "\1\0\0\0", 4);
     assert_int_equal(scan(INTS, "{\"input\":[1],\"input\":\"x\"}"), OK);
     assert_int_equal(scan(INTS, "{\"input\":\"x\",\"input\":[1]}"), SCHEMA);
-    assert_int_equal(scan(INTS, "{\"input_batch\":[[1]],\"input_batch\":[]}"),
-                     OK);
+    assert_int_equal(scan(INTS, "{\"input_batch\":[[1]],"
+                                "\"input_batch\":[[2]]}"), OK);
     assert_int_equal(in.nitems, 1);
+    assert_item(0, "\1\0\0\0", 4);
     assert_int_equal(scan(INTS, "{\"input\":[1],\"version\":\"a\","
                                 "\"version\":5}"), OK);
     assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "a");

@@ -284,7 +284,17 @@ test_memory_is_kept_and_bounded(void **state)
     assert_int_equal(scan_bytes(PREDICT, body, len), NOMEM);
     assert_int_equal(in.nitems, 0);
 
+    /* nothing is kept of names */
+
+    ngx_http_clipper_input_done(&in);
+    ngx_http_clipper_input_init(&in, 1024);
+    len = sprintf(body, "{\"%0600d\":1,\"%0700d\":[],\"input\":[1]}", 1, 2);
+    assert_int_equal(scan_bytes(PREDICT, body, len), OK);
+
     /* the object is as good as new after a failure */
+
+    len = sprintf(body, "{\"%02000d\":1}", 1);
+    assert_int_equal(scan_bytes(PREDICT, body, len), NOMEM);
 
     assert_int_equal(scan(INTS, "{\"input\":[1]}"), OK);
 

@@ -131,7 +131,9 @@ test_every_cut(void **state)
              "\\u00e9\\n\"}" },
         { 4, "{\"input\":\"\\ud83d\\udx\"}" },
         { 4, "{\"input\":\"\xe2\x82\"}" },
-        { 4, "{\"input\":\"\\ude00\"}" }, { 4, "{\"input\":\"\\ud83dx\"}" },
+        { 4, "{\"input\":\"\\udc00\\udc00\"}" },
+        { 4, "{\"input\":\"\\ud83d\\udbff\"}" },
+        { 4, "{\"input\":\"\\udfff\"}" }, { 4, "{\"input\":\"\\ud83dx\"}" },
         { 0, "{\"input_batch\":[\"QUJD\\u0052A==\",\"QQ\"],\"uid\":12}" },
         { 0, "{\"input\":\"QU=JD\",\"uid\":\"a\\\"b\"}" }
     };

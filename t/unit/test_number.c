@@ -360,6 +360,45 @@ test_middles(void **state)
 }
 
 
+/*
+ * Ties whose digits fit a uint64_t, at every power of ten that has some: an odd
+ * number of one bit more than the mantissa has, once times and once through
+ * powers of five.
+ */
+
+static void
+test_ties(void **state)
+{
+    int       power, bits;
+    char      text[64];
+    size_t    i;
+    uint64_t  odd, five;
+
+    for (bits = 25; bits <= 54; bits += 29) {
+
+        for (power = 0, five = 1; power <= 27; power++, five *= 5) {
+
+            for (i = 0; i < 200; i++) {
+                odd = (rnd() >> (64 - bits)) | (uint64_t) 1 << (bits - 1) | 1;
+
+                if (odd <= UINT64_MAX / five) {
+                    sprintf(text, "%llue-%d", (unsigned long long) odd * five,
+                            power);
+                    check(text);
+                }
+
+                odd = (odd / five) | 1;
+
+                if (odd * five >> (bits - 1) == 1) {
+                    sprintf(text, "%llue%d", (unsigned long long) odd, power);
+                    check(text);
+                }
+            }
+        }
+    }
+}
+
+
 /* thousands of digits, in front and behind, and zeros that an exponent lifts */
 
 static void
@@ -561,6 +600,7 @@ main(void)
         cmocka_unit_test(test_hard_cases),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_middles),
+        cmocka_unit_test(test_ties),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_grammar),
         cmocka_unit_test(test_integers),
