@@ -6,6 +6,7 @@ import pytest
 
 from clipper_admin.catalog import Catalog
 from clipper_admin.exceptions import ClipperException
+from clipper_admin.selection import make_selection
 
 
 def refused(text):
@@ -96,7 +97,7 @@ def test_directives_by_hand_are_kept():
             "}\n")
     catalog = Catalog.read({"apps/a.conf": text})
     assert catalog.applications["a"].slo_micros == 2000000
-    assert catalog.linked_models("a") == ["m"]
+    assert catalog.linked_models("a") == ["m", "n"]
     assert catalog.write()["apps/a.conf"] == text.replace("2s", "2000ms")
 
 
@@ -280,3 +281,90 @@ def test_unlink(catalog):
     assert reread(catalog).linked_models("app") == []
     with refused("No application with name 'x' exists."):
         catalog.linked_models("x")
+
+
+# Several models.
+
+
+@pytest.fixture
+def ensemble(catalog):
+    catalog.add_application(
+        "e", "doubles", "0", 20000,
+        make_selection("exp4 eta=0.1", "absolute range=0:10", 0.5, "$arg_u"))
+    catalog.add_version("n", "1", "doubles")
+    catalog.add_version("n", "2", "doubles")
+    return catalog
+
+
+def test_a_policy_takes_several_models(ensemble):
+    ensemble.link("e", ["m"])
+    waiting = ensemble.write()["apps/e.conf"]
+    # One model is no choice yet; the server would refuse the policy.
+    assert "\n    #clipper_select exp4 eta=0.1;\n" in waiting
+    ensemble = reread(ensemble)
+    ensemble.link("e", ["n"], 1, 3)
+    ensemble.link("e", ["n"])
+    assert ensemble.write()["apps/e.conf"] == (
+        "location /e {\n"
+        "    clipper_app e;\n"
+        "    clipper_input doubles;\n"
+        "    clipper_slo 20ms;\n"
+        "    clipper_default 0;\n"
+        "    clipper_link m;\n"
+        "    clipper_link n:1 weight=3;\n"
+        "    clipper_link n;\n"
+        "    clipper_select exp4 eta=0.1;\n"
+        "    clipper_loss absolute range=0:10;\n"
+        "    clipper_confidence 0.5;\n"
+        '    clipper_uid "$arg_u";\n'
+        "}\n")
+    app = reread(ensemble).applications["e"].describe()
+    assert app["linked_models"] == ["m", "n"]
+    assert app["selection_policy"] == "exp4 eta=0.1"
+    assert app["links"] == ["m", "n:1 weight=3", "n"]
+    assert "links" not in ensemble.applications["app"].describe()
+
+
+def test_links_of_several_models(ensemble):
+    ensemble.link("e", ["m", "n"])
+    ensemble.link("e", ["n"], "1")
+    with refused("The model with name 'n:1' is already linked to 'e'"):
+        ensemble.link("e", ["n"], 1)
+    with refused("No model with name 'n:3' exists."):
+        ensemble.link("e", ["n"], 3)
+    with refused("The weight of a link must be a positive integer, not 0"):
+        ensemble.link("e", ["n"], 2, 0)
+    with refused("Cannot remove nonexistent link between app e and model m"):
+        ensemble.unlink("e", ["m"], 1)
+    ensemble.unlink("e", ["n"], 1)
+    assert [one.text for one in ensemble.applications["e"].links] \
+        == ["m", "n"]
+    ensemble.link("e", ["n"], 1)
+    ensemble.unlink("e", ["n"])
+    assert ensemble.linked_models("e") == ["m"]
+    # A version that no link follows may have another type.
+    ensemble.add_application("x", "doubles", "0", 1000,
+                             make_selection("first"))
+    ensemble.link("x", ["n"], 1)
+    ensemble.add_version("n", "ints", "ints")
+    with refused("Model with name 'm' is already linked to app 'e'"):
+        ensemble.add_version("m", "ints", "ints")
+
+
+@pytest.mark.parametrize("given, text", [
+    ({"policy": "best"}, "Unknown selection policy 'best'"),
+    ({"policy": ""}, "Unknown selection policy ''"),
+    ({"loss": "cubic"}, "Unknown loss 'cubic'"),
+    ({"confidence": 2}, "The confidence must be between 0 and 1"),
+])
+def test_selections_that_are_none(given, text):
+    with refused(text):
+        make_selection(**given)
+
+
+def test_a_comment_about_us_stays_a_comment():
+    text = ("location /a { # clipper_select x;\n"
+            "    #clipper_link without an end\n"
+            "    clipper_app a; #clipper_slo 5x; or so\n}\n")
+    app = Catalog.read({"apps/a.conf": text}).applications["a"]
+    assert app.selection.policy is None and app.others == []

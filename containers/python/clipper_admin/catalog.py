@@ -8,126 +8,38 @@ Directives that this package does not know are kept as they are, so a
 fragment may be tuned by hand.
 """
 
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional
 
-from . import nginxconf
-from .exceptions import ClipperException, refused
-from .names import (
-    DIRECTIVE_TYPES,
-    check_application_name,
-    check_input_type,
-    check_model_part,
+from . import fragments, nginxconf
+from .entries import (
+    ADAPTIVE,
+    MODEL_TUNING,
+    NO_CONTAINER,
+    VERSION_TUNING,
+    Application,
+    Model,
+    Version,
 )
-from .nginxconf import Directive, directive
+from .exceptions import ClipperException, refused
+from .names import check_application_name, check_input_type, check_model_part
+from .nginxconf import directive
+from .selection import Link, Selection, make_link
+
+__all__ = [
+    "ADAPTIVE",
+    "MODEL_TUNING",
+    "NO_CONTAINER",
+    "VERSION_TUNING",
+    "Application",
+    "Catalog",
+    "Fragments",
+    "Model",
+    "Version",
+]
 
 #: Fragments, by the place that includes them: "models/NAME.conf" in the
 #: http block, "apps/NAME.conf" in the server of the applications.
 Fragments = Dict[str, str]
-
-#: `image` of a model whose containers somebody else runs.
-NO_CONTAINER = "NO_CONTAINER"
-
-#: Batch size that lets the server find the best one.
-ADAPTIVE = -1
-
-#: Directives that tune one version, beside `batch`.
-VERSION_TUNING = ("batch_max", "batch_wait")
-
-#: Directives that tune a model with all its versions.
-MODEL_TUNING = ("queue", "queue_size", "hedge", "replica_timeout")
-
-
-class Application:
-    """An application: what queries look like and who answers them.
-
-    Attributes:
-        name: also the first part of its path.
-        input_type: canonical name.
-        default_output: answered when there is no better answer in time.
-        slo_micros: time to answer in microseconds; a multiple of 1 000.
-        links: model names (perhaps with `:VERSION`), in order.
-        others: directives that are kept as they are.
-    """
-
-    def __init__(
-        self, name: str, input_type: str, default_output: str, slo_micros: int
-    ) -> None:
-        self.name = name
-        self.input_type = input_type
-        self.default_output = default_output
-        self.slo_micros = slo_micros
-        self.links: List[str] = []
-        self.others: List[Directive] = []
-
-    def linked_models(self) -> List[str]:
-        """Names of the linked models, without versions."""
-        return [link.partition(":")[0] for link in self.links]
-
-    def describe(self) -> Dict[str, Any]:
-        """The application as Clipper's API reports it."""
-        return {
-            "input_type": self.input_type,
-            "default_output": self.default_output,
-            "latency_slo_micros": self.slo_micros,
-            "name": self.name,
-            "linked_models": self.linked_models(),
-        }
-
-
-class Version:
-    """One version of a model.
-
-    Attributes:
-        name: the version's text.
-        input_type: canonical name.
-        labels: free texts.
-        image: where its containers come from, or NO_CONTAINER.
-        batch_size: most inputs in a batch; ADAPTIVE lets the server choose.
-        others: directives that are kept as they are.
-    """
-
-    def __init__(self, name: str, input_type: str) -> None:
-        self.name = name
-        self.input_type = input_type
-        self.labels: List[str] = []
-        self.image = NO_CONTAINER
-        self.batch_size = ADAPTIVE
-        self.others: List[Directive] = []
-
-
-class Model:
-    """A model: its versions and which of them is current.
-
-    Attributes:
-        name: the model's name.
-        current: the version that answers; it may have been deleted since.
-        versions: by name, in the order of registration.
-        others: directives that are kept as they are.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.current: Optional[str] = None
-        self.versions: Dict[str, Version] = {}
-        self.others: List[Directive] = []
-
-    def current_version(self) -> Optional[Version]:
-        """The version that answers, if it exists."""
-        if self.current is None:
-            return None
-        return self.versions.get(self.current)
-
-    def describe(self, version: Version) -> Dict[str, Any]:
-        """A version as Clipper's API reports it."""
-        return {
-            "model_name": self.name,
-            "model_version": version.name,
-            "input_type": version.input_type,
-            "labels": list(version.labels),
-            "container_name": version.image,
-            "model_data_path": "DEPRECATED",
-            "is_current_version": version.name == self.current,
-        }
 
 
 class Catalog:
@@ -140,7 +52,12 @@ class Catalog:
     # Applications.
 
     def add_application(
-        self, name: str, input_type: str, default_output: str, slo_micros: int
+        self,
+        name: str,
+        input_type: str,
+        default_output: str,
+        slo_micros: int,
+        selection: Selection = Selection(),
     ) -> None:
         """Register an application; the SLO is rounded up to milliseconds.
 
@@ -157,9 +74,9 @@ class Catalog:
         slo_micros = _check_slo(slo_micros)
         if name in self.applications:
             raise refused("application '%s' already exists" % name)
-        self.applications[name] = Application(
-            name, input_type, default_output, slo_micros
-        )
+        added = Application(name, input_type, default_output, slo_micros)
+        added.selection = selection
+        self.applications[name] = added
 
     def delete_application(self, name: str) -> None:
         """Unregister an application with its links.
@@ -205,7 +122,7 @@ class Catalog:
                 "model with name '%s' and version '%s' already exists"
                 % (name, version)
             )
-        self._check_compatible(name, result.input_type)
+        self._check_compatible(name, version, result.input_type)
         return result
 
     def add_version(
@@ -258,7 +175,9 @@ class Catalog:
                 "Cannot set non-existent version '%s' for model with name "
                 "'%s'" % (version, name)
             )
-        self._check_compatible(name, model.versions[version].input_type)
+        self._check_compatible(
+            name, version, model.versions[version].input_type
+        )
         model.current = version
 
     def delete_version(self, name: str, version: str) -> None:
@@ -286,9 +205,16 @@ class Catalog:
         model = self.models.get(name)
         return None if model is None else model.versions.get(version)
 
-    def _check_compatible(self, name: str, input_type: str) -> None:
+    def _check_compatible(
+        self, name: str, version: str, input_type: str
+    ) -> None:
         for app in self.applications.values():
-            if name in app.linked_models() and app.input_type != input_type:
+            # A link to another version does not follow the current one.
+            linked = any(
+                link.model == name and link.version in (None, version)
+                for link in app.links
+            )
+            if linked and app.input_type != input_type:
                 raise refused(
                     "Model with name '%s' is already linked to app '%s' "
                     "using input type '%s'. The input type you provided for "
@@ -298,55 +224,66 @@ class Catalog:
 
     # Links.
 
-    def link(self, app_name: str, model_names: List[str]) -> None:
-        """Link models to an application (at present exactly one).
+    def link(
+        self,
+        app_name: str,
+        model_names: List[str],
+        version: Any = None,
+        weight: Any = None,
+    ) -> None:
+        """Link models to an application.
+
+        Args:
+            version: the one that answers; None for the current one.
+            weight: share of a weighted policy.
 
         Raises:
-            ClipperException: unknown application or model, other input
-                type, or there is a link already.
+            ClipperException: unknown application, model or version, other
+                input type, linked already; or, without a selection policy,
+                more than one model or a version or weight.
         """
         app = self.applications.get(app_name)
         if app is None:
             raise refused("No app with name '%s' exists." % app_name)
-        for name in model_names:
-            self._check_linkable(app, name)
-        if not model_names:
+        links = [make_link(name, version, weight) for name in model_names]
+        for link in links:
+            self._check_linkable(app, link)
+        if not links:
             raise refused(
                 "Please provide the name of the model that you want to link "
                 "to the application '%s'" % app_name
             )
-        if len(model_names) > 1:
-            raise refused(
-                "Applications must be linked with at most one model. "
-                "Attempted to add links to %d models." % len(model_names)
-            )
-        linked = app.linked_models()
-        if linked:
-            if model_names[0] in linked:
+        if app.selection.policy is None:
+            _check_single(app, links)
+        for link in links:
+            if any(link[:2] == one[:2] for one in app.links):
                 raise refused(
                     "The model with name '%s' is already linked to '%s'"
-                    % (model_names[0], app_name)
+                    % (link.text, app_name)
                 )
-            raise refused(
-                "A model with name %s is already linked to '%s'."
-                % (linked[0], app_name)
-            )
-        app.links = list(model_names)
+            app.links.append(link)
 
-    def _check_linkable(self, app: Application, name: str) -> None:
-        model = self.models.get(name)
-        current = None if model is None else model.current_version()
-        if current is None:
-            raise refused("No model with name '%s' exists." % name)
-        if current.input_type != app.input_type:
+    def _check_linkable(self, app: Application, link: Link) -> None:
+        model = self.models.get(link.model)
+        found = None if model is None else model.current_version()
+        if model is not None and link.version is not None:
+            found = model.versions.get(link.version)
+        if found is None:
+            raise refused("No model with name '%s' exists." % link.text)
+        if found.input_type != app.input_type:
             raise refused(
                 "Model with name '%s' has incompatible input_type '%s'. "
                 "Requested app to link to has input_type '%s'."
-                % (name, current.input_type, app.input_type)
+                % (link.text, found.input_type, app.input_type)
             )
 
-    def unlink(self, app_name: str, model_names: List[str]) -> None:
+    def unlink(
+        self, app_name: str, model_names: List[str], version: Any = None
+    ) -> None:
         """Remove links of an application.
+
+        Args:
+            version: only the links to this version; None for all of them.
 
         Raises:
             ClipperException: unknown application, or a link that is not
@@ -355,17 +292,19 @@ class Catalog:
         app = self.applications.get(app_name)
         if app is None:
             raise refused("No app with name %s exists." % app_name)
+        gone = [
+            link
+            for link in app.links
+            if link.model in model_names
+            and (version is None or link.version == str(version))
+        ]
         for name in model_names:
-            if name not in app.linked_models():
+            if name not in [link.model for link in gone]:
                 raise refused(
                     "Cannot remove nonexistent link between app %s and "
                     "model %s" % (app_name, name)
                 )
-        app.links = [
-            link
-            for link in app.links
-            if link.partition(":")[0] not in model_names
-        ]
+        app.links = [link for link in app.links if link not in gone]
 
     def linked_models(self, app_name: str) -> List[str]:
         """Names of the models linked to an application.
@@ -382,38 +321,58 @@ class Catalog:
 
     def write(self) -> Fragments:
         """The fragments of this catalog."""
-        fragments = {}
+        written = {}
         for model in self.models.values():
-            fragments["models/%s.conf" % model.name] = nginxconf.write(
-                _write_model(model)
+            written["models/%s.conf" % model.name] = nginxconf.write(
+                fragments.write_model(model)
             )
         for app in self.applications.values():
-            fragments["apps/%s.conf" % app.name] = nginxconf.write(
-                [_write_application(app)]
+            written["apps/%s.conf" % app.name] = nginxconf.write(
+                [fragments.write_application(app)]
             )
-        return fragments
+        return written
 
     @classmethod
-    def read(cls, fragments: Mapping[str, str]) -> "Catalog":
+    def read(cls, texts: Mapping[str, str]) -> "Catalog":
         """The catalog of fragments.
 
         Raises:
             ClipperException: with file and line of what it cannot read.
         """
         catalog = cls()
-        for path in sorted(fragments):
-            directives = nginxconf.read(fragments[path], path)
+        for path in sorted(texts):
+            directives = nginxconf.read(texts[path], path)
             for one in directives:
                 if one.name == "clipper_model":
-                    _read_model(catalog, one, path)
+                    fragments.read_model(catalog.models, one, path)
                 elif one.name == "location":
-                    app = _read_application(one, path)
+                    app = fragments.read_application(one, path)
                     catalog.applications[app.name] = app
                 else:
                     raise ClipperException(
                         "%s: unexpected directive %s" % (path, one.name)
                     )
         return catalog
+
+
+def _check_single(app: Application, links: List[Link]) -> None:
+    """The original's rule for an application without a policy."""
+    if len(links) > 1:
+        raise refused(
+            "Applications must be linked with at most one model. "
+            "Attempted to add links to %d models." % len(links)
+        )
+    linked = app.linked_models()
+    if linked and links[0].model in linked:
+        raise refused(
+            "The model with name '%s' is already linked to '%s'"
+            % (links[0].model, app.name)
+        )
+    if linked:
+        raise refused(
+            "A model with name %s is already linked to '%s'."
+            % (linked[0], app.name)
+        )
 
 
 def _check_slo(slo_micros: Any) -> int:
@@ -443,115 +402,3 @@ def _check_batch_size(batch_size: int) -> None:
             "The batch size must be positive or DEFAULT_BATCH_SIZE, which "
             "is -1"
         )
-
-
-def _write_model(model: Model) -> List[Directive]:
-    block = list(model.others)
-    if model.current is not None:
-        block.insert(0, directive("version", model.current))
-    found = [directive("clipper_model", model.name, block=block)]
-    for version in model.versions.values():
-        own = [
-            directive("input", DIRECTIVE_TYPES[version.input_type]),
-            directive(
-                "batch",
-                "adaptive"
-                if version.batch_size == ADAPTIVE
-                else version.batch_size,
-            ),
-        ]
-        own += version.others
-        if version.labels:
-            # No label has a comma, see `check_model_part`.
-            own.append(directive("label", ",".join(version.labels)))
-        own.append(directive("image", version.image))
-        found.append(
-            directive(
-                "clipper_model",
-                "%s:%s" % (model.name, version.name),
-                block=own,
-            )
-        )
-    return found
-
-
-def _read_model(catalog: Catalog, one: Directive, path: str) -> None:
-    if len(one.args) != 1 or one.block is None:
-        raise ClipperException("%s: malformed clipper_model" % path)
-    name, colon, number = one.args[0].partition(":")
-    model = catalog.models.setdefault(name, Model(name))
-    if not colon:
-        for inner in one.block:
-            if inner.name == "version" and inner.args:
-                model.current = inner.args[0]
-            else:
-                model.others.append(inner)
-        return
-    version = Version(number, "doubles")
-    for inner in one.block:
-        value = inner.args[0] if inner.args else ""
-        if inner.name == "input":
-            version.input_type = check_input_type(value)
-        elif inner.name == "batch":
-            version.batch_size = (
-                ADAPTIVE if value == "adaptive" else int(value)
-            )
-        elif inner.name == "label":
-            version.labels = value.split(",")
-        elif inner.name == "image":
-            version.image = value
-        else:
-            version.others.append(inner)
-    model.versions[number] = version
-
-
-def _write_application(app: Application) -> Directive:
-    block = [
-        directive("clipper_app", app.name),
-        directive("clipper_input", DIRECTIVE_TYPES[app.input_type]),
-        directive("clipper_slo", "%dms" % (app.slo_micros // 1000)),
-        directive("clipper_default", app.default_output),
-    ]
-    if app.links:
-        block.append(directive("clipper_link", *app.links))
-    return directive("location", "/" + app.name, block=block + app.others)
-
-
-def _read_application(one: Directive, path: str) -> Application:
-    app = Application("", "doubles", "null", 100000)
-    for inner in one.block or []:
-        value = inner.args[0] if inner.args else ""
-        if inner.name == "clipper_app":
-            app.name = value
-        elif inner.name == "clipper_input" and len(inner.args) == 1:
-            app.input_type = check_input_type(value)
-        elif inner.name == "clipper_slo":
-            app.slo_micros = _micros(value, path)
-        elif inner.name == "clipper_default":
-            app.default_output = value
-        elif inner.name == "clipper_link" and not _is_weighted(inner):
-            app.links += inner.args
-        else:
-            app.others.append(inner)
-    if not app.name:
-        raise ClipperException("%s: a location without clipper_app" % path)
-    return app
-
-
-def _is_weighted(one: Directive) -> bool:
-    return any("=" in arg for arg in one.args)
-
-
-_UNITS: Tuple[Tuple[str, int], ...] = (
-    ("ms", 1000),
-    ("s", 1000000),
-    ("m", 60000000),
-)
-
-
-def _micros(text: str, path: str) -> int:
-    for unit, factor in _UNITS:
-        number = text[: -len(unit)]
-        if text.endswith(unit) and number.isdigit():
-            return int(number) * factor
-    raise ClipperException("%s: malformed time %s" % (path, text))

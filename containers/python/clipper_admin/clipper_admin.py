@@ -13,9 +13,11 @@ from .catalog import (
     Catalog,
     Version,
 )
+from .client import Client
 from .container_manager import ContainerManager, ContainerOptions
 from .exceptions import ClipperException, UnconnectedException
 from .names import check_deployable
+from .selection import make_selection
 from .version import __registry__, __version__
 
 CLIPPER_TEMP_DIR = "/tmp/clipper"
@@ -177,7 +179,15 @@ class ClipperConnection:
     # Applications and links.
 
     def register_application(
-        self, name: str, input_type: str, default_output: str, slo_micros: int
+        self,
+        name: str,
+        input_type: str,
+        default_output: str,
+        slo_micros: int,
+        selection_policy: Optional[str] = None,
+        loss: Optional[str] = None,
+        confidence: Optional[float] = None,
+        uid: Optional[str] = None,
     ) -> None:
         """Register an application; it answers at ``/<name>/predict``.
 
@@ -186,15 +196,28 @@ class ClipperConnection:
             input_type: bytes, integers, floats, doubles or strings.
             default_output: answered when there is no better answer in time.
             slo_micros: microseconds to answer, rounded up to milliseconds.
+            selection_policy: lets several models be linked, and chooses
+                among them: ``first``, ``split``, ``epsilon_greedy``,
+                ``ucb``, ``thompson``, ``exp3``, ``exp4``, ``majority`` or
+                ``mean``, perhaps with parameters: ``"exp4 eta=0.1"``. It
+                takes effect with the second model.
+            loss: how an answer is judged against a label: ``zero_one``,
+                or ``"absolute range=0:10"``, ``"squared range=0:10"``.
+            confidence: of ensembles, 0 to 1; below it the default is
+                answered.
+            uid: variables of nginx that name the user whose learned state
+                is used, such as ``$cookie_user``; the `uid` of the query's
+                body unless given.
 
         Raises:
             ClipperException: something of it is not valid, or the name is
                 in use.
         """
         self._check_connected()
+        selection = make_selection(selection_policy, loss, confidence, uid)
         self._change(
             lambda catalog: catalog.add_application(
-                name, input_type, default_output, slo_micros
+                name, input_type, default_output, slo_micros, selection
             )
         )
         logger.info("Application %s was successfully registered", name)
@@ -216,32 +239,85 @@ class ClipperConnection:
         )
         self.unregister_application(name)
 
-    def link_model_to_app(self, app_name: str, model_name: str) -> None:
-        """Let a model's current version answer an application's queries.
+    def link_model_to_app(
+        self,
+        app_name: str,
+        model_name: str,
+        version: Any = None,
+        weight: Optional[int] = None,
+    ) -> None:
+        """Let a model answer an application's queries.
+
+        An application with a selection policy takes several models, or
+        several versions of one; one without has a single model.
+
+        Args:
+            version: the one that answers; None for the current one, which
+                changes with `set_model_version`.
+            weight: share of the policies split, majority and mean; a
+                positive integer, None for 1.
 
         Raises:
-            ClipperException: unknown application or model, other input
-                type, or the application has a model already.
+            ClipperException: unknown application, model or version, other
+                input type, linked already, or the application has a model
+                and no selection policy.
         """
         self._check_connected()
-        self._change(lambda catalog: catalog.link(app_name, [model_name]))
+        self._change(
+            lambda catalog: catalog.link(
+                app_name, [model_name], version, weight
+            )
+        )
         logger.info(
             "Model %s is now linked to application %s", model_name, app_name
         )
 
-    def unlink_model_from_app(self, app_name: str, model_name: str) -> None:
-        """Remove a link.
+    def unlink_model_from_app(
+        self, app_name: str, model_name: str, version: Any = None
+    ) -> None:
+        """Remove a model's links.
+
+        Args:
+            version: only the link to this version; None for all of them.
 
         Raises:
             ClipperException: there is no such link or application.
         """
         self._check_connected()
-        self._change(lambda catalog: catalog.unlink(app_name, [model_name]))
+        self._change(
+            lambda catalog: catalog.unlink(app_name, [model_name], version)
+        )
         logger.info(
             "Model %s is no longer linked to application %s",
             model_name,
             app_name,
         )
+
+    def feedback(
+        self,
+        app_name: str,
+        label: Any,
+        query_id: Optional[int] = None,
+        input: Any = None,
+        uid: Any = None,
+    ) -> bool:
+        """Tell an application what the right answer to a query was.
+
+        Args:
+            label: the right answer, any JSON scalar.
+            query_id: of the prediction; or else
+            input: what was asked,
+            uid: by which user.
+
+        Returns:
+            whether it was accepted.
+
+        Raises:
+            ClipperException: unknown application, or the server refuses.
+        """
+        self._check_connected()
+        with Client(self.cm.get_query_addr()) as client:
+            return client.feedback(app_name, label, query_id, input, uid)
 
     def get_all_apps(self, verbose: bool = False) -> List[Any]:
         """Names of all applications, or their descriptions.
@@ -258,7 +334,8 @@ class ClipperConnection:
         """Description of an application; None when there is none.
 
         Members: name, input_type, default_output, latency_slo_micros,
-        linked_models.
+        linked_models; with a selection policy also selection_policy and
+        links.
         """
         app = self._read().applications.get(name)
         return None if app is None else app.describe()

@@ -10,6 +10,8 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .exceptions import ClipperException
 
+#: A directive of ours that is switched off: nginx takes it for a comment.
+_SWITCHED_OFF = re.compile(r"#clipper_[a-z_]+ [^\n]*;[ \t\r]*(?:\n|\Z)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=*@%+,~-]+\Z")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
@@ -135,7 +137,7 @@ def _tokens(text: str, where: str) -> Iterator[Tuple[str, str, int]]:
         if char in _BLANK:
             line += char == "\n"
             at += 1
-        elif char == "#":
+        elif char == "#" and not _SWITCHED_OFF.match(text, at):
             while at < len(text) and text[at] != "\n":
                 at += 1
         elif char in ";{}":

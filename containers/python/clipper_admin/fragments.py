@@ -1,0 +1,143 @@
+"""Configuration fragments: what a cluster serves, in nginx's language.
+
+Directives that this package does not know are kept as they are, so a
+fragment may be tuned by hand.
+"""
+
+from typing import Dict, List, Tuple
+
+from .entries import ADAPTIVE, Application, Model, Version
+from .exceptions import ClipperException
+from .names import DIRECTIVE_TYPES, check_input_type
+from .nginxconf import Directive, directive
+from .selection import (
+    is_selection,
+    read_links,
+    read_selection,
+    write_links,
+    write_selection,
+)
+
+
+def write_model(model: Model) -> List[Directive]:
+    """The directives of a model with its versions."""
+    block = list(model.others)
+    if model.current is not None:
+        block.insert(0, directive("version", model.current))
+    found = [directive("clipper_model", model.name, block=block)]
+    for version in model.versions.values():
+        own = [
+            directive("input", DIRECTIVE_TYPES[version.input_type]),
+            directive(
+                "batch",
+                "adaptive"
+                if version.batch_size == ADAPTIVE
+                else version.batch_size,
+            ),
+        ]
+        own += version.others
+        if version.labels:
+            # No label has a comma, see `check_model_part`.
+            own.append(directive("label", ",".join(version.labels)))
+        own.append(directive("image", version.image))
+        found.append(
+            directive(
+                "clipper_model",
+                "%s:%s" % (model.name, version.name),
+                block=own,
+            )
+        )
+    return found
+
+
+def read_model(
+    models: Dict[str, Model], one: Directive, path: str
+) -> None:
+    """Add what a `clipper_model` directive says to the models.
+
+    Raises:
+        ClipperException: it is not of the form that `write_model` writes.
+    """
+    if len(one.args) != 1 or one.block is None:
+        raise ClipperException("%s: malformed clipper_model" % path)
+    name, colon, number = one.args[0].partition(":")
+    model = models.setdefault(name, Model(name))
+    if not colon:
+        for inner in one.block:
+            if inner.name == "version" and inner.args:
+                model.current = inner.args[0]
+            else:
+                model.others.append(inner)
+        return
+    version = Version(number, "doubles")
+    for inner in one.block:
+        value = inner.args[0] if inner.args else ""
+        if inner.name == "input":
+            version.input_type = check_input_type(value)
+        elif inner.name == "batch":
+            version.batch_size = (
+                ADAPTIVE if value == "adaptive" else int(value)
+            )
+        elif inner.name == "label":
+            version.labels = value.split(",")
+        elif inner.name == "image":
+            version.image = value
+        else:
+            version.others.append(inner)
+    model.versions[number] = version
+
+
+def write_application(app: Application) -> Directive:
+    """The location of an application."""
+    block = [
+        directive("clipper_app", app.name),
+        directive("clipper_input", DIRECTIVE_TYPES[app.input_type]),
+        directive("clipper_slo", "%dms" % (app.slo_micros // 1000)),
+        directive("clipper_default", app.default_output),
+    ]
+    block += write_links(app.links)
+    block += write_selection(app.selection, len(app.links))
+    return directive("location", "/" + app.name, block=block + app.others)
+
+
+def read_application(one: Directive, path: str) -> Application:
+    """The application of a location.
+
+    Raises:
+        ClipperException: it has no clipper_app, or a malformed time.
+    """
+    app = Application("", "doubles", "null", 100000)
+    for inner in one.block or []:
+        value = inner.args[0] if inner.args else ""
+        if inner.name == "clipper_app":
+            app.name = value
+        elif inner.name == "clipper_input" and len(inner.args) == 1:
+            app.input_type = check_input_type(value)
+        elif inner.name == "clipper_slo":
+            app.slo_micros = _micros(value, path)
+        elif inner.name == "clipper_default":
+            app.default_output = value
+        elif inner.name == "clipper_link":
+            app.links += read_links(inner)
+        elif is_selection(inner):
+            app.selection = read_selection(app.selection, inner)
+        else:
+            app.others.append(inner)
+    if not app.name:
+        raise ClipperException("%s: a location without clipper_app" % path)
+    return app
+
+
+_UNITS: Tuple[Tuple[str, int], ...] = (
+    ("ms", 1000),
+    ("s", 1000000),
+    ("m", 60000000),
+)
+
+
+def _micros(text: str, path: str) -> int:
+    for unit, factor in _UNITS:
+        number = text[: -len(unit)]
+        if text.endswith(unit) and number.isdigit():
+            return int(number) * factor
+    raise ClipperException("%s: malformed time %s" % (path, text))
