@@ -10,6 +10,7 @@
 #include "ngx_http_clipper_dispatch.h"
 #include "ngx_http_clipper_metrics.h"
 #include "ngx_http_clipper_model.h"
+#include "ngx_http_clipper_monitor.h"
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_registry.h"
 #include "ngx_http_clipper_replica.h"
@@ -258,7 +259,7 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
 
     /* an older connection may have had the same descriptor */
 
-    ngx_http_clipper_rpc_sync();
+    ngx_http_clipper_monitor_sync();
 
     if (ngx_http_clipper_process.retiring) {
         if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {

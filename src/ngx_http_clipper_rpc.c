@@ -13,47 +13,32 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_http_clipper_rpc.h"
+#include "ngx_http_clipper_monitor.h"
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_replica.h"
+#include "ngx_http_clipper_zmq.h"
 
 
 #define NGX_HTTP_CLIPPER_RPC_BITE       32          /* messages */
 #define NGX_HTTP_CLIPPER_RPC_BEAT       10000       /* ms, of ZMTP */
 #define NGX_HTTP_CLIPPER_RPC_BEAT_LOST  30000       /* ms without an answer */
 #define NGX_HTTP_CLIPPER_RPC_LOG        60000000    /* us */
-#define NGX_HTTP_CLIPPER_RPC_MONITOR    "inproc://monitor"
 
 
-typedef struct {
-    void              *socket;
-    ngx_connection_t  *connection;
-    ngx_event_t        again;                       /* for the next bite */
-} ngx_http_clipper_rpc_socket_t;
-
-
-static ngx_int_t ngx_http_clipper_rpc_watch(ngx_cycle_t *cycle,
-    ngx_http_clipper_rpc_socket_t *s, ngx_event_handler_pt handler);
-static void ngx_http_clipper_rpc_unwatch(ngx_http_clipper_rpc_socket_t *s);
 static ngx_int_t ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
     ngx_http_clipper_endpoint_t *endpoint);
 static ngx_int_t ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option,
     int value);
-static ngx_uint_t ngx_http_clipper_rpc_readable(
-    ngx_http_clipper_rpc_socket_t *s);
 static void ngx_http_clipper_rpc_event(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_drain(void);
 static ngx_int_t ngx_http_clipper_rpc_receive(void);
 static ngx_int_t ngx_http_clipper_rpc_room(ngx_uint_t n);
-static void ngx_http_clipper_rpc_monitor(ngx_event_t *ev);
-static void ngx_http_clipper_rpc_listen(void);
 
 
 static void                            *ngx_http_clipper_rpc_context;
-static ngx_http_clipper_rpc_socket_t    ngx_http_clipper_rpc_router;
-static ngx_http_clipper_rpc_socket_t    ngx_http_clipper_rpc_events;
+static ngx_http_clipper_zmq_t           ngx_http_clipper_rpc_router;
 static ngx_array_t                     *ngx_http_clipper_rpc_endpoints;
-static ngx_connection_t                 ngx_http_clipper_rpc_dummy;
 
 /* the message being read */
 
@@ -66,12 +51,9 @@ ngx_int_t
 ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
     ngx_http_clipper_main_conf_t *mcf)
 {
-    int                           unlimited;
-    void                         *router, *events;
+    void                         *router;
     ngx_uint_t                    i;
     ngx_http_clipper_endpoint_t  *endpoints;
-
-    unlimited = 0;
 
     if (mcf->endpoints.nelts == 0) {
         return NGX_OK;
@@ -97,30 +79,13 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
                                     NGX_HTTP_CLIPPER_RPC_BEAT) != NGX_OK
         || ngx_http_clipper_rpc_set(cycle, ZMQ_HEARTBEAT_TIMEOUT,
                                     NGX_HTTP_CLIPPER_RPC_BEAT_LOST) != NGX_OK
-        || zmq_socket_monitor(router, NGX_HTTP_CLIPPER_RPC_MONITOR,
-                              ZMQ_EVENT_ACCEPTED|ZMQ_EVENT_DISCONNECTED) == -1)
+        || ngx_http_clipper_monitor_init(cycle, ngx_http_clipper_rpc_context,
+                                         router) != NGX_OK
+        || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
+                                      ngx_http_clipper_rpc_event,
+                                      ngx_http_clipper_rpc_again) != NGX_OK)
     {
         goto failed;
-    }
-
-    events = zmq_socket(ngx_http_clipper_rpc_context, ZMQ_PAIR);
-    ngx_http_clipper_rpc_events.socket = events;
-
-    if (events == NULL
-        || zmq_setsockopt(events, ZMQ_RCVHWM, &unlimited, sizeof(int)) == -1
-        || zmq_connect(events, NGX_HTTP_CLIPPER_RPC_MONITOR) == -1)
-    {
-        goto failed;
-    }
-
-    ngx_http_clipper_rpc_dummy.fd = (ngx_socket_t) -1;
-
-    if (ngx_http_clipper_rpc_watch(cycle, &ngx_http_clipper_rpc_router,
-                                   ngx_http_clipper_rpc_event) != NGX_OK
-        || ngx_http_clipper_rpc_watch(cycle, &ngx_http_clipper_rpc_events,
-                                      ngx_http_clipper_rpc_monitor) != NGX_OK)
-    {
-        return NGX_ERROR;
     }
 
     ngx_http_clipper_rpc_endpoints = &mcf->endpoints;
@@ -142,72 +107,6 @@ failed:
                   "container RPC: libzmq failed: %s", zmq_strerror(errno));
 
     return NGX_ERROR;
-}
-
-
-/* the descriptor of libzmq becomes a connection that nginx never closes */
-
-static ngx_int_t
-ngx_http_clipper_rpc_watch(ngx_cycle_t *cycle,
-    ngx_http_clipper_rpc_socket_t *s, ngx_event_handler_pt handler)
-{
-    int                fd;
-    size_t             len;
-    ngx_connection_t  *c;
-
-    len = sizeof(fd);
-
-    if (zmq_getsockopt(s->socket, ZMQ_FD, &fd, &len) == -1) {
-        return NGX_ERROR;
-    }
-
-    c = ngx_get_connection(fd, cycle->log);
-
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->write->log = cycle->log;
-    c->read->handler = handler;
-
-    s->connection = c;
-    s->again.handler = ngx_http_clipper_rpc_again;
-    s->again.log = cycle->log;
-    s->again.data = &ngx_http_clipper_rpc_dummy;
-
-    return ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT);
-}
-
-
-static void
-ngx_http_clipper_rpc_unwatch(ngx_http_clipper_rpc_socket_t *s)
-{
-    ngx_connection_t  *c;
-
-    c = s->connection;
-
-    if (c) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
-
-        if (c->read->posted) {
-            ngx_delete_posted_event(c->read);
-        }
-
-        ngx_free_connection(c);
-        c->fd = (ngx_socket_t) -1;
-        s->connection = NULL;
-    }
-
-    if (s->again.posted) {
-        ngx_delete_posted_event(&s->again);
-    }
-
-    if (s->socket) {
-        (void) zmq_close(s->socket);
-        s->socket = NULL;
-    }
 }
 
 
@@ -317,12 +216,8 @@ ngx_http_clipper_rpc_done(void)
         return;
     }
 
-    if (ngx_http_clipper_rpc_router.socket) {
-        (void) zmq_socket_monitor(ngx_http_clipper_rpc_router.socket, NULL, 0);
-    }
-
-    ngx_http_clipper_rpc_unwatch(&ngx_http_clipper_rpc_events);
-    ngx_http_clipper_rpc_unwatch(&ngx_http_clipper_rpc_router);
+    ngx_http_clipper_monitor_done(ngx_http_clipper_rpc_router.socket);
+    ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_router);
 
     (void) zmq_ctx_term(ngx_http_clipper_rpc_context);
     ngx_http_clipper_rpc_context = NULL;
@@ -335,32 +230,14 @@ ngx_http_clipper_rpc_done(void)
 }
 
 
-static ngx_uint_t
-ngx_http_clipper_rpc_readable(ngx_http_clipper_rpc_socket_t *s)
-{
-    int     events;
-    size_t  len;
-
-    len = sizeof(events);
-
-    if (s->socket == NULL
-        || zmq_getsockopt(s->socket, ZMQ_EVENTS, &events, &len) == -1)
-    {
-        return 0;
-    }
-
-    return events & ZMQ_POLLIN;
-}
-
-
 void
 ngx_http_clipper_rpc_check(void)
 {
-    ngx_http_clipper_rpc_socket_t  *s;
+    ngx_http_clipper_zmq_t  *s;
 
     s = &ngx_http_clipper_rpc_router;
 
-    if (!s->again.posted && ngx_http_clipper_rpc_readable(s)) {
+    if (!s->again.posted && ngx_http_clipper_zmq_readable(s)) {
         ngx_post_event(&s->again, &ngx_posted_next_events);
     }
 }
@@ -393,7 +270,7 @@ ngx_http_clipper_rpc_drain(void)
 {
     ngx_uint_t  i;
 
-    if (!ngx_http_clipper_rpc_readable(&ngx_http_clipper_rpc_router)) {
+    if (!ngx_http_clipper_zmq_readable(&ngx_http_clipper_rpc_router)) {
         return;
     }
 
@@ -516,84 +393,6 @@ ngx_http_clipper_rpc_room(ngx_uint_t n)
     ngx_http_clipper_rpc_nparts = room;
 
     return NGX_OK;
-}
-
-
-/* --- connections that come and go --- */
-
-
-static void
-ngx_http_clipper_rpc_monitor(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    if (c->close || c->error) {
-        return;
-    }
-
-    ngx_http_clipper_rpc_listen();
-}
-
-
-/* an event is two frames: u16 event and i32 value, then the address */
-
-static void
-ngx_http_clipper_rpc_listen(void)
-{
-    int        more;
-    int32_t    value;
-    uint16_t   event;
-    zmq_msg_t  msg;
-
-    while (ngx_http_clipper_rpc_readable(&ngx_http_clipper_rpc_events)) {
-
-        (void) zmq_msg_init(&msg);
-
-        if (zmq_msg_recv(&msg, ngx_http_clipper_rpc_events.socket,
-                         ZMQ_DONTWAIT)
-            < (int) (sizeof(event) + sizeof(value)))
-        {
-            (void) zmq_msg_close(&msg);
-            continue;
-        }
-
-        ngx_memcpy(&event, zmq_msg_data(&msg), sizeof(event));
-        ngx_memcpy(&value, (u_char *) zmq_msg_data(&msg) + sizeof(event),
-                   sizeof(value));
-
-        more = zmq_msg_more(&msg);
-
-        while (more) {
-            if (zmq_msg_recv(&msg, ngx_http_clipper_rpc_events.socket,
-                             ZMQ_DONTWAIT)
-                == -1)
-            {
-                break;
-            }
-
-            more = zmq_msg_more(&msg);
-        }
-
-        (void) zmq_msg_close(&msg);
-
-        if (event == ZMQ_EVENT_DISCONNECTED) {
-            ngx_http_clipper_replica_closed(value);
-
-        } else {
-            ngx_http_clipper_replica_accepted(value);
-        }
-    }
-}
-
-
-void
-ngx_http_clipper_rpc_sync(void)
-{
-    if (ngx_http_clipper_rpc_events.socket) {
-        ngx_http_clipper_rpc_listen();
-    }
 }
 
 

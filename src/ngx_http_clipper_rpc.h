@@ -51,9 +51,6 @@ ngx_int_t ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
 /* has the socket looked at again: needed after sending outside its events */
 void ngx_http_clipper_rpc_check(void);
 
-/* handles what is known of connections, before one is believed to be new */
-void ngx_http_clipper_rpc_sync(void);
-
 /* ends one connection; its peer connects anew.  The descriptor stays open */
 void ngx_http_clipper_rpc_shutdown(int fd);
 

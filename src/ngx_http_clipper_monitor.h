@@ -1,0 +1,24 @@
+
+/*
+ * Tells which connections of containers come and go, as libzmq's monitor of
+ * the ROUTER reports them.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+ngx_int_t ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context,
+    void *router);
+void ngx_http_clipper_monitor_done(void *router);
+
+/* handles what is known of connections, before one is believed to be new */
+void ngx_http_clipper_monitor_sync(void);
+
+
+#endif /* _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_ */

@@ -1,0 +1,37 @@
+
+/*
+ * A socket of libzmq in nginx's event loop.  libzmq owns the descriptor of
+ * ZMQ_FD; nginx watches it as a connection that it never closes.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_ZMQ_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_ZMQ_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <zmq.h>
+
+
+typedef struct {
+    void              *socket;
+    ngx_connection_t  *connection;
+    ngx_event_t        again;           /* to be posted for the next bite */
+} ngx_http_clipper_zmq_t;
+
+
+/* calls handler when there may be something to do, again when it is posted */
+ngx_int_t ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle,
+    ngx_http_clipper_zmq_t *s, ngx_event_handler_pt handler,
+    ngx_event_handler_pt again);
+
+/* closes the socket, too */
+void ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s);
+
+/* a message can be received now */
+ngx_uint_t ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s);
+
+
+#endif /* _NGX_HTTP_CLIPPER_ZMQ_H_INCLUDED_ */
