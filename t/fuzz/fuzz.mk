@@ -40,8 +40,8 @@ $(DIR)/fuzz_%: $(DIR)/o/t/fuzz/fuzz_%.o $(DIR)/libpure.a
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
-	@echo '$(PURE)' > $@.new
-	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+	@echo '$(PURE)' > $@.$$PPID
+	@if cmp -s $@.$$PPID $@; then rm -f $@.$$PPID; else mv -f $@.$$PPID $@; fi
 
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
 

@@ -84,8 +84,8 @@ $(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_shm.a \
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
-	@echo '$(PURE) $(SHM)' > $@.new
-	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+	@echo '$(PURE) $(SHM)' > $@.$$PPID
+	@if cmp -s $@.$$PPID $@; then rm -f $@.$$PPID; else mv -f $@.$$PPID $@; fi
 
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
 
