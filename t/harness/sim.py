@@ -11,6 +11,7 @@ record every message. What they do with a request is up to the test:
 """
 
 import collections
+import contextlib
 import heapq
 import itertools
 import os
@@ -238,10 +239,12 @@ class Sim:
         if session in self._sockets:
             sock = self._sockets[session][0]
             # Without a peer there is nobody to send to, and a blocking send
-            # would hold the thread until there is.
+            # would hold the thread until there is. The poll makes libzmq
+            # look at what its own thread has told it.
             if sock.poll(200, zmq.POLLOUT):
                 self._record("out", frames, session)
-                sock.send_multipart(frames)
+                with contextlib.suppress(zmq.Again):
+                    sock.send_multipart(frames, zmq.NOBLOCK)
 
     def _take(self, request, session):
         request.session = session
