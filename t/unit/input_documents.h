@@ -168,7 +168,8 @@ put_string(void)
     static const char  *parts[] = {
         "a", "input", "hello world, this is a longer piece of text", "\\n",
         "\\\"", "\\\\", "\\/", "\\u0000", "\\u0041", "\\u00e9",
-        "\\ud83d\\ude00", "\\uDBFF\\uDFFF", "\\u20AC", "\xc3\xa9", "\xe2\x82\xac",
+        "\\ud83d\\ude00", "\\uDBFF\\uDFFF", "\\u20AC", "\xc3\xa9",
+        "\xe2\x82\xac",
         "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\x7f", "/", "0",
         "\\b\\f\\n\\r\\t"
     };
