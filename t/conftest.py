@@ -15,6 +15,13 @@ def settings():
     return Settings(ROOT)
 
 
+def pytest_collection_modifyitems(items):
+    """Marks what depends on the build of the module and on the workers."""
+    for item in items:
+        if "make_nginx" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.server)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Shows the servers' logs with a test that failed."""
