@@ -6,6 +6,7 @@
 
 #include "ngx_http_clipper_zone.h"
 #include "ngx_http_clipper_metrics.h"
+#include "ngx_http_clipper_record.h"
 
 
 #define NGX_HTTP_CLIPPER_ALIGN     64
@@ -28,7 +29,8 @@ ngx_int_t
 ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     int64_t now)
 {
-    size_t                      offset, rows, flights, buckets, chunks;
+    size_t                      offset, rows, flights, buckets, chunks,
+                                states, records;
     ngx_http_clipper_zone_t     zone;
     ngx_http_clipper_header_t  *header;
 
@@ -36,6 +38,9 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     rows = ngx_http_clipper_zone_clamp(size / (128 * 1024), 32,
                                        NGX_HTTP_CLIPPER_ROWS_MAX);
     flights = ngx_http_clipper_zone_clamp(size / 2048, 512, 1024 * 1024);
+
+    states = ngx_http_clipper_zone_clamp(size / 8, 0, (size_t) 1 << 31);
+    records = ngx_http_clipper_zone_clamp(size / 16, 0, (size_t) 1 << 31);
 
     for (buckets = 1; buckets < flights; buckets *= 2) { /* void */ }
 
@@ -60,6 +65,8 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
                                          sizeof(ngx_http_clipper_waiter_t));
     offset = ngx_http_clipper_zone_place(&header->buckets, offset, buckets,
                                          sizeof(ngx_http_clipper_bucket_t));
+    offset = ngx_http_clipper_zone_place(&header->states, offset, states, 1);
+    offset = ngx_http_clipper_zone_place(&header->records, offset, records, 1);
 
     /* what is left holds payload: a chunk and its row, and two alignments */
 
@@ -82,7 +89,9 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     ngx_memcpy(&header->query_id, seed, sizeof(uint64_t));
     header->magic = NGX_HTTP_CLIPPER_MAGIC;
 
-    if (ngx_http_clipper_zone_attach(&zone, addr, size, 0) != NGX_OK) {
+    if (ngx_http_clipper_zone_attach(&zone, addr, size, 0) != NGX_OK
+        || ngx_http_clipper_record_create(zone.records, records) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -143,6 +152,8 @@ ngx_http_clipper_zone_attach(ngx_http_clipper_zone_t *zone, void *addr,
     zone->buckets = ngx_http_clipper_table_at(buckets);
     zone->metrics = ngx_http_clipper_table_at(metrics);
     zone->payload = ngx_http_clipper_table_at(payload);
+    zone->states = ngx_http_clipper_table_at(states);
+    zone->records = ngx_http_clipper_table_at(records);
 
     return NGX_OK;
 }

@@ -245,6 +245,8 @@ typedef struct {
     ngx_http_clipper_table_t   buckets;
     ngx_http_clipper_table_t   metrics;
     ngx_http_clipper_table_t   payload;
+    ngx_http_clipper_table_t   states;          /* areas with locks of their */
+    ngx_http_clipper_table_t   records;         /* own, measured in bytes */
 
     uint64_t                   seq;             /* of flights */
     uint64_t                   query_id;        /* next, before scrambling */
@@ -272,6 +274,8 @@ typedef struct {
     ngx_http_clipper_bucket_t       *buckets;
     uint64_t                        *metrics;
     u_char                          *payload;
+    void                            *states;
+    void                            *records;
 
     uint32_t                         pid;
     uint32_t                         slot;      /* of this worker, or 0 */
