@@ -10,14 +10,16 @@
 #   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
 #   make asan        the module with sanitizers; make lockcheck, with lock checks
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS
+#   make storm       reloads and deaths of workers under load, for a minute
 #   make bench       the benchmarks in t/bench
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
 #
-# BUILD, NGINX, NGINX_SRC and CC can be given.
+# BUILD, NGINX_BIN, NGINX_SRC and CC can be given (NGINX is a variable of
+# nginx itself: sockets that it inherits).
 
 BUILD       ?= build
-NGINX       ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
+NGINX_BIN   ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
 NGINX_SRC   ?= /usr/share/nginx/src
 MODULES_DIR ?= /usr/lib/nginx/modules
 FUZZ_CC     ?= clang
@@ -28,13 +30,14 @@ VENV        ?= .venv
 PY          := $(VENV)/bin/python
 
 FUZZ_SECONDS ?= 20
+STORM_SECONDS ?= 60
 WORKERS      ?= 2
 ARGS         ?=
 JOBS         ?= $(shell nproc)
 T            ?=
 SAN          ?=
 
-export BUILD NGINX NGINX_SRC FUZZ_CC CC
+export BUILD NGINX_BIN NGINX_SRC FUZZ_CC CC
 
 MODULE  := $(BUILD)/ngx_http_clipper_module.so
 SANDIR  := $(BUILD)/asan
@@ -56,7 +59,7 @@ module:
 # What configure found out about the system, for programs without nginx.
 headers: $(BUILD)/include/ngx_auto_config.h
 
-$(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX))
+$(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX_BIN))
 	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" headers
 
 asan:
@@ -123,6 +126,11 @@ check:
 test:
 	@.ci/test
 
+# What takes minutes: reloads and deaths of workers under load.
+storm: venv module
+	CLIPPER_STORM_SECONDS=$(STORM_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
+	    $(PY) -m pytest -s t/test_storm.py $(ARGS)
+
 # Programs of the parts; what measures the whole server says so itself.
 bench: venv module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
@@ -143,4 +151,4 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv quickstart \
         unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
-        fuzz-short check test bench clean distclean
+        fuzz-short check test storm bench clean distclean

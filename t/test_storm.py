@@ -1,0 +1,102 @@
+"""Storms: reloads and deaths under load, again and again.
+
+A few seconds each here; `make storm` runs them for a minute. Other tests kill
+a worker at every store to shared memory; these find what only time brings.
+"""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from harness import Load, PythonContainer, Sim3, Sim4, wait_until
+from test_reload import numbered, served
+from test_workers import allow_kill, survivors
+
+SECONDS = float(os.environ.get("CLIPPER_STORM_SECONDS", "4"))
+
+pytestmark = pytest.mark.timeout(120 + 4 * SECONDS)
+
+
+def reload_for(server, seconds, pause):
+    """Signals HUP every ``pause`` seconds and returns how often."""
+    end = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < end:
+        os.kill(server.pid, signal.SIGHUP)
+        count += 1
+        time.sleep(pause)
+    return count
+
+
+def test_reload_storm_version_4(nginx):
+    """Catches a request that fails, or a default, because of a reload: one
+    version 4 replica, a reload every half second."""
+    server, _ = served(nginx, Sim4)
+    load = Load(server, numbered, threads=4)
+    wait_until(lambda: load.done > 100)
+    count = reload_for(server, SECONDS, 0.5)
+    done = load.done
+    wait_until(lambda: load.done > done + 100)
+    load.stop()
+    print(f"{count} reloads, {load.done} requests, {load.retried} retried, "
+          f"{len(load.failures)} failed")
+    assert load.failures == []
+
+
+def test_reload_storm_python(nginx):
+    """Catches the same with the real runtime, which moves by itself."""
+    server, _ = served(nginx)
+    PythonContainer(server, "m", lambda xs: [float(x[0]) for x in xs])
+    server.wait_replicas("m")
+    load = Load(server, numbered, threads=4)
+    wait_until(lambda: load.done > 100)
+    count = reload_for(server, SECONDS, 0.5)
+    done = load.done
+    wait_until(lambda: load.done > done + 100)
+    load.stop()
+    print(f"{count} reloads, {load.done} requests, {load.retried} retried, "
+          f"{len(load.failures)} failed")
+    assert load.failures == []
+
+
+def test_reload_storm_version_3(nginx):
+    """Catches version 3 replicas that are disconnected all at once: two of
+    them, under 1 % defaults and no request that fails."""
+    server, _ = served(nginx, Sim3, Sim3)
+    load = Load(server, numbered, threads=4)
+    wait_until(lambda: load.done > 100)
+    count = reload_for(server, SECONDS, max(SECONDS / 3, 2.0))
+    done = load.done
+    wait_until(lambda: load.done > done + 100)
+    load.stop()
+    print(f"{count} reloads, {load.done} requests, {len(load.failures)} "
+          f"failed or default")
+    assert not [f for f in load.failures if not f.startswith("default")]
+    assert len(load.failures) <= load.done / 100, load.failures[:3]
+
+
+def test_kill_storm(nginx):
+    """Catches what a worker leaves behind when it dies at a random moment:
+    only its own connections fail, replicas come back, use returns to its
+    start (the harness checks)."""
+    server, _ = served(nginx, Sim4, Sim4, Sim4, workers=4)
+    allow_kill(server)
+    load = Load(server, numbered, threads=12, retry=False)
+    end = time.monotonic() + SECONDS
+    kills = 0
+    while time.monotonic() < end:
+        done = load.done
+        wait_until(lambda: load.done > done + 100)
+        os.kill(random.choice(survivors(server, None)), signal.SIGKILL)
+        kills += 1
+        time.sleep(0.2)
+    survivors(server, None)
+    load.stop()
+    print(f"{kills} kills, {load.done} requests, {len(load.failures)} failed")
+    wrong = [f for f in load.failures if "output" in f]
+    assert wrong == []
+    assert len(load.failures) <= kills * 12, load.failures[:5]
+    server.wait_replicas("m", 3, timeout=20)
