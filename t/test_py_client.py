@@ -209,3 +209,18 @@ def test_many_at_a_time(server):
 
     assert [p.output for p in asyncio.run(ask())] == [1.5] * 40
     assert 1 < len(server.connections) <= 4
+
+
+def test_accepted_feedback_is_logged_with_its_output(server, tmp_path):
+    path = tmp_path / "feedback.jsonl"
+    with Client(server.address, feedback_log=str(path)) as client:
+        client.predict("a", [1.0])
+        server.answer = b"Feedback received? 0"
+        assert not client.feedback("a", 2.0, query_id=7)
+        server.answer = b"Feedback received? 1"
+        assert client.feedback("a", np.float64(2.0), query_id=7)
+        # Once for each query, and only for those that were asked here.
+        assert client.feedback("a", 3.0, query_id=7)
+        assert client.feedback("a", 3.0, query_id=9)
+    assert [json.loads(line) for line in path.read_text().splitlines()] \
+        == [{"query_id": 7, "output": 1.5, "label": 2.0}]

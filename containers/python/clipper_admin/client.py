@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
 from .exceptions import ClipperException
+from .feedback_log import FeedbackLog
 
 
 class Prediction(NamedTuple):
@@ -89,6 +90,10 @@ def _plain(value: Any) -> Any:
     raise TypeError("%s has no JSON form" % type(value).__name__)
 
 
+def _plain_label(label: Any) -> Any:
+    return label.tolist() if hasattr(label, "tolist") else label
+
+
 def _exchange(app: str, action: str, members: Dict[str, Any]) -> _Exchange:
     given = {key: one for key, one in members.items() if one is not None}
     return _Exchange(
@@ -151,7 +156,10 @@ def _check(status: int, body: bytes) -> None:
 
 
 def _predictions(
-    status: int, body: bytes, raise_on_default: bool
+    status: int,
+    body: bytes,
+    raise_on_default: bool,
+    log: Optional[FeedbackLog] = None,
 ) -> List[Prediction]:
     _check(status, body)
     answer = json.loads(body)
@@ -166,6 +174,8 @@ def _predictions(
         )
         for one in answer.get("batch_predictions", [answer])
     ]
+    if log is not None:
+        log.remember(found)
     for prediction in found:
         if raise_on_default and prediction.default:
             raise DefaultOutput(prediction)
@@ -194,6 +204,8 @@ class Client:
         timeout: seconds for an answer, beyond the application's own limit.
         raise_on_default: raise `DefaultOutput` instead of returning a
             default.
+        feedback_log: file that accepted feedback by query id is appended to
+            with the output, for `clipper_admin.replay`.
     """
 
     def __init__(
@@ -201,12 +213,14 @@ class Client:
         address: str = "localhost:1337",
         timeout: float = 60.0,
         raise_on_default: bool = False,
+        feedback_log: Optional[str] = None,
     ) -> None:
         host, port = _split(address)
         self._connection = http.client.HTTPConnection(
             host, port, timeout=timeout
         )
         self._raise_on_default = raise_on_default
+        self._log = FeedbackLog(feedback_log) if feedback_log else None
 
     def predict(
         self, app: str, input: Any, version: Any = None, uid: Any = None
@@ -226,7 +240,7 @@ class Client:
             OSError: no server, or no answer in time.
         """
         answer = self._send(_predict(app, input, version, uid))
-        return _predictions(*answer, self._raise_on_default)[0]
+        return _predictions(*answer, self._raise_on_default, self._log)[0]
 
     def predict_batch(
         self, app: str, inputs: Any, version: Any = None, uid: Any = None
@@ -241,7 +255,7 @@ class Client:
             predictions in the order of the inputs.
         """
         answer = self._send(_predict_batch(app, inputs, version, uid))
-        return _predictions(*answer, self._raise_on_default)
+        return _predictions(*answer, self._raise_on_default, self._log)
 
     def feedback(
         self,
@@ -262,9 +276,12 @@ class Client:
         Returns:
             whether it was accepted.
         """
-        return _received(
+        accepted = _received(
             *self._send(_feedback(app, label, query_id, input, uid))
         )
+        if accepted and self._log is not None:
+            self._log.write(query_id, _plain_label(label))
+        return accepted
 
     def close(self) -> None:
         """Close the connection; the next query opens another."""
@@ -311,6 +328,7 @@ class AsyncClient:
         raise_on_default: raise `DefaultOutput` instead of returning a
             default.
         connections: most connections that are open at a time.
+        feedback_log: see `Client`.
     """
 
     def __init__(
@@ -319,10 +337,12 @@ class AsyncClient:
         timeout: float = 60.0,
         raise_on_default: bool = False,
         connections: int = 100,
+        feedback_log: Optional[str] = None,
     ) -> None:
         self._host, self._port = _split(address)
         self._timeout = timeout
         self._raise_on_default = raise_on_default
+        self._log = FeedbackLog(feedback_log) if feedback_log else None
         self._connections = connections
         self._free: Optional[asyncio.Semaphore] = None
         self._idle: List["_AsyncConnection"] = []
@@ -332,14 +352,14 @@ class AsyncClient:
     ) -> Prediction:
         """See `Client.predict`."""
         answer = await self._send(_predict(app, input, version, uid))
-        return _predictions(*answer, self._raise_on_default)[0]
+        return _predictions(*answer, self._raise_on_default, self._log)[0]
 
     async def predict_batch(
         self, app: str, inputs: Any, version: Any = None, uid: Any = None
     ) -> List[Prediction]:
         """See `Client.predict_batch`."""
         answer = await self._send(_predict_batch(app, inputs, version, uid))
-        return _predictions(*answer, self._raise_on_default)
+        return _predictions(*answer, self._raise_on_default, self._log)
 
     async def feedback(
         self,
@@ -350,9 +370,12 @@ class AsyncClient:
         uid: Any = None,
     ) -> bool:
         """See `Client.feedback`."""
-        return _received(
+        accepted = _received(
             *await self._send(_feedback(app, label, query_id, input, uid))
         )
+        if accepted and self._log is not None:
+            self._log.write(query_id, _plain_label(label))
+        return accepted
 
     async def close(self) -> None:
         """Close the idle connections."""

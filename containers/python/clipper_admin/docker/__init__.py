@@ -1,0 +1,1 @@
+"""A cluster in containers of an engine with the Docker API."""

@@ -1,0 +1,141 @@
+"""The command `clipper-replay`, also `python -m clipper_admin replay`."""
+
+import argparse
+import json
+import math
+import sys
+from typing import List, Optional, Sequence, TextIO, Tuple
+
+from ..exceptions import ClipperException
+from . import policies
+from .estimate import Estimate, evaluate
+from .records import new_counter, read_feedback, read_log
+
+_WHY = {
+    "malformed": "lines that are not of the log format",
+    "feedback": "queries without feedback",
+    "propensity": "queries without a propensity",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="clipper-replay",
+        description="Estimate what other selection policies would have been "
+        "worth, from an access log (conf/clipper_log.conf) and feedback. "
+        "Values are mean rewards, 1 - loss.",
+    )
+    made.add_argument("--log", required=True, help="access log")
+    made.add_argument(
+        "--feedback",
+        required=True,
+        help="a JSON object a line: query_id with loss, or with output and "
+        "label",
+    )
+    made.add_argument("--app", default="", help="only of this application")
+    made.add_argument(
+        "--policy",
+        action="append",
+        required=True,
+        help="such as 'exp3 eta=0.1'; one of %s; can be repeated"
+        % ", ".join(policies.names()),
+    )
+    made.add_argument(
+        "--loss",
+        default="zero_one",
+        help="zero_one, absolute or squared, for feedback with labels",
+    )
+    made.add_argument(
+        "--range", default="0:1", help="LO:HI of outputs, for the latter"
+    )
+    made.add_argument(
+        "--clip", type=float, default=100.0, help="greatest weight (100)"
+    )
+    made.add_argument("--confidence", type=float, default=0.95)
+    made.add_argument(
+        "--interval", choices=["normal", "bootstrap"], default="normal"
+    )
+    made.add_argument(
+        "--json", action="store_true", help="a JSON object instead of a table"
+    )
+    return made
+
+
+def main(
+    argv: Optional[Sequence[str]] = None, out: TextIO = sys.stdout
+) -> int:
+    """Run the command; returns its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        return _run(args, out)
+    except (ClipperException, OSError) as error:
+        print("clipper-replay: %s" % error, file=sys.stderr)
+        return 1
+
+
+def _run(args: argparse.Namespace, out: TextIO) -> int:
+    low, _, high = args.range.partition(":")
+    try:
+        bounds = float(low), float(high)
+    except ValueError:
+        raise ClipperException("Invalid range %s" % args.range) from None
+    wanted = [policies.make_policy(text) for text in args.policy]
+    with open(args.feedback, encoding="utf-8") as f:
+        losses = read_feedback(f, args.loss, *bounds)
+    skipped = new_counter()
+    with open(args.log, encoding="utf-8", errors="replace") as f:
+        records = list(read_log(f, losses, skipped, args.app))
+    found = [
+        (text, evaluate(policy, records, args.clip, args.confidence,
+                        args.interval))
+        for text, policy in zip(args.policy, wanted)
+    ]
+    if args.json:
+        json.dump(
+            {
+                "skipped": dict(skipped),
+                "policies": {
+                    text: estimate.as_dict() for text, estimate in found
+                },
+            },
+            out,
+        )
+        out.write("\n")
+    else:
+        _table(found, out)
+    for reason, count in sorted(skipped.items()):
+        print("left out: %d %s" % (count, _WHY[reason]), file=sys.stderr)
+    return 0
+
+
+def _table(found: List[Tuple[str, Estimate]], out: TextIO) -> None:
+    width = max([len(text) for text, _ in found] + [len("(as logged)")])
+    line = "%-*s  %-24s  %-24s  %9s  %7s  %6s\n"
+    out.write(
+        line % (width, "policy", "IPS", "SNIPS", "effective", "clipped",
+                "mean w")
+    )
+    first = found[0][1]
+    out.write(
+        "%-*s  %.4f (%d records)\n"
+        % (width, "(as logged)", first.logged, first.records)
+    )
+    for text, one in found:
+        out.write(
+            line
+            % (
+                width,
+                text,
+                "%.4f [%.4f, %.4f]" % one.ips,
+                "%.4f [%.4f, %.4f]" % one.snips,
+                "%.0f" % one.effective,
+                "%.2f%%" % (100 * one.clipped),
+                "%.3f" % one.mean_weight,
+            )
+        )
+        if math.fabs(one.mean_weight - 1) > 0.1:
+            out.write(
+                "%*s  (the log has too little of what this policy would do)\n"
+                % (width, "")
+            )

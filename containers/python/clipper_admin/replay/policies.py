@@ -1,0 +1,260 @@
+"""Policies that a log can be replayed for: probabilities of the models.
+
+A policy that learns is taught by the log's records, in their order, after
+each was judged by what it knew before. So its probabilities depend on the
+past only, as the estimate demands.
+"""
+
+import math
+from typing import Callable, Dict, List, Sequence, Tuple
+
+import numpy as np
+
+from ..exceptions import ClipperException
+
+#: Seconds.
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+_GRID = 2048
+
+
+class Policy:
+    """A policy without a state.
+
+    Args:
+        params: names and values of the text it is made from.
+    """
+
+    #: name -> value unless given
+    defaults: Dict[str, float] = {}
+
+    def __init__(self, params: Dict[str, str]) -> None:
+        unknown = sorted(set(params) - set(self.defaults) - {"half_life"})
+        if unknown:
+            raise ClipperException("Unknown parameter %s" % unknown[0])
+        self.param = dict(self.defaults)
+        for name, text in params.items():
+            if name != "half_life":
+                self.param[name] = _number(name, text)
+        self._decay = math.log(2) / _seconds(params.get("half_life", "1h"))
+        self._sums: Dict[Tuple[str, str], Tuple[float, float]] = {}
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        """How likely it serves each of the models; they sum to 1."""
+        raise NotImplementedError
+
+    def observe(
+        self, model: str, propensity: float, loss: float, time: float
+    ) -> None:
+        """Learn from one record."""
+
+    def _add(self, field: str, model: str, value: float, time: float) -> None:
+        before = self._get(field, model, time)
+        self._sums[field, model] = (before + value, time)
+
+    def _get(self, field: str, model: str, time: float) -> float:
+        value, at = self._sums.get((field, model), (0.0, time))
+        return value * math.exp(-self._decay * max(0.0, time - at))
+
+    def _all(
+        self, field: str, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        return np.array([self._get(field, one, time) for one in models])
+
+
+class First(Policy):
+    """The first model that could be asked."""
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        found = np.zeros(len(models))
+        found[0] = 1
+        return found
+
+
+class Split(Policy):
+    """Fixed weights: ``split linear=3 forest:2=1``; others have none."""
+
+    def __init__(self, params: Dict[str, str]) -> None:
+        super().__init__({})
+        self._weights = {
+            name: _number(name, text) for name, text in params.items()
+        }
+        if any(weight < 0 for weight in self._weights.values()):
+            raise ClipperException("Weights must not be negative")
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        weights = np.array([self._weight(one) for one in models])
+        total = weights.sum()
+        if total <= 0:
+            raise ClipperException(
+                "None of the models %s has a weight" % ", ".join(models)
+            )
+        return weights / total
+
+    def _weight(self, model: str) -> float:
+        name = model.partition(":")[0]
+        if not self._weights:
+            return 1.0
+        return self._weights.get(model, self._weights.get(name, 0.0))
+
+
+class _Counting(Policy):
+    """Decayed counts and losses of each model."""
+
+    def observe(
+        self, model: str, propensity: float, loss: float, time: float
+    ) -> None:
+        self._add("count", model, 1.0, time)
+        self._add("loss", model, loss, time)
+
+    def _share_of_least(self, values: "np.ndarray") -> "np.ndarray":
+        least = (values == values.min()).astype(float)
+        return least / least.sum()
+
+    def _means(
+        self, models: Sequence[str], time: float
+    ) -> Tuple["np.ndarray", "np.ndarray"]:
+        counts = self._all("count", models, time)
+        losses = self._all("loss", models, time)
+        return counts, losses / np.maximum(counts, 1e-300)
+
+
+class EpsilonGreedy(_Counting):
+    """The least mean loss, and any model with probability epsilon."""
+
+    defaults = {"epsilon": 0.1}
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        _, means = self._means(models, time)
+        epsilon = self.param["epsilon"]
+        return epsilon / len(models) \
+            + (1 - epsilon) * self._share_of_least(means)
+
+
+class Ucb(_Counting):
+    """The least lower bound of the mean loss."""
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        counts, means = self._means(models, time)
+        if (counts == 0).any():
+            return self._share_of_least(np.where(counts == 0, 0.0, 1.0))
+        log_t = math.log(max(1.0, counts.sum()))
+        return self._share_of_least(means - np.sqrt(2 * log_t / counts))
+
+
+class Exp3(Policy):
+    """Exp3-IX with a fixed share, on decayed sums of estimated losses."""
+
+    defaults = {"eta": 0.1, "alpha": 0.03}
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        sums = self._all("loss", models, time)
+        weights = np.exp(-self.param["eta"] * (sums - sums.min()))
+        alpha = self.param["alpha"]
+        return (1 - alpha) * weights / weights.sum() + alpha / len(models)
+
+    def observe(
+        self, model: str, propensity: float, loss: float, time: float
+    ) -> None:
+        gamma = self.param["eta"] / 2
+        self._add("loss", model, loss / (propensity + gamma), time)
+
+
+class Thompson(Policy):
+    """The largest of draws from Beta distributions of decayed counts."""
+
+    def probabilities(
+        self, models: Sequence[str], time: float
+    ) -> "np.ndarray":
+        a = 1 + self._all("win", models, time)
+        b = 1 + self._all("loss", models, time)
+        x = (np.arange(_GRID) + 0.5) / _GRID
+        log_f = np.outer(a - 1, np.log(x)) + np.outer(b - 1, np.log1p(-x))
+        f = np.exp(log_f - log_f.max(axis=1, keepdims=True))
+        f /= f.sum(axis=1, keepdims=True)
+        # Up to the middle of each cell.
+        F = np.maximum(np.cumsum(f, axis=1) - f / 2, 1e-300)
+        found = (f / F * F.prod(axis=0)).sum(axis=1)
+        return found / found.sum()
+
+    def observe(
+        self, model: str, propensity: float, loss: float, time: float
+    ) -> None:
+        self._add("win", model, 1 - loss, time)
+        self._add("loss", model, loss, time)
+
+
+_POLICIES: Dict[str, Callable[[Dict[str, str]], Policy]] = {
+    "first": First,
+    "split": Split,
+    "epsilon_greedy": EpsilonGreedy,
+    "ucb": Ucb,
+    "thompson": Thompson,
+    "exp3": Exp3,
+}
+
+
+def make_policy(text: str) -> Policy:
+    """A policy from a text such as ``exp3 eta=0.1 half_life=30m``.
+
+    `split` takes weights by model or ``model:version``; without any all are
+    equal. Policies that ask several models cannot be estimated from a log
+    of single answers.
+
+    Raises:
+        ClipperException: unknown policy or parameter.
+    """
+    words = text.split()
+    if not words or words[0] not in _POLICIES:
+        raise ClipperException(
+            "Cannot replay for policy '%s'. It is one of %s"
+            % (text, ", ".join(_POLICIES))
+        )
+    params: Dict[str, str] = {}
+    for word in words[1:]:
+        name, equals, value = word.rpartition("=")
+        if not equals or not name:
+            raise ClipperException("Invalid parameter %s" % word)
+        params[name] = value
+    return _POLICIES[words[0]](params)
+
+
+def names() -> List[str]:
+    """Policies that `make_policy` knows."""
+    return list(_POLICIES)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ClipperException("Invalid value of %s: %s" % (name, text))
+    return value
+
+
+def _seconds(text: str) -> float:
+    if text == "off":
+        return math.inf
+    for unit in ("ms", "s", "m", "h", "d"):
+        if text.endswith(unit):
+            value = _number("half_life", text[: -len(unit)])
+            break
+    else:
+        unit, value = "s", _number("half_life", text)
+    if value <= 0:
+        raise ClipperException("Invalid value of half_life: %s" % text)
+    return value * _UNITS[unit]

@@ -1,0 +1,156 @@
+"""Reading the access log and feedback."""
+
+import collections
+import json
+from typing import Any, Counter, Dict, Iterable, Iterator, NamedTuple, Tuple
+
+from ..exceptions import ClipperException
+
+#: A variable that has no value.
+_ABSENT = "-"
+
+#: Values of a request with several inputs are joined by this.
+_SEPARATOR = ", "
+
+_LISTS = ("query_id", "models", "model", "propensity")
+
+
+class Record(NamedTuple):
+    """One query that was answered by one model, and judged.
+
+    Attributes:
+        time: seconds since the epoch.
+        models: that could have been asked, as ``model:version``.
+        model: that answered.
+        propensity: the probability that it was chosen with.
+        loss: 0 (right) to 1.
+        uid: of the user; empty when there was none.
+    """
+
+    time: float
+    models: Tuple[str, ...]
+    model: str
+    propensity: float
+    loss: float
+    uid: str
+
+
+def read_feedback(
+    lines: Iterable[str], loss: str = "zero_one", low: float = 0.0,
+    high: float = 1.0,
+) -> Dict[str, float]:
+    """Losses by query id; of several for one query the first counts.
+
+    Args:
+        lines: JSON objects with `query_id` and `loss`, or `output` and
+            `label`.
+        loss: judges an output: zero_one, absolute or squared.
+        low, high: range of the outputs, for absolute and squared.
+
+    Raises:
+        ClipperException: a line that is none, with its number.
+    """
+    if loss not in _LOSSES:
+        raise ClipperException("Unknown loss %s" % loss)
+    if not high > low:
+        raise ClipperException("The range of a loss must not be empty")
+    found: Dict[str, float] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            one = json.loads(line)
+            if "loss" in one:
+                value = float(one["loss"])
+            else:
+                value = _LOSSES[loss](
+                    one["output"], one["label"], high - low
+                )
+            name = str(one["query_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ClipperException(
+                "Line %d of the feedback has no query_id with loss, or with "
+                "output and label (%r)" % (number, error)
+            ) from error
+        if not 0 <= value <= 1:
+            raise ClipperException(
+                "Line %d of the feedback has a loss that is not between 0 "
+                "and 1: %r" % (number, value)
+            )
+        found.setdefault(name, value)
+    return found
+
+
+def _zero_one(output: Any, label: Any, width: float) -> float:
+    # In JSON true is not 1.
+    same = isinstance(output, bool) == isinstance(label, bool)
+    return 0.0 if same and output == label else 1.0
+
+
+def _absolute(output: Any, label: Any, width: float) -> float:
+    return min(1.0, abs(float(output) - float(label)) / width)
+
+
+def _squared(output: Any, label: Any, width: float) -> float:
+    return min(1.0, abs(float(output) - float(label)) / width) ** 2
+
+
+_LOSSES = {"zero_one": _zero_one, "absolute": _absolute, "squared": _squared}
+
+
+def read_log(
+    lines: Iterable[str],
+    losses: Dict[str, float],
+    skipped: Counter[str],
+    app: str = "",
+) -> Iterator[Record]:
+    """Records of the log, in its order.
+
+    Args:
+        lines: of the access log.
+        losses: by query id.
+        skipped: counts what is left out, by its reason: `malformed` lines,
+            queries without `feedback` or without `propensity` (their policy
+            asked several models, does not tell it, or nobody answered).
+        app: only of this application; of all when empty.
+    """
+    for line in lines:
+        try:
+            one = json.loads(line)
+            if app and one["app"] != app or one["query_id"] == _ABSENT:
+                continue
+            columns = [str(one[key]).split(_SEPARATOR) for key in _LISTS]
+            time = float(one["time"])
+            uid = str(one.get("uid", _ABSENT))
+        except (ValueError, KeyError, TypeError):
+            skipped["malformed"] += 1
+            continue
+        if len({len(column) for column in columns}) != 1:
+            skipped["malformed"] += 1
+            continue
+        for query_id, models, model, propensity in zip(*columns):
+            if query_id not in losses:
+                skipped["feedback"] += 1
+                continue
+            arms = tuple(models.split("|"))
+            p = _propensity(propensity)
+            if p is None or model not in arms:
+                skipped["propensity"] += 1
+                continue
+            yield Record(
+                time, arms, model, p, losses[query_id],
+                "" if uid == _ABSENT else uid,
+            )
+
+
+def _propensity(text: str) -> Any:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value <= 1 else None
+
+
+def new_counter() -> Counter[str]:
+    """An empty counter for `read_log`."""
+    return collections.Counter()
