@@ -43,7 +43,7 @@ headers: $(OBJS)/Makefile
 $(TREE)/inputs: FORCE
 	@mkdir -p $(@D)
 	@{ echo '$(SOURCES)'; echo '$(CC) $(CC_OPT) $(LD_OPT) $(HERE)'; \
-	   "$(NGINX)" -V 2>&1; } > $@.new
+	   "$(NGINX_BIN)" -V 2>&1; } > $@.new
 	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
 
 FORCE:

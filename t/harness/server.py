@@ -72,10 +72,11 @@ class Settings:
             build / ("asan" if self.sanitizer else "")
             / "ngx_http_clipper_module.so")
         self.module = self.root / module
-        self.nginx = os.environ.get("NGINX") or "/usr/sbin/nginx"
+        self.nginx = os.environ.get("NGINX_BIN") or "/usr/sbin/nginx"
 
     def environment(self, directory):
         env = dict(os.environ)
+        env.pop("NGINX", None)  # sockets to inherit, in nginx's own use
 
         if self.sanitizer:
             libraries = [
