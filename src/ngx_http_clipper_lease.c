@@ -295,6 +295,10 @@ ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[lease->flight];
 
+    /* also when another replica has it: both may die of it */
+
+    f->attempts++;
+
     if (f->state != NGX_HTTP_CLIPPER_LEASED
         || f->waiters == 0
         || ngx_http_clipper_queue_leased(f))
@@ -302,8 +306,6 @@ ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
         ngx_http_clipper_queue_release_locked(zone, lease->flight);
         return 0;
     }
-
-    f->attempts++;
 
     if (f->attempts > 1) {
         f->output_len = 0;
@@ -345,6 +347,7 @@ ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
         if (f->gen == leases[i].gen
             && f->state == NGX_HTTP_CLIPPER_LEASED
             && f->waiters
+            && f->attempts == 0
             && (f->lease[0] == 0 || f->lease[1] == 0))
         {
             ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
