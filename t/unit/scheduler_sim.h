@@ -1,0 +1,643 @@
+
+/*
+ * The scheduler in virtual time: the real queue, leases, mailboxes, registry
+ * and batch control in a zone in memory, with workers, replicas and clients
+ * around them that do what the server's own do.  Work is given out only when
+ * a doorbell was rung, as in the server, so a wake-up that is forgotten shows.
+ *
+ * Whatever must always hold is required here, at every step: a letter is for
+ * an ask that is open and has the output of its own input; one settlement
+ * counts for a flight; a batch is in order of deadline and can be on time by
+ * the profile that planned it (or is a single probe); of idle replicas with
+ * work one has had its worker's doorbell rung; an input is bounded in the
+ * replicas that it meets.  A violation ends the program.
+ */
+
+#ifndef _SCHEDULER_SIM_H_INCLUDED_
+#define _SCHEDULER_SIM_H_INCLUDED_
+
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ngx_http_clipper_queue.h"
+#include "ngx_http_clipper_chunk.h"
+#include "ngx_http_clipper_registry.h"
+
+
+#define SCHED_WORKERS    4
+#define SCHED_MODELS     3
+#define SCHED_APPS       6
+#define SCHED_REPLICAS   12
+#define SCHED_LEASES     8192
+#define SCHED_MARGIN_US  500
+#define SCHED_PROBE_US   50000
+#define SCHED_HOUR_US    3600000000ull
+#define SCHED_TICK_US    100000
+#define SCHED_TICKS      4096
+#define SCHED_SENDS      2      /* of one input to replicas that die of it */
+
+#define sched_unused     __attribute__((unused))
+
+#define SCHED_REQUIRE(sim, what)                                              \
+    do {                                                                      \
+        if (!(what)) {                                                        \
+            fprintf(stderr, "%s:%d: not true at %llu us: %s\n", __FILE__,     \
+                    __LINE__, (unsigned long long) (sim)->now_us, #what);     \
+            abort();                                                          \
+        }                                                                     \
+    } while (0)
+
+
+typedef enum {
+    SCHED_ON_ARRIVE = 0,           /* app */
+    SCHED_ON_DEADLINE,             /* query */
+    SCHED_ON_ABORT,                /* query: its client goes */
+    SCHED_ON_DONE,                 /* replica, serial: the reply is there */
+    SCHED_ON_HEDGE,                /* replica, serial */
+    SCHED_ON_WAIT,                 /* replica, serial: of batch_wait */
+    SCHED_ON_JOIN,                 /* replica */
+    SCHED_ON_FAIL,                 /* replica: its connection is lost */
+    SCHED_ON_WAKE,                 /* worker */
+    SCHED_ON_DEATH                 /* worker */
+} sched_kind_e;
+
+
+typedef struct {
+    uint64_t                       time_us;
+    uint64_t                       seq;
+    uint32_t                       kind;
+    uint32_t                       a;
+    uint32_t                       b;
+} sched_event_t;
+
+
+typedef struct {
+    uint32_t                       open;
+    uint32_t                       worker;
+    uint32_t                       waiter;
+    uint32_t                       gen;
+    uint32_t                       name;
+    uint32_t                       model;
+    uint64_t                       deadline_us;
+} sched_query_t;
+
+
+typedef struct {
+    uint32_t                       in;          /* registered */
+    uint32_t                       busy;
+    uint32_t                       waits;       /* its timer is set */
+    uint32_t                       serial;      /* of batches and lives */
+    uint32_t                       row;
+    uint32_t                       worker;
+    uint32_t                       model;
+    uint64_t                       sent_us;
+    ngx_uint_t                     n;
+    ngx_http_clipper_lease_t      *leases;
+} sched_replica_t;
+
+
+/* a batch of n takes a + b n, times a random factor; some take much longer */
+
+typedef struct {
+    double                         a_us;
+    double                         b_us;
+    double                         noise;
+    double                         stuck;       /* part of the batches */
+    double                         stuck_us;
+    uint32_t                       replicas;
+    uint32_t                       row;
+} sched_model_t;
+
+
+typedef struct {
+    uint32_t                       model;
+    uint64_t                       slo_us;
+    double                         rate;        /* per second */
+    uint32_t                       names;       /* inputs; 0: all differ */
+    uint32_t                       bursts;      /* the rate changes */
+} sched_app_t;
+
+
+typedef struct {
+    /* given */
+    sched_model_t                  models[SCHED_MODELS];
+    sched_app_t                    apps[SCHED_APPS];
+    uint32_t                       nmodels;
+    uint32_t                       napps;
+    uint32_t                       workers;
+    ngx_http_clipper_batch_conf_t  conf;
+    double                         failures;    /* per second, of each replica */
+    double                         deaths;      /* per second, of workers */
+    double                         aborts;      /* part of the queries */
+    uint32_t                       poison;      /* some inputs kill replicas */
+    uint32_t                       queue_max;
+    uint32_t                       no_hedge;
+    uint32_t                       fifo;        /* no deadline is known */
+    uint64_t                       until_us;    /* last arrival */
+    size_t                         zone_size;
+
+    /* the state */
+    ngx_http_clipper_zone_t        views[SCHED_WORKERS];
+    uint32_t                       woken[SCHED_WORKERS];
+    pid_t                          pids[SCHED_WORKERS];
+    sched_replica_t                replicas[SCHED_REPLICAS];
+    uint32_t                       nreplicas;
+    void                          *addr;
+    uint64_t                       now_us;
+    uint64_t                       random;
+    uint64_t                       seq;
+    sched_event_t                 *events;
+    uint32_t                       nevents;
+    uint32_t                       events_size;
+    sched_query_t                 *queries;
+    uint32_t                       nqueries;
+    uint32_t                       queries_size;
+    uint32_t                      *by_waiter;
+    uint64_t                      *settled;     /* by flight: gen + 1 */
+    uint64_t                      *killed;      /* by flight: gen, deaths */
+    u_char                         bytes[2048];
+
+    /* what came of it */
+    uint64_t                       steps;
+    uint64_t                       asked;
+    uint64_t                       refused;
+    uint64_t                       joined;
+    uint64_t                       on_time;
+    uint64_t                       late;        /* in fifo: too late */
+    uint64_t                       dropped;
+    uint64_t                       errors;
+    uint64_t                       expired;     /* the default by the timer */
+    uint64_t                       gone;        /* clients, and with workers */
+    uint64_t                       batches;
+    uint64_t                       sent;
+    uint64_t                       probes;
+    uint64_t                       hedges;
+    uint64_t                       again;       /* asked again after a loss */
+    uint64_t                       losses;
+    uint64_t                       again_rc;
+    uint32_t                       offered[SCHED_TICKS];
+    uint32_t                       good[SCHED_TICKS];
+} sched_t;
+
+
+static uint64_t
+sched_mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+
+    return x ^ (x >> 31);
+}
+
+
+/* in [0, 1) */
+
+static double
+sched_random(sched_t *sim)
+{
+    return (double) (sched_mix(sim->random++) >> 11) / 9007199254740992.0;
+}
+
+
+/* the waiting time in us for what happens so often per second */
+
+static double
+sched_exponential(sched_t *sim, double rate)
+{
+    return -log(1 - sched_random(sim)) / rate * 1e6;
+}
+
+
+static double
+sched_normal(sched_t *sim)
+{
+    return sqrt(-2 * log(1 - sched_random(sim)))
+           * cos(2 * M_PI * sched_random(sim));
+}
+
+
+static uint32_t
+sched_tick(sched_t *sim)
+{
+    uint64_t  tick = sim->now_us / SCHED_TICK_US;
+
+    return (uint32_t) ngx_min(tick, SCHED_TICKS - 1);
+}
+
+
+/* --- events: a binary heap --- */
+
+
+static int
+sched_before(const sched_event_t *a, const sched_event_t *b)
+{
+    return a->time_us < b->time_us
+           || (a->time_us == b->time_us && a->seq < b->seq);
+}
+
+
+static void
+sched_at(sched_t *sim, double time_us, uint32_t kind, uint32_t a, uint32_t b)
+{
+    uint32_t       i, up;
+    sched_event_t  event;
+
+    if (sim->nevents == sim->events_size) {
+        sim->events_size = sim->events_size ? sim->events_size * 2 : 1024;
+        sim->events = realloc(sim->events,
+                              sim->events_size * sizeof(sched_event_t));
+        SCHED_REQUIRE(sim, sim->events != NULL);
+    }
+
+    event.time_us = (uint64_t) ngx_max(time_us, (double) sim->now_us);
+    event.seq = sim->seq++;
+    event.kind = kind;
+    event.a = a;
+    event.b = b;
+
+    for (i = sim->nevents++; i; i = up) {
+        up = (i - 1) / 2;
+        if (sched_before(&sim->events[up], &event)) {
+            break;
+        }
+        sim->events[i] = sim->events[up];
+    }
+
+    sim->events[i] = event;
+}
+
+
+static sched_event_t
+sched_next(sched_t *sim)
+{
+    uint32_t       i, k;
+    sched_event_t  first, last;
+
+    first = sim->events[0];
+    last = sim->events[--sim->nevents];
+
+    for (i = 0; (k = 2 * i + 1) < sim->nevents; i = k) {
+        if (k + 1 < sim->nevents
+            && sched_before(&sim->events[k + 1], &sim->events[k]))
+        {
+            k++;
+        }
+        if (sched_before(&last, &sim->events[k])) {
+            break;
+        }
+        sim->events[i] = sim->events[k];
+    }
+
+    sim->events[i] = last;
+
+    return first;
+}
+
+
+/* --- doorbells --- */
+
+
+static void
+sched_ring(sched_t *sim, uint32_t worker)
+{
+    if (!sim->woken[worker]) {
+        sim->woken[worker] = 1;
+        sched_at(sim, (double) sim->now_us + 10 + 40 * sched_random(sim),
+                 SCHED_ON_WAKE, worker, 0);
+    }
+}
+
+
+static void
+sched_lock(sched_t *sim, uint32_t worker)
+{
+    ngx_http_clipper_zone_lock(&sim->views[worker]);
+}
+
+
+static void
+sched_unlock(sched_t *sim, uint32_t worker)
+{
+    uint32_t                  i;
+    ngx_http_clipper_zone_t  *v;
+
+    v = &sim->views[worker];
+    ngx_http_clipper_zone_unlock(v);
+
+    for (i = 0; i < sim->workers; i++) {
+        if ((v->ring[sim->views[i].slot / 64]
+             >> (sim->views[i].slot % 64)) & 1)
+        {
+            sched_ring(sim, i);
+        }
+    }
+
+    memset(v->ring, 0, sizeof(v->ring));
+}
+
+
+/* --- inputs and outputs --- */
+
+
+static size_t
+sched_input(sched_t *sim, uint32_t name)
+{
+    size_t    len;
+    uint64_t  x;
+
+    x = sched_mix(name);
+    len = (x % 16 == 0) ? 700 : 4 + x % 60;
+    memset(sim->bytes, (int) (x % 251), len);
+    memcpy(sim->bytes, &name, 4);
+
+    return len;
+}
+
+
+static size_t
+sched_output_len(uint32_t name)
+{
+    return sched_mix(name) % 32 == 1 ? 300 : 5;
+}
+
+
+static ngx_uint_t
+sched_poisonous(sched_t *sim, uint32_t name)
+{
+    return sim->poison && sched_mix(name) % 1024 == 7;
+}
+
+
+/* --- batches --- */
+
+
+static void
+sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
+{
+    int64_t                          head_us;
+    uint64_t                         latency_us;
+    ngx_uint_t                       i;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_flight_t       *f, *prev;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *row;
+
+    v = &sim->views[r->worker];
+    row = &v->replicas[r->row];
+    model = &v->models[row->model];
+    prev = NULL;
+
+    for (i = 0; i < r->n; i++) {
+        f = &v->flights[r->leases[i].flight];
+        SCHED_REQUIRE(sim, f->gen == r->leases[i].gen);
+        SCHED_REQUIRE(sim, f->state == NGX_HTTP_CLIPPER_LEASED);
+        SCHED_REQUIRE(sim, prev == NULL || prev->deadline_us < f->deadline_us
+                           || (prev->deadline_us == f->deadline_us
+                               && prev->seq < f->seq));
+        prev = f;
+    }
+
+    if (model->root) {
+        SCHED_REQUIRE(sim, v->flights[model->root].deadline_us
+                           >= prev->deadline_us);
+    }
+
+    if (sim->fifo) {
+        return;
+    }
+
+    f = &v->flights[r->leases[0].flight];
+    head_us = (int64_t) (f->deadline_us - sim->now_us - SCHED_MARGIN_US);
+    latency_us = ngx_http_clipper_batch_latency(&row->batch, r->n);
+
+    SCHED_REQUIRE(sim, head_us > 0);
+
+    if (!sim->conf.plain && (int64_t) latency_us > head_us) {
+        SCHED_REQUIRE(sim, r->n == 1);
+        SCHED_REQUIRE(sim, sim->now_us >= seen_us + SCHED_PROBE_US);
+        sim->probes++;
+    }
+}
+
+
+/* the time after which the server asks another replica, too */
+
+static void
+sched_watch(sched_t *sim, uint32_t replica)
+{
+    double                           left_us, after_us;
+    sched_replica_t                 *r;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_replica_row_t  *row;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+    row = &v->replicas[r->row];
+
+    left_us = (double) v->flights[r->leases[0].flight].deadline_us
+              - (double) sim->now_us;
+    after_us = 2 * (double) ngx_http_clipper_batch_latency(&row->batch, r->n);
+    after_us = after_us > 0 ? ngx_max(after_us, 2000) : left_us / 2;
+    after_us = ngx_min(after_us, left_us / 2);
+
+    sched_at(sim, (double) sim->now_us + after_us, SCHED_ON_HEDGE, replica,
+             r->serial);
+}
+
+
+static void
+sched_take_locked(sched_t *sim, uint32_t replica)
+{
+    double                    us;
+    uint64_t                  seen_us;
+    sched_model_t            *m;
+    sched_replica_t          *r;
+    ngx_http_clipper_take_t   take;
+    ngx_http_clipper_zone_t  *v;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+    m = &sim->models[r->model];
+
+    take.conf = &sim->conf;
+    take.max = SCHED_LEASES;
+    take.now_us = sim->now_us;
+    take.margin_us = SCHED_MARGIN_US;
+    take.wait_us = 0;
+
+    r->waits = 0;
+    seen_us = v->replicas[r->row].batch.seen_us;
+    r->n = ngx_http_clipper_queue_take_locked(v, r->row, &take, r->leases);
+    r->serial++;
+    sim->steps++;
+
+    if (r->n == 0) {
+        r->waits = take.wait_us != 0;
+        if (r->waits) {
+            sched_at(sim, (double) sim->now_us + (double) take.wait_us,
+                     SCHED_ON_WAIT, replica, r->serial);
+        }
+        return;
+    }
+
+    sched_check_batch(sim, r, seen_us);
+
+    r->busy = 1;
+    r->sent_us = sim->now_us;
+    sim->batches++;
+    sim->sent += r->n;
+
+    us = m->a_us + m->b_us * (double) r->n;
+    us *= m->noise > 0 ? exp(m->noise * sched_normal(sim)) : 1;
+    us += m->stuck > 0 && sched_random(sim) < m->stuck ? m->stuck_us : 0;
+
+    sched_at(sim, (double) sim->now_us + ceil(us), SCHED_ON_DONE, replica,
+             r->serial);
+
+    if (!sim->no_hedge) {
+        sched_watch(sim, replica);
+    }
+}
+
+
+static void
+sched_dispatch(sched_t *sim, uint32_t worker)
+{
+    uint32_t                  i;
+    sched_replica_t          *r;
+    ngx_http_clipper_zone_t  *v;
+
+    v = &sim->views[worker];
+
+    for (i = 0; i < sim->nreplicas; i++) {
+        r = &sim->replicas[i];
+
+        if (r->in && r->worker == worker && !r->busy && !r->waits
+            && v->models[v->replicas[r->row].model].root)
+        {
+            sched_take_locked(sim, i);
+        }
+    }
+}
+
+
+/* a waiting query that a batch's input is for; the first of them */
+
+static uint64_t
+sched_deadline(sched_t *sim, ngx_http_clipper_flight_t *f)
+{
+    if (!sim->fifo) {
+        return f->deadline_us;
+    }
+
+    return f->waiters ? sim->queries[sim->by_waiter[f->waiters]].deadline_us
+                      : sim->now_us;
+}
+
+
+static void
+sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
+{
+    size_t                      len;
+    uint32_t                    name;
+    uint64_t                    gen;
+    u_char                      output[512];
+    ngx_http_clipper_zone_t    *v;
+    ngx_http_clipper_output_t   o;
+    ngx_http_clipper_flight_t  *f;
+
+    v = &sim->views[r->worker];
+    f = &v->flights[r->leases[i].flight];
+    memset(&o, 0, sizeof(o));
+
+    if (f->gen == r->leases[i].gen) {
+        ngx_http_clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
+        memcpy(&name, sim->bytes, 4);
+        len = sched_output_len(name);
+        memset(output, 'z', sizeof(output));
+        output[0] = 'y';
+        memcpy(output + 1, &name, 4);
+
+        o.data = output;
+        o.len = len;
+
+        if (len > NGX_HTTP_CLIPPER_INLINE) {
+            o.chunk = ngx_http_clipper_chunk_borrow_locked(v, len);
+
+            if (o.chunk) {
+                ngx_http_clipper_chunk_write(v, o.chunk, output, len);
+            } else {
+                o.result = NGX_HTTP_CLIPPER_RESULT_SHED;
+                o.len = 0;
+            }
+        }
+    }
+
+    gen = (uint64_t) r->leases[i].gen + 1;
+
+    if (ngx_http_clipper_queue_settle_locked(v, r->row, &r->leases[i], &o,
+                                             sim->now_us))
+    {
+        SCHED_REQUIRE(sim, sim->settled[r->leases[i].flight] != gen);
+        sim->settled[r->leases[i].flight] = gen;
+    }
+
+    sim->steps++;
+}
+
+
+static void
+sched_settle(sched_t *sim, uint32_t replica)
+{
+    ngx_uint_t                       i, on_time;
+    sched_replica_t                 *r;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_flight_t       *f;
+    ngx_http_clipper_replica_row_t  *row;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+    row = &v->replicas[r->row];
+    on_time = 1;
+
+    sched_lock(sim, r->worker);
+
+    for (i = 0; i < r->n; i++) {
+        f = &v->flights[r->leases[i].flight];
+
+        if (f->gen == r->leases[i].gen
+            && sched_deadline(sim, f) < sim->now_us)
+        {
+            on_time = 0;
+        }
+
+        sched_settle_one(sim, r, i);
+    }
+
+    if (!row->stuck) {
+        ngx_http_clipper_batch_observe(&row->batch, &sim->conf, sim->now_us,
+                                       r->n, sim->now_us - r->sent_us,
+                                       on_time);
+    }
+
+    r->busy = 0;
+    ngx_http_clipper_registry_idle_locked(v, r->row);
+    sched_take_locked(sim, replica);
+
+    sched_unlock(sim, r->worker);
+}
+
+
+#include "scheduler_sim_run.h"
+
+
+#endif /* _SCHEDULER_SIM_H_INCLUDED_ */

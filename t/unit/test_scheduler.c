@@ -1,0 +1,232 @@
+
+/*
+ * The scheduler's core under a virtual clock.  scheduler_sim.h requires at
+ * every step what must always hold; here are the lives it is put through, and
+ * what has to come of them.  The simulations are the same in every run.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "scheduler_sim.h"
+
+
+static void
+print_sim(const sched_t *sim)
+{
+    printf("    %llu steps: asked %llu, joined %llu, refused %llu, on time"
+           " %llu, dropped %llu, expired %llu, errors %llu, gone %llu;"
+           " %llu batches of %.1f, probes %llu, hedges %llu, losses %llu,"
+           " again %llu\n",
+           (unsigned long long) sim->steps, (unsigned long long) sim->asked,
+           (unsigned long long) sim->joined,
+           (unsigned long long) sim->refused,
+           (unsigned long long) sim->on_time,
+           (unsigned long long) sim->dropped,
+           (unsigned long long) sim->expired,
+           (unsigned long long) sim->errors, (unsigned long long) sim->gone,
+           (unsigned long long) sim->batches,
+           (double) sim->sent / (double) ngx_max(sim->batches, 1),
+           (unsigned long long) sim->probes,
+           (unsigned long long) sim->hedges,
+           (unsigned long long) sim->losses,
+           (unsigned long long) sim->again);
+}
+
+
+static void
+add_model(sched_t *sim, double a_us, double b_us, double noise,
+    uint32_t replicas)
+{
+    sched_model_t  *m;
+
+    m = &sim->models[sim->nmodels++];
+    m->a_us = a_us;
+    m->b_us = b_us;
+    m->noise = noise;
+    m->replicas = replicas;
+}
+
+
+static void
+add_app(sched_t *sim, uint32_t model, uint64_t slo_us, double rate,
+    uint32_t names)
+{
+    sched_app_t  *app;
+
+    app = &sim->apps[sim->napps++];
+    app->model = model;
+    app->slo_us = slo_us;
+    app->rate = rate;
+    app->names = names;
+}
+
+
+/* everything at once: bursts, duplicates, stuck batches, losses, aborts */
+
+static void
+hard_life(uint64_t seed, size_t zone_size)
+{
+    uint32_t  i;
+    sched_t   sim;
+
+    sched_init(&sim, seed);
+    sim.workers = 4;
+    sim.zone_size = zone_size;
+    sim.queue_max = 1200;
+    sim.failures = 0.7;
+    sim.deaths = 0.5;
+    sim.aborts = 0.05;
+    sim.poison = 1;
+    sim.until_us = 25000000;
+
+    add_model(&sim, 1000, 50, 0.2, 3);
+    add_model(&sim, 100, 300, 0.5, 2);
+    add_model(&sim, 5000, 20, 0.1, 3);
+
+    for (i = 0; i < 3; i++) {
+        sim.models[i].stuck = 0.01;
+        sim.models[i].stuck_us = 60000;
+    }
+
+    add_app(&sim, 0, 20000, 6000, 0);
+    add_app(&sim, 0, 100000, 4000, 3000);
+    add_app(&sim, 1, 5000, 2000, 0);
+    add_app(&sim, 1, 50000, 2000, 200);
+    add_app(&sim, 2, 30000, 9000, 0);
+    add_app(&sim, 2, 300000, 3000, 100);
+
+    for (i = 0; i < sim.napps; i++) {
+        sim.apps[i].bursts = 1;
+    }
+
+    sched_start(&sim);
+    sched_run(&sim, 5000);
+    print_sim(&sim);
+
+    assert_true(sim.steps >= 1000000);
+    assert_true(sim.on_time > sim.asked / 3);
+    assert_true(sim.joined > 100 && sim.hedges > 100 && sim.losses > 100);
+    assert_true(sim.again > 10 && sim.errors > 10 && sim.dropped > 100);
+    assert_true(sim.refused > 0 && sim.gone > 100 && sim.again_rc > 0);
+
+    sched_finish(&sim);
+}
+
+
+static void
+test_nothing_is_lost(void **state)
+{
+    hard_life(1, 64 << 20);
+    hard_life(2, 64 << 20);
+}
+
+
+/* the same where memory runs out all the time */
+
+static void
+test_nothing_is_lost_without_room(void **state)
+{
+    hard_life(3, 2 << 20);
+}
+
+
+/* a load that can be served without effort is served: not one default */
+
+static void
+test_light_load(void **state)
+{
+    sched_t  sim;
+
+    sched_init(&sim, 5);
+    sim.workers = 3;
+    sim.until_us = 20000000;
+    add_model(&sim, 1000, 50, 0, 2);
+    add_app(&sim, 0, 20000, 2000, 0);
+    add_app(&sim, 0, 50000, 2000, 0);
+
+    sched_start(&sim);
+    sched_run(&sim, 10000);
+    print_sim(&sim);
+
+    assert_true(sim.asked > 70000);
+    assert_int_equal(sim.on_time + sim.refused, sim.asked);
+    assert_true(sim.refused < 10);      /* before there is a replica */
+
+    sched_finish(&sim);
+}
+
+
+/* one of two replicas is lost again and again: the other one has its work */
+
+static void
+test_losses_cost_nothing(void **state)
+{
+    sched_t  sim;
+
+    sched_init(&sim, 6);
+    sim.workers = 2;
+    sim.until_us = 20000000;
+    sim.failures = 0.2;
+    add_model(&sim, 1000, 50, 0.1, 4);
+    add_app(&sim, 0, 100000, 6000, 0);
+
+    sched_start(&sim);
+    sched_run(&sim, 10000);
+    print_sim(&sim);
+
+    assert_true(sim.losses > 8 && sim.again > 20);
+    assert_true(sim.asked - sim.on_time <= sim.asked / 1000);
+
+    sched_finish(&sim);
+}
+
+
+/* batches wait for more, but nobody is late for it */
+
+static void
+test_batch_wait(void **state)
+{
+    sched_t  sim;
+    double   eager;
+
+    sched_init(&sim, 7);
+    sim.until_us = 5000000;
+    add_model(&sim, 2000, 1, 0, 1);
+    add_app(&sim, 0, 20000, 1000, 0);
+    sched_start(&sim);
+    sched_run(&sim, 10000);
+    eager = (double) sim.sent / (double) sim.batches;
+    sched_finish(&sim);
+
+    sched_init(&sim, 7);
+    sim.until_us = 5000000;
+    sim.conf.wait_us = 5000;
+    add_model(&sim, 2000, 1, 0, 1);
+    add_app(&sim, 0, 20000, 1000, 0);
+    sched_start(&sim);
+    sched_run(&sim, 10000);
+    print_sim(&sim);
+
+    assert_true((double) sim.sent / (double) sim.batches > 1.5 * eager);
+    assert_true(sim.asked - sim.on_time <= 5);
+    sched_finish(&sim);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_nothing_is_lost),
+        cmocka_unit_test(test_nothing_is_lost_without_room),
+        cmocka_unit_test(test_light_load),
+        cmocka_unit_test(test_losses_cost_nothing),
+        cmocka_unit_test(test_batch_wait),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
