@@ -126,6 +126,14 @@ typedef struct {
 } sched_app_t;
 
 
+/* when an app is asked, instead of by its rate */
+
+typedef struct {
+    uint64_t                       time_us;
+    uint32_t                       app;
+} sched_arrival_t;
+
+
 typedef struct {
     /* given */
     sched_model_t                  models[SCHED_MODELS];
@@ -134,14 +142,16 @@ typedef struct {
     uint32_t                       napps;
     uint32_t                       workers;
     ngx_http_clipper_batch_conf_t  conf;
-    double                         failures;    /* per second, of each replica */
-    double                         deaths;      /* per second, of workers */
+    double                         failures;    /* per s, of each replica */
+    double                         deaths;      /* per s, of workers */
     double                         aborts;      /* part of the queries */
     uint32_t                       poison;      /* some inputs kill replicas */
     uint32_t                       queue_max;
     uint32_t                       no_hedge;
     uint32_t                       fifo;        /* no deadline is known */
     uint64_t                       until_us;    /* last arrival */
+    const sched_arrival_t         *trace;       /* instead of the rates */
+    uint32_t                       ntrace;
     size_t                         zone_size;
 
     /* the state */

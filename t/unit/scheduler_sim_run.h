@@ -279,6 +279,8 @@ sched_ask(sched_t *sim, const sched_app_t *app)
 }
 
 
+/* index: of the app, or with a trace of the arrival */
+
 static void
 sched_arrive(sched_t *sim, uint32_t index)
 {
@@ -286,6 +288,17 @@ sched_arrive(sched_t *sim, uint32_t index)
     const sched_app_t  *app;
 
     static const double  bursts[] = { 0.1, 0.3, 0.8, 3 };
+
+    if (sim->trace) {
+        sched_ask(sim, &sim->apps[sim->trace[index].app]);
+
+        if (index + 1 < sim->ntrace) {
+            sched_at(sim, (double) sim->trace[index + 1].time_us,
+                     SCHED_ON_ARRIVE, index + 1, 0);
+        }
+
+        return;
+    }
 
     app = &sim->apps[index];
     rate = app->rate;
@@ -567,12 +580,14 @@ sched_start(sched_t *sim)
         }
     }
 
-    for (i = 0; i < sim->napps; i++) {
-        sched_at(sim, 1, SCHED_ON_ARRIVE, i, 0);
+    for (i = 0; i < (sim->trace ? 1 : sim->napps); i++) {
+        sched_at(sim, sim->trace ? (double) sim->trace[0].time_us : 1,
+                 SCHED_ON_ARRIVE, i, 0);
     }
 
     if (sim->deaths > 0) {
-        sched_at(sim, sched_exponential(sim, sim->deaths), SCHED_ON_DEATH, 0, 0);
+        sched_at(sim, sched_exponential(sim, sim->deaths), SCHED_ON_DEATH, 0,
+                 0);
     }
 }
 
@@ -582,7 +597,7 @@ sched_event(sched_t *sim, const sched_event_t *event)
 {
     sched_replica_t  *r;
 
-    r = &sim->replicas[event->a];
+    r = &sim->replicas[event->a % SCHED_REPLICAS];
 
     switch (event->kind) {
 

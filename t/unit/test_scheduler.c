@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "scheduler_sim.h"
+#include "scheduler_trace.h"
 
 
 static void
@@ -217,6 +218,77 @@ test_batch_wait(void **state)
 }
 
 
+/* a bursty trace, overloaded half of the time: near what is possible at all */
+
+static void
+test_near_the_bound(void **state)
+{
+    double         bound, ratio;
+    sched_t        sim;
+    sched_trace_t  trace;
+
+    assert_true(sched_trace_read(&trace, "t/bench/traces/bursty.txt"));
+    bound = sched_trace_bound(&trace);
+
+    sched_trace_run(&trace, &sim, 0);
+    ratio = (double) sim.on_time / bound;
+    print_sim(&sim);
+    sched_finish(&sim);
+
+    printf("    %.0f at most, %.3f of it\n", bound, ratio);
+    assert_true(bound < 0.95 * trace.n);
+    assert_true(ratio >= 0.9 && ratio <= 1);
+
+    sched_trace_free(&trace);
+}
+
+
+/* the bound itself, where it can be said by hand */
+
+static void
+test_bound_of_small_traces(void **state)
+{
+    sched_trace_t    trace;
+    sched_arrival_t  arrivals[40];
+    uint32_t         i;
+
+    memset(&trace, 0, sizeof(trace));
+    trace.a_us = 0;
+    trace.b_us = 1000;
+    trace.replicas = 1;
+    trace.slo_us[0] = 10000;
+    trace.slo_us[1] = 20000;
+    trace.napps = 2;
+    trace.arrivals = arrivals;
+
+    /* at the same time: 10 of one, and 20 of both if the later ones wait */
+
+    for (i = 0; i < 40; i++) {
+        arrivals[i].time_us = 0;
+        arrivals[i].app = 0;
+    }
+
+    trace.n = 5;
+    assert_true(fabs(sched_trace_bound(&trace) - 5) < 1e-6);
+    trace.n = 40;
+    assert_true(fabs(sched_trace_bound(&trace) - 10) < 1e-6);
+
+    for (i = 0; i < 20; i++) {
+        arrivals[i].app = 1;
+    }
+
+    assert_true(fabs(sched_trace_bound(&trace) - 20) < 1e-6);
+    trace.replicas = 2;
+    assert_true(fabs(sched_trace_bound(&trace) - 40) < 1e-6);
+
+    /* a fixed cost: at most 19 in a batch of 20 ms */
+
+    trace.a_us = 1000;
+    trace.replicas = 1;
+    assert_true(fabs(sched_trace_bound(&trace) - 19) < 1e-6);
+}
+
+
 int
 main(void)
 {
@@ -226,6 +298,8 @@ main(void)
         cmocka_unit_test(test_light_load),
         cmocka_unit_test(test_losses_cost_nothing),
         cmocka_unit_test(test_batch_wait),
+        cmocka_unit_test(test_near_the_bound),
+        cmocka_unit_test(test_bound_of_small_traces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
