@@ -12,6 +12,8 @@
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS
 #   make storm       reloads and deaths of workers under load, for a minute
 #   make bench       the benchmarks in t/bench
+#   make image       a container image, with docker or podman (ENGINE, IMAGE)
+#   make test-image  builds it with podman, runs it, asks it (root)
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
 #
@@ -28,6 +30,9 @@ SANOPT      := -fsanitize=address,undefined
 PYTHON3     ?= /usr/bin/python3
 VENV        ?= .venv
 PY          := $(VENV)/bin/python
+
+ENGINE      ?= $(shell command -v docker || command -v podman)
+IMAGE       ?= clipper-nginx
 
 FUZZ_SECONDS ?= 20
 STORM_SECONDS ?= 60
@@ -113,6 +118,15 @@ behaviour-lockcheck: venv lockcheck
 	CLIPPER_TEST_MODULE=$(BUILD)/lockcheck/ngx_http_clipper_module.so \
 	    CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest t $(ARGS)
 
+# Built for the engine's own format: podman's has no health check.
+image:
+	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
+	    -t $(IMAGE) .
+
+test-image: venv
+	@.ci/podman setup
+	CLIPPER_TEST_IMAGE=1 $(PY) -m pytest t/test_image.py $(ARGS)
+
 fuzz: headers
 	+$(call locked,fuzz) -f t/fuzz/fuzz.mk all
 
@@ -151,4 +165,4 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv quickstart \
         unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
-        fuzz-short check test storm bench clean distclean
+        fuzz-short image test-image check test storm bench clean distclean
