@@ -1,0 +1,452 @@
+
+/*
+ * Of scheduler_sim.h: replicas, their batches, their coming and going.
+ */
+
+#ifndef _SCHEDULER_SIM_REPLICA_H_INCLUDED_
+#define _SCHEDULER_SIM_REPLICA_H_INCLUDED_
+
+
+/* --- batches --- */
+
+
+static void
+sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
+{
+    int64_t                          head_us;
+    uint64_t                         latency_us;
+    ngx_uint_t                       i;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_flight_t       *f, *prev;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *row;
+
+    v = &sim->views[r->worker];
+    row = &v->replicas[r->row];
+    model = &v->models[row->model];
+    prev = NULL;
+
+    for (i = 0; i < r->n; i++) {
+        f = &v->flights[r->leases[i].flight];
+        SCHED_REQUIRE(sim, f->gen == r->leases[i].gen);
+        SCHED_REQUIRE(sim, f->state == NGX_HTTP_CLIPPER_LEASED);
+        SCHED_REQUIRE(sim, prev == NULL || prev->deadline_us < f->deadline_us
+                           || (prev->deadline_us == f->deadline_us
+                               && prev->seq < f->seq));
+        prev = f;
+    }
+
+    if (model->root) {
+        SCHED_REQUIRE(sim, v->flights[model->root].deadline_us
+                           >= prev->deadline_us);
+    }
+
+    if (sim->fifo) {
+        return;
+    }
+
+    f = &v->flights[r->leases[0].flight];
+    head_us = (int64_t) (f->deadline_us - sim->now_us - SCHED_MARGIN_US);
+    latency_us = ngx_http_clipper_batch_latency(&row->batch, r->n);
+
+    SCHED_REQUIRE(sim, head_us > 0);
+
+    if (!sim->conf.plain && (int64_t) latency_us > head_us) {
+        SCHED_REQUIRE(sim, r->n == 1);
+        SCHED_REQUIRE(sim, sim->now_us >= seen_us + SCHED_PROBE_US);
+        sim->probes++;
+    }
+}
+
+
+/* the time after which the server asks another replica, too */
+
+static void
+sched_watch(sched_t *sim, uint32_t replica)
+{
+    double                           left_us, after_us;
+    sched_replica_t                 *r;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_replica_row_t  *row;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+    row = &v->replicas[r->row];
+
+    left_us = (double) v->flights[r->leases[0].flight].deadline_us
+              - (double) sim->now_us;
+    after_us = 2 * (double) ngx_http_clipper_batch_latency(&row->batch, r->n);
+    after_us = after_us > 0 ? ngx_max(after_us, 2000) : left_us / 2;
+    after_us = ngx_min(after_us, left_us / 2);
+
+    sched_at(sim, (double) sim->now_us + after_us, SCHED_ON_HEDGE, replica,
+             r->serial);
+}
+
+
+static void
+sched_take_locked(sched_t *sim, uint32_t replica)
+{
+    double                    us;
+    uint64_t                  seen_us;
+    sched_model_t            *m;
+    sched_replica_t          *r;
+    ngx_http_clipper_take_t   take;
+    ngx_http_clipper_zone_t  *v;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+    m = &sim->models[r->model];
+
+    take.conf = &sim->conf;
+    take.max = SCHED_LEASES;
+    take.now_us = sim->now_us;
+    take.margin_us = SCHED_MARGIN_US;
+    take.wait_us = 0;
+
+    r->waits = 0;
+    seen_us = v->replicas[r->row].batch.seen_us;
+    r->n = ngx_http_clipper_queue_take_locked(v, r->row, &take, r->leases);
+    r->serial++;
+    sim->steps++;
+
+    if (r->n == 0) {
+        r->waits = take.wait_us != 0;
+        if (r->waits) {
+            sched_at(sim, (double) sim->now_us + (double) take.wait_us,
+                     SCHED_ON_WAIT, replica, r->serial);
+        }
+        return;
+    }
+
+    sched_check_batch(sim, r, seen_us);
+
+    r->busy = 1;
+    r->sent_us = sim->now_us;
+    sim->batches++;
+    sim->sent += r->n;
+
+    us = m->a_us + m->b_us * (double) r->n;
+    us *= m->noise > 0 ? exp(m->noise * sched_normal(sim)) : 1;
+    us += m->stuck > 0 && sched_random(sim) < m->stuck ? m->stuck_us : 0;
+
+    sched_at(sim, (double) sim->now_us + ceil(us), SCHED_ON_DONE, replica,
+             r->serial);
+
+    if (!sim->no_hedge) {
+        sched_watch(sim, replica);
+    }
+}
+
+
+static void
+sched_dispatch(sched_t *sim, uint32_t worker)
+{
+    uint32_t                  i;
+    sched_replica_t          *r;
+    ngx_http_clipper_zone_t  *v;
+
+    v = &sim->views[worker];
+
+    for (i = 0; i < sim->nreplicas; i++) {
+        r = &sim->replicas[i];
+
+        if (r->in && r->worker == worker && !r->busy && !r->waits
+            && v->models[v->replicas[r->row].model].root)
+        {
+            sched_take_locked(sim, i);
+        }
+    }
+}
+
+
+/* a waiting query that a batch's input is for; the first of them */
+
+static uint64_t
+sched_deadline(sched_t *sim, ngx_http_clipper_flight_t *f)
+{
+    if (!sim->fifo) {
+        return f->deadline_us;
+    }
+
+    return f->waiters ? sim->queries[sim->by_waiter[f->waiters]].deadline_us
+                      : sim->now_us;
+}
+
+
+static void
+sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
+{
+    size_t                      len;
+    uint32_t                    name;
+    uint64_t                    gen;
+    u_char                      output[512];
+    ngx_http_clipper_zone_t    *v;
+    ngx_http_clipper_output_t   o;
+    ngx_http_clipper_flight_t  *f;
+
+    v = &sim->views[r->worker];
+    f = &v->flights[r->leases[i].flight];
+    memset(&o, 0, sizeof(o));
+
+    if (f->gen == r->leases[i].gen) {
+        ngx_http_clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
+        memcpy(&name, sim->bytes, 4);
+        len = sched_output_len(name);
+        memset(output, 'z', sizeof(output));
+        output[0] = 'y';
+        memcpy(output + 1, &name, 4);
+
+        o.data = output;
+        o.len = len;
+
+        if (len > NGX_HTTP_CLIPPER_INLINE) {
+            o.chunk = ngx_http_clipper_chunk_borrow_locked(v, len);
+
+            if (o.chunk) {
+                ngx_http_clipper_chunk_write(v, o.chunk, output, len);
+            } else {
+                o.result = NGX_HTTP_CLIPPER_RESULT_SHED;
+                o.len = 0;
+            }
+        }
+    }
+
+    gen = (uint64_t) r->leases[i].gen + 1;
+
+    if (ngx_http_clipper_queue_settle_locked(v, r->row, &r->leases[i], &o,
+                                             sim->now_us))
+    {
+        SCHED_REQUIRE(sim, sim->settled[r->leases[i].flight] != gen);
+        sim->settled[r->leases[i].flight] = gen;
+    }
+
+    sim->steps++;
+}
+
+
+static void
+sched_settle(sched_t *sim, uint32_t replica)
+{
+    ngx_uint_t                       i, on_time;
+    sched_replica_t                 *r;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_flight_t       *f;
+    ngx_http_clipper_replica_row_t  *row;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+    row = &v->replicas[r->row];
+    on_time = 1;
+
+    sched_lock(sim, r->worker);
+
+    for (i = 0; i < r->n; i++) {
+        f = &v->flights[r->leases[i].flight];
+
+        if (f->gen == r->leases[i].gen
+            && sched_deadline(sim, f) < sim->now_us)
+        {
+            on_time = 0;
+        }
+
+        sched_settle_one(sim, r, i);
+    }
+
+    if (!row->stuck) {
+        ngx_http_clipper_batch_observe(&row->batch, &sim->conf, sim->now_us,
+                                       r->n, sim->now_us - r->sent_us,
+                                       on_time);
+    }
+
+    r->busy = 0;
+    ngx_http_clipper_registry_idle_locked(v, r->row);
+    sched_take_locked(sim, replica);
+
+    sched_unlock(sim, r->worker);
+}
+
+
+/* --- coming and going --- */
+
+
+static void
+sched_join(sched_t *sim, uint32_t replica)
+{
+    u_char                           token[16];
+    sched_replica_t                 *r;
+    ngx_http_clipper_zone_t         *v;
+    ngx_http_clipper_announcement_t  a;
+
+    r = &sim->replicas[replica];
+
+    if (r->in) {
+        return;
+    }
+
+    r->worker = (uint32_t) (sched_random(sim) * sim->workers);
+    v = &sim->views[r->worker];
+
+    memset(&a, 0, sizeof(a));
+    memset(token, (int) replica + 1, sizeof(token));
+    a.model = sim->models[r->model].row;
+    a.rpc_version = 4;
+    a.token.data = token;
+    a.token.len = sizeof(token);
+
+    sched_lock(sim, r->worker);
+
+    r->row = ngx_http_clipper_registry_join_locked(v, &a, sim->now_us);
+    SCHED_REQUIRE(sim, r->row != 0);
+    ngx_http_clipper_registry_ready_locked(v, r->row);
+    ngx_http_clipper_registry_idle_locked(v, r->row);
+
+    r->in = 1;
+    r->busy = 0;
+    r->waits = 0;
+    r->n = 0;
+    r->serial++;
+    sim->steps++;
+
+    sched_take_locked(sim, replica);
+    sched_unlock(sim, r->worker);
+
+    if (sim->failures > 0) {
+        sched_at(sim, (double) sim->now_us
+                      + sched_exponential(sim, sim->failures),
+                 SCHED_ON_FAIL, replica, 0);
+    }
+}
+
+
+/* it will come back, unless the simulation ends */
+
+static void
+sched_out(sched_t *sim, uint32_t replica)
+{
+    sched_replica_t  *r;
+
+    r = &sim->replicas[replica];
+    r->in = 0;
+    r->busy = 0;
+    r->waits = 0;
+    r->n = 0;
+    r->serial++;
+
+    if (sim->now_us < sim->until_us) {
+        sched_at(sim, (double) sim->now_us + 1e3
+                      + sched_random(sim) * 300e3, SCHED_ON_JOIN, replica, 0);
+    }
+}
+
+
+/* an input must not meet more replicas that die of it than the bound */
+
+static void
+sched_count_loss(sched_t *sim, const ngx_http_clipper_lease_t *lease,
+    ngx_http_clipper_flight_t *f)
+{
+    uint64_t  *word;
+
+    if (f->gen != lease->gen) {
+        return;
+    }
+
+    word = &sim->killed[lease->flight];
+    *word = (*word >> 32 == f->gen) ? *word + 1
+                                    : ((uint64_t) f->gen << 32) + 1;
+
+    SCHED_REQUIRE(sim, (uint32_t) *word <= SCHED_SENDS);
+}
+
+
+static void
+sched_lose(sched_t *sim, uint32_t replica)
+{
+    ngx_uint_t                i;
+    sched_replica_t          *r;
+    ngx_http_clipper_zone_t  *v;
+
+    r = &sim->replicas[replica];
+
+    if (!r->in) {
+        return;
+    }
+
+    v = &sim->views[r->worker];
+
+    sched_lock(sim, r->worker);
+
+    ngx_http_clipper_registry_leaving_locked(v, r->row);
+
+    for (i = 0; i < r->n; i++) {
+        sched_count_loss(sim, &r->leases[i],
+                         &v->flights[r->leases[i].flight]);
+        sim->again += ngx_http_clipper_queue_lost_locked(v, r->row,
+                                             &r->leases[i], sim->now_us);
+        sim->steps++;
+    }
+
+    ngx_http_clipper_registry_gone_locked(v, r->row);
+
+    sched_unlock(sim, r->worker);
+
+    sim->losses++;
+    sched_out(sim, replica);
+}
+
+
+static void
+sched_reply(sched_t *sim, uint32_t replica)
+{
+    uint32_t                    name;
+    ngx_uint_t                  i;
+    sched_replica_t            *r;
+    ngx_http_clipper_zone_t    *v;
+    ngx_http_clipper_flight_t  *f;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+
+    for (i = 0; i < r->n && sim->poison; i++) {
+        f = &v->flights[r->leases[i].flight];
+
+        if (f->gen != r->leases[i].gen) {
+            continue;
+        }
+
+        ngx_http_clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
+        memcpy(&name, sim->bytes, 4);
+
+        if (sched_poisonous(sim, name)) {
+            sched_lose(sim, replica);
+            return;
+        }
+    }
+
+    sched_settle(sim, replica);
+}
+
+
+static void
+sched_hedge(sched_t *sim, uint32_t replica)
+{
+    sched_replica_t          *r;
+    ngx_http_clipper_zone_t  *v;
+
+    r = &sim->replicas[replica];
+    v = &sim->views[r->worker];
+
+    sched_lock(sim, r->worker);
+
+    if (v->models[v->replicas[r->row].model].replicas > 1) {
+        sim->hedges += ngx_http_clipper_queue_hedge_locked(v, r->row,
+                                                       r->leases, r->n);
+    }
+
+    sched_unlock(sim, r->worker);
+    sim->steps++;
+}
+
+
+#endif /* _SCHEDULER_SIM_REPLICA_H_INCLUDED_ */
