@@ -258,7 +258,10 @@ class Daemon:
 
 def test_upgrade_of_the_binary(make_nginx):
     """Catches a new binary (USR2) that cannot take over the RPC port."""
-    server = make_nginx(application("a", "m:1"), http=HTTP)
+    # A new binary gets no other variables; a sanitizer needs these.
+    server = make_nginx(application("a", "m:1"), http=HTTP,
+                        main="env LD_PRELOAD; env ASAN_OPTIONS; "
+                             "env UBSAN_OPTIONS;")
     server.write(daemon="on")
     server.stderr = open(server.dir / "stderr.log", "ab")
     subprocess.run(server.command(), check=True, stdin=subprocess.DEVNULL,
