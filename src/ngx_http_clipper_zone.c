@@ -7,6 +7,7 @@
 #include "ngx_http_clipper_zone.h"
 #include "ngx_http_clipper_metrics.h"
 #include "ngx_http_clipper_record.h"
+#include "ngx_http_clipper_state_table.h"
 
 
 #define NGX_HTTP_CLIPPER_ALIGN     64
@@ -90,6 +91,8 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     header->magic = NGX_HTTP_CLIPPER_MAGIC;
 
     if (ngx_http_clipper_zone_attach(&zone, addr, size, 0) != NGX_OK
+        || ngx_http_clipper_state_table_create(zone.states, states, seed)
+           != NGX_OK
         || ngx_http_clipper_record_create(zone.records, records) != NGX_OK)
     {
         return NGX_ERROR;
