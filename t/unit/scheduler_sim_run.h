@@ -252,17 +252,20 @@ sched_wake(sched_t *sim, uint32_t worker)
 static void
 sched_spawn(sched_t *sim, uint32_t worker)
 {
-    pid_t  pid;
+    pid_t  pid, parent;
 
+    parent = getpid();
     pid = fork();
     SCHED_REQUIRE(sim, pid != -1);
 
     if (pid == 0) {
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
-        for ( ;; ) {
+        while (getppid() == parent) {
             (void) pause();
         }
+
+        _exit(0);
     }
 
     sim->pids[worker] = pid;
