@@ -21,7 +21,7 @@ from clipper_admin.deployers import mxnet
 from clipper_admin.deployers.deployer_utils import model_directory
 from clipper_admin.local import images
 from clipper_admin.local.directory import ClusterDirectory
-from clipper_admin.local.replicas import memory_bytes
+from clipper_admin.limits import memory_bytes
 from clipper_container.loader import (
     NO_SAMPLE,
     ModelDirectoryError,

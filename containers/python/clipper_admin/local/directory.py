@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -23,7 +22,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from .. import nginxconf
 from ..exceptions import ClipperException
-from ..nginxconf import Directive, directive
+from ..nginxconf import directive
+from ..server_conf import PLACES, nginx_conf, nginx_line
 
 CLUSTER = "cluster.json"
 CONTAINERS = "containers.json"
@@ -34,16 +34,6 @@ GENERATIONS = "generations"
 IMAGES = "images"
 LOGS = "logs"
 ERROR_LOG = "logs/error.log"
-
-#: Names of this package's directives' places below a generation.
-_PLACES = ("models", "apps")
-
-#: Answer to a path that belongs to no application.
-_NOT_FOUND = (
-    '{"error":"Not found","cause":"There is no application at this path"}'
-)
-
-_NGINX_LINE = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.*)")
 
 
 def state_root() -> str:
@@ -159,7 +149,7 @@ class ClusterDirectory:
 
     def _read_generation(self, number: int) -> Dict[str, str]:
         fragments = {}
-        for place in _PLACES:
+        for place in PLACES:
             directory = self.file(GENERATIONS, str(number), place)
             for name in sorted(os.listdir(directory)):
                 if name.endswith(".conf"):
@@ -173,7 +163,7 @@ class ClusterDirectory:
         number = self.generation() + 1
         base = self.file(GENERATIONS, str(number))
         shutil.rmtree(base, ignore_errors=True)
-        for place in _PLACES:
+        for place in PLACES:
             os.makedirs(os.path.join(base, place))
         own = {
             "generation.conf": nginxconf.write(
@@ -215,7 +205,7 @@ class ClusterDirectory:
             place = "%s/%d" % (GENERATIONS, candidate)
             name = CANDIDATE_CONF
         self._replace(
-            name, nginxconf.write(nginx_conf(self.path, cluster, place))
+            name, nginxconf.write(nginx_conf(cluster, place))
         )
         return self.file(name)
 
@@ -273,88 +263,6 @@ class ClusterDirectory:
             if "[emerg]" in line:
                 return nginx_line(line)
         return None
-
-
-def nginx_line(text: str) -> str:
-    """The line of nginx's output that says what is wrong."""
-    for line in text.splitlines():
-        match = _NGINX_LINE.search(line)
-        if match:
-            return match.group(1)
-    return text.strip() or "no reason given"
-
-
-def nginx_conf(
-    path: str, cluster: Mapping[str, Any], place: str
-) -> List[Directive]:
-    """The configuration of a cluster's nginx.
-
-    Args:
-        path: the cluster's directory.
-        cluster: what `cluster.json` has.
-        place: directory of the fragments, relative.
-    """
-    listen = cluster["address"]
-    http: List[Directive] = [
-        directive("access_log", "off"),
-        directive("default_type", "application/json"),
-        directive("client_body_buffer_size", "256k"),
-        directive("client_max_body_size", "64m"),
-        directive("client_header_timeout", "%ds" % cluster["header_timeout"]),
-        directive("client_body_timeout", "%ds" % cluster["body_timeout"]),
-        directive("keepalive_requests", 1000000),
-    ]
-    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
-        http.append(directive(kind + "_temp_path", "tmp/" + kind))
-    http.append(directive("clipper_zone", cluster["zone_size"]))
-    http += [
-        directive("clipper_cache_zone", cluster["cache_size"]),
-        directive("clipper_rpc", "%s:%d" % (listen, cluster["rpc_port"])),
-        directive("include", place + "/generation.conf"),
-        directive("include", place + "/models/*.conf"),
-        directive(
-            "server",
-            block=[
-                directive("listen", "%s:%d" % (listen, cluster["query_port"])),
-                directive(
-                    "location", "/", block=[
-                        directive("return", 404, _NOT_FOUND)
-                    ],
-                ),
-                directive("include", place + "/apps/*.conf"),
-            ],
-        ),
-        directive(
-            "server",
-            block=[
-                directive(
-                    "listen", "%s:%d" % (listen, cluster["management_port"])
-                ),
-            ] + [
-                directive(
-                    "location", "=", "/" + name,
-                    block=[directive("clipper_" + name)],
-                )
-                for name in cluster["operator_locations"]
-            ],
-        ),
-    ]
-    main = [
-        directive("load_module", cluster["module"]),
-        directive("daemon", "off"),
-        directive("worker_processes", cluster["workers"]),
-        directive("pid", "nginx.pid"),
-        directive("error_log", ERROR_LOG, "notice"),
-        directive(
-            "events", block=[directive("worker_connections", 4096)]
-        ),
-        directive("http", block=http),
-    ]
-    if cluster.get("user"):
-        # The workers must reach the cluster's directory, which only its
-        # owner can.
-        main.insert(0, directive("user", cluster["user"]))
-    return main
 
 
 def wait_for_change(deadline: float, step: float = 0.02) -> bool:

@@ -25,6 +25,7 @@ from . import images, programs
 from .control import ClusterGone, ask, is_running
 from .directory import (
     CLUSTER,
+    ERROR_LOG,
     LOGS,
     ClusterDirectory,
     state_root,
@@ -162,6 +163,7 @@ class LocalContainerManager(ContainerManager):
             "cache_size": _cache_size(cache_size),
             "header_timeout": qf_http_timeout_request,
             "body_timeout": qf_http_timeout_content,
+            "error_log": ERROR_LOG,
             "operator_locations": ["status", "health"],
             "user": _user(),
             "nginx": programs.find_nginx(self._nginx),

@@ -9,8 +9,9 @@ import time
 from typing import Dict, List, Optional
 
 from ..exceptions import ClipperException
+from ..server_conf import nginx_line
 from .control import ClusterGone, ask
-from .directory import ERROR_LOG, ClusterDirectory, nginx_line
+from .directory import ERROR_LOG, ClusterDirectory
 from .supervisor import LOCK, hold_lock
 
 MODULE = "ngx_http_clipper_module.so"

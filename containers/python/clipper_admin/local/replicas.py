@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 from .. import status as server_status
 from ..container_manager import ContainerOptions, create_model_container_label
 from ..exceptions import ClipperException
+from ..limits import check_count, memory_bytes, thread_environment
 from . import images, programs
 from .control import ask
 from .directory import CONTAINERS, LOGS, wait_for_change
 
 if TYPE_CHECKING:
     from .manager import LocalContainerManager
-
-#: Variables that numeric libraries read their number of threads from.
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 #: What a container logs when the server does not want it.
 _REFUSED = "The frontend refused"
@@ -81,10 +73,7 @@ class Replicas:
         self, name: str, version: str, input_type: str, image: str, count: int
     ) -> None:
         """Run as many containers of a version, the newest stop first."""
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ClipperException(
-                "The number of replicas must be 0 or more, not %r" % (count,)
-            )
+        check_count(count)
         running = self.of(name, version)
         if len(running) < count:
             missing = count - len(running)
@@ -266,12 +255,7 @@ def _check_alive(replica: Mapping[str, Any]) -> None:
 
 
 def _limits(options: ContainerOptions, total: int) -> Dict[str, str]:
-    """Environment that keeps replicas from fighting for the cores."""
-    cores = options.cpus or max(1, (os.cpu_count() or 1) // max(1, total))
-    threads = str(max(1, int(cores)))
-    env = {
-        name: threads for name in _THREADS if name not in os.environ
-    }
+    env = thread_environment(options, total, os.environ)
     if options.gpus is not None and options.gpus != "all":
         gpus = options.gpus
         if isinstance(gpus, int):
@@ -289,20 +273,3 @@ def _command(options: ContainerOptions) -> List[str]:
             "/bin/sh", "-c", 'ulimit -v %d && exec "$@"' % kilobytes, "sh",
         ] + command
     return command
-
-
-def memory_bytes(memory: Any) -> int:
-    """Bytes of a number, or of a text such as ``"512m"`` or ``"2g"``.
-
-    Raises:
-        ClipperException: it is neither.
-    """
-    if isinstance(memory, int) and not isinstance(memory, bool):
-        return memory
-    text = str(memory).strip().lower()
-    units = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-    factor = units.get(text[-1:], 0)
-    number = text[:-1] if factor else text
-    if not number.isdigit():
-        raise ClipperException("Invalid amount of memory: %r" % (memory,))
-    return int(number) * (factor or 1)

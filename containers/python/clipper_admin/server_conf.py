@@ -1,0 +1,103 @@
+"""nginx.conf of a cluster, and what nginx says of it."""
+
+import re
+from typing import Any, List, Mapping
+
+from .nginxconf import Directive, directive
+
+#: Directories of the fragments below that of a generation.
+PLACES = ("models", "apps")
+
+#: Answer to a path that belongs to no application.
+_NOT_FOUND = (
+    '{"error":"Not found","cause":"There is no application at this path"}'
+)
+
+_NGINX_LINE = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.*)")
+
+
+def nginx_line(text: str) -> str:
+    """The line of nginx's output that says what is wrong."""
+    for line in text.splitlines():
+        match = _NGINX_LINE.search(line)
+        if match:
+            return match.group(1)
+    return text.strip() or "no reason given"
+
+
+def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
+    """The configuration of a cluster's nginx.
+
+    Args:
+        cluster: what `cluster.json` of a local cluster has.
+        place: directory of the fragments, relative.
+    """
+    listen = cluster["address"]
+    http: List[Directive] = [
+        directive("access_log", "off"),
+        directive("default_type", "application/json"),
+        directive("client_body_buffer_size", "256k"),
+        directive("client_max_body_size", "64m"),
+        directive("client_header_timeout", "%ds" % cluster["header_timeout"]),
+        directive("client_body_timeout", "%ds" % cluster["body_timeout"]),
+        directive("keepalive_requests", 1000000),
+    ]
+    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
+        http.append(directive(kind + "_temp_path", "tmp/" + kind))
+    http.append(directive("clipper_zone", cluster["zone_size"]))
+    http += [
+        directive("clipper_cache_zone", cluster["cache_size"]),
+        directive(
+            "clipper_rpc",
+            "%s:%d" % (listen, cluster["rpc_port"]),
+            *["allow=" + one for one in cluster.get("rpc_allow", [])]
+        ),
+    ]
+    if cluster.get("redis"):
+        http.append(directive("clipper_redis", cluster["redis"]))
+    http += [
+        directive("include", place + "/generation.conf"),
+        directive("include", place + "/models/*.conf"),
+        directive(
+            "server",
+            block=[
+                directive("listen", "%s:%d" % (listen, cluster["query_port"])),
+                directive(
+                    "location", "/", block=[
+                        directive("return", 404, _NOT_FOUND)
+                    ],
+                ),
+                directive("include", place + "/apps/*.conf"),
+            ],
+        ),
+        directive(
+            "server",
+            block=[
+                directive(
+                    "listen", "%s:%d" % (listen, cluster["management_port"])
+                ),
+            ] + [
+                directive(
+                    "location", "=", "/" + name,
+                    block=[directive("clipper_" + name)],
+                )
+                for name in cluster["operator_locations"]
+            ],
+        ),
+    ]
+    main = [
+        directive("load_module", cluster["module"]),
+        directive("daemon", "off"),
+        directive("worker_processes", cluster["workers"]),
+        directive("pid", "nginx.pid"),
+        directive("error_log", cluster["error_log"], "notice"),
+        directive(
+            "events", block=[directive("worker_connections", 4096)]
+        ),
+        directive("http", block=http),
+    ]
+    if cluster.get("user"):
+        # The workers must reach the cluster's directory, which only its
+        # owner can.
+        main.insert(0, directive("user", cluster["user"]))
+    return main
