@@ -10,6 +10,7 @@ from .clipper_admin import (
     DEFAULT_PREDICTION_CACHE_SIZE_BYTES,
     ClipperConnection,
 )
+from .docker import DockerContainerManager
 from .exceptions import ClipperException, UnconnectedException
 from .local import LocalContainerManager
 from .version import __registry__, __version__
@@ -20,6 +21,7 @@ __all__ = [
     "DEFAULT_PREDICTION_CACHE_SIZE_BYTES",
     "ClipperConnection",
     "ClipperException",
+    "DockerContainerManager",
     "LocalContainerManager",
     "UnconnectedException",
     "__registry__",

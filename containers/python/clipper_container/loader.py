@@ -13,11 +13,12 @@ Without `clipper_model.json` the directory is taken for a closure.
 
 import hashlib
 import importlib
+import importlib.metadata
 import json
 import os
 import pickle
 import sys
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 METADATA_FILE = "clipper_model.json"
 FUNCTION_FILE = "func.pkl"
@@ -59,6 +60,7 @@ def load(path: str) -> LoadedModel:
         raise ModelDirectoryError("no model directory %s" % path)
     metadata = read_metadata(path)
     check_python(metadata)
+    check_packages(path, metadata)
     for name in (PACKAGES_DIRECTORY, MODULES_DIRECTORY):
         directory = os.path.join(path, name)
         if os.path.isdir(directory):
@@ -100,6 +102,52 @@ def check_python(metadata: Dict[str, Any]) -> None:
             "the model was saved by Python %s, this container runs Python %s"
             % (recorded, here)
         )
+
+
+def check_packages(path: str, metadata: Dict[str, Any]) -> None:
+    """Check that the packages of a pickled function are those that it saw.
+
+    Versions that differ in their third number are taken for the same. A
+    package that is not here is left to the import that needs it.
+
+    Args:
+        path: the model directory, whose own packages come first.
+        metadata: see `read_metadata`.
+
+    Raises:
+        ModelDirectoryError: with both versions of each package.
+    """
+    if metadata.get("kind") in _WITHOUT_CODE:
+        return
+    places = [os.path.join(path, PACKAGES_DIRECTORY)] + sys.path
+    found = []
+    for name, recorded in sorted(metadata.get("packages", {}).items()):
+        if name == "cloudpickle":
+            # Ours, and made to read what others of it wrote.
+            continue
+        for one in importlib.metadata.distributions(name=name, path=places):
+            if _series(one.version) != _series(recorded):
+                found.append((name, recorded, one.version))
+            break
+    if found:
+        raise ModelDirectoryError(
+            "%s. Name the versions in pkgs_to_install=[%s]"
+            % (
+                "; ".join(
+                    "the model was saved with %s %s, this container has %s"
+                    % one
+                    for one in found
+                ),
+                ", ".join(
+                    '"%s==%s"' % (name, recorded)
+                    for name, recorded, _ in found
+                ),
+            )
+        )
+
+
+def _series(version: str) -> List[str]:
+    return str(version).split(".")[:2]
 
 
 def digest_of(path: str) -> bytes:

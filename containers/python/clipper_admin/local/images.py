@@ -18,6 +18,7 @@ from clipper_container.loader import (
     METADATA_FILE,
     PACKAGES_DIRECTORY,
     ModelDirectoryError,
+    check_packages,
     check_python,
     read_metadata,
 )
@@ -59,7 +60,6 @@ def build(
     if not os.path.isdir(model_data_path):
         raise ClipperException("No model directory %s" % model_data_path)
     kind = built_in_kind(base_image)
-    check_fits(model_data_path)
     images = directory.file(IMAGES)
     os.makedirs(images, exist_ok=True)
     building = tempfile.mkdtemp(dir=images, prefix=".building-")
@@ -69,6 +69,7 @@ def build(
         if kind is not None:
             _write_kind(target, kind)
         install(packages or [], os.path.join(target, PACKAGES_DIRECTORY))
+        check_fits(target)
         final = os.path.join(images, image)
         if os.path.isdir(final):
             os.replace(final, os.path.join(building, "old"))
@@ -105,13 +106,15 @@ def find(directory: ClusterDirectory, image: str) -> str:
 
 
 def check_fits(path: str) -> None:
-    """Check that a model directory can be run by this Python.
+    """Check that a model directory can be run here.
 
     Raises:
         ClipperException: with both versions.
     """
     try:
-        check_python(read_metadata(path))
+        metadata = read_metadata(path)
+        check_python(metadata)
+        check_packages(path, metadata)
     except ModelDirectoryError as error:
         raise ClipperException(str(error)) from None
 

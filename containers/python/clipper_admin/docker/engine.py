@@ -1,0 +1,230 @@
+"""A container engine with the Docker API, and what is said of its errors."""
+
+import contextlib
+import errno
+import io
+import json
+import logging
+import random
+import socket
+import tarfile
+import time
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ..exceptions import ClipperException
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for one call of the engine; builds have no limit of their own.
+_TIMEOUT = 120
+
+_PUSH_TRIES = 5
+
+
+def connect() -> Any:
+    """A client of the engine that DOCKER_HOST, or its default, names.
+
+    Raises:
+        ClipperException: no `docker` package, or no engine.
+    """
+    try:
+        import docker  # type: ignore[import-untyped]
+    except ImportError:
+        raise ClipperException(
+            "DockerContainerManager needs the package docker: "
+            "pip install 'clipper-nginx[docker]'"
+        ) from None
+    with failures("No container engine answers"):
+        client = docker.from_env(timeout=_TIMEOUT)
+        client.ping()
+    return client
+
+
+@contextlib.contextmanager
+def failures(what: str) -> Iterator[None]:
+    """Turn the engine's errors into ClipperException.
+
+    Args:
+        what: begins the message.
+    """
+    import docker.errors  # type: ignore[import-untyped]
+    import requests.exceptions
+
+    try:
+        yield
+    except (
+        docker.errors.DockerException, requests.exceptions.RequestException
+    ) as error:
+        explanation = getattr(error, "explanation", None) or error
+        raise ClipperException("%s: %s" % (what, explanation)) from error
+
+
+def find_unbound_port(
+    start: Optional[int] = None,
+    increment: bool = False,
+    port_range: Tuple[int, int] = (10000, 50000),
+    verbose: bool = False,
+    logger: Optional[Any] = None,
+) -> int:
+    """A port of this host that nobody listens on.
+
+    Args:
+        start: first choice; a random one of the range when None.
+        increment: try the following ones instead of random ones.
+        port_range: of the random ones.
+        verbose: log which port was taken instead.
+        logger: where to.
+
+    Raises:
+        ClipperException: there is none.
+    """
+    port = random.randint(*port_range) if start is None else start
+    for _ in range(1000):
+        if _is_free(port):
+            if verbose and logger is not None and port != start:
+                logger.info("Port %s is in use, taking %d", start, port)
+            return port
+        port = port + 1 if increment else random.randint(*port_range)
+    raise ClipperException("No free port found from %s on" % start)
+
+
+def _is_free(port: int) -> bool:
+    if not 0 < port < 65536:
+        return False
+    # An engine may forward a port without listening on it itself, so it is
+    # tried from both sides.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def archive(
+    files: Mapping[str, bytes], directories: Mapping[str, int], uid: int = 0
+) -> bytes:
+    """A tar archive.
+
+    Args:
+        files: contents by name.
+        directories: modes by name; they come first.
+        uid: owner of all of it.
+    """
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, mode in directories.items():
+            entry = tarfile.TarInfo(name)
+            entry.type = tarfile.DIRTYPE
+            entry.mode = mode
+            entry.uid = entry.gid = uid
+            tar.addfile(entry)
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            entry.mode = 0o644
+            entry.uid = entry.gid = uid
+            entry.mtime = int(time.time())
+            tar.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def build_context(recipe: str, model_data_path: str) -> io.BytesIO:
+    """What an image is built from: the recipe, and the model in `model/`."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        data = recipe.encode()
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+        # Whoever runs the container may read it.
+        tar.add(model_data_path, "model", filter=_readable)
+    out.seek(0)
+    return out
+
+
+def _readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode |= 0o555 if entry.isdir() else 0o444
+    return entry
+
+
+def build(client: Any, image: str, context: io.BytesIO) -> None:
+    """Build an image; the engine's steps are logged as they come.
+
+    Raises:
+        ClipperException: with the build's last lines.
+    """
+    last: List[str] = []
+    with failures("Could not build %s" % image):
+        for step in client.api.build(
+            fileobj=context, custom_context=True, tag=image, rm=True,
+            forcerm=True, decode=True,
+        ):
+            text = str(step.get("stream") or "").strip()
+            if text:
+                logger.debug("%s", text)
+                last = (last + text.splitlines())[-20:]
+            if step.get("error"):
+                raise ClipperException(
+                    "Could not build %s: %s\n%s"
+                    % (image, str(step["error"]).strip(), "\n".join(last))
+                )
+
+
+def push(client: Any, image: str) -> None:
+    """Push an image to its registry, with several tries.
+
+    Raises:
+        ClipperException: with the registry's answer.
+    """
+    wait = 3.0
+    for attempt in range(1, _PUSH_TRIES + 1):
+        try:
+            _push_once(client, image)
+            return
+        except ClipperException as error:
+            if attempt == _PUSH_TRIES:
+                raise
+            logger.warning("%s; trying again in %d s", error, wait)
+            time.sleep(wait)
+            wait *= 2
+
+
+def _push_once(client: Any, image: str) -> None:
+    with failures("Could not push %s" % image):
+        for line in client.images.push(image, stream=True, decode=True):
+            if line.get("error"):
+                raise ClipperException(
+                    "Could not push %s: %s" % (image, line["error"])
+                )
+
+
+def tail(container: Any, lines: int = 30) -> str:
+    """Last lines of a container's log."""
+    with contextlib.suppress(ClipperException):
+        with failures("no log"):
+            text = container.logs(tail=lines).decode("utf-8", "replace")
+            return text.rstrip()
+    return ""
+
+
+def created(container: Any) -> str:
+    """When a container was made, for sorting."""
+    return str(container.attrs.get("Created", ""))
+
+
+def labels_of(labels: Mapping[str, str]) -> Dict[str, List[str]]:
+    """A filter for containers that have some labels."""
+    return {"label": ["%s=%s" % one for one in labels.items()]}
+
+
+def parse_json(text: bytes) -> Any:
+    """JSON of a file; None when it is empty."""
+    return json.loads(text) if text.strip() else None

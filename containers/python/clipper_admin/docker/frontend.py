@@ -1,0 +1,277 @@
+"""The frontend container: its configuration, reached from any program.
+
+Everything is below /var/lib/clipper inside the container, which every
+program that talks to the engine can read and write:
+
+    cluster.json        what the cluster was started with
+    nginx.conf          includes current/
+    current -> generations/N
+    generations/N/      fragments: generation.conf models/ apps/
+    options/            JSON of each version's container options
+    locks/              held by a process inside, for as long as its standard
+                        input is open: a program that dies lets go
+"""
+
+import contextlib
+import io
+import json
+import shlex
+import socket
+import tarfile
+import time
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+from .. import nginxconf, server_conf
+from ..exceptions import ClipperException
+from ..nginxconf import directive
+from . import engine
+
+HOME = "/var/lib/clipper"
+
+#: nobody and nogroup: what nginx runs as.
+UID = 65534
+
+_CLUSTER = "cluster.json"
+_NGINX = "nginx -p %s/ -e stderr" % HOME
+
+#: Seconds to wait for another program that changes the configuration.
+_LOCK_TIMEOUT = 600.0
+
+
+def command() -> List[str]:
+    """What the container runs."""
+    return _NGINX.split() + ["-c", HOME + "/nginx.conf"]
+
+
+def initial_archive(cluster: Mapping[str, Any]) -> bytes:
+    """Contents of HOME's parent before the container starts."""
+    base = "clipper/"
+    number = base + "generations/0/"
+    names = [base, base + "locks", base + "options", base + "tmp",
+             base + "logs", base + "generations", number]
+    names += [number + place for place in server_conf.PLACES]
+    files = {
+        base + _CLUSTER: json.dumps(cluster).encode(),
+        base + "nginx.conf": _conf(cluster, "current"),
+        number + "generation.conf": _generation(0),
+    }
+    data = io.BytesIO(
+        engine.archive(files, {name: 0o755 for name in names}, UID)
+    )
+    with tarfile.open(fileobj=data, mode="a") as tar:
+        link = tarfile.TarInfo(base + "current")
+        link.type = tarfile.SYMTYPE
+        link.linkname = "generations/0"
+        link.uid = link.gid = UID
+        tar.addfile(link)
+    return data.getvalue()
+
+
+def _conf(cluster: Mapping[str, Any], place: str) -> bytes:
+    return nginxconf.write(server_conf.nginx_conf(cluster, place)).encode()
+
+
+def _generation(number: int) -> bytes:
+    return nginxconf.write(
+        [directive("clipper_generation", number)]
+    ).encode()
+
+
+class Frontend:
+    """The files and the nginx of a frontend container.
+
+    Args:
+        container: of the `docker` package.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+        self._cluster: Optional[Dict[str, Any]] = None
+
+    @property
+    def cluster(self) -> Mapping[str, Any]:
+        """What the cluster was started with."""
+        if self._cluster is None:
+            self._cluster = json.loads(self._run("cat " + _CLUSTER))
+        return self._cluster or {}
+
+    # Files.
+
+    def _run(self, script: str) -> bytes:
+        """Standard output of a shell script in HOME.
+
+        Raises:
+            ClipperException: it failed, with what it printed.
+        """
+        code, out, error = self._try(script)
+        if code != 0:
+            raise ClipperException(
+                "The frontend container failed (%s): %s"
+                % (script.split("\n", 1)[0],
+                   (error or out).decode("utf-8", "replace").strip())
+            )
+        return out
+
+    def _try(self, script: str) -> Any:
+        with engine.failures("The frontend container does not run"):
+            code, (out, error) = self.container.exec_run(
+                ["sh", "-c", "cd %s && %s" % (HOME, script)], demux=True
+            )
+        return code, out or b"", error or b""
+
+    def _put(self, files: Mapping[str, bytes], dirs: List[str]) -> None:
+        with engine.failures("The frontend container takes no files"):
+            self.container.put_archive(
+                HOME,
+                engine.archive(files, {one: 0o755 for one in dirs}, UID),
+            )
+
+    def read_options(self, label: str) -> Dict[str, Any]:
+        """Options that a version's containers were deployed with."""
+        name = shlex.quote("options/%s.json" % label)
+        text = self._run("if test -e %s; then cat %s; fi" % (name, name))
+        return engine.parse_json(text) or {}
+
+    def write_options(self, label: str, options: Mapping[str, Any]) -> None:
+        """Keep the options of a version for later containers."""
+        self._put({"options/%s.json" % label: json.dumps(options).encode()},
+                  [])
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a lock of the cluster.
+
+        Raises:
+            ClipperException: another program holds it for too long.
+        """
+        script = "cd %s && exec flock locks/%s sh -c 'echo held; cat'" % (
+            HOME, shlex.quote(name)
+        )
+        api = self.container.client.api
+        with engine.failures("The frontend container does not run"):
+            made = api.exec_create(
+                self.container.id, ["sh", "-c", script], stdin=True
+            )
+            stream = api.exec_start(made["Id"], socket=True)
+        raw = getattr(stream, "_sock", stream)
+        try:
+            _wait_for_word(raw, b"held")
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                raw.shutdown(socket.SHUT_WR)
+            stream.close()
+            self._wait_for_end(api, made["Id"])
+
+    def _wait_for_end(self, api: Any, exec_id: str) -> None:
+        # The next program would otherwise wait behind a lock that is free.
+        deadline = time.monotonic() + 5.0
+        with contextlib.suppress(ClipperException):
+            with engine.failures("gone"):
+                while api.exec_inspect(exec_id).get("Running"):
+                    if time.monotonic() > deadline:
+                        return
+                    time.sleep(0.02)
+
+    # Generations.
+
+    def generation(self) -> int:
+        """Number of the configuration that is current."""
+        return int(self._run("basename $(readlink current)"))
+
+    def read_fragments(self) -> Dict[str, str]:
+        """Fragments of the current generation, by their relative names."""
+        # The link is read once: another program may switch it meanwhile.
+        data = self._run("tar -C $(readlink current) -cf - .")
+        found = {}
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            for entry in tar:
+                name = entry.name[2:] if entry.name.startswith("./") \
+                    else entry.name
+                if entry.isfile() and name.endswith(".conf") and "/" in name:
+                    text = tar.extractfile(entry)
+                    if text is not None:
+                        found[name] = text.read().decode("utf-8")
+        return dict(sorted(found.items()))
+
+    def write_generation(self, fragments: Mapping[str, str]) -> int:
+        """Write the next generation; it is not current yet."""
+        number = self.generation() + 1
+        base = "generations/%d" % number
+        self._run("rm -rf %s" % base)
+        files = {
+            "%s/%s" % (base, name): text.encode("utf-8")
+            for name, text in fragments.items()
+        }
+        files[base + "/generation.conf"] = _generation(number)
+        files["candidate.conf"] = _conf(self.cluster, base)
+        self._put(
+            files, [base] + ["%s/%s" % (base, one)
+                             for one in server_conf.PLACES]
+        )
+        return number
+
+    def make_current(self, number: int) -> None:
+        """Switch to a generation."""
+        self._run(
+            "ln -sfn generations/%d new && mv -T new current" % number
+        )
+
+    def drop_generations(self, keep: List[int]) -> None:
+        """Remove all generations but some."""
+        wanted = "|".join(str(one) for one in keep)
+        self._run(
+            "cd generations && for n in *; do case $n in %s) ;; "
+            "*) rm -rf $n ;; esac; done" % wanted
+        )
+
+    # nginx.
+
+    def test(self) -> None:
+        """Let nginx judge the generation that was written last.
+
+        Raises:
+            ClipperException: with nginx's line.
+        """
+        code, out, error = self._try(
+            "%s -t -q -c %s/candidate.conf" % (_NGINX, HOME)
+        )
+        if code != 0:
+            text = (error + out).decode("utf-8", "replace")
+            raise ClipperException(
+                "nginx refuses the configuration: %s"
+                % server_conf.nginx_line(text)
+            )
+
+    def reload(self) -> None:
+        """Let nginx read its configuration again."""
+        with engine.failures("nginx does not run"):
+            self.container.kill(signal="HUP")
+
+    def emergency_since(self, seconds: int) -> Optional[str]:
+        """nginx's first [emerg] line since a time of the epoch."""
+        with engine.failures("The frontend container does not run"):
+            text = self.container.logs(since=seconds)
+        for line in text.decode("utf-8", "replace").splitlines():
+            if "[emerg]" in line:
+                return server_conf.nginx_line(line)
+        return None
+
+
+def _wait_for_word(raw: Any, word: bytes) -> None:
+    """Read a stream of an exec until a word comes."""
+    seen = b""
+    raw.settimeout(_LOCK_TIMEOUT)
+    while word not in seen:
+        try:
+            data = raw.recv(4096)
+        except socket.timeout:
+            raise ClipperException(
+                "Another program holds the lock of the cluster for more than "
+                "%d seconds" % _LOCK_TIMEOUT
+            ) from None
+        if not data:
+            raise ClipperException(
+                "The frontend container has no lock: %r" % seen
+            )
+        seen += data

@@ -1,0 +1,617 @@
+"""DockerContainerManager: a cluster in containers of an engine."""
+
+import concurrent.futures
+import contextlib
+import logging
+import os
+import random
+import time
+from typing import Any, ContextManager, Dict, List, Mapping, Optional, Sequence
+from urllib.parse import quote
+
+from .. import status as server_status
+from ..container_manager import (
+    CLIPPER_DOCKER_LABEL,
+    CLIPPER_DOCKER_PORT_LABELS,
+    CLIPPER_INTERNAL_FLUENTD_PORT,
+    CLIPPER_INTERNAL_MANAGEMENT_PORT,
+    CLIPPER_INTERNAL_QUERY_PORT,
+    CLIPPER_INTERNAL_REDIS_PORT,
+    CLIPPER_INTERNAL_RPC_PORT,
+    CLIPPER_NAME_LABEL,
+    CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL,
+    ClusterAdapter,
+    ContainerManager,
+    ContainerOptions,
+)
+from ..exceptions import ClipperException
+from . import engine, frontend
+from .images import ImageBuilder
+from .replicas import Replicas
+
+logger = logging.getLogger(__name__)
+
+START_TIMEOUT = 60.0
+RELOAD_TIMEOUT = 60.0
+
+#: Seconds for nginx to end its connections.
+_FRONTEND_PATIENCE = 30
+
+#: How often a start is tried when somebody takes a name or port meanwhile.
+_TRIES = 5
+
+_PORTS = {
+    "query_rest": CLIPPER_INTERNAL_QUERY_PORT,
+    "management": CLIPPER_INTERNAL_MANAGEMENT_PORT,
+    "query_rpc": CLIPPER_INTERNAL_RPC_PORT,
+}
+
+
+class DockerContainerManager(ContainerManager):
+    """Runs nginx and the model containers in an engine with the Docker API.
+
+    The engine is the one of DOCKER_HOST or its default; podman's socket
+    works, too. The cluster outlives the program; another one finds it with
+    `connect`, and `stop_all` ends it.
+
+    Args:
+        cluster_name: several clusters can run on one host.
+        docker_ip_address: where the host is reached. With ``localhost`` the
+            ports are open on the loopback interface only.
+        use_centralized_log: must be False.
+        fluentd_port: not used.
+        clipper_query_port: of the applications. A port in use is replaced
+            by a random free one; `connect` finds it.
+        clipper_management_port: of status, metrics and health.
+        clipper_rpc_port: where containers from outside connect.
+        redis_ip: Redis that keeps the selection state; None for none.
+        redis_port: its port.
+        prometheus_port: not used: the server has metrics itself.
+        docker_network: of the cluster's containers; made when it is not
+            there.
+        extra_container_kwargs: of the `docker` package, for all containers.
+        workers: nginx's worker processes.
+        zone_size: shared memory of the server, in nginx's units.
+        deploy_timeout: seconds that a container may take to load its model.
+
+    Raises:
+        ClipperException: central logging, the network ``host``, or no
+            engine.
+    """
+
+    def __init__(
+        self,
+        cluster_name: str = "default-cluster",
+        docker_ip_address: str = "localhost",
+        use_centralized_log: bool = False,
+        fluentd_port: int = CLIPPER_INTERNAL_FLUENTD_PORT,
+        clipper_query_port: int = CLIPPER_INTERNAL_QUERY_PORT,
+        clipper_management_port: int = CLIPPER_INTERNAL_MANAGEMENT_PORT,
+        clipper_rpc_port: int = CLIPPER_INTERNAL_RPC_PORT,
+        redis_ip: Optional[str] = None,
+        redis_port: int = CLIPPER_INTERNAL_REDIS_PORT,
+        prometheus_port: int = 9090,
+        docker_network: str = "clipper_network",
+        extra_container_kwargs: Optional[Mapping[str, Any]] = None,
+        workers: int = 1,
+        zone_size: str = "64m",
+        deploy_timeout: float = 300.0,
+    ) -> None:
+        if docker_network == "host":
+            raise ClipperException(
+                "DockerContainerManager does not support running Clipper on "
+                'the "host" docker network. Please pick a different network '
+                "name"
+            )
+        if use_centralized_log:
+            raise ClipperException(
+                "Central logging does not exist any more: nginx and the "
+                "containers log to the engine, whose log driver can send "
+                "their lines anywhere; get_clipper_logs copies them"
+            )
+        self.cluster_name = cluster_name
+        self.cluster_identifier = cluster_name
+        self.public_hostname = docker_ip_address
+        self.docker_network = docker_network
+        self.deploy_timeout = deploy_timeout
+        self.logger = ClusterAdapter(logger, {"cluster_name": cluster_name})
+        self.client = engine.connect()
+        self._wanted_ports = {
+            "query_rest": clipper_query_port,
+            "management": clipper_management_port,
+            "query_rpc": clipper_rpc_port,
+        }
+        self._redis = "%s:%d" % (redis_ip, redis_port) if redis_ip else None
+        self._extra = dict(extra_container_kwargs or {})
+        self._workers = workers
+        self._zone_size = zone_size
+        self._ports: Dict[str, int] = {}
+        self._frontend: Optional[frontend.Frontend] = None
+        self._replicas = Replicas(self)
+        self._images = ImageBuilder(self)
+
+    @property
+    def frontend(self) -> frontend.Frontend:
+        """The frontend container that this is connected to."""
+        if self._frontend is None:
+            raise ClipperException(
+                "Not connected to the cluster %s" % self.cluster_name
+            )
+        return self._frontend
+
+    # The cluster.
+
+    def start_clipper(
+        self,
+        query_frontend_image: str = "",
+        mgmt_frontend_image: str = "",
+        frontend_exporter_image: str = "",
+        cache_size: int = 33554432,
+        qf_http_thread_pool_size: int = 1,
+        qf_http_timeout_request: int = 5,
+        qf_http_timeout_content: int = 300,
+        num_frontend_replicas: int = 1,
+    ) -> None:
+        """Start the frontend container and connect to it.
+
+        Args:
+            query_frontend_image: nginx with the module.
+            mgmt_frontend_image: not used.
+            frontend_exporter_image: not used.
+            cache_size: bytes of the prediction cache; 0 switches it off.
+            qf_http_thread_pool_size: not used, see `workers`.
+            qf_http_timeout_request: seconds to receive a request's head.
+            qf_http_timeout_content: seconds without progress of a body.
+            num_frontend_replicas: must be 1.
+
+        Raises:
+            ClipperException: the cluster exists, an image is missing, or
+                nginx does not start (with its line).
+        """
+        if num_frontend_replicas != 1:
+            raise ClipperException(
+                "Docker container manager's query frontend scale-out hasn't "
+                "been implemented. Please set num_frontend_replicas=1; "
+                "nginx's worker processes are set with workers="
+            )
+        if self._list({}, stopped=True):
+            raise ClipperException(
+                "Cluster {} cannot be started because it already exists. "
+                "Please use ClipperConnection.connect() to connect to "
+                "it.".format(self.cluster_name)
+            )
+        self._make_network()
+        settings = {
+            "address": "0.0.0.0",
+            "workers": self._workers,
+            "zone_size": self._zone_size,
+            "cache_size": str(int(cache_size)) if cache_size else "off",
+            "header_timeout": qf_http_timeout_request,
+            "body_timeout": qf_http_timeout_content,
+            "error_log": "stderr",
+            "operator_locations": ["status", "metrics", "health"],
+            "module": "/usr/lib/nginx/modules/ngx_http_clipper_module.so",
+            "query_port": CLIPPER_INTERNAL_QUERY_PORT,
+            "management_port": CLIPPER_INTERNAL_MANAGEMENT_PORT,
+            "rpc_port": CLIPPER_INTERNAL_RPC_PORT,
+            "rpc_allow": ["127.0.0.1"] + self._subnets(),
+            "redis": self._redis,
+        }
+        self.logger.info("Starting query frontend of %s", query_frontend_image)
+        container = self._start_frontend(query_frontend_image, settings)
+        try:
+            self._connect_to(container)
+            self._wait_for_start()
+        except BaseException:
+            self.discard(container)
+            self._frontend = None
+            self._drop_network()
+            raise
+        self.logger.info("Clipper is running")
+
+    def _start_frontend(
+        self, image: str, settings: Mapping[str, Any]
+    ) -> Any:
+        archive = frontend.initial_archive(settings)
+        for attempt in range(_TRIES):
+            ports = self._choose_ports()
+            labels = {
+                CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: "",
+                **{
+                    CLIPPER_DOCKER_PORT_LABELS[name]: str(port)
+                    for name, port in ports.items()
+                },
+            }
+            try:
+                return self.run(
+                    image,
+                    "query_frontend-%d" % random.randint(0, 100000),
+                    labels,
+                    archive=archive,
+                    command=frontend.command(),
+                    entrypoint=[],
+                    user="%d:%d" % (frontend.UID, frontend.UID),
+                    ports={
+                        "%d/tcp" % _PORTS[name]: (self._interface(), port)
+                        for name, port in ports.items()
+                    },
+                    stop_signal="SIGQUIT",
+                    restart_policy={"Name": "always"},
+                )
+            except ClipperException as error:
+                # Somebody took a port between the choice and the bind.
+                if attempt + 1 == _TRIES or "in use" not in str(error):
+                    raise
+        raise ClipperException("no free port")
+
+    def _interface(self) -> str:
+        local = self.public_hostname in ("localhost", "127.0.0.1")
+        return "127.0.0.1" if local else "0.0.0.0"
+
+    def _choose_ports(self) -> Dict[str, int]:
+        chosen: Dict[str, int] = {}
+        for name, wanted in self._wanted_ports.items():
+            while True:
+                port = engine.find_unbound_port(
+                    wanted, verbose=True, logger=self.logger
+                )
+                if port not in chosen.values():
+                    break
+                wanted = random.randint(10000, 50000)
+            chosen[name] = port
+        return chosen
+
+    def _wait_for_start(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        container = self.frontend.container
+        while True:
+            with contextlib.suppress(OSError):
+                if server_status.is_in_force(self.get_status(), "0"):
+                    return
+            with engine.failures("The frontend container has gone"):
+                container.reload()
+            again = int(container.attrs.get("RestartCount") or 0)
+            if again or container.status in ("exited", "dead", "stopped"):
+                raise ClipperException(
+                    "nginx does not start:\n%s" % engine.tail(container)
+                )
+            if time.monotonic() > deadline:
+                raise ClipperException(
+                    "nginx does not answer within %d seconds" % START_TIMEOUT
+                )
+            time.sleep(0.05)
+
+    def connect(self) -> None:
+        """Find the running cluster and its ports.
+
+        Raises:
+            ClipperException: there is none of this name.
+        """
+        found = self._list({CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: ""})
+        if not found:
+            raise ClipperException(
+                "No running cluster %s. Did you start it?" % self.cluster_name
+            )
+        self._connect_to(found[0])
+
+    def _connect_to(self, container: Any) -> None:
+        with engine.failures("The frontend container has gone"):
+            container.reload()
+        self._frontend = frontend.Frontend(container)
+        self._ports = {
+            name: int(container.labels[CLIPPER_DOCKER_PORT_LABELS[name]])
+            for name in _PORTS
+        }
+
+    def stop_all(self, graceful: bool = True) -> None:
+        """End all containers of the cluster, and its network if it is empty.
+
+        Args:
+            graceful: False kills instead of asking.
+        """
+        models = self._replicas.of(stopped=True)
+        self.stop_together(models, _FRONTEND_PATIENCE, graceful)
+        self.stop_together(
+            self._list({}, stopped=True), _FRONTEND_PATIENCE, graceful
+        )
+        self._drop_network()
+        self._frontend = None
+        self.logger.info("Stopped all Clipper cluster and all model containers")
+
+    def get_logs(self, logging_dir: str) -> List[str]:
+        """Write the logs of each container to a file."""
+        os.makedirs(logging_dir, exist_ok=True)
+        written = []
+        for one in self._list({}, stopped=True):
+            path = os.path.abspath(
+                os.path.join(logging_dir, "image_%s:container_%s.log"
+                             % (_short_image(one), one.short_id))
+            )
+            with engine.failures("No log of %s" % one.name):
+                text = one.logs(timestamps=True)
+            with open(path, "wb") as f:
+                f.write(text)
+            written.append(path)
+        return written
+
+    def get_admin_addr(self) -> str:
+        """``host:port`` of status, metrics and health."""
+        return self._address("management")
+
+    def get_query_addr(self) -> str:
+        """``host:port`` of the applications."""
+        return self._address("query_rest")
+
+    def get_metric_addr(self) -> str:
+        """``host:port`` of the metrics, the operator's server."""
+        return self.get_admin_addr()
+
+    def _address(self, name: str) -> str:
+        if self._frontend is None:
+            raise ClipperException(
+                "Not connected to the cluster %s" % self.cluster_name
+            )
+        return "%s:%d" % (self.public_hostname, self._ports[name])
+
+    # Configuration and status.
+
+    def config_lock(self) -> ContextManager[None]:
+        """See `ContainerManager.config_lock`."""
+        return self.frontend.lock("config")
+
+    def model_lock(self, name: str) -> ContextManager[None]:
+        """See `ContainerManager.model_lock`."""
+        return self.frontend.lock("model-" + quote(name, safe=""))
+
+    def read_fragments(self) -> Dict[str, str]:
+        """See `ContainerManager.read_fragments`."""
+        return self.frontend.read_fragments()
+
+    def apply_fragments(self, fragments: Mapping[str, str]) -> None:
+        """See `ContainerManager.apply_fragments`."""
+        front = self.frontend
+        before = front.generation()
+        number = front.write_generation(fragments)
+        try:
+            front.test()
+        except ClipperException:
+            front.drop_generations([before])
+            raise
+        front.make_current(number)
+        try:
+            self._reload(str(number))
+        except BaseException:
+            front.make_current(before)
+            raise
+        front.drop_generations([before, number])
+
+    def _reload(self, generation: str) -> None:
+        began = int(time.time())
+        deadline = time.monotonic() + RELOAD_TIMEOUT
+        self.frontend.reload()
+        while True:
+            with contextlib.suppress(OSError):
+                if server_status.is_in_force(self.get_status(), generation):
+                    return
+            line = self.frontend.emergency_since(began)
+            if line is not None:
+                raise ClipperException(
+                    "nginx refuses the configuration: %s" % line
+                )
+            if time.monotonic() > deadline:
+                raise ClipperException(
+                    "nginx did not take the configuration within %d seconds"
+                    % RELOAD_TIMEOUT
+                )
+            time.sleep(0.02)
+
+    def get_status(self) -> Dict[str, Any]:
+        """See `ContainerManager.get_status`."""
+        return server_status.fetch(self.get_admin_addr())
+
+    # Models.
+
+    def build_model(
+        self,
+        name: str,
+        version: str,
+        model_data_path: str,
+        base_image: str,
+        container_registry: Optional[str] = None,
+        pkgs_to_install: Optional[List[str]] = None,
+    ) -> str:
+        """Build an image of a model directory on a base image.
+
+        Raises:
+            ClipperException: no such directory or image, packages that
+                cannot be installed, or a model that was saved with other
+                versions of Python or of a package than the image has.
+        """
+        return self._images.build(
+            name, version, model_data_path, base_image, container_registry,
+            pkgs_to_install or [],
+        )
+
+    def deploy_model(
+        self,
+        name: str,
+        version: str,
+        input_type: str,
+        image: str,
+        num_replicas: int = 1,
+        options: Optional[ContainerOptions] = None,
+    ) -> None:
+        """See `ContainerManager.deploy_model`."""
+        self._replicas.deploy(
+            name, version, input_type, image, num_replicas,
+            options or ContainerOptions(),
+        )
+
+    def get_num_replicas(self, name: str, version: str) -> int:
+        """See `ContainerManager.get_num_replicas`."""
+        return len(self._replicas.of(name, version))
+
+    def set_num_replicas(
+        self,
+        name: str,
+        version: str,
+        input_type: str,
+        image: str,
+        num_replicas: int,
+    ) -> None:
+        """See `ContainerManager.set_num_replicas`."""
+        self._replicas.scale(name, version, input_type, image, num_replicas)
+
+    def stop_models(self, models: Mapping[str, List[str]]) -> None:
+        """See `ContainerManager.stop_models`."""
+        found: List[Any] = []
+        for name, versions in models.items():
+            for version in versions:
+                found += self._replicas.of(name, str(version), stopped=True)
+        self._replicas.remove(found)
+
+    def stop_all_model_containers(self) -> None:
+        """See `ContainerManager.stop_all_model_containers`."""
+        self._replicas.remove(self._replicas.of(stopped=True))
+
+    # Containers.
+
+    def _list(
+        self, labels: Mapping[str, str], stopped: bool = False
+    ) -> List[Any]:
+        wanted = {CLIPPER_DOCKER_LABEL: self.cluster_name, **labels}
+        with engine.failures("The engine does not list containers"):
+            found = self.client.containers.list(
+                all=stopped, filters=engine.labels_of(wanted),
+                ignore_removed=True,
+            )
+        return sorted(found, key=engine.created)
+
+    def run(
+        self,
+        image: str,
+        name: str,
+        labels: Mapping[str, str],
+        archive: Optional[bytes] = None,
+        **options: Any
+    ) -> Any:
+        """Start a container of the cluster.
+
+        Args:
+            name: of the container.
+            labels: beside those that all have.
+            archive: unpacked in the parent of the frontend's directory
+                before it starts.
+            options: of the `docker` package.
+
+        Raises:
+            ClipperException: no such image, or the engine refuses.
+        """
+        extra = dict(self._extra)
+        labels = {
+            **(extra.pop("labels", None) or {}),
+            CLIPPER_DOCKER_LABEL: self.cluster_name,
+            CLIPPER_NAME_LABEL: name,
+            **labels,
+        }
+        self._images.need(image)
+        with engine.failures("Could not start a container of %s" % image):
+            container = self.client.containers.create(
+                image, name=name, labels=labels, detach=True,
+                network=self.docker_network, **{**options, **extra}
+            )
+            try:
+                if archive is not None:
+                    container.put_archive(
+                        os.path.dirname(frontend.HOME), archive
+                    )
+                container.start()
+            except BaseException:
+                container.remove(force=True)
+                raise
+        return container
+
+    def rpc_environment(self) -> Dict[str, str]:
+        """Where model containers find the frontend."""
+        return {"CLIPPER_IP": self.frontend.container.name}
+
+    def rpc_hosts(self) -> Dict[str, str]:
+        """The frontend's address: not every engine resolves names."""
+        container = self.frontend.container
+        with engine.failures("The frontend container has gone"):
+            container.reload()
+        networks = container.attrs["NetworkSettings"]["Networks"]
+        address = networks.get(self.docker_network, {}).get("IPAddress")
+        if not address:
+            raise ClipperException(
+                "The frontend container is not in the network %s"
+                % self.docker_network
+            )
+        return {container.name: address}
+
+    def stop_together(
+        self, containers: Sequence[Any], patience: int, graceful: bool
+    ) -> None:
+        """Stop and remove containers, all at the same time.
+
+        Args:
+            patience: seconds before one is killed.
+        """
+        if not containers:
+            return
+
+        def end(container: Any) -> None:
+            if graceful:
+                with contextlib.suppress(ClipperException):
+                    with engine.failures("It has stopped already"):
+                        container.stop(timeout=patience)
+            self.discard(container)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(end, containers))
+
+    def discard(self, container: Any) -> None:
+        """Remove a container at once, if it is there."""
+        import docker.errors
+
+        with engine.failures("Could not remove %s" % container.name):
+            with contextlib.suppress(docker.errors.NotFound):
+                container.remove(force=True)
+
+    # The network.
+
+    def _make_network(self) -> None:
+        with engine.failures("No network %s" % self.docker_network):
+            if not self.client.networks.list(names=[self.docker_network]):
+                self.client.networks.create(
+                    self.docker_network, check_duplicate=True,
+                    labels={CLIPPER_DOCKER_LABEL: ""},
+                )
+
+    def _subnets(self) -> List[str]:
+        with engine.failures("No network %s" % self.docker_network):
+            network = self.client.networks.get(self.docker_network)
+        config = (network.attrs.get("IPAM") or {}).get("Config") or []
+        return [
+            one["Subnet"] for one in config if ":" not in one.get("Subnet", ":")
+        ]
+
+    def _drop_network(self) -> None:
+        """Remove the network that a cluster made, when none needs it."""
+        with contextlib.suppress(ClipperException):
+            with engine.failures("It is in use"):
+                for one in self.client.networks.list(
+                    names=[self.docker_network]
+                ):
+                    users = self.client.containers.list(
+                        all=True, filters={"network": self.docker_network},
+                        ignore_removed=True,
+                    )
+                    ours = one.attrs.get("Labels") or {}
+                    if not users and CLIPPER_DOCKER_LABEL in ours:
+                        one.remove()
+
+
+def _short_image(container: Any) -> str:
+    image = str(container.attrs.get("Config", {}).get("Image", ""))
+    return image.replace("/", "_").replace(":", "_")

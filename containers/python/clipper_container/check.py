@@ -1,0 +1,34 @@
+"""`python -m clipper_container.check DIRECTORY`: does a model fit here?
+
+Compares the versions of Python and of packages that a model directory
+records with those of this container, and loads nothing. Exit codes: 0 it
+fits; 5 it does not, and standard output says why.
+"""
+
+import sys
+
+from .loader import (
+    ModelDirectoryError,
+    check_packages,
+    check_python,
+    read_metadata,
+)
+
+EXIT_MISFIT = 5
+
+
+def main() -> int:
+    """Check the directory of the command line; returns the exit code."""
+    path = sys.argv[1]
+    try:
+        metadata = read_metadata(path)
+        check_python(metadata)
+        check_packages(path, metadata)
+    except ModelDirectoryError as error:
+        print(error)
+        return EXIT_MISFIT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
