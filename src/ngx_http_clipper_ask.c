@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
     ngx_http_clipper_task_t *task);
 static void ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
     ngx_http_clipper_reason_e reason);
+static void ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask,
+    ngx_uint_t counter);
 static void ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
     ngx_http_clipper_mail_t *mail);
 
@@ -69,6 +71,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
     task.data = data;
     task.len = len;
     task.chunk = 0;
+    task.joined = 0;
     task.queue_max = (uint32_t) tuning->queue;
     task.queue_size_max = tuning->queue_size
                           ? tuning->queue_size
@@ -92,9 +95,16 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
         /* NGX_BUSY: somebody else's answer may have reached the cache */
 
         if (rc != NGX_BUSY) {
-            return rc;
+            break;
         }
     }
+
+    if (task.shared) {
+        ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE
+                                        + (task.joined ? 2 : 1));
+    }
+
+    return rc;
 }
 
 
@@ -123,7 +133,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
 {
     u_char                     *p, buf[NGX_HTTP_CLIPPER_ASK_SHORT];
     size_t                      len, size;
-    uint64_t                   *counters, now_us, valid_us;
+    uint64_t                    now_us, valid_us;
     ngx_int_t                   rc;
     ngx_http_clipper_query_t   *query;
 
@@ -154,16 +164,11 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
         }
     }
 
-    counters = ngx_http_clipper_metrics_model(ngx_http_clipper_process.zone,
-                                              ask->row)
-               + NGX_HTTP_CLIPPER_M_CACHE;
-
     if (p == NULL || len > query->app->limits.output) {
-        ngx_http_clipper_metrics_add(&counters[1], 1);
         return NGX_DECLINED;
     }
 
-    ngx_http_clipper_metrics_add(&counters[0], 1);
+    ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE);
 
     ask->outcome = NGX_HTTP_CLIPPER_CACHED;
     ask->output.data = p;
@@ -240,6 +245,24 @@ ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
 {
     ask->outcome = NGX_HTTP_CLIPPER_DEFAULT;
     ask->reason = reason;
+
+    if (ask->row && reason != NGX_HTTP_CLIPPER_REASON_NONE) {
+        ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_DROPPED + reason);
+    }
+}
+
+
+/* one more of its model's counter */
+
+static void
+ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask, ngx_uint_t counter)
+{
+    uint64_t  *counters;
+
+    counters = ngx_http_clipper_metrics_model(ngx_http_clipper_process.zone,
+                                              ask->row);
+
+    ngx_http_clipper_metrics_add(&counters[counter], 1);
 }
 
 

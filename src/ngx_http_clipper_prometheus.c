@@ -7,6 +7,7 @@
 
 #include "ngx_http_clipper_prometheus.h"
 #include "ngx_http_clipper_cache.h"
+#include "ngx_http_clipper_feedback.h"
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_proto.h"
 #include "ngx_http_clipper_query.h"
@@ -170,6 +171,13 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       ngx_http_clipper_prometheus_counter, NGX_HTTP_CLIPPER_MODELS,
       NGX_HTTP_CLIPPER_M_EVICTIONS, NGX_HTTP_CLIPPER_ALONE },
 
+    { "clipper_feedback_total", "counter",
+      "Feedback by what became of it.",
+      ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
+      NGX_HTTP_CLIPPER_M_FEEDBACK,
+      "result", ngx_http_clipper_feedback_names,
+      NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
+
     { "clipper_zone_used_bytes", "gauge",
       "Shared memory that rows, payload or cache entries take.",
       ngx_http_clipper_prometheus_used, 0, 0, NGX_HTTP_CLIPPER_ALONE },
@@ -322,7 +330,7 @@ ngx_http_clipper_prometheus_counters(ngx_http_clipper_prometheus_t *p,
                                               family->values[k].data,
                                               family->values[k].len);
             ngx_http_clipper_prometheus_count(p, "", &labels,
-                                              group[i].sum[family->offset + k]);
+                                       group[i].sum[family->offset + k]);
         }
     }
 }

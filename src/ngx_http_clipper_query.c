@@ -330,7 +330,7 @@ ngx_http_clipper_query_cleanup(void *data)
     ngx_http_clipper_select_cancel(query);
 
     ngx_http_clipper_ask_leave(query->asks, query->nasks,
-                               NGX_HTTP_CLIPPER_DEADLINE);
+                               NGX_HTTP_CLIPPER_REASON_NONE);
 
     for (i = 0; i < query->n; i++) {
         query->answers[i].outcome = NGX_HTTP_CLIPPER_ABORTED;

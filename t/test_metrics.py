@@ -23,6 +23,7 @@ FAMILIES = {
     "clipper_cache_lookups_total": ("counter",
                                     {"model", "version", "result"}),
     "clipper_cache_evictions_total": ("counter", {"model", "version"}),
+    "clipper_feedback_total": ("counter", {"app", "result"}),
     "clipper_zone_used_bytes": ("gauge", {"zone"}),
     "clipper_zone_size_bytes": ("gauge", {"zone"}),
     "clipper_rpc_errors_total": ("counter", {"cause"}),
@@ -225,6 +226,67 @@ def test_gauges_follow(nginx):
 
     sim.close()
     wait_until(lambda: scrape(server)("clipper_replicas", model="m") == 0)
+
+
+def test_dropped_tasks(nginx):
+    """Catches a query that a model does not answer and no reason tells."""
+    server = start(
+        nginx, application("a", "m:1", slo="150ms") + application("e", "n:1"),
+        http="clipper_cache_zone off; clipper_model m { queue 1; }")
+
+    server.predict("a", [1.0])
+    sim = connected(server, manual=True)
+    assert server.post("/a/predict",
+                       {"input_batch": [[float(i)] for i in range(8)]}
+                       ).status == 200
+    sim.answer(sim.next_request())
+
+    def fail(sim, request):
+        sim.reply(request, ["no"] * len(request.inputs),
+                  statuses=[1] * len(request.inputs))
+
+    connected(server, "n", sim=Sim4, handler=fail)
+    server.wait_replicas("n")
+    server.predict("e", [1.0])
+
+    got = scrape(server)
+    name = "clipper_tasks_dropped_total"
+    full = got(name, model="m", reason="queue_full")
+    assert full >= 6 and full + got(name, model="m", reason="deadline") == 8
+    assert got(name, model="m", reason="no_replica") == 1
+    assert got(name, model="n", reason="model_error") == 1
+    for reason in ("no_replica", "deadline", "queue_full", "model_error"):
+        assert got(name, reason=reason) \
+            == got("clipper_defaults_total", reason=reason)
+
+
+def test_joined_and_aborted(nginx):
+    """Catches a joined input that counts as a miss, and a client that went
+    away whose input counts as dropped by the model."""
+    server = start(nginx, application("a", "m:1"))
+    sim = connected(server, manual=True)
+    body = (b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Length: 13\r\n\r\n" b'{"input":[1]}')
+    connections = [server.connect() for _ in range(5)]
+    for connection in connections:
+        connection.send(body)
+    held = sim.next_request()
+    name = "clipper_cache_lookups_total"
+    wait_until(lambda: scrape(server)(name, model="m") == 5)
+
+    connections.pop().close()
+    wait_until(lambda: scrape(server)("clipper_queries_total", app="a",
+                                      outcome="aborted") == 1)
+    sim.answer(held)
+    for connection in connections:
+        assert connection.read().status == 200
+        connection.close()
+
+    got = scrape(server)
+    assert got(name, result="miss") == 1 and got(name, result="joined") == 4
+    assert got(name, result="hit") == 0
+    assert got("clipper_queries_total", app="a") == 5
+    assert got("clipper_tasks_dropped_total") == 0
 
 
 def test_no_cache_no_series(nginx):
