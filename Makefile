@@ -13,6 +13,9 @@
 #   make storm       reloads and deaths of workers under load, for a minute
 #   make bench       the benchmarks in t/bench
 #   make image       a container image, with docker or podman (ENGINE, IMAGE)
+#   make images      that one and the base image of models, as the Python
+#                    package wants them (REGISTRY, BASE)
+#   make test-docker the Python package on podman's Docker API (root)
 #   make test-image  builds it with podman, runs it, asks it (root)
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
@@ -41,6 +44,12 @@ ARGS         ?=
 JOBS         ?= $(shell nproc)
 T            ?=
 SAN          ?=
+
+# Names of the package's own images.
+REGISTRY   ?= $(or $(CLIPPER_REGISTRY),clipper)
+BASE       ?=
+PY_VERSION  = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' \
+                  containers/python/clipper_admin/version.py)
 
 export BUILD NGINX_BIN NGINX_SRC FUZZ_CC CC
 
@@ -123,6 +132,18 @@ image:
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
 	    -t $(IMAGE) .
 
+# The full names keep engines from asking a registry first.
+images:
+	$(MAKE) --no-print-directory image \
+	    IMAGE=docker.io/$(REGISTRY)/query_frontend:$(PY_VERSION)
+	$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
+	    -t docker.io/$(REGISTRY)/python-closure-container:$(PY_VERSION) \
+	    containers/python
+
+test-docker: venv
+	@.ci/podman setup
+	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py $(ARGS)
+
 test-image: venv
 	@.ci/podman setup
 	CLIPPER_TEST_IMAGE=1 $(PY) -m pytest t/test_image.py $(ARGS)
@@ -165,4 +186,5 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv quickstart \
         unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
-        fuzz-short image test-image check test storm bench clean distclean
+        fuzz-short image images test-docker test-image check test storm \
+        bench clean distclean
