@@ -1,0 +1,344 @@
+
+/*
+ * Catches: a replica that counts twice or stays, a cache key that comes again
+ * for another model, versions compared as text, rows that are not found or
+ * taken from who uses them, a dead worker that costs others something, a lock
+ * that stays with the dead.
+ */
+
+#include "zone_two.h"
+
+
+static void
+test_replicas_come_and_go(void **state)
+{
+    uint32_t  r, s, epoch;
+
+    epoch = a.models[model].epoch;
+
+    r = replica_make(&a, model, 'x');
+    assert_int_equal(a.models[model].replicas, 1);
+    zone_check(&a, "ready");
+
+    /* a container that connected anew is one replica, once it is ready */
+
+    s = replica_join(&b, model, 'x');
+    assert_int_equal(a.models[model].replicas, 1);
+    assert_int_equal(a.replicas[r].state, NGX_HTTP_CLIPPER_READY);
+
+    ngx_http_clipper_zone_lock(&b);
+    ngx_http_clipper_registry_ready_locked(&b, s);
+    ngx_http_clipper_registry_idle_locked(&b, s);
+    zone_check_locked(&b, "moved");
+    ngx_http_clipper_zone_unlock(&b);
+
+    assert_int_equal(a.models[model].replicas, 1);
+    assert_int_equal(a.replicas[r].state, NGX_HTTP_CLIPPER_LEAVING);
+
+    replica_gone(&a, r);
+    zone_check(&a, "gone");
+    replica_gone(&b, s);
+    assert_int_equal(a.models[model].members, 0);
+
+    /* without a digest a model that comes back may be another */
+
+    r = replica_make(&a, model, 0);
+    assert_int_not_equal(a.models[model].epoch, epoch);
+    epoch = a.models[model].epoch;
+    s = replica_make(&a, model, 0);
+    assert_int_equal(a.models[model].epoch, epoch);
+
+    replica_gone(&a, r);
+    replica_gone(&a, s);
+}
+
+
+static void
+test_epoch_by_digest(void **state)
+{
+    uint32_t                         i, row, epoch, last;
+    ngx_http_clipper_announcement_t  an;
+
+    static const char  *digests[] = { "one", "one", "two", "two", "one" };
+
+    last = a.models[model].epoch;
+
+    for (i = 0; i < 5; i++) {
+        memset(&an, 0, sizeof(an));
+        an.model = model;
+        an.rpc_version = 4;
+        an.digest.data = (u_char *) digests[i];
+        an.digest.len = 3;
+
+        ngx_http_clipper_zone_lock(&a);
+        row = ngx_http_clipper_registry_join_locked(&a, &an, 0);
+        ngx_http_clipper_registry_gone_locked(&a, row);
+        ngx_http_clipper_zone_unlock(&a);
+
+        epoch = a.models[model].epoch;
+        assert_int_equal(epoch != last, i == 0 || i == 2 || i == 4);
+        last = epoch;
+    }
+}
+
+
+static void
+test_compare_versions(void **state)
+{
+    ngx_int_t  rc;
+    size_t     i, k;
+
+    static const char  *order[] = {
+        "", "0", "1", "1.9", "1.10", "1.10.1", "1.10b", "1.11", "2", "9", "10",
+        "99999999999999999999998", "99999999999999999999999", "a", "a2",
+        "a10", "b"
+    };
+
+    for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        for (k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+            rc = ngx_http_clipper_registry_compare((u_char *) order[i],
+                                                   strlen(order[i]),
+                                                   (u_char *) order[k],
+                                                   strlen(order[k]));
+            assert_int_equal(rc < 0, i < k);
+            assert_int_equal(rc > 0, i > k);
+        }
+    }
+
+    assert_int_equal(ngx_http_clipper_registry_compare((u_char *) "01", 2,
+                                                       (u_char *) "1", 1), 0);
+}
+
+
+static void
+test_current_version(void **state)
+{
+    uint32_t   nine, ten, r, s;
+    ngx_str_t  name = ngx_string("v");
+
+    nine = model_make(&a, "v", "1.9");
+    ten = model_make(&a, "v", "1.10");
+    assert_int_equal(model_make(&b, "v", "1.9"), nine);
+
+    ngx_http_clipper_zone_lock(&a);
+    assert_int_equal(ngx_http_clipper_registry_current_locked(&a, &name), 0);
+    ngx_http_clipper_zone_unlock(&a);
+
+    r = replica_make(&a, ten, 0);
+    s = replica_make(&a, nine, 0);
+
+    ngx_http_clipper_zone_lock(&a);
+    assert_int_equal(ngx_http_clipper_registry_current_locked(&a, &name),
+                     ten);
+    ngx_http_clipper_zone_unlock(&a);
+
+    replica_gone(&a, r);
+    replica_gone(&a, s);
+}
+
+
+/* rows without a use make room; an epoch never comes again */
+
+static void
+test_model_rows(void **state)
+{
+    char       name[16];
+    uint32_t   i, row, used, replica, epoch;
+    ngx_str_t  n, ver = ngx_string("1");
+
+    replica = replica_make(&a, model, 0);
+
+    ngx_http_clipper_zone_lock(&a);
+    ngx_http_clipper_registry_pin_locked(&a, a.workers[a.slot].models, other);
+    ngx_http_clipper_zone_unlock(&a);
+
+    n.data = (u_char *) name;
+
+    for (i = 0; i < 200; i++) {
+        n.len = sprintf(name, "n%u", i);
+
+        ngx_http_clipper_zone_lock(&a);
+        epoch = a.models[3].epoch;
+        row = ngx_http_clipper_registry_model_locked(&a, &n, &ver);
+        zone_check_locked(&a, "a new model");
+        ngx_http_clipper_zone_unlock(&a);
+
+        assert_int_not_equal(row, 0);
+        assert_int_not_equal(row, model);
+        assert_int_not_equal(row, other);
+
+        if (row == 3) {
+            assert_int_equal(a.models[3].epoch, epoch + 1);
+        }
+
+        used = model_make(&b, name, "1");
+        assert_int_equal(used, row);
+    }
+
+    assert_int_equal(model_make(&a, "m", "1"), model);
+    assert_int_equal(model_make(&a, "other", "1"), other);
+
+    replica_gone(&a, replica);
+}
+
+
+static void
+test_app_rows(void **state)
+{
+    char        name[16];
+    uint32_t    i, row, kept;
+    ngx_str_t   n;
+
+    n.data = (u_char *) name;
+
+    for (i = 0, kept = 0; i < 200; i++) {
+        n.len = sprintf(name, "app%u", i);
+
+        ngx_http_clipper_zone_lock(&a);
+        row = ngx_http_clipper_registry_app_locked(&a, &n);
+        assert_int_equal(ngx_http_clipper_registry_app_locked(&a, &n), row);
+
+        if (i == 0) {
+            kept = row;
+            ngx_http_clipper_registry_pin_locked(&a, a.workers[a.slot].apps,
+                                                 row);
+        }
+
+        ngx_http_clipper_zone_unlock(&a);
+
+        assert_int_not_equal(row, 0);
+        assert_true(i == 0 || row != kept);
+    }
+}
+
+
+/* its clients are lost, nobody else's; its batch is asked again */
+
+static void
+test_dead_worker(void **state)
+{
+    view_t                    c;
+    uint32_t                  r, s, loan;
+    ngx_http_clipper_task_t   mine, his, joined;
+    ngx_http_clipper_lease_t  leases[4], more[4];
+
+    c = worker_make(addr);
+    assert_int_not_equal(c.slot, b.slot);
+
+    r = replica_make(&c, model, 'r');
+    s = replica_make(&a, model, 's');
+
+    mine = ask(&a, 1, 600, 10000);
+    his = ask(&c, 2, 600, 20000);
+    joined = ask(&c, 1, 600, 5000);
+    (void) his;
+    (void) joined;
+
+    assert_int_equal(take(&c, r, 4, 200, leases), 2);
+    loan = borrow(&c, NULL, 1000);
+    assert_int_not_equal(loan, 0);
+
+    ngx_http_clipper_zone_lock(&a);
+    assert_int_equal(ngx_http_clipper_registry_bury_locked(&a), 0);
+    ngx_http_clipper_zone_unlock(&a);
+
+    zone_kill(c.pid);
+
+    ngx_http_clipper_zone_lock(&a);
+    assert_int_equal(ngx_http_clipper_registry_bury_locked(&a), 1);
+    zone_check_locked(&a, "buried");
+    ngx_http_clipper_zone_unlock(&a);
+
+    assert_int_equal(a.header->waiters.used, 1);
+    assert_int_equal(a.header->flights.used, 1);
+    assert_int_equal(a.header->chunks.used, 2);
+    assert_int_equal(a.models[model].replicas, 1);
+
+    assert_int_equal(take(&a, s, 4, 300, more), 1);
+    assert_int_equal(settle(&a, s, more, 400), 1);
+    expect_mail(&a, mine.waiter, 1, 600);
+    expect_no_mail(&a);
+
+    /* its row is free again */
+
+    c = worker_make(addr);
+    zone_kill(c.pid);
+
+    replica_gone(&a, s);
+}
+
+
+/* a respawned worker may get the pid of its predecessor */
+
+static void
+test_dead_worker_of_same_pid(void **state)
+{
+    view_t     c, d;
+    ngx_str_t  generation = ngx_string("g");
+
+    c = worker_make(addr);
+    d = c;
+    d.slot = 0;
+
+    ngx_http_clipper_zone_lock(&d);
+    assert_int_equal(ngx_http_clipper_registry_claim_locked(&d,
+                                    (u_char *) "door", 4, &generation, 1),
+                     c.slot);
+    ngx_http_clipper_zone_unlock(&d);
+
+    zone_kill(c.pid);
+}
+
+
+static void
+test_lock_is_taken_over(void **state)
+{
+    view_t                    c;
+    uint64_t                  rebuilds;
+    uint32_t                  r;
+    ngx_http_clipper_task_t   task;
+    ngx_http_clipper_lease_t  lease;
+
+    r = replica_make(&a, model, 0);
+    task = ask(&a, 1, 600, 10000);
+
+    c = worker_make(addr);
+    ngx_http_clipper_zone_lock(&c);
+    zone_kill(c.pid);
+
+    rebuilds = a.header->rebuilds;
+    zone_check(&a, "taken over");
+    assert_int_equal(a.header->rebuilds, rebuilds + 1);
+
+    assert_int_equal(take(&a, r, 1, 200, &lease), 1);
+    (void) settle(&a, r, &lease, 300);
+    expect_mail(&a, task.waiter, 1, 600);
+
+    /* by a process that has the pid of who left it locked */
+
+    a.header->lock.holder = a.pid;
+    a.header->lock.dirty = 1;
+    zone_check(&a, "taken over from oneself");
+    assert_int_equal(a.header->rebuilds, rebuilds + 2);
+
+    replica_gone(&a, r);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        zone_test(test_replicas_come_and_go),
+        zone_test(test_epoch_by_digest),
+        zone_test(test_compare_versions),
+        zone_test(test_current_version),
+        zone_test(test_model_rows),
+        zone_test(test_app_rows),
+        zone_test(test_dead_worker),
+        zone_test(test_dead_worker_of_same_pid),
+        zone_test(test_lock_is_taken_over),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
