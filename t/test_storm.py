@@ -98,5 +98,7 @@ def test_kill_storm(nginx):
     print(f"{kills} kills, {load.done} requests, {len(load.failures)} failed")
     wrong = [f for f in load.failures if "output" in f]
     assert wrong == []
-    assert len(load.failures) <= kills * 12, load.failures[:5]
+    # All replicas may be the dead worker's: defaults until they are back.
+    lost = [f for f in load.failures if not f.startswith("default")]
+    assert len(lost) <= kills * 12, lost[:5]
     server.wait_replicas("m", 3, timeout=20)
