@@ -48,6 +48,13 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       0,
       NULL },
 
+    { ngx_string("clipper_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_clipper_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("clipper_model"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_clipper_conf_model,

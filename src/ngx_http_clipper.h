@@ -140,6 +140,8 @@ typedef struct {
     ngx_array_t                   models;       /* of .._model_conf_t * */
     ngx_array_t                   apps;         /* of .._app_t * */
     ngx_str_t                     generation;
+    struct ngx_http_clipper_redis_conf_s  *redis;  /* NULL: off */
+    ngx_uint_t                    redis_set;
     ngx_uint_t                    used;         /* a directive needs zones */
     time_t                        loaded;       /* when it was read */
 } ngx_http_clipper_main_conf_t;

@@ -36,6 +36,8 @@ char *ngx_http_clipper_conf_generation(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_clipper_conf_model(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_clipper_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* --- setters of an application (ngx_http_clipper_conf_app.c) --- */
 

@@ -14,6 +14,7 @@
 #include "ngx_http_clipper_replica.h"
 #include "ngx_http_clipper_rpc.h"
 #include "ngx_http_clipper_select.h"
+#include "ngx_http_clipper_state.h"
 #include "ngx_http_clipper_wake.h"
 #include <sys/random.h>
 
@@ -239,6 +240,7 @@ ngx_http_clipper_init_process(ngx_cycle_t *cycle)
         || ngx_http_clipper_process_enter(cycle) != NGX_OK
         || ngx_http_clipper_ask_init(cycle) != NGX_OK
         || ngx_http_clipper_select_start(cycle) != NGX_OK
+        || ngx_http_clipper_state_init(cycle) != NGX_OK
         || ngx_http_clipper_replica_init(cycle) != NGX_OK
         || ngx_http_clipper_rpc_init(cycle, mcf) != NGX_OK)
     {
@@ -310,6 +312,7 @@ ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_clipper_replica_done();
     ngx_http_clipper_rpc_done();
+    ngx_http_clipper_state_done();
 
     if (zone->slot) {
         ngx_http_clipper_zone_lock(zone);
@@ -385,6 +388,7 @@ ngx_http_clipper_process_bury(void)
     if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
                       "reclaimed what %ui dead worker(s) held", n);
+        ngx_http_clipper_state_bury();
     }
 
     ngx_http_clipper_wake_flush();
@@ -409,6 +413,7 @@ ngx_http_clipper_process_retire(ngx_uint_t now)
                          __ATOMIC_RELAXED);
 
         ngx_http_clipper_timer_retire();
+        ngx_http_clipper_state_retire();
     }
 
     ngx_http_clipper_replica_retire(now);

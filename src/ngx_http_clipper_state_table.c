@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_clipper_state_table.h"
+#include "ngx_http_clipper_hash.h"
 #include <math.h>
 
 
@@ -33,6 +34,7 @@ ngx_http_clipper_state_table_create(void *addr, size_t size,
 {
     size_t                            left, per_row;
     uint32_t                          i;
+    uint64_t                          key[2];
     ngx_http_clipper_state_table_t    table;
     ngx_http_clipper_state_header_t  *h;
 
@@ -72,7 +74,12 @@ ngx_http_clipper_state_table_create(void *addr, size_t size,
                          + h->nrows * sizeof(ngx_http_clipper_state_row_t),
                          NGX_HTTP_CLIPPER_STATE_ALIGN);
 
-    ngx_memcpy(h->source, seed + 16, sizeof(h->source));
+    /* Redis sees it: it must tell nothing about the seed */
+
+    ngx_memcpy(key, seed, sizeof(key));
+    ngx_http_clipper_siphash(key, (u_char *) "source", sizeof("source") - 1,
+                             h->source);
+
     ngx_http_clipper_state_table_attach(&table, addr, 0);
 
     for (i = h->nrows - 1; i; i--) {

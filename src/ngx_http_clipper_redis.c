@@ -1,0 +1,584 @@
+
+/*
+ * hiredis in nginx's event loop, see the header.
+ *
+ * The descriptor is hiredis'.  nginx's connection only carries its events and
+ * is freed in the cleanup hook, before hiredis closes the descriptor.  Events
+ * are level-triggered, because hiredis reads once per event.
+ *
+ * Connected, the worker authenticates, chooses the database and sends a PING,
+ * all in one go; the connection is up when all three were answered well.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "ngx_http_clipper_redis.h"
+
+
+#define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
+#define NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX  5000
+
+
+typedef struct {
+    ngx_http_clipper_redis_conf_t  *conf;
+    ngx_log_t                      *log;
+    void                          (*ready)(void);
+    redisAsyncContext              *context;   /* NULL: to be connected */
+    ngx_event_t                     reconnect;
+    ngx_event_t                     timeout;
+    ngx_connection_t                dummy;     /* of these timers */
+    ngx_msec_t                      backoff;
+    ngx_uint_t                      next;      /* address */
+    ngx_uint_t                      pending;   /* commands not answered */
+    ngx_uint_t                      greeting;  /* of those, before it is up */
+    unsigned                        up:1;
+    unsigned                        told:1;    /* that it is down */
+    unsigned                        done:1;
+} ngx_http_clipper_redis_t;
+
+
+static void ngx_http_clipper_redis_connect(ngx_event_t *ev);
+static redisAsyncContext *ngx_http_clipper_redis_open(void);
+static ngx_int_t ngx_http_clipper_redis_attach(redisAsyncContext *ac);
+static void ngx_http_clipper_redis_connected(const redisAsyncContext *ac,
+    int status);
+static void ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac,
+    int status);
+static void ngx_http_clipper_redis_greet(void);
+static ngx_int_t ngx_http_clipper_redis_greet_with(const char *command,
+    const char *arg, size_t len);
+static void ngx_http_clipper_redis_greeted(
+    ngx_http_clipper_redis_call_t *call, redisReply *reply);
+static void ngx_http_clipper_redis_answered(redisAsyncContext *ac,
+    void *reply, void *data);
+static void ngx_http_clipper_redis_expired(ngx_event_t *ev);
+static void ngx_http_clipper_redis_drop(const char *reason);
+static void ngx_http_clipper_redis_lost(const char *reason);
+static void ngx_http_clipper_redis_read(ngx_event_t *ev);
+static void ngx_http_clipper_redis_write(ngx_event_t *ev);
+static void ngx_http_clipper_redis_add_read(void *data);
+static void ngx_http_clipper_redis_del_read(void *data);
+static void ngx_http_clipper_redis_add_write(void *data);
+static void ngx_http_clipper_redis_del_write(void *data);
+static void ngx_http_clipper_redis_cleanup(void *data);
+
+
+static ngx_http_clipper_redis_t       ngx_http_clipper_redis;
+
+static ngx_http_clipper_redis_call_t  ngx_http_clipper_redis_greeting = {
+    ngx_http_clipper_redis_greeted
+};
+
+
+ngx_int_t
+ngx_http_clipper_redis_init(ngx_cycle_t *cycle,
+    ngx_http_clipper_redis_conf_t *conf, void (*ready)(void))
+{
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    ngx_memzero(redis, sizeof(ngx_http_clipper_redis_t));
+
+    redis->conf = conf;
+    redis->log = cycle->log;
+    redis->ready = ready;
+    redis->backoff = NGX_HTTP_CLIPPER_REDIS_BACKOFF;
+    redis->dummy.fd = (ngx_socket_t) -1;
+
+    redis->reconnect.handler = ngx_http_clipper_redis_connect;
+    redis->reconnect.data = &redis->dummy;
+    redis->reconnect.log = cycle->log;
+    redis->reconnect.cancelable = 1;
+
+    redis->timeout.handler = ngx_http_clipper_redis_expired;
+    redis->timeout.data = &redis->dummy;
+    redis->timeout.log = cycle->log;
+
+    ngx_http_clipper_redis_connect(&redis->reconnect);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_redis_done(void)
+{
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    if (redis->conf == NULL) {
+        return;
+    }
+
+    redis->done = 1;
+
+    ngx_http_clipper_redis_drop("the worker ends");
+
+    if (redis->reconnect.timer_set) {
+        ngx_del_timer(&redis->reconnect);
+    }
+
+    redis->conf = NULL;
+}
+
+
+ngx_uint_t
+ngx_http_clipper_redis_up(void)
+{
+    return ngx_http_clipper_redis.up;
+}
+
+
+static void
+ngx_http_clipper_redis_connect(ngx_event_t *ev)
+{
+    redisAsyncContext         *ac;
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    if (redis->context || redis->done) {
+        return;
+    }
+
+    ac = ngx_http_clipper_redis_open();
+
+    if (ac == NULL) {
+        ngx_http_clipper_redis_lost("no memory");
+        return;
+    }
+
+    if (ac->err) {
+        ngx_http_clipper_redis_lost(ac->errstr);
+        redisAsyncFree(ac);
+        return;
+    }
+
+    if (ngx_http_clipper_redis_attach(ac) != NGX_OK) {
+        ngx_http_clipper_redis_lost("no free connection");
+        redisAsyncFree(ac);
+        return;
+    }
+
+    redis->context = ac;
+    redis->pending = 0;
+    redis->greeting = 0;
+
+    /* these add the events, and may find that there is nothing to wait for */
+
+    (void) redisAsyncSetDisconnectCallback(ac,
+                                          ngx_http_clipper_redis_disconnected);
+    (void) redisAsyncSetConnectCallback(ac, ngx_http_clipper_redis_connected);
+
+    ngx_add_timer(&redis->timeout, redis->conf->timeout);
+}
+
+
+static redisAsyncContext *
+ngx_http_clipper_redis_open(void)
+{
+    u_char                     text[NGX_SOCKADDR_STRLEN + 1];
+    size_t                     len;
+    ngx_addr_t                *addr;
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+    addr = &redis->conf->addrs[redis->next++ % redis->conf->naddrs];
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+    if (addr->sockaddr->sa_family == AF_UNIX) {
+        return redisAsyncConnectUnix(
+                       ((struct sockaddr_un *) addr->sockaddr)->sun_path);
+    }
+#endif
+
+    len = ngx_sock_ntop(addr->sockaddr, addr->socklen, text,
+                        NGX_SOCKADDR_STRLEN, 0);
+
+    /* brackets are for people */
+
+    if (text[0] == '[') {
+        len -= 2;
+        ngx_memmove(text, text + 1, len);
+    }
+
+    text[len] = '\0';
+
+    return redisAsyncConnect((char *) text,
+                             ngx_inet_get_port(addr->sockaddr));
+}
+
+
+static ngx_int_t
+ngx_http_clipper_redis_attach(redisAsyncContext *ac)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(ac->c.fd, ngx_http_clipper_redis.log);
+
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->log = ngx_http_clipper_redis.log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->data = ac;
+    c->read->handler = ngx_http_clipper_redis_read;
+    c->write->handler = ngx_http_clipper_redis_write;
+
+    ac->ev.data = c;
+    ac->ev.addRead = ngx_http_clipper_redis_add_read;
+    ac->ev.delRead = ngx_http_clipper_redis_del_read;
+    ac->ev.addWrite = ngx_http_clipper_redis_add_write;
+    ac->ev.delWrite = ngx_http_clipper_redis_del_write;
+    ac->ev.cleanup = ngx_http_clipper_redis_cleanup;
+
+    return NGX_OK;
+}
+
+
+/* hiredis frees the context itself when this failed */
+
+static void
+ngx_http_clipper_redis_connected(const redisAsyncContext *ac, int status)
+{
+    if (ac != ngx_http_clipper_redis.context) {
+        return;
+    }
+
+    if (status != REDIS_OK) {
+        ngx_http_clipper_redis.context = NULL;
+        ngx_http_clipper_redis_lost(ac->errstr);
+        return;
+    }
+
+    ngx_http_clipper_redis_greet();
+}
+
+
+static void
+ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac, int status)
+{
+    if (ac != ngx_http_clipper_redis.context) {
+        return;
+    }
+
+    ngx_http_clipper_redis.context = NULL;
+    ngx_http_clipper_redis_lost(ac->err ? ac->errstr : "closed");
+}
+
+
+static void
+ngx_http_clipper_redis_greet(void)
+{
+    u_char                         db[NGX_INT_T_LEN + 1];
+    ngx_int_t                      rc;
+    ngx_http_clipper_redis_t      *redis;
+    ngx_http_clipper_redis_conf_t *conf;
+
+    redis = &ngx_http_clipper_redis;
+    conf = redis->conf;
+    rc = NGX_OK;
+
+    if (conf->password.data) {
+        rc = ngx_http_clipper_redis_greet_with("AUTH",
+                           (char *) conf->password.data, conf->password.len);
+    }
+
+    if (rc == NGX_OK && conf->db) {
+        rc = ngx_http_clipper_redis_greet_with("SELECT", (char *) db,
+                           ngx_sprintf(db, "%ui", conf->db) - db);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_clipper_redis_greet_with("PING", NULL, 0);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_clipper_redis_drop("no memory");
+    }
+}
+
+
+static ngx_int_t
+ngx_http_clipper_redis_greet_with(const char *command, const char *arg,
+    size_t len)
+{
+    size_t      lens[2];
+    const char *argv[2];
+
+    argv[0] = command;
+    lens[0] = ngx_strlen(command);
+    argv[1] = arg;
+    lens[1] = len;
+
+    ngx_http_clipper_redis.greeting++;
+
+    return ngx_http_clipper_redis_command(&ngx_http_clipper_redis_greeting,
+                                          arg ? 2 : 1, argv, lens);
+}
+
+
+static void
+ngx_http_clipper_redis_greeted(ngx_http_clipper_redis_call_t *call,
+    redisReply *reply)
+{
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    if (reply == NULL || redis->context == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_clipper_redis_drop(reply->str);
+        return;
+    }
+
+    if (--redis->greeting) {
+        return;
+    }
+
+    if (redis->told) {
+        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
+                      "redis \"%V\" is back", &redis->conf->address);
+    }
+
+    redis->up = 1;
+    redis->told = 0;
+    redis->backoff = NGX_HTTP_CLIPPER_REDIS_BACKOFF;
+
+    redis->ready();
+}
+
+
+ngx_int_t
+ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
+    ngx_uint_t argc, const char **argv, const size_t *len)
+{
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    if (redis->context == NULL
+        || (!redis->up && redis->greeting == 0)
+        || redisAsyncCommandArgv(redis->context,
+                                 ngx_http_clipper_redis_answered, call,
+                                 (int) argc, argv, len)
+           != REDIS_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    redis->pending++;
+
+    if (!redis->timeout.timer_set) {
+        ngx_add_timer(&redis->timeout, redis->conf->timeout);
+    }
+
+    return NGX_OK;
+}
+
+
+/* of a context that is being freed there is no reply */
+
+static void
+ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
+    void *data)
+{
+    ngx_http_clipper_redis_t       *redis;
+    ngx_http_clipper_redis_call_t  *call;
+
+    redis = &ngx_http_clipper_redis;
+    call = data;
+
+    if (ac == redis->context && reply) {
+        redis->pending--;
+
+        /* each answer gives the next one its time */
+
+        if (redis->timeout.timer_set) {
+            ngx_del_timer(&redis->timeout);
+        }
+
+        if (redis->pending) {
+            ngx_add_timer(&redis->timeout, redis->conf->timeout);
+        }
+
+    } else {
+        reply = NULL;
+
+        /* hiredis tells who waits before it tells that it is closed */
+
+        redis->up = (ac == redis->context) ? 0 : redis->up;
+    }
+
+    call->handler(call, reply);
+}
+
+
+static void
+ngx_http_clipper_redis_expired(ngx_event_t *ev)
+{
+    ngx_http_clipper_redis_drop("timed out");
+}
+
+
+static void
+ngx_http_clipper_redis_drop(const char *reason)
+{
+    redisAsyncContext  *ac;
+
+    ac = ngx_http_clipper_redis.context;
+
+    if (ac == NULL) {
+        return;
+    }
+
+    ngx_http_clipper_redis.context = NULL;
+    ngx_http_clipper_redis_lost(reason);
+
+    redisAsyncFree(ac);
+}
+
+
+static void
+ngx_http_clipper_redis_lost(const char *reason)
+{
+    ngx_msec_t                 pause;
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    redis->up = 0;
+    redis->pending = 0;
+    redis->greeting = 0;
+
+    if (redis->timeout.timer_set) {
+        ngx_del_timer(&redis->timeout);
+    }
+
+    if (redis->done) {
+        return;
+    }
+
+    if (!redis->told) {
+        ngx_log_error(NGX_LOG_WARN, redis->log, 0,
+                      "redis \"%V\": %s; what is learned waits until it is "
+                      "back", &redis->conf->address, reason);
+        redis->told = 1;
+    }
+
+    pause = redis->backoff / 2 + (ngx_msec_t) ngx_random() % redis->backoff;
+    redis->backoff = ngx_min(redis->backoff * 2,
+                             NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX);
+
+    if (!redis->reconnect.timer_set) {
+        ngx_add_timer(&redis->reconnect, pause);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_read(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close || c->error) {
+        ngx_http_clipper_redis.done = 1;
+        ngx_http_clipper_redis_drop("the worker ends");
+        return;
+    }
+
+    redisAsyncHandleRead(c->data);
+}
+
+
+static void
+ngx_http_clipper_redis_write(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    redisAsyncHandleWrite(c->data);
+}
+
+
+static void
+ngx_http_clipper_redis_add_read(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (!c->read->active) {
+        (void) ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_del_read(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_add_write(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (!c->write->active) {
+        (void) ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_del_write(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+/* the descriptor stays open: hiredis closes it next */
+
+static void
+ngx_http_clipper_redis_cleanup(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    ngx_http_clipper_redis_del_read(c);
+    ngx_http_clipper_redis_del_write(c);
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
+    }
+
+    c->read->closed = 1;
+    c->write->closed = 1;
+
+    ngx_free_connection(c);
+
+    c->fd = (ngx_socket_t) -1;
+}

@@ -1,0 +1,62 @@
+
+/*
+ * The connection of a worker to Redis: hiredis in nginx's event loop.
+ *
+ * It connects when the worker starts and again, with exponential back-off and
+ * jitter, whenever it is lost.  Nothing here blocks: addresses were resolved
+ * when the configuration was read.  A command that is not answered within the
+ * time-out costs the connection, and with it all commands under way; who sent
+ * them is told and has to know what to do.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_REDIS_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_REDIS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <hiredis/hiredis.h>
+#include <hiredis/async.h>
+
+
+typedef struct ngx_http_clipper_redis_conf_s  ngx_http_clipper_redis_conf_t;
+
+struct ngx_http_clipper_redis_conf_s {
+    ngx_str_t                          address;   /* as written */
+    ngx_addr_t                        *addrs;
+    ngx_uint_t                         naddrs;
+    ngx_uint_t                         db;
+    ngx_msec_t                         timeout;
+    ngx_str_t                          password;  /* of a file; NULL: none */
+    ngx_str_t                          prefix;    /* of all keys */
+};
+
+
+/* of a command under way; reply NULL: the connection was lost */
+
+typedef struct ngx_http_clipper_redis_call_s  ngx_http_clipper_redis_call_t;
+
+struct ngx_http_clipper_redis_call_s {
+    void                             (*handler)(
+                                       ngx_http_clipper_redis_call_t *call,
+                                       redisReply *reply);
+};
+
+
+/* ready() is called each time the connection can be used */
+ngx_int_t ngx_http_clipper_redis_init(ngx_cycle_t *cycle,
+    ngx_http_clipper_redis_conf_t *conf, void (*ready)(void));
+void ngx_http_clipper_redis_done(void);
+
+ngx_uint_t ngx_http_clipper_redis_up(void);
+
+/*
+ * NGX_OK: call->handler will be called once.  NGX_DECLINED: not connected, or
+ * no memory; it will not.
+ */
+ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
+    ngx_uint_t argc, const char **argv, const size_t *len);
+
+
+#endif /* _NGX_HTTP_CLIPPER_REDIS_H_INCLUDED_ */
