@@ -70,6 +70,8 @@ ngx_http_clipper_dispatch_due_locked(void)
     ngx_http_clipper_zone_t     *zone;
     ngx_http_clipper_replica_t  *replica;
 
+    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+
     zone = ngx_http_clipper_process.zone;
 
     for (q = ngx_queue_head(&ngx_http_clipper_replicas);
@@ -120,6 +122,8 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     ngx_uint_t                       limit;
     ngx_http_clipper_zone_t         *zone;
     ngx_http_clipper_replica_row_t  *row;
+
+    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
 
     zone = ngx_http_clipper_process.zone;
     row = &zone->replicas[replica->row];
@@ -487,6 +491,8 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_zone_t          *zone;
     ngx_http_clipper_flight_t        *f;
     ngx_http_clipper_replica_row_t   *row;
+
+    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
 
     zone = ngx_http_clipper_process.zone;
     row = &zone->replicas[replica->row];

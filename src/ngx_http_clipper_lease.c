@@ -130,6 +130,8 @@ ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_batch_load_t   load;
     ngx_http_clipper_batch_plan_t   plan;
 
+    ngx_http_clipper_zone_locked(zone);
+
     model = &zone->models[r->model];
     ready_us = take->now_us + take->margin_us;
     plan.need_us = 0;
@@ -181,6 +183,8 @@ ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
     uint64_t                       alone_us, bound_us;
     ngx_http_clipper_model_row_t  *model;
 
+    ngx_http_clipper_zone_locked(zone);
+
     model = &zone->models[r->model];
     bound_us = ready_us + need_us;
     alone_us = ready_us + ngx_http_clipper_batch_latency(&r->batch, 1);
@@ -207,6 +211,8 @@ ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
     uint32_t                    waiter, next;
     ngx_http_clipper_flight_t  *f;
     ngx_http_clipper_waiter_t  *w;
+
+    ngx_http_clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 
@@ -371,6 +377,8 @@ ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
     uint32_t                    waiter;
     ngx_http_clipper_flight_t  *f;
 
+    ngx_http_clipper_zone_locked(zone);
+
     f = &zone->flights[flight];
 
     if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
@@ -400,6 +408,8 @@ ngx_http_clipper_queue_unlease_locked(ngx_http_clipper_zone_t *zone,
     uint64_t                    word;
     ngx_uint_t                  i;
     ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
 
     f = &zone->flights[lease->flight];
 

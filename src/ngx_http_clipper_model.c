@@ -62,6 +62,8 @@ ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_worker_t       *worker;
     ngx_http_clipper_model_conf_t  **models;
 
+    ngx_http_clipper_zone_locked(zone);
+
     worker = &zone->workers[zone->slot];
     apps = mcf->apps.elts;
     models = mcf->models.elts;
@@ -94,6 +96,8 @@ ngx_http_clipper_model_pin_versions_locked(ngx_http_clipper_zone_t *zone,
 {
     ngx_uint_t                         i;
     ngx_http_clipper_version_conf_t  **versions, *current;
+
+    ngx_http_clipper_zone_locked(zone);
 
     versions = model->versions.elts;
 

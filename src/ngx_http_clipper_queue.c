@@ -154,6 +154,8 @@ ngx_http_clipper_queue_depart_locked(ngx_http_clipper_zone_t *zone,
     uint32_t                    flight, chunk;
     ngx_http_clipper_flight_t  *f;
 
+    ngx_http_clipper_zone_locked(zone);
+
     chunk = task->chunk;
 
     if (zone->header->flights.free == 0) {
@@ -232,6 +234,8 @@ ngx_http_clipper_queue_suspect_locked(ngx_http_clipper_zone_t *zone,
 {
     ngx_uint_t                   i;
     ngx_http_clipper_suspect_t  *suspect, *oldest;
+
+    ngx_http_clipper_zone_locked(zone);
 
     oldest = &zone->header->suspects[0];
 
@@ -331,6 +335,8 @@ ngx_http_clipper_queue_insert_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_flight_t     *f;
     ngx_http_clipper_model_row_t  *model;
 
+    ngx_http_clipper_zone_locked(zone);
+
     f = &zone->flights[flight];
     model = &zone->models[f->model];
 
@@ -358,6 +364,8 @@ ngx_http_clipper_queue_remove_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_flight_t     *f;
     ngx_http_clipper_model_row_t  *model;
 
+    ngx_http_clipper_zone_locked(zone);
+
     f = &zone->flights[flight];
     model = &zone->models[f->model];
 
@@ -373,6 +381,8 @@ ngx_http_clipper_queue_hash_locked(ngx_http_clipper_zone_t *zone,
 {
     ngx_http_clipper_flight_t  *f;
     ngx_http_clipper_bucket_t  *bucket;
+
+    ngx_http_clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 
@@ -391,6 +401,8 @@ ngx_http_clipper_queue_unhash_locked(ngx_http_clipper_zone_t *zone,
     uint32_t                   *next;
     ngx_http_clipper_flight_t  *f;
     ngx_http_clipper_bucket_t  *bucket;
+
+    ngx_http_clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 
@@ -418,6 +430,8 @@ ngx_http_clipper_queue_link_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_flight_t  *f;
     ngx_http_clipper_waiter_t  *w;
 
+    ngx_http_clipper_zone_locked(zone);
+
     w = &zone->waiters[waiter];
     f = &zone->flights[w->flight];
 
@@ -438,6 +452,8 @@ ngx_http_clipper_queue_unlink_locked(ngx_http_clipper_zone_t *zone,
     uint32_t waiter)
 {
     ngx_http_clipper_waiter_t  *w;
+
+    ngx_http_clipper_zone_locked(zone);
 
     w = &zone->waiters[waiter];
 
@@ -462,6 +478,8 @@ ngx_http_clipper_queue_release_locked(ngx_http_clipper_zone_t *zone,
 {
     uint32_t                    input, output;
     ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 

@@ -93,6 +93,8 @@ ngx_http_clipper_registry_wake_locked(ngx_http_clipper_zone_t *zone,
 {
     ngx_http_clipper_worker_t  *w;
 
+    ngx_http_clipper_zone_locked(zone);
+
     w = &zone->workers[slot];
 
     if (slot != zone->slot) {
@@ -183,6 +185,8 @@ ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
     size_t                         kept;
     uint32_t                       i, row;
     ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
 
     row = ngx_http_clipper_registry_find_locked(zone, name, version);
 

@@ -51,7 +51,7 @@ ngx_http_clipper_select_start(ngx_cycle_t *cycle)
     n = ngx_http_clipper_process.conf->apps.nelts;
 
     ngx_http_clipper_select_lineups = ngx_pcalloc(cycle->pool,
-                                  (n + 1) * sizeof(ngx_http_clipper_lineup_t *));
+                              (n + 1) * sizeof(ngx_http_clipper_lineup_t *));
 
     return ngx_http_clipper_select_lineups ? NGX_OK : NGX_ERROR;
 }

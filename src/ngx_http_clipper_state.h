@@ -97,7 +97,7 @@ typedef struct {
 void ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat);
 
 
-/* after the fork; before the exit; when a graceful exit begins; after a death */
+/* after the fork; before the exit; when a graceful exit begins; at a death */
 ngx_int_t ngx_http_clipper_state_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_state_done(void);
 void ngx_http_clipper_state_retire(void);

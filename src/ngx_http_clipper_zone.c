@@ -55,7 +55,8 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     offset = ngx_http_clipper_zone_place(&header->models, offset, rows,
                                          sizeof(ngx_http_clipper_model_row_t));
     offset = ngx_http_clipper_zone_place(&header->replicas, offset,
-                             ngx_http_clipper_zone_clamp(size / 65536, 32, 1024),
+                             ngx_http_clipper_zone_clamp(size / 65536, 32,
+                                                         1024),
                              sizeof(ngx_http_clipper_replica_row_t));
     offset = ngx_http_clipper_zone_place(&header->metrics, offset,
                              NGX_HTTP_CLIPPER_STRIPES * rows * 2,

@@ -296,7 +296,7 @@ ngx_int_t ngx_http_clipper_zone_attach(ngx_http_clipper_zone_t *zone,
 void ngx_http_clipper_zone_lock(ngx_http_clipper_zone_t *zone);
 void ngx_http_clipper_zone_unlock(ngx_http_clipper_zone_t *zone);
 
-/* takes a row from a table's free list through its link; 0: the table is full */
+/* takes a row from a table's free list; 0: the table is full */
 #define ngx_http_clipper_row_take(table, rows, row)                           \
     do {                                                                      \
         (row) = (table)->free;                                                \
