@@ -1,0 +1,402 @@
+
+/*
+ * The ring of records: against a plain list, and with deaths in it.
+ */
+
+
+#include "death.h"
+#include "ngx_http_clipper_record.h"
+#include "ngx_http_clipper_journal.h"
+
+
+#define RING    (64 * 1024)
+#define USERS   5
+#define INPUTS  7
+
+
+typedef ngx_http_clipper_record_t  record_t;
+
+typedef struct {
+    ngx_http_clipper_zone_t  zone;
+    record_t                 record;
+    record_t                 out;
+    int                      op;
+} call_t;
+
+
+static void
+ring_make(ngx_http_clipper_zone_t *zone, size_t size)
+{
+    memset(zone, 0, sizeof(*zone));
+    zone->pid = (uint32_t) getpid();
+    zone->records = death_map(size);
+    assert_int_equal(ngx_http_clipper_record_create(zone->records, size),
+                     NGX_OK);
+}
+
+
+/* everything about a record follows from its id */
+
+static void
+record_of(record_t *r, uint64_t id)
+{
+    uint32_t    i, k, len;
+
+    memset(r, 0xa5, sizeof(*r));
+    r->query_id = id;
+    r->app = 1 + id % 2;
+    r->uid[0] = id * 31 % USERS;
+    r->uid[1] = r->uid[0] * 3;
+    r->input[0] = id * 17 % INPUTS;
+    r->input[1] = r->input[0] * 5;
+    r->up = id * 77;
+    r->seen = id * 55;
+    r->propensity = 1.0 / (double) id;
+    r->time = (double) id * 0.5;
+    r->served = (int32_t) (id % 9) - 1;
+    r->n = 1 + (id * 2654435761u >> 7) % NGX_HTTP_CLIPPER_POLICY_MEMBERS;
+
+    for (i = 0; i < r->n; i++) {
+        r->key[i] = id * 100 + i;
+        len = (uint32_t) ((id + i * 13) % 70);
+
+        for (k = 0; k < len && k < NGX_HTTP_CLIPPER_RECORD_OUTPUT; k++) {
+            r->output[i][k] = (u_char) (id + i + k);
+        }
+
+        ngx_http_clipper_record_output(r, i, r->output[i], len);
+    }
+}
+
+
+static void
+record_check(const record_t *got, uint64_t id)
+{
+    uint32_t  i;
+    record_t  r;
+
+    record_of(&r, id);
+
+    assert_memory_equal(got, &r, offsetof(record_t, key));
+    assert_memory_equal(got->key, r.key, r.n * sizeof(uint64_t));
+    assert_memory_equal(got->len, r.len, r.n);
+
+    for (i = 0; i < r.n; i++) {
+        if (r.len[i] != NGX_HTTP_CLIPPER_RECORD_LONG) {
+            assert_memory_equal(got->output[i], r.output[i], r.len[i]);
+        }
+    }
+}
+
+
+/* catches a record that anybody but its user and application gets, or twice */
+
+static void
+test_record_once(void **state)
+{
+    uint64_t                 other[2] = { 99, 99 };
+    record_t                 r, out;
+    ngx_http_clipper_zone_t  zone;
+
+    ring_make(&zone, RING);
+    record_of(&r, 12);
+    assert_int_equal(ngx_http_clipper_record_put(&zone, &r), NGX_OK);
+
+    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app, other,
+                                                  &out), NGX_DECLINED);
+    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app + 1, r.uid,
+                                                  &out), NGX_DECLINED);
+    assert_int_equal(ngx_http_clipper_record_take(&zone, 13, r.app, r.uid,
+                                                  &out), NGX_DECLINED);
+    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app, r.uid,
+                                                  &out), NGX_OK);
+    record_check(&out, 12);
+    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app, r.uid,
+                                                  &out), NGX_DECLINED);
+    assert_int_equal(ngx_http_clipper_record_find(&zone, r.app, r.uid,
+                                                  r.input, &out),
+                     NGX_DECLINED);
+    munmap(zone.records, RING);
+}
+
+
+static uint64_t
+newest(const uint8_t *live, uint64_t last, uint64_t like)
+{
+    uint64_t  id;
+    record_t  a, b;
+
+    record_of(&a, like);
+
+    for (id = last; id; id--) {
+        if (!live[id]) {
+            continue;
+        }
+
+        record_of(&b, id);
+
+        if (a.app == b.app && a.uid[0] == b.uid[0]
+            && a.input[0] == b.input[0])
+        {
+            return id;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Catches records that are lost before their time, come back, or are not the
+ * newest: what the ring has is always the newest of all that were put.
+ */
+
+static void
+test_record_random(void **state)
+{
+    int                      i, rc;
+    uint8_t                 *live;
+    uint64_t                 id, last, oldest, want;
+    record_t                 r, out;
+    ngx_http_clipper_zone_t  zone;
+
+    ring_make(&zone, RING);
+    live = calloc(20001, 1);
+    last = 0;
+    oldest = 1;
+
+    for (i = 0; i < 20000; i++) {
+
+        if (death_random(3)) {
+            record_of(&r, ++last);
+            assert_int_equal(ngx_http_clipper_record_put(&zone, &r), NGX_OK);
+            live[last] = 1;
+            continue;
+        }
+
+        if (last == 0) {
+            continue;
+        }
+
+        id = last - death_random(last < 60 ? last : 60);
+        record_of(&r, id);
+
+        if (death_random(2)) {
+            rc = ngx_http_clipper_record_take(&zone, id, r.app, r.uid, &out);
+            want = live[id] ? id : 0;
+
+        } else {
+            want = newest(live, last, id);
+            rc = ngx_http_clipper_record_find(&zone, r.app, r.uid, r.input,
+                                              &out);
+        }
+
+        if (rc == NGX_OK) {
+            assert_int_equal(out.query_id, want);
+            assert_true(want >= oldest);
+            record_check(&out, want);
+            live[want] = 0;
+
+        } else if (want) {
+
+            /* overwritten: then all before it are too */
+
+            assert_true(last - want > 8);
+
+            for (id = 1; id <= want; id++) {
+                live[id] = 0;
+            }
+
+            oldest = want + 1;
+        }
+    }
+
+    free(live);
+    munmap(zone.records, RING);
+}
+
+
+/* catches a walk over all records of one input when the oldest goes */
+
+static void
+test_record_same_input(void **state)
+{
+    uint64_t                 id;
+    record_t                 r, out;
+    ngx_http_clipper_zone_t  zone;
+
+    ring_make(&zone, 16 << 20);
+
+    for (id = 1; id < 300000; id++) {
+        memset(&r, 0, offsetof(record_t, key));
+        r.query_id = id;
+        r.app = 1;
+        assert_int_equal(ngx_http_clipper_record_put(&zone, &r), NGX_OK);
+    }
+
+    assert_int_equal(ngx_http_clipper_record_find(&zone, 1, r.uid, r.input,
+                                                  &out), NGX_OK);
+    assert_int_equal(out.query_id, id - 1);
+    munmap(zone.records, 16 << 20);
+}
+
+
+static void
+ring_call(void *data)
+{
+    call_t  *call = data;
+
+    call->zone.pid = (uint32_t) getpid();
+
+    if (call->op == 0) {
+        (void) ngx_http_clipper_record_put(&call->zone, &call->record);
+
+    } else if (call->op == 1) {
+        (void) ngx_http_clipper_record_take(&call->zone,
+                                  call->record.query_id, call->record.app,
+                                  call->record.uid, &call->out);
+    } else {
+        (void) ngx_http_clipper_record_find(&call->zone, call->record.app,
+                                  call->record.uid, call->record.input,
+                                  &call->out);
+    }
+}
+
+
+/* which ids are there, found in a copy of the ring */
+
+static uint64_t
+ring_ids(ngx_http_clipper_zone_t *zone, uint64_t last, uint8_t *ids)
+{
+    uint64_t                 id, n;
+    record_t                 r, out;
+    ngx_http_clipper_zone_t  copy;
+
+    copy = *zone;
+    copy.records = malloc(RING);
+    copy.pid = (uint32_t) getpid();
+    memcpy(copy.records, zone->records, RING);
+    n = 0;
+
+    for (id = 1; id <= last; id++) {
+        record_of(&r, id);
+        ids[id] = ngx_http_clipper_record_take(&copy, id, r.app, r.uid, &out)
+                  == NGX_OK;
+        n += ids[id];
+
+        if (ids[id]) {
+            record_check(&out, id);
+        }
+    }
+
+    free(copy.records);
+
+    return n;
+}
+
+
+/*
+ * Catches a ring that a death has torn.  A call happened or not; a put may
+ * have dropped old ones before.
+ */
+
+static void
+test_record_death(void **state)
+{
+    int                       i, kills;
+    long                      steps;
+    uint8_t                   before[4096], after[4096];
+    uint64_t                  id, last;
+    call_t                   *call;
+    ngx_http_clipper_zone_t   zone;
+
+    ring_make(&zone, RING);
+    call = calloc(1, sizeof(call_t));
+    kills = getenv("CLIPPER_TEST_DEATHS") ? 3000 : 150;
+    last = 0;
+
+    for (i = 0; i < 200; i++) {
+        record_of(&call->record, ++last);
+        assert_int_equal(ngx_http_clipper_record_put(&zone, &call->record),
+                         NGX_OK);
+    }
+
+    for (i = 0; i < kills && last < 4000; i++) {
+        call->zone = zone;
+        call->op = (int) death_random(3);
+        id = call->op ? last - death_random(20) : last + 1;
+        record_of(&call->record, id);
+
+        (void) ring_ids(&zone, last, before);
+        steps = 200 + (long) death_random(3800);
+        steps = death_after(ring_call, call, steps);
+        last += (call->op == 0);
+        (void) ring_ids(&zone, last, after);
+
+        if (call->op == 0) {
+
+            /* dropped from the oldest on, and nothing else changed */
+
+            for (id = 1; id < last && !after[id]; id++) { /* void */ }
+
+            for ( /* void */ ; id < last; id++) {
+                assert_int_equal(after[id], before[id]);
+            }
+
+        } else {
+            after[0] = 0;
+
+            for (id = 1; id <= last; id++) {
+                assert_true(before[id] >= after[id]);
+                after[0] += before[id] - after[id];
+            }
+
+            assert_true(after[0] <= 1);
+        }
+
+        /* and it goes on */
+
+        record_of(&call->record, ++last);
+        assert_int_equal(ngx_http_clipper_record_put(&zone, &call->record),
+                         NGX_OK);
+        assert_int_equal(ngx_http_clipper_record_take(&zone, last,
+                                       call->record.app, call->record.uid,
+                                       &call->out), NGX_OK);
+        record_check(&call->out, last);
+    }
+
+    free(call);
+    munmap(zone.records, RING);
+}
+
+
+static void
+test_record_sizes(void **state)
+{
+    char      small[1024] = { 0 };
+    record_t  r;
+
+    assert_int_equal(ngx_http_clipper_record_create(small, sizeof(small)),
+                     NGX_ERROR);
+
+    record_of(&r, 1);
+    ngx_http_clipper_record_output(&r, 0, (u_char *) small, 64);
+    assert_int_equal(r.len[0], 64);
+    ngx_http_clipper_record_output(&r, 0, (u_char *) small, 65);
+    assert_int_equal(r.len[0], NGX_HTTP_CLIPPER_RECORD_LONG);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_record_once),
+        cmocka_unit_test(test_record_random),
+        cmocka_unit_test(test_record_same_input),
+        cmocka_unit_test(test_record_death),
+        cmocka_unit_test(test_record_sizes)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
