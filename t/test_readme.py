@@ -1,0 +1,346 @@
+"""README.md says what is true: compared with the sources and a server."""
+
+import ast
+import fnmatch
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import Sim4, application, wait_until
+from harness.util import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+CONTEXTS = {
+    "NGX_HTTP_MAIN_CONF": {"http"},
+    "NGX_HTTP_SRV_CONF": {"server"},
+    "NGX_HTTP_LOC_CONF": {"location"},
+    "NGX_HTTP_CLIPPER_ANY_CONF": {"http", "server", "location"},
+}
+
+DIRECTIVE = re.compile(
+    r"^### (clipper_\w+)\n\*\*syntax:\*\* \*(.+)\*\n\n"
+    r"\*\*default:\*\* \*(.+)\*\n\n\*\*context:\*\* \*(.+)\*$", re.M)
+
+
+def source(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(title):
+    """The text below a heading, up to the next of its level."""
+    level = title.split(" ")[0]
+    found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)",
+                      README, re.M | re.S)
+    assert found, title
+    return found.group(1)
+
+
+def cells(text, header):
+    """The rows of the table with this header, as lists of cells."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith(header):
+            break
+    else:
+        raise AssertionError(header)
+    assert set(next(lines)) <= set("|- ")
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip().replace("\\|", "|")
+                     for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return rows
+
+
+def code(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def strings(text):
+    return re.findall(r'ngx_string\("([^"]+)"\)', text)
+
+
+@pytest.fixture(scope="module")
+def directives():
+    return {name: (syntax, default, context) for
+            name, syntax, default, context in DIRECTIVE.findall(README)}
+
+
+def test_directives(directives):
+    """Catches a directive that is missing, gone, or for another context."""
+    table = {}
+    for name, flags in re.findall(
+            r'\{ ngx_string\("(clipper_\w+)"\),\s*([A-Z0-9_|]+),',
+            source("ngx_http_clipper_module.c")):
+        table[name] = set().union(*(CONTEXTS.get(flag, set())
+                                    for flag in flags.split("|")))
+
+    documented = {name: set(context.split(", "))
+                  for name, (_, _, context) in directives.items()}
+    assert documented == table
+    assert len(re.findall(r"^### clipper_", README, re.M)) == len(table)
+
+    for name, (syntax, default, _) in directives.items():
+        assert syntax.split(" ")[0] == name
+        assert default == "-" or default.split(" ")[0] == name
+
+
+def test_defaults_of_applications(directives, check):
+    """Catches a default that is another one in truth: an application may be
+    declared twice only when all parameters agree."""
+    links = "clipper_app a; clipper_link m:1 n:1 o:1;"
+    bare = f"location /a {{ {links} }}"
+    written = " ".join(
+        default + ";" for _, default, context in directives.values()
+        if default != "-" and "location" in context)
+    assert written.count(";") >= 7
+    both = "{} }} server {{ listen 127.0.0.1:{}; location /a {{ {} {} }}"
+    assert check(both.format(bare, free_port(), links, written)) is None
+    other = written.replace("100ms", "99ms")
+    assert 'clipper_slo' in check(both.format(bare, free_port(), links,
+                                              other))
+
+
+def test_defaults_of_zones(directives):
+    """Catches another size of a zone."""
+    text = source("src/ngx_http_clipper_conf.c")
+    for name, constant in (("clipper_zone", "NGX_HTTP_CLIPPER_ZONE_SIZE"),
+                           ("clipper_cache_zone",
+                            "NGX_HTTP_CLIPPER_CACHE_SIZE")):
+        size = re.search(rf"{constant} +\((\d+) \* 1024 \* 1024\)", text)
+        assert directives[name][1] == f"{name} {size.group(1)}m"
+
+
+def test_block_of_a_model(check):
+    """Catches a directive of clipper_model that is missing, gone, allowed
+    elsewhere, or has a default that is not accepted."""
+    allowed = {"NGX_HTTP_CLIPPER_OF_MODEL": "model",
+               "NGX_HTTP_CLIPPER_OF_VERSION": "version",
+               "NGX_HTTP_CLIPPER_OF_BOTH": "both"}
+    table = {name: allowed[flag] for name, flag in re.findall(
+        r'\{ ngx_string\("(\w+)"\),\s*(NGX_HTTP_CLIPPER_OF_\w+),',
+        source("src/ngx_http_clipper_conf_model.c"))}
+
+    documented, lines = {}, []
+    for syntax, of, default, _ in cells(section("### clipper_model"),
+                                        "| in the block "):
+        for text in code(syntax):
+            documented[text.split(" ")[0]] = of
+            if default and default[0].isalnum() and " " not in default \
+                    and default != "any":
+                lines.append(f"{text.split(' ')[0]} {default};")
+    assert documented == table
+    assert len(lines) >= 6
+    assert check(http=f"clipper_model m {{ {' '.join(lines)} }}") is None
+
+
+def test_policies(check):
+    """Catches a policy or a parameter that is missing, gone or has another
+    default."""
+    seconds = {"1h": 3600, "15m": 900}
+    documented = {}
+    for name, _, _, parameters in cells(section("### clipper_select"),
+                                        "| policy "):
+        values = dict(text.split("=") for text in code(parameters))
+        documented[code(name)[0]] = {
+            key: float(seconds.get(value, value))
+            for key, value in values.items()}
+        line = " ".join(code(name) + code(parameters))
+        assert check(application("a", "m n o",
+                                 extra=f"clipper_select {line};")) is None
+
+    table = {}
+    for path in ROOT.glob("src/ngx_http_clipper_policy_*.c"):
+        text = path.read_text()
+        for name in re.findall(r'\.name = ngx_string\("(\w+)"\)', text):
+            table[name] = {
+                key: float(value) for key, value in re.findall(
+                    r'\{ ngx_string\("(\w+)"\), NGX_HTTP_CLIPPER_POLICY_\w+,'
+                    r'\s*([\d.]+),', text)}
+    assert documented == table
+
+
+def test_reasons_and_outcomes():
+    """Catches a reason or an outcome that nobody explains."""
+    text = source("src/ngx_http_clipper_query.c")
+    names = {kind: strings(re.search(
+        rf"ngx_http_clipper_{kind}_names\[\] = \{{(.*?)\n\}};", text,
+        re.S).group(1)) for kind in ("reason", "outcome")}
+    assert names["reason"][0] == "-"
+    assert [code(row[0])[0] for row in cells(
+        section("### Answers"), "| `default_reason`")] == names["reason"][1:]
+    outcome = [row for row in cells(section("## Variables"), "| variable ")
+               if row[0] == "`$clipper_outcome`"][0]
+    assert code(outcome[1])[:6] == names["outcome"]
+
+
+def test_variables():
+    """Catches a variable that is missing or gone."""
+    documented = [code(row[0])[0] for row in cells(section("## Variables"),
+                                                   "| variable ")]
+    table = strings(source("src/ngx_http_clipper_variables.c"))
+    assert sorted(documented) == sorted(
+        "$" + name for name in table if name.startswith("clipper_"))
+
+
+def test_metrics(nginx):
+    """Catches a family that is missing, gone, or has another type."""
+    server = nginx(application("a", "m:1"),
+                   operator_extra="location = /metrics { clipper_metrics; }")
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$",
+                            server.get("/metrics").body.decode(), re.M))
+    documented = {code(name)[0]: kind for name, kind, _ in cells(
+        section("## Metrics"), "| family ")}
+    assert documented == types
+
+
+def members(value, path=""):
+    """The paths of all scalars and empty values of a document."""
+    if isinstance(value, dict) and value:
+        return set().union(*(members(v, f"{path}.{k}" if path else k)
+                             for k, v in value.items()))
+    if isinstance(value, list) and value:
+        return set().union(*(members(v, path + "[]") for v in value))
+    return {path}
+
+
+def test_status(nginx):
+    """Catches a member of the status that nobody explains, or that is no
+    more."""
+    server = nginx(application("a", "m:1"))
+    sim = Sim4(server, "m")
+    server.containers.append(sim)
+    sim.wait_registered()
+    server.wait_replicas("m")
+
+    present = {re.sub(r"\b(queries)\.\w+$", r"\1.OUTCOME",
+                      re.sub(r"\b(defaults|dropped)\.\w+$", r"\1.REASON",
+                             path))
+               for path in members(server.status())}
+    documented = {path for row in cells(section("## Status"), "| member ")
+                  for path in code(row[0])}
+    assert documented - {"cache"} == present
+
+
+def test_no_cache_is_null(nginx):
+    """Catches a cache in the status that is not there."""
+    server = nginx(http="clipper_cache_zone off;")
+    assert server.status()["cache"] is None
+
+
+def synopsis(module, directory, ports):
+    text = source("conf/nginx.conf").replace(
+        "modules/ngx_http_clipper_module.so", str(module))
+    for name, port in ports.items():
+        assert re.search(rf"\b{name}\b", text)
+        text = re.sub(rf"\b{name}\b", str(port), text)
+    # Whose temporary directories this user may write.
+    text = text.replace("http {", "error_log error.log notice;\n"
+                        "pid nginx.pid;\nhttp {\n    access_log off;\n" +
+                        "".join(f"    {kind}_temp_path tmp-{kind};\n"
+                                for kind in ("client_body", "proxy",
+                                             "fastcgi", "uwsgi", "scgi")))
+    path = Path(directory) / "nginx.conf"
+    path.write_text(text)
+    return path
+
+
+def test_synopsis_is_the_example():
+    """Catches a synopsis that is not what conf/nginx.conf says."""
+    quoted = re.search(r"```nginx\n(load_module.*?)\n```", README, re.S)
+    example = source("conf/nginx.conf")
+    assert quoted.group(1) == example[example.index("load_module"):].rstrip()
+
+
+def test_synopsis_runs(settings, tmp_path):
+    """Catches an example that nginx refuses or that does not answer what
+    the README shows."""
+    ports = {name: free_port() for name in ("1337", "1338", "7000")}
+    conf = synopsis(settings.module, tmp_path, ports)
+    command = [settings.nginx, "-p", str(tmp_path), "-c", str(conf),
+               "-e", str(tmp_path / "error.log")]
+    env = settings.environment(tmp_path)
+
+    done = subprocess.run([*command, "-t"], capture_output=True, text=True,
+                          env=env, timeout=60)
+    assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
+
+    text = section("## Synopsis")
+    program = re.search(r"\$ cat (\w+\.py)\n(.*?)\$ python", text, re.S)
+    script = tmp_path / program.group(1)
+    script.write_text(program.group(2).replace("7000", str(ports["7000"])))
+    asked = re.search(r"curl -d '(.*?)' 127.0.0.1:1337(\S+)\n(\{.*\})", text)
+
+    server = subprocess.Popen([*command, "-g", "daemon off;"], env=env,
+                              stdin=subprocess.DEVNULL)
+    model = subprocess.Popen([sys.executable, str(script)],
+                             stdin=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{ports['1337']}{asked.group(2)}"
+    wanted = json.loads(asked.group(3))
+    try:
+        def answered():
+            answer = json.loads(subprocess.run(
+                ["curl", "-s", "-d", asked.group(1), url], timeout=20,
+                capture_output=True, text=True).stdout or "{}")
+            return list(answer) == list(wanted) and {
+                **answer, "query_id": 0} == {**wanted, "query_id": 0}
+
+        wait_until(answered, 20, "the answer of the README")
+        for path in ("status", "metrics", "health"):
+            assert subprocess.run(
+                ["curl", "-sf", "-o", "/dev/null",
+                 f"http://127.0.0.1:{ports['1338']}/{path}"],
+                timeout=20).returncode == 0
+    finally:
+        for process in (model, server):
+            process.terminate()
+            process.wait(20)
+
+
+def test_layers_have_all_files():
+    """Catches a source file that the architecture does not place."""
+    table = cells(source("docs/architecture.md"), "| layer ")
+    patterns = [name for row in table for name in code(row[1])]
+    names = [path.stem.removeprefix("ngx_http_clipper_")
+             for path in (ROOT / "src").glob("*.c")]
+    placed = {name: [p for p in patterns
+                     if fnmatch.fnmatchcase(name, p)] for name in names}
+    assert all(placed.values()), [n for n, p in placed.items() if not p]
+    assert all(any(fnmatch.fnmatchcase(name, p) for name in names)
+               for p in patterns), patterns
+
+
+def test_examples_are_python():
+    """Catches an example with a slip of the pen."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) >= 2
+    for block in blocks:
+        ast.parse(block)
+
+
+def test_log_format(check):
+    """Catches a variable in the example that nginx does not know."""
+    block = re.search(r"```nginx\n(log_format.*?)\n```", README, re.S)
+    assert check(http=block.group(1)
+                 + "\naccess_log access.log clipper;") is None
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md",
+                                  "docs/rpc.md"])
+def test_links(name):
+    """Catches a link to a heading or a file that is not there."""
+    text = source(name)
+    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+               for title in re.findall(r"^#+ (.+)$", text, re.M)}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif "://" not in target:
+            assert ((ROOT / name).parent / target).exists(), target
