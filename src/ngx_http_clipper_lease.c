@@ -313,7 +313,7 @@ ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
         return 0;
     }
 
-    if (f->attempts > 1) {
+    if (f->retried) {
         f->output_len = 0;
         ngx_http_clipper_queue_suspect_locked(zone, f->key, now_us);
         ngx_http_clipper_queue_done_locked(zone, lease->flight,
@@ -322,6 +322,7 @@ ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
         return 0;
     }
 
+    f->retried = 1;
     ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
     ngx_http_clipper_queue_insert_locked(zone, lease->flight);
     (void) ngx_http_clipper_queue_notify_locked(zone, f->model);

@@ -176,6 +176,7 @@ ngx_http_clipper_queue_depart_locked(ngx_http_clipper_zone_t *zone,
     f = &zone->flights[flight];
     f->model = task->model;
     f->attempts = ngx_http_clipper_queue_suspected(zone, task->key, now_us);
+    f->retried = f->attempts;
     f->key[0] = task->key[0];
     f->key[1] = task->key[1];
     f->shared = task->shared;

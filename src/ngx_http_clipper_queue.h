@@ -126,7 +126,7 @@ ngx_uint_t ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
 
 /*
  * The replica was lost with this lease: the flight is queued again (1), or
- * after its second loss ends as an error.
+ * when that was so before ends as an error.
  */
 ngx_uint_t ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
     uint32_t replica, const ngx_http_clipper_lease_t *lease, uint64_t now_us);

@@ -78,6 +78,7 @@ typedef struct {
     uint32_t                   gen;
     uint32_t                   model;
     uint32_t                   attempts;        /* replicas lost with it */
+    uint32_t                   retried;         /* after a loss, or a suspect */
     uint64_t                   key[2];          /* digest of its input */
     uint32_t                   shared;          /* found by its key */
     uint64_t                   seq;             /* order of equal deadlines */

@@ -42,7 +42,8 @@
 #define SCHED_HOUR_US    3600000000ull
 #define SCHED_TICK_US    100000
 #define SCHED_TICKS      4096
-#define SCHED_SENDS      2      /* of one input to replicas that die of it */
+#define SCHED_SENDS      3      /* deaths by one input: two when hedged, one
+                                   more when it is asked again */
 
 #define sched_unused     __attribute__((unused))
 
