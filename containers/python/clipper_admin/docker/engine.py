@@ -206,13 +206,22 @@ def _push_once(client: Any, image: str) -> None:
                 )
 
 
-def tail(container: Any, lines: int = 30) -> str:
-    """Last lines of a container's log."""
-    with contextlib.suppress(ClipperException):
-        with failures("no log"):
-            text = container.logs(tail=lines).decode("utf-8", "replace")
-            return text.rstrip()
-    return ""
+def tail(container: Any, lines: int = 30, patience: float = 0.0) -> str:
+    """Last lines of a container's log.
+
+    Args:
+        patience: seconds to wait for the first of them: an engine may tell
+            that a container has ended before it has read all its output.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        text = b""
+        with contextlib.suppress(ClipperException):
+            with failures("no log"):
+                text = container.logs(tail=lines)
+        if text.strip() or time.monotonic() > deadline:
+            return text.decode("utf-8", "replace").rstrip()
+        time.sleep(0.05)
 
 
 def created(container: Any) -> str:

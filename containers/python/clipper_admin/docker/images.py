@@ -96,7 +96,7 @@ class ImageBuilder:
             try:
                 container.start()
                 code = container.wait(timeout=60)["StatusCode"]
-                said = engine.tail(container)
+                said = engine.tail(container, patience=2.0 if code else 0.0)
             finally:
                 container.remove(force=True)
         if code == _MISFIT:

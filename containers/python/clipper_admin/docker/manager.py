@@ -228,8 +228,8 @@ class DockerContainerManager(ContainerManager):
                     "query_frontend-%d" % random.randint(0, 100000),
                     labels,
                     archive=archive,
-                    command=frontend.command(),
-                    entrypoint=[],
+                    entrypoint=frontend.command()[:1],
+                    command=frontend.command()[1:],
                     user="%d:%d" % (frontend.UID, frontend.UID),
                     ports={
                         "%d/tcp" % _PORTS[name]: (self._interface(), port)
@@ -273,7 +273,8 @@ class DockerContainerManager(ContainerManager):
             again = int(container.attrs.get("RestartCount") or 0)
             if again or container.status in ("exited", "dead", "stopped"):
                 raise ClipperException(
-                    "nginx does not start:\n%s" % engine.tail(container)
+                    "nginx does not start:\n%s"
+                    % engine.tail(container, patience=2.0)
                 )
             if time.monotonic() > deadline:
                 raise ClipperException(

@@ -227,7 +227,8 @@ def _check_alive(container: Any) -> None:
     if again or container.status in ("exited", "dead", "stopped"):
         raise ClipperException(
             "Container %s ended with exit code %s. Its last lines:\n%s"
-            % (container.name, state.get("ExitCode"), engine.tail(container))
+            % (container.name, state.get("ExitCode"),
+               engine.tail(container, patience=2.0))
         )
     lines = engine.tail(container)
     if _REFUSED in lines:

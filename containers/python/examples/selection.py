@@ -1,0 +1,221 @@
+"""Models chosen by learning, while the best one breaks and is repaired.
+
+Trains five scikit-learn classifiers of different quality on handwritten
+digits, links all of them to one application for each selection policy, asks
+noisy images and tells the right answers. In the middle third the best model
+answers mostly nonsense. Prints the policies' error over time, and draws it
+when matplotlib is installed, as the figure on Exp3 and Exp4 in the paper of
+Clipper (NSDI 2017).
+
+    python selection.py [--rounds 6000] [--plot selection.png] [--quick]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from clipper_admin import ClipperConnection, LocalContainerManager
+from clipper_admin.client import Client
+from clipper_admin.deployers import python as python_deployer
+
+CLUSTER = "selection"
+BEST = "neighbours"
+
+#: Standard deviation of the noise, of pixels between 0 and 16: every query
+#: is a new one, so no answer comes from the cache.
+NOISE = 2.0
+
+#: Feedbacks after which a judgement counts half.
+MEMORY = 800
+
+
+def train(images, labels):
+    """Five models, the best one first."""
+    few = slice(0, 60)
+    return {
+        BEST: KNeighborsClassifier(3).fit(images, labels),
+        "regression": LogisticRegression(max_iter=300).fit(
+            images[few], labels[few]),
+        "bayes": GaussianNB(var_smoothing=1e-2).fit(
+            images[few], labels[few]),
+        "tree": DecisionTreeClassifier(
+            max_depth=6, random_state=0).fit(images, labels),
+        "guess": DummyClassifier(strategy="most_frequent").fit(
+            images, labels),
+    }
+
+
+def closure(model, broken):
+    """What is deployed: it breaks while there is a file."""
+    def predict(xs):
+        import random
+        found = [int(one) for one in model.predict(xs)]
+        if os.path.exists(broken):
+            return [random.randrange(10) if random.random() < 0.9 else one
+                    for one in found]
+        return found
+
+    return predict
+
+
+def policies(seconds):
+    """Application name -> policy; a half-life in seconds of this machine."""
+    half_life = "half_life=%dms" % max(1, int(1000 * seconds))
+    return {
+        "best-offline": "first",
+        "exp3": "exp3 eta=0.1 alpha=0.03 " + half_life,
+        "thompson": "thompson " + half_life,
+        "exp4": "exp4 eta=0.1 alpha=0.02 " + half_life,
+        "majority": "majority",
+    }
+
+
+class Stream:
+    """Noisy held-out images without an end."""
+
+    def __init__(self, images, labels):
+        self._images = images
+        self._labels = labels
+        self._rng = np.random.default_rng(0)
+
+    def draw(self):
+        """An image and what it shows."""
+        i = self._rng.integers(len(self._labels))
+        noise = self._rng.normal(0, NOISE, self._images.shape[1])
+        return self._images[i] + noise, int(self._labels[i])
+
+
+def ask(client, app, image, label):
+    """One query and its feedback; returns whether the answer was wrong."""
+    answer = client.predict(app, image)
+    if answer.query_id is not None:
+        client.feedback(app, label, query_id=answer.query_id)
+    return answer.default or int(answer.output) != label
+
+
+def deploy(conn, models, broken):
+    """Run all models; the first of them can break."""
+    for name, model in models.items():
+        python_deployer.deploy_python_closure(
+            conn, name, 1, "doubles",
+            closure(model, broken if name == BEST else broken + ".never"),
+            hedge="off")
+
+
+def link(conn, app, policy, models):
+    """An application that chooses among all models."""
+    conn.register_application(
+        app, "doubles", "-1", 1000000, selection_policy=policy,
+        loss="zero_one")
+    for name in models:
+        conn.link_model_to_app(app, name)
+
+
+def seconds_of_a_round(client, stream, rounds):
+    """How long a query with its feedback takes."""
+    began = time.perf_counter()
+    for _ in range(rounds):
+        ask(client, "trial", *stream.draw())
+    return (time.perf_counter() - began) / rounds
+
+
+def run(conn, models, stream, broken, rounds, window):
+    """Errors of each policy: app -> array of 0 and 1."""
+    deploy(conn, models, broken)
+    link(conn, "trial", "first", models)
+    with Client(conn.get_query_addr()) as client:
+        seconds_of_a_round(client, stream, 20)
+        one = seconds_of_a_round(client, stream, 100)
+        conn.unregister_application("trial")
+        chosen = policies(0)
+        chosen = policies(one * len(chosen) * min(MEMORY, rounds / 6))
+        for app, policy in chosen.items():
+            link(conn, app, policy, models)
+        errors = {app: np.zeros(rounds) for app in chosen}
+        for i in range(rounds):
+            if i == rounds // 3:
+                with open(broken, "w", encoding="utf-8"):
+                    print("round %d: %s breaks" % (i, BEST))
+            if i == 2 * rounds // 3:
+                os.unlink(broken)
+                print("round %d: %s is repaired" % (i, BEST))
+            image, label = stream.draw()
+            for app in chosen:
+                errors[app][i] = ask(client, app, image, label)
+    return errors
+
+
+def report(errors, window):
+    """A table of the mean error in windows."""
+    rounds = len(next(iter(errors.values())))
+    print("\n%8s" % "rounds" + "".join("%14s" % app for app in errors))
+    for begin in range(0, rounds - window + 1, window):
+        print("%8d" % (begin + window) + "".join(
+            "%14.3f" % one[begin:begin + window].mean()
+            for one in errors.values()))
+    print("%8s" % "all" + "".join(
+        "%14.3f" % one.mean() for one in errors.values()))
+
+
+def plot(errors, window, path):
+    """Draw the running error, if there is a library for it."""
+    try:
+        import matplotlib
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    for app, one in errors.items():
+        smooth = np.convolve(one, np.ones(window) / window, "valid")
+        pyplot.plot(np.arange(len(smooth)) + window, smooth, label=app)
+    third = len(one) / 3
+    pyplot.axvspan(third, 2 * third, color="0.9", label=BEST + " broken")
+    pyplot.xlabel("queries with feedback")
+    pyplot.ylabel("error, mean of %d" % window)
+    pyplot.legend()
+    pyplot.savefig(path, dpi=120)
+    print("plot: %s" % path)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=6000)
+    parser.add_argument("--plot", default="selection.png")
+    parser.add_argument("--quick", action="store_true",
+                        help="1500 rounds, no plot")
+    args = parser.parse_args(argv)
+    rounds = 1500 if args.quick else args.rounds
+    window = rounds // 12
+    images, labels = load_digits(return_X_y=True)
+    train_x, test_x, train_y, test_y = train_test_split(
+        images, labels, test_size=0.5, random_state=1)
+    models = train(train_x, train_y)
+    stream = Stream(test_x, test_y)
+    conn = ClipperConnection(LocalContainerManager(CLUSTER))
+    conn.start_clipper()
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            errors = run(conn, models, stream,
+                         os.path.join(directory, "broken"), rounds, window)
+    finally:
+        conn.stop_all()
+    report(errors, window)
+    if not args.quick:
+        plot(errors, window, args.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

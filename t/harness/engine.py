@@ -1,0 +1,70 @@
+"""podman's Docker API with the project's images, for tests."""
+
+import os
+import subprocess
+import time
+
+from .util import wait_until
+
+
+def _certificates():
+    """File of certificates that this machine's pip was told to use."""
+    done = subprocess.run(
+        ["python3", "-m", "pip", "config", "get", "global.cert"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return os.environ.get("PIP_CERT") or done.stdout.strip()
+
+
+class Engine:
+    """`.ci/podman service` on a socket of its own, until `stop`."""
+
+    def __init__(self, root, directory):
+        self._root = root
+        self._socket = os.path.join(directory, "podman.sock")
+        self._log = open(os.path.join(directory, "podman.log"), "wb")
+        # Steps of a build use this host's network, as `.ci/podman build`.
+        env = dict(os.environ, BUILDAH_ISOLATION="chroot")
+        self._service = subprocess.Popen(
+            [root / ".ci/podman", "service", self._socket], env=env,
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+        wait_until(lambda: os.path.exists(self._socket), 30)
+
+    @property
+    def address(self):
+        """Value of DOCKER_HOST."""
+        return "unix://" + self._socket
+
+    def make_images(self):
+        """`make images`, on a base that knows the machine's certificates."""
+        base = "docker.io/library/debian:bookworm-slim"
+        certificates = _certificates()
+        if certificates:
+            self.build("localhost/clipper-test-base",
+                       "FROM %s\nCOPY ca.crt /etc/clipper-ca.crt\n"
+                       "ENV PIP_CERT=/etc/clipper-ca.crt\n" % base,
+                       {"ca.crt": certificates})
+            base = "localhost/clipper-test-base"
+        self._run(["make", "images", "ENGINE=.ci/podman", "BASE=" + base])
+
+    def build(self, image, recipe, files):
+        """Builds an image of a recipe and files (name -> path)."""
+        directory = os.path.join(
+            os.path.dirname(self._socket), "context-%f" % time.time())
+        os.mkdir(directory)
+        for name, path in files.items():
+            subprocess.run(["cp", "-rL", path,
+                            os.path.join(directory, name)], check=True)
+        with open(os.path.join(directory, "Dockerfile"), "w") as f:
+            f.write(recipe)
+        self._run([".ci/podman", "build", "-t", image, directory])
+
+    def _run(self, command):
+        done = subprocess.run(
+            command, cwd=self._root, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout[-6000:]
+
+    def stop(self):
+        self._service.terminate()
+        self._service.wait(30)
+        self._log.close()

@@ -1,0 +1,416 @@
+"""The Python package on a container engine: podman's Docker API.
+
+`make test-docker` runs this; elsewhere it is skipped.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+
+from clipper_admin import (
+    ClipperConnection,
+    ClipperException,
+    DockerContainerManager,
+)
+from clipper_admin.client import Client
+from clipper_admin.container_manager import CLIPPER_DOCKER_LABEL
+from clipper_admin.deployers import python as python_deployer
+from clipper_admin.docker import find_unbound_port
+from harness.engine import Engine
+from harness.util import free_port, wait_until
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("CLIPPER_TEST_DOCKER"),
+                       reason="make test-docker"),
+    pytest.mark.timeout(580),
+]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The program of Clipper's own quickstart, in two processes.
+SEED = '''
+from clipper_admin import ClipperConnection, DockerContainerManager
+clipper_conn = ClipperConnection(DockerContainerManager())
+clipper_conn.start_clipper()
+clipper_conn.register_application(name="hello-world", input_type="doubles", default_output="-1.0", slo_micros=100000)
+clipper_conn.get_all_apps()
+def feature_sum(xs):
+    return [str(sum(x)) for x in xs]
+from clipper_admin.deployers import python as python_deployer
+python_deployer.deploy_python_closure(clipper_conn, name="sum-model", version=1, input_type="doubles", func=feature_sum)
+clipper_conn.link_model_to_app(app_name="hello-world", model_name="sum-model")
+import requests, json, numpy as np
+requests.post("http://localhost:1337/hello-world/predict", headers={"Content-type": "application/json"}, data=json.dumps({"input": list(np.random.random(10))})).json()
+'''
+SEED_STOP = '''
+from clipper_admin import ClipperConnection, DockerContainerManager
+clipper_conn = ClipperConnection(DockerContainerManager()); clipper_conn.connect(); clipper_conn.stop_all()
+'''
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    made = Engine(ROOT, str(tmp_path_factory.mktemp("engine")))
+    before = os.environ.get("DOCKER_HOST")
+    os.environ["DOCKER_HOST"] = made.address
+    try:
+        made.make_images()
+        yield made
+    finally:
+        if before is None:
+            del os.environ["DOCKER_HOST"]
+        else:
+            os.environ["DOCKER_HOST"] = before
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def make_cluster(engine):
+    """Makes managers of clusters with free ports; ends all of them."""
+    made = []
+
+    def make(name="test", **kwargs):
+        for key in ("query", "management", "rpc"):
+            kwargs.setdefault("clipper_%s_port" % key, free_port())
+        manager = DockerContainerManager(
+            name, docker_network="clipper_test", **kwargs)
+        made.append(manager)
+        return manager
+
+    yield make
+    for manager in made:
+        manager.stop_all(graceful=False)
+        assert containers(manager) == []
+
+
+@pytest.fixture(scope="module")
+def shared(make_cluster):
+    conn = ClipperConnection(make_cluster())
+    conn.start_clipper()
+    return conn
+
+
+@pytest.fixture
+def conn(shared):
+    """A connection to a cluster with nothing in it."""
+    yield shared
+    for name in shared.get_all_apps():
+        shared.unregister_application(name)
+    shared.stop_all_model_containers()
+
+
+def containers(manager):
+    """Names of all containers of a cluster, also those that do not run."""
+    label = "%s=%s" % (CLIPPER_DOCKER_LABEL, manager.cluster_name)
+    return [one.name for one in manager.client.containers.list(
+        all=True, filters={"label": label})]
+
+
+def refused(text):
+    return pytest.raises(ClipperException, match=re.escape(text))
+
+
+def predict(conn, app, one, **more):
+    url = "http://%s/%s/predict" % (conn.get_query_addr(), app)
+    answer = requests.post(url, json={"input": one, **more}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_seed_program(engine):
+    """The program that worked with Clipper works here, as it was."""
+    if not all(find_unbound_port(one) == one for one in (1337, 1338, 7000)):
+        pytest.skip("somebody uses Clipper's ports")
+    # The last line's value, which an interactive Python would print.
+    program = re.sub(r"\n(requests\.post.*)\n\Z", r"\nprint(\1)\n", SEED)
+    try:
+        done = subprocess.run([sys.executable, "-c", program], timeout=120,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        answer = eval(done.stdout.splitlines()[-1])
+        assert answer["default"] is False and 0 < answer["output"] < 10
+        for line in (
+                "Application hello-world was successfully registered",
+                "Found 0 replicas for sum-model:1. Adding 1",
+                "Model sum-model is now linked to application hello-world"):
+            assert line in done.stderr
+        assert "query_frontend-" in " ".join(
+            containers(DockerContainerManager()))
+    finally:
+        stopped = subprocess.run(
+            [sys.executable, "-c", SEED_STOP], timeout=120,
+            capture_output=True, text=True)
+    assert stopped.returncode == 0, stopped.stderr
+    manager = DockerContainerManager()
+    assert containers(manager) == []
+    assert manager.client.networks.list(names=["clipper_network"]) == []
+
+
+def test_replicas_versions_and_what_stops_them(conn):
+    """A14, A15, A16, A17 of the original's suite."""
+    def image(version):
+        return conn.build_model("m", version, str(NOOP),
+                                "clipper/python-closure-container:0.1.0")
+
+    conn.deploy_model("m", 1, "doubles", image(1), num_replicas=1)
+    assert conn.get_model_info("m", 1)["container_name"] \
+        == "localhost/test-m:1"
+    first = names_of(conn, "m", "1")
+    conn.set_num_replicas("m", 3)
+    assert conn.get_num_replicas("m") == 3
+    conn.set_num_replicas("m", 1, version=1)
+    # The newest have gone.
+    assert names_of(conn, "m", "1") == first
+    conn.deploy_model("m", 2, "doubles", image(2), num_replicas=2)
+    assert conn.get_current_model_version("m") == "2"
+    assert len(conn.get_all_model_replicas()) == 3
+    conn.stop_inactive_model_versions(["m"])
+    assert conn.get_all_models() == ["m:2"]
+    assert len(conn.get_all_model_replicas()) == 2
+    conn.set_num_replicas("m", 0)
+    assert conn.get_num_replicas("m") == 0
+    conn.stop_models(["m"])
+    assert conn.get_all_models() == []
+    assert len(containers(conn.cm)) == 1
+
+
+def names_of(conn, name, version):
+    return [one.name for one in conn.cm._replicas.of(name, version)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def noop_directory(tmp_path_factory):
+    global NOOP
+    NOOP = tmp_path_factory.mktemp("noop")
+    (NOOP / "clipper_model.json").write_text('{"kind": "noop"}')
+
+
+def test_an_endpoint_and_its_options(conn, engine):
+    """A19; environment, a base image of one's own, packages, a sample."""
+    def func(xs):
+        import os
+        import iniconfig
+        return [[os.environ["X"], os.environ["OMP_NUM_THREADS"],
+                 iniconfig.__name__]] * len(xs)
+
+    python_deployer.create_endpoint(
+        conn, "e", "doubles", func, slo_micros=5000000, env={"X": "y"},
+        cpus=None, pkgs_to_install=["iniconfig"], sample_input=[1.0])
+    assert predict(conn, "e", [1.0])["output"] == ["y", "1" if (
+        os.cpu_count() == 1) else str(os.cpu_count()), "iniconfig"]
+    assert conn.get_app_info("e")["linked_models"] == ["e"]
+    # Containers that come later have the same options.
+    conn.set_num_replicas("e", 2)
+    envs = [one.attrs["Config"]["Env"] for one in conn.cm._replicas.of(
+        "e", "1")]
+    assert all("X=y" in env for env in envs) and len(envs) == 2
+
+
+def raises(xs):
+    raise RuntimeError("broken on purpose")
+
+
+def test_a_failing_deployment_leaves_nothing(conn):
+    before = conn.cm.read_fragments(), containers(conn.cm)
+    began = time.monotonic()
+    with pytest.raises(ClipperException) as caught:
+        python_deployer.deploy_python_closure(
+            conn, "bad", 1, "doubles", raises, sample_input=[1.0],
+            num_replicas=2)
+    assert time.monotonic() - began < 30
+    assert "exit code 4" in str(caught.value)
+    assert "RuntimeError: broken on purpose" in str(caught.value)
+    assert (conn.cm.read_fragments(), containers(conn.cm)) == before
+
+
+@pytest.mark.parametrize("recorded, text", [
+    ({"python": "2.7.18"}, "saved by Python 2.7.18"),
+    ({"packages": {"numpy": "0.9.1"}},
+     "the model was saved with numpy 0.9.1, this container has"),
+])
+def test_versions_are_compared_before_deployment(
+        conn, tmp_path, recorded, text):
+    (tmp_path / "clipper_model.json").write_text(
+        json.dumps(dict({"kind": "closure"}, **recorded)))
+    with refused(text):
+        conn.build_model("m", 1, str(tmp_path),
+                         "clipper/python-closure-container:0.1.0")
+
+
+def test_what_cannot_be_built_or_run(conn, tmp_path):
+    base = "clipper/python-closure-container:0.1.0"
+    with refused("There is no image localhost/nothing"):
+        conn.build_model("m", 1, str(NOOP), "localhost/nothing:1")
+    with refused("No model directory"):
+        conn.build_model("m", 1, str(tmp_path / "none"), base)
+    with refused("Could not build"):
+        conn.build_model("m", 1, str(NOOP), base,
+                         pkgs_to_install=["no==such==requirement"])
+    with refused("There is no image localhost/nothing"):
+        conn.deploy_model("m", 1, "doubles", "localhost/nothing:1")
+    with refused("Invalid value: M_1"):
+        conn.build_model("M_1", 1, str(NOOP), base)
+    assert conn.get_all_models() == [] and len(containers(conn.cm)) == 1
+
+
+def test_a_rejected_change_changes_nothing(conn):
+    conn.register_application("a", "doubles", "0", 100000)
+    before = conn.cm.read_fragments(), conn.cm.frontend.generation()
+    with refused("nginx refuses the configuration: "):
+        conn.register_application("b", "doubles", "0", 100000,
+                                  selection_policy="first eta=0")
+    assert (conn.cm.read_fragments(), conn.cm.frontend.generation()) \
+        == before
+    assert predict(conn, "a", [1.0])["default_explanation"] \
+        .startswith("No connected models found")
+
+
+def test_programs_at_the_same_time_lose_no_change(conn):
+    """Two programs register while queries go on; none of them fails."""
+    conn.register_application("a", "doubles", "0", 5000000)
+    python_deployer.deploy_python_closure(
+        conn, "m", 1, "doubles", lambda xs: [str(x[0]) for x in xs],
+        num_replicas=2)
+    conn.link_model_to_app("a", "m")
+    program = (
+        "import sys\n"
+        "from clipper_admin import ClipperConnection, DockerContainerManager\n"
+        "c = ClipperConnection(DockerContainerManager('test',"
+        " docker_network='clipper_test'))\n"
+        "c.connect()\n"
+        "for i in range(3):\n"
+        "    c.register_application('p%s-%d' % (sys.argv[1], i),"
+        " 'doubles', '0', 100000)\n")
+    programs = [subprocess.Popen([sys.executable, "-c", program, str(i)],
+                                 stderr=subprocess.DEVNULL)
+                for i in range(2)]
+    answers, failures = 0, []
+
+    def ask():
+        nonlocal answers
+        with Client(conn.get_query_addr()) as client:
+            while any(one.poll() is None for one in programs):
+                value = float(answers) + np.random.random()
+                try:
+                    got = client.predict("a", [value])
+                    if got.default or got.output != value:
+                        failures.append(got)
+                except Exception as error:
+                    failures.append(error)
+                answers += 1
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for one in programs:
+        assert one.wait(90) == 0
+    thread.join()
+    assert sorted(conn.get_all_apps()) == ["a"] + [
+        "p%d-%d" % (i, j) for i in range(2) for j in range(3)]
+    assert answers > 100 and failures == []
+
+
+def test_a_lock_of_a_dead_program_is_free(conn):
+    program = (
+        "import time\n"
+        "from clipper_admin import DockerContainerManager\n"
+        "m = DockerContainerManager('test', docker_network='clipper_test')\n"
+        "m.connect()\n"
+        "with m.config_lock():\n"
+        "    print('locked', flush=True)\n"
+        "    time.sleep(100)\n")
+    holder = subprocess.Popen([sys.executable, "-c", program],
+                              stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "locked\n"
+    taken = threading.Event()
+
+    def take():
+        with conn.cm.config_lock():
+            taken.set()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    assert not taken.wait(2)
+    holder.kill()
+    holder.wait()
+    assert taken.wait(20)
+    thread.join()
+
+
+def test_clusters_side_by_side(conn, make_cluster, caplog):
+    """C2: two clusters with the same wish for ports and applications."""
+    ports = {"clipper_%s_port" % key: conn.cm._ports[name]
+             for key, name in (("query", "query_rest"),
+                               ("management", "management"),
+                               ("rpc", "query_rpc"))}
+    second = ClipperConnection(make_cluster("other", **ports))
+    with caplog.at_level("INFO"):
+        second.start_clipper()
+    assert "is in use, taking" in caplog.text
+    for each, output in ((conn, "1"), (second, "2")):
+        python_deployer.create_endpoint(
+            each, "a", "doubles", eval("lambda xs: [%s] * len(xs)" % output),
+            slo_micros=5000000)
+    assert predict(conn, "a", [1.0])["output"] == 1
+    assert predict(second, "a", [1.0])["output"] == 2
+    with refused("cannot be started because it already exists"):
+        second.start_clipper()
+    found = ClipperConnection(DockerContainerManager(
+        "other", docker_network="clipper_test"))
+    found.connect()
+    assert found.get_query_addr() == second.get_query_addr()
+    second.stop_all(graceful=False)
+    assert containers(second.cm) == []
+    assert predict(conn, "a", [2.0])["output"] == 1
+    with refused("No running cluster other"):
+        found.connect()
+
+
+def test_what_dies_comes_back(conn):
+    python_deployer.create_endpoint(
+        conn, "a", "doubles", lambda xs: [float(x[0]) for x in xs],
+        slo_micros=5000000)
+    pid = conn.cm._replicas.of("a", "1")[0].attrs["State"]["Pid"]
+    os.kill(pid, 9)
+    wait_until(lambda: predict(conn, "a", [1.5])["default"] is False, 30)
+    assert predict(conn, "a", [1.5])["output"] == 1.5
+
+
+def test_logs_and_addresses(conn, tmp_path):
+    conn.deploy_model(
+        "m", 1, "doubles",
+        conn.build_model("m", 1, str(NOOP),
+                         "clipper/python-closure-container:0.1.0"))
+    files = conn.get_clipper_logs(str(tmp_path / "logs"))
+    texts = [Path(one).read_text() for one in files]
+    assert len(files) == 2
+    assert any("Registered m:1" in text for text in texts)
+    assert not any(re.search(r"\[(alert|emerg|crit)\]", one)
+                   for one in texts)
+    assert conn.inspect_instance()["schema"] == 1
+    assert conn.get_metric_addr() == conn.cm.get_admin_addr()
+    answer = requests.get("http://%s/metrics" % conn.get_metric_addr())
+    assert "# TYPE clipper_queries_total counter" in answer.text
+
+
+def test_arguments_that_are_refused(engine):
+    with refused('"host" docker network'):
+        DockerContainerManager(docker_network="host")
+    with refused("Central logging does not exist any more"):
+        DockerContainerManager(use_centralized_log=True)
+    with refused("Please set num_frontend_replicas=1"):
+        DockerContainerManager("none").start_clipper(num_frontend_replicas=2)
+    with refused("There is no image localhost/none"):
+        ClipperConnection(DockerContainerManager(
+            "none", docker_network="clipper_none")
+        ).start_clipper(query_frontend_image="localhost/none:1")
+    client = DockerContainerManager("none").client
+    assert client.networks.list(names=["clipper_none"]) == []
