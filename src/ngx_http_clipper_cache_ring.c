@@ -168,6 +168,9 @@ ngx_http_clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
     ngx_uint_t                        i, k, used[2];
     ngx_http_clipper_cache_header_t  *header;
 
+    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
+                            ngx_http_clipper_cache.pid);
+
     header = ngx_http_clipper_cache.header;
     slot = ngx_http_clipper_cache_find_locked(key);
 
@@ -219,6 +222,9 @@ ngx_http_clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
     uint64_t                          limit;
     ngx_uint_t                        i;
     ngx_http_clipper_cache_header_t  *header;
+
+    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
+                            ngx_http_clipper_cache.pid);
 
     header = ngx_http_clipper_cache.header;
 
@@ -309,6 +315,9 @@ ngx_http_clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
     ngx_uint_t                        i;
     ngx_http_clipper_cache_header_t  *header;
 
+    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
+                            ngx_http_clipper_cache.pid);
+
     header = ngx_http_clipper_cache.header;
     position = header->head;
 
@@ -360,6 +369,9 @@ ngx_http_clipper_cache_move_locked(uint64_t from, uint64_t words)
     uint32_t                          marks;
     uint64_t                          position, *ring, *p, *q, *end, n;
     ngx_http_clipper_cache_header_t  *header;
+
+    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
+                            ngx_http_clipper_cache.pid);
 
     header = ngx_http_clipper_cache.header;
     position = header->head;
