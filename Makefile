@@ -16,7 +16,7 @@
 #   make images      that one and the base image of models, as the Python
 #                    package wants them (REGISTRY, BASE)
 #   make test-docker the Python package on podman's Docker API (root)
-#   make test-image  builds it with podman, runs it, asks it (root)
+#   make test-image  builds the first with podman, runs it, asks it (root)
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
 #
