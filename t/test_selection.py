@@ -1,0 +1,267 @@
+"""Selection among several models: policies, combination, feedback, users."""
+
+import random
+
+import pytest
+
+from harness import Sim4, application, wait_until
+
+HTTP = "clipper_cache_zone off;\n"
+
+
+def selecting(policy, *models, slo="5s", extra=""):
+    links = "".join(f"clipper_link {m};\n" for m in models)
+    return (f"location /a {{ clipper_app a; clipper_slo {slo};\n"
+            f"clipper_default '\"none\"';\n{links}"
+            f"clipper_select {policy};\n{extra}}}\n")
+
+
+def constant(text):
+    return lambda values: [text for _ in values]
+
+
+@pytest.fixture
+def two(nginx):
+    """A server with a policy over the models x and y, that answer x and y."""
+    def start(policy, x='"x"', y='"y"', **kw):
+        server = nginx(selecting(policy, "x:1", "y:1", **kw), http=HTTP)
+        Sim4(server, "x", model=constant(x)).wait_registered()
+        Sim4(server, "y", model=constant(y)).wait_registered()
+        server.wait_replicas("x")
+        server.wait_replicas("y")
+        return server
+    return start
+
+
+def update(server, **body):
+    response = server.post("/a/update", body)
+    assert response.status == 200, response
+    return response.body.decode()
+
+
+def ask(server, value=1.0, **body):
+    response = server.post("/a/predict", {"input": [value], **body})
+    assert response.status == 200, response
+    return response.json()
+
+
+ACCEPTED = "Feedback received? 1"
+REFUSED = "Feedback received? 0"
+
+
+@pytest.mark.parametrize("policy", [
+    "epsilon_greedy", "ucb", "thompson", "exp3 eta=0.5"])
+def test_bandit_learns(two, policy):
+    """Catches credit that goes to another than the served one."""
+    server = two(policy)
+    for i in range(200):
+        answer = ask(server, float(i))
+        assert update(server, query_id=answer["query_id"],
+                      label="y") == ACCEPTED
+    outputs = [ask(server, float(i))["output"] for i in range(100)]
+    assert outputs.count("y") > 80
+
+
+def test_ensemble_learns(two):
+    """Catches an ensemble that does not learn who is right."""
+    server = two("exp4 eta=1")
+    for i in range(30):
+        answer = ask(server, float(i))
+        assert update(server, query_id=answer["query_id"],
+                      label="y") == ACCEPTED
+    answer = ask(server)
+    assert answer["output"] == "y"
+    assert 0.6 < answer["confidence"] <= 1
+
+
+def test_feedback_counts_once(two):
+    """Catches a query that is learned from twice."""
+    server = two("thompson")
+    answer = ask(server)
+    assert update(server, query_id=answer["query_id"], label="x") == ACCEPTED
+    assert update(server, query_id=answer["query_id"], label="x") == REFUSED
+    assert update(server, query_id=12345, label="x") == REFUSED
+
+
+def test_feedback_by_input(two):
+    """Catches feedback that does not find the user's newest query of an
+    input, or finds another user's."""
+    server = two("thompson")
+    ask(server, 7.0, uid="u")
+    assert update(server, uid="v", input=[7.0], label="x") == REFUSED
+    assert update(server, uid="u", input=[8.0], label="x") == REFUSED
+    assert update(server, uid="u", input=[7.0], label="x") == ACCEPTED
+    assert update(server, uid="u", input=[7.0], label="x") == REFUSED
+
+
+def test_feedback_needs_the_same_user(two):
+    """Catches a query of one user that another one gives feedback for."""
+    server = two("thompson")
+    answer = ask(server, uid="u")
+    assert update(server, query_id=answer["query_id"], uid="v",
+                  label="x") == REFUSED
+    assert update(server, query_id=answer["query_id"], uid="u",
+                  label="x") == ACCEPTED
+
+
+def test_forgotten_query_is_asked_again(two):
+    """Catches an ensemble that cannot learn from a query it has no record
+    of; a bandit must refuse."""
+    server = two("exp4 eta=1")
+    for i in range(20):
+        assert update(server, uid=0, input=[float(i)], label="y") == ACCEPTED
+    assert ask(server, 99.0)["output"] == "y"
+
+
+def test_policy_that_learns_nothing(two):
+    """Catches `first` refusing feedback."""
+    server = two("first")
+    assert ask(server)["output"] == "x"
+    assert update(server, uid=17, input=[1.0], label=1.0) == ACCEPTED
+
+
+def test_users_learn_for_themselves(two):
+    """Catches a state that is not kept by user: two users with opposite
+    labels."""
+    server = two("exp3 eta=0.5")
+    for i in range(150):
+        for user, label in (("u", "x"), ("v", "y")):
+            answer = ask(server, float(i), uid=user)
+            assert update(server, query_id=answer["query_id"], uid=user,
+                          label=label) == ACCEPTED
+
+    def share(user, label):
+        return [ask(server, float(i), uid=user)["output"]
+                for i in range(60)].count(label)
+
+    assert share("u", "x") > 40
+    assert share("v", "y") > 40
+
+
+def test_majority(nginx):
+    """Catches a vote that counts models instead of their weights, or labels
+    by their text instead of their value."""
+    server = nginx(selecting("majority", "a:1", "b:1", "c:1"), http=HTTP)
+    for name, text in (("a", "1"), ("b", "1.0"), ("c", "2")):
+        Sim4(server, name, model=constant(text)).wait_registered()
+        server.wait_replicas(name)
+    answer = ask(server)
+    assert answer["output"] == 1
+    assert answer["confidence"] == pytest.approx(2 / 3)
+
+
+def test_mean(two):
+    """Catches a mean that is not the weighted one, element by element."""
+    server = two("mean", x="[1.0, 4]", y="[3.0, 8]",
+                 extra="clipper_loss absolute range=0:10;\n")
+    assert ask(server)["output"] == [2, 6]
+
+
+def test_low_confidence(two):
+    """Catches an ensemble that answers though it is not sure enough."""
+    server = two("majority", extra="clipper_confidence 0.6;\n")
+    answer = ask(server)
+    assert answer["default"] is True
+    assert answer["output"] == "none"
+    assert answer["default_reason"] == "low_confidence"
+    assert (answer["default_explanation"]
+            == "The default was used: low_confidence")
+    assert answer["confidence"] == 0.5
+
+
+def test_straggler_is_not_waited_for(nginx):
+    """Catches an ensemble that answers with the default, or late, because
+    one of its members is."""
+    server = nginx(selecting("majority", "x:1", "y:1", slo="300ms"),
+                   http=HTTP)
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    Sim4(server, "y", manual=True).wait_registered()
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+    answer = ask(server)
+    assert answer["default"] is False
+    assert answer["output"] == "x"
+    assert answer["confidence"] == 0.5
+
+
+def test_member_without_replica_is_left_out(nginx):
+    """Catches a bandit that serves a model nobody runs."""
+    server = nginx(selecting("thompson", "x:1", "y:1"), http=HTTP)
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    server.wait_replicas("x")
+    assert {ask(server, float(i))["output"] for i in range(30)} == {"x"}
+
+
+def test_split_follows_weights_and_sticks(nginx):
+    """Catches a canary with the wrong share, or a user who changes sides."""
+    location = ("location /a { clipper_app a; clipper_slo 5s;\n"
+                "clipper_link x:1 weight=9; clipper_link y:1 weight=1;\n"
+                "clipper_select split; }\n")
+    server = nginx(location, http=HTTP)
+    for name in "xy":
+        Sim4(server, name, model=constant(f'"{name}"')).wait_registered()
+        server.wait_replicas(name)
+    outputs = [ask(server, float(i))["output"] for i in range(500)]
+    assert 20 < outputs.count("y") < 100
+    for _ in range(10):
+        user = str(random.random())
+        assert len({ask(server, float(i), uid=user)["output"]
+                    for i in range(5)}) == 1
+
+
+def test_version_of_several(two):
+    """Catches `version` that picks one of several models by chance."""
+    response = two("thompson").post("/a/predict",
+                                    {"input": [1.0], "version": "1"})
+    assert response.status == 400
+    assert response.json() == {
+        "error": "Query processing error",
+        "cause": "Too many models linked to application a"}
+
+
+def test_uid_from_a_variable(two):
+    """Catches a body that overrules the context of clipper_uid."""
+    server = two("thompson", extra="clipper_uid $http_x_user;\n")
+    from harness.client import build_request
+    connection = server.connect()
+    connection.send(build_request("POST", "/a/predict",
+                                  {"input": [3.0], "uid": "body"},
+                                  headers=[("X-User", "header")]))
+    query_id = connection.read().json()["query_id"]
+    assert update(server, query_id=query_id, uid="body",
+                  label="x") == REFUSED
+    connection.send(build_request("POST", "/a/update",
+                                  {"query_id": query_id, "label": "x"},
+                                  headers=[("X-User", "header")]))
+    assert connection.read().body.decode() == ACCEPTED
+
+
+def test_state_survives_reload_and_death(two):
+    """Catches a state that belongs to a worker or to a configuration."""
+    server = two("exp4 eta=1")
+    for i in range(30):
+        answer = ask(server, float(i))
+        update(server, query_id=answer["query_id"], label="y")
+    confidence = ask(server)["confidence"]
+    server.reload()
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+    wait_until(lambda: ask(server)["confidence"] > 0.5)
+    assert ask(server)["confidence"] == pytest.approx(confidence, abs=0.02)
+
+
+@pytest.mark.parametrize("line,text", [
+    ("clipper_select best;", 'unknown selection policy "best"'),
+    ("clipper_select exp3 eta=-1;", 'parameter "eta"'),
+    ("clipper_select exp3 x=1;", '"x"'),
+    ("clipper_select exp3 eta;", 'invalid parameter "eta"'),
+    ("clipper_select exp3;", "needs 2 models"),
+    ("clipper_loss cubic;", 'unknown loss "cubic"'),
+    ("clipper_loss absolute range=3:1;", "range=3:1"),
+    ("clipper_confidence 1.5;", 'invalid confidence "1.5"'),
+    ("clipper_uid somebody;", "is no variable"),
+    ("clipper_select first; clipper_select first;", "is duplicate"),
+])
+def test_mistakes(check, line, text):
+    """Catches a mistake that is not told."""
+    assert text in check(application("a", "m:1", extra=line))
