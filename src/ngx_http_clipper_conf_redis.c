@@ -41,8 +41,9 @@ ngx_http_clipper_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->redis_set = 1;
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return cf->args->nelts == 2 ? NGX_CONF_OK
+                                    : "takes no parameters after \"off\"";
     }
 
     redis = ngx_pcalloc(cf->pool, sizeof(ngx_http_clipper_redis_conf_t));

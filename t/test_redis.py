@@ -1,0 +1,394 @@
+"""Selection state in Redis: kept, shared, and never in a query's way."""
+
+import collections
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import SLOW, Connection, Sim4, wait_until
+from harness.util import free_port
+
+POLICY = "epsilon_greedy epsilon=1 half_life=off"
+
+
+class Redis:
+    """A redis-server on a random port, whose data survive its death."""
+
+    def __init__(self, directory, *options):
+        self.dir = directory
+        self.dir.mkdir()
+        self.port = free_port()
+        self.options = options
+        self.password = None
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+             "--dir", str(self.dir), "--save", "", "--appendonly", "yes",
+             "--appendfsync", "always", *self.options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        wait_until(lambda: self("PING") == "PONG", 10, "Redis")
+        return self
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+
+    def __call__(self, *args, db=None):
+        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
+            stream = sock.makefile("rb")
+            answer = None
+            for command in ([("AUTH", self.password)] * bool(self.password)
+                            + [("SELECT", db)] * bool(db) + [args]):
+                parts = [str(a).encode() for a in command]
+                sock.sendall(b"*%d\r\n" % len(parts) + b"".join(
+                    b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+                answer = self.read(stream)
+            return answer
+
+    def read(self, stream):
+        line = stream.readline()[:-2]
+        if not line:
+            raise OSError("closed")
+        kind, rest = line[:1], line[1:].decode()
+        if kind == b"-":
+            raise OSError(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            if rest == "-1":
+                return None
+            return stream.read(int(rest) + 2)[:-2].decode()
+        if kind == b"*":
+            return [self.read(stream) for _ in range(int(rest))]
+        return rest
+
+    def state(self, key, **kw):
+        values = self("HGETALL", key, **kw)
+        return dict(zip(values[::2], values[1::2]))
+
+    def sums(self, key="clipper:state:a:epsilon_greedy", **kw):
+        """Counts and losses of the models m and n."""
+        state = self.state(key, **kw)
+        return {f: float(v) for f, v in state.items() if "/" in f}
+
+    def feedbacks(self, key="clipper:state:a:epsilon_greedy", **kw):
+        return sum(v for f, v in self.sums(key, **kw).items()
+                   if f.endswith("/count"))
+
+
+@pytest.fixture
+def redis(tmp_path):
+    made = []
+
+    def start(*options):
+        made.append(Redis(tmp_path / f"redis{len(made)}", *options))
+        return made[-1].start()
+
+    yield start
+
+    for server in made:
+        if server.process.poll() is None:
+            server.signal(signal.SIGCONT)
+        server.kill()
+
+
+@pytest.fixture
+def serve(nginx):
+    """An application "a" with the models m, whose output is the input, and
+    n, whose output is 7."""
+    def start(server, policy=POLICY, slo="5s", extra="", **kw):
+        made = nginx(
+            "location /a { clipper_app a; clipper_link m:1 n:1; "
+            f"clipper_slo {slo}; clipper_select {policy}; "
+            "clipper_default \"-1\"; }\n",
+            http="clipper_cache_zone off; clipper_redis "
+                 f"127.0.0.1:{server.port} {extra};", **kw)
+        Sim4(made, "m").wait_registered()
+        Sim4(made, "n", model=lambda values: "7").wait_registered()
+        made.wait_replicas("m")
+        made.wait_replicas("n")
+        return made
+
+    return start
+
+
+def learn(connection, value, label, uid=None):
+    """One query and its feedback."""
+    user = {"uid": uid} if uid else {}
+    answer = connection.post("/a/predict", {"input": [value], **user}).json()
+    assert not answer["default"], answer
+    response = connection.post("/a/update", {
+        "query_id": answer["query_id"], "label": label, **user})
+    assert response.body == b"Feedback received? 1", response
+    return answer
+
+
+def settled(redis, count, key="clipper:state:a:epsilon_greedy", timeout=10,
+            **kw):
+    wait_until(lambda: redis.feedbacks(key, **kw) == count, timeout,
+               f"{count} feedbacks in Redis")
+
+
+def test_deltas_arrive(redis, serve):
+    """Catches sums that are not those of the feedbacks."""
+    store = redis()
+    server = serve(store)
+    wanted = collections.Counter()
+    with server.connect() as connection:
+        for i in range(40):
+            output = learn(connection, 3.0, 3.0)["output"]
+            wanted["m:1/count" if output == 3.0 else "n:1/count"] += 1
+    wanted["n:1/loss"] = wanted["n:1/count"]
+    settled(store, 40)
+    assert store.sums() == wanted
+    state = store.state("clipper:state:a:epsilon_greedy")
+    assert [k for k in state if k.startswith("@")], state
+
+
+def test_users_have_keys_of_their_own(redis, serve):
+    """Catches users whose states meet, also when their names are long or
+    look like something else."""
+    store = redis()
+    server = serve(store)
+    users = ["u", "u:v", "x" * 64, "x" * 65, "x" * 66, "ü"]
+    with server.connect() as connection:
+        for i, uid in enumerate(users):
+            for _ in range(i + 1):
+                learn(connection, 3.0, 3.0, uid)
+    settled(store, 21)
+    key = "clipper:state:a:epsilon_greedy"
+    for i, uid in enumerate(users):
+        if len(uid) <= 64:
+            settled(store, i + 1, f"{key}:{uid}")
+    digests = [k for k in store("KEYS", "*") if ":digest:" in k]
+    assert sorted(store.feedbacks(k) for k in digests) == [4, 5]
+
+
+def test_user_is_back_after_a_restart(redis, serve):
+    """Catches a user whose state is not asked for, or is not waited for:
+    the first query already is answered by the model this user prefers."""
+    store = redis()
+    server = serve(store, "epsilon_greedy epsilon=1 half_life=off")
+    with server.connect() as connection:
+        for uid, label in (("mine", 3.0), ("yours", 7.0)) * 30:
+            learn(connection, 3.0, label, uid)
+    settled(store, 60)
+    server.stop()
+
+    server = serve(store, "epsilon_greedy epsilon=0 kappa=1 half_life=off")
+    for uid, label in (("mine", 3.0), ("yours", 7.0)):
+        answer = server.post("/a/predict", {"input": [3.0], "uid": uid})
+        assert answer.json()["output"] == label
+
+
+def test_password_database_and_prefix(redis, serve, tmp_path):
+    """Catches a connection that is not authenticated, or another place."""
+    store = redis()
+    store("CONFIG", "SET", "requirepass", "a b")
+    store.password = "a b"
+    (tmp_path / "password").write_text("a b\nnot this\n")
+    server = serve(store, extra=f"db=3 \"prefix=my {{app}} \" "
+                                f"password_file={tmp_path}/password")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+    settled(store, 1, "my {app} state:a:epsilon_greedy", db=3)
+    assert store("KEYS", "*") == []
+
+
+def test_wrong_password_harms_no_query(redis, serve, tmp_path):
+    """Catches a refused connection that is an error of queries."""
+    store = redis()
+    store("CONFIG", "SET", "requirepass", "right")
+    store.password = "right"
+    (tmp_path / "password").write_text("wrong")
+    server = serve(store, extra=f"password_file={tmp_path}/password")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+    wait_until(lambda: "WRONGPASS" in server.log_text(), 5, "its log line")
+
+
+@pytest.mark.parametrize("how", ["down", "stopped"])
+def test_queries_do_not_wait_for_redis(redis, serve, how):
+    """Catches queries or feedback that wait for a Redis that is down, or
+    that takes connections and says nothing; what was learned meanwhile is
+    there when it is back."""
+    store = redis()
+    server = serve(store, slo="1s", extra="timeout=200ms")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        if how == "down":
+            store.kill()
+        else:
+            store.signal(signal.SIGSTOP)
+        start = time.monotonic()
+        for i in range(50):
+            learn(connection, 3.0, 3.0, f"user{i}")
+        took = time.monotonic() - start
+        assert took < 3 * SLOW * (1 if how == "down" else 5), took
+        time.sleep(0.5)
+        start = time.monotonic()
+        for i in range(50):
+            learn(connection, 3.0, 3.0, f"other{i}")
+        assert time.monotonic() - start < 3 * SLOW * (
+            1 if how == "down" else 5)
+    if how == "down":
+        store.start()
+    else:
+        store.signal(signal.SIGCONT)
+    settled(store, 101, timeout=20)
+    settled(store, 1, "clipper:state:a:epsilon_greedy:other49")
+
+
+def test_instances_learn_from_each_other(redis, serve):
+    """Catches an instance that never asks again: one learns, the other one
+    only answers."""
+    store = redis()
+    policy = "epsilon_greedy epsilon=0 half_life=off"
+    teacher, pupil = serve(store, policy), serve(store, policy)
+    pupil.predict("a", [3.0])
+    with teacher.connect() as connection:
+        for _ in range(10):
+            learn(connection, 3.0, 7.0)
+    settled(store, 10)
+
+    def learned():
+        return all(pupil.predict("a", [3.0])["output"] == 7
+                   for _ in range(20))
+
+    wait_until(learned, 10, "the other instance's model")
+
+
+def test_ids_of_instances_differ(redis, serve):
+    """Catches instances on one Redis that count in the same numbers."""
+    store = redis()
+    servers = [serve(store), serve(store)]
+    assert wait_until(lambda: store("GET", "clipper:ids:count") == "2"
+                      or int(store("GET", "clipper:ids:count")) >= 2, 5)
+    body = {"input_batch": [[1.0]] * 500}
+    ids = []
+    for server in servers:
+        for _ in range(10):
+            answers = server.post("/a/predict", body).json()
+            ids += [a["query_id"] for a in answers["batch_predictions"]]
+    assert len(ids) == len(set(ids)) == 10000
+    assert max(ids) < 2 ** 53
+    assert sum(b == a + 1 for a, b in zip(ids, ids[1:])) < 5
+
+
+class Learner(threading.Thread):
+    """Feedback from one connection after the other; an update whose answer
+    was lost may count or not."""
+
+    def __init__(self, server, rounds):
+        super().__init__(daemon=True)
+        self.server = server
+        self.rounds = rounds
+        self.sure = 0
+        self.unsure = 0
+        self.wrong = []
+        self.start()
+
+    def run(self):
+        for i in range(self.rounds):
+            try:
+                with Connection(("127.0.0.1", self.server.port)) as c:
+                    self.ten(c)
+            except (OSError, ValueError):
+                time.sleep(0.02)
+
+    def ten(self, connection):
+        for _ in range(10):
+            user = {"uid": f"u{random.randrange(50)}"}
+            answer = connection.post("/a/predict",
+                                     {"input": [3.0], **user}).json()
+            if answer["default"]:
+                continue
+            self.unsure += 1
+            response = connection.post("/a/update", {
+                "query_id": answer["query_id"], "label": 3.0, **user})
+            self.unsure -= 1
+            if response.body == b"Feedback received? 1":
+                self.sure += 1
+            else:
+                self.wrong.append(response)
+
+
+def total_of_users(store):
+    return sum(store.feedbacks(k) for k in store("KEYS", "*:u*"))
+
+
+@pytest.mark.parametrize("trouble", [False, True])
+def test_instances_add_up(redis, serve, trouble):
+    """Catches deltas that are lost or count twice: two instances learn at
+    the same time while Redis is killed, workers are killed and the
+    configuration is reloaded."""
+    store = redis()
+    servers = [serve(store, zone="16m", extra="timeout=300ms")
+               for _ in range(2)]
+    learners = [Learner(server, 40) for server in servers for _ in range(3)]
+
+    if trouble:
+        for server in servers:
+            server.allow(r"exited on signal 9")
+            server.checks_zone = False
+        for i in range(4):
+            time.sleep(0.2 * SLOW)
+            store.kill()
+            victims = random.choice(servers).children()
+            os.kill(random.choice(victims), signal.SIGKILL)
+            time.sleep(0.2 * SLOW)
+            store.start()
+            servers[i % 2].reload(wait=False)
+
+    for learner in learners:
+        learner.join(120 * SLOW)
+        assert not learner.is_alive() and not learner.wrong, learner.wrong
+
+    sure = sum(learner.sure for learner in learners)
+    unsure = sum(learner.unsure for learner in learners)
+    assert sure > 500 and (trouble or unsure == 0)
+
+    def complete():
+        return (sure <= store.feedbacks() <= sure + unsure
+                and sure <= total_of_users(store) <= sure + unsure)
+
+    wait_until(complete, 15, f"{sure} to {sure + unsure} feedbacks")
+    before = store.feedbacks(), total_of_users(store)
+    time.sleep(0.3)
+    assert before == (store.feedbacks(), total_of_users(store))
+
+
+@pytest.mark.parametrize("text,message", [
+    ("", "invalid number of arguments"),
+    ("127.0.0.1:x", "invalid port"),
+    ("127.0.0.1 db=-1", 'invalid parameter "db=-1"'),
+    ("127.0.0.1 timeout=0ms", "invalid"),
+    ("127.0.0.1 what=1", 'invalid parameter "what=1"'),
+    ("127.0.0.1 password_file=/does/not/exist", "failed"),
+    ("off db=1", 'takes no parameters after "off"'),
+    ("127.0.0.1/x", "invalid"),
+    ("off; clipper_redis off", "is duplicate"),
+])
+def test_mistakes(check, text, message):
+    """Catches a mistake that is not told when the configuration is read."""
+    assert message in check(http=f"clipper_redis {text};")
+
+
+def test_accepted(check):
+    for text in ("off", "127.0.0.1", "[::1]:6380 db=2 timeout=50ms prefix=",
+                 "unix:/tmp/redis.sock"):
+        assert check(http=f"clipper_redis {text};") is None
