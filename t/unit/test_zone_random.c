@@ -122,10 +122,11 @@ lease_lost(view_t *v, replica_t *r, ngx_uint_t i)
         return;
     }
 
-    if (f->attempts > 1) {
+    if (f->retried) {
         flight_ends(f, NGX_HTTP_CLIPPER_RESULT_ERROR);
 
     } else {
+        f->retried = 1;
         f->queued = 1;
     }
 }

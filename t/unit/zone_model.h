@@ -29,6 +29,7 @@ typedef struct {
     unsigned    leases;
     unsigned    waiters;
     unsigned    attempts;
+    unsigned    retried;
 } flight_t;
 
 
@@ -206,6 +207,7 @@ step_submit(void)
         /* 1 if replicas died of this input before */
 
         f->attempts = v->flights[v->waiters[task.waiter].flight].attempts;
+        f->retried = f->attempts;
         check("attempts", f->attempts <= 1);
     }
 
