@@ -11,7 +11,8 @@
 #   make asan        the module with sanitizers; make lockcheck, with lock checks
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS
 #   make storm       reloads and deaths of workers under load, for a minute
-#   make bench       the benchmarks in t/bench
+#   make bench       the benchmarks in t/bench; B=spine, one part of them
+#   make figures     docs/figures.md and its plots; B=--quick, in two minutes
 #   make image       a container image, with docker or podman (ENGINE, IMAGE)
 #   make images      that one and the base image of models, as the Python
 #                    package wants them (REGISTRY, BASE)
@@ -166,16 +167,19 @@ storm: venv module
 	CLIPPER_STORM_SECONDS=$(STORM_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
 	    $(PY) -m pytest -s t/test_storm.py $(ARGS)
 
-# Programs of the parts; what measures the whole server says so itself.
-bench: venv module headers
+# B="spine c1" runs only these parts; without it all but the figures.
+bench: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
-	@set -e; for source in $(sort $(wildcard t/bench/*.c)); do \
-	    name=$${source##*/}; \
-	    echo "bench $${name%.c}"; $(BUILD)/unit/bench_$${name%.c}; \
-	done
-	@set -e; for program in $(sort $(wildcard t/bench/bench_*.py)); do \
-	    echo "bench $$program"; $(PY) $$program; \
-	done
+	$(PY) t/bench/bench.py $(B)
+
+figures: venv-bench module headers
+	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
+	$(PY) t/bench/paper.py $(B)
+
+venv-bench: venv
+	@$(PY) -c 'import matplotlib' 2> /dev/null \
+	    || $(PY) -m pip --disable-pip-version-check install -q \
+	       -r t/requirements-bench.txt < /dev/null
 
 
 clean:
@@ -187,4 +191,4 @@ distclean: clean
 .PHONY: all module headers asan lockcheck install deps venv quickstart \
         unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
         fuzz-short image images test-docker test-image check test storm \
-        bench clean distclean
+        bench figures venv-bench clean distclean

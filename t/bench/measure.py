@@ -1,0 +1,138 @@
+"""What the benchmarks share: servers, load, processor time, tables."""
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from harness import Nginx, PythonContainer, Settings, application  # noqa: E402
+from harness.util import cpu_seconds  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOAD = ROOT / "t/bench/load"
+OUT = ROOT / "build/bench"
+
+__all__ = ["BARE", "OUT", "ROOT", "application", "build_openload", "cluster",
+           "container_model", "openload", "pss", "spread", "table", "wrk"]
+
+#: What the bare location answers: as long as an answer.
+BARE = ("location = /bare { return 200 "
+        "'{\"query_id\":1234567890123,\"output\":1.0,\"default\":false}'; }\n")
+
+
+@contextlib.contextmanager
+def cluster(server, containers=(), workers=1, http="", zone="64m", **kw):
+    """A running nginx with these containers, each (name, function[, options]);
+    yields it. Trouble in its log ends the benchmark."""
+    with tempfile.TemporaryDirectory(prefix="clipper-bench-") as directory:
+        nginx = Nginx(Settings(ROOT), Path(directory) / "nginx", server,
+                      http="client_body_buffer_size 64k;\n" + http,
+                      workers=workers, zone=zone, log_level="warn", **kw)
+        nginx.checks_zone = False
+        nginx.start()
+        try:
+            names = []
+            for name, function, *options in containers:
+                PythonContainer(nginx, name, function,
+                                **(options[0] if options else {}))
+                names.append(name)
+            for name in set(names):
+                nginx.wait_replicas(name, names.count(name), timeout=60)
+            yield nginx
+        finally:
+            wrong = nginx.finish()
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+
+
+def outcomes(nginx):
+    """Answers and defaults of all applications so far."""
+    total = {}
+    for app in nginx.status()["applications"]:
+        for name, count in app["queries"].items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def cpu(nginx):
+    """Seconds of the workers, and of the containers."""
+    return (sum(cpu_seconds(p) for p in nginx.children()),
+            sum(cpu_seconds(c.process.pid) for c in nginx.containers))
+
+
+def wrk(nginx, path, seconds=2.0, connections=256, numbers=10, digits=3,
+        same=False):
+    """One run of wrk; a dictionary with rates, times and latency in us."""
+    before, asked = cpu(nginx), outcomes(nginx)
+    start = str(int(time.time() * 1000) % 10 ** 8 * 10 ** 6)
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
+         "-s", LOAD / "distinct.lua",
+         f"http://127.0.0.1:{nginx.port}{path}", "--", str(numbers),
+         str(digits), start, *(["same"] if same else [])],
+        check=True, capture_output=True, text=True, timeout=seconds + 60)
+    result = json.loads(done.stdout.partition("\nJSON ")[2])
+    after, answered = cpu(nginx), outcomes(nginx)
+    requests = max(1, result["requests"])
+    result["rate"] = requests / result["seconds"]
+    result["worker_us"] = (after[0] - before[0]) * 1e6 / requests
+    result["all_us"] = (after[0] + after[1] - sum(before)) * 1e6 / requests
+    result["defaults"] = (answered.get("default", 0)
+                          - asked.get("default", 0))
+    return result
+
+
+def build_openload(directory):
+    program = Path(directory) / "openload"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o", program,
+                    LOAD / "openload.c", "-lm"], check=True)
+    return program
+
+
+def openload(program, nginx, path, rate, seconds, slo_ms, numbers=10,
+             digits=3, connections=4096, kind="poisson", repeat=0):
+    """One run of the open-loop generator, with the goodput per second."""
+    done = subprocess.run(
+        [program, str(nginx.port), path, str(rate), str(seconds),
+         str(numbers), str(digits), str(slo_ms), str(connections), kind,
+         str(repeat)], check=True, capture_output=True, text=True,
+        timeout=seconds + 60)
+    result = json.loads(done.stdout)
+    result["goodput"] = result["answers"] / seconds
+    return result
+
+
+def pss(pids):
+    """Proportional set size in MB of some processes together."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+            total += next(int(line.split()[1]) for line in f
+                          if line.startswith("Pss:"))
+    return total / 1024
+
+
+def spread(values, digits=2):
+    """The median with the least and the greatest."""
+    values = list(values)
+    return (f"{statistics.median(values):.{digits}f} "
+            f"({min(values):.{digits}f} – {max(values):.{digits}f})")
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |",
+             "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def container_model(output="1"):
+    """A model that does nothing."""
+    return lambda inputs: [output] * len(inputs)
