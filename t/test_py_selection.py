@@ -1,0 +1,76 @@
+"""The example of learned selection, in a short form, on a local cluster."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from clipper_admin import ClipperConnection, LocalContainerManager
+from harness.util import free_port
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
+    reason="the package starts nginx without the sanitizers' libraries")
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "containers/python/examples/selection.py"
+
+
+def load_example():
+    spec = importlib.util.spec_from_file_location("selection", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def conn(settings, tmp_path):
+    if not settings.module.exists():
+        pytest.fail(f"{settings.module} is not built")
+    made = ClipperConnection(LocalContainerManager(
+        "selection", free_port(), free_port(), free_port(),
+        state_dir=str(tmp_path / "c"), workers=settings.workers,
+        module=str(settings.module), nginx=settings.nginx))
+    made.start_clipper()
+    yield made
+    made.stop_all()
+
+
+def test_policies_leave_a_broken_model_and_return(conn, tmp_path, capsys):
+    """Catches feedback that is not learned from, or credits another model."""
+    example = load_example()
+    models, stream = example.prepare()
+    rounds = 420
+    errors = example.run(conn, models, stream, str(tmp_path / "broken"),
+                         rounds, ("fixed", "thompson", "exp4"))
+    third = rounds // 3
+    broken = {app: one[third + third // 2:2 * third].mean()
+              for app, one in errors.items()}
+    # What always asks the best model is wrong when that is broken.
+    assert broken["fixed"] > 0.6
+    assert broken["thompson"] < 0.5 and broken["exp4"] < 0.5
+    for app in ("thompson", "exp4"):
+        assert errors[app].mean() < errors["fixed"].mean()
+        assert errors[app][third // 2:third].mean() < 0.3
+    example.report(errors, 70)
+    assert "exp4" in capsys.readouterr().out
+    app = conn.get_app_info("exp4")
+    assert app["selection_policy"].startswith("exp4 eta=0.1")
+    assert len(app["linked_models"]) == 5
+
+
+def test_feedback_of_the_connection(conn):
+    conn.register_application("a", "doubles", "0", 1000000,
+                              selection_policy="thompson",
+                              loss="absolute range=0:10", uid="$arg_user")
+    for name in ("m", "n"):
+        conn.deploy_model(name, 1, "doubles", "noop-container")
+        conn.link_model_to_app("a", name)
+    from clipper_admin.client import Client
+    with Client(conn.get_query_addr()) as client:
+        answer = client.predict("a", [1.0])
+    assert answer.output == 1 and not answer.default
+    assert conn.feedback("a", 1.0, query_id=answer.query_id) is True
+    # Each query teaches once.
+    assert conn.feedback("a", 1.0, query_id=answer.query_id) is False
