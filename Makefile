@@ -140,6 +140,14 @@ images:
 	$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
 	    -t docker.io/$(REGISTRY)/python-closure-container:$(PY_VERSION) \
 	    containers/python
+	for kind in noop sum; do \
+	    printf 'FROM %s\nRUN mkdir /model && echo %s > %s\n' \
+	        docker.io/$(REGISTRY)/python-closure-container:$(PY_VERSION) \
+	        "'{\"kind\": \"$$kind\"}'" /model/clipper_model.json \
+	    | $(ENGINE) build \
+	        -t docker.io/$(REGISTRY)/$$kind-container:$(PY_VERSION) - \
+	    || exit 1; \
+	done
 
 test-docker: venv
 	@.ci/podman setup

@@ -158,8 +158,8 @@ def test_the_seed_program(engine):
 def test_replicas_versions_and_what_stops_them(conn):
     """A14, A15, A16, A17 of the original's suite."""
     def image(version):
-        return conn.build_model("m", version, str(NOOP),
-                                "clipper/python-closure-container:0.1.0")
+        return conn.build_model("m", version, str(EMPTY),
+                                "clipper/noop-container:0.1.0")
 
     conn.deploy_model("m", 1, "doubles", image(1), num_replicas=1)
     assert conn.get_model_info("m", 1)["container_name"] \
@@ -176,8 +176,13 @@ def test_replicas_versions_and_what_stops_them(conn):
     conn.stop_inactive_model_versions(["m"])
     assert conn.get_all_models() == ["m:2"]
     assert len(conn.get_all_model_replicas()) == 2
+    conn.register_application("a", "doubles", "DEFAULT", 5000000)
+    conn.link_model_to_app("a", "m")
+    assert predict(conn, "a", [1.0])["output"] == 1
     conn.set_num_replicas("m", 0)
     assert conn.get_num_replicas("m") == 0
+    assert predict(conn, "a", [2.0])["default_explanation"] \
+        == "No connected models found for query"
     conn.stop_models(["m"])
     assert conn.get_all_models() == []
     assert len(containers(conn.cm)) == 1
@@ -189,7 +194,8 @@ def names_of(conn, name, version):
 
 @pytest.fixture(scope="module", autouse=True)
 def noop_directory(tmp_path_factory):
-    global NOOP
+    global EMPTY, NOOP
+    EMPTY = tmp_path_factory.mktemp("empty")
     NOOP = tmp_path_factory.mktemp("noop")
     (NOOP / "clipper_model.json").write_text('{"kind": "noop"}')
 
@@ -227,7 +233,7 @@ def test_a_failing_deployment_leaves_nothing(conn):
             conn, "bad", 1, "doubles", raises, sample_input=[1.0],
             num_replicas=2)
     assert time.monotonic() - began < 30
-    assert "exit code 4" in str(caught.value)
+    assert "The model failed on its sample input." in str(caught.value)
     assert "RuntimeError: broken on purpose" in str(caught.value)
     assert (conn.cm.read_fragments(), containers(conn.cm)) == before
 

@@ -195,10 +195,17 @@ class Frontend:
         return dict(sorted(found.items()))
 
     def write_generation(self, fragments: Mapping[str, str]) -> int:
-        """Write the next generation; it is not current yet."""
-        number = self.generation() + 1
+        """Write the next generation, which is not current yet.
+
+        Those before the current one are removed. Call it under a lock.
+        """
+        before = int(self._run(
+            "n=$(basename $(readlink current)) && cd generations"
+            " && for one in *; do test $one = $n || rm -rf $one; done"
+            " && echo $n"
+        ))
+        number = before + 1
         base = "generations/%d" % number
-        self._run("rm -rf %s" % base)
         files = {
             "%s/%s" % (base, name): text.encode("utf-8")
             for name, text in fragments.items()
@@ -211,30 +218,15 @@ class Frontend:
         )
         return number
 
-    def make_current(self, number: int) -> None:
-        """Switch to a generation."""
-        self._run(
-            "ln -sfn generations/%d new && mv -T new current" % number
-        )
-
-    def drop_generations(self, keep: List[int]) -> None:
-        """Remove all generations but some."""
-        wanted = "|".join(str(one) for one in keep)
-        self._run(
-            "cd generations && for n in *; do case $n in %s) ;; "
-            "*) rm -rf $n ;; esac; done" % wanted
-        )
-
-    # nginx.
-
-    def test(self) -> None:
-        """Let nginx judge the generation that was written last.
+    def test_and_switch(self, number: int) -> None:
+        """Let nginx judge the generation written last; make it current.
 
         Raises:
-            ClipperException: with nginx's line.
+            ClipperException: with nginx's line; nothing has changed.
         """
         code, out, error = self._try(
-            "%s -t -q -c %s/candidate.conf" % (_NGINX, HOME)
+            "%s -t -q -c %s/candidate.conf && %s"
+            % (_NGINX, HOME, _switch(number))
         )
         if code != 0:
             text = (error + out).decode("utf-8", "replace")
@@ -242,6 +234,12 @@ class Frontend:
                 "nginx refuses the configuration: %s"
                 % server_conf.nginx_line(text)
             )
+
+    def make_current(self, number: int) -> None:
+        """Switch to a generation."""
+        self._run(_switch(number))
+
+    # nginx.
 
     def reload(self) -> None:
         """Let nginx read its configuration again."""
@@ -256,6 +254,10 @@ class Frontend:
             if "[emerg]" in line:
                 return server_conf.nginx_line(line)
         return None
+
+
+def _switch(number: int) -> str:
+    return "ln -sfn generations/%d new && mv -T new current" % number
 
 
 def _wait_for_word(raw: Any, word: bytes) -> None:

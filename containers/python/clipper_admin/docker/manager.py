@@ -198,12 +198,14 @@ class DockerContainerManager(ContainerManager):
             "redis": self._redis,
         }
         self.logger.info("Starting query frontend of %s", query_frontend_image)
-        container = self._start_frontend(query_frontend_image, settings)
+        container = None
         try:
+            container = self._start_frontend(query_frontend_image, settings)
             self._connect_to(container)
             self._wait_for_start()
         except BaseException:
-            self.discard(container)
+            if container is not None:
+                self.discard(container)
             self._frontend = None
             self._drop_network()
             raise
@@ -371,20 +373,13 @@ class DockerContainerManager(ContainerManager):
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
         """See `ContainerManager.apply_fragments`."""
         front = self.frontend
-        before = front.generation()
         number = front.write_generation(fragments)
-        try:
-            front.test()
-        except ClipperException:
-            front.drop_generations([before])
-            raise
-        front.make_current(number)
+        front.test_and_switch(number)
         try:
             self._reload(str(number))
         except BaseException:
-            front.make_current(before)
+            front.make_current(number - 1)
             raise
-        front.drop_generations([before, number])
 
     def _reload(self, generation: str) -> None:
         began = int(time.time())

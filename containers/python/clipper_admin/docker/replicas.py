@@ -222,12 +222,14 @@ def _check_alive(container: Any) -> None:
         "Container %s was stopped before it was ready" % container.name
     ):
         container.reload()
-    state = container.attrs.get("State", {})
+    code = container.attrs.get("State", {}).get("ExitCode")
+    # The engine has started it again, and forgotten its exit code.
     again = int(container.attrs.get("RestartCount") or 0) > 0
     if again or container.status in ("exited", "dead", "stopped"):
         raise ClipperException(
-            "Container %s ended with exit code %s. Its last lines:\n%s"
-            % (container.name, state.get("ExitCode"),
+            "Container %s ended%s. Its last lines:\n%s"
+            % (container.name,
+               "" if again else " with exit code %s" % code,
                engine.tail(container, patience=2.0))
         )
     lines = engine.tail(container)
