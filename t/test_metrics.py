@@ -98,6 +98,9 @@ def connected(server, name="m", sim=Sim3, **kw):
     made = sim(server, name, **kw)
     server.containers.append(made)
     made.wait_registered()
+    wait_until(lambda: any(replica["version"] == made.model_version
+                           for replica in server.replicas(name)), 10,
+               "a replica that is ready")
     return made
 
 
@@ -246,7 +249,6 @@ def test_dropped_tasks(nginx):
                   statuses=[1] * len(request.inputs))
 
     connected(server, "n", sim=Sim4, handler=fail)
-    server.wait_replicas("n")
     server.predict("e", [1.0])
 
     got = scrape(server)
