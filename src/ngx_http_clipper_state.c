@@ -151,10 +151,10 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, double *vec)
 {
     size_t                             size;
-    uint64_t                           age;
+    uint64_t                           max;
     ngx_int_t                          rc;
-    ngx_uint_t                         stale;
     ngx_http_clipper_state_t          *state;
+    ngx_http_clipper_state_age_t       age;
     ngx_http_clipper_state_name_of_t   name;
 
     state = &ngx_http_clipper_state;
@@ -164,18 +164,19 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     }
 
     size = ngx_http_clipper_policy_state_size(id->conf->policy, id->n);
-    age = (name.who.kind == NGX_HTTP_CLIPPER_STATE_APP)
+    max = (name.who.kind == NGX_HTTP_CLIPPER_STATE_APP)
           ? NGX_HTTP_CLIPPER_STATE_APP_AGE : NGX_HTTP_CLIPPER_STATE_USER_AGE;
 
     rc = ngx_http_clipper_state_table_read(&state->table, &name.who, vec,
-                                           ngx_http_clipper_now_us(), age,
-                                           &stale);
+                                           ngx_http_clipper_now_us(), max,
+                                           &age);
 
-    if (state->redis && (rc != NGX_OK || stale)) {
-
-        if (ngx_http_clipper_state_ask(&name) == NGX_OK && rc != NGX_OK) {
-            return NGX_AGAIN;
-        }
+    if (state->redis
+        && (rc != NGX_OK || age.stale)
+        && ngx_http_clipper_state_ask(&name, age.acked) == NGX_OK
+        && rc != NGX_OK)
+    {
+        return NGX_AGAIN;
     }
 
     return ngx_http_clipper_state_known(vec, size);

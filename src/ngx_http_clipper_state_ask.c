@@ -18,6 +18,7 @@ typedef struct {
     ngx_http_clipper_redis_call_t     call;
     ngx_queue_t                       queue;
     ngx_queue_t                       waiters;
+    uint64_t                          acked;        /* by then */
     ngx_http_clipper_state_name_of_t  name;
 } ngx_http_clipper_state_ask_t;
 
@@ -32,7 +33,7 @@ static void ngx_http_clipper_state_ask_args(
 static void ngx_http_clipper_state_ask_answered(
     ngx_http_clipper_redis_call_t *call, redisReply *reply);
 static void ngx_http_clipper_state_ask_load(
-    const ngx_http_clipper_state_who_t *who, redisReply *reply);
+    ngx_http_clipper_state_ask_t *ask, redisReply *reply);
 static void ngx_http_clipper_state_ask_tell(ngx_event_t *ev);
 
 
@@ -73,7 +74,8 @@ ngx_http_clipper_state_ask_done(void)
 
 
 ngx_int_t
-ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name)
+ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
+    uint64_t acked)
 {
     ngx_http_clipper_state_ask_t  *ask;
 
@@ -94,6 +96,7 @@ ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name)
     }
 
     ask->call.handler = ngx_http_clipper_state_ask_answered;
+    ask->acked = acked;
     ask->name = *name;
     ask->name.who.owner.data = ask->name.owner;
     ask->name.who.uid.data = ask->name.uid;
@@ -199,7 +202,7 @@ ngx_http_clipper_state_ask_answered(ngx_http_clipper_redis_call_t *call,
     ngx_http_clipper_state_nasks--;
 
     if (reply) {
-        ngx_http_clipper_state_ask_load(&ask->name.who, reply);
+        ngx_http_clipper_state_ask_load(ask, reply);
     }
 
     while (!ngx_queue_empty(&ask->waiters)) {
@@ -219,11 +222,14 @@ ngx_http_clipper_state_ask_answered(ngx_http_clipper_redis_call_t *call,
 
 
 static void
-ngx_http_clipper_state_ask_load(const ngx_http_clipper_state_who_t *who,
+ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
     redisReply *reply)
 {
     double                          rows[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_state_who_t   *who;
     ngx_http_clipper_state_reply_t  parsed;
+
+    who = &ask->name.who;
 
     if (ngx_http_clipper_state_parse(reply, &parsed, who->n * who->nfields,
                                      rows)
@@ -233,6 +239,7 @@ ngx_http_clipper_state_ask_load(const ngx_http_clipper_state_who_t *who,
         return;
     }
 
+    parsed.acked = ask->acked;
     parsed.n = who->n;
     parsed.key = who->key;
 

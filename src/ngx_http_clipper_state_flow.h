@@ -103,7 +103,7 @@ void ngx_http_clipper_state_error(const char *what, redisReply *reply);
 
 /* NGX_DECLINED: not possible now */
 ngx_int_t ngx_http_clipper_state_ask(
-    const ngx_http_clipper_state_name_of_t *name);
+    const ngx_http_clipper_state_name_of_t *name, uint64_t acked);
 
 void ngx_http_clipper_state_ask_init(ngx_log_t *log);
 void ngx_http_clipper_state_ask_done(void);

@@ -125,7 +125,7 @@ ngx_http_clipper_state_table_attach(ngx_http_clipper_state_table_t *table,
 ngx_int_t
 ngx_http_clipper_state_table_read(ngx_http_clipper_state_table_t *table,
     const ngx_http_clipper_state_who_t *who, double *vec, uint64_t now_us,
-    uint64_t stale_us, ngx_uint_t *stale)
+    uint64_t stale_us, ngx_http_clipper_state_age_t *age)
 {
     double                         add[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
     size_t                         size;
@@ -135,7 +135,8 @@ ngx_http_clipper_state_table_read(ngx_http_clipper_state_table_t *table,
     ngx_http_clipper_state_row_t  *r;
 
     size = NGX_HTTP_CLIPPER_POLICY_ROWS + who->n * who->nfields;
-    *stale = 0;
+    age->stale = 0;
+    age->acked = 0;
 
     ngx_http_clipper_journal_begin(&table->header->journal, table->header,
                                    table->pid);
@@ -151,10 +152,11 @@ ngx_http_clipper_state_table_read(ngx_http_clipper_state_table_t *table,
     rc = NGX_OK;
     r = &table->rows[row];
     r->used = 1;
+    age->acked = r->acked;
 
     if (now_us > r->asked_us && now_us - r->asked_us > stale_us) {
         r->asked_us = now_us;
-        *stale = 1;
+        age->stale = 1;
     }
 
     (void) ngx_http_clipper_state_row_cells_locked(table, row, who->n,
@@ -316,8 +318,7 @@ ngx_http_clipper_state_table_load(ngx_http_clipper_state_table_t *table,
     const ngx_http_clipper_state_who_t *who,
     const ngx_http_clipper_state_reply_t *reply, uint64_t now_us)
 {
-    uint32_t                       row, i, n,
-                                   cells[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    uint32_t                       row;
     ngx_http_clipper_state_row_t  *r;
 
     ngx_http_clipper_journal_begin(&table->header->journal, table->header,
@@ -335,30 +336,13 @@ ngx_http_clipper_state_table_load(ngx_http_clipper_state_table_t *table,
     r = &table->rows[row];
 
     /*
-     * A question may have been overtaken by an update that another worker
-     * sent, or may have overtaken the answer to it.
+     * A question may have been overtaken by the answer to an update that
+     * another worker sent: then its own is of before.  A Redis that lost data
+     * has a lower number too, but it is the truth now.
      */
 
-    if (reply->last >= r->acked) {
-
-        if (r->seq && reply->last >= r->seq) {
-            ngx_http_clipper_state_table_landed_locked(table, row);
-        }
-
+    if (reply->last >= r->acked || reply->acked == r->acked) {
         ngx_http_clipper_state_table_base_locked(table, row, reply, now_us);
-
-    } else {
-        n = ngx_min(reply->n, NGX_HTTP_CLIPPER_POLICY_MEMBERS);
-        (void) ngx_http_clipper_state_row_cells_locked(table, row, n,
-                                                       reply->key, cells);
-
-        for (i = 0; i < n; i++) {
-            if (cells[i]) {
-                ngx_http_clipper_state_save(table,
-                                            table->cells[cells[i]].loaded);
-                table->cells[cells[i]].loaded = 1;
-            }
-        }
     }
 
     ngx_http_clipper_state_row_place_locked(table, row);
@@ -369,22 +353,31 @@ ngx_http_clipper_state_table_load(ngx_http_clipper_state_table_t *table,
 }
 
 
-/* members that the reply does not have come to its time by themselves */
+/*
+ * A flight that is in the new base has landed.  Members that the reply does
+ * not have come to its time by themselves, and take what has landed along.
+ */
 
 static void
 ngx_http_clipper_state_table_base_locked(
     ngx_http_clipper_state_table_t *table, uint32_t row,
     const ngx_http_clipper_state_reply_t *reply, uint64_t now_us)
 {
-    double                         factor, *v;
+    double                         factor, flight, *v, *add;
     uint32_t                       i, k, cell,
                                    cells[NGX_HTTP_CLIPPER_STATE_CELLS];
+    ngx_uint_t                     landed;
     ngx_http_clipper_state_row_t  *r;
 
     r = &table->rows[row];
+    landed = (r->seq && reply->last >= r->seq);
 
     ngx_http_clipper_state_save(table, *r);
 
+    flight = landed ? exp(reply->lambda
+                          * (r->t0[NGX_HTTP_CLIPPER_STATE_FLIGHT]
+                             - reply->t0))
+                    : 0;
     factor = exp(r->lambda[NGX_HTTP_CLIPPER_STATE_BASE]
                  * (r->t0[NGX_HTTP_CLIPPER_STATE_BASE] - reply->t0));
 
@@ -415,18 +408,23 @@ ngx_http_clipper_state_table_base_locked(
 
         for (i = 0; i < reply->n && cells[i] != cell; i++) { /* void */ }
 
-        if (i < reply->n || factor == 1) {
+        if (i < reply->n || (factor == 1 && !landed)) {
             continue;
         }
 
         v = table->cells[cell].v[NGX_HTTP_CLIPPER_STATE_BASE];
+        add = table->cells[cell].v[NGX_HTTP_CLIPPER_STATE_FLIGHT];
 
         ngx_http_clipper_journal_save(&table->header->journal, table->header,
                                       v, r->nfields * sizeof(double));
 
         for (k = 0; k < r->nfields; k++) {
-            v[k] *= factor;
+            v[k] = v[k] * factor + add[k] * flight;
         }
+    }
+
+    if (landed) {
+        ngx_http_clipper_state_table_landed_locked(table, row);
     }
 }
 
@@ -506,7 +504,7 @@ ngx_http_clipper_state_table_fly_locked(ngx_http_clipper_state_table_t *table,
 }
 
 
-/* Redis has it: the base that comes next includes it */
+/* Redis has it, and the base too */
 
 static void
 ngx_http_clipper_state_table_landed_locked(
@@ -522,6 +520,8 @@ ngx_http_clipper_state_table_landed_locked(
     r->acked = r->seq;
     r->seq = 0;
     r->sender = 0;
+
+    (void) __atomic_fetch_add(&table->header->sent, 1, __ATOMIC_RELAXED);
 
     for (cell = r->cells; cell; cell = table->cells[cell].next) {
         ngx_http_clipper_state_save(table,
@@ -590,18 +590,14 @@ ngx_http_clipper_state_table_settle(ngx_http_clipper_state_table_t *table,
 
     if (r->kind && r->id[0] == id[0] && r->id[1] == id[1]) {
 
-        if (r->seq == seq && reply) {
-            ngx_http_clipper_state_table_landed_locked(table, row);
-            (void) __atomic_fetch_add(&table->header->sent, 1,
-                                      __ATOMIC_RELAXED);
-        }
-
         if (r->seq == seq && r->sender == table->pid) {
             ngx_http_clipper_state_save(table, *r);
             r->sender = 0;
         }
 
-        if (reply && r->acked == seq) {
+        /* the answer to a second copy may know of a later one */
+
+        if (reply && reply->last >= r->acked) {
             ngx_http_clipper_state_table_base_locked(table, row, reply,
                                                      now_us);
         }

@@ -183,6 +183,8 @@ typedef struct {
 typedef struct {
     uint64_t                    last;           /* number of this source's
                                                    last delta in it */
+    uint64_t                    acked;          /* of a question: what the row
+                                                   had then */
     double                      t0;
     double                      lambda;
     uint32_t                    n;
@@ -218,15 +220,23 @@ ngx_int_t ngx_http_clipper_state_table_create(void *addr, size_t size,
 void ngx_http_clipper_state_table_attach(
     ngx_http_clipper_state_table_t *table, void *addr, uint32_t pid);
 
+/* about a row, for who wants to ask Redis about it */
+
+typedef struct {
+    uint64_t                    acked;
+    ngx_uint_t                  stale;          /* the base is old; said once
+                                                   to all callers together */
+} ngx_http_clipper_state_age_t;
+
+
 /*
  * The sum of what is known.  NGX_OK: of all members; NGX_AGAIN: of some, Redis
- * has not told about the others; NGX_DECLINED: no row.  *stale is set, once
- * for all callers, when the base is older than stale_us.
+ * has not told about the others; NGX_DECLINED: no row.
  */
 ngx_int_t ngx_http_clipper_state_table_read(
     ngx_http_clipper_state_table_t *table,
     const ngx_http_clipper_state_who_t *who, double *vec, uint64_t now_us,
-    uint64_t stale_us, ngx_uint_t *stale);
+    uint64_t stale_us, ngx_http_clipper_state_age_t *age);
 
 /* NGX_DECLINED: no room */
 ngx_int_t ngx_http_clipper_state_table_add(

@@ -435,6 +435,8 @@ ngx_http_clipper_state_row_prune_locked(ngx_http_clipper_state_table_t *table,
         r->ncells--;
         ngx_http_clipper_state_cell_free_locked(table, r->kind, cell);
     }
+
+    ngx_http_clipper_journal_commit(&table->header->journal);
 }
 
 
@@ -613,7 +615,7 @@ ngx_http_clipper_state_name_get_locked(ngx_http_clipper_state_table_t *table,
 
     t = &table->names[name];
 
-    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, h->m.free_names);
     ngx_http_clipper_state_save(table, *bucket);
     ngx_http_clipper_state_save(table, t->next);
     ngx_http_clipper_state_save(table, t->refs);
@@ -653,7 +655,7 @@ ngx_http_clipper_state_name_leave_locked(
         p = &table->names[*p].next;
     }
 
-    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, h->m.free_names);
     ngx_http_clipper_state_save(table, *p);
     *p = t->next;
 
