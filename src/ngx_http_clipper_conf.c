@@ -14,6 +14,8 @@
 #define NGX_HTTP_CLIPPER_CACHE_SIZE  (32 * 1024 * 1024)
 
 
+static ngx_int_t ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf);
 static ngx_shm_zone_t *ngx_http_clipper_conf_add_zone(ngx_conf_t *cf,
     ngx_str_t *name, size_t size, ngx_shm_zone_init_pt init);
 
@@ -159,6 +161,38 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
+/* what the zone's tables hold; nginx takes a part of the zone for itself */
+
+static ngx_int_t
+ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    size_t                           room;
+    ngx_uint_t                       i, versions;
+    ngx_http_clipper_model_conf_t  **models;
+
+    room = ngx_http_clipper_zone_rows(mcf->zone_size
+                                      - mcf->zone_size / 64) - 1;
+    versions = 0;
+    models = mcf->models.elts;
+
+    for (i = 0; i < mcf->models.nelts; i++) {
+        versions += models[i]->versions.nelts;
+    }
+
+    if (mcf->apps.nelts <= room && versions <= room) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "clipper_zone of %uz bytes has room for %uz "
+                       "applications and %uz model versions, %ui and %ui "
+                       "are configured", mcf->zone_size, room, room,
+                       mcf->apps.nelts, versions);
+    return NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_clipper_conf_finish(ngx_conf_t *cf)
 {
@@ -171,6 +205,10 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf)
 
     if (!mcf->used) {
         return NGX_OK;
+    }
+
+    if (ngx_http_clipper_conf_check_rows(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     mcf->zone = ngx_http_clipper_conf_add_zone(cf, &zone, mcf->zone_size,

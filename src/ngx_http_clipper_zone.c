@@ -36,8 +36,7 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     ngx_http_clipper_header_t  *header;
 
     header = addr;
-    rows = ngx_http_clipper_zone_clamp(size / (128 * 1024), 32,
-                                       NGX_HTTP_CLIPPER_ROWS_MAX);
+    rows = ngx_http_clipper_zone_rows(size);
     flights = ngx_http_clipper_zone_clamp(size / 2048, 512, 1024 * 1024);
 
     states = ngx_http_clipper_zone_clamp(size / 8, 0, (size_t) 1 << 31);
@@ -102,6 +101,14 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     header->lock.dirty = 1;     /* who locks first derives the rest */
 
     return NGX_OK;
+}
+
+
+size_t
+ngx_http_clipper_zone_rows(size_t size)
+{
+    return ngx_http_clipper_zone_clamp(size / (128 * 1024), 32,
+                                       NGX_HTTP_CLIPPER_ROWS_MAX);
 }
 
 

@@ -290,6 +290,9 @@ typedef struct {
 ngx_int_t ngx_http_clipper_zone_create(void *addr, size_t size,
     const u_char seed[32], int64_t now);
 
+/* rows for applications, and for model versions, with row 0 */
+size_t ngx_http_clipper_zone_rows(size_t size);
+
 /* a view of a zone; NGX_ERROR: not a zone of this layout and size */
 ngx_int_t ngx_http_clipper_zone_attach(ngx_http_clipper_zone_t *zone,
     void *addr, size_t size, uint32_t pid);

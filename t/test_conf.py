@@ -229,3 +229,14 @@ def test_the_test_starts_nothing(check, make_nginx):
     accepted, printed = made.test(made.render())
     assert accepted, printed
     assert not (made.dir / "t.sock").exists()
+
+
+def test_more_applications_than_the_zone_holds(check):
+    """Catches applications or versions without a row in the zone: they would
+    be served without counters, or not at all."""
+    many = "".join(application(f"a{i}") for i in range(40))
+    assert "has room for 31 applications" in check(many, zone="2m")
+    links = " ".join(f"m:{i}" for i in range(40))
+    assert "40 are configured" in check(
+        application("a", links, extra="clipper_select split;"), zone="2m")
+    assert check(many, zone="16m") is None
