@@ -183,6 +183,9 @@ def test_status_shows_what_was_registered(conn):
     conn.register_model("m", 1, "doubles", image="img", labels=["l", "k"])
     status = conn.inspect_instance()
     assert [one["name"] for one in status["applications"]] == ["a"]
+    with urllib.request.urlopen(
+            "http://%s/metrics" % conn.get_metric_addr()) as answer:
+        assert b"# TYPE clipper_queries_total counter" in answer.read()
     model, = [one for one in status["models"] if one["declared"]]
     assert (model["name"], model["version"], model["current"],
             model["label"], model["image"]) == ("m", "1", True, "l,k", "img")

@@ -12,6 +12,7 @@ from clipper_admin.replay import (
     make_policy,
     read_feedback,
     read_log,
+    with_candidates,
 )
 from clipper_admin.replay.command import main
 from clipper_admin.replay.records import new_counter
@@ -29,7 +30,7 @@ def synthetic(n, seed=0):
         arm = rng.choice(3, p=LOGGED)
         log.append(json.dumps({
             "time": 1000.0 + i, "app": "x", "query_id": str(i), "uid": "-",
-            "models": "|".join(MODELS), "model": MODELS[arm],
+            "models": MODELS[arm], "model": MODELS[arm],
             "propensity": "%.6f" % LOGGED[arm]}))
         feedback.append(json.dumps({
             "query_id": i, "output": int(rng.random() < ERRORS[arm]),
@@ -40,7 +41,8 @@ def synthetic(n, seed=0):
 @pytest.fixture(scope="module")
 def records():
     log, feedback = synthetic(8000)
-    return list(read_log(log, read_feedback(feedback), new_counter()))
+    return with_candidates(
+        read_log(log, read_feedback(feedback), new_counter()))
 
 
 @pytest.mark.parametrize("interval", ["normal", "bootstrap"])
@@ -67,13 +69,15 @@ def test_by_hand():
     log, _ = synthetic(4)
     rows = [json.loads(line) for line in log]
     for row, arm in zip(rows, (0, 1, 1, 2)):
-        row.update(model=MODELS[arm], propensity=str(LOGGED[arm]))
+        row.update(models=MODELS[arm], model=MODELS[arm],
+                   propensity=str(LOGGED[arm]))
     feedback = ['{"query_id": %d, "loss": %g}' % pair
                 for pair in enumerate((0.0, 0.5, 1.0, 0.25))]
     found = evaluate(
         make_policy("split a=1 b=1"),
-        read_log(map(json.dumps, rows), read_feedback(feedback),
-                 new_counter()), clip=1.5)
+        with_candidates(
+            read_log(map(json.dumps, rows), read_feedback(feedback),
+                     new_counter()), MODELS), clip=1.5)
     # Weights 0.5/0.5, 0.5/0.3 (clipped to 1.5) twice, and 0.
     w, r = np.array([1, 1.5, 1.5, 0]), np.array([1, 0.5, 0, 0.75])
     assert found.ips.value == pytest.approx((w * r).sum() / 4)
@@ -89,7 +93,8 @@ def test_intervals_cover_as_often_as_they_say():
     hits = {"normal": 0, "bootstrap": 0}
     for seed in range(60):
         log, feedback = synthetic(400, seed)
-        made = list(read_log(log, read_feedback(feedback), new_counter()))
+        made = with_candidates(
+            read_log(log, read_feedback(feedback), new_counter()))
         for kind in hits:
             found = evaluate(make_policy("split"), made, confidence=0.8,
                              interval=kind, resamples=100)
@@ -198,5 +203,12 @@ def test_the_command(tmp_path, capsys):
     assert main(files, out) == 0
     assert "first " in out.getvalue() and "400 records" in out.getvalue()
     assert "100 queries without feedback" in capsys.readouterr().err
+    assert main(files + ["--models", "b:1,c:2"]) == 1
+    assert "The log has a:1, which is none of" in capsys.readouterr().err
+    out = io.StringIO()
+    assert main(files + ["--models", "c:2,b:1,a:1", "--json"], out) == 0
+    # The first one is another, then.
+    assert json.loads(out.getvalue())["policies"]["first"]["snips"][
+        "value"] < 0.6
     assert main(files[:4] + ["--policy", "exp4"]) == 1
     assert "Cannot replay for policy" in capsys.readouterr().err

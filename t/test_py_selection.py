@@ -1,12 +1,21 @@
 """The example of learned selection, in a short form, on a local cluster."""
 
 import importlib.util
+import io
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from clipper_admin import ClipperConnection, LocalContainerManager
+from clipper_admin import (
+    ClipperConnection,
+    LocalContainerManager,
+    nginxconf,
+    server_conf,
+)
+from clipper_admin.client import Client
+from clipper_admin.deployers import python as python_deployer
 from harness.util import free_port
 
 pytestmark = pytest.mark.skipif(
@@ -31,7 +40,7 @@ def conn(settings, tmp_path):
     made = ClipperConnection(LocalContainerManager(
         "selection", free_port(), free_port(), free_port(),
         state_dir=str(tmp_path / "c"), workers=settings.workers,
-        module=str(settings.module), nginx=settings.nginx))
+        module=str(settings.module), nginx=settings.nginx, access_log=True))
     made.start_clipper()
     yield made
     made.stop_all()
@@ -60,6 +69,42 @@ def test_policies_leave_a_broken_model_and_return(conn, tmp_path, capsys):
     assert len(app["linked_models"]) == 5
 
 
+def test_the_log_can_be_replayed(conn, tmp_path):
+    """What a bandit has done tells what its models alone are worth."""
+    from clipper_admin.replay import command
+    conn.register_application(
+        "a", "doubles", "0", 5000000,
+        selection_policy="epsilon_greedy epsilon=0.6")
+    for name, output in (("good", "1"), ("bad", "2")):
+        python_deployer.deploy_python_closure(
+            conn, name, 1, "doubles",
+            eval("lambda xs: [%s] * len(xs)" % output))
+        conn.link_model_to_app("a", name)
+    feedback = tmp_path / "feedback.jsonl"
+    with Client(conn.get_query_addr(), feedback_log=str(feedback)) as client:
+        for i in range(150):
+            answer = client.predict("a", [float(i)])
+            assert client.feedback("a", 1, query_id=answer.query_id)
+    log = conn.cm.directory.file("logs", "access.log")
+    out = io.StringIO()
+    assert command.main(
+        ["--log", log, "--feedback", str(feedback), "--json",
+         "--policy", "split good=1", "--policy", "split bad=1"], out) == 0
+    found = json.loads(out.getvalue())
+    assert found["skipped"] == {}
+    good, bad = found["policies"].values()
+    assert good["records"] == bad["records"] == 150
+    assert good["snips"]["value"] == 1 and bad["snips"]["value"] == 0
+    assert 0.7 < good["ips"]["value"] < 1.3
+    assert 0.5 < good["logged"] < 0.95
+
+
+def test_the_log_format_is_that_of_the_file():
+    text = (ROOT / "conf/clipper_log.conf").read_text()
+    one, = nginxconf.read(text.replace("'\n    '", ""))
+    assert one.args[2] == server_conf._LOG_FORMAT
+
+
 def test_feedback_of_the_connection(conn):
     conn.register_application("a", "doubles", "0", 1000000,
                               selection_policy="thompson",
@@ -67,7 +112,6 @@ def test_feedback_of_the_connection(conn):
     for name in ("m", "n"):
         conn.deploy_model(name, 1, "doubles", "noop-container")
         conn.link_model_to_app("a", name)
-    from clipper_admin.client import Client
     with Client(conn.get_query_addr()) as client:
         answer = client.predict("a", [1.0])
     assert answer.output == 1 and not answer.default

@@ -13,6 +13,17 @@ _NOT_FOUND = (
     '{"error":"Not found","cause":"There is no application at this path"}'
 )
 
+#: The access log as `clipper_admin.replay` reads it, see conf/clipper_log.conf.
+_LOG_FORMAT = (
+    '{"time":$msec,"app":"$clipper_app","query_id":"$clipper_query_id",'
+    '"uid":"$clipper_uid","models":"$clipper_models",'
+    '"model":"$clipper_model","propensity":"$clipper_propensity",'
+    '"confidence":"$clipper_confidence","outcome":"$clipper_outcome",'
+    '"default_reason":"$clipper_default_reason",'
+    '"queue_time":"$clipper_queue_time","model_time":"$clipper_model_time",'
+    '"batch_size":"$clipper_batch_size","request_time":$request_time}'
+)
+
 _NGINX_LINE = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.*)")
 
 
@@ -34,7 +45,8 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
     """
     listen = cluster["address"]
     http: List[Directive] = [
-        directive("access_log", "off"),
+        directive("log_format", "clipper", "escape=json", _LOG_FORMAT),
+        directive("access_log", *cluster.get("access_log") or ["off"]),
         directive("default_type", "application/json"),
         directive("client_body_buffer_size", "256k"),
         directive("client_max_body_size", "64m"),
@@ -76,6 +88,7 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
                 directive(
                     "listen", "%s:%d" % (listen, cluster["management_port"])
                 ),
+                directive("access_log", "off"),
             ] + [
                 directive(
                     "location", "=", "/" + name,

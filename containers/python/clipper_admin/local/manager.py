@@ -67,6 +67,8 @@ class LocalContainerManager(ContainerManager):
         module: path of ngx_http_clipper_module.so; `CLIPPER_NGINX_MODULE`,
             the checkout's build or nginx's own directory unless given.
         deploy_timeout: seconds that a container may take to load its model.
+        redis: ``host:port`` of a Redis that keeps the selection state.
+        access_log: write logs/access.log, for `clipper_admin.replay`.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class LocalContainerManager(ContainerManager):
         nginx: Optional[str] = None,
         module: Optional[str] = None,
         deploy_timeout: float = 300.0,
+        redis: Optional[str] = None,
+        access_log: bool = False,
     ) -> None:
         programs.check_cluster_name(cluster_name)
         self.cluster_name = cluster_name
@@ -96,6 +100,8 @@ class LocalContainerManager(ContainerManager):
         self._address = address
         self._workers = workers
         self._zone_size = zone_size
+        self._redis = redis
+        self._access_log = access_log
         self._nginx = nginx
         self._module = module
         self._directory = ClusterDirectory(
@@ -164,7 +170,11 @@ class LocalContainerManager(ContainerManager):
             "header_timeout": qf_http_timeout_request,
             "body_timeout": qf_http_timeout_content,
             "error_log": ERROR_LOG,
-            "operator_locations": ["status", "health"],
+            "operator_locations": ["status", "metrics", "health"],
+            "redis": self._redis,
+            "access_log": ["logs/access.log", "clipper"]
+            if self._access_log
+            else None,
             "user": _user(),
             "nginx": programs.find_nginx(self._nginx),
             "module": programs.find_module(self._module),

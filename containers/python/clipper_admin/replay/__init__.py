@@ -10,7 +10,7 @@ or with `output` and `label`, as `Client(feedback_log=...)` writes it.
 
 from .estimate import Estimate, evaluate
 from .policies import make_policy
-from .records import Record, read_feedback, read_log
+from .records import Record, read_feedback, read_log, with_candidates
 
 __all__ = [
     "Estimate",
@@ -19,4 +19,5 @@ __all__ = [
     "make_policy",
     "read_feedback",
     "read_log",
+    "with_candidates",
 ]

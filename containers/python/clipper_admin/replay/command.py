@@ -9,7 +9,7 @@ from typing import List, Optional, Sequence, TextIO, Tuple
 from ..exceptions import ClipperException
 from . import policies
 from .estimate import Estimate, evaluate
-from .records import new_counter, read_feedback, read_log
+from .records import new_counter, read_feedback, read_log, with_candidates
 
 _WHY = {
     "malformed": "lines that are not of the log format",
@@ -34,6 +34,12 @@ def parser() -> argparse.ArgumentParser:
         "label",
     )
     made.add_argument("--app", default="", help="only of this application")
+    made.add_argument(
+        "--models",
+        default="",
+        help="MODEL:VERSION,... that could be asked, in the order of the "
+        "links; those of the log, sorted, unless given",
+    )
     made.add_argument(
         "--policy",
         action="append",
@@ -85,7 +91,10 @@ def _run(args: argparse.Namespace, out: TextIO) -> int:
         losses = read_feedback(f, args.loss, *bounds)
     skipped = new_counter()
     with open(args.log, encoding="utf-8", errors="replace") as f:
-        records = list(read_log(f, losses, skipped, args.app))
+        records = with_candidates(
+            read_log(f, losses, skipped, args.app),
+            [one for one in args.models.split(",") if one],
+        )
     found = [
         (text, evaluate(policy, records, args.clip, args.confidence,
                         args.interval))

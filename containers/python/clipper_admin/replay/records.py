@@ -2,7 +2,17 @@
 
 import collections
 import json
-from typing import Any, Counter, Dict, Iterable, Iterator, NamedTuple, Tuple
+from typing import (
+    Any,
+    Counter,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 from ..exceptions import ClipperException
 
@@ -20,7 +30,8 @@ class Record(NamedTuple):
 
     Attributes:
         time: seconds since the epoch.
-        models: that could have been asked, as ``model:version``.
+        models: that could have been asked, as ``model:version``; the log
+            tells only which one was, see `with_candidates`.
         model: that answered.
         propensity: the probability that it was chosen with.
         loss: 0 (right) to 1.
@@ -141,6 +152,31 @@ def read_log(
                 time, arms, model, p, losses[query_id],
                 "" if uid == _ABSENT else uid,
             )
+
+
+def with_candidates(
+    records: Iterable[Record], models: Sequence[str] = ()
+) -> List[Record]:
+    """Records that name all models that could have been asked.
+
+    A model without a replica is taken for one that could have been.
+
+    Args:
+        models: ``model:version``, in the order of the links; all that the
+            records name, sorted, when empty.
+
+    Raises:
+        ClipperException: a record is of a model that is none of them.
+    """
+    found = list(records)
+    known = tuple(models) or tuple(sorted({one.model for one in found}))
+    for one in found:
+        if one.model not in known:
+            raise ClipperException(
+                "The log has %s, which is none of the models %s"
+                % (one.model, ", ".join(known))
+            )
+    return [one._replace(models=known) for one in found]
 
 
 def _propensity(text: str) -> Any:
