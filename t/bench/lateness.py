@@ -25,30 +25,12 @@ import statistics
 import struct
 import time
 
-from measure import OUT, application, cluster, table
+from measure import CONTROL, OUT, Silent, application, cluster, table
 
 from harness.client import build_request
 
 SO_TIMESTAMPNS = 35
 SLO = 0.020
-CONTROL = """
-location = /control {
-    proxy_pass http://127.0.0.1:%d;
-    proxy_read_timeout 20ms;
-    error_page 504 =200 @late;
-}
-location @late { return 200 '{"default":true,"output":-1.0}'; }
-"""
-
-
-class Silent:
-    """A server that accepts by its backlog and says nothing."""
-
-    def __init__(self):
-        self.sock = socket.socket()
-        self.sock.bind(("127.0.0.1", 0))
-        self.sock.listen(4096)
-        self.port = self.sock.getsockname()[1]
 
 
 def connect(server):

@@ -1,0 +1,405 @@
+"""The experiments of the Clipper paper (NSDI'17, sections 4 and 5) with this
+server: docs/figures.md and the plots beside it.
+
+    make figures [B="--quick latency overload"]
+
+    paper.py [--quick] [latency throughput wait cache straggler overload
+             scheduler]
+
+Models are scikit-learn's with 784 features, trained on made data. The load
+generator, nginx and the containers share the machine's cores. The whole takes
+under twelve minutes, with --quick under two.
+"""
+
+import argparse
+import json
+import signal
+import statistics
+import subprocess
+import threading
+import time
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from measure import (CONTROL, OUT, ROOT, Silent,  # noqa: E402
+                     application, build_openload, cluster, cpu, openload,
+                     pss, status, table, wrk)
+from models import MODELS, features, fixed_cost  # noqa: E402
+
+FIGURES = ROOT / "docs/figures"
+NO_CACHE = "clipper_cache_zone off;\n"
+plt.rcParams.update({"svg.hashsalt": "clipper", "figure.figsize": (6, 3.6),
+                     "axes.grid": True, "grid.alpha": 0.3,
+                     "svg.fonttype": "none"})
+
+
+class Setting:
+    """How long things take: a quick look or the real run."""
+
+    def __init__(self, quick, program):
+        self.quick = quick
+        self.seconds = 1.5 if quick else 5.0
+        self.program = program
+
+    def load(self, nginx, rate, slo_ms, **kw):
+        seconds = kw.pop("seconds", self.seconds)
+        return openload(self.program, nginx, "/a/predict", rate, seconds,
+                        slo_ms, **kw)
+
+
+def save(name):
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    plt.tight_layout()
+    plt.savefig(FIGURES / f"{name}.svg", metadata={"Date": None})
+    plt.close()
+    return f"![{name}](figures/{name}.svg)\n"
+
+
+def model_status(nginx, name="m"):
+    return next(m for m in status(nginx)["models"] if m["name"] == name)
+
+
+def app(slo, extra="", link="m:1"):
+    return application("a", link, slo=slo, default="0", extra=extra)
+
+
+# latency against batch size
+
+def batch_latency(nginx, size, repeats):
+    """Milliseconds of one batch as the server measured them, the least and
+    the median of some."""
+    row = features(7).tolist()
+    took = []
+    with nginx.connect(timeout=60) as connection:
+        for i in range(repeats):
+            row[0] = i / 1024
+            before = model_status(nginx)
+            connection.post("/a/predict", {"input_batch": [row] * size})
+            after = model_status(nginx)
+            batches = after["batches"] - before["batches"]
+            if batches == 1:
+                took.append((after["batch_us"] - before["batch_us"]) / 1e3)
+    return statistics.median(took) if took else None
+
+
+def latency(setting):
+    sizes = [1, 4, 16, 64, 256] if setting.quick else \
+        [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    rows = []
+    for name, make in MODELS.items():
+        with cluster(app("30s"), [("m", make())], zone="128m",
+                     http=NO_CACHE + "client_max_body_size 64m;\n"
+                     "clipper_model m { batch 1024; hedge off; }") as nginx:
+            batch_latency(nginx, 4, 2)
+            found = [batch_latency(nginx, n, 3 if setting.quick else 9)
+                     for n in sizes]
+        rows.append([name, *(f"{v:.2f}" if v else "–" for v in found)])
+        pairs = [(n, v) for n, v in zip(sizes, found) if v]
+        plt.plot(*zip(*pairs), marker="o", label=name)
+    plt.xscale("log", base=2)
+    plt.yscale("log")
+    plt.xlabel("inputs in a batch")
+    plt.ylabel("ms, median")
+    plt.legend()
+    return ("## Latency against batch size\n\n" + save("latency")
+            + "\nMilliseconds from sending a batch to its reply, as the "
+            "server measures them; 784 doubles per input.\n\n"
+            + table(["model", *sizes], rows))
+
+
+# throughput under an SLO of 20 ms
+
+def goodput(setting, make, batch):
+    """Answers by the SLO per second that 256 waiting clients get."""
+    load = {"connections": 256, "numbers": 784, "digits": 2}
+    with cluster(app("20ms"), [("m", make())], zone="128m", http=NO_CACHE
+                 + f"clipper_model m {{ batch {batch}; }}") as nginx:
+        wrk(nginx, "/a/predict", 2, **load)
+        before = model_status(nginx)
+        result = wrk(nginx, "/a/predict", setting.seconds, **load)
+        after = model_status(nginx)
+    batches = max(1, after["batches"] - before["batches"])
+    result["size"] = (after["inputs"] - before["inputs"]) / batches
+    result["goodput"] = ((result["requests"] - result["defaults"])
+                         / result["seconds"])
+    return result
+
+
+def throughput(setting):
+    rows, bars = [], {}
+    for name, make in MODELS.items():
+        one = goodput(setting, make, 1)
+        fixed = {n: goodput(setting, make, n)
+                 for n in ((64,) if setting.quick else (16, 64, 256))}
+        best = max(fixed, key=lambda n: fixed[n]["goodput"])
+        ours = goodput(setting, make, "adaptive")
+        bars[name] = [one["goodput"], fixed[best]["goodput"],
+                      ours["goodput"]]
+        rows.append([name, f"{one['goodput']:.0f}",
+                     f"{fixed[best]['goodput']:.0f} ({best})",
+                     f"{ours['goodput']:.0f} ({ours['size']:.0f})",
+                     f"{ours['goodput'] / max(1, one['goodput']):.1f}",
+                     f"{ours['p50'] / 1e3:.1f}",
+                     f"{ours['p99'] / 1e3:.1f}",
+                     f"{100 * ours['defaults'] / ours['requests']:.2f}"])
+    width = 0.27
+    for k, label in enumerate(("batches of 1", "best fixed size",
+                               "adaptive")):
+        plt.bar([i + (k - 1) * width for i in range(len(bars))],
+                [v[k] for v in bars.values()], width, label=label)
+    plt.xticks(range(len(bars)), bars, rotation=12)
+    plt.ylabel("answers by the SLO, 1/s")
+    plt.legend()
+    return ("## Throughput under an SLO of 20 ms\n\n" + save("throughput")
+            + "\nAnswers by the SLO per second that 256 clients get who wait "
+            "for theirs before they ask again. Adaptive is additive increase "
+            "and multiplicative decrease with the latency profile on top; how "
+            "it does without the profile is below, in virtual time. (The "
+            "paper: 26 times batches of one for its linear SVM.)\n\n"
+            + table(["model", "batches of 1", "best fixed (size)",
+                     "adaptive (mean size)", "adaptive / 1", "p50 ms",
+                     "p99 ms", "defaults %"], rows))
+
+
+# delayed batching
+
+def wait(setting):
+    waits = [0, 1, 2, 4]
+    rows = []
+    for ms in waits:
+        tune = f"batch_wait {ms}ms; hedge off;" if ms else "hedge off;"
+        with cluster(app("20ms"), [("m", fixed_cost(0.0015, 0.000005))],
+                     http=NO_CACHE + f"clipper_model m {{ {tune} }}"
+                     ) as nginx:
+            setting.load(nginx, 1500, 20, seconds=1)
+            before, used = model_status(nginx), cpu(nginx)[1]
+            result = setting.load(nginx, 1500, 20)
+            after, spent = model_status(nginx), cpu(nginx)[1] - used
+        batches = max(1, after["batches"] - before["batches"])
+        rows.append([ms, (after["inputs"] - before["inputs"]) / batches,
+                     spent * 1000 / max(1, result["asked"]),
+                     result["answer_p50"] / 1e3, result["answer_p99"] / 1e3,
+                     result["defaults"]])
+    plt.plot(waits, [r[1] for r in rows], marker="o",
+             label="mean batch size")
+    plt.plot(waits, [r[2] * 10 for r in rows], marker="s",
+             label="container CPU, s per 10 000")
+    plt.xlabel("batch_wait, ms")
+    plt.legend()
+    return ("## Delayed batching\n\n" + save("wait")
+            + "\nA model with 1.5 ms per batch and 5 µs per input, 1 500 "
+            "queries per second, SLO 20 ms.\n\n"
+            + table(["batch_wait ms", "mean batch", "container CPU s/1 000",
+                     "p50 ms", "p99 ms", "defaults"],
+                    [[r[0], f"{r[1]:.2f}", f"{r[2]:.3f}", f"{r[3]:.2f}",
+                      f"{r[4]:.2f}", r[5]] for r in rows]))
+
+
+# cache
+
+def cache(setting):
+    rows = []
+    for label, repeat, http in (("all different", 0, ""),
+                                ("1 000 inputs", 1000, ""),
+                                ("one input", 1, ""),
+                                ("one input, no cache", 1, NO_CACHE)):
+        with cluster(app("100ms"), [("m", fixed_cost(0.002, 0.0001))],
+                     http=http) as nginx:
+            setting.load(nginx, 4000, 100, repeat=repeat, seconds=1)
+            before = model_status(nginx)
+            result = setting.load(nginx, 4000, 100, repeat=repeat)
+            after = model_status(nginx)
+        rows.append([label, result["asked"],
+                     after["inputs"] - before["inputs"],
+                     *(after["cache"][k] - before["cache"][k]
+                       for k in ("hits", "joined")),
+                     f"{result['p50'] / 1e3:.2f}",
+                     f"{result['p99'] / 1e3:.2f}"])
+    plt.bar([r[0] for r in rows], [float(r[5]) for r in rows])
+    plt.ylabel("median latency, ms")
+    return ("## Cache and joined queries\n\n" + save("cache")
+            + "\nA model with 2 ms per batch and 100 µs per input, 4 000 "
+            "queries per second, SLO 100 ms.\n\n"
+            + table(["inputs", "queries", "reached the container", "hits",
+                     "joined", "p50 ms", "p99 ms"], rows))
+
+
+# a straggler
+
+def straggle(setting, hedge, what):
+    with cluster(app("100ms"), [("m", fixed_cost(0.001, 0.002))] * 2,
+                 http=NO_CACHE + f"clipper_model m {{ hedge {hedge}; }}"
+                 ) as nginx:
+        setting.load(nginx, 200, 100, seconds=1.5)
+        victim = nginx.containers[0].process
+
+        def pauses():
+            """Stopped for a second, or half of the time for 50 ms."""
+            end = time.monotonic() + setting.seconds - 0.3
+            while time.monotonic() < end:
+                victim.send_signal(signal.SIGSTOP)
+                time.sleep(1.0 if what == "stopped" else 0.05)
+                victim.send_signal(signal.SIGCONT)
+                time.sleep(1.0 if what == "stopped" else 0.05)
+
+        thread = threading.Thread(target=pauses)
+        if what != "none":
+            thread.start()
+        result = setting.load(nginx, 200, 100)
+        if what != "none":
+            thread.join()
+        hedges = model_status(nginx)["hedges"]
+    return [what, hedge, result["asked"], result["defaults"],
+            f"{100 * result['defaults'] / max(1, result['asked']):.2f}",
+            f"{result['p50'] / 1e3:.1f}", f"{result['p99'] / 1e3:.1f}",
+            f"{result['p999'] / 1e3:.1f}", hedges]
+
+
+def straggler(setting):
+    rows = [straggle(setting, hedge, what)
+            for what in ("none", "slowed", "stopped")
+            for hedge in ("off", "auto")]
+    names = [f"{r[0]}, {r[1]}" for r in rows]
+    plt.bar(names, [float(r[6]) for r in rows])
+    plt.xticks(rotation=20)
+    plt.ylabel("p99, ms")
+    return ("## A straggler\n\n" + save("straggler")
+            + "\nTwo replicas of 1 ms per batch and 2 ms per input, 200 "
+            "queries per second (40 % of one's capacity), SLO 100 ms. One "
+            "replica is stopped for 50 ms in every 100 (slowed), or for "
+            "whole seconds (stopped); hedging off or on.\n\n"
+            + table(["one replica", "hedge", "queries", "defaults", "%",
+                     "p50 ms", "p99 ms", "p99.9 ms", "hedges"], rows))
+
+
+# overload
+
+def overload_run(setting, nginx, rate):
+    """The load, and beside it nginx's own timer of 20 ms."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(openload(
+        setting.program, nginx, "/control", 200, setting.seconds, 20,
+        connections=256)))
+    thread.start()
+    result = setting.load(nginx, rate, 20)
+    thread.join()
+    return result, found[0]
+
+
+def overload(setting):
+    """The model sleeps, so that it is the bottleneck and not the cores."""
+    # 1 ms and 0.2 ms per input: half of the SLO holds 45.
+    capacity = 45 / 0.010
+    rows = []
+    loads = (0.5, 1, 3) if setting.quick else (0.25, 0.5, 0.75, 1, 1.5, 2, 3)
+    silent = Silent()
+    for load in loads:
+        with cluster(app("20ms") + CONTROL % silent.port,
+                     [("m", fixed_cost(0.001, 0.0002, False))],
+                     http=NO_CACHE) as nginx:
+            rate = capacity * load
+            setting.load(nginx, rate, 20, seconds=2)
+            result, control = overload_run(setting, nginx, rate)
+            grown = pss([nginx.pid, *nginx.children()])
+        rows.append([load, rate, result["goodput"], result["defaults"],
+                     result["late_answers"], result["late_defaults"],
+                     f"{control['late_defaults']}/{control['asked']}",
+                     result["unsent"], result["answer_p99"] / 1e3, grown])
+    plt.plot([r[0] for r in rows], [r[2] / capacity for r in rows],
+             marker="o", label="this server")
+    for label, points in simulated("load").items():
+        plt.plot(*zip(*points), linestyle="--", label=f"simulated: {label}")
+    plt.xlabel("load, of the capacity")
+    plt.ylabel("answers by the SLO, of the capacity")
+    plt.legend(fontsize=7)
+    at = {r[0]: r[2] for r in rows}
+    return ("## Overload\n\n" + save("overload")
+            + f"\nA model of 1 ms per batch and 0.2 ms per input that is the "
+            f"bottleneck, SLO 20 ms; capacity here means {capacity:.0f} "
+            "queries per second (batches of half the SLO). Goodput at 3 "
+            f"times is {at[3] / max(1, at[1]):.2f} of that at 1. A default "
+            "is late when the kernel got it over 2 ms after the SLO; the "
+            "control is nginx's own timer of 20 ms in the same worker, asked "
+            "200 times a second meanwhile.\n\n"
+            + table(["load", "asked 1/s", "goodput 1/s", "defaults",
+                     "late answers", "late defaults", "control late",
+                     "unsent", "p99 of answers ms", "nginx PSS MB"],
+                    [[r[0], f"{r[1]:.0f}", f"{r[2]:.0f}", *r[3:8],
+                      f"{r[8]:.1f}", f"{r[9]:.0f}"] for r in rows]))
+
+
+def simulated(kind):
+    """Series of points by name from the scheduler in virtual time."""
+    done = subprocess.run([ROOT / "build/unit/bench_scheduler", "csv"],
+                          check=True, capture_output=True, text=True,
+                          cwd=ROOT)
+    series = {}
+    for line in done.stdout.splitlines()[1:]:
+        sort, rest = line.split(",", 1)
+        name, numbers = rest[1:].split('",')
+        if sort == kind:
+            x, y = map(float, numbers.split(",")[:2])
+            series.setdefault(name, []).append((x, y))
+    return series
+
+
+def scheduler(setting):
+    for label, points in simulated("time").items():
+        plt.plot(*zip(*points), label=label, linewidth=1)
+    plt.xlabel("s")
+    plt.ylabel("1/s")
+    plt.legend(fontsize=7)
+    picture = save("trace")
+    done = subprocess.run([ROOT / "build/unit/bench_scheduler", "replay",
+                           "t/bench/traces/bursty.txt"], check=True,
+                          capture_output=True, text=True, cwd=ROOT)
+    rows = [[name, *(f"{y:.3f}" for _, y in points)]
+            for name, points in simulated("load").items()]
+    loads = [x for x, _ in next(iter(simulated("load").values()))]
+    return ("## The scheduler in virtual time\n\n" + picture
+            + "\nThe same core replays recorded bursts; asked, and answered "
+            "on time. " + done.stdout.strip() + ". The bound's formula is in "
+            "`t/unit/scheduler_trace.h`.\n\nGoodput against load, of the "
+            "capacity (1 ms per batch and 50 µs per input, SLO 20 ms):\n\n"
+            + table(["policy", *loads], rows))
+
+
+PARTS = {f.__name__: f for f in (latency, throughput, wait, cache, straggler,
+                                 overload, scheduler)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("part", nargs="*", help=", ".join(PARTS))
+    options = parser.parse_args()
+    if set(options.part) - set(PARTS):
+        parser.error(f"no part {set(options.part) - set(PARTS)}")
+
+    setting = Setting(options.quick, build_openload(OUT))
+    stored = OUT / "figures.json"
+    texts = json.loads(stored.read_text()) if stored.exists() else {}
+
+    for name in options.part or PARTS:
+        begun = time.monotonic()
+        texts[name] = PARTS[name](setting)
+        print(texts[name])
+        print(f"({name}: {time.monotonic() - begun:.0f} s)", flush=True)
+        stored.write_text(json.dumps(texts), encoding="utf-8")
+
+    head = ("# Figures\n\nMade by `make figures`"
+            + (" B=--quick (a quick look, not a measurement)"
+               if options.quick else "")
+            + " on two cores that nginx, the containers and the load "
+            "generator share. What is measured and how is in "
+            "`t/bench/paper.py`; the comparison with a bare location is "
+            "`make bench`.\n\n")
+    (ROOT / "docs/figures.md").write_text(
+        head + "\n".join(texts[n] for n in PARTS if n in texts),
+        encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
