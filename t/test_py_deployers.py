@@ -129,6 +129,37 @@ def test_a_model_of_another_python_is_refused_with_both_versions(tmp_path):
                      str(tmp_path), "x", None)
 
 
+def test_other_versions_of_packages_are_refused(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "func.pkl").write_bytes(pickle.dumps(len))
+
+    def record(**packages):
+        (path / "clipper_model.json").write_text(
+            json.dumps({"packages": packages}))
+
+    def build():
+        images.build(ClusterDirectory(str(tmp_path / "c")), "i:1",
+                     str(path), "x", None)
+
+    series = ".".join(np.__version__.split(".")[:2])
+    # Another third number is no other package, and one that is not here is
+    # told by the import that needs it.
+    record(numpy=series + ".999", cloudpickle="0.1", nowhere="1.0")
+    build()
+    record(numpy="0.9.1")
+    with pytest.raises(ClipperException) as error:
+        build()
+    assert "saved with numpy 0.9.1, this container has %s" \
+        % np.__version__ in str(error.value)
+    assert 'pkgs_to_install=["numpy==0.9.1"]' in str(error.value)
+    # What is installed beside the model comes first.
+    beside = path / "site-packages" / "numpy-0.9.1.dist-info"
+    beside.mkdir(parents=True)
+    (beside / "METADATA").write_text("Name: numpy\nVersion: 0.9.1\n")
+    build()
+
+
 def test_requirements_that_are_met():
     assert images.is_met("numpy")
     assert images.is_met("numpy==" + np.__version__)

@@ -129,10 +129,11 @@ def test_thompson_knows_how_likely_each_model_is():
 
 def test_what_was_learned_fades():
     policy = make_policy("exp3 eta=1 alpha=0 half_life=1m")
-    policy.observe("a:1", 0.5, 1.0, 0.0)
+    policy.observe("a:1", 0.3, 1.0, 0.0)
     now, later = (policy.probabilities(["a:1", "b:1"], t) for t in (0, 60))
-    assert math.log(now[1] / now[0]) == pytest.approx(1.0)
-    assert math.log(later[1] / later[0]) == pytest.approx(0.5)
+    # The estimate of a loss is L / (p + eta / 2).
+    assert math.log(now[1] / now[0]) == pytest.approx(1.25)
+    assert math.log(later[1] / later[0]) == pytest.approx(0.625)
 
 
 def test_what_is_left_out_is_counted():

@@ -59,6 +59,9 @@ def build(
     """
     if not os.path.isdir(model_data_path):
         raise ClipperException("No model directory %s" % model_data_path)
+    if not packages:
+        # Those that are installed below may be what the model needs.
+        check_fits(model_data_path)
     kind = built_in_kind(base_image)
     images = directory.file(IMAGES)
     os.makedirs(images, exist_ok=True)
