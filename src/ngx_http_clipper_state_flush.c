@@ -43,8 +43,8 @@ static ngx_int_t ngx_http_clipper_state_flush_settle(
 /*
  * KEYS: the hash.  ARGV: source, number, t0, lambda, then member fields and
  * their deltas.  The arithmetic is that of ngx_http_clipper_policy_state_add:
- * times move before exponents grow large.  Gives the number of the source's
- * last delta, t0, lambda and the values of the fields.
+ * times move before exponents grow large.  Gives t0, lambda, the number of
+ * the source's last delta, and the values of the fields.
  */
 
 static char  ngx_http_clipper_state_script[] =
@@ -107,7 +107,7 @@ static char  ngx_http_clipper_state_script[] =
     "    if count > 16 then redis.call('HDEL', key, oldest) end\n"
     "  end\n"
     "end\n"
-    "local result = { last, text(t0), text(lambda0) }\n"
+    "local result = { text(t0), text(lambda0), last }\n"
     "for i = 1, #fields do result[3 + i] = sums[i] end\n"
     "return result\n";
 

@@ -1,13 +1,16 @@
 """Selection state in Redis: kept, shared, and never in a query's way."""
 
 import collections
+import math
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -287,6 +290,98 @@ def test_ids_of_instances_differ(redis, serve):
     assert len(ids) == len(set(ids)) == 10000
     assert max(ids) < 2 ** 53
     assert sum(b == a + 1 for a, b in zip(ids, ids[1:])) < 5
+
+
+def script():
+    """The script that adds deltas, out of the module's source."""
+    source = Path(__file__).resolve().parent.parent / "src"
+    text = (source / "ngx_http_clipper_state_flush.c").read_text()
+    text = text.split("state_script[] =", 1)[1].split(";\n\n", 1)[0]
+    return "".join(re.findall(r'"(.*)\\n"', line)[0] + "\n"
+                   for line in text.strip().splitlines())
+
+
+class Forward:
+    """Forward-decayed sums as ngx_http_clipper_policy_state.h has them."""
+
+    def __init__(self, n):
+        self.t0 = self.rate = 0.0
+        self.sums = [0.0] * n
+
+    def add(self, t, rate, deltas):
+        age = t - self.t0
+        if (age > 0 if rate != self.rate else rate * age > 64):
+            factor = math.exp(-self.rate * age)
+            self.sums = [s * factor for s in self.sums]
+            self.t0, age = t, 0.0
+        self.rate = rate
+        factor = math.exp(rate * age)
+        self.sums = [s + d * factor for s, d in zip(self.sums, deltas)]
+
+
+def test_script_adds_as_policies_do(redis):
+    """Catches arithmetic of the script that is not the module's: times that
+    move, half-lives that change, deltas out of order, numbers twice."""
+    store, text, rng = redis(), script(), random.Random(3)
+    wanted, now, seqs = Forward(3), 1.7e9, collections.Counter()
+    for i in range(2000):
+        now += rng.expovariate(1) * rng.choice((0.01, 1, 1, 30))
+        rate = 0.5 if i < 1500 else 0.25
+        t = now - rng.choice((0, 0, 3.0))
+        source = f"@{rng.randrange(3)}"
+        deltas = [rng.random() * rng.randrange(2) for _ in range(3)]
+        seqs[source] += 1
+        args = [source, seqs[source], repr(t), repr(rate)]
+        for name, delta in zip(("m:1/a", "m:1/b", "n:2/a"), deltas):
+            args += [name, repr(delta)]
+        wanted.add(t, rate, deltas)
+        for _ in range(rng.choice((1, 1, 2))):
+            got = store("EVAL", text, 1, "k", *args)
+        numbers = [float(v or 0) for v in got]
+        assert numbers[:3] == pytest.approx(
+            [wanted.t0, wanted.rate, seqs[source]], rel=1e-15)
+        assert numbers[3:] == pytest.approx(wanted.sums, rel=1e-9)
+    for i in range(100):
+        store("EVAL", text, 1, "k", f"@x{i}", 1, now, 0.25, "m:1/a", "1")
+    sources = [f for f in store.state("k") if f[0] == "@"]
+    assert len(sources) == 16 and "@x99" in sources and "@0" not in sources
+
+
+def test_old_feedback_fades(redis, serve):
+    """Catches states whose times are mixed up on the way."""
+    store = redis()
+    server = serve(store, "epsilon_greedy epsilon=1 half_life=20ms")
+    with server.connect() as connection:
+        for _ in range(5):
+            learn(connection, 3.0, 3.0)
+        time.sleep(2.2)
+        before = time.time()
+        learn(connection, 3.0, 3.0)
+        after = time.time()
+    wait_until(lambda: abs(store.feedbacks() - 1) < 1e-6, 5, "one feedback")
+    state = store.state("clipper:state:a:epsilon_greedy")
+    assert before <= float(state["t0"]) <= after
+    assert float(state["lambda"]) == pytest.approx(math.log(2) / 0.02)
+
+
+def test_dead_worker_with_deltas_under_way(redis, serve):
+    """Catches what a worker has sent but was never told about: Redis has
+    it already, or not, and somebody else has to find out."""
+    store = redis()
+    server = serve(store, workers=1, extra="timeout=10s")
+    server.allow(r"exited on signal 9")
+    server.checks_zone = False
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        store.signal(signal.SIGSTOP)
+        for i in range(20):
+            learn(connection, 3.0, 3.0, f"u{i}")
+        time.sleep(0.1)
+        os.kill(server.children()[0], signal.SIGKILL)
+    store.signal(signal.SIGCONT)
+    settled(store, 21)
+    assert wait_until(lambda: total_of_users(store) == 20)
 
 
 class Learner(threading.Thread):
