@@ -663,6 +663,7 @@ test_state_times(void **state)
 
     who_of(&who, 0, 1, 2);
     reply.t0 = 102;
+    reply.n = 1;
     reply.key = keys + 1;
     reply.rows = rows + 2;
     assert_int_equal(ngx_http_clipper_state_table_load(&table, &who, &reply,
