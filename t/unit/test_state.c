@@ -641,7 +641,7 @@ static void
 test_state_times(void **state)
 {
     who_t       who;
-    double      rows[2 * FIELDS] = { 8, 4, 2, 1 }, vec[2 + 3 * FIELDS];
+    double      rows[3 * FIELDS] = { 8, 4, 2, 1 }, vec[2 + 3 * FIELDS];
     reply_t     reply;
     table_t     table;
 
@@ -663,7 +663,6 @@ test_state_times(void **state)
 
     who_of(&who, 0, 1, 2);
     reply.t0 = 102;
-    reply.n = 1;
     reply.key = keys + 1;
     reply.rows = rows + 2;
     assert_int_equal(ngx_http_clipper_state_table_load(&table, &who, &reply,
