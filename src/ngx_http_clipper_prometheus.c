@@ -11,6 +11,7 @@
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_proto.h"
 #include "ngx_http_clipper_query.h"
+#include "ngx_http_clipper_state.h"
 
 #include <zmq.h>
 
@@ -58,6 +59,8 @@ static void ngx_http_clipper_prometheus_size(
 static void ngx_http_clipper_prometheus_rpc(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_build(
+    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_redis(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_started(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
@@ -177,6 +180,17 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       NGX_HTTP_CLIPPER_M_FEEDBACK,
       "result", ngx_http_clipper_feedback_names,
       NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
+
+    { "clipper_redis_up", "gauge",
+      "Whether the answering worker is connected to Redis.",
+      ngx_http_clipper_prometheus_redis, 0,
+      offsetof(ngx_http_clipper_state_stat_t, up), NGX_HTTP_CLIPPER_ALONE },
+
+    { "clipper_redis_pending_deltas", "gauge",
+      "Applications and users whose state has changes not yet in Redis.",
+      ngx_http_clipper_prometheus_redis, 0,
+      offsetof(ngx_http_clipper_state_stat_t, pending),
+      NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_zone_used_bytes", "gauge",
       "Shared memory that rows, payload or cache entries take.",
@@ -538,6 +552,21 @@ ngx_http_clipper_prometheus_build(ngx_http_clipper_prometheus_t *p,
     ngx_http_clipper_prometheus_label(&labels, "zmq_version", zmq, end - zmq);
 
     ngx_http_clipper_prometheus_count(p, "", &labels, 1);
+}
+
+
+static void
+ngx_http_clipper_prometheus_redis(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family)
+{
+    ngx_http_clipper_state_stat_t  stat;
+
+    ngx_http_clipper_state_stat(&stat);
+
+    if (stat.redis) {
+        ngx_http_clipper_prometheus_count(p, "", NULL,
+                            *(uint64_t *) ((u_char *) &stat + family->offset));
+    }
 }
 
 

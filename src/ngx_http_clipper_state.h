@@ -82,8 +82,8 @@ uint64_t ngx_http_clipper_query_id_next(ngx_http_clipper_zone_t *zone);
 /* for the status and the metrics */
 
 typedef struct {
-    ngx_uint_t                             redis;     /* configured */
-    ngx_uint_t                             up;        /* this worker's
+    uint64_t                               redis;     /* configured */
+    uint64_t                               up;        /* this worker's
                                                          connection */
     uint64_t                               rows;      /* applications, users */
     uint64_t                               rows_max;

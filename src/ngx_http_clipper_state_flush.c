@@ -321,9 +321,8 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
     if (full && rc == NGX_OK) {
         ngx_http_clipper_state_flush_now();
 
-    } else if (ngx_http_clipper_state_table_dirty(
-                   &ngx_http_clipper_state.table)
-               > ngx_http_clipper_state_under_way)
+    } else if (ngx_http_clipper_state_table_waiting(
+                   &ngx_http_clipper_state.table))
     {
         ngx_http_clipper_state_flush_later();
     }

@@ -686,3 +686,15 @@ ngx_http_clipper_state_table_dirty(ngx_http_clipper_state_table_t *table)
            + count[NGX_HTTP_CLIPPER_STATE_DIRTY_APP]
            + count[NGX_HTTP_CLIPPER_STATE_SENT];
 }
+
+
+ngx_uint_t
+ngx_http_clipper_state_table_waiting(ngx_http_clipper_state_table_t *table)
+{
+    uint32_t  *count;
+
+    count = table->header->m.count;
+
+    return count[NGX_HTTP_CLIPPER_STATE_DIRTY_USER]
+           + count[NGX_HTTP_CLIPPER_STATE_DIRTY_APP];
+}

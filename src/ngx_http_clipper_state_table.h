@@ -272,6 +272,10 @@ ngx_uint_t ngx_http_clipper_state_table_release(
 ngx_uint_t ngx_http_clipper_state_table_dirty(
     ngx_http_clipper_state_table_t *table);
 
+/* those of them that nobody has sent */
+ngx_uint_t ngx_http_clipper_state_table_waiting(
+    ngx_http_clipper_state_table_t *table);
+
 
 /* --- between the files of this part (.._state_table_row.c) --- */
 

@@ -12,6 +12,7 @@
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_query.h"
 #include "ngx_http_clipper_response.h"
+#include "ngx_http_clipper_state.h"
 #include "ngx_http_clipper_wake.h"
 
 
@@ -20,6 +21,7 @@ static void ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
 static void ngx_http_clipper_status_table(ngx_http_clipper_document_t *d,
     const char *key, ngx_http_clipper_table_t *table);
 static void ngx_http_clipper_status_cache(ngx_http_clipper_document_t *d);
+static void ngx_http_clipper_status_state(ngx_http_clipper_document_t *d);
 static void ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
     ngx_http_clipper_zone_t *zone);
 static void ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
@@ -71,6 +73,7 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
 
     ngx_http_clipper_status_zone(&d, zone);
     ngx_http_clipper_status_cache(&d);
+    ngx_http_clipper_status_state(&d);
     ngx_http_clipper_status_workers(&d, zone);
     ngx_http_clipper_status_applications(&d, zone, mcf);
     ngx_http_clipper_status_models(&d, zone, mcf);
@@ -138,6 +141,31 @@ ngx_http_clipper_status_cache(ngx_http_clipper_document_t *d)
     ngx_http_clipper_document_number(d, "used", usage.used);
     ngx_http_clipper_document_number(d, "entries", usage.entries);
     ngx_http_clipper_document_number(d, "resets", usage.resets);
+    ngx_http_clipper_document_close(d, '}');
+}
+
+
+static void
+ngx_http_clipper_status_state(ngx_http_clipper_document_t *d)
+{
+    ngx_http_clipper_state_stat_t  stat;
+
+    ngx_http_clipper_state_stat(&stat);
+
+    ngx_http_clipper_document_open(d, "selection_state", '{');
+    ngx_http_clipper_document_number(d, "rows", stat.rows);
+    ngx_http_clipper_document_number(d, "rows_max", stat.rows_max);
+    ngx_http_clipper_document_number(d, "evicted", stat.evicted);
+    ngx_http_clipper_document_number(d, "dropped", stat.dropped);
+
+    ngx_http_clipper_document_open(d, "redis", '{');
+    ngx_http_clipper_document_flag(d, "configured", stat.redis);
+    ngx_http_clipper_document_flag(d, "up", stat.up);
+    ngx_http_clipper_document_number(d, "pending_deltas", stat.pending);
+    ngx_http_clipper_document_number(d, "sent_deltas", stat.sent);
+    ngx_http_clipper_document_number(d, "errors", stat.errors);
+    ngx_http_clipper_document_close(d, '}');
+
     ngx_http_clipper_document_close(d, '}');
 }
 

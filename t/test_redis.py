@@ -364,7 +364,8 @@ def test_old_feedback_fades(redis, serve):
     assert float(state["lambda"]) == pytest.approx(math.log(2) / 0.02)
 
 
-def test_dead_worker_with_deltas_under_way(redis, serve):
+@pytest.mark.parametrize("arrived", [True, False])
+def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
     """Catches what a worker has sent but was never told about: Redis has
     it already, or not, and somebody else has to find out."""
     store = redis()
@@ -379,7 +380,11 @@ def test_dead_worker_with_deltas_under_way(redis, serve):
             learn(connection, 3.0, 3.0, f"u{i}")
         time.sleep(0.1)
         os.kill(server.children()[0], signal.SIGKILL)
-    store.signal(signal.SIGCONT)
+    if arrived:
+        store.signal(signal.SIGCONT)
+    else:
+        store.kill()
+        store.start()
     settled(store, 21)
     assert wait_until(lambda: total_of_users(store) == 20)
 
