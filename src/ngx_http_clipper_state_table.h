@@ -277,7 +277,20 @@ ngx_uint_t ngx_http_clipper_state_table_waiting(
     ngx_http_clipper_state_table_t *table);
 
 
-/* --- between the files of this part (.._state_table_row.c) --- */
+/* --- between the files of this part --- */
+
+/* the base becomes what Redis said; a flight that is in it has landed */
+void ngx_http_clipper_state_table_base_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row,
+    const ngx_http_clipper_state_reply_t *reply, uint64_t now_us);
+void ngx_http_clipper_state_table_landed_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row);
+
+/* one more reference; 0: no room, or too long */
+uint32_t ngx_http_clipper_state_name_get_locked(
+    ngx_http_clipper_state_table_t *table, const ngx_str_t *text);
+void ngx_http_clipper_state_name_leave_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t name);
 
 #define ngx_http_clipper_state_save(table, piece)                             \
     ngx_http_clipper_journal_save(&(table)->header->journal,                  \
