@@ -407,6 +407,31 @@ def test_logs_and_addresses(conn, tmp_path):
     assert "# TYPE clipper_queries_total counter" in answer.text
 
 
+def test_learned_state_is_in_redis(engine, make_cluster):
+    engine.build(
+        "docker.io/clipper/test-redis:1",
+        "FROM docker.io/library/debian:bookworm-slim\n"
+        "RUN apt-get -q update && apt-get -q -y --no-install-recommends "
+        "install redis-server\n", {})
+    manager = make_cluster("learning",
+                           redis_image="docker.io/clipper/test-redis:1")
+    conn = ClipperConnection(manager)
+    conn.start_clipper()
+    conn.register_application("a", "doubles", "0", 5000000,
+                              selection_policy="exp3")
+    for name in ("m", "n"):
+        conn.deploy_model(name, 1, "doubles", conn.build_model(
+            name, 1, str(EMPTY), "clipper/noop-container:0.1.0"))
+        conn.link_model_to_app("a", name)
+    answer = predict(conn, "a", [1.0])
+    assert conn.feedback("a", 2.0, query_id=answer["query_id"])
+    redis, = [one for one in manager._list({}) if one.name.startswith("redis")]
+    wait_until(lambda: int(redis.exec_run(
+        ["redis-cli", "dbsize"]).output) > 0, 20)
+    conn.stop_all()
+    assert containers(manager) == []
+
+
 def test_arguments_that_are_refused(engine):
     with refused('"host" docker network'):
         DockerContainerManager(docker_network="host")

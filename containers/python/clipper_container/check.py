@@ -1,8 +1,8 @@
-"""`python -m clipper_container.check DIRECTORY`: does a model fit here?
+"""`python -m clipper_container.check DIRECTORY [FILE]`: does a model fit?
 
 Compares the versions of Python and of packages that a model directory
 records with those of this container, and loads nothing. Exit codes: 0 it
-fits; 5 it does not, and standard output says why.
+fits; 5 it does not, and standard output and the file say why.
 """
 
 import sys
@@ -26,6 +26,9 @@ def main() -> int:
         check_packages(path, metadata)
     except ModelDirectoryError as error:
         print(error)
+        if len(sys.argv) > 2:
+            with open(sys.argv[2], "w", encoding="utf-8") as f:
+                f.write(str(error))
         return EXIT_MISFIT
     return 0
 

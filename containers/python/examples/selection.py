@@ -7,7 +7,7 @@ answers mostly nonsense. Prints the policies' error over time, and draws it
 when matplotlib is installed, as the figure on Exp3 and Exp4 in the paper of
 Clipper (NSDI 2017).
 
-    python selection.py [--rounds 6000] [--plot selection.png] [--quick]
+    python selection.py [--rounds 3000] [--plot selection.png] [--quick]
 """
 
 import argparse
@@ -198,7 +198,7 @@ def plot(errors, window, path):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=6000)
+    parser.add_argument("--rounds", type=int, default=3000)
     parser.add_argument("--plot", default="selection.png")
     parser.add_argument("--quick", action="store_true",
                         help="1500 rounds, no plot")

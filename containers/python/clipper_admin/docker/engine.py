@@ -224,6 +224,14 @@ def tail(container: Any, lines: int = 30, patience: float = 0.0) -> str:
         time.sleep(0.05)
 
 
+def read_file(container: Any, path: str) -> str:
+    """Text of a file in a container, which need not run."""
+    data = io.BytesIO(b"".join(container.get_archive(path)[0]))
+    with tarfile.open(fileobj=data) as tar:
+        file = tar.extractfile(tar.getmembers()[0])
+        return "" if file is None else file.read().decode("utf-8", "replace")
+
+
 def created(container: Any) -> str:
     """When a container was made, for sorting."""
     return str(container.attrs.get("Created", ""))

@@ -19,7 +19,7 @@ import shlex
 import socket
 import tarfile
 import time
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .. import nginxconf, server_conf
 from ..exceptions import ClipperException
@@ -32,6 +32,11 @@ HOME = "/var/lib/clipper"
 UID = 65534
 
 _CLUSTER = "cluster.json"
+#: Comes after the output of a script.
+_END = "=== end of output:"
+
+_EXEC_TRIES = 5
+
 _NGINX = "nginx -p %s/ -e stderr" % HOME
 
 #: Seconds to wait for another program that changes the configuration.
@@ -103,21 +108,33 @@ class Frontend:
         Raises:
             ClipperException: it failed, with what it printed.
         """
-        code, out, error = self._try(script)
+        code, out = self._try(script)
         if code != 0:
             raise ClipperException(
                 "The frontend container failed (%s): %s"
                 % (script.split("\n", 1)[0],
-                   (error or out).decode("utf-8", "replace").strip())
+                   out.decode("utf-8", "replace").strip())
             )
         return out
 
-    def _try(self, script: str) -> Any:
-        with engine.failures("The frontend container does not run"):
-            code, (out, error) = self.container.exec_run(
-                ["sh", "-c", "cd %s && %s" % (HOME, script)], demux=True
-            )
-        return code, out or b"", error or b""
+    def _try(self, script: str) -> Tuple[int, bytes]:
+        """Exit code and output of a script that may be run twice.
+
+        An engine can lose the output of a process that ends quickly
+        (podman 4 does), so the script says itself that it has ended.
+        """
+        wrapped = "cd %s && { %s; }; echo '%s' $?" % (HOME, script, _END)
+        for _ in range(_EXEC_TRIES):
+            with engine.failures("The frontend container does not run"):
+                _, (out, error) = self.container.exec_run(
+                    ["sh", "-c", wrapped], demux=True
+                )
+            text, end, code = (out or b"").rpartition(_END.encode())
+            if end and code.strip().isdigit():
+                return int(code), text
+        raise ClipperException(
+            "The frontend container does not answer: %r" % (error or out)
+        )
 
     def _put(self, files: Mapping[str, bytes], dirs: List[str]) -> None:
         with engine.failures("The frontend container takes no files"):
@@ -224,12 +241,12 @@ class Frontend:
         Raises:
             ClipperException: with nginx's line; nothing has changed.
         """
-        code, out, error = self._try(
-            "%s -t -q -c %s/candidate.conf && %s"
+        code, out = self._try(
+            "%s -t -q -c %s/candidate.conf 2>&1 && %s"
             % (_NGINX, HOME, _switch(number))
         )
         if code != 0:
-            text = (error + out).decode("utf-8", "replace")
+            text = out.decode("utf-8", "replace")
             raise ClipperException(
                 "nginx refuses the configuration: %s"
                 % server_conf.nginx_line(text)

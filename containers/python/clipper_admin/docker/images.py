@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 #: Where the runtime looks for a model.
 _MODEL = "/model"
 
+#: Where the check writes what it found: an engine may lose the output of a
+#: process that ends quickly.
+_REPORT = "/tmp/clipper-check"
+
 #: Exit code of the check when the model does not fit.
 _MISFIT = 5
 
@@ -89,14 +93,16 @@ class ImageBuilder:
         with engine.failures("Could not check %s" % image):
             container = self._client.containers.create(
                 image,
-                ["-m", "clipper_container.check", _MODEL],
+                ["-m", "clipper_container.check", _MODEL, _REPORT],
                 entrypoint=["python"],
                 network_mode="none",
             )
             try:
                 container.start()
                 code = container.wait(timeout=60)["StatusCode"]
-                said = engine.tail(container, patience=2.0 if code else 0.0)
+                said = ""
+                if code == _MISFIT:
+                    said = engine.read_file(container, _REPORT)
             finally:
                 container.remove(force=True)
         if code == _MISFIT:

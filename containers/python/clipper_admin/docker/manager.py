@@ -25,14 +25,14 @@ from ..container_manager import (
     ContainerOptions,
 )
 from ..exceptions import ClipperException
-from . import engine, frontend
+from . import engine, frontend, network
 from .images import ImageBuilder
 from .replicas import Replicas
 
 logger = logging.getLogger(__name__)
 
-START_TIMEOUT = 60.0
-RELOAD_TIMEOUT = 60.0
+#: Seconds for nginx to answer after its start, and to take a configuration.
+START_TIMEOUT = RELOAD_TIMEOUT = 60.0
 
 #: Seconds for nginx to end its connections.
 _FRONTEND_PATIENCE = 30
@@ -73,6 +73,9 @@ class DockerContainerManager(ContainerManager):
         workers: nginx's worker processes.
         zone_size: shared memory of the server, in nginx's units.
         deploy_timeout: seconds that a container may take to load its model.
+        redis_image: of a Redis container that keeps the selection state,
+            unless there is a `redis_ip`; such as ``redis:alpine``. Its data
+            go with `stop_all`.
 
     Raises:
         ClipperException: central logging, the network ``host``, or no
@@ -96,6 +99,7 @@ class DockerContainerManager(ContainerManager):
         workers: int = 1,
         zone_size: str = "64m",
         deploy_timeout: float = 300.0,
+        redis_image: Optional[str] = None,
     ) -> None:
         if docker_network == "host":
             raise ClipperException(
@@ -122,6 +126,7 @@ class DockerContainerManager(ContainerManager):
             "query_rpc": clipper_rpc_port,
         }
         self._redis = "%s:%d" % (redis_ip, redis_port) if redis_ip else None
+        self._redis_image = None if redis_ip else redis_image
         self._extra = dict(extra_container_kwargs or {})
         self._workers = workers
         self._zone_size = zone_size
@@ -180,36 +185,68 @@ class DockerContainerManager(ContainerManager):
                 "Please use ClipperConnection.connect() to connect to "
                 "it.".format(self.cluster_name)
             )
-        self._make_network()
-        settings = {
+        network.make(self.client, self.docker_network)
+        started: List[Any] = []
+        try:
+            if self._redis_image is not None:
+                started.append(self._start_redis(self._redis_image))
+                self._redis = "%s:%d" % (
+                    network.address_of(started[0], self.docker_network),
+                    CLIPPER_INTERNAL_REDIS_PORT,
+                )
+            settings = self._settings(
+                cache_size, qf_http_timeout_request, qf_http_timeout_content
+            )
+            self.logger.info("Starting nginx of %s", query_frontend_image)
+            started.append(
+                self._start_frontend(query_frontend_image, settings)
+            )
+            self._connect_to(started[-1])
+            self._wait_for_start()
+        except BaseException:
+            for one in started:
+                self.discard(one)
+            self._frontend = None
+            network.drop(self.client, self.docker_network)
+            raise
+        self.logger.info("Clipper is running")
+
+    def _settings(
+        self, cache_size: int, header_timeout: int, body_timeout: int
+    ) -> Dict[str, Any]:
+        """What nginx.conf is made of."""
+        return {
             "address": "0.0.0.0",
             "workers": self._workers,
             "zone_size": self._zone_size,
             "cache_size": str(int(cache_size)) if cache_size else "off",
-            "header_timeout": qf_http_timeout_request,
-            "body_timeout": qf_http_timeout_content,
+            "header_timeout": header_timeout,
+            "body_timeout": body_timeout,
             "error_log": "stderr",
             "operator_locations": ["status", "metrics", "health"],
             "module": "/usr/lib/nginx/modules/ngx_http_clipper_module.so",
             "query_port": CLIPPER_INTERNAL_QUERY_PORT,
             "management_port": CLIPPER_INTERNAL_MANAGEMENT_PORT,
             "rpc_port": CLIPPER_INTERNAL_RPC_PORT,
-            "rpc_allow": ["127.0.0.1"] + self._subnets(),
+            "rpc_allow": ["127.0.0.1"]
+            + network.subnets(self.client, self.docker_network),
             "redis": self._redis,
         }
-        self.logger.info("Starting query frontend of %s", query_frontend_image)
-        container = None
-        try:
-            container = self._start_frontend(query_frontend_image, settings)
-            self._connect_to(container)
-            self._wait_for_start()
-        except BaseException:
-            if container is not None:
-                self.discard(container)
-            self._frontend = None
-            self._drop_network()
-            raise
-        self.logger.info("Clipper is running")
+
+    def _start_redis(self, image: str) -> Any:
+        self.logger.info("Starting Redis of %s", image)
+        return self.run(
+            image,
+            "redis-%d" % random.randint(0, 100000),
+            {
+                CLIPPER_DOCKER_PORT_LABELS["redis"]:
+                    str(CLIPPER_INTERNAL_REDIS_PORT)
+            },
+            # Only the cluster's network reaches it.
+            command=["redis-server", "--bind", "0.0.0.0", "--protected-mode",
+                     "no", "--appendonly", "yes"],
+            restart_policy={"Name": "always"},
+        )
 
     def _start_frontend(
         self, image: str, settings: Mapping[str, Any]
@@ -244,7 +281,7 @@ class DockerContainerManager(ContainerManager):
                 # Somebody took a port between the choice and the bind.
                 if attempt + 1 == _TRIES or "in use" not in str(error):
                     raise
-        raise ClipperException("no free port")
+        raise ClipperException("No free port")
 
     def _interface(self) -> str:
         local = self.public_hostname in ("localhost", "127.0.0.1")
@@ -317,7 +354,7 @@ class DockerContainerManager(ContainerManager):
         self.stop_together(
             self._list({}, stopped=True), _FRONTEND_PATIENCE, graceful
         )
-        self._drop_network()
+        network.drop(self.client, self.docker_network)
         self._frontend = None
         self.logger.info("Stopped all Clipper cluster and all model containers")
 
@@ -527,24 +564,6 @@ class DockerContainerManager(ContainerManager):
                 raise
         return container
 
-    def rpc_environment(self) -> Dict[str, str]:
-        """Where model containers find the frontend."""
-        return {"CLIPPER_IP": self.frontend.container.name}
-
-    def rpc_hosts(self) -> Dict[str, str]:
-        """The frontend's address: not every engine resolves names."""
-        container = self.frontend.container
-        with engine.failures("The frontend container has gone"):
-            container.reload()
-        networks = container.attrs["NetworkSettings"]["Networks"]
-        address = networks.get(self.docker_network, {}).get("IPAddress")
-        if not address:
-            raise ClipperException(
-                "The frontend container is not in the network %s"
-                % self.docker_network
-            )
-        return {container.name: address}
-
     def stop_together(
         self, containers: Sequence[Any], patience: int, graceful: bool
     ) -> None:
@@ -573,39 +592,6 @@ class DockerContainerManager(ContainerManager):
         with engine.failures("Could not remove %s" % container.name):
             with contextlib.suppress(docker.errors.NotFound):
                 container.remove(force=True)
-
-    # The network.
-
-    def _make_network(self) -> None:
-        with engine.failures("No network %s" % self.docker_network):
-            if not self.client.networks.list(names=[self.docker_network]):
-                self.client.networks.create(
-                    self.docker_network, check_duplicate=True,
-                    labels={CLIPPER_DOCKER_LABEL: ""},
-                )
-
-    def _subnets(self) -> List[str]:
-        with engine.failures("No network %s" % self.docker_network):
-            network = self.client.networks.get(self.docker_network)
-        config = (network.attrs.get("IPAM") or {}).get("Config") or []
-        return [
-            one["Subnet"] for one in config if ":" not in one.get("Subnet", ":")
-        ]
-
-    def _drop_network(self) -> None:
-        """Remove the network that a cluster made, when none needs it."""
-        with contextlib.suppress(ClipperException):
-            with engine.failures("It is in use"):
-                for one in self.client.networks.list(
-                    names=[self.docker_network]
-                ):
-                    users = self.client.containers.list(
-                        all=True, filters={"network": self.docker_network},
-                        ignore_removed=True,
-                    )
-                    ours = one.attrs.get("Labels") or {}
-                    if not users and CLIPPER_DOCKER_LABEL in ours:
-                        one.remove()
 
 
 def _short_image(container: Any) -> str:

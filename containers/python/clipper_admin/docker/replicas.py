@@ -16,7 +16,7 @@ from ..container_manager import (
 )
 from ..exceptions import ClipperException
 from ..limits import check_count, memory_bytes, thread_environment
-from . import engine
+from . import engine, network
 
 if TYPE_CHECKING:
     from .manager import DockerContainerManager
@@ -149,12 +149,15 @@ class Replicas:
             limits["mem_limit"] = memory_bytes(options.memory)
         if options.gpus is not None:
             limits["device_requests"] = [_gpus(options.gpus)]
+        front = self._manager.frontend.container
+        address = network.address_of(front, self._manager.docker_network)
         return self._manager.run(
             image,
             "%s-%d" % (label, random.randint(0, 100000)),
             {CLIPPER_MODEL_CONTAINER_LABEL: label},
-            environment={**env, **self._manager.rpc_environment()},
-            extra_hosts=self._manager.rpc_hosts(),
+            environment={**env, "CLIPPER_IP": front.name},
+            # Not every engine resolves the names of containers.
+            extra_hosts={front.name: address},
             restart_policy={"Name": "on-failure"},
             **limits
         )

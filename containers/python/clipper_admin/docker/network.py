@@ -1,0 +1,65 @@
+"""The network that the containers of clusters share."""
+
+import contextlib
+from typing import Any, List
+
+from ..container_manager import CLIPPER_DOCKER_LABEL
+from ..exceptions import ClipperException
+from . import engine
+
+
+def make(client: Any, name: str) -> None:
+    """Make a network unless it is there.
+
+    Raises:
+        ClipperException: the engine refuses.
+    """
+    with engine.failures("No network %s" % name):
+        if not client.networks.list(names=[name]):
+            client.networks.create(
+                name, check_duplicate=True, labels={CLIPPER_DOCKER_LABEL: ""}
+            )
+
+
+def subnets(client: Any, name: str) -> List[str]:
+    """IPv4 subnets of a network, such as ``10.89.0.0/24``.
+
+    Raises:
+        ClipperException: there is no such network.
+    """
+    with engine.failures("No network %s" % name):
+        network = client.networks.get(name)
+    config = (network.attrs.get("IPAM") or {}).get("Config") or []
+    return [
+        one["Subnet"] for one in config if ":" not in one.get("Subnet", ":")
+    ]
+
+
+def drop(client: Any, name: str) -> None:
+    """Remove a network that `make` made, when no container needs it."""
+    with contextlib.suppress(ClipperException):
+        with engine.failures("It is in use"):
+            for one in client.networks.list(names=[name]):
+                users = client.containers.list(
+                    all=True, filters={"network": name}, ignore_removed=True
+                )
+                ours = one.attrs.get("Labels") or {}
+                if not users and CLIPPER_DOCKER_LABEL in ours:
+                    one.remove()
+
+
+def address_of(container: Any, name: str) -> str:
+    """Address of a container in a network.
+
+    Raises:
+        ClipperException: it is not there.
+    """
+    with engine.failures("Container %s has gone" % container.name):
+        container.reload()
+    networks = container.attrs["NetworkSettings"]["Networks"]
+    address = networks.get(name, {}).get("IPAddress")
+    if not address:
+        raise ClipperException(
+            "Container %s is not in the network %s" % (container.name, name)
+        )
+    return str(address)
