@@ -369,14 +369,14 @@ def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
     """Catches what a worker has sent but was never told about: Redis has
     it already, or not, and somebody else has to find out."""
     store = redis()
-    server = serve(store, workers=1, extra="timeout=10s")
+    server = serve(store, workers=1, slo="1s", extra="timeout=60s")
     server.allow(r"exited on signal 9")
     server.checks_zone = False
     with server.connect() as connection:
         learn(connection, 3.0, 3.0)
         settled(store, 1)
         store.signal(signal.SIGSTOP)
-        for i in range(20):
+        for i in range(5):
             learn(connection, 3.0, 3.0, f"u{i}")
         time.sleep(0.1)
         os.kill(server.children()[0], signal.SIGKILL)
@@ -385,8 +385,8 @@ def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
     else:
         store.kill()
         store.start()
-    settled(store, 21)
-    assert wait_until(lambda: total_of_users(store) == 20)
+    settled(store, 6)
+    assert wait_until(lambda: total_of_users(store) == 5)
 
 
 class Learner(threading.Thread):
