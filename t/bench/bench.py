@@ -14,14 +14,14 @@ bench.json.
 
 import argparse
 import json
-import platform
 import os
+import platform
 import statistics
 import subprocess
 import sys
 
-from measure import (BARE, OUT, ROOT, application, cluster, container_model,
-                     pss, spread, table, wrk)
+from measure import (BARE, BUILD, OUT, ROOT, application, cluster,
+                     container_model, pss, spread, table, wrk)
 
 #: name: (what it is, options of the case, targets of ratios)
 CASES = {
@@ -124,7 +124,7 @@ def memory(seconds):
 def micro():
     """The C programs, which print their own figures."""
     for source in sorted((ROOT / "t/bench").glob("*.c")):
-        program = ROOT / "build/unit" / f"bench_{source.stem}"
+        program = BUILD / "unit" / f"bench_{source.stem}"
         print(f"\n## {source.stem}\n", flush=True)
         subprocess.run([program], check=True, cwd=ROOT)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -17,9 +18,10 @@ from harness.util import cpu_seconds  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOAD = ROOT / "t/bench/load"
-OUT = ROOT / "build/bench"
+BUILD = ROOT / os.environ.get("BUILD", "build")
+OUT = BUILD / "bench"
 
-__all__ = ["BARE", "CONTROL", "OUT", "ROOT", "Silent", "application",
+__all__ = ["BARE", "BUILD", "CONTROL", "OUT", "ROOT", "Silent", "application",
            "build_openload", "cluster", "container_model", "cpu", "openload",
            "pss", "spread", "status", "table", "wrk"]
 
