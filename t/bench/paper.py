@@ -162,7 +162,7 @@ def throughput(setting):
             + f"\nAnswers by the SLO per second that {CLIENTS} clients get "
             "who wait for theirs before they ask again. Adaptive is additive "
             "increase and multiplicative decrease with the latency profile on "
-            "top; how it does without the profile is below, in virtual time. (The "
+            "top; how it does without is below, in virtual time. (The "
             "paper: 26 times batches of one for its linear SVM.)\n\n"
             + table(["model", "batches of 1", "best fixed (size)",
                      "adaptive (mean size)", "adaptive / 1", "p50 ms",
