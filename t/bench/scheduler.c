@@ -175,7 +175,7 @@ timeline(void)
     for (fifo = 0; fifo <= 1; fifo++) {
         sched_trace_run(&trace, &sim, fifo);
 
-        for (i = 0; i < sim.now_us / SCHED_TICK_US; i++) {
+        for (i = 0; i < sim.until_us / SCHED_TICK_US; i++) {
             if (!fifo) {
                 printf("time,\"asked\",%.1f,%u,0\n", i / 10.0,
                        sim.offered[i] * 10);
