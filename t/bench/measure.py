@@ -1,5 +1,6 @@
 """What the benchmarks share: servers, load, processor time, tables."""
 
+import collections
 import contextlib
 import json
 import os
@@ -8,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -42,13 +44,20 @@ location @late { return 200 '{"default":true,"output":-1.0}'; }
 
 
 class Silent:
-    """A server that accepts by its backlog and says nothing, for CONTROL."""
+    """A server that accepts and says nothing, for CONTROL. It keeps the last
+    few hundred connections: older ones have been given up long ago."""
 
     def __init__(self):
         self.sock = socket.socket()
         self.sock.bind(("127.0.0.1", 0))
-        self.sock.listen(4096)
+        self.sock.listen(1024)
         self.port = self.sock.getsockname()[1]
+        self.kept = collections.deque(maxlen=500)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            self.kept.append(self.sock.accept()[0])
 
 
 @contextlib.contextmanager
