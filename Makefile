@@ -185,6 +185,7 @@ figures: venv-bench module headers
 	$(PY) t/bench/paper.py $(B)
 
 venv-bench: venv
+	@.ci/deps build bench
 	@$(PY) -c 'import matplotlib' 2> /dev/null \
 	    || $(PY) -m pip --disable-pip-version-check install -q \
 	       -r t/requirements-bench.txt < /dev/null
