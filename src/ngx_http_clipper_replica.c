@@ -20,12 +20,6 @@
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
 
 
-static ngx_http_clipper_replica_t *ngx_http_clipper_replica_find(
-    ngx_http_clipper_identity_t *id);
-static void ngx_http_clipper_replica_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static ngx_int_t ngx_http_clipper_replica_cmp(ngx_http_clipper_identity_t *a,
-    ngx_http_clipper_identity_t *b);
 static void ngx_http_clipper_replica_heartbeat(
     ngx_http_clipper_identity_t *id, ngx_http_clipper_replica_t *replica);
 static void ngx_http_clipper_replica_reply(
@@ -46,8 +40,6 @@ static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
 
 ngx_queue_t  ngx_http_clipper_replicas;
 
-static ngx_rbtree_t       ngx_http_clipper_replica_tree;
-static ngx_rbtree_node_t  ngx_http_clipper_replica_sentinel;
 static ngx_event_t        ngx_http_clipper_replica_sweeper;
 static ngx_connection_t   ngx_http_clipper_replica_dummy;
 
@@ -56,9 +48,7 @@ ngx_int_t
 ngx_http_clipper_replica_init(ngx_cycle_t *cycle)
 {
     ngx_queue_init(&ngx_http_clipper_replicas);
-    ngx_rbtree_init(&ngx_http_clipper_replica_tree,
-                    &ngx_http_clipper_replica_sentinel,
-                    ngx_http_clipper_replica_insert);
+    ngx_http_clipper_replica_tree_init();
 
     ngx_http_clipper_replica_dummy.fd = (ngx_socket_t) -1;
 
@@ -96,7 +86,7 @@ ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id)
 {
     ngx_http_clipper_replica_t  *replica;
 
-    replica = ngx_http_clipper_replica_find(id);
+    replica = ngx_http_clipper_replica_tree_find(id);
 
     return 16 + (replica ? replica->nleases : 0);
 }
@@ -112,7 +102,7 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
     ngx_http_clipper_replica_t        *replica;
     ngx_http_clipper_proto_message_t   m;
 
-    replica = ngx_http_clipper_replica_find(id);
+    replica = ngx_http_clipper_replica_tree_find(id);
 
     if (replica) {
         replica->active_us = ngx_http_clipper_now_us();
@@ -387,8 +377,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
 
     ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
 
-    replica->node.key = ngx_crc32_short(id->data, id->len);
-    ngx_rbtree_insert(&ngx_http_clipper_replica_tree, &replica->node);
+    ngx_http_clipper_replica_tree_add(replica);
 
     if (!ngx_http_clipper_replica_sweeper.timer_set) {
         ngx_add_timer(&ngx_http_clipper_replica_sweeper,
@@ -430,7 +419,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_timer_del(&replica->wait);
     ngx_http_clipper_timer_del(&replica->hedge);
     ngx_queue_remove(&replica->link);
-    ngx_rbtree_delete(&ngx_http_clipper_replica_tree, &replica->node);
+    ngx_http_clipper_replica_tree_remove(replica);
 
     ngx_http_clipper_zone_lock(zone);
 
@@ -545,81 +534,4 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
     /* the bell of one that died while it posted was never rung */
 
     ngx_http_clipper_process_work();
-}
-
-
-/* --- by identity --- */
-
-
-static ngx_http_clipper_replica_t *
-ngx_http_clipper_replica_find(ngx_http_clipper_identity_t *id)
-{
-    ngx_int_t                    rc;
-    ngx_rbtree_key_t             key;
-    ngx_rbtree_node_t           *node;
-    ngx_http_clipper_replica_t  *replica;
-
-    key = ngx_crc32_short(id->data, id->len);
-    node = ngx_http_clipper_replica_tree.root;
-
-    while (node != &ngx_http_clipper_replica_sentinel) {
-
-        if (key != node->key) {
-            node = key < node->key ? node->left : node->right;
-            continue;
-        }
-
-        replica = ngx_rbtree_data(node, ngx_http_clipper_replica_t, node);
-        rc = ngx_http_clipper_replica_cmp(id, &replica->id);
-
-        if (rc == 0) {
-            return replica;
-        }
-
-        node = rc < 0 ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_clipper_replica_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t           **p;
-    ngx_http_clipper_replica_t   *a, *b;
-
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            p = node->key < temp->key ? &temp->left : &temp->right;
-
-        } else {
-            a = ngx_rbtree_data(node, ngx_http_clipper_replica_t, node);
-            b = ngx_rbtree_data(temp, ngx_http_clipper_replica_t, node);
-            p = ngx_http_clipper_replica_cmp(&a->id, &b->id) < 0
-                ? &temp->left : &temp->right;
-        }
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-static ngx_int_t
-ngx_http_clipper_replica_cmp(ngx_http_clipper_identity_t *a,
-    ngx_http_clipper_identity_t *b)
-{
-    return ngx_memn2cmp(a->data, b->data, a->len, b->len);
 }

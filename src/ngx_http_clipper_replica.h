@@ -75,4 +75,14 @@ void ngx_http_clipper_replica_retire(ngx_uint_t now);
 void ngx_http_clipper_move_done(void);
 
 
+/* --- by identity (ngx_http_clipper_replica_tree.c) --- */
+
+void ngx_http_clipper_replica_tree_init(void);
+void ngx_http_clipper_replica_tree_add(ngx_http_clipper_replica_t *replica);
+void ngx_http_clipper_replica_tree_remove(
+    ngx_http_clipper_replica_t *replica);
+ngx_http_clipper_replica_t *ngx_http_clipper_replica_tree_find(
+    ngx_http_clipper_identity_t *id);
+
+
 #endif /* _NGX_HTTP_CLIPPER_REPLICA_H_INCLUDED_ */

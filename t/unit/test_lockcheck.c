@@ -105,7 +105,8 @@ test_checked(void **state)
     assert_ptr_not_equal(addr, MAP_FAILED);
     assert_int_equal(ngx_http_clipper_zone_create(addr, ZONE_SIZE, seed, 0), NGX_OK);
     assert_int_equal(ngx_http_clipper_zone_attach(&zone, addr, ZONE_SIZE,
-                                                  (uint32_t) getpid()), NGX_OK);
+                                                  (uint32_t) getpid()),
+                     NGX_OK);
     zone.slot = 1;
 
     ngx_http_clipper_zone_lock(&zone);
