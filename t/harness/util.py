@@ -1,5 +1,6 @@
 """Waiting, ports and processes."""
 
+import collections
 import os
 import random
 import socket
@@ -34,17 +35,24 @@ def wait_until(condition, timeout=10.0, what="", interval=0.01):
         time.sleep(interval)
 
 
+#: Ports that have been given away lately, also when nobody listens yet.
+RECENT = collections.deque(maxlen=3000)
+
+
 def free_port():
     """A loopback port that nobody uses now, outside the range from which
     the kernel takes the ports of outgoing connections."""
     while True:
-        port = random.randint(15000, 32000)
+        port = random.randint(12000, 32000)
+        if port in RECENT:
+            continue
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        RECENT.append(port)
         return port
 
 
