@@ -180,6 +180,7 @@ class Mortal:
         self.think = think
         self.batches = []
         self.deaths = 0
+        self.dying = 0
         self.lock = threading.Lock()
         for _ in range(count):
             self.birth()
@@ -191,6 +192,7 @@ class Mortal:
         values = [v[0] for v in request.values]
         with self.lock:
             self.batches.append(values)
+            self.dying += 13.0 in values
         if 13.0 in values:
             sim.call(self.die, sim, after=self.think)
         else:
@@ -202,6 +204,8 @@ class Mortal:
         for session in list(sim._sockets):
             sim._drop(session)
         self.birth()
+        with self.lock:
+            self.dying -= 1
 
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
@@ -230,6 +234,7 @@ def test_poison_input(nginx, sim, think):
             assert answer["output"] == value, answer
     assert answers[3]["default"]
     assert sum(a["default"] for a in answers) <= 4, mortal.batches
+    wait_until(lambda: mortal.dying == 0)
     assert 1 <= mortal.deaths <= 3
     sizes = [len(b) for b in mortal.batches if 13.0 in b]
     assert len(sizes) == mortal.deaths
@@ -241,6 +246,7 @@ def test_poison_input(nginx, sim, think):
     blocker.reply(request, ["1"])
     first.read()
     blocker.close()
+    wait_until(lambda: mortal.dying == 0)
     server.wait_replicas("m", 3, timeout=20)
     deaths, before = mortal.deaths, len(mortal.batches)
     answers = [c.read().json() for c in connections_asking(
