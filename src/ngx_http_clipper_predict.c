@@ -224,10 +224,12 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
 
+    ctx->read = 1;
+
     rc = ngx_http_clipper_predict_query(r, ctx, start_us);
 
     if (rc != NGX_AGAIN) {
-        if (!ctx->update && (ctx->failed || rc >= NGX_HTTP_SPECIAL_RESPONSE)) {
+        if (!ctx->update && !ctx->failed && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
             ngx_http_clipper_predict_count(r);
         }
 
@@ -507,6 +509,12 @@ ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
     ctx->failed = 1;
+
+    /* before the response leaves: who has it may look at the counters */
+
+    if (ctx->read && !ctx->update) {
+        ngx_http_clipper_predict_count(r);
+    }
 
     return ngx_http_clipper_response_error(r, status, error, cause);
 }

@@ -154,11 +154,6 @@ def test_sums_are_what_was_asked(nginx):
         assert server.post("/a/predict", "{").status == 400
         server.predict("b", [1.0])
 
-    # an error is counted right after its response has left, by another worker
-
-    wait_until(lambda: scrape(server)("clipper_queries_total", app="a",
-                                      outcome="error") == 3)
-
     got = scrape(server)
     counted = {outcome: got("clipper_queries_total", app="a", outcome=outcome)
                for outcome in ("answer", "cached", "joined", "default",
