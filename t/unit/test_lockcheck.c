@@ -103,7 +103,8 @@ test_checked(void **state)
     addr = mmap(NULL, ZONE_SIZE, PROT_READ|PROT_WRITE,
                 MAP_ANONYMOUS|MAP_SHARED, -1, 0);
     assert_ptr_not_equal(addr, MAP_FAILED);
-    assert_int_equal(ngx_http_clipper_zone_create(addr, ZONE_SIZE, seed, 0), NGX_OK);
+    assert_int_equal(ngx_http_clipper_zone_create(addr, ZONE_SIZE, seed, 0),
+                     NGX_OK);
     assert_int_equal(ngx_http_clipper_zone_attach(&zone, addr, ZONE_SIZE,
                                                   (uint32_t) getpid()),
                      NGX_OK);
