@@ -1,16 +1,13 @@
 
 #include "ngx_http_clipper_input_array.h"
+#include "ngx_http_clipper_input.h"
 #include "ngx_http_clipper_number_lemire.h"
 
-#if (__SSE2__ && !NGX_HTTP_CLIPPER_PORTABLE)
+#if (__x86_64__ && !NGX_HTTP_CLIPPER_PORTABLE)
 #include <emmintrin.h>
 #define NGX_HTTP_CLIPPER_INPUT_SSE2  1
 #endif
 
-
-/* a blank, a sign, the 32 bytes a number may have, and what is read ahead */
-
-#define NGX_HTTP_CLIPPER_INPUT_WINDOW  64
 
 #define NGX_HTTP_CLIPPER_INPUT_ZEROS   0x3030303030303030
 
@@ -23,7 +20,7 @@ typedef struct {
     uint64_t        mantissa;
     uint64_t        negative;       /* 0 or 1 */
     ngx_uint_t      fraction;       /* digits behind the point; 0: none */
-    const u_char   *end;            /* behind the comma */
+    const u_char   *end;            /* at the comma or bracket */
 } ngx_http_clipper_input_plain_t;
 
 
@@ -59,56 +56,54 @@ ngx_http_clipper_input_load(const u_char *p)
 }
 
 
-/*
- * For 32 bytes: bit i of digits is set when p[i] is no digit, bit i of ends
- * when it is neither a digit nor one of './'.  The bits above are set.
- */
+/* for 32 bytes: bit i is set when p[i] is no digit; the bits above are set */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE void
-ngx_http_clipper_input_classify(const u_char *p, uint64_t *digits,
-    uint64_t *ends)
+static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
+ngx_http_clipper_input_others(const u_char *p)
 {
 #if (NGX_HTTP_CLIPPER_INPUT_SSE2)
-    __m128i  a, b, c, d, zero, dot;
+    __m128i  a, b, zero, nine;
 
     zero = _mm_set1_epi8('0');
-    dot = _mm_set1_epi8('.');
+    nine = _mm_set1_epi8(9);
 
-    a = _mm_loadu_si128((const __m128i *) p);
-    b = _mm_loadu_si128((const __m128i *) (p + 16));
+    a = _mm_sub_epi8(_mm_loadu_si128((const __m128i *) p), zero);
+    b = _mm_sub_epi8(_mm_loadu_si128((const __m128i *) (p + 16)), zero);
 
-    c = _mm_sub_epi8(a, dot);
-    d = _mm_sub_epi8(b, dot);
-    c = _mm_cmpeq_epi8(_mm_min_epu8(c, _mm_set1_epi8('9' - '.')), c);
-    d = _mm_cmpeq_epi8(_mm_min_epu8(d, _mm_set1_epi8('9' - '.')), d);
+    a = _mm_cmpeq_epi8(_mm_min_epu8(a, nine), a);
+    b = _mm_cmpeq_epi8(_mm_min_epu8(b, nine), b);
 
-    *ends = ~(uint64_t) ((uint32_t) _mm_movemask_epi8(c)
-                         | (uint32_t) _mm_movemask_epi8(d) << 16);
-
-    a = _mm_sub_epi8(a, zero);
-    b = _mm_sub_epi8(b, zero);
-    a = _mm_cmpeq_epi8(_mm_min_epu8(a, _mm_set1_epi8(9)), a);
-    b = _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8(9)), b);
-
-    *digits = ~(uint64_t) ((uint32_t) _mm_movemask_epi8(a)
-                           | (uint32_t) _mm_movemask_epi8(b) << 16);
+    return ~(uint64_t) ((uint32_t) _mm_movemask_epi8(a)
+                        | (uint32_t) _mm_movemask_epi8(b) << 16);
 #else
-    u_char      c;
+    uint64_t    others;
     ngx_uint_t  i;
 
-    *digits = UINT64_MAX << 32;
-    *ends = UINT64_MAX << 32;
+    others = UINT64_MAX << 32;
 
     for (i = 0; i < 32; i++) {
-        c = p[i];
-        *digits |= (uint64_t) (c < '0' || c > '9') << i;
-        *ends |= (uint64_t) (c < '.' || c > '9') << i;
+        others |= (uint64_t) (p[i] < '0' || p[i] > '9') << i;
     }
+
+    return others;
 #endif
 }
 
 
-/* the value of the first n digits at p, 1 <= n <= 8; p[0] to p[7] are read */
+/* the value of 8 digits, each a byte from 0 to 9, the first one lowest */
+
+static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
+ngx_http_clipper_input_eight(uint64_t v)
+{
+    v = v * 10 + (v >> 8);
+
+    return ((v & 0x000000ff000000ff) * (100 + ((uint64_t) 1000000 << 32))
+            + (v >> 16 & 0x000000ff000000ff) * (1 + ((uint64_t) 10000 << 32)))
+           >> 32;
+}
+
+
+/* of the first n digits at p, 1 <= n <= 8; p[0] to p[7] are read */
 
 static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
 ngx_http_clipper_input_value8(const u_char *p, ngx_uint_t n)
@@ -118,36 +113,44 @@ ngx_http_clipper_input_value8(const u_char *p, ngx_uint_t n)
     /* the digits at the top, zeros instead of what is not there */
 
     v = ngx_http_clipper_input_load(p) ^ NGX_HTTP_CLIPPER_INPUT_ZEROS;
-    v <<= 64 - 8 * n;
 
-    v = v * 10 + (v >> 8);
-
-    return ((v & 0x000000ff000000ff) * (100 + ((uint64_t) 1000000 << 32))
-            + (v >> 16 & 0x000000ff000000ff) * (1 + ((uint64_t) 10000 << 32)))
-           >> 32;
+    return ngx_http_clipper_input_eight(v << (64 - 8 * n));
 }
 
 
-/* the value of the n digits before end, 9 <= n <= 19 */
+/* of the first n digits at p, 0 <= n <= 3 */
 
 static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_value19(const u_char *end, ngx_uint_t n)
+ngx_http_clipper_input_value3(const u_char *p, ngx_uint_t n)
+{
+    uint32_t  v;
+
+    v = (uint32_t) ngx_http_clipper_input_load(p)
+        ^ (uint32_t) NGX_HTTP_CLIPPER_INPUT_ZEROS;
+    v = v << 8 << (24 - 8 * n);
+    v = (v * 10 + (v >> 8)) & 0x00ff00ff;
+
+    return (v * 100 + (v >> 16)) & 0xffff;
+}
+
+
+/* of the n digits before end, 9 <= n <= 16 */
+
+static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
+ngx_http_clipper_input_value16(const u_char *end, ngx_uint_t n)
 {
 #if (NGX_HTTP_CLIPPER_INPUT_SSE2)
     __m128i              v;
-    uint64_t             low, high;
-    ngx_uint_t           k;
+    uint64_t             eights;
     static const u_char  mask[32] __attribute__((aligned(32))) = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         255, 255, 255, 255, 255, 255, 255, 255,
         255, 255, 255, 255, 255, 255, 255, 255
     };
 
-    k = ngx_min(n, 16);
-
     v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *) (end - 16)),
                      _mm_set1_epi8('0'));
-    v = _mm_and_si128(v, _mm_loadu_si128((const __m128i *) (mask + k)));
+    v = _mm_and_si128(v, _mm_loadu_si128((const __m128i *) (mask + n)));
 
     /* pairs, fours, eights of digits */
 
@@ -158,97 +161,77 @@ ngx_http_clipper_input_value19(const u_char *end, ngx_uint_t n)
     v = _mm_packs_epi32(v, v);
     v = _mm_madd_epi16(v, _mm_set1_epi32(10000 | 1 << 16));
 
-    _mm_storel_epi64((__m128i *) &low, v);
+    eights = (uint64_t) _mm_cvtsi128_si64(v);
 
-    high = low & 0xffffffff;
-    low >>= 32;
-
-    low += high * 100000000;
-
-    if (n > 16) {
-        low += ngx_http_clipper_input_value8(end - n, n - 16)
-               * 10000000000000000;
-    }
-
-    return low;
+    return (eights & 0xffffffff) * 100000000 + (eights >> 32);
 #else
-    uint64_t  v;
-
-    v = ngx_http_clipper_input_value8(end - 8, 8);
-
-    if (n > 16) {
-        v += ngx_http_clipper_input_value8(end - 16, 8) * 100000000;
-        n -= 16;
-        v += ngx_http_clipper_input_value8(end - 16 - n, n)
-             * 10000000000000000;
-
-    } else {
-        n -= 8;
-        v += ngx_http_clipper_input_value8(end - 8 - n, n) * 100000000;
-    }
-
-    return v;
+    return ngx_http_clipper_input_value8(end - 8, 8)
+           + ngx_http_clipper_input_value8(end - n, n - 8) * 100000000;
 #endif
 }
 
 
-/* an ordinary number and the comma behind it: 1, else 0 */
+/*
+ * An ordinary number and the comma or bracket behind it: 1, else 0.
+ *
+ * What the next number waits for is only its place: it comes from one
+ * classification, and the sign is shifted away, not branched on.
+ */
 
 static NGX_HTTP_CLIPPER_INPUT_INLINE ngx_uint_t
 ngx_http_clipper_input_plain(const u_char *p,
     ngx_http_clipper_input_plain_t *plain)
 {
-    uint64_t    digits, ends;
-    ngx_uint_t  n, f, len;
-
-    /*
-     * What the next number waits for is only its place: it comes from one
-     * classification, and the sign is shifted away, not branched on.
-     */
+    uint64_t    others;
+    ngx_uint_t  n, f, k, len;
 
     plain->negative = (*p == '-');
 
-    ngx_http_clipper_input_classify(p, &digits, &ends);
-
-    digits >>= plain->negative;
-    ends >>= plain->negative;
+    others = ngx_http_clipper_input_others(p) >> plain->negative;
     p += plain->negative;
 
-    len = __builtin_ctzll(ends);
-    n = __builtin_ctzll(digits);
+    n = __builtin_ctzll(others);
 
-    plain->end = p + len + 1;
-
-    if (n - 1 > 7 || (*p == '0' && n != 1) || p[len] != ',') {
+    if (n - 1 > 7 || (*p == '0' && n != 1)) {
         return 0;
     }
 
-    plain->mantissa = ngx_http_clipper_input_value8(p, n);
+    len = n;
+
+    plain->mantissa = (n == 1) ? (uint64_t) *p - '0'
+                               : ngx_http_clipper_input_value8(p, n);
     plain->fraction = 0;
 
-    if (n == len) {
-        return 1;
+    if (p[n] == '.') {
+        len = __builtin_ctzll(others & (others - 1));
+        f = len - n - 1;
+
+        if (f == 0 || len > 20) {
+            return 0;
+        }
+
+        plain->fraction = f;
+
+        if (f <= 8) {
+            plain->mantissa *= ngx_http_clipper_input_tens[f];
+            plain->mantissa += ngx_http_clipper_input_value8(p + n + 1, f);
+
+        } else {
+
+            /* the last 16; what is before them joins the integer */
+
+            k = f - ngx_min(f, 16);
+
+            plain->mantissa *= ngx_http_clipper_input_tens[k];
+            plain->mantissa += ngx_http_clipper_input_value3(p + n + 1, k);
+            plain->mantissa *= ngx_http_clipper_input_tens[f - k];
+            plain->mantissa += ngx_http_clipper_input_value16(p + len, f - k);
+        }
     }
 
-    f = len - n - 1;
+    plain->end = p + len;
 
-    if (p[n] != '.' || f - 1 > 18 || len > 20
-        || f != (ngx_uint_t) __builtin_ctzll(digits >> (n + 1)))
-    {
-        return 0;
-    }
-
-    plain->fraction = f;
-    plain->mantissa *= ngx_http_clipper_input_tens[f];
-
-    if (f <= 8) {
-        plain->mantissa += ngx_http_clipper_input_value8(p + n + 1, f);
-
-    } else {
-        plain->mantissa += ngx_http_clipper_input_value19(p + len, f);
-    }
-
-    return 1;
+    return p[len] == ',' || p[len] == ']';
 }
 
 
@@ -330,120 +313,106 @@ ngx_http_clipper_input_bits32(const ngx_http_clipper_input_plain_t *plain,
 }
 
 
-const u_char *
-ngx_http_clipper_input_run_doubles(const u_char *p, const u_char *last,
-    u_char **out, u_char *out_last, ngx_uint_t strict)
+/* an element of the type to dst: 1, or 0 when it is not plain for the type */
+
+static NGX_HTTP_CLIPPER_INPUT_INLINE ngx_uint_t
+ngx_http_clipper_input_store(u_char *dst, ngx_uint_t type,
+    const ngx_http_clipper_input_plain_t *plain, ngx_uint_t strict)
 {
-    u_char                         *dst;
-    uint64_t                        bits;
-    ngx_uint_t                      unsure;
-    ngx_http_clipper_input_plain_t  plain;
+    uint32_t    value;
+    uint64_t    bits;
+    ngx_uint_t  unsure;
+
+    if (type == NGX_HTTP_CLIPPER_INTS) {
+        value = (uint32_t) plain->mantissa;
+        ngx_http_clipper_input_store32(dst, plain->negative ? -value : value);
+
+        return plain->fraction == 0;
+    }
+
+    if (plain->fraction == 0 && strict) {
+        return 0;
+    }
 
     unsure = 0;
 
-    for (dst = *out; dst < out_last; dst += sizeof(uint64_t)) {
+    if (type == NGX_HTTP_CLIPPER_FLOATS) {
+        value = ngx_http_clipper_input_bits32(plain, &unsure);
+        value |= (uint32_t) plain->negative << 31;
+        ngx_http_clipper_input_store32(dst, value);
 
-        if (last - p < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
-            break;
-        }
+    } else {
+        bits = ngx_http_clipper_input_bits64(plain, &unsure);
+        bits |= plain->negative << 63;
+        ngx_http_clipper_input_store64(dst, bits);
+    }
+
+    return !unsure;
+}
+
+
+/* type and size are constants where it is called, so each call is a loop */
+
+static NGX_HTTP_CLIPPER_INPUT_INLINE const u_char *
+ngx_http_clipper_input_run(const u_char *p, const u_char *last, u_char **out,
+    u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed, ngx_uint_t type,
+    size_t size)
+{
+    u_char                          *dst;
+    ngx_http_clipper_input_plain_t   plain;
+
+    dst = *out;
+
+    while (dst < out_last && last - p >= NGX_HTTP_CLIPPER_INPUT_WINDOW) {
 
         p = ngx_http_clipper_input_blank(p, last);
 
         if (!ngx_http_clipper_input_plain(p, &plain)
-            || (strict && plain.fraction == 0))
+            || !ngx_http_clipper_input_store(dst, type, &plain, strict))
         {
             break;
         }
 
-        bits = ngx_http_clipper_input_bits64(&plain, &unsure);
+        dst += size;
+        p = plain.end;
 
-        if (unsure) {
+        if (*p == ']') {
+            *closed = 1;
             break;
         }
 
-        bits |= plain.negative << 63;
-        ngx_http_clipper_input_store64(dst, bits);
-
-        p = plain.end;
+        p++;
     }
 
     *out = dst;
 
     return p;
+}
+
+
+const u_char *
+ngx_http_clipper_input_run_doubles(const u_char *p, const u_char *last,
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
+{
+    return ngx_http_clipper_input_run(p, last, out, out_last, strict, closed,
+                                      NGX_HTTP_CLIPPER_DOUBLES,
+                                      sizeof(double));
 }
 
 
 const u_char *
 ngx_http_clipper_input_run_floats(const u_char *p, const u_char *last,
-    u_char **out, u_char *out_last, ngx_uint_t strict)
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
-    u_char                         *dst;
-    uint32_t                        bits;
-    ngx_uint_t                      unsure;
-    ngx_http_clipper_input_plain_t  plain;
-
-    unsure = 0;
-
-    for (dst = *out; dst < out_last; dst += sizeof(uint32_t)) {
-
-        if (last - p < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
-            break;
-        }
-
-        p = ngx_http_clipper_input_blank(p, last);
-
-        if (!ngx_http_clipper_input_plain(p, &plain)
-            || (strict && plain.fraction == 0))
-        {
-            break;
-        }
-
-        bits = ngx_http_clipper_input_bits32(&plain, &unsure);
-
-        if (unsure) {
-            break;
-        }
-
-        bits |= (uint32_t) plain.negative << 31;
-        ngx_http_clipper_input_store32(dst, bits);
-
-        p = plain.end;
-    }
-
-    *out = dst;
-
-    return p;
+    return ngx_http_clipper_input_run(p, last, out, out_last, strict, closed,
+                                      NGX_HTTP_CLIPPER_FLOATS, sizeof(float));
 }
 
 
 const u_char *
 ngx_http_clipper_input_run_ints(const u_char *p, const u_char *last,
-    u_char **out, u_char *out_last, ngx_uint_t strict)
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
-    u_char                         *dst;
-    uint32_t                        value;
-    ngx_http_clipper_input_plain_t  plain;
-
-    for (dst = *out; dst < out_last; dst += sizeof(uint32_t)) {
-
-        if (last - p < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
-            break;
-        }
-
-        p = ngx_http_clipper_input_blank(p, last);
-
-        if (!ngx_http_clipper_input_plain(p, &plain) || plain.fraction) {
-            break;
-        }
-
-        value = (uint32_t) plain.mantissa;
-
-        ngx_http_clipper_input_store32(dst, plain.negative ? -value : value);
-
-        p = plain.end;
-    }
-
-    *out = dst;
-
-    return p;
+    return ngx_http_clipper_input_run(p, last, out, out_last, strict, closed,
+                                      NGX_HTTP_CLIPPER_INTS, sizeof(int32_t));
 }

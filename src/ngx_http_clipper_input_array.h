@@ -3,8 +3,8 @@
  * The hot loops of the input scanner: runs of plain numbers in one piece of
  * memory.
  *
- * Promise: only a shortcut.  A run takes elements, each with the comma behind
- * it, as long as they are of an ordinary shape (at most 8 digits before and 19
+ * Promise: only a shortcut.  A run takes elements, each with what is behind it,
+ * as long as they are of an ordinary shape (at most 8 digits before and 19
  * altogether, no exponent), are valid for the type, and are not near the end
  * of the piece.  It stops in front of any other, which the tokenizer then
  * reads, so what it leaves is never wrong and what it takes is never different.
@@ -23,14 +23,19 @@
  * p: where an element is expected; up to NGX_HTTP_CLIPPER_INPUT_BEFORE bytes
  * before it are read, nothing behind last.  *out is moved up to out_last, a
  * multiple of the element's size away.  Returns where the next element is
- * expected.  strict: integers are no reals.
+ * expected or, with *closed set, the bracket behind the last one.  It does not
+ * begin an element with less than NGX_HTTP_CLIPPER_INPUT_WINDOW bytes to last:
+ * a blank, a sign, the 32 bytes a number may have, and what is read ahead.
+ * strict: integers are no reals.
  */
 
 #define NGX_HTTP_CLIPPER_INPUT_BEFORE  8
+#define NGX_HTTP_CLIPPER_INPUT_WINDOW  64
 
 
 typedef const u_char *(*ngx_http_clipper_input_run_pt)(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
+    ngx_uint_t *closed);
 
 
 /* the container's byte order is little-endian */
@@ -58,11 +63,14 @@ ngx_http_clipper_input_store64(u_char *dst, uint64_t v)
 
 
 const u_char *ngx_http_clipper_input_run_ints(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
+    ngx_uint_t *closed);
 const u_char *ngx_http_clipper_input_run_floats(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
+    ngx_uint_t *closed);
 const u_char *ngx_http_clipper_input_run_doubles(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict);
+    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
+    ngx_uint_t *closed);
 
 
 #endif /* _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_ */

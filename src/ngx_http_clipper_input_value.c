@@ -29,7 +29,8 @@ static ngx_int_t ngx_http_clipper_input_numbers(
 static ngx_int_t ngx_http_clipper_input_number(
     ngx_http_clipper_input_ctx_t *ctx,
     const ngx_http_clipper_input_codec_t *codec);
-static void ngx_http_clipper_input_shortcut(ngx_http_clipper_input_ctx_t *ctx,
+static ngx_uint_t ngx_http_clipper_input_shortcut(
+    ngx_http_clipper_input_ctx_t *ctx,
     const ngx_http_clipper_input_codec_t *codec, size_t most);
 static ngx_int_t ngx_http_clipper_input_string(
     ngx_http_clipper_input_ctx_t *ctx);
@@ -154,7 +155,10 @@ ngx_http_clipper_input_numbers(ngx_http_clipper_input_ctx_t *ctx,
 
     while (rc == NGX_OK) {
 
-        ngx_http_clipper_input_shortcut(ctx, codec, most);
+        if (ngx_http_clipper_input_shortcut(ctx, codec, most)) {
+            ngx_http_clipper_lex_close(lex);
+            return NGX_OK;
+        }
 
         if (values->len == most) {
             rc = ngx_http_clipper_input_refuse(ctx,
@@ -180,14 +184,21 @@ ngx_http_clipper_input_numbers(ngx_http_clipper_input_ctx_t *ctx,
 }
 
 
-/* as many elements as are plain, lie in this segment and have room */
+/*
+ * Takes as many elements as are plain, lie in this segment and have room.
+ * 1: the array's bracket comes next, behind an element.
+ */
 
-static void
+static ngx_uint_t
 ngx_http_clipper_input_shortcut(ngx_http_clipper_input_ctx_t *ctx,
     const ngx_http_clipper_input_codec_t *codec, size_t most)
 {
-    size_t                       room;
-    u_char                      *out;
+    size_t                       room, n;
+    u_char                      *out, *out_last;
+    u_char                       copy[NGX_HTTP_CLIPPER_INPUT_BEFORE
+                                      + 2 * NGX_HTTP_CLIPPER_INPUT_WINDOW];
+    ngx_uint_t                   closed;
+    const u_char                *p;
     ngx_http_clipper_lex_t      *lex;
     ngx_http_clipper_scratch_t  *values;
 
@@ -195,18 +206,39 @@ ngx_http_clipper_input_shortcut(ngx_http_clipper_input_ctx_t *ctx,
     values = &ctx->in->values;
 
     if (lex->p - lex->start < NGX_HTTP_CLIPPER_INPUT_BEFORE) {
-        return;
+        return 0;
     }
 
     room = ngx_min(values->size, most) - values->len;
     room -= room % codec->size;
 
+    closed = 0;
     out = values->start + values->len;
+    out_last = out + room;
 
-    lex->p = codec->run(lex->p, lex->last, &out, out + room,
-                        ctx->conf->strict);
+    lex->p = codec->run(lex->p, lex->last, &out, out_last, ctx->conf->strict,
+                        &closed);
+
+    n = lex->last - lex->p;
+
+    if (!closed && n < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
+
+        /* the end of the segment, in front of zeros, which no number has */
+
+        p = copy + NGX_HTTP_CLIPPER_INPUT_BEFORE;
+
+        ngx_memzero(copy, sizeof(copy));
+        ngx_memcpy(copy, lex->p - NGX_HTTP_CLIPPER_INPUT_BEFORE,
+                   NGX_HTTP_CLIPPER_INPUT_BEFORE + n);
+
+        lex->p += codec->run(p, copy + sizeof(copy), &out, out_last,
+                             ctx->conf->strict, &closed)
+                  - p;
+    }
 
     values->len = out - values->start;
+
+    return closed;
 }
 
 
