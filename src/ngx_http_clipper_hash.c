@@ -30,7 +30,7 @@
 /* up to here SipHash alone is as fast */
 #define NGX_HTTP_CLIPPER_HASH_SHORT   48
 
-#define NGX_HTTP_CLIPPER_SCRAMBLE_ROUNDS  6
+#define NGX_HTTP_CLIPPER_SCRAMBLE_ROUNDS  4
 #define NGX_HTTP_CLIPPER_SCRAMBLE_LEFT    27
 #define NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT                                       \
     (NGX_HTTP_CLIPPER_SCRAMBLE_BITS - NGX_HTTP_CLIPPER_SCRAMBLE_LEFT)
@@ -338,7 +338,10 @@ ngx_http_clipper_random_double(ngx_http_clipper_random_t *r)
 }
 
 
-/* the round function of the Feistel network: any function will do */
+/*
+ * SipHash-1-3 of one word.  Four rounds of a random function make a random
+ * permutation (M. Luby and C. Rackoff, 1988).
+ */
 
 static ngx_inline uint64_t
 ngx_http_clipper_scramble_round(const ngx_http_clipper_hash_key_t *key,
@@ -346,12 +349,20 @@ ngx_http_clipper_scramble_round(const ngx_http_clipper_hash_key_t *key,
 {
     ngx_http_clipper_sip_t  s;
 
+    half |= (uint64_t) round << 32;
+
     ngx_http_clipper_sip_init(&s, key->perm);
-    ngx_http_clipper_sip_word(&s, half | ((uint64_t) round << 32));
+
+    s.v3 ^= half;
+    ngx_http_clipper_sip_round(&s);
+    s.v0 ^= half;
 
     s.v2 ^= 0xee;
+    ngx_http_clipper_sip_round(&s);
+    ngx_http_clipper_sip_round(&s);
+    ngx_http_clipper_sip_round(&s);
 
-    return ngx_http_clipper_sip_out(&s);
+    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
 
