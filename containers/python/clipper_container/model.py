@@ -46,13 +46,15 @@ def decode_inputs(request: Request) -> Batch:
     lengths = request.lengths
     if (lengths % ITEM_SIZES[request.input_type]).any():
         raise PredictionError("an input is no whole number of elements")
-    if isinstance(request.data, list):
-        rows = [_array(one, dtype) for one in request.data]
-        return np.stack(rows) if _all_equal(lengths) and rows else rows
     if _all_equal(lengths):
-        return _array(request.data, dtype).reshape(
+        data = request.data
+        if isinstance(data, list):
+            data = bytearray().join(data)
+        return _array(data, dtype).reshape(
             len(lengths), int(lengths[0]) // ITEM_SIZES[request.input_type]
         )
+    if isinstance(request.data, list):
+        return [_array(one, dtype) for one in request.data]
     edges = (np.cumsum(lengths) // ITEM_SIZES[request.input_type]).tolist()
     return np.split(_array(request.data, dtype), edges[:-1])
 

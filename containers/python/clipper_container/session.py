@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -80,11 +80,31 @@ class Connection:
 
     def send(self, frames: List[bytes]) -> None:
         """Send a message, or drop it when nobody is connected."""
+        send = self.socket.send
         try:
-            self.socket.send_multipart(frames, zmq.DONTWAIT)
+            # As send_multipart does, without a look at the type of each.
+            for frame in frames[:-1]:
+                send(frame, zmq.DONTWAIT | zmq.SNDMORE)
+            send(frames[-1], zmq.DONTWAIT)
             self.last_traffic = time.monotonic()
         except zmq.Again:
             self.registered = False
+
+    def receive(self, rpc_version: int) -> Sequence[wire.Buffer]:
+        """The frames of the next message.
+
+        Raises:
+            zmq.Again: when there is none.
+        """
+        if rpc_version >= 4:
+            frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
+            return [frame.buffer for frame in frames]
+        # Many small frames: to copy one costs less than to share it.
+        recv, get = self.socket.recv, self.socket.get
+        copies = [recv(zmq.DONTWAIT)]
+        while get(zmq.RCVMORE):
+            copies.append(recv(zmq.DONTWAIT))
+        return copies
 
     def close(self) -> None:
         """Close the socket; what was sent still leaves (for a second)."""
@@ -344,15 +364,12 @@ class Container:
 
     def _receive(self, connection: Connection) -> None:
         try:
-            frames = connection.socket.recv_multipart(
-                zmq.DONTWAIT, copy=False
-            )
+            buffers = connection.receive(self.rpc_version)
         except zmq.Again:
             return
         connection.last_received = time.monotonic()
         connection.last_traffic = connection.last_received
         try:
-            buffers = [frame.buffer for frame in frames]
             kind = wire.message_type(buffers)
             handler = self._handlers.get(kind)
             if handler is None:
