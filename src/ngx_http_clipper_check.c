@@ -337,6 +337,10 @@ ngx_http_clipper_check_node(ngx_http_clipper_zone_t *zone, uint32_t model,
                            && f->model == model, "heap has flight", flight);
     ngx_http_clipper_check(f->deadline_us <= zone->models[model].tail_us,
                            "latest deadline before flight", flight);
+    ngx_http_clipper_check(zone->models[model].last != flight
+                           || (f->left == 0 && f->deadline_us
+                               == zone->models[model].tail_us),
+                           "last of queue is not the last", flight);
 
     child[0] = f->left;
     child[1] = f->right;

@@ -3,6 +3,10 @@
  * A model's queue: a leftist heap of flights by deadline, equal ones in the
  * order of their coming.  Insertion and removal, also from the middle, take
  * O(log n) steps (C. A. Crane, 1972; with parent links for the removal).
+ *
+ * Most flights have a later deadline than all that wait.  The last flight has
+ * no children, and a left child changes no rank, so such a flight becomes the
+ * left child of the last one in one step; the heap is a list then.
  */
 
 
@@ -18,10 +22,13 @@ static void ngx_http_clipper_heap_settle(ngx_http_clipper_zone_t *zone,
 
 
 void
-ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone, uint32_t *root,
-    uint32_t flight)
+ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_model_row_t *model, uint32_t flight)
 {
+    uint32_t                    last;
     ngx_http_clipper_flight_t  *f;
+
+    last = model->last;
 
     f = &zone->flights[flight];
     f->left = 0;
@@ -29,20 +36,37 @@ ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone, uint32_t *root,
     f->parent = 0;
     f->rank = 1;
 
-    *root = ngx_http_clipper_heap_merge(zone, *root, flight);
-    zone->flights[*root].parent = 0;
+    if (last && ngx_http_clipper_heap_before(&zone->flights[last], f)) {
+        zone->flights[last].left = flight;
+        f->parent = last;
+        model->last = flight;
+        model->tail_us = f->deadline_us;
+        return;
+    }
+
+    if (model->root == 0 || f->deadline_us > model->tail_us) {
+        model->last = flight;
+        model->tail_us = f->deadline_us;
+    }
+
+    model->root = ngx_http_clipper_heap_merge(zone, model->root, flight);
+    zone->flights[model->root].parent = 0;
 }
 
 
 void
-ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone, uint32_t *root,
-    uint32_t flight)
+ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_model_row_t *model, uint32_t flight)
 {
     uint32_t                    merged, parent;
     ngx_http_clipper_flight_t  *f, *p;
 
     f = &zone->flights[flight];
     parent = f->parent;
+
+    if (model->last == flight) {
+        model->last = 0;
+    }
 
     merged = ngx_http_clipper_heap_merge(zone, f->left, f->right);
 
@@ -55,7 +79,7 @@ ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone, uint32_t *root,
     f->parent = 0;
 
     if (parent == 0) {
-        *root = merged;
+        model->root = merged;
         return;
     }
 

@@ -348,11 +348,7 @@ ngx_http_clipper_queue_insert_locked(ngx_http_clipper_zone_t *zone,
                                  zone->waiters[waiter].deadline_us);
     }
 
-    if (model->root == 0 || f->deadline_us > model->tail_us) {
-        model->tail_us = f->deadline_us;
-    }
-
-    ngx_http_clipper_heap_insert(zone, &model->root, flight);
+    ngx_http_clipper_heap_insert(zone, model, flight);
     model->queued++;
     model->queued_bytes += f->input_len;
 }
@@ -370,7 +366,7 @@ ngx_http_clipper_queue_remove_locked(ngx_http_clipper_zone_t *zone,
     f = &zone->flights[flight];
     model = &zone->models[f->model];
 
-    ngx_http_clipper_heap_remove(zone, &model->root, flight);
+    ngx_http_clipper_heap_remove(zone, model, flight);
     model->queued--;
     model->queued_bytes -= f->input_len;
 }

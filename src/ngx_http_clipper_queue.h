@@ -182,9 +182,9 @@ void ngx_http_clipper_mailbox_remove_locked(ngx_http_clipper_zone_t *zone,
 /* --- the heap (ngx_http_clipper_heap.c) --- */
 
 void ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
-    uint32_t *root, uint32_t flight);
+    ngx_http_clipper_model_row_t *model, uint32_t flight);
 void ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
-    uint32_t *root, uint32_t flight);
+    ngx_http_clipper_model_row_t *model, uint32_t flight);
 
 
 #endif /* _NGX_HTTP_CLIPPER_QUEUE_H_INCLUDED_ */

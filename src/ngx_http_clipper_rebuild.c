@@ -72,6 +72,7 @@ ngx_http_clipper_rebuild_heads(ngx_http_clipper_zone_t *zone)
     for (i = 1; i < header->models.n; i++) {
         model = &zone->models[i];
         model->root = 0;
+        model->last = 0;
         model->queued = 0;
         model->queued_bytes = 0;
         model->flights = 0;

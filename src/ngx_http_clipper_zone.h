@@ -170,6 +170,7 @@ typedef struct {
 
     /* derived */
     uint32_t                   root;            /* heap of queued flights */
+    uint32_t                   last;            /* their last, or 0: unknown */
     uint32_t                   queued;
     uint64_t                   queued_bytes;
     uint64_t                   tail_us;         /* latest deadline queued */

@@ -54,6 +54,7 @@ scramble(view_t *v)
 
     for (i = 1; i < h->models.n; i++) {
         v->models[i].root = wild();
+        v->models[i].last = wild();
         v->models[i].queued = wild();
         v->models[i].queued_bytes = wild();
         v->models[i].tail_us = wild();
