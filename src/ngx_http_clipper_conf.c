@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_clipper_conf.h"
+#include "ngx_http_clipper_name.h"
 #include "ngx_http_clipper_predict.h"
 #include "ngx_http_clipper_process.h"
 
@@ -415,36 +416,6 @@ ngx_http_clipper_conf_time(ngx_conf_t *cf, ngx_str_t *value, ngx_msec_t *ms)
 
 
 ngx_int_t
-ngx_http_clipper_conf_name(ngx_str_t *name)
-{
-    u_char   ch;
-    size_t   i;
-
-    if (name->len == 0 || name->len > NGX_HTTP_CLIPPER_NAME_MAX) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < name->len; i++) {
-        ch = name->data[i];
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9'))
-        {
-            continue;
-        }
-
-        if (i > 0 && (ch == '.' || ch == '_' || ch == '-')) {
-            continue;
-        }
-
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
 ngx_http_clipper_conf_split(ngx_conf_t *cf, ngx_str_t *text, ngx_str_t *name,
     ngx_str_t *version)
 {
@@ -461,13 +432,13 @@ ngx_http_clipper_conf_split(ngx_conf_t *cf, ngx_str_t *text, ngx_str_t *name,
         version->len = text->len - name->len - 1;
     }
 
-    if (ngx_http_clipper_conf_name(name) != NGX_OK) {
+    if (ngx_http_clipper_name(name) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid model name in \"%V\"", text);
         return NGX_ERROR;
     }
 
-    if (colon && ngx_http_clipper_conf_name(version) != NGX_OK) {
+    if (colon && ngx_http_clipper_name(version) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid version in \"%V\"", text);
         return NGX_ERROR;

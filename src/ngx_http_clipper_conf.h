@@ -80,9 +80,6 @@ void ngx_http_clipper_conf_error(ngx_conf_t *cf, u_char *file, ngx_uint_t line,
 char *ngx_http_clipper_conf_time(ngx_conf_t *cf, ngx_str_t *value,
     ngx_msec_t *ms);
 
-/* NGX_OK: [A-Za-z0-9][A-Za-z0-9._-]* of a length that fits */
-ngx_int_t ngx_http_clipper_conf_name(ngx_str_t *name);
-
 /* cuts NAME[:VERSION], checks both; logs and returns NGX_ERROR if invalid */
 ngx_int_t ngx_http_clipper_conf_split(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *name, ngx_str_t *version);

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_clipper_conf.h"
+#include "ngx_http_clipper_name.h"
 #include "ngx_http_clipper_predict.h"
 
 
@@ -85,7 +86,7 @@ ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_clipper_conf_name(&value[1]) != NGX_OK) {
+    if (ngx_http_clipper_name(&value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid application name \"%V\"", &value[1]);
         return NGX_CONF_ERROR;

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_clipper_conf.h"
+#include "ngx_http_clipper_name.h"
 #include "ngx_http_clipper_batch.h"
 
 
@@ -301,7 +302,7 @@ ngx_http_clipper_conf_block_version(ngx_conf_t *cf, ngx_command_t *cmd,
         return "is duplicate";
     }
 
-    if (ngx_http_clipper_conf_name(&value[1]) != NGX_OK) {
+    if (ngx_http_clipper_name(&value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid version \"%V\"", &value[1]);
         return NGX_CONF_ERROR;

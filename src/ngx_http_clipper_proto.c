@@ -103,10 +103,12 @@ static const ngx_http_clipper_proto_error_t
           ngx_string("not as many outputs as inputs") },
     [NGX_HTTP_CLIPPER_PROTO_ENAME] =
         { ngx_string("bad_name"),
-          ngx_string("the model name is empty, too long or no plain text") },
+          ngx_string("the model name has characters it may not have, none, or "
+                     "too many") },
     [NGX_HTTP_CLIPPER_PROTO_EMODEL_VERSION] =
         { ngx_string("bad_model_version"),
-          ngx_string("the model version is empty, too long or no plain text") },
+          ngx_string("the model version has characters it may not have, none, "
+                     "or too many") },
     [NGX_HTTP_CLIPPER_PROTO_EINPUT_TYPE] =
         { ngx_string("input_type_text"),
           ngx_string("the input type is not a number") },

@@ -21,7 +21,6 @@
 #define NGX_HTTP_CLIPPER_PROTO_V3           3
 #define NGX_HTTP_CLIPPER_PROTO_V4           4
 
-#define NGX_HTTP_CLIPPER_PROTO_NAME         255 /* longest name or version */
 #define NGX_HTTP_CLIPPER_PROTO_TOKEN        16
 #define NGX_HTTP_CLIPPER_PROTO_DIGEST       64  /* longest model digest */
 #define NGX_HTTP_CLIPPER_PROTO_INPUT_TYPES  5

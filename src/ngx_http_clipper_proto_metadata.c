@@ -11,6 +11,7 @@
  * did not send it.
  */
 
+#include "ngx_http_clipper_name.h"
 #include "ngx_http_clipper_proto.h"
 #include "ngx_http_clipper_proto_codec.h"
 #include "ngx_http_clipper_utf8.h"
@@ -22,18 +23,26 @@
 
 
 /*
- * Names are shown in logs and in the status: they are UTF-8 without control
- * characters.
+ * A name or version.  Those of version 4 are what a configuration can name.
+ * In version 3 they are free text; since logs and the status show them, UTF-8
+ * without control characters.
  */
 
 static ngx_int_t
 ngx_http_clipper_proto_text(ngx_str_t *text,
-    const ngx_http_clipper_proto_frame_t *frame)
+    const ngx_http_clipper_proto_frame_t *frame, uint32_t rpc_version)
 {
     size_t         n, good;
     const u_char  *p, *end;
 
-    if (frame->len == 0 || frame->len > NGX_HTTP_CLIPPER_PROTO_NAME) {
+    text->data = (u_char *) frame->data;
+    text->len = frame->len;
+
+    if (rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
+        return ngx_http_clipper_name(text);
+    }
+
+    if (frame->len == 0 || frame->len > NGX_HTTP_CLIPPER_NAME_MAX) {
         return NGX_DECLINED;
     }
 
@@ -46,9 +55,6 @@ ngx_http_clipper_proto_text(ngx_str_t *text,
             return NGX_DECLINED;
         }
     }
-
-    text->data = (u_char *) frame->data;
-    text->len = frame->len;
 
     return NGX_OK;
 }
@@ -161,11 +167,15 @@ ngx_http_clipper_proto_metadata(ngx_http_clipper_proto_message_t *m,
         return rc;
     }
 
-    if (ngx_http_clipper_proto_text(&md->name, &frames[2]) != NGX_OK) {
+    if (ngx_http_clipper_proto_text(&md->name, &frames[2], m->rpc_version)
+        != NGX_OK)
+    {
         return NGX_HTTP_CLIPPER_PROTO_ENAME;
     }
 
-    if (ngx_http_clipper_proto_text(&md->version, &frames[3]) != NGX_OK) {
+    if (ngx_http_clipper_proto_text(&md->version, &frames[3], m->rpc_version)
+        != NGX_OK)
+    {
         return NGX_HTTP_CLIPPER_PROTO_EMODEL_VERSION;
     }
 

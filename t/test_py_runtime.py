@@ -505,6 +505,9 @@ def test_serve_runs_the_sample_first(frontend):
               sample_input=[1.0])
     with pytest.raises(ValueError, match="not a valid input string"):
         serve(sums, "m", 1, "complex", frontend.endpoint)
+    for name, version in (("a b", 1), ("m", "v/1"), ("n" * 256, 1)):
+        with pytest.raises(ValueError, match="is no (name|version) of a"):
+            serve(sums, name, version, "doubles", frontend.endpoint)
 
 
 # The command.
@@ -520,9 +523,9 @@ def write_model(path, func=None, sample=None, **metadata):
 
 
 def command(path, endpoint="tcp://127.0.0.1:1", **env):
-    environment = dict(
-        os.environ, CLIPPER_MODEL_NAME="m", CLIPPER_MODEL_VERSION="1",
-        CLIPPER_MODEL_PATH=str(path), CLIPPER_ENDPOINT=endpoint, **env)
+    environment = {
+        **os.environ, "CLIPPER_MODEL_NAME": "m", "CLIPPER_MODEL_VERSION": "1",
+        "CLIPPER_MODEL_PATH": str(path), "CLIPPER_ENDPOINT": endpoint, **env}
     return subprocess.Popen(
         [sys.executable, "-m", "clipper_container"], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -601,3 +604,11 @@ def test_command_without_a_name(tmp_path):
     process = command(tmp_path, CLIPPER_INPUT_TYPE="complex")
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 1 and "not a valid input" in output
+
+
+def test_command_with_a_name_of_no_model(tmp_path):
+    """Catches a container that the frontend would refuse for ever."""
+    write_model(tmp_path, kind="noop")
+    process = command(tmp_path, CLIPPER_MODEL_VERSION="one two")
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 1 and "'one two' is no version" in output

@@ -135,7 +135,11 @@ def test_refused(nginx):
     rpc.metadata4("m", 1, 7, b"t" * 16), rpc.metadata4("m", 1, 3, b"t" * 15),
     rpc.metadata4("m", 1, 3, b"t" * 16, b"d" * 65),
     rpc.metadata4("", 1, 3, b"t" * 16), rpc.metadata4("m", "", 3, b"t" * 16),
-], ids=["type", "token", "digest", "no name", "no version"])
+    rpc.metadata4("a b", 1, 3, b"t" * 16),
+    rpc.metadata4("m", "1/2", 3, b"t" * 16),
+    rpc.metadata4("n" * 256, 1, 3, b"t" * 16),
+], ids=["type", "token", "digest", "no name", "no version", "name",
+        "model version", "long name"])
 def test_bad_metadata(server, metadata):
     """Catches an announcement that registers although it is wrong, or is
     dropped without a word."""

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ngx_http_clipper_name.h"
 #include "ngx_http_clipper_proto.h"
 
 
@@ -78,9 +79,12 @@ check_metadata(const ngx_http_clipper_proto_message_t *m)
 
     check(m->rpc_version == 3 || m->rpc_version == 4);
     check(md->input_type < NGX_HTTP_CLIPPER_PROTO_INPUT_TYPES);
-    check(md->name.len > 0 && md->name.len <= NGX_HTTP_CLIPPER_PROTO_NAME);
+    check(md->name.len > 0 && md->name.len <= NGX_HTTP_CLIPPER_NAME_MAX);
     check(md->version.len > 0
-          && md->version.len <= NGX_HTTP_CLIPPER_PROTO_NAME);
+          && md->version.len <= NGX_HTTP_CLIPPER_NAME_MAX);
+    check(m->rpc_version == 3
+          || (ngx_http_clipper_name(&md->name) == NGX_OK
+              && ngx_http_clipper_name(&md->version) == NGX_OK));
     check(memchr(md->name.data, 0, md->name.len) == NULL);
     check(memchr(md->version.data, 0, md->version.len) == NULL);
     check(md->token.len == (m->rpc_version == 4 ? 16 : 0));

@@ -339,31 +339,55 @@ test_metadata_input_type(void **state)
 }
 
 
+#define TOKEN   "\"0123456789abcdef\""
+#define TAIL3   "| \"0\" | 03 00 00 00"
+#define TAIL4   "| \"0\" |" TOKEN "|| 04 00 00 00"
+
+
+/* as a name, then as a version */
+
 static void
-assert_name(const char *hex, ngx_int_t good)
+assert_name(const char *hex, const char *tail, ngx_int_t good)
 {
     char  msg[2048];
 
-    snprintf(msg, sizeof(msg), "|| 00 00 00 00 | %s | \"1\" | \"0\""
-             "| 03 00 00 00", hex);
+    snprintf(msg, sizeof(msg), "|| 00 00 00 00 | %s | \"1\" %s", hex, tail);
     assert_int_equal(decode(msg, UNKNOWN, ANY), good ? NGX_OK : NGX_DECLINED);
     assert_int_equal(m.error, good ? E(OK) : E(NAME));
 
-    snprintf(msg, sizeof(msg), "|| 00 00 00 00 | \"1\" | %s | \"0\""
-             "| 03 00 00 00", hex);
+    snprintf(msg, sizeof(msg), "|| 00 00 00 00 | \"1\" | %s %s", hex, tail);
     assert_int_equal(decode(msg, UNKNOWN, ANY), good ? NGX_OK : NGX_DECLINED);
     assert_int_equal(m.error, good ? E(OK) : E(MODEL_VERSION));
 }
 
 
+/* what may be 255 bytes long */
+
 static void
-test_metadata_names(void **state)
+assert_longest(const char *tail)
 {
     char        longest[3 * 256 + 1];
     ngx_uint_t  i;
 
+    for (i = 0; i < 256; i++) {
+        memcpy(longest + 3 * i, "61 ", 4);
+    }
+
+    assert_name(longest, tail, 0);
+    longest[3 * 255] = '\0';
+    assert_name(longest, tail, 1);
+}
+
+
+/* free text in version 3 */
+
+static void
+test_metadata_names(void **state)
+{
+    ngx_uint_t  i;
+
     static const char *good[] = {
-        "\"sum-model\"", "c3 a9", "df bf", "e0 a0 80", "ed 9f bf", "ee 80 80",
+        "\"sum-model\"", "\"a b\"", "\"-a\"", "\"a:b\"", "c3 a9", "df bf", "e0 a0 80", "ed 9f bf", "ee 80 80",
         "ef bf bf", "f0 90 80 80", "f4 8f bf bf", "20", "7e", "c2 80"
     };
 
@@ -375,24 +399,46 @@ test_metadata_names(void **state)
     };
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_name(good[i], 1);
+        assert_name(good[i], TAIL3, 1);
     }
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_name(bad[i], 0);
+        assert_name(bad[i], TAIL3, 0);
     }
 
-    for (i = 0; i < 256; i++) {
-        memcpy(longest + 3 * i, "61 ", 4);
-    }
-
-    assert_name(longest, 0);
-    longest[3 * 255] = '\0';
-    assert_name(longest, 1);
+    assert_longest(TAIL3);
 }
 
 
-#define TOKEN   "\"0123456789abcdef\""
+/* catches a name of version 4 that no configuration could name */
+
+static void
+test_metadata_names_v4(void **state)
+{
+    ngx_uint_t  i;
+
+    static const char *good[] = {
+        "\"a\"", "\"Z\"", "\"0\"", "\"9.A_z-\"", "\"1.10\""
+    };
+
+    static const char *bad[] = {
+        "", "\" a\"", "\"a b\"", "\".a\"", "\"_a\"", "\"-a\"", "\"a/b\"",
+        "\"a:b\"", "\"a@b\"", "\"a[b\"", "\"a`b\"", "\"a{b\"", "61 00",
+        "c3 a9"
+    };
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_name(good[i], TAIL4, 1);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_name(bad[i], TAIL4, 0);
+    }
+
+    assert_longest(TAIL4);
+}
+
+
 #define MD4     "|| 00 00 00 00 | \"a\" | \"1\" | \"4\""
 
 
@@ -486,6 +532,7 @@ main(void)
         test(test_metadata_rpc_version),
         test(test_metadata_input_type),
         test(test_metadata_names),
+        test(test_metadata_names_v4),
         test(test_metadata_v4),
         test(test_error_table),
     };

@@ -53,7 +53,8 @@ def serve(
         handle_signals: False outside of the main thread.
 
     Raises:
-        ValueError: unknown input type or RPC version.
+        ValueError: unknown input type or RPC version, or a name or version
+            that is not `[A-Za-z0-9][A-Za-z0-9._-]*`.
         PredictionError: `func` does not answer the sample.
         Exception: what `func` raised on the sample.
     """

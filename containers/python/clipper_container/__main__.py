@@ -105,15 +105,19 @@ def main() -> int:
         _print_traceback()
         log("The model %s." % stage)
         return code
-    container = Container(
-        model,
-        settings.name,
-        settings.version,
-        settings.endpoint,
-        settings.rpc_version,
-        loaded.digest,
-        settings.token,
-    )
+    try:
+        container = Container(
+            model,
+            settings.name,
+            settings.version,
+            settings.endpoint,
+            settings.rpc_version,
+            loaded.digest,
+            settings.token,
+        )
+    except ValueError as error:
+        log("clipper_container: %s" % error)
+        return EXIT_UNUSABLE
     if settings.ready_file:
         with open(settings.ready_file, "w", encoding="utf-8") as f:
             f.write("READY")

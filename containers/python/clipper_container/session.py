@@ -129,6 +129,10 @@ class Container:
         rpc_version: 4, or 3 for frontends that know no other.
         digest: at most 64 bytes that identify the model's contents.
         token: 16 bytes; random when empty.
+
+    Raises:
+        ValueError: an unknown RPC version; a name or version that version 4
+            does not have.
     """
 
     def __init__(

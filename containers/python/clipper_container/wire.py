@@ -5,6 +5,7 @@ version 3 every input is a frame of its own, in version 4 all inputs of a
 batch are one contiguous frame. All integers are little-endian.
 """
 
+import re
 import struct
 from typing import List, NamedTuple, Optional, Sequence, Union
 
@@ -33,6 +34,9 @@ PROBE = 1
 OK = 0
 FAILED = 1
 SKIPPED = 2
+
+#: What version 4 and configurations take as the name or version of a model.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}\Z")
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
@@ -91,15 +95,27 @@ def metadata(
     """Frames that announce a container.
 
     Args:
-        name: model name, UTF-8.
-        version: model version, free text.
+        name: model name.
+        version: model version; both are free text in version 3, and match
+            `NAME` in version 4.
         input_type: wire code, sent as decimal text.
         rpc_version: 3 or 4.
         token: 16 bytes that stay the same for the life of the process
             (version 4 only).
         digest: 0 to 64 bytes that identify the model's contents (version 4
             only).
+
+    Raises:
+        ValueError: a name or version that version 4 does not have.
     """
+    if rpc_version >= 4:
+        for what, text in (("name", name), ("version", version)):
+            if not NAME.match(text):
+                raise ValueError(
+                    "%r is no %s of a model: letters, digits, '.', '_' and "
+                    "'-', the first a letter or a digit, 255 at most"
+                    % (text, what)
+                )
     head = [
         b"",
         _U32.pack(NEW_CONTAINER),

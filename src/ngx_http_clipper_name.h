@@ -1,0 +1,51 @@
+
+/*
+ * Clipper: names of applications and models, and versions, as configurations
+ * and containers of version 4 may spell them.  Pure.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_NAME_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_NAME_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_CLIPPER_NAME_MAX  255
+
+
+/* NGX_OK: [A-Za-z0-9][A-Za-z0-9._-]* of a length that fits */
+
+static ngx_inline ngx_int_t
+ngx_http_clipper_name(const ngx_str_t *name)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (name->len == 0 || name->len > NGX_HTTP_CLIPPER_NAME_MAX) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9'))
+        {
+            continue;
+        }
+
+        if (i > 0 && (ch == '.' || ch == '_' || ch == '-')) {
+            continue;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+#endif /* _NGX_HTTP_CLIPPER_NAME_H_INCLUDED_ */
