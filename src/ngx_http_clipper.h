@@ -116,13 +116,21 @@ typedef struct {
 } ngx_http_clipper_app_t;
 
 
+/* who may connect: a CIDR with a NUL after it */
+
+typedef struct {
+    ngx_str_t                     cidr;
+    int                           family;
+} ngx_http_clipper_allow_t;
+
+
 typedef struct {
     ngx_str_t                     address;      /* as written */
     ngx_str_t                     endpoint;     /* as libzmq writes it, with
                                                    a NUL after it */
     size_t                        max_message;
-    ngx_array_t                   allow;        /* of ngx_str_t, CIDR, with a
-                                                   NUL after it */
+    ngx_array_t                   allow;        /* of .._allow_t */
+    int                           family;       /* AF_INET, ... */
     ngx_uint_t                    listening;    /* index in the cycle's */
     ngx_socket_t                  fd;           /* of the listening socket */
     u_char                       *file;         /* of the directive */

@@ -57,7 +57,8 @@ ngx_http_clipper_listen_rpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     endpoint.file = cf->conf_file->file.name.data;
     endpoint.line = cf->conf_file->line;
 
-    if (ngx_array_init(&endpoint.allow, cf->pool, 1, sizeof(ngx_str_t))
+    if (ngx_array_init(&endpoint.allow, cf->pool, 1,
+                       sizeof(ngx_http_clipper_allow_t))
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -173,10 +174,11 @@ static ngx_int_t
 ngx_http_clipper_listen_allow(ngx_conf_t *cf,
     ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *list)
 {
-    u_char      *p, *end, *comma;
-    ngx_int_t    rc;
-    ngx_str_t    text, *allow;
-    ngx_cidr_t   cidr;
+    u_char                    *p, *end, *comma;
+    ngx_int_t                  rc;
+    ngx_str_t                  text;
+    ngx_cidr_t                 cidr;
+    ngx_http_clipper_allow_t  *allow;
 
     p = list->data;
     end = p + list->len;
@@ -207,13 +209,14 @@ ngx_http_clipper_listen_allow(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        allow->len = text.len;
-        allow->data = ngx_pnalloc(cf->pool, text.len + 1);
-        if (allow->data == NULL) {
+        allow->family = (int) cidr.family;
+        allow->cidr.len = text.len;
+        allow->cidr.data = ngx_pnalloc(cf->pool, text.len + 1);
+        if (allow->cidr.data == NULL) {
             return NGX_ERROR;
         }
 
-        (void) ngx_cpystrn(allow->data, text.data, text.len + 1);
+        (void) ngx_cpystrn(allow->cidr.data, text.data, text.len + 1);
 
         p = comma ? comma + 1 : NULL;
 
@@ -240,6 +243,7 @@ ngx_http_clipper_listen_add(ngx_conf_t *cf, ngx_http_clipper_main_conf_t *mcf,
     }
 
     *endpoint = *common;
+    endpoint->family = addr->sockaddr->sa_family;
     endpoint->listening = cf->cycle->listening.nelts;
 
     ls = ngx_create_listening(cf, addr->sockaddr, addr->socklen);

@@ -9,6 +9,8 @@
 #include "ngx_http_clipper_listen.h"
 
 
+static ngx_int_t ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *common, ngx_addr_t *addr);
 static ngx_int_t ngx_http_clipper_listen_probe(ngx_conf_t *cf,
     ngx_addr_t *addr, ngx_str_t *text);
 static ngx_int_t ngx_http_clipper_listen_directory(ngx_conf_t *cf,
@@ -43,22 +45,54 @@ ngx_http_clipper_listen_judge(ngx_conf_t *cf,
         }
     }
 
-    if (addr->sockaddr->sa_family == AF_UNIX && common->allow.nelts) {
+    if (ngx_http_clipper_listen_allowed(cf, common, addr) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_clipper_listen_probe(cf, addr, &common->address);
+}
+
+
+/* a list without an address of the family would let everybody in, or nobody */
+
+static ngx_int_t
+ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *common, ngx_addr_t *addr)
+{
+    ngx_uint_t                 i;
+    ngx_http_clipper_allow_t  *allow;
+
+    if (common->allow.nelts == 0) {
+
+        if (!ngx_http_clipper_listen_loopback(addr->sockaddr)) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"clipper_rpc %V\" is open to other "
+                               "machines: whoever connects can answer as a "
+                               "model, use \"allow=\"", &common->address);
+        }
+
+        return NGX_OK;
+    }
+
+    if (addr->sockaddr->sa_family == AF_UNIX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"allow\" is not for \"%V\"", &common->address);
         return NGX_ERROR;
     }
 
-    if (common->allow.nelts == 0
-        && !ngx_http_clipper_listen_loopback(addr->sockaddr))
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"clipper_rpc %V\" is open to other machines: "
-                           "whoever connects can answer as a model, "
-                           "use \"allow=\"", &common->address);
+    allow = common->allow.elts;
+
+    for (i = 0; i < common->allow.nelts; i++) {
+        if (allow[i].family == addr->sockaddr->sa_family) {
+            return NGX_OK;
+        }
     }
 
-    return ngx_http_clipper_listen_probe(cf, addr, &common->address);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" listens on %V, whose family no \"allow=\" is "
+                       "of", &common->address, &addr->name);
+
+    return NGX_ERROR;
 }
 
 

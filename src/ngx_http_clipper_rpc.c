@@ -27,6 +27,8 @@
 
 static ngx_int_t ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
     ngx_http_clipper_endpoint_t *endpoint);
+static ngx_int_t ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint);
 static ngx_int_t ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option,
     int value);
 static void ngx_http_clipper_rpc_event(ngx_event_t *ev);
@@ -137,28 +139,15 @@ static ngx_int_t
 ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
     ngx_http_clipper_endpoint_t *endpoint)
 {
-    int         fd;
-    void       *router;
-    int64_t     size;
-    ngx_str_t  *allow;
-    ngx_uint_t  i;
+    int       fd;
+    void     *router;
+    int64_t   size;
 
     router = ngx_http_clipper_rpc_router.socket;
     size = endpoint->max_message ? (int64_t) endpoint->max_message : -1;
-    allow = endpoint->allow.elts;
 
-    (void) zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER, NULL, 0);
-
-    for (i = 0; i < endpoint->allow.nelts; i++) {
-        if (zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER, allow[i].data,
-                           allow[i].len)
-            == -1)
-        {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "clipper_rpc: allow=%V: %s", &allow[i],
-                          zmq_strerror(errno));
-            return NGX_ERROR;
-        }
+    if (ngx_http_clipper_rpc_allow(cycle, endpoint) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     fd = dup(endpoint->fd);
@@ -183,6 +172,48 @@ ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
     }
 
     return ngx_http_clipper_rpc_set(cycle, ZMQ_USE_FD, -1);
+}
+
+
+/*
+ * Filters of the endpoint's own family: libzmq reads an IPv6 one only with its
+ * option, by which it would take an IPv4 one for a mapped address.
+ */
+
+static ngx_int_t
+ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint)
+{
+    void                      *router;
+    ngx_uint_t                 i;
+    ngx_http_clipper_allow_t  *allow;
+
+    router = ngx_http_clipper_rpc_router.socket;
+    allow = endpoint->allow.elts;
+
+    (void) zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER, NULL, 0);
+
+    if (ngx_http_clipper_rpc_set(cycle, ZMQ_IPV6, endpoint->family == AF_INET6)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < endpoint->allow.nelts; i++) {
+
+        if (allow[i].family == endpoint->family
+            && zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER,
+                              allow[i].cidr.data, allow[i].cidr.len)
+               == -1)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "clipper_rpc: allow=%V: %s", &allow[i].cidr,
+                          zmq_strerror(errno));
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

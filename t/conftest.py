@@ -1,11 +1,12 @@
 """Fixtures of the behaviour tests; see harness/__init__.py."""
 
 import itertools
+import threading
 from pathlib import Path
 
 import pytest
 
-from harness import Nginx, Settings, Sim3, application
+from harness import Load, Nginx, Settings, Sim3, application, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -99,3 +100,33 @@ def served(nginx):
         return server, sim
 
     return start
+
+
+@pytest.fixture
+def neighbour(make_nginx):
+    """Starts a model "other" and a client of application "b" that asks it all
+    the time, also while the test does something bad. At the end each answer
+    must have been right, and some must have come after all the test did."""
+    loads = []
+
+    def make(thread, number):
+        def check(response):
+            return "" if response.json().get("output") == number + 0.25 \
+                else repr(response)
+
+        threading.Event().wait(0.002)
+        return "/b/predict", {"input": [number + 0.25]}, check
+
+    def start(server):
+        Sim3(server, "other").wait_registered()
+        server.wait_replicas("other")
+        loads.append(Load(server, make, threads=1))
+        wait_until(lambda: loads[-1].done > 5)
+
+    yield start
+
+    for load in loads:
+        done = load.done
+        wait_until(lambda: load.done > done + 5, what="answers to others")
+        load.stop()
+        assert load.failures == []

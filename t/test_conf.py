@@ -58,6 +58,8 @@ MISTAKES = [
     ("http", "«clipper_rpc 127.0.0.1:19999 max_message=0;»", "max_message"),
     ("http", "«clipper_rpc 127.0.0.1:19999 size=1k;»", "size"),
     ("http", "«clipper_rpc 127.0.0.1:19999 allow=10.0.0.0/99;»", "10.0.0.0"),
+    ("http", "«clipper_rpc 127.0.0.1:19999 allow=::1;»", "family"),
+    ("http", "«clipper_rpc [::1]:19999 allow=127.0.0.1;»", "family"),
     ("http", "«clipper_rpc 192.0.2.1:19999;»", "192.0.2.1"),
     ("http", "«clipper_generation a b;»", "clipper_generation"),
     ("http", "«clipper_model m;»", "clipper_model"),

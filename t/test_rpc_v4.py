@@ -131,25 +131,6 @@ def test_refused(nginx):
     assert server.replicas("n", ready=False) == []
 
 
-@pytest.mark.parametrize("metadata", [
-    rpc.metadata4("m", 1, 7, b"t" * 16), rpc.metadata4("m", 1, 3, b"t" * 15),
-    rpc.metadata4("m", 1, 3, b"t" * 16, b"d" * 65),
-    rpc.metadata4("", 1, 3, b"t" * 16), rpc.metadata4("m", "", 3, b"t" * 16),
-    rpc.metadata4("a b", 1, 3, b"t" * 16),
-    rpc.metadata4("m", "1/2", 3, b"t" * 16),
-    rpc.metadata4("n" * 256, 1, 3, b"t" * 16),
-], ids=["type", "token", "digest", "no name", "no version", "name",
-        "model version", "long name"])
-def test_bad_metadata(server, metadata):
-    """Catches an announcement that registers although it is wrong, or is
-    dropped without a word."""
-    sim = Sim4(server, "m", metadata=metadata)
-    wait_until(lambda: sim.refused, what="REFUSED")
-    assert sim.refused[0]
-    assert not sim.registered.is_set()
-    assert server.replicas(ready=False) == []
-
-
 def test_token_stays_the_same_replica(server):
     """Catches a reconnect that leaves the first registration behind."""
     sim = connected(server, token=b"0123456789abcdef")
@@ -187,71 +168,6 @@ def test_heartbeat_of_a_stranger(server):
     sim = Sim3(server, "m", metadata=[b"", rpc.u32(99)])
     sim.wait_event(lambda e: e.direction == "in" and e.frames == [
         b"", rpc.u32(3), rpc.u32(2), rpc.u32(1)])
-
-
-def reply(request, outputs, **changes):
-    frames = rpc.reply4(request.message_id, outputs)
-    for index, change in changes.items():
-        index = int(index[1:])
-        frames[index] = change(frames[index])
-    return frames
-
-
-def short_header(request, outputs):
-    return reply(request, outputs, _2=lambda h: h[:-1])
-
-
-def header(request, count, lengths, statuses):
-    return struct.pack(f"<II{len(lengths)}Q{len(statuses)}I",
-                       request.message_id, count, *lengths, *statuses)
-
-
-BAD_REPLIES = {
-    "short header": short_header,
-    "header of the id": lambda r, o: reply(r, o, _2=lambda h: h[:4]),
-    "header of nothing": lambda r, o: reply(r, o, _2=lambda h: h[:8]),
-    "long header": lambda r, o: reply(r, o, _2=lambda h: h + b"\0"),
-    "less data": lambda r, o: reply(r, o, _3=lambda d: d[:-1]),
-    "more data": lambda r, o: reply(r, o, _3=lambda d: d + b"x"),
-    "too few outputs": lambda r, o: rpc.reply4(r.message_id, o[:-1]),
-    "too many outputs": lambda r, o: rpc.reply4(r.message_id, o + [b"9"]),
-    "unknown status": lambda r, o: rpc.reply4(r.message_id, o, [9] * len(o)),
-    "lengths overflow": lambda r, o: [
-        b"", rpc.u32(1), header(r, len(o), [(1 << 64) - 1] * len(o),
-                                [0] * len(o)), b""],
-    "count overflows": lambda r, o: [
-        b"", rpc.u32(1), header(r, 0xffffffff, [1], [0]), b"1"],
-    "no data": lambda r, o: rpc.reply4(r.message_id, o)[:3],
-    "extra frame": lambda r, o: rpc.reply4(r.message_id, o) + [b"x"],
-    "form of version 3": lambda r, o: rpc.reply3(r.message_id, o),
-}
-
-
-@pytest.mark.parametrize("cause", BAD_REPLIES)
-def test_bad_reply(server, cause):
-    """Catches a bad reply that is trusted, wedges its replica, or reaches
-    another model."""
-    bad = [True]
-
-    def handler(sim, request):
-        outputs = [b"1"] * len(request.inputs)
-        if bad:
-            bad.clear()
-            sim.send(BAD_REPLIES[cause](request, outputs))
-            # What cannot be matched leaves the batch open; the true reply
-            # then settles it after its query has gone.
-            sim.send(rpc.reply4(request.message_id, outputs), after=3.5)
-        else:
-            sim.reply(request, outputs)
-
-    connected(server, handler=handler)
-    connected(server, "other")
-    answer = server.predict("a", [1.0])
-    assert answer["default"] is True and answer["output"] == -1.0
-    assert server.predict("b", [2.0])["output"] == 2.0
-    wait_until(lambda: server.predict("a", [2.0])["output"] == 1, 15)
-    for i in range(3):
-        assert server.predict("a", [3.0 + i])["output"] == 1
 
 
 def test_slo_of_each_input_is_sent(nginx):

@@ -68,6 +68,7 @@ class Connection:
         # Nothing may wait in a queue for a frontend that is not there, and
         # a frontend that reloads must be found again at once.
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
+        self.socket.setsockopt(zmq.IPV6, "[" in endpoint)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 10)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
