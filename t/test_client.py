@@ -14,9 +14,21 @@ HTTP = "clipper_cache_zone off;\n"
 @pytest.fixture
 def served(nginx):
     def start(sim=Sim4, slo="5s", http="", **kw):
-        server = nginx(application("a", "m:1", slo=slo), http=HTTP + http)
+        server = nginx(application("a", "m:1", slo=slo)
+                       + application("b", "other:1"), http=HTTP + http)
         made = sim(server, "m", **kw).wait_registered()
         server.wait_replicas("m")
+        return server, made
+
+    return start
+
+
+@pytest.fixture
+def beside(served, neighbour):
+    """The same with another model that answers whatever the test does."""
+    def start(**kw):
+        server, made = served(**kw)
+        neighbour(server)
         return server, made
 
     return start
@@ -72,9 +84,9 @@ def test_client_goes_while_its_batch_is_out(served):
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])
-def test_half_a_body(served, end):
+def test_half_a_body(beside, end):
     """Catches a query that starts before the body is complete."""
-    server, sim = served()
+    server, sim = beside()
     for size in (0, 1, 9):
         connection = server.connect()
         connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
@@ -85,9 +97,9 @@ def test_half_a_body(served, end):
     assert sim.inputs_seen() == 1
 
 
-def test_content_length_too_small(served):
+def test_content_length_too_small(beside):
     """Catches bytes after the body that are taken for its end."""
-    server, sim = served()
+    server, sim = beside()
     with server.connect() as connection:
         body = b'{"input":[1.0]}'
         connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
@@ -100,9 +112,9 @@ def test_content_length_too_small(served):
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999",
                                     "5, 6"])
-def test_wrong_content_length(served, length):
+def test_wrong_content_length(beside, length):
     """Catches a length that no server should take."""
-    server, _ = served()
+    server, _ = beside()
     with server.connect() as connection:
         connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
                         b"Content-Length: %s\r\n\r\n{}" % length.encode())
@@ -117,9 +129,9 @@ def test_wrong_content_length(served, length):
     '{"' + "k" * 1000000 + '":1,"input":[1.0]}',
 ], ids=["nested input", "nested root", "nested objects", "long integer",
         "long fraction", "long name"])
-def test_hostile_documents(served, body):
+def test_hostile_documents(beside, body):
     """Catches recursion or quadratic time on what a client may send."""
-    server, _ = served(http="client_max_body_size 4m;")
+    server, _ = beside(http="client_max_body_size 4m;")
     start = time.monotonic()
     response = server.post("/a/predict", body)
     assert response.status in (200, 400, 413)
@@ -130,9 +142,9 @@ def test_hostile_documents(served, body):
 
 @pytest.mark.parametrize("coding", [b"zz\r\n", b"5\r\nabc\r\n0\r\n\r\n",
                                     b"ffffffffffffffff1\r\n"])
-def test_broken_chunks(served, coding):
+def test_broken_chunks(beside, coding):
     """Catches a chunked body that is read past its frame."""
-    server, sim = served()
+    server, sim = beside()
     with server.connect() as connection:
         connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
                         b"Transfer-Encoding: chunked\r\n\r\n" + coding)
@@ -143,6 +155,31 @@ def test_broken_chunks(served, coding):
             pass
     assert server.predict("a", [2.0])["output"] == 2.0
     assert sim.inputs_seen() == 1
+
+
+def test_pipelining(beside):
+    """Catches a bad request that shifts the answers to those after it, or
+    answers that nobody reads."""
+    server, sim = beside()
+    requests, expected = b"", []
+    for i in range(60):
+        body = {"input": [i + 0.5]}
+        if i % 3 == 1:
+            body = ["{", {"input": "x"}, {}][i // 3 % 3]
+        requests += build_request("POST", "/a/predict", body)
+        expected.append(400 if i % 3 == 1 else i + 0.5)
+    with server.connect() as connection:
+        connection.send(requests)
+        answers = [connection.read() for _ in expected]
+    assert [a.status if a.status != 200 else a.json()["output"]
+            for a in answers] == expected
+
+    seen = sim.inputs_seen()
+    gone = server.connect()
+    gone.send(requests * 20)
+    wait_until(lambda: sim.inputs_seen() > seen)
+    gone.reset()
+    assert server.predict("a", [2.0])["output"] == 2.0
 
 
 def test_slow_reader(served):
