@@ -112,24 +112,25 @@ queued_of(uint32_t m)
 }
 
 
-static void
-step_submit(void)
+static asker_t *
+asker_free(void)
 {
-    view_t                   *v;
-    asker_t                  *a;
-    unsigned                  w, full;
-    flight_t                 *f;
-    ngx_int_t                 rc;
-    ngx_http_clipper_task_t   task;
+    asker_t  *a;
 
-    for (a = askers; a->used; a++) {
-        if (a == askers + ASKERS - 1) {
-            return;
+    for (a = askers; a < askers + ASKERS; a++) {
+        if (!a->used) {
+            return a;
         }
     }
 
-    w = zone_chance(WORKERS);
-    v = &workers[w];
+    return NULL;
+}
+
+
+static ngx_http_clipper_task_t
+task_random(view_t *v)
+{
+    ngx_http_clipper_task_t  task;
 
     task = task_make(v, models[zone_chance(2)], zone_chance(NAMES),
                      zone_chance(3) ? 4 + zone_chance(90)
@@ -160,6 +161,85 @@ step_submit(void)
         task.chunk = borrow(v, task.data, task.len);
     }
 
+    return task;
+}
+
+
+/* whether the zone was right to decline, when the model knows f of the task */
+
+static void
+check_declined(view_t *v, ngx_http_clipper_task_t *task, flight_t *f,
+    ngx_int_t rc, unsigned full)
+{
+    if (task->chunk) {
+        give_back(v, task->chunk);
+    }
+
+    switch (rc) {
+
+    case NGX_DECLINED:
+        check("declined with replicas", v->models[task->model].replicas == 0);
+        break;
+
+    case NGX_BUSY:
+        check("busy with room", f == NULL
+                             && queued_of(task->model) >= task->queue_max);
+        counts[2]++;
+        break;
+
+    default:
+        check("a known result", rc == NGX_ERROR);
+        check("full with room", full);
+        counts[3]++;
+    }
+}
+
+
+static flight_t *
+flight_begin(view_t *v, ngx_http_clipper_task_t *task)
+{
+    flight_t  *f;
+
+    for (f = flights; f->used; f++) { /* void */ }
+
+    memset(f, 0, sizeof(flight_t));
+    f->used = 1;
+    f->queued = 1;
+    f->model = task->model;
+    f->name = (uint32_t) task->key[1];
+    f->len = task->len;
+    f->shared = task->shared;
+
+    /* 1 if replicas died of this input before */
+
+    f->attempts = v->flights[v->waiters[task->waiter].flight].attempts;
+    f->retried = f->attempts;
+    check("attempts", f->attempts <= 1);
+
+    return f;
+}
+
+
+static void
+step_submit(void)
+{
+    view_t                   *v;
+    asker_t                  *a;
+    unsigned                  w, full;
+    flight_t                 *f;
+    ngx_int_t                 rc;
+    ngx_http_clipper_task_t   task;
+
+    a = asker_free();
+
+    if (a == NULL) {
+        return;
+    }
+
+    w = zone_chance(WORKERS);
+    v = &workers[w];
+    task = task_random(v);
+
     f = task.shared ? flight_shared(task.model, (uint32_t) task.key[1])
                     : NULL;
     full = (v->header->waiters.free == 0 || v->header->flights.free == 0
@@ -167,48 +247,16 @@ step_submit(void)
 
     rc = submit(v, &task, now);
 
-    if (rc != NGX_OK && task.chunk) {
-        give_back(v, task.chunk);
-    }
-
-    switch (rc) {
-
-    case NGX_DECLINED:
-        check("declined with replicas", v->models[task.model].replicas == 0);
-        return;
-
-    case NGX_BUSY:
-        check("busy with room", f == NULL
-                                && queued_of(task.model) >= task.queue_max);
-        counts[2]++;
-        return;
-
-    case NGX_ERROR:
-        check("full with room", full);
-        counts[3]++;
+    if (rc != NGX_OK) {
+        check_declined(v, &task, f, rc, full);
         return;
     }
 
-    check("submitted", rc == NGX_OK);
     check("joined", task.joined == (f != NULL));
     counts[f != NULL]++;
 
     if (f == NULL) {
-        for (f = flights; f->used; f++) { /* void */ }
-
-        memset(f, 0, sizeof(flight_t));
-        f->used = 1;
-        f->queued = 1;
-        f->model = task.model;
-        f->name = (uint32_t) task.key[1];
-        f->len = task.len;
-        f->shared = task.shared;
-
-        /* 1 if replicas died of this input before */
-
-        f->attempts = v->flights[v->waiters[task.waiter].flight].attempts;
-        f->retried = f->attempts;
-        check("attempts", f->attempts <= 1);
+        f = flight_begin(v, &task);
     }
 
     f->waiters++;

@@ -110,12 +110,8 @@ zombie(pid_t pid)
 
 
 static void
-scene(void)
+scene_workers(void)
 {
-    uint32_t                  i;
-    ngx_http_clipper_mail_t   mail;
-    ngx_http_clipper_lease_t  done[4];
-
     zone_mem = zone_make();
     shrink(zone_mem);
 
@@ -138,8 +134,17 @@ scene(void)
     rv = replica_make(&v, model, 0);
     rv2 = replica_make(&v, model, 'v');
     rt = replica_make(&t, model, 't');
+}
 
-    /* four are done: a letter each in a box, one each read and kept */
+
+/* four are done: a letter each in a box, one each read and kept */
+
+static void
+scene_done(void)
+{
+    uint32_t                  i;
+    ngx_http_clipper_mail_t   mail;
+    ngx_http_clipper_lease_t  done[4];
 
     asks(&s, 10, 600, 200);
     asks(&s, 12, 700, 200);
@@ -171,9 +176,14 @@ scene(void)
     }
 
     assert_true(held_v.held);
+}
 
-    /* leased: to the victim, to the survivor, to one that is dead already */
 
+/* leased: to the victim, to the survivor, to one that is dead already */
+
+static void
+scene_leased(void)
+{
     asks(&s, 4, 20, 1000);
     asks(&s, 5, 600, 1001);
     asks(&v, 5, 600, 1001);
@@ -194,17 +204,24 @@ scene(void)
     assert_int_equal(ngx_http_clipper_queue_hedge_locked(&v, rv, &leases_v[3],
                                                          1), 1);
     ngx_http_clipper_zone_unlock(&v);
+}
+
+
+static void
+scene_queued(void)
+{
+    ngx_http_clipper_lease_t  none;
 
     /* told that it is late, and going to be */
 
     asks(&s, 14, 600, 180);
     askers[naskers - 1].allowed = LATE;
-    assert_int_equal(take(&v, rv2, 0, 185, done), 0);
+    assert_int_equal(take(&v, rv2, 0, 185, &none), 0);
     asks(&s, 15, 600, 190);
     askers[naskers - 1].allowed = LATE;
     asks(&v, 16, 20, 191);
 
-    /* queued */
+    /* on time */
 
     asks(&s, 1, 600, 2000);
     asks(&t, 1, 600, 1500);
@@ -217,7 +234,18 @@ scene(void)
     loan_s = borrow(&s, NULL, 1000);
     loan_v = borrow(&v, NULL, 1500);
     loan_t = borrow(&t, NULL, 500);
+}
 
+
+static void
+scene(void)
+{
+    uint32_t  i;
+
+    scene_workers();
+    scene_done();
+    scene_leased();
+    scene_queued();
     zone_check(&s, "the scene");
 
     zombie(v.pid);
