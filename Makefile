@@ -9,7 +9,8 @@
 #   make unit        unit tests; SAN=1 with sanitizers, T=hash only that one
 #   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
 #   make asan        the module with sanitizers; make lockcheck, with lock checks
-#   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS
+#   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS (20)
+#   make fuzz-long   each for ten minutes, two at a time; keeps what is new
 #   make storm       reloads and deaths of workers under load, for a minute
 #   make bench       the benchmarks in t/bench; B=spine, one part of them
 #   make figures     docs/figures.md and its plots; B=--quick, in two minutes
@@ -163,6 +164,10 @@ fuzz: headers
 fuzz-short: fuzz
 	@t/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS)
 
+fuzz-long: FUZZ_SECONDS = 600
+fuzz-long: fuzz
+	@t/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) keep
+
 check:
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory behaviour
@@ -199,5 +204,5 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv quickstart \
         unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
-        fuzz-short image images test-docker test-image check test storm \
+        fuzz-short fuzz-long image images test-docker test-image check test storm \
         bench figures venv-bench clean distclean

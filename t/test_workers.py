@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from harness import (Load, SLOW, Sim3, Sim4, application, wait_until)
+from harness import (Load, SLOW, Sim3, Sim4, application, death,
+                     wait_until)
 from harness.client import Connection, build_request
 
 HTTP = "clipper_cache_zone off;\n"
@@ -217,6 +218,59 @@ def test_kills_under_load(nginx):
     assert len(load.failures) <= 6 * 12, load.failures[:5]
     server.wait_replicas("m", 3, timeout=20)
     wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5)
+
+
+@pytest.mark.skipif(not death.POSSIBLE, reason="knows x86-64 only")
+@pytest.mark.parametrize("function, path, body", [
+    ("zone_unlock", "predict", {"input": [2.0]}),
+    ("cache_append_locked", "predict", {"input": [2.0]}),
+    ("journal_end", "update", {"uid": "u", "input": [1.0], "label": 1.0}),
+])
+def test_death_inside_a_section(nginx, function, path, body):
+    """Catches workers that wait for a dead one's lock: nobody buries it,
+    since the master is stopped."""
+    server = nginx(application(
+        "a", "m:1 n:1", extra="clipper_select thompson;")
+        + echo_pid(), workers=3)
+    allow_kill(server)
+    sim = Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    victim = replica_pid(server)
+    doors = through_each_worker(server)
+    first = doors[victim].post("/a/predict", {"input": [1.0], "uid": "u"})
+    assert first.json()["output"] == 1.0
+
+    trap = death.Trap(victim, server.settings.module,
+                      f"ngx_http_clipper_{function}")
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        doors.pop(victim).send(build_request("POST", f"/a/{path}", body))
+        trap.kill_there()
+        wait_until(lambda: state(victim) == "Z")
+
+        begun = time.monotonic()
+        for pid, connection in doors.items():
+            answers = [connection.post("/a/predict", {"input": [value]})
+                       for value in (3.0, 4.0)]
+            assert {a.status for a in answers} == {200}, pid
+        wait_until(lambda: server.predict("a", [5.0])["output"] == 5.0, 5)
+        assert time.monotonic() - begun < 5 * SLOW
+        assert (state(server.pid), state(victim)) == ("T", "Z")
+        assert server.post("/a/update", {"uid": "u", "input": [5.0],
+                                         "label": 5.0}).status == 200
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+    survivors(server, victim)
+    server.wait_replicas("m")
+    assert server.predict("a", [6.0])["output"] == 6.0
+    assert sim.error is None
+
+
+def state(pid):
+    """The state of a process as the kernel names it."""
+    with open(f"/proc/{pid}/stat", "rb") as f:
+        return f.read().rpartition(b")")[2].split()[0].decode()
 
 
 def test_replicas_of_all_workers_share_the_load(nginx):

@@ -2,10 +2,11 @@
 
 ``server`` starts a real nginx with the module, ``client`` speaks HTTP over
 plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
-plays a container frame by frame, ``runtime`` starts the real Python one.
+plays a container frame by frame, ``runtime`` starts the real Python one,
+``death`` kills a worker where it is most inconvenient.
 """
 
-from . import rpc
+from . import death, rpc
 from .client import Connection, Response
 from .load import Load
 from .runtime import PythonContainer
@@ -15,5 +16,5 @@ from .util import SLOW, wait_until
 
 __all__ = [
     "Connection", "Load", "Nginx", "PythonContainer", "Response", "SLOW", "Settings",
-    "Sim3", "Sim4", "application", "rpc", "wait_until",
+    "Sim3", "Sim4", "application", "death", "rpc", "wait_until",
 ]
