@@ -214,7 +214,7 @@ ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
 
         ngx_http_clipper_select_pick(query, answer);
 
-        for (k = 0; answer->asked >> k; k++) {
+        for (k = 0; k < sel->n; k++) {
 
             if (!((answer->asked >> k) & 1)) {
                 continue;

@@ -325,7 +325,7 @@ ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
 
     p = dst;
 
-    for (i = 0; answer->asked >> i; i++) {
+    for (i = 0; i < NGX_HTTP_CLIPPER_POLICY_MEMBERS; i++) {
         if ((answer->asked >> i) & 1) {
             if (p != dst) {
                 *p++ = '|';
