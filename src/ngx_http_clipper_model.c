@@ -19,6 +19,8 @@ typedef struct {
 } ngx_http_clipper_announced_t;
 
 
+static void ngx_http_clipper_model_part_locked(
+    ngx_http_clipper_zone_t *zone);
 static void ngx_http_clipper_model_pin_versions_locked(
     ngx_http_clipper_zone_t *zone, ngx_http_clipper_worker_t *worker,
     ngx_http_clipper_model_conf_t *model);
@@ -85,6 +87,48 @@ ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
 
         if (ngx_http_clipper_model_memo) {
             ngx_http_clipper_model_memo[i].model = models[i];
+        }
+    }
+
+    ngx_http_clipper_model_part_locked(zone);
+}
+
+
+/*
+ * Replicas that an older configuration took, and whose inputs are of another
+ * type in this one, get no more of them.
+ */
+
+static void
+ngx_http_clipper_model_part_locked(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                         i;
+    ngx_str_t                        name, version;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *replica;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        replica = &zone->replicas[i];
+
+        if (replica->state != NGX_HTTP_CLIPPER_PROBING
+            && replica->state != NGX_HTTP_CLIPPER_READY)
+        {
+            continue;
+        }
+
+        model = &zone->models[replica->model];
+
+        name.data = model->name;
+        name.len = ngx_strlen(model->name);
+        version.data = model->version;
+        version.len = ngx_strlen(model->version);
+
+        if (!ngx_http_clipper_model_takes(&name, &version,
+                                          replica->input_type))
+        {
+            ngx_http_clipper_registry_leaving_locked(zone, i);
         }
     }
 }
@@ -255,8 +299,8 @@ ngx_http_clipper_model_row_tuning(ngx_uint_t row)
 }
 
 
-const char *
-ngx_http_clipper_model_refuses(ngx_str_t *name, ngx_str_t *version,
+ngx_uint_t
+ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
     ngx_uint_t input_type)
 {
     ngx_uint_t                         i, n;
@@ -268,7 +312,7 @@ ngx_http_clipper_model_refuses(ngx_str_t *name, ngx_str_t *version,
     model = ngx_http_clipper_model_find(name);
 
     if (model == NULL) {
-        return NULL;
+        return 1;
     }
 
     conf = ngx_http_clipper_model_find_version(model, version);
@@ -276,7 +320,7 @@ ngx_http_clipper_model_refuses(ngx_str_t *name, ngx_str_t *version,
     if (conf && conf->input_type != NGX_CONF_UNSET
         && conf->input_type != (ngx_int_t) input_type)
     {
-        return "the model version is declared with another input type";
+        return 0;
     }
 
     apps = ngx_http_clipper_process.conf->apps.elts;
@@ -290,13 +334,12 @@ ngx_http_clipper_model_refuses(ngx_str_t *name, ngx_str_t *version,
                 && (links[n].version == NULL || links[n].version == conf)
                 && apps[i]->input_type != (ngx_int_t) input_type)
             {
-                return "an application that links the model has another "
-                       "input type";
+                return 0;
             }
         }
     }
 
-    return NULL;
+    return 1;
 }
 
 

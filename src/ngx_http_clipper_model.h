@@ -33,11 +33,11 @@ const ngx_http_clipper_tuning_t *ngx_http_clipper_model_row_tuning(
     ngx_uint_t row);
 
 /*
- * NULL when a container may serve the model with inputs of this type, else
- * the reason why not, for the operator and the container.
+ * Whether a container may serve the model with inputs of this type: not if the
+ * version is declared, or an application that links it is, with another one.
  */
-const char *ngx_http_clipper_model_refuses(ngx_str_t *name,
-    ngx_str_t *version, ngx_uint_t input_type);
+ngx_uint_t ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
+    ngx_uint_t input_type);
 
 
 #endif /* _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_ */

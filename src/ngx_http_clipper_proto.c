@@ -139,16 +139,10 @@ static const ngx_http_clipper_proto_error_t
           ngx_string("metadata of a container that is registered") },
     [NGX_HTTP_CLIPPER_PROTO_EMISMATCH] =
         { ngx_string("type_mismatch"),
-          ngx_string("the input type is not the declared one") },
-    [NGX_HTTP_CLIPPER_PROTO_EREFUSED] =
-        { ngx_string("refused"),
-          ngx_string("the container was refused") },
-    [NGX_HTTP_CLIPPER_PROTO_ETOO_LARGE] =
-        { ngx_string("too_large"),
-          ngx_string("an output is over the limit") },
+          ngx_string("it is declared or linked with another input type") },
     [NGX_HTTP_CLIPPER_PROTO_ENO_SPACE] =
         { ngx_string("no_space"),
-          ngx_string("the zone is full") }
+          ngx_string("the zone has no room for another replica") }
 };
 
 

@@ -26,7 +26,7 @@ static void ngx_http_clipper_replica_reply(
     ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_proto_message_t *m);
 static void ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
-    const ngx_str_t *reason);
+    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_error_e cause);
 static void ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id,
     int fd, ngx_http_clipper_proto_message_t *m);
 static ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
@@ -127,6 +127,11 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
     }
 
     if (rc != NGX_OK) {
+        if (replica == NULL && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA) {
+            ngx_http_clipper_replica_refuse(id, &m, m.error);
+            return;
+        }
+
         ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
         ngx_http_clipper_rpc_error(m.error, &name);
 
@@ -136,13 +141,6 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
             && replica->in_flight && replica->message_id == m.message_id)
         {
             ngx_http_clipper_replica_reply(replica, NULL);
-        }
-
-        if (replica == NULL && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA
-            && m.rpc_version == NGX_HTTP_CLIPPER_PROTO_V4)
-        {
-            ngx_http_clipper_replica_refuse(id,
-                                 ngx_http_clipper_proto_error_text(m.error));
         }
 
         return;
@@ -223,16 +221,36 @@ ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
 }
 
 
+/* version 3 has no message for it: the container is asked again */
+
 static void
 ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
-    const ngx_str_t *reason)
+    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_error_e cause)
 {
+    u_char                          buf[NGX_HTTP_CLIPPER_TEXT * 2];
+    ngx_str_t                       name;
     ngx_uint_t                      n;
     ngx_http_clipper_proto_frame_t  frames[
                                         NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
 
-    n = ngx_http_clipper_proto_refused(frames, reason);
-    (void) ngx_http_clipper_rpc_control(id, frames, n);
+    ngx_str_set(&name, "-");
+
+    /* metadata that cannot be read have no name */
+
+    if (m->error == NGX_HTTP_CLIPPER_PROTO_EOK) {
+        name.data = buf;
+        name.len = ngx_snprintf(buf, sizeof(buf), "%V:%V", &m->metadata.name,
+                                &m->metadata.version)
+                   - buf;
+    }
+
+    ngx_http_clipper_rpc_error(cause, &name);
+
+    if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
+        n = ngx_http_clipper_proto_refused(frames,
+                                   ngx_http_clipper_proto_error_text(cause));
+        (void) ngx_http_clipper_rpc_control(id, frames, n);
+    }
 }
 
 
@@ -240,9 +258,7 @@ static void
 ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
     ngx_http_clipper_proto_message_t *m)
 {
-    ngx_str_t                       reason;
     ngx_uint_t                      n;
-    const char                     *why;
     ngx_http_clipper_replica_t     *replica;
     ngx_http_clipper_proto_frame_t  frames[
                                         NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
@@ -263,32 +279,19 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
         return;
     }
 
-    why = ngx_http_clipper_model_refuses(&m->metadata.name,
-                                         &m->metadata.version,
-                                         m->metadata.input_type);
-    replica = NULL;
-
-    if (why == NULL) {
-        replica = ngx_http_clipper_replica_create(id, fd, m);
-
-        if (replica == NULL) {
-            why = "no room for another replica";
-        }
+    if (!ngx_http_clipper_model_takes(&m->metadata.name, &m->metadata.version,
+                                      m->metadata.input_type))
+    {
+        ngx_http_clipper_replica_refuse(id, m,
+                                        NGX_HTTP_CLIPPER_PROTO_EMISMATCH);
+        return;
     }
 
-    if (why) {
-        ngx_http_clipper_rpc_error(NGX_HTTP_CLIPPER_PROTO_EREFUSED,
-                                   &m->metadata.name);
-        ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                      "container of \"%V:%V\" refused: %s",
-                      &m->metadata.name, &m->metadata.version, why);
+    replica = ngx_http_clipper_replica_create(id, fd, m);
 
-        if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
-            reason.data = (u_char *) why;
-            reason.len = ngx_strlen(why);
-            ngx_http_clipper_replica_refuse(id, &reason);
-        }
-
+    if (replica == NULL) {
+        ngx_http_clipper_replica_refuse(id, m,
+                                        NGX_HTTP_CLIPPER_PROTO_ENO_SPACE);
         return;
     }
 

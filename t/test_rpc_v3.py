@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import Sim3, application, rpc, wait_until
+from harness import Sim3, Sim4, application, rpc, wait_until
 from harness.client import Connection
 
 NOCACHE = "clipper_cache_zone off;\n"
@@ -180,6 +180,18 @@ def test_metadata_of_other_languages(server, kind, version):
     assert server.predict("a", [1.0])["output"] == 1.0
 
 
+def test_names_are_free_text(server):
+    """Catches a name that nobody can link being refused, or breaking the
+    status; a version that a client can name is served all the same."""
+    names = ('a "b\\', "\u00e9t\u00e9 {}", "-:1", "n" * 255)
+    for name in names:
+        connected(server, name, version="1/2 x" * 51)
+    assert {r["model"] for r in server.replicas()} == set(names)
+    connected(server, "m", version="v 2", model=lambda v: ["22"] * len(v))
+    answer = server.post("/a/predict", {"input": [1.0], "version": "v 2"})
+    assert answer.json()["output"] == 22
+
+
 def test_replica_ids(server):
     """Catches an id that is given twice, or shared between models (G47)."""
     sims = [connected(server) for _ in range(3)]
@@ -215,6 +227,22 @@ def test_other_input_type(server):
     connected_beside = Sim3(server, "m").wait_registered()
     wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
     assert sim.requests == [] and connected_beside.requests
+
+
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_other_input_type_before_its_link(nginx, sim):
+    """Catches a replica that is fed another type than it announced, because
+    the application that links it came later."""
+    server = nginx(application("b"), http=NOCACHE)
+    other = sim(server, "m", input_type="ints").wait_registered()
+    server.wait_replicas("m")
+    before = server.children()
+    server.reload(server=application("a", "m:1"))
+    assert server.predict("a", [1.0])["default"] is True
+    wait_until(lambda: not set(before) & set(server.children()), 20)
+    right = sim(server, "m").wait_registered()
+    wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
+    assert other.requests == [] and right.requests
 
 
 def test_unix_socket(nginx):
