@@ -244,7 +244,8 @@ def test_death_inside_a_section(nginx, function, path, body):
                       f"ngx_http_clipper_{function}")
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        doors.pop(victim).send(build_request("POST", f"/a/{path}", body))
+        door = doors.pop(victim)
+        door.send(build_request("POST", f"/a/{path}", body))
         trap.kill_there()
         wait_until(lambda: state(victim) == "Z")
 
@@ -299,6 +300,17 @@ def voluntary(pid):
     return total
 
 
+def epoll_timeouts(pid):
+    """The fourth argument of the system call that each thread of a process
+    sleeps in: of epoll_wait() the milliseconds, in hexadecimal digits of 32
+    bits, -1 being for ever."""
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/syscall") as f:
+            found.append(f.read().split()[4][2:][-8:])
+    return found
+
+
 def test_idle_server_sleeps(nginx):
     """Catches a timer or a poll in a server without replicas."""
     server = nginx(application("a", "m"), http=HTTP)
@@ -313,6 +325,9 @@ def test_idle_server_sleeps(nginx):
         return [voluntary(p) for p in pids] == before
 
     assert calm() or calm(), "a worker wakes up while nothing happens"
+    for pid in pids:
+        assert all(wait == "ffffffff" for wait in epoll_timeouts(pid)), \
+            "a worker has set an alarm"
 
 
 def test_idle_server_with_replicas(nginx):
