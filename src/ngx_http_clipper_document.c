@@ -171,6 +171,19 @@ ngx_http_clipper_document_number(ngx_http_clipper_document_t *d,
 
 
 void
+ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
+    const char *key, double value)
+{
+    u_char  text[NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN];
+    size_t  len;
+
+    len = ngx_http_clipper_json_double(text, value) - text;
+
+    ngx_http_clipper_document_raw(d, key, (char *) text, len);
+}
+
+
+void
 ngx_http_clipper_document_flag(ngx_http_clipper_document_t *d,
     const char *key, ngx_uint_t value)
 {

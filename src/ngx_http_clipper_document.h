@@ -38,6 +38,8 @@ void ngx_http_clipper_document_close(ngx_http_clipper_document_t *d,
 
 void ngx_http_clipper_document_number(ngx_http_clipper_document_t *d,
     const char *key, uint64_t value);
+void ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
+    const char *key, double value);
 void ngx_http_clipper_document_flag(ngx_http_clipper_document_t *d,
     const char *key, ngx_uint_t value);
 void ngx_http_clipper_document_null(ngx_http_clipper_document_t *d,

@@ -20,28 +20,6 @@
     offsetof(ngx_http_clipper_prometheus_t, member)
 
 
-typedef struct ngx_http_clipper_family_s  ngx_http_clipper_family_t;
-
-struct ngx_http_clipper_family_s {
-    const char        *name;
-    const char        *type;
-    const char        *help;
-
-    void             (*write)(ngx_http_clipper_prometheus_t *p,
-                              const ngx_http_clipper_family_t *family);
-
-    size_t             groups;          /* p->apps or p->models */
-    ngx_uint_t         offset;          /* of its first counter */
-
-    /* counters side by side: the label that tells them apart, its values */
-
-    const char        *label;
-    const ngx_str_t   *values;
-    ngx_uint_t         begin;
-    ngx_uint_t         end;
-};
-
-
 static void ngx_http_clipper_prometheus_counter(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_counters(
@@ -180,6 +158,10 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       NGX_HTTP_CLIPPER_M_FEEDBACK,
       "result", ngx_http_clipper_feedback_names,
       NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
+
+    { "clipper_selection_weight", "gauge",
+      "Chance of a link to be chosen, or its weight among the answers.",
+      ngx_http_clipper_prometheus_shares, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_redis_up", "gauge",
       "Whether the answering worker is connected to Redis.",

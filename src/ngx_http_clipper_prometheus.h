@@ -19,10 +19,10 @@
 #include "ngx_http_clipper_metrics.h"
 
 
-/* room for the labels of one sample: two names and a word */
+/* room for the labels of one sample: three names and a word */
 
 #define NGX_HTTP_CLIPPER_PROMETHEUS_LABELS                                    \
-    (2 * 2 * NGX_HTTP_CLIPPER_TEXT + 256)
+    (3 * 2 * NGX_HTTP_CLIPPER_TEXT + 256)
 
 
 /* the counters that are told under the same labels */
@@ -55,6 +55,30 @@ typedef struct {
 } ngx_http_clipper_prometheus_t;
 
 
+/* a family: what it is called, and what writes its samples from what */
+
+typedef struct ngx_http_clipper_family_s  ngx_http_clipper_family_t;
+
+struct ngx_http_clipper_family_s {
+    const char        *name;
+    const char        *type;
+    const char        *help;
+
+    void             (*write)(ngx_http_clipper_prometheus_t *p,
+                              const ngx_http_clipper_family_t *family);
+
+    size_t             groups;          /* p->apps or p->models */
+    ngx_uint_t         offset;          /* of its first counter */
+
+    /* counters side by side: the label that tells them apart, its values */
+
+    const char        *label;
+    const ngx_str_t   *values;
+    ngx_uint_t         begin;
+    ngx_uint_t         end;
+};
+
+
 ngx_int_t ngx_http_clipper_prometheus_handler(ngx_http_request_t *r);
 
 
@@ -63,6 +87,10 @@ ngx_int_t ngx_http_clipper_prometheus_handler(ngx_http_request_t *r);
 /* reads all groups (.._prometheus_groups.c); NGX_ERROR: no memory */
 ngx_int_t ngx_http_clipper_prometheus_read(ngx_http_clipper_prometheus_t *p);
 
+/* each link of each application (.._prometheus_shares.c) */
+void ngx_http_clipper_prometheus_shares(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+
 /* begins a family: its HELP and TYPE (.._prometheus_text.c) */
 void ngx_http_clipper_prometheus_family(ngx_http_clipper_prometheus_t *p,
     const char *name, const char *type, const char *help);
@@ -70,6 +98,9 @@ void ngx_http_clipper_prometheus_family(ngx_http_clipper_prometheus_t *p,
 /* one sample; labels are written out or NULL, suffix may be empty */
 void ngx_http_clipper_prometheus_count(ngx_http_clipper_prometheus_t *p,
     const char *suffix, const ngx_str_t *labels, uint64_t value);
+
+void ngx_http_clipper_prometheus_real(ngx_http_clipper_prometheus_t *p,
+    const ngx_str_t *labels, double value);
 
 /* one sample of a value in microseconds, as seconds */
 void ngx_http_clipper_prometheus_seconds(ngx_http_clipper_prometheus_t *p,

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_clipper_prometheus.h"
+#include "ngx_http_clipper_json.h"
 
 
 #define NGX_HTTP_CLIPPER_PROMETHEUS_PAGE  16384
@@ -115,6 +116,22 @@ ngx_http_clipper_prometheus_count(ngx_http_clipper_prometheus_t *p,
         b->last = ngx_http_clipper_prometheus_sample(p, b->last, suffix,
                                                      labels);
         b->last = ngx_slprintf(b->last, b->end, "%uL\n", value);
+    }
+}
+
+
+void
+ngx_http_clipper_prometheus_real(ngx_http_clipper_prometheus_t *p,
+    const ngx_str_t *labels, double value)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_http_clipper_prometheus_line(p);
+
+    if (b) {
+        b->last = ngx_http_clipper_prometheus_sample(p, b->last, "", labels);
+        b->last = ngx_http_clipper_json_double(b->last, value);
+        *b->last++ = '\n';
     }
 }
 

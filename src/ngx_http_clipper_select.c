@@ -15,6 +15,7 @@ static ngx_http_clipper_lineup_t *ngx_http_clipper_select_lineup(
     ngx_http_clipper_app_t *app);
 static ngx_http_clipper_lineup_t *ngx_http_clipper_select_line_up(
     ngx_http_clipper_app_t *app, const uint32_t *rows);
+static uint64_t ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n);
 static ngx_int_t ngx_http_clipper_select_name(uint32_t row, ngx_str_t *name);
 static ngx_int_t ngx_http_clipper_select_read(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query,
@@ -61,12 +62,8 @@ ngx_int_t
 ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     ngx_str_t *version)
 {
-    ngx_uint_t                     i;
     ngx_http_clipper_link_t       *links;
-    ngx_http_clipper_zone_t       *zone;
     ngx_http_clipper_selection_t  *sel;
-
-    zone = ngx_http_clipper_process.zone;
 
     sel = ngx_pcalloc(query->pool, sizeof(ngx_http_clipper_selection_t));
     if (sel == NULL) {
@@ -104,13 +101,31 @@ ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
         sel->rows = sel->lineup->rows;
     }
 
-    for (i = 0; i < sel->n; i++) {
-        if (sel->rows[i] && zone->models[sel->rows[i]].replicas) {
-            sel->up |= (uint64_t) 1 << i;
+    sel->up = ngx_http_clipper_select_up(sel->rows, sel->n);
+
+    return NGX_OK;
+}
+
+
+/* the members that have a replica */
+
+static uint64_t
+ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n)
+{
+    uint64_t                       up;
+    ngx_uint_t                     i;
+    ngx_http_clipper_model_row_t  *models;
+
+    models = ngx_http_clipper_process.zone->models;
+    up = 0;
+
+    for (i = 0; i < n; i++) {
+        if (rows[i] && models[rows[i]].replicas) {
+            up |= (uint64_t) 1 << i;
         }
     }
 
-    return NGX_OK;
+    return up;
 }
 
 
@@ -522,4 +537,39 @@ ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
     ngx_http_clipper_policy_weights(&query->app->select, view, sel->weights);
 
     return NGX_OK;
+}
+
+
+const ngx_http_clipper_lineup_t *
+ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
+{
+    double                           rows[NGX_HTTP_CLIPPER_POLICY_STATE_MAX],
+                                     vec[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_lineup_t       *lineup;
+    ngx_http_clipper_policy_view_t   view;
+
+    lineup = ngx_http_clipper_select_lineup(app);
+    if (lineup == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&view, sizeof(ngx_http_clipper_policy_view_t));
+
+    view.n = lineup->id.n;
+    view.up = ngx_http_clipper_select_up(lineup->rows, view.n);
+    view.weight = app->weights;
+    view.key = lineup->keys;
+
+    if (app->select.policy->observe) {
+        (void) ngx_http_clipper_state_get(&lineup->id, NULL, vec);
+
+        ngx_http_clipper_policy_state_read(vec,
+                ngx_http_clipper_policy_state_size(app->select.policy, view.n),
+                ngx_http_clipper_select_now(), rows);
+        view.app = rows;
+    }
+
+    ngx_http_clipper_policy_weights(&app->select, &view, shares);
+
+    return lineup;
 }

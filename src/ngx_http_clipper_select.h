@@ -90,6 +90,14 @@ void ngx_http_clipper_select_answer(ngx_http_clipper_query_t *query,
 void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
     ngx_http_clipper_policy_view_t *view);
 
+/*
+ * For each link of an application, in shares: the chance that a query without
+ * a user is answered by it now, or the weight of its answer among all; 0
+ * without a replica.  The links' present versions, or NULL: no memory.
+ */
+const ngx_http_clipper_lineup_t *ngx_http_clipper_select_shares(
+    ngx_http_clipper_app_t *app, double *shares);
+
 
 /* of the query part: the state is there, go on */
 void ngx_http_clipper_query_begin(ngx_http_clipper_query_t *query);

@@ -12,6 +12,7 @@
 #include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_query.h"
 #include "ngx_http_clipper_response.h"
+#include "ngx_http_clipper_select.h"
 #include "ngx_http_clipper_state.h"
 #include "ngx_http_clipper_wake.h"
 
@@ -261,8 +262,12 @@ static void
 ngx_http_clipper_status_links(ngx_http_clipper_document_t *d,
     ngx_http_clipper_app_t *app)
 {
+    double                    shares[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
     ngx_uint_t                i;
     ngx_http_clipper_link_t  *links;
+
+    ngx_memzero(shares, sizeof(shares));
+    (void) ngx_http_clipper_select_shares(app, shares);
 
     ngx_http_clipper_document_open(d, "links", '[');
 
@@ -274,6 +279,7 @@ ngx_http_clipper_status_links(ngx_http_clipper_document_t *d,
         ngx_http_clipper_document_string(d, "version", links[i].version
                                          ? &links[i].version->version : NULL);
         ngx_http_clipper_document_number(d, "weight", links[i].weight);
+        ngx_http_clipper_document_real(d, "share", shares[i]);
         ngx_http_clipper_document_close(d, '}');
     }
 

@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 
+import pytest
+
 from harness import Connection, Sim3, Sim4, application, rpc, wait_until
 
 METRICS = "location = /metrics { clipper_metrics; }"
@@ -24,6 +26,7 @@ FAMILIES = {
                                     {"model", "version", "result"}),
     "clipper_cache_evictions_total": ("counter", {"model", "version"}),
     "clipper_feedback_total": ("counter", {"app", "result"}),
+    "clipper_selection_weight": ("gauge", {"app", "model", "version"}),
     "clipper_zone_used_bytes": ("gauge", {"zone"}),
     "clipper_zone_size_bytes": ("gauge", {"zone"}),
     "clipper_rpc_errors_total": ("counter", {"cause"}),
@@ -321,7 +324,8 @@ def test_labels_only_from_the_configuration(nginx):
     assert got("clipper_queue_tasks", model="m", version=own.pop()) == 0
 
     per_version = [s for s in got.samples
-                   if dict(s[1]).get("model") == "n"]
+                   if dict(s[1]).get("model") == "n"
+                   and "app" not in dict(s[1])]
     assert len(got.samples) - before == 2 * len(per_version)
 
 
@@ -440,3 +444,63 @@ def test_many_labels(nginx):
     got = scrape(server)
     assert got.labels("clipper_queries_total", "app") == set(apps)
     assert len(got.labels("clipper_replicas", "version")) == len(apps)
+
+
+CHOOSING = ("location /a {{ clipper_app a; clipper_slo 5s; {links}\n"
+            "clipper_select {policy}; }}\n")
+
+
+def weights(server, app="a"):
+    """The samples of an application: version of m -> weight."""
+    return {dict(pairs)["version"]: value for (name, pairs), value
+            in scrape(server).samples.items()
+            if name == "clipper_selection_weight"
+            and ("app", app) in pairs and ("model", "m") in pairs}
+
+
+@pytest.mark.parametrize("policy", ["exp3 eta=0.5", "exp4 eta=1", "thompson",
+                                    "epsilon_greedy"])
+def test_selection_weight_follows_feedback(nginx, policy):
+    """Catches a weight that is not what the policy has learned, that does
+    not sum to 1, or that a model without a replica keeps."""
+    server = start(nginx, CHOOSING.format(
+        links="clipper_link m:1 m:2;", policy=policy),
+        http="clipper_cache_zone off;")
+    assert weights(server) == {"1": 0, "2": 0}
+    connected(server, sim=Sim4, model=lambda xs: ["1" for _ in xs])
+    assert weights(server) == {"1": 1, "2": 0}
+    good = connected(server, sim=Sim4, version="2",
+                     model=lambda xs: ["2" for _ in xs])
+    before = weights(server)
+    assert before["2"] == pytest.approx(0.5, abs=1e-3)
+
+    for i in range(100):
+        answer = server.predict("a", [float(i)])
+        response = server.post("/a/update", {
+            "query_id": answer["query_id"], "label": 2})
+        assert response.body == b"Feedback received? 1"
+
+    after = weights(server)
+    assert after["2"] > 0.9 and after["2"] > before["2"]
+    assert sum(after.values()) == pytest.approx(1)
+    links = server.status()["applications"][0]["links"]
+    assert {link["version"]: link["share"] for link in links} \
+        == pytest.approx(after, abs=1e-3)
+
+    good.close()
+    wait_until(lambda: weights(server) == {"1": 1, "2": 0})
+
+
+def test_selection_weight_of_links(nginx):
+    """Catches two samples with the same labels, one without a version, and
+    weights that are not those of the links."""
+    server = start(
+        nginx, CHOOSING.format(policy="split", links="clipper_link m; "
+                               "clipper_link m:2 weight=2; "
+                               "clipper_link m:3 weight=5; clipper_link n;")
+        + application("b", "m:3"), http="clipper_model m { version 2; }")
+    connected(server, version="2")
+    connected(server, version="3")
+    assert weights(server) == {"2": 3 / 8, "3": 5 / 8}
+    assert weights(server, "b") == {"3": 1}
+    assert scrape(server).labels("clipper_selection_weight", "model") == {"m"}
