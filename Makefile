@@ -11,7 +11,8 @@
 #   make asan        the module with sanitizers; make lockcheck, with lock checks
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS (20)
 #   make fuzz-long   each for ten minutes, two at a time; keeps what is new
-#   make storm       reloads and deaths of workers under load, for a minute
+#   make storm       reloads and deaths under load, for a minute each, and
+#                    100 000 feedbacks; ARGS='-k add_up', only these
 #   make bench       the benchmarks in t/bench; B=spine, one part of them
 #   make figures     docs/figures.md and its plots; B=--quick, in two minutes
 #   make image       a container image, with docker or podman (ENGINE, IMAGE)
@@ -41,6 +42,7 @@ IMAGE       ?= clipper-nginx
 
 FUZZ_SECONDS ?= 20
 STORM_SECONDS ?= 60
+STORM_FEEDBACKS ?= 100000
 WORKERS      ?= 2
 ARGS         ?=
 JOBS         ?= $(shell nproc)
@@ -175,10 +177,11 @@ check:
 test:
 	@.ci/test
 
-# What takes minutes: reloads and deaths of workers under load.
+# What takes minutes: reloads and deaths of workers and Redis under load.
 storm: venv module
 	CLIPPER_STORM_SECONDS=$(STORM_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
-	    $(PY) -m pytest -s t/test_storm.py $(ARGS)
+	    CLIPPER_STORM_FEEDBACKS=$(STORM_FEEDBACKS) \
+	    $(PY) -m pytest -s t/test_storm.py t/test_redis_storm.py $(ARGS)
 
 # B="spine c1" runs only these parts; without it all but the figures.
 bench: venv-bench module headers

@@ -1,12 +1,14 @@
 """Fixtures of the behaviour tests; see harness/__init__.py."""
 
 import itertools
+import signal
 import threading
 from pathlib import Path
 
 import pytest
 
-from harness import Load, Nginx, Settings, Sim3, application, wait_until
+from harness import (Load, Nginx, Redis, Settings, Sim3, application,
+                     wait_until)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,3 +132,19 @@ def neighbour(make_nginx):
         wait_until(lambda: load.done > done + 5, what="answers to others")
         load.stop()
         assert load.failures == []
+
+
+@pytest.fixture
+def redis(tmp_path):
+    made = []
+
+    def start(*options):
+        made.append(Redis(tmp_path / f"redis{len(made)}", *options))
+        return made[-1].start()
+
+    yield start
+
+    for server in made:
+        if server.process.poll() is None:
+            server.signal(signal.SIGCONT)
+        server.kill()

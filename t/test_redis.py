@@ -6,106 +6,14 @@ import os
 import random
 import re
 import signal
-import socket
-import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from harness import SLOW, Connection, Sim4, wait_until
-from harness.util import free_port
+from harness import SLOW, Sim4, wait_until
 
 POLICY = "epsilon_greedy epsilon=1 half_life=off"
-
-
-class Redis:
-    """A redis-server on a random port, whose data survive its death."""
-
-    def __init__(self, directory, *options):
-        self.dir = directory
-        self.dir.mkdir()
-        self.port = free_port()
-        self.options = options
-        self.password = None
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
-             "--dir", str(self.dir), "--save", "", "--appendonly", "yes",
-             "--appendfsync", "always", *self.options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
-        wait_until(lambda: self("PING") == "PONG", 10, "Redis")
-        return self
-
-    def signal(self, number):
-        os.kill(self.process.pid, number)
-
-    def kill(self):
-        if self.process and self.process.poll() is None:
-            self.signal(signal.SIGKILL)
-            self.process.wait()
-
-    def __call__(self, *args, db=None):
-        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
-            stream = sock.makefile("rb")
-            answer = None
-            for command in ([("AUTH", self.password)] * bool(self.password)
-                            + [("SELECT", db)] * bool(db) + [args]):
-                parts = [str(a).encode() for a in command]
-                sock.sendall(b"*%d\r\n" % len(parts) + b"".join(
-                    b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-                answer = self.read(stream)
-            return answer
-
-    def read(self, stream):
-        line = stream.readline()[:-2]
-        if not line:
-            raise OSError("closed")
-        kind, rest = line[:1], line[1:].decode()
-        if kind == b"-":
-            raise OSError(rest)
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            if rest == "-1":
-                return None
-            return stream.read(int(rest) + 2)[:-2].decode()
-        if kind == b"*":
-            return [self.read(stream) for _ in range(int(rest))]
-        return rest
-
-    def state(self, key, **kw):
-        values = self("HGETALL", key, **kw)
-        return dict(zip(values[::2], values[1::2]))
-
-    def sums(self, key="clipper:state:a:epsilon_greedy", **kw):
-        """Counts and losses of the models m and n."""
-        state = self.state(key, **kw)
-        return {f: float(v) for f, v in state.items() if "/" in f}
-
-    def feedbacks(self, key="clipper:state:a:epsilon_greedy", **kw):
-        return sum(v for f, v in self.sums(key, **kw).items()
-                   if f.endswith("/count"))
-
-
-@pytest.fixture
-def redis(tmp_path):
-    made = []
-
-    def start(*options):
-        made.append(Redis(tmp_path / f"redis{len(made)}", *options))
-        return made[-1].start()
-
-    yield start
-
-    for server in made:
-        if server.process.poll() is None:
-            server.signal(signal.SIGCONT)
-        server.kill()
 
 
 @pytest.fixture
@@ -389,87 +297,8 @@ def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
     assert wait_until(lambda: total_of_users(store) == 5)
 
 
-class Learner(threading.Thread):
-    """Feedback from one connection after the other; an update whose answer
-    was lost may count or not."""
-
-    def __init__(self, server, rounds):
-        super().__init__(daemon=True)
-        self.server = server
-        self.rounds = rounds
-        self.sure = 0
-        self.unsure = 0
-        self.wrong = []
-        self.start()
-
-    def run(self):
-        for i in range(self.rounds):
-            try:
-                with Connection(("127.0.0.1", self.server.port)) as c:
-                    self.ten(c)
-            except (OSError, ValueError):
-                time.sleep(0.02)
-
-    def ten(self, connection):
-        for _ in range(10):
-            user = {"uid": f"u{random.randrange(50)}"}
-            answer = connection.post("/a/predict",
-                                     {"input": [3.0], **user}).json()
-            if answer["default"]:
-                continue
-            self.unsure += 1
-            response = connection.post("/a/update", {
-                "query_id": answer["query_id"], "label": 3.0, **user})
-            self.unsure -= 1
-            if response.body == b"Feedback received? 1":
-                self.sure += 1
-            else:
-                self.wrong.append(response)
-
-
 def total_of_users(store):
     return sum(store.feedbacks(k) for k in store("KEYS", "*:u*"))
-
-
-@pytest.mark.parametrize("trouble", [False, True])
-def test_instances_add_up(redis, serve, trouble):
-    """Catches deltas that are lost or count twice: two instances learn at
-    the same time while Redis is killed, workers are killed and the
-    configuration is reloaded."""
-    store = redis()
-    servers = [serve(store, zone="16m", extra="timeout=300ms")
-               for _ in range(2)]
-    learners = [Learner(server, 40) for server in servers for _ in range(3)]
-
-    if trouble:
-        for server in servers:
-            server.allow(r"exited on signal 9")
-            server.checks_zone = False
-        for i in range(4):
-            time.sleep(0.2 * SLOW)
-            store.kill()
-            victims = random.choice(servers).children()
-            os.kill(random.choice(victims), signal.SIGKILL)
-            time.sleep(0.2 * SLOW)
-            store.start()
-            servers[i % 2].reload(wait=False)
-
-    for learner in learners:
-        learner.join(120 * SLOW)
-        assert not learner.is_alive() and not learner.wrong, learner.wrong
-
-    sure = sum(learner.sure for learner in learners)
-    unsure = sum(learner.unsure for learner in learners)
-    assert sure > 500 and (trouble or unsure == 0)
-
-    def complete():
-        return (sure <= store.feedbacks() <= sure + unsure
-                and sure <= total_of_users(store) <= sure + unsure)
-
-    wait_until(complete, 15, f"{sure} to {sure + unsure} feedbacks")
-    before = store.feedbacks(), total_of_users(store)
-    time.sleep(0.3)
-    assert before == (store.feedbacks(), total_of_users(store))
 
 
 @pytest.mark.parametrize("text,message", [

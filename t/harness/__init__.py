@@ -3,18 +3,21 @@
 ``server`` starts a real nginx with the module, ``client`` speaks HTTP over
 plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
 plays a container frame by frame, ``runtime`` starts the real Python one,
-``death`` kills a worker where it is most inconvenient.
+``death`` kills a worker where it is most inconvenient, ``redis`` is a store
+that can be killed.
 """
 
 from . import death, rpc
 from .client import Connection, Response
 from .load import Load
+from .redis import Redis
 from .runtime import PythonContainer
 from .server import Nginx, Settings, application
 from .sim import Sim3, Sim4
 from .util import SLOW, wait_until
 
 __all__ = [
-    "Connection", "Load", "Nginx", "PythonContainer", "Response", "SLOW", "Settings",
-    "Sim3", "Sim4", "application", "death", "rpc", "wait_until",
+    "Connection", "Load", "Nginx", "PythonContainer", "Redis", "Response",
+    "SLOW", "Settings", "Sim3", "Sim4", "application", "death", "rpc",
+    "wait_until",
 ]

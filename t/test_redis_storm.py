@@ -1,0 +1,170 @@
+"""Two instances of nginx learn into one Redis, in any order, through deaths:
+what is there in the end is the sum of what was fed back, to 1e-9.
+
+Twenty thousand feedbacks each here; `make storm` gives a hundred thousand.
+"""
+
+import collections
+import math
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from harness import SLOW, Connection, Sim4, wait_until
+from harness.client import build_request
+from test_workers import allow_kill, survivors
+
+FEEDBACKS = int(os.environ.get("CLIPPER_STORM_FEEDBACKS", "20000"))
+USERS = 50
+ROUND = 50
+
+#: Seconds of load between two troubles of the kind.
+PAUSE = 0.5
+
+pytestmark = pytest.mark.timeout(200 + FEEDBACKS / 100)
+
+LOCATION = """location /a {
+    clipper_app a; clipper_link m:1 n:1; clipper_slo 5s; clipper_default "-1";
+    clipper_select epsilon_greedy epsilon=1 half_life=off;
+    clipper_loss absolute range=0:10;
+}
+"""
+
+
+class Learner(threading.Thread):
+    """So many feedbacks, and the sums that they should make.
+
+    A feedback whose answer was lost is given again: "1" tells that it had not
+    been learned, "0" that it had, as each query teaches once.
+    """
+
+    def __init__(self, server, count):
+        super().__init__(daemon=True)
+        self.server = server
+        self.count = count
+        self.learned = 0
+        self.sums = collections.defaultdict(list)
+        self.again = 0
+        self.wrong = []
+        self.start()
+
+    def run(self):
+        while self.learned < self.count:
+            self.round(f"u{random.randrange(USERS)}")
+
+    def round(self, uid):
+        value = random.uniform(0, 10)
+        body = {"uid": uid, "input_batch": [[value]] * ROUND}
+        answers = self.lasting(
+            lambda c: c.post("/a/predict", body).json())["batch_predictions"]
+        updates = {}
+        for answer in answers:
+            if answer["default"]:
+                continue
+            label = random.uniform(0, 10)
+            updates[answer["query_id"]] = build_request(
+                "POST", "/a/update", {"query_id": answer["query_id"],
+                                      "uid": uid, "label": label})
+            arm = "m" if answer["output"] == value else "n"
+            self.sums[uid, arm].append(abs(answer["output"] - label) / 10)
+        self.learned += len(updates)
+        sent = set()
+        self.lasting(lambda c: self.update(c, updates, sent))
+
+    def update(self, connection, updates, sent):
+        """All that have no answer yet, in one go."""
+        again = sent & set(updates)
+        self.again += len(again)
+        sent |= set(updates)
+        connection.send(b"".join(updates.values()))
+        for query_id in list(updates):
+            response = connection.read()
+            if response.body != b"Feedback received? 1" and not (
+                    query_id in again
+                    and response.body == b"Feedback received? 0"):
+                self.wrong.append(response)
+            del updates[query_id]
+
+    def lasting(self, action):
+        """Tries on new connections until one lasts."""
+        while True:
+            try:
+                with Connection(("127.0.0.1", self.server.port)) as made:
+                    return action(made)
+            except (OSError, ValueError):
+                time.sleep(0.02)
+
+
+def trouble(store, servers, learners):
+    """Kills Redis and a worker and reloads, until the learners are done."""
+    count = 0
+    while any(learner.is_alive() for learner in learners):
+        time.sleep(PAUSE / 4 * SLOW)
+        server = servers[count % len(servers)]
+        store.kill()
+        os.kill(random.choice(survivors(server, None)), signal.SIGKILL)
+        time.sleep(PAUSE / 4 * SLOW)
+        store.start()
+        server.reload(wait=False)
+        time.sleep(PAUSE / 2 * SLOW)
+        count += 1
+    return count
+
+
+def difference(store, learners):
+    """The largest relative difference of any sum in Redis."""
+    wanted = collections.defaultdict(list)
+    for learner in learners:
+        for (uid, arm), losses in list(learner.sums.items()):
+            for key in ("", f":{uid}"):
+                wanted[f"{key}/{arm}"] += losses
+    worst = 0.0
+    for key in {name.partition("/")[0] for name in wanted}:
+        found = store.sums(f"clipper:state:a:epsilon_greedy{key}")
+        for arm in "mn":
+            losses = wanted[f"{key}/{arm}"]
+            for field, value in (("count", len(losses)),
+                                 ("loss", math.fsum(losses))):
+                got = found.get(f"{arm}:1/{field}", 0.0)
+                worst = max(worst, abs(got - value) / max(value, 1e-300))
+    return worst
+
+
+@pytest.mark.parametrize("troubled", [False, True])
+def test_instances_add_up(redis, nginx, troubled):
+    """Catches deltas that are lost or count twice: two instances learn at
+    the same time while Redis is killed, workers are killed and the
+    configuration is reloaded."""
+    store = redis()
+    servers = [nginx(LOCATION, zone="32m", http=(
+        "clipper_cache_zone off; clipper_redis "
+        f"127.0.0.1:{store.port} timeout=300ms;")) for _ in range(2)]
+    for server in servers:
+        Sim4(server, "m").wait_registered()
+        Sim4(server, "n", model=lambda xs: ["7" for _ in xs]).wait_registered()
+        server.wait_replicas("m")
+        server.wait_replicas("n")
+        if troubled:
+            allow_kill(server)
+            server.checks_zone = False
+
+    start = time.monotonic()
+    learners = [Learner(server, FEEDBACKS / 6)
+                for server in servers for _ in range(3)]
+    troubles = trouble(store, servers, learners) if troubled else 0
+    for learner in learners:
+        learner.join(60 * SLOW + FEEDBACKS / 200)
+        assert not learner.is_alive() and not learner.wrong, learner.wrong[:3]
+    took = time.monotonic() - start
+
+    learned = sum(learner.learned for learner in learners)
+    wait_until(lambda: difference(store, learners) < 1e-9, 20,
+               f"the sums of {learned} feedbacks in Redis")
+    print(f"{learned} feedbacks to two instances in {took:.1f} s, "
+          f"{troubles} times Redis and a worker killed and a reload, "
+          f"{sum(one.again for one in learners)} given again, largest "
+          f"relative difference {difference(store, learners):.1e}")
