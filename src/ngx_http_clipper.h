@@ -30,10 +30,14 @@
 #define NGX_HTTP_CLIPPER_DEFAULT_REPLICA_TIMEOUT  30000
 
 
+#define NGX_HTTP_CLIPPER_BATCH_ADAPTIVE  0
+#define NGX_HTTP_CLIPPER_BATCH_AIMD      -2      /* -1 is NGX_CONF_UNSET */
+
+
 /* how the batches of one model or version are made; NGX_CONF_UNSET: inherit */
 
 typedef struct {
-    ngx_int_t                     batch;        /* fixed size; 0: adaptive */
+    ngx_int_t                     batch;        /* fixed size, or the below */
     ngx_int_t                     batch_max;    /* inputs */
     ngx_msec_t                    batch_wait;
     ngx_int_t                     queue;        /* tasks that may wait */

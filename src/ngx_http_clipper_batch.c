@@ -330,7 +330,7 @@ ngx_http_clipper_batch_adapt(ngx_http_clipper_batch_t *b,
 
         /* a batch far below the cap says nothing about it */
 
-        if (conf->plain || (double) n >= b->cap * FULL) {
+        if (conf->plain || (double) n >= floor(b->cap) * FULL) {
             b->cap = (float) ngx_max(b->cap * CUT, 1);
             b->streak = 0;
         }
@@ -346,13 +346,10 @@ ngx_http_clipper_batch_adapt(ngx_http_clipper_batch_t *b,
                     : NGX_HTTP_CLIPPER_BATCH_MAX;
 
     step = ngx_min(exp2(b->streak / STREAK_DOUBLE) * STEP_MIN, 1);
-    step = ngx_max(b->cap * step, 1);
+    step = conf->plain ? 1 : ngx_max(b->cap * step, 1);
 
     b->cap = (float) ngx_min(b->cap + step, max);
-
-    if (!conf->plain) {
-        b->streak = (float) ngx_min(b->streak + 1, STREAK_FIRST);
-    }
+    b->streak = (float) ngx_min(b->streak + 1, STREAK_FIRST);
 }
 
 

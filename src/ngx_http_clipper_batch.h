@@ -24,6 +24,9 @@
  * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when the queue
  * cannot be served in time anyway, a head that would force an inefficiently
  * small batch is given up for the others.
+ *
+ * "plain" is the paper's control alone: one more with each full batch that was
+ * on time, times 0.9 with one that was not; only what has expired is dropped.
  */
 
 #ifndef _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_
@@ -39,10 +42,10 @@
 
 
 typedef struct {
-    ngx_uint_t              fixed;      /* "batch N"; 0: adaptive */
+    ngx_uint_t              fixed;      /* "batch N"; 0: no */
     ngx_uint_t              max;        /* "batch_max"; 0: the MAX above */
     uint64_t                wait_us;    /* "batch_wait" */
-    unsigned                plain:1;    /* no profile: for comparisons */
+    unsigned                plain:1;    /* "batch aimd": no profile */
 } ngx_http_clipper_batch_conf_t;
 
 

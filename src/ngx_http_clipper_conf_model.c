@@ -350,11 +350,18 @@ ngx_http_clipper_conf_block_batch(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_clipper_tuning_t *tuning = conf;
 
+    ngx_int_t   batch;
     ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    if (ngx_strcmp(value[1].data, "adaptive") != 0) {
+    if (ngx_strcmp(value[1].data, "adaptive") == 0) {
+        batch = NGX_HTTP_CLIPPER_BATCH_ADAPTIVE;
+
+    } else if (ngx_strcmp(value[1].data, "aimd") == 0) {
+        batch = NGX_HTTP_CLIPPER_BATCH_AIMD;
+
+    } else {
         return ngx_conf_set_num_slot(cf, cmd, conf);
     }
 
@@ -362,7 +369,7 @@ ngx_http_clipper_conf_block_batch(ngx_conf_t *cf, ngx_command_t *cmd,
         return "is duplicate";
     }
 
-    tuning->batch = 0;
+    tuning->batch = batch;
 
     return NGX_CONF_OK;
 }

@@ -114,7 +114,8 @@ static void
 ngx_http_clipper_conf_merge_tuning(ngx_http_clipper_tuning_t *t,
     ngx_http_clipper_tuning_t *from)
 {
-    ngx_conf_merge_value(t->batch, from->batch, 0);
+    ngx_conf_merge_value(t->batch, from->batch,
+                         NGX_HTTP_CLIPPER_BATCH_ADAPTIVE);
     ngx_conf_merge_value(t->batch_max, from->batch_max,
                          NGX_HTTP_CLIPPER_DEFAULT_BATCH_MAX);
     ngx_conf_merge_msec_value(t->batch_wait, from->batch_wait, 0);

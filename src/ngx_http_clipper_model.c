@@ -43,7 +43,7 @@ static struct {
 } ngx_http_clipper_model_tunings[NGX_HTTP_CLIPPER_ROWS_MAX];
 
 static const ngx_http_clipper_tuning_t  ngx_http_clipper_model_defaults = {
-    .batch = 0,
+    .batch = NGX_HTTP_CLIPPER_BATCH_ADAPTIVE,
     .batch_max = NGX_HTTP_CLIPPER_DEFAULT_BATCH_MAX,
     .batch_wait = 0,
     .queue = NGX_HTTP_CLIPPER_DEFAULT_QUEUE,

@@ -368,7 +368,9 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->codec = ngx_http_clipper_proto_codec(m->rpc_version);
     replica->tuning = ngx_http_clipper_model_tuning(&m->metadata.name,
                                                     &m->metadata.version);
-    replica->batch.fixed = replica->tuning->batch;
+    replica->batch.fixed = ngx_max(replica->tuning->batch, 0);
+    replica->batch.plain = (replica->tuning->batch
+                            == NGX_HTTP_CLIPPER_BATCH_AIMD);
     replica->batch.max = replica->tuning->batch_max;
     replica->batch.wait_us = (uint64_t) replica->tuning->batch_wait * 1000;
     replica->input_type = m->metadata.input_type;

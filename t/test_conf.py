@@ -67,6 +67,9 @@ MISTAKES = [
     ("http", "«clipper_model m:1:2 { }»", "m:1:2"),
     ("http", "clipper_model m { «batch 0;» }", "batch"),
     ("http", "clipper_model m { «batch some;» }", "batch|some"),
+    ("http", "clipper_model m { batch aimd; «batch aimd;» }", "duplicate"),
+    ("http", "clipper_model m { batch 4; «batch aimd;» }", "duplicate"),
+    ("http", "clipper_model m { batch aimd; «batch 4;» }", "duplicate"),
     ("http", "clipper_model m { «batch_max 0;» }", "batch_max"),
     ("http", "clipper_model m { «batch_wait 5;» }", "batch_wait|unit|5"),
     ("http", "clipper_model m { «queue 0;» }", "queue"),
@@ -175,6 +178,10 @@ FINE = {
              "batch_wait 1ms; queue 9; queue_size 1m; replica_timeout 9s; }"
              "clipper_model m:2 { input doubles; batch 4; label x; "
              'image "registry/x:1"; }',
+        server=application("a", "m")),
+    "additive increase alone, and a version without": dict(
+        http="clipper_model m { batch aimd; batch_max 9; } "
+             "clipper_model m:2 { batch adaptive; }",
         server=application("a", "m")),
     "an absolute Unix path": dict(rpc="clipper_rpc unix:DIR/x.sock;"),
     "limits of a message": dict(

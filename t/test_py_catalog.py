@@ -100,6 +100,14 @@ def test_directives_by_hand_are_kept():
     assert catalog.linked_models("a") == ["m", "n"]
     assert catalog.write()["apps/a.conf"] == text.replace("2s", "2000ms")
 
+    text = ("clipper_model m:1 {\n"
+            "    input doubles;\n"
+            "    batch aimd;\n"
+            "    image i;\n"
+            "}\n")
+    assert "".join(Catalog.read({"models/m.conf": text}).write().values()
+                   ).endswith(text)
+
 
 @pytest.mark.parametrize("path, text", [
     ("apps/a.conf", "location /a { }"),

@@ -108,7 +108,7 @@ test_expired_is_never_sent(void **state)
 }
 
 
-/* doubling, x 0.9, a step of 1/32; only with batches that tried the cap */
+/* "batch aimd": one more, x 0.9; only with batches that tried the cap */
 
 static void
 test_aimd(void **state)
@@ -117,6 +117,37 @@ test_aimd(void **state)
 
     conf.plain = 1;
     assert_int_equal(limit(), 1);
+
+    for (n = 1; n < 100; n++) {
+        observe(n, 100, 1);
+        assert_int_equal(limit(), n + 1);
+    }
+
+    observe(60, 100, 1);
+    assert_int_equal(limit(), 100);
+
+    observe(100, 100, 0);
+    assert_int_equal(limit(), 90);
+
+    observe(90, 100, 1);
+    assert_int_equal(limit(), 91);
+
+    for (i = 0; i < 200; i++) {
+        observe(limit(), 100, 0);
+    }
+
+    assert_int_equal(limit(), 1);
+    observe(1, 100, 1);
+    assert_int_equal(limit(), 2);
+}
+
+
+/* with the profile: doubling, x 0.9, a step of 1/32 that grows again */
+
+static void
+test_cap(void **state)
+{
+    ngx_uint_t  i, n;
 
     for (n = 1; n < 1024; n *= 2) {
         observe(n, 100, 1);
@@ -584,6 +615,7 @@ main(void)
         test(test_cold_replica_gets_one_at_once),
         test(test_expired_is_never_sent),
         test(test_aimd),
+        test(test_cap),
         test(test_miss_of_a_small_batch_keeps_the_cap),
         test(test_cap_returns_fast),
         test(test_bounds_of_the_operator),

@@ -26,15 +26,16 @@ def write_model(model: Model) -> List[Directive]:
         block.insert(0, directive("version", model.current))
     found = [directive("clipper_model", model.name, block=block)]
     for version in model.versions.values():
-        own = [
-            directive("input", DIRECTIVE_TYPES[version.input_type]),
-            directive(
-                "batch",
-                "adaptive"
-                if version.batch_size == ADAPTIVE
-                else version.batch_size,
-            ),
-        ]
+        own = [directive("input", DIRECTIVE_TYPES[version.input_type])]
+        if not any(other.name == "batch" for other in version.others):
+            own.append(
+                directive(
+                    "batch",
+                    "adaptive"
+                    if version.batch_size == ADAPTIVE
+                    else version.batch_size,
+                )
+            )
         own += version.others
         if version.labels:
             # No label has a comma, see `check_model_part`.
@@ -74,7 +75,7 @@ def read_model(
         value = inner.args[0] if inner.args else ""
         if inner.name == "input":
             version.input_type = check_input_type(value)
-        elif inner.name == "batch":
+        elif inner.name == "batch" and value != "aimd":
             version.batch_size = (
                 ADAPTIVE if value == "adaptive" else int(value)
             )

@@ -1,0 +1,74 @@
+"""The size of batches, as `batch` in `clipper_model` says it."""
+
+import pytest
+
+from harness import Sim4, application, wait_until
+from harness.client import build_request
+
+APPS = (application("a", "m:1", slo="60s")
+        + application("hasty", "m:1", slo="2s"))
+
+
+def started(nginx, batch):
+    """nginx and a replica whose first batch, of one, has been answered, so
+    that nothing is in flight."""
+    server = nginx(APPS, http="clipper_cache_zone off;"
+                   f"clipper_model m {{ batch {batch}; hedge off; }}")
+    made = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    return server, made
+
+
+def ask(server, app, count):
+    connection = server.connect(timeout=60)
+    connection.send(build_request("POST", f"/{app}/predict", {
+        "input_batch": [[float(i)] for i in range(count)]}))
+    return connection
+
+
+def queued(server, made, app, count):
+    """Has so many inputs wait together for the next batch; the connection
+    that asks for them."""
+    blocker = ask(server, "a", 1)
+    request = made.next_request()
+    assert len(request.inputs) == 1
+    connection = ask(server, app, count)
+    wait_until(lambda: server.status()["models"][0]["queue_tasks"] == count)
+    made.reply(request, ["1"])
+    assert blocker.read().json()["output"] == 1
+    return connection
+
+
+def sizes_of(server, made, count):
+    """The sizes of the batches in which so many inputs are asked."""
+    connection = queued(server, made, "a", count)
+    sizes = []
+    while sum(sizes) < count:
+        request = made.next_request()
+        sizes.append(len(request.inputs))
+        made.reply(request, ["1"] * sizes[-1])
+    answers = connection.read().json()["batch_predictions"]
+    assert not any(a["default"] for a in answers)
+    return sizes
+
+
+@pytest.mark.parametrize("batch, sizes", [
+    ("aimd", [2, 3, 4, 5, 6, 7]), ("adaptive", [2, 4, 8, 13]),
+    ("aimd; batch_max 4", [2, 3, 4, 4, 4, 4, 4, 2]), ("6", [6, 6, 6, 6, 3])])
+def test_growth(nginx, batch, sizes):
+    """Catches a controller that is not the configured one: of `aimd` a batch
+    is one larger than the one before, `adaptive` begins with doubling."""
+    assert sizes_of(*started(nginx, batch), sum(sizes)) == sizes
+
+
+def test_back_off(nginx):
+    """Catches `aimd` that does not take a tenth off after a late batch."""
+    server, made = started(nginx, "aimd")
+    assert sizes_of(server, made, 54) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    late = queued(server, made, "hasty", 11)
+    request = made.next_request()
+    assert len(request.inputs) == 11
+    answers = late.read().json()["batch_predictions"]
+    assert all(a["default"] for a in answers)
+    made.reply(request, ["1"] * 11)
+    assert sizes_of(server, made, 11) == [9, 2]
