@@ -13,6 +13,8 @@
 #   make fuzz-long   each for ten minutes, two at a time; keeps what is new
 #   make storm       reloads and deaths under load, for a minute each, and
 #                    100 000 feedbacks; ARGS='-k add_up', only these
+#   make soak        random calls of the Python package from two programs under
+#                    queries, for 30 minutes (SOAK_SECONDS)
 #   make bench       the benchmarks in t/bench; B=spine, one part of them
 #   make figures     docs/figures.md and its plots; B=--quick, in two minutes
 #   make image       a container image, with docker or podman (ENGINE, IMAGE)
@@ -43,6 +45,7 @@ IMAGE       ?= clipper-nginx
 FUZZ_SECONDS ?= 20
 STORM_SECONDS ?= 60
 STORM_FEEDBACKS ?= 100000
+SOAK_SECONDS ?= 1800
 WORKERS      ?= 2
 ARGS         ?=
 JOBS         ?= $(shell nproc)
@@ -183,6 +186,10 @@ storm: venv module
 	    CLIPPER_STORM_FEEDBACKS=$(STORM_FEEDBACKS) \
 	    $(PY) -m pytest -s t/test_storm.py t/test_redis_storm.py $(ARGS)
 
+soak: venv module
+	CLIPPER_SOAK_SECONDS=$(SOAK_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
+	    $(PY) -m pytest -s t/test_py_soak.py $(ARGS)
+
 # B="spine c1" runs only these parts; without it all but the figures.
 bench: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
@@ -207,5 +214,5 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv quickstart \
         unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
-        fuzz-short fuzz-long image images test-docker test-image check test storm \
-        bench figures venv-bench clean distclean
+        fuzz-short fuzz-long image images test-docker test-image check test \
+        storm soak bench figures venv-bench clean distclean

@@ -107,7 +107,7 @@ class Caller:
             except Exception:
                 traceback.print_exc()
                 wrong += 1
-        print("calls:", self.calls)
+        print("%d calls:" % sum(self.calls.values()), self.calls)
         return wrong
 
 

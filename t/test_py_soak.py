@@ -1,6 +1,7 @@
 """Random API calls from two programs while queries go on.
 
-CLIPPER_SOAK_SECONDS sets how long; 10 seconds unless it is set.
+`make soak` runs this for SOAK_SECONDS, 30 minutes unless set; elsewhere it is
+skipped. `make test` runs it for two minutes.
 """
 
 import os
@@ -17,13 +18,11 @@ from clipper_admin.deployers import python as python_deployer
 from clipper_admin.local.control import ask
 from harness.util import free_port, session_pids, wait_until
 
-SECONDS = float(os.environ.get("CLIPPER_SOAK_SECONDS", "10"))
+SECONDS = float(os.environ.get("CLIPPER_SOAK_SECONDS", "0"))
 
 pytestmark = [
+    pytest.mark.skipif(not SECONDS, reason="make soak"),
     pytest.mark.timeout(SECONDS + 180),
-    pytest.mark.skipif(
-        bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
-        reason="the package starts nginx without the sanitizers' libraries"),
 ]
 
 
@@ -86,10 +85,15 @@ def test_random_calls_from_two_programs(cluster, tmp_path):
         one.join()
     for code, (log, _) in zip(codes, programs):
         log.seek(0)
-        assert code == 0, log.read()
+        printed = log.read()
         log.close()
-    assert sum(one.asked for one in threads) > 20 * SECONDS
-    assert [wrong for one in threads for wrong in one.wrong] == []
+        assert code == 0, printed
+        print(printed.splitlines()[-1])
+    asked = sum(one.asked for one in threads)
+    wrong = [each for one in threads for each in one.wrong]
+    print(f"{asked} queries, {len(wrong)} failed")
+    assert asked > 20 * SECONDS
+    assert wrong == []
 
     # Configuration, server and processes agree.
     def agree():
