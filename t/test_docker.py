@@ -189,7 +189,7 @@ def test_replicas_versions_and_what_stops_them(conn):
 
 
 def names_of(conn, name, version):
-    return [one.name for one in conn.cm._replicas.of(name, version)]
+    return [one.name for one in conn.cm.replicas.of(name, version)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -216,7 +216,7 @@ def test_an_endpoint_and_its_options(conn, engine):
     assert conn.get_app_info("e")["linked_models"] == ["e"]
     # Containers that come later have the same options.
     conn.set_num_replicas("e", 2)
-    envs = [one.attrs["Config"]["Env"] for one in conn.cm._replicas.of(
+    envs = [one.attrs["Config"]["Env"] for one in conn.cm.replicas.of(
         "e", "1")]
     assert all("X=y" in env for env in envs) and len(envs) == 2
 
@@ -384,7 +384,7 @@ def test_what_dies_comes_back(conn):
     python_deployer.create_endpoint(
         conn, "a", "doubles", lambda xs: [float(x[0]) for x in xs],
         slo_micros=5000000)
-    pid = conn.cm._replicas.of("a", "1")[0].attrs["State"]["Pid"]
+    pid = conn.cm.replicas.of("a", "1")[0].attrs["State"]["Pid"]
     os.kill(pid, 9)
     wait_until(lambda: predict(conn, "a", [1.5])["default"] is False, 30)
     assert predict(conn, "a", [1.5])["output"] == 1.5

@@ -275,14 +275,14 @@ def test_replicas_up_and_down(conn):
     conn.register_application("a", "doubles", "0", 5000000)
     deploy(conn, "m", 1, lambda xs: [str(len(x)) for x in xs])
     conn.link_model_to_app("a", "m")
-    first = conn.cm._replicas.of("m", "1")[0]["pid"]
+    first = conn.cm.replicas.of("m", "1")[0]["pid"]
     conn.set_num_replicas("m", 3)
     assert conn.get_num_replicas("m") == 3
     assert len(conn.get_all_model_replicas()) == 3
     conn.set_num_replicas("m", 1, version=1)
     assert conn.get_num_replicas("m", 1) == 1
     # The newest go first.
-    assert [one["pid"] for one in conn.cm._replicas.of("m", "1")] == [first]
+    assert [one["pid"] for one in conn.cm.replicas.of("m", "1")] == [first]
     replica, = conn.get_all_model_replicas(verbose=True)
     assert replica["model_id"] == "m:1"
     assert replica["input_type"] == "doubles"
@@ -321,7 +321,7 @@ def test_bench_images(conn, tmp_path):
         "noop", 1, "doubles", str(tmp_path), "clipper/noop-container:develop")
     assert conn.get_model_info("noop", 1)["container_name"] == "test-noop:1"
     assert conn.get_num_replicas("noop") == 1
-    python = conn.cm._replicas.of("noop", "1")
+    python = conn.cm.replicas.of("noop", "1")
     assert len(python) == 1
 
 
@@ -355,7 +355,7 @@ def test_one_bad_input_costs_one_default(conn):
     assert [(one["output"], one["default"])
             for one in answer["batch_predictions"]] \
         == [(1.0, False), ("none", True), (2.0, False)]
-    assert conn.cm._replicas.of("m", "1")[0]["starts"] == 1
+    assert conn.cm.replicas.of("m", "1")[0]["starts"] == 1
 
 
 def test_options_reach_the_container(conn):
@@ -410,7 +410,7 @@ def test_a_failing_sample_fails_the_deployment(conn, func, texts):
     for text in texts:
         assert text in str(caught.value)
     assert conn.cm.read_fragments() == before
-    assert conn.cm._replicas.of("m", "1") == []
+    assert conn.cm.replicas.of("m", "1") == []
     # The version is free for another try.
     deploy(conn, "m", 1, lambda xs: ["x"] * len(xs), sample_input=[1.0])
     assert conn.get_all_models() == ["m:1"]
@@ -438,7 +438,7 @@ def test_a_container_that_is_stopped_while_it_loads(conn):
 
     thread = threading.Thread(target=attempt)
     thread.start()
-    wait_until(lambda: conn.cm._replicas.of("slow", "1"))
+    wait_until(lambda: conn.cm.replicas.of("slow", "1"))
     conn.stop_all_model_containers()
     thread.join(20)
     assert errors == [
@@ -482,7 +482,7 @@ def test_what_dies_comes_back(conn):
     conn.register_application("a", "doubles", "0", 5000000)
     deploy(conn, "m", 1, lambda xs: [str(x[0]) for x in xs])
     conn.link_model_to_app("a", "m")
-    os.kill(conn.cm._replicas.of("m", "1")[0]["pid"], signal.SIGKILL)
+    os.kill(conn.cm.replicas.of("m", "1")[0]["pid"], signal.SIGKILL)
     wait_until(lambda: predict(conn, "a", [1.5])["default"] is False)
     from clipper_admin.local.control import ask
     path = conn.cm.directory.path

@@ -206,6 +206,15 @@ def _push_once(client: Any, image: str) -> None:
                 )
 
 
+def has_ended(container: Any) -> bool:
+    """Whether a container does not run, or the engine began it anew.
+
+    Call its `reload` before.
+    """
+    again = int(container.attrs.get("RestartCount") or 0) > 0
+    return again or container.status in ("exited", "dead", "stopped")
+
+
 def tail(container: Any, lines: int = 30, patience: float = 0.0) -> str:
     """Last lines of a container's log.
 

@@ -7,9 +7,8 @@ import os
 import random
 import time
 from typing import Any, ContextManager, Dict, List, Mapping, Optional, Sequence
-from urllib.parse import quote
 
-from .. import status as server_status
+from ..cluster_manager import ClusterManager
 from ..container_manager import (
     CLIPPER_DOCKER_LABEL,
     CLIPPER_DOCKER_PORT_LABELS,
@@ -20,9 +19,6 @@ from ..container_manager import (
     CLIPPER_INTERNAL_RPC_PORT,
     CLIPPER_NAME_LABEL,
     CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL,
-    ClusterAdapter,
-    ContainerManager,
-    ContainerOptions,
 )
 from ..exceptions import ClipperException
 from . import engine, frontend, network
@@ -47,7 +43,7 @@ _PORTS = {
 }
 
 
-class DockerContainerManager(ContainerManager):
+class DockerContainerManager(ClusterManager):
     """Runs nginx and the model containers in an engine with the Docker API.
 
     The engine is the one of DOCKER_HOST or its default; podman's socket
@@ -113,12 +109,9 @@ class DockerContainerManager(ContainerManager):
                 "containers log to the engine, whose log driver can send "
                 "their lines anywhere; get_clipper_logs copies them"
             )
-        self.cluster_name = cluster_name
-        self.cluster_identifier = cluster_name
+        super().__init__(cluster_name, deploy_timeout, logger)
         self.public_hostname = docker_ip_address
         self.docker_network = docker_network
-        self.deploy_timeout = deploy_timeout
-        self.logger = ClusterAdapter(logger, {"cluster_name": cluster_name})
         self.client = engine.connect()
         self._wanted_ports = {
             "query_rest": clipper_query_port,
@@ -132,59 +125,21 @@ class DockerContainerManager(ContainerManager):
         self._zone_size = zone_size
         self._ports: Dict[str, int] = {}
         self._frontend: Optional[frontend.Frontend] = None
-        self._replicas = Replicas(self)
+        self.replicas = Replicas(self)
         self._images = ImageBuilder(self)
 
     @property
     def frontend(self) -> frontend.Frontend:
         """The frontend container that this is connected to."""
         if self._frontend is None:
-            raise ClipperException(
-                "Not connected to the cluster %s" % self.cluster_name
-            )
+            raise self._not_connected()
         return self._frontend
 
     # The cluster.
 
-    def start_clipper(
-        self,
-        query_frontend_image: str = "",
-        mgmt_frontend_image: str = "",
-        frontend_exporter_image: str = "",
-        cache_size: int = 33554432,
-        qf_http_thread_pool_size: int = 1,
-        qf_http_timeout_request: int = 5,
-        qf_http_timeout_content: int = 300,
-        num_frontend_replicas: int = 1,
-    ) -> None:
-        """Start the frontend container and connect to it.
-
-        Args:
-            query_frontend_image: nginx with the module.
-            mgmt_frontend_image: not used.
-            frontend_exporter_image: not used.
-            cache_size: bytes of the prediction cache; 0 switches it off.
-            qf_http_thread_pool_size: not used, see `workers`.
-            qf_http_timeout_request: seconds to receive a request's head.
-            qf_http_timeout_content: seconds without progress of a body.
-            num_frontend_replicas: must be 1.
-
-        Raises:
-            ClipperException: the cluster exists, an image is missing, or
-                nginx does not start (with its line).
-        """
-        if num_frontend_replicas != 1:
-            raise ClipperException(
-                "Docker container manager's query frontend scale-out hasn't "
-                "been implemented. Please set num_frontend_replicas=1; "
-                "nginx's worker processes are set with workers="
-            )
+    def _start(self, image: str, settings: Mapping[str, Any]) -> None:
         if self._list({}, stopped=True):
-            raise ClipperException(
-                "Cluster {} cannot be started because it already exists. "
-                "Please use ClipperConnection.connect() to connect to "
-                "it.".format(self.cluster_name)
-            )
+            raise self._exists()
         network.make(self.client, self.docker_network)
         started: List[Any] = []
         try:
@@ -194,36 +149,28 @@ class DockerContainerManager(ContainerManager):
                     network.address_of(started[0], self.docker_network),
                     CLIPPER_INTERNAL_REDIS_PORT,
                 )
-            settings = self._settings(
-                cache_size, qf_http_timeout_request, qf_http_timeout_content
-            )
-            self.logger.info("Starting nginx of %s", query_frontend_image)
+            self.logger.info("Starting nginx of %s", image)
             started.append(
-                self._start_frontend(query_frontend_image, settings)
+                self._start_frontend(image, {**settings, **self._settings()})
             )
             self._connect_to(started[-1])
-            self._wait_for_start()
+            self.wait_in_force(
+                0, START_TIMEOUT, self._check_start, "nginx does not answer"
+            )
         except BaseException:
             for one in started:
                 self.discard(one)
             self._frontend = None
             network.drop(self.client, self.docker_network)
             raise
-        self.logger.info("Clipper is running")
 
-    def _settings(
-        self, cache_size: int, header_timeout: int, body_timeout: int
-    ) -> Dict[str, Any]:
+    def _settings(self) -> Dict[str, Any]:
         """What nginx.conf is made of."""
         return {
             "address": "0.0.0.0",
             "workers": self._workers,
             "zone_size": self._zone_size,
-            "cache_size": str(int(cache_size)) if cache_size else "off",
-            "header_timeout": header_timeout,
-            "body_timeout": body_timeout,
             "error_log": "stderr",
-            "operator_locations": ["status", "metrics", "health"],
             "module": "/usr/lib/nginx/modules/ngx_http_clipper_module.so",
             "query_port": CLIPPER_INTERNAL_QUERY_PORT,
             "management_port": CLIPPER_INTERNAL_MANAGEMENT_PORT,
@@ -300,26 +247,15 @@ class DockerContainerManager(ContainerManager):
             chosen[name] = port
         return chosen
 
-    def _wait_for_start(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
+    def _check_start(self) -> None:
         container = self.frontend.container
-        while True:
-            with contextlib.suppress(OSError):
-                if server_status.is_in_force(self.get_status(), "0"):
-                    return
-            with engine.failures("The frontend container has gone"):
-                container.reload()
-            again = int(container.attrs.get("RestartCount") or 0)
-            if again or container.status in ("exited", "dead", "stopped"):
-                raise ClipperException(
-                    "nginx does not start:\n%s"
-                    % engine.tail(container, patience=2.0)
-                )
-            if time.monotonic() > deadline:
-                raise ClipperException(
-                    "nginx does not answer within %d seconds" % START_TIMEOUT
-                )
-            time.sleep(0.05)
+        with engine.failures("The frontend container has gone"):
+            container.reload()
+        if engine.has_ended(container):
+            raise ClipperException(
+                "nginx does not start:\n%s"
+                % engine.tail(container, patience=2.0)
+            )
 
     def connect(self) -> None:
         """Find the running cluster and its ports.
@@ -349,14 +285,14 @@ class DockerContainerManager(ContainerManager):
         Args:
             graceful: False kills instead of asking.
         """
-        models = self._replicas.of(stopped=True)
+        models = self.replicas.of(stopped=True)
         self.stop_together(models, _FRONTEND_PATIENCE, graceful)
         self.stop_together(
             self._list({}, stopped=True), _FRONTEND_PATIENCE, graceful
         )
         network.drop(self.client, self.docker_network)
         self._frontend = None
-        self.logger.info("Stopped all Clipper cluster and all model containers")
+        self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
         """Write the logs of each container to a file."""
@@ -382,26 +318,16 @@ class DockerContainerManager(ContainerManager):
         """``host:port`` of the applications."""
         return self._address("query_rest")
 
-    def get_metric_addr(self) -> str:
-        """``host:port`` of the metrics, the operator's server."""
-        return self.get_admin_addr()
-
     def _address(self, name: str) -> str:
         if self._frontend is None:
-            raise ClipperException(
-                "Not connected to the cluster %s" % self.cluster_name
-            )
+            raise self._not_connected()
         return "%s:%d" % (self.public_hostname, self._ports[name])
 
     # Configuration and status.
 
-    def config_lock(self) -> ContextManager[None]:
-        """See `ContainerManager.config_lock`."""
-        return self.frontend.lock("config")
-
-    def model_lock(self, name: str) -> ContextManager[None]:
-        """See `ContainerManager.model_lock`."""
-        return self.frontend.lock("model-" + quote(name, safe=""))
+    def lock(self, name: str) -> ContextManager[None]:
+        """See `ClusterManager.lock`."""
+        return self.frontend.lock(name)
 
     def read_fragments(self) -> Dict[str, str]:
         """See `ContainerManager.read_fragments`."""
@@ -412,35 +338,16 @@ class DockerContainerManager(ContainerManager):
         front = self.frontend
         number = front.write_generation(fragments)
         front.test_and_switch(number)
+        began = int(time.time())
         try:
-            self._reload(str(number))
+            front.reload()
+            self.wait_for_reload(
+                number, RELOAD_TIMEOUT,
+                lambda: front.emergency_since(began),
+            )
         except BaseException:
             front.make_current(number - 1)
             raise
-
-    def _reload(self, generation: str) -> None:
-        began = int(time.time())
-        deadline = time.monotonic() + RELOAD_TIMEOUT
-        self.frontend.reload()
-        while True:
-            with contextlib.suppress(OSError):
-                if server_status.is_in_force(self.get_status(), generation):
-                    return
-            line = self.frontend.emergency_since(began)
-            if line is not None:
-                raise ClipperException(
-                    "nginx refuses the configuration: %s" % line
-                )
-            if time.monotonic() > deadline:
-                raise ClipperException(
-                    "nginx did not take the configuration within %d seconds"
-                    % RELOAD_TIMEOUT
-                )
-            time.sleep(0.02)
-
-    def get_status(self) -> Dict[str, Any]:
-        """See `ContainerManager.get_status`."""
-        return server_status.fetch(self.get_admin_addr())
 
     # Models.
 
@@ -465,49 +372,15 @@ class DockerContainerManager(ContainerManager):
             pkgs_to_install or [],
         )
 
-    def deploy_model(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        num_replicas: int = 1,
-        options: Optional[ContainerOptions] = None,
-    ) -> None:
-        """See `ContainerManager.deploy_model`."""
-        self._replicas.deploy(
-            name, version, input_type, image, num_replicas,
-            options or ContainerOptions(),
-        )
-
-    def get_num_replicas(self, name: str, version: str) -> int:
-        """See `ContainerManager.get_num_replicas`."""
-        return len(self._replicas.of(name, version))
-
-    def set_num_replicas(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        num_replicas: int,
-    ) -> None:
-        """See `ContainerManager.set_num_replicas`."""
-        self._replicas.scale(name, version, input_type, image, num_replicas)
-
-    def stop_models(self, models: Mapping[str, List[str]]) -> None:
-        """See `ContainerManager.stop_models`."""
-        found: List[Any] = []
-        for name, versions in models.items():
-            for version in versions:
-                found += self._replicas.of(name, str(version), stopped=True)
-        self._replicas.remove(found)
-
-    def stop_all_model_containers(self) -> None:
-        """See `ContainerManager.stop_all_model_containers`."""
-        self._replicas.remove(self._replicas.of(stopped=True))
-
     # Containers.
+
+    def need_image(self, image: str) -> None:
+        """Make sure that an image is there, from its registry if need be.
+
+        Raises:
+            ClipperException: it is nowhere.
+        """
+        self._images.need(image)
 
     def _list(
         self, labels: Mapping[str, str], stopped: bool = False
@@ -547,7 +420,7 @@ class DockerContainerManager(ContainerManager):
             CLIPPER_NAME_LABEL: name,
             **labels,
         }
-        self._images.need(image)
+        self.need_image(image)
         with engine.failures("Could not start a container of %s" % image):
             container = self.client.containers.create(
                 image, name=name, labels=labels, detach=True,

@@ -17,7 +17,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from .. import nginxconf
@@ -263,12 +262,3 @@ class ClusterDirectory:
             if "[emerg]" in line:
                 return nginx_line(line)
         return None
-
-
-def wait_for_change(deadline: float, step: float = 0.02) -> bool:
-    """Sleep a moment; False when the deadline (monotonic) has passed."""
-    now = time.monotonic()
-    if now >= deadline:
-        return False
-    time.sleep(min(step, deadline - now))
-    return True

@@ -7,18 +7,14 @@ import pwd
 import shutil
 import subprocess
 import sys
-import time
 from typing import Any, ContextManager, Dict, List, Mapping, Optional
-from urllib.parse import quote
 
 from .. import status as server_status
+from ..cluster_manager import ClusterManager
 from ..container_manager import (
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
     CLIPPER_INTERNAL_QUERY_PORT,
     CLIPPER_INTERNAL_RPC_PORT,
-    ClusterAdapter,
-    ContainerManager,
-    ContainerOptions,
 )
 from ..exceptions import ClipperException
 from . import images, programs
@@ -29,7 +25,6 @@ from .directory import (
     LOGS,
     ClusterDirectory,
     state_root,
-    wait_for_change,
 )
 from .replicas import Replicas
 
@@ -43,7 +38,7 @@ RELOAD_TIMEOUT = 60.0
 _PORT_TRIES = 5
 
 
-class LocalContainerManager(ContainerManager):
+class LocalContainerManager(ClusterManager):
     """Runs nginx and the model containers as processes of this host.
 
     They live in a session of their own under a small supervisor, which
@@ -88,10 +83,7 @@ class LocalContainerManager(ContainerManager):
         access_log: bool = False,
     ) -> None:
         programs.check_cluster_name(cluster_name)
-        self.cluster_name = cluster_name
-        self.cluster_identifier = cluster_name
-        self.deploy_timeout = deploy_timeout
-        self.logger = ClusterAdapter(logger, {"cluster_name": cluster_name})
+        super().__init__(cluster_name, deploy_timeout, logger)
         self._wanted_ports = {
             "query_port": clipper_query_port,
             "management_port": clipper_management_port,
@@ -111,7 +103,7 @@ class LocalContainerManager(ContainerManager):
         )
         self._cluster: Dict[str, Any] = {}
         self._supervisor: Optional["subprocess.Popen[bytes]"] = None
-        self._replicas = Replicas(self)
+        self.replicas = Replicas(self)
 
     @property
     def directory(self) -> ClusterDirectory:
@@ -122,55 +114,18 @@ class LocalContainerManager(ContainerManager):
     def cluster(self) -> Mapping[str, Any]:
         """Ports and programs of the cluster that this is connected to."""
         if not self._cluster:
-            raise ClipperException(
-                "Not connected to the cluster %s" % self.cluster_name
-            )
+            raise self._not_connected()
         return self._cluster
 
     # The cluster.
 
-    def start_clipper(
-        self,
-        query_frontend_image: str = "",
-        mgmt_frontend_image: str = "",
-        frontend_exporter_image: str = "",
-        cache_size: int = 33554432,
-        qf_http_thread_pool_size: int = 1,
-        qf_http_timeout_request: int = 5,
-        qf_http_timeout_content: int = 300,
-        num_frontend_replicas: int = 1,
-    ) -> None:
-        """Start nginx under a supervisor and connect to it.
-
-        Args:
-            query_frontend_image: not used, there are no images.
-            mgmt_frontend_image: not used.
-            frontend_exporter_image: not used.
-            cache_size: bytes of the prediction cache; 0 switches it off.
-            qf_http_thread_pool_size: not used, see `workers`.
-            qf_http_timeout_request: seconds to receive a request's head.
-            qf_http_timeout_content: seconds without progress of a body.
-            num_frontend_replicas: must be 1.
-
-        Raises:
-            ClipperException: the cluster exists, nginx or the module is
-                missing, or nginx does not start (with its line).
-        """
-        if num_frontend_replicas != 1:
-            raise ClipperException(
-                "A local cluster has one query frontend; its worker "
-                "processes are set with workers="
-            )
-        settings = {
+    def _start(self, image: str, settings: Mapping[str, Any]) -> None:
+        own = {
             "cluster_name": self.cluster_name,
             "address": self._address,
             "workers": self._workers,
             "zone_size": self._zone_size,
-            "cache_size": _cache_size(cache_size),
-            "header_timeout": qf_http_timeout_request,
-            "body_timeout": qf_http_timeout_content,
             "error_log": ERROR_LOG,
-            "operator_locations": ["status", "metrics", "health"],
             "redis": self._redis,
             "access_log": ["logs/access.log", "clipper"]
             if self._access_log
@@ -181,16 +136,11 @@ class LocalContainerManager(ContainerManager):
         }
         os.makedirs(self._directory.file("locks"), mode=0o700, exist_ok=True)
         with self._directory.lock("start"):
-            self._start_alone(settings)
-        self.logger.info("Clipper is running")
+            self._start_alone({**settings, **own})
 
     def _start_alone(self, settings: Mapping[str, Any]) -> None:
         if is_running(self._directory.path):
-            raise ClipperException(
-                "Cluster {} cannot be started because it already exists. "
-                "Please use ClipperConnection.connect() to connect to "
-                "it.".format(self.cluster_name)
-            )
+            raise self._exists()
         self.logger.info("Starting nginx for the cluster")
         # What a supervisor that was killed has left would be in the way.
         programs.stop(self._directory.path, graceful=False)
@@ -199,13 +149,12 @@ class LocalContainerManager(ContainerManager):
         for _ in range(_PORT_TRIES):
             cluster = dict(settings, **self._choose_ports())
             try:
-                self._start(cluster)
+                self._start_on_ports(cluster)
                 break
             except programs.PortTaken as error:
                 taken = error
         else:
             raise taken or ClipperException("no free port")
-        self._cluster = cluster
         self._directory.write_json(CLUSTER, cluster)
 
     def _choose_ports(self) -> Dict[str, int]:
@@ -224,7 +173,7 @@ class LocalContainerManager(ContainerManager):
             chosen[name] = port
         return chosen
 
-    def _start(self, cluster: Dict[str, Any]) -> None:
+    def _start_on_ports(self, cluster: Dict[str, Any]) -> None:
         directory = self._directory
         number = directory.write_generation({})
         directory.test(cluster, number)
@@ -234,10 +183,16 @@ class LocalContainerManager(ContainerManager):
             "supervisor.json", {"nginx": directory.nginx_command(cluster)}
         )
         supervisor = self._spawn_supervisor()
+        self._cluster = cluster
         try:
-            self._wait_for_start(cluster, str(number), supervisor)
+            self.wait_in_force(
+                number, START_TIMEOUT,
+                lambda: self._check_start(supervisor),
+                "nginx does not answer",
+            )
             ask(directory.path, "keep", ids=["nginx"])
         except BaseException:
+            self._cluster = {}
             programs.end(directory.path, supervisor)
             raise
 
@@ -259,33 +214,16 @@ class LocalContainerManager(ContainerManager):
             )
         return self._supervisor
 
-    def _wait_for_start(
-        self,
-        cluster: Mapping[str, Any],
-        generation: str,
-        supervisor: "subprocess.Popen[bytes]",
-    ) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while True:
-            if supervisor.poll() is not None:
-                raise ClipperException(
-                    "The supervisor does not start:\n%s"
-                    % programs.tail(
-                        self._directory.file(LOGS, "supervisor.log")
-                    )
-                )
-            with contextlib.suppress(ClusterGone):
-                state = ask(self._directory.path, "state", timeout=5.0)
-                if state["nginx"]["exit_code"] is not None:
-                    raise programs.nginx_failed(self._directory)
-            with contextlib.suppress(OSError):
-                status = server_status.fetch(_admin_address(cluster))
-                if server_status.is_in_force(status, generation):
-                    return
-            if not wait_for_change(deadline):
-                raise ClipperException(
-                    "nginx does not answer within %d seconds" % START_TIMEOUT
-                )
+    def _check_start(self, supervisor: "subprocess.Popen[bytes]") -> None:
+        if supervisor.poll() is not None:
+            raise ClipperException(
+                "The supervisor does not start:\n%s"
+                % programs.tail(self._directory.file(LOGS, "supervisor.log"))
+            )
+        with contextlib.suppress(ClusterGone):
+            state = ask(self._directory.path, "state", timeout=5.0)
+            if state["nginx"]["exit_code"] is not None:
+                raise programs.nginx_failed(self._directory)
 
     def connect(self) -> None:
         """Find the running cluster and its ports.
@@ -316,7 +254,7 @@ class LocalContainerManager(ContainerManager):
             self._supervisor.wait()
             self._supervisor = None
         self._cluster = {}
-        self.logger.info("Stopped all Clipper cluster and all model containers")
+        self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
         """Copy the logs of nginx and of each container."""
@@ -333,26 +271,24 @@ class LocalContainerManager(ContainerManager):
         return copied
 
     def get_admin_addr(self) -> str:
-        """``host:port`` of status and health."""
-        return _admin_address(self.cluster)
+        """``host:port`` of status, metrics and health."""
+        return self._reachable("management_port")
 
     def get_query_addr(self) -> str:
         """``host:port`` of the applications."""
-        return "%s:%d" % (_reachable(self.cluster), self.cluster["query_port"])
+        return self._reachable("query_port")
 
-    def get_metric_addr(self) -> str:
-        """``host:port`` of the metrics, the operator's server."""
-        return self.get_admin_addr()
+    def _reachable(self, port: str) -> str:
+        address = self.cluster["address"]
+        if address in ("0.0.0.0", "*"):
+            address = "127.0.0.1"
+        return "%s:%d" % (address, self.cluster[port])
 
     # Configuration and status.
 
-    def config_lock(self) -> ContextManager[None]:
-        """See `ContainerManager.config_lock`."""
-        return self._directory.lock("config")
-
-    def model_lock(self, name: str) -> ContextManager[None]:
-        """See `ContainerManager.model_lock`."""
-        return self._directory.lock("model-" + quote(name, safe=""))
+    def lock(self, name: str) -> ContextManager[None]:
+        """See `ClusterManager.lock`."""
+        return self._directory.lock(name)
 
     def read_fragments(self) -> Dict[str, str]:
         """See `ContainerManager.read_fragments`."""
@@ -371,33 +307,15 @@ class LocalContainerManager(ContainerManager):
         offset = directory.error_log_size()
         directory.make_current(number)
         try:
-            self._reload(str(number), offset)
+            ask(directory.path, "reload")
+            self.wait_for_reload(
+                number, RELOAD_TIMEOUT,
+                lambda: directory.emergency_after(offset),
+            )
         except BaseException:
             directory.make_current(before)
             raise
         directory.drop_generations([before, number])
-
-    def _reload(self, generation: str, offset: int) -> None:
-        deadline = time.monotonic() + RELOAD_TIMEOUT
-        ask(self._directory.path, "reload")
-        while True:
-            with contextlib.suppress(OSError):
-                if server_status.is_in_force(self.get_status(), generation):
-                    return
-            line = self._directory.emergency_after(offset)
-            if line is not None:
-                raise ClipperException(
-                    "nginx refuses the configuration: %s" % line
-                )
-            if not wait_for_change(deadline):
-                raise ClipperException(
-                    "nginx did not take the configuration within %d seconds"
-                    % RELOAD_TIMEOUT
-                )
-
-    def get_status(self) -> Dict[str, Any]:
-        """See `ContainerManager.get_status`."""
-        return server_status.fetch(self.get_admin_addr())
 
     # Models.
 
@@ -425,60 +343,6 @@ class LocalContainerManager(ContainerManager):
             pkgs_to_install,
         )
         return image
-
-    def deploy_model(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        num_replicas: int = 1,
-        options: Optional[ContainerOptions] = None,
-    ) -> None:
-        """See `ContainerManager.deploy_model`."""
-        self._replicas.deploy(
-            name, version, input_type, image, num_replicas,
-            options or ContainerOptions(),
-        )
-
-    def get_num_replicas(self, name: str, version: str) -> int:
-        """See `ContainerManager.get_num_replicas`."""
-        return len(self._replicas.of(name, version))
-
-    def set_num_replicas(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        num_replicas: int,
-    ) -> None:
-        """See `ContainerManager.set_num_replicas`."""
-        self._replicas.scale(name, version, input_type, image, num_replicas)
-
-    def stop_models(self, models: Mapping[str, List[str]]) -> None:
-        """See `ContainerManager.stop_models`."""
-        self._replicas.stop(
-            [(name, str(one)) for name in models for one in models[name]]
-        )
-
-    def stop_all_model_containers(self) -> None:
-        """See `ContainerManager.stop_all_model_containers`."""
-        self._replicas.stop(None)
-
-
-def _reachable(cluster: Mapping[str, Any]) -> str:
-    address = cluster["address"]
-    return "127.0.0.1" if address in ("0.0.0.0", "*") else address
-
-
-def _admin_address(cluster: Mapping[str, Any]) -> str:
-    return "%s:%d" % (_reachable(cluster), cluster["management_port"])
-
-
-def _cache_size(size: int) -> str:
-    """Argument of clipper_cache_zone."""
-    return str(int(size)) if size else "off"
 
 
 def _user() -> Optional[str]:

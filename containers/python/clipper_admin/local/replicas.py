@@ -3,30 +3,32 @@
 import contextlib
 import os
 import sys
-import time
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
-from .. import status as server_status
 from ..container_manager import ContainerOptions, create_model_container_label
 from ..exceptions import ClipperException
-from ..limits import check_count, memory_bytes, thread_environment
+from ..limits import memory_bytes, thread_environment
+from ..replica_set import ReplicaSet
 from . import images, programs
 from .control import ask
-from .directory import CONTAINERS, LOGS, wait_for_change
+from .directory import CONTAINERS, LOGS
 
 if TYPE_CHECKING:
     from .manager import LocalContainerManager
 
-#: What a container logs when the server does not want it.
-_REFUSED = "The frontend refused"
-
 _LOG_LINES = 30
 
-#: Seconds for the server to forget a container that has ended.
-_LEAVE_TIMEOUT = 10.0
 
-
-class Replicas:
+class Replicas(ReplicaSet):
     """The containers of one cluster.
 
     `containers.json` keeps what they are made of, by ``model:version``:
@@ -35,81 +37,54 @@ class Replicas:
     """
 
     def __init__(self, manager: "LocalContainerManager") -> None:
+        super().__init__(manager)
         self._manager = manager
 
     @property
     def _path(self) -> str:
         return self._manager.directory.path
 
-    def of(self, name: str, version: str) -> List[Dict[str, Any]]:
-        """Containers of a version, oldest first."""
+    def of(
+        self, name: Optional[str] = None, version: str = "",
+        stopped: bool = False,
+    ) -> List[Dict[str, Any]]:
+        """See `ReplicaSet.of`; what does not run is started again."""
+        found = ask(self._path, "state")["replicas"]
+        if name is None:
+            return found
         prefix = create_model_container_label(name, version) + "-"
         return [
             one
-            for one in ask(self._path, "state")["replicas"]
+            for one in found
             if one["id"].startswith(prefix)
             and one["id"][len(prefix):].isdigit()
         ]
 
-    def deploy(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        count: int,
-        options: ContainerOptions,
-    ) -> None:
-        """Run containers of a version that has none yet.
+    def name_of(self, container: Mapping[str, Any]) -> str:
+        """See `ReplicaSet.name_of`."""
+        return container["id"]
 
-        Raises:
-            ClipperException: with the container's last lines; none is left.
-        """
-        images.find(self._manager.directory, image)
-        self._remember(name, version, dict(options._asdict()))
-        self.scale(name, version, input_type, image, count)
+    def end_of(self, container: Mapping[str, Any]) -> Optional[str]:
+        """See `ReplicaSet.end_of`."""
+        code = container["exit_code"]
+        return None if code is None else " with exit code %d" % code
 
-    def scale(
-        self, name: str, version: str, input_type: str, image: str, count: int
-    ) -> None:
-        """Run as many containers of a version, the newest stop first."""
-        check_count(count)
-        running = self.of(name, version)
-        if len(running) < count:
-            missing = count - len(running)
-            self._manager.logger.info(
-                "Found %d replicas for %s:%s. Adding %d",
-                len(running), name, version, missing,
-            )
-            self._add(name, version, input_type, image, missing, count)
-        elif len(running) > count:
-            surplus = running[count:]
-            self._manager.logger.info(
-                "Found %d replicas for %s:%s. Removing %d",
-                len(running), name, version, len(surplus),
-            )
-            self._remove(surplus)
-
-    def stop(self, versions: Optional[List[Tuple[str, str]]]) -> None:
-        """Stop the containers of some versions, or of all (None)."""
-        if versions is None:
-            self._remove(ask(self._path, "state")["replicas"])
-            return
-        found: List[Dict[str, Any]] = []
-        for name, version in versions:
-            found += self.of(name, version)
-        self._remove(found)
+    def last_lines(self, container: Mapping[str, Any]) -> str:
+        """See `ReplicaSet.last_lines`."""
+        return programs.tail(container["log"], _LOG_LINES)
 
     # What they are made of.
 
-    def _remember(
-        self, name: str, version: str, options: Mapping[str, Any]
+    def keep_options(
+        self, name: str, version: str, image: str, options: ContainerOptions
     ) -> None:
+        """See `ReplicaSet.keep_options`."""
         directory = self._manager.directory
+        images.find(directory, image)
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
             entry = known.setdefault("%s:%s" % (name, version), {"next": 0})
-            entry["options"] = options
+            entry["options"] = dict(options._asdict())
             directory.write_json(CONTAINERS, known)
 
     def _take_numbers(
@@ -127,7 +102,7 @@ class Replicas:
 
     # Starting.
 
-    def _add(
+    def add(
         self,
         name: str,
         version: str,
@@ -136,6 +111,7 @@ class Replicas:
         missing: int,
         total: int,
     ) -> None:
+        """See `ReplicaSet.add`."""
         numbers, options = self._take_numbers(name, version, missing)
         label = create_model_container_label(name, version)
         env = self._environment(name, version, input_type, image)
@@ -155,7 +131,9 @@ class Replicas:
         ]
         ask(self._path, "add", replicas=specs)
         try:
-            self._wait_until_ready(name, version, ids)
+            self.wait_until_ready(
+                name, version, lambda: self._by_token(name, version, ids)
+            )
             ask(self._path, "keep", ids=ids)
         except BaseException:
             with contextlib.suppress(ClipperException):
@@ -177,81 +155,27 @@ class Replicas:
             "PYTHONPATH": programs.environment()["PYTHONPATH"],
         }
 
-    def _wait_until_ready(
+    def _by_token(
         self, name: str, version: str, ids: List[str]
-    ) -> None:
-        began = time.monotonic()
-        deadline = began + self._manager.deploy_timeout
-        next_word = began + 5.0
-        while True:
-            mine = [
-                one
-                for one in ask(self._path, "state")["replicas"]
-                if one["id"] in ids
-            ]
-            for one in mine:
-                _check_alive(one)
-            if len(mine) < len(ids):
-                raise ClipperException(
-                    "A container of %s:%s was stopped before it was ready"
-                    % (name, version)
-                )
-            known: List[str] = []
-            with contextlib.suppress(OSError):
-                known = server_status.tokens(self._manager.get_status())
-            waiting = [one for one in mine if one["token"] not in known]
-            if not waiting:
-                return
-            if time.monotonic() > next_word:
-                next_word += 5.0
-                self._manager.logger.info(
-                    "Waiting for %d of %d replicas of %s:%s (%d s)",
-                    len(waiting), len(ids), name, version,
-                    time.monotonic() - began,
-                )
-            if not wait_for_change(deadline, 0.05):
-                raise ClipperException(
-                    "Container %s is not ready within %d seconds. Its last "
-                    "lines:\n%s"
-                    % (waiting[0]["id"], self._manager.deploy_timeout,
-                       programs.tail(waiting[0]["log"], _LOG_LINES))
-                )
+    ) -> Dict[str, Dict[str, Any]]:
+        found = {
+            one["token"]: one for one in self.of() if one["id"] in ids
+        }
+        if len(found) < len(ids):
+            raise ClipperException(
+                "A container of %s:%s was stopped before it was ready"
+                % (name, version)
+            )
+        return found
 
     # Stopping.
 
-    def _remove(self, replicas: Sequence[Mapping[str, Any]]) -> None:
-        if not replicas:
+    def remove(self, containers: Sequence[Mapping[str, Any]]) -> None:
+        """See `ReplicaSet.remove`."""
+        if not containers:
             return
-        ids = [one["id"] for one in replicas]
-        gone = {one["token"] for one in replicas}
-        ask(self._path, "remove", ids=ids)
-        deadline = time.monotonic() + _LEAVE_TIMEOUT
-        while True:
-            with contextlib.suppress(OSError):
-                status = self._manager.get_status()
-                known = {
-                    one.get("token")
-                    for one in server_status.replicas(status)
-                }
-                if not known & gone:
-                    return
-            if not wait_for_change(deadline):
-                return
-
-
-def _check_alive(replica: Mapping[str, Any]) -> None:
-    if replica["exit_code"] is not None:
-        raise ClipperException(
-            "Container %s ended with exit code %d. Its last lines:\n%s"
-            % (replica["id"], replica["exit_code"],
-               programs.tail(replica["log"], _LOG_LINES))
-        )
-    lines = programs.tail(replica["log"], _LOG_LINES)
-    if _REFUSED in lines:
-        raise ClipperException(
-            "Container %s was refused. Its last lines:\n%s"
-            % (replica["id"], lines)
-        )
+        ask(self._path, "remove", ids=[one["id"] for one in containers])
+        self.wait_until_forgotten({one["token"] for one in containers})
 
 
 def _limits(options: ContainerOptions, total: int) -> Dict[str, str]:
