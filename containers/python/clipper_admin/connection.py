@@ -1,0 +1,184 @@
+"""A connection to a cluster: its life, its addresses, changes to it."""
+
+import logging
+from typing import Any, Callable, Dict, List, TypeVar
+
+from .catalog import Catalog
+from .container_manager import ContainerManager
+from .exceptions import ClipperException, UnconnectedException
+from .version import __registry__, __version__
+
+DEFAULT_PREDICTION_CACHE_SIZE_BYTES = 33554432
+
+logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+
+def _image(name: str) -> str:
+    return "%s/%s:%s" % (__registry__, name, __version__)
+
+
+def _show_log() -> None:
+    """Let a program that has not set up logging see what happens."""
+    package = logging.getLogger("clipper_admin")
+    if package.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        logging.Formatter(
+            "%(asctime)s %(levelname)-8s [%(filename)s:%(lineno)d] "
+            "%(message)s",
+            datefmt="%y-%m-%d:%H:%M:%S",
+        )
+    )
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    package.propagate = False
+
+
+class Connection:
+    """What each part of `ClipperConnection` builds on.
+
+    Args:
+        container_manager: what runs the cluster.
+
+    Attributes:
+        cm: the container manager.
+        connected: whether `start_clipper` or `connect` has succeeded.
+    """
+
+    def __init__(self, container_manager: ContainerManager) -> None:
+        self.connected = False
+        self.cm = container_manager
+
+    # The cluster.
+
+    def start_clipper(
+        self,
+        query_frontend_image: str = _image("query_frontend"),
+        mgmt_frontend_image: str = _image("management_frontend"),
+        frontend_exporter_image: str = _image("frontend-exporter"),
+        cache_size: int = DEFAULT_PREDICTION_CACHE_SIZE_BYTES,
+        qf_http_thread_pool_size: int = 1,
+        qf_http_timeout_request: int = 5,
+        qf_http_timeout_content: int = 300,
+        num_frontend_replicas: int = 1,
+    ) -> None:
+        """Start a new cluster and connect to it.
+
+        Args:
+            query_frontend_image: image of the server, for container engines.
+            mgmt_frontend_image: not used: there is no management service.
+            frontend_exporter_image: not used: the server has metrics itself.
+            cache_size: bytes of the prediction cache; 0 switches it off.
+            qf_http_thread_pool_size: not used: nginx has worker processes.
+            qf_http_timeout_request: seconds to receive a request's head.
+            qf_http_timeout_content: seconds without progress of a body.
+            num_frontend_replicas: query frontends, where a manager can run
+                more than one.
+
+        Raises:
+            ClipperException: the cluster exists already or does not start.
+        """
+        _show_log()
+        for name, given in (
+            ("management_frontend", mgmt_frontend_image),
+            ("frontend-exporter", frontend_exporter_image),
+        ):
+            if given != _image(name):
+                logger.warning(
+                    "%s is not used: nginx does its work", given
+                )
+        self.cm.start_clipper(
+            query_frontend_image,
+            mgmt_frontend_image,
+            frontend_exporter_image,
+            cache_size,
+            qf_http_thread_pool_size,
+            qf_http_timeout_request,
+            qf_http_timeout_content,
+            num_frontend_replicas,
+        )
+        self.connected = True
+
+    def connect(self) -> None:
+        """Connect to a running cluster.
+
+        Raises:
+            ClipperException: there is none.
+        """
+        _show_log()
+        self.cm.connect()
+        self.connected = True
+        logger.info(
+            "Successfully connected to Clipper cluster at %s",
+            self.cm.get_query_addr(),
+        )
+
+    def stop_all(self, graceful: bool = True) -> None:
+        """Stop the cluster with all its models.
+
+        Args:
+            graceful: False kills instead of asking.
+        """
+        self.cm.stop_all(graceful=graceful)
+        self.connected = False
+
+    def get_query_addr(self) -> str:
+        """``host:port`` that applications send queries to."""
+        self._check_connected()
+        return self.cm.get_query_addr()
+
+    def get_metric_addr(self) -> str:
+        """``host:port`` of the metrics."""
+        self._check_connected()
+        return self.cm.get_metric_addr()
+
+    def get_clipper_logs(self, logging_dir: str = "clipper_logs/") -> List[str]:
+        """Copy the logs of the server and of all containers.
+
+        Args:
+            logging_dir: made when it does not exist.
+
+        Returns:
+            names of the files.
+        """
+        self._check_connected()
+        return self.cm.get_logs(logging_dir)
+
+    def inspect_instance(self) -> Dict[str, Any]:
+        """What the server says of itself: its status JSON.
+
+        Raises:
+            ClipperException: the server does not answer.
+        """
+        self._check_connected()
+        try:
+            return self.cm.get_status()
+        except OSError as error:
+            raise ClipperException(
+                "Clipper does not answer at %s: %s"
+                % (self.cm.get_admin_addr(), error)
+            ) from error
+
+    # Inside.
+
+    def _check_connected(self) -> None:
+        if not self.connected:
+            raise UnconnectedException()
+
+    def _read(self) -> Catalog:
+        self._check_connected()
+        return Catalog.read(self.cm.read_fragments())
+
+    def _change(self, change: Callable[[Catalog], _Result]) -> _Result:
+        """Change the catalog in the cluster, or nothing at all."""
+        with self.cm.config_lock():
+            before = self.cm.read_fragments()
+            catalog = Catalog.read(before)
+            result = change(catalog)
+            after = catalog.write()
+            if after != before:
+                self.cm.apply_fragments(after)
+            return result

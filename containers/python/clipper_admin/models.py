@@ -1,0 +1,451 @@
+"""Models: their versions and what runs them."""
+
+import contextlib
+import logging
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from . import status as server_status
+from .catalog import (
+    ADAPTIVE,
+    MODEL_TUNING,
+    NO_CONTAINER,
+    VERSION_TUNING,
+    Catalog,
+    Version,
+)
+from .connection import Connection
+from .container_manager import ContainerOptions
+from .exceptions import ClipperException
+from .names import check_deployable
+
+logger = logging.getLogger(__name__)
+
+
+class Models(Connection):
+    """The part of `ClipperConnection` that models are changed with."""
+
+    # Deploying models.
+
+    def build_model(
+        self,
+        name: str,
+        version: Any,
+        model_data_path: str,
+        base_image: str,
+        container_registry: Optional[str] = None,
+        pkgs_to_install: Optional[List[str]] = None,
+    ) -> str:
+        """Make an image of a model directory.
+
+        Args:
+            name: lower case letters, digits and `-`.
+            version: any object; its `str` has the form of a name.
+            model_data_path: the directory.
+            base_image: image that knows how to run it.
+            container_registry: where the image is pushed to; None for
+                nowhere.
+            pkgs_to_install: pip's requirement strings.
+
+        Returns:
+            the image's name, for `deploy_model`.
+        """
+        version = str(version)
+        check_deployable(name, "name")
+        check_deployable(version, "version")
+        logger.info("Building model %s:%s from %s", name, version,
+                    model_data_path)
+        return self.cm.build_model(
+            name,
+            version,
+            model_data_path,
+            base_image,
+            container_registry,
+            pkgs_to_install,
+        )
+
+    def deploy_model(
+        self,
+        name: str,
+        version: Any,
+        input_type: str,
+        image: str,
+        labels: Optional[List[str]] = None,
+        num_replicas: int = 1,
+        batch_size: int = ADAPTIVE,
+        env: Optional[Mapping[str, str]] = None,
+        cpus: Optional[float] = None,
+        memory: Any = None,
+        gpus: Any = None,
+        **tuning: Any,
+    ) -> None:
+        """Run containers of an image and make it the current version.
+
+        It returns when the containers are connected and ready. When one of
+        them fails, all of them are removed and nothing has changed.
+
+        Args:
+            name: lower case letters, digits and `-`.
+            version: any object; its `str` has the form of a name.
+            input_type: bytes, integers, floats, doubles or strings.
+            image: what `build_model` returned.
+            labels: free texts without comma and colon.
+            num_replicas: how many containers.
+            batch_size: most inputs in a batch; -1 lets the server choose.
+            env: environment variables of the containers.
+            cpus: processor cores for each; threads of numeric libraries are
+                limited to them.
+            memory: bytes, or a text as ``"2g"``.
+            gpus: number of GPUs, list of indices or ``"all"``.
+            tuning: values of the directives batch_max and batch_wait of
+                this version, and queue, queue_size, hedge and
+                replica_timeout of the model with all its versions.
+
+        Raises:
+            ClipperException: something of it is not valid, the version
+                exists, or a container failed (with its last lines).
+        """
+        version = str(version)
+        self._check_connected()
+        check_deployable(name, "name")
+        check_deployable(version, "version")
+        unknown = sorted(set(tuning) - set(VERSION_TUNING + MODEL_TUNING))
+        if unknown:
+            raise TypeError(
+                "deploy_model() got an unexpected keyword argument %r"
+                % unknown[0]
+            )
+        options = ContainerOptions(env, cpus, memory, gpus)
+        with self.cm.model_lock(name):
+            self._read().check_new_version(
+                name, version, input_type, labels, batch_size
+            )
+            self.cm.deploy_model(
+                name, version, input_type, image, num_replicas, options
+            )
+            try:
+                self._register(
+                    name, version, input_type, image, labels, batch_size,
+                    tuning,
+                )
+            except BaseException:
+                self.cm.stop_models({name: [version]})
+                raise
+        logger.info("Done deploying model %s:%s.", name, version)
+
+    def build_and_deploy_model(
+        self,
+        name: str,
+        version: Any,
+        input_type: str,
+        model_data_path: str,
+        base_image: str,
+        labels: Optional[List[str]] = None,
+        container_registry: Optional[str] = None,
+        num_replicas: int = 1,
+        batch_size: int = ADAPTIVE,
+        pkgs_to_install: Optional[List[str]] = None,
+        **options: Any,
+    ) -> None:
+        """`build_model` and `deploy_model` in one.
+
+        Args:
+            options: env, cpus, memory, gpus and tuning of `deploy_model`.
+        """
+        self._check_connected()
+        version = str(version)
+        check_deployable(name, "name")
+        check_deployable(version, "version")
+        # A version that exists would otherwise lose its image first.
+        self._read().check_new_version(
+            name, version, input_type, labels, batch_size
+        )
+        image = self.build_model(
+            name,
+            version,
+            model_data_path,
+            base_image,
+            container_registry,
+            pkgs_to_install,
+        )
+        self.deploy_model(
+            name,
+            version,
+            input_type,
+            image,
+            labels,
+            num_replicas,
+            batch_size,
+            **options,
+        )
+
+    def register_model(
+        self,
+        name: str,
+        version: Any,
+        input_type: str,
+        image: Optional[str] = None,
+        labels: Optional[List[str]] = None,
+        batch_size: int = ADAPTIVE,
+    ) -> None:
+        """Make known a version whose containers somebody else runs.
+
+        It becomes the current version.
+
+        Raises:
+            ClipperException: something of it is not valid, or the version
+                exists.
+        """
+        self._check_connected()
+        self._register(
+            name, str(version), input_type, image, labels, batch_size, {}
+        )
+
+    def _register(
+        self,
+        name: str,
+        version: str,
+        input_type: str,
+        image: Optional[str],
+        labels: Optional[List[str]],
+        batch_size: int,
+        tuning: Mapping[str, Any],
+    ) -> None:
+        self._change(
+            lambda catalog: catalog.add_version(
+                name,
+                version,
+                input_type,
+                image or NO_CONTAINER,
+                labels,
+                batch_size,
+                tuning,
+            )
+        )
+        logger.info("Successfully registered model %s:%s", name, version)
+
+    # Versions and replicas.
+
+    def set_model_version(
+        self, name: str, version: Any, num_replicas: Optional[int] = None
+    ) -> None:
+        """Make a version the current one, such as an older one again.
+
+        Args:
+            name: of the model.
+            version: any object; its `str` is used.
+            num_replicas: also set the version's number of containers.
+
+        Raises:
+            ClipperException: no such model or version.
+        """
+        self._check_connected()
+        version = str(version)
+        self._change(lambda catalog: catalog.set_current(name, version))
+        logger.info("Model %s now has version %s", name, version)
+        if num_replicas is not None:
+            self.set_num_replicas(name, num_replicas, version)
+
+    def get_current_model_version(self, name: str) -> str:
+        """The version of a model that answers.
+
+        Raises:
+            ClipperException: it has none.
+        """
+        return self._current_version(self._read(), name).name
+
+    def _current_version(self, catalog: Catalog, name: str) -> Version:
+        model = catalog.models.get(name)
+        version = None if model is None else model.current_version()
+        if version is None:
+            raise ClipperException(
+                "No versions of model {} registered with Clipper".format(name)
+            )
+        return version
+
+    def get_num_replicas(self, name: str, version: Any = None) -> int:
+        """How many containers of a version run.
+
+        Args:
+            version: the current one when None.
+        """
+        self._check_connected()
+        if version is None:
+            version = self.get_current_model_version(name)
+        return self.cm.get_num_replicas(name, str(version))
+
+    def set_num_replicas(
+        self, name: str, num_replicas: int, version: Any = None
+    ) -> None:
+        """Start or stop containers of a version; the newest stop first.
+
+        Args:
+            version: the current one when None.
+
+        Raises:
+            ClipperException: unknown model, a model whose containers
+                somebody else runs, or a container failed.
+        """
+        self._check_connected()
+        with self.cm.model_lock(name):
+            catalog = self._read()
+            if version is None:
+                version = self._current_version(catalog, name).name
+            version = str(version)
+            found = catalog.find_version(name, version)
+            if found is None:
+                raise ClipperException(
+                    "Cannot add container for non-registered model "
+                    "{}:{}".format(name, version)
+                )
+            if found.image == NO_CONTAINER:
+                raise ClipperException(
+                    "Cannot set the number of replicas of {}:{}, a "
+                    "containerless model. Deploy it with an image "
+                    "first".format(name, version)
+                )
+            self.cm.set_num_replicas(
+                name, version, found.input_type, found.image, num_replicas
+            )
+
+    def get_all_models(self, verbose: bool = False) -> List[Any]:
+        """All versions of all models, as ``name:version``.
+
+        Args:
+            verbose: dicts as of `get_model_info` instead.
+        """
+        found: List[Any] = []
+        for model in self._read().models.values():
+            for version in model.versions.values():
+                found.append(
+                    model.describe(version)
+                    if verbose
+                    else "%s:%s" % (model.name, version.name)
+                )
+        return found
+
+    def get_model_info(
+        self, name: str, version: Any
+    ) -> Optional[Dict[str, Any]]:
+        """Description of a version; None when there is none.
+
+        Members: model_name, model_version, input_type, labels,
+        container_name, model_data_path, is_current_version.
+        """
+        catalog = self._read()
+        found = catalog.find_version(name, str(version))
+        return None if found is None else catalog.models[name].describe(found)
+
+    def get_all_model_replicas(self, verbose: bool = False) -> List[Any]:
+        """Containers that are connected, as ``name:version:replica``.
+
+        Args:
+            verbose: dicts as of `get_model_replica_info` instead.
+        """
+        described = [
+            server_status.describe_replica(one)
+            for one in server_status.containers(self.inspect_instance())
+        ]
+        if verbose:
+            return described
+        return [
+            "%s:%d" % (one["model_id"], one["model_replica_id"])
+            for one in described
+        ]
+
+    def get_model_replica_info(
+        self, name: str, version: Any, replica_id: int
+    ) -> Optional[Dict[str, Any]]:
+        """Description of a connected container; None when there is none.
+
+        Members: model_id, model_name, model_version, model_replica_id,
+        input_type.
+        """
+        for one in self.get_all_model_replicas(verbose=True):
+            if (
+                one["model_name"] == name
+                and one["model_version"] == str(version)
+                and one["model_replica_id"] == replica_id
+            ):
+                return one
+        return None
+
+    # Stopping models.
+
+    def stop_models(self, model_names: List[str]) -> None:
+        """Stop and forget all versions of models."""
+        self._check_connected()
+        names = [model_names] if isinstance(model_names, str) else model_names
+        self._stop(lambda model, version: model in names)
+        logger.info("Stopped all containers for these models: %s",
+                    ", ".join(names))
+
+    def stop_versioned_models(
+        self, model_versions_dict: Mapping[str, List[Any]]
+    ) -> None:
+        """Stop and forget versions of models.
+
+        Args:
+            model_versions_dict: model name -> versions.
+        """
+        self._check_connected()
+        wanted = {
+            name: [str(one) for one in versions]
+            for name, versions in model_versions_dict.items()
+        }
+        self._stop(
+            lambda model, version: version.name in wanted.get(model, [])
+        )
+
+    def stop_inactive_model_versions(self, model_names: List[str]) -> None:
+        """Stop and forget all versions of models but the current ones."""
+        self._check_connected()
+        names = [model_names] if isinstance(model_names, str) else model_names
+        self._stop(
+            lambda model, version: model in names,
+            keep_current=True,
+        )
+
+    def stop_all_model_containers(self) -> None:
+        """Stop and forget all versions of all models."""
+        self._check_connected()
+        self._stop(lambda model, version: True)
+        self.cm.stop_all_model_containers()
+        logger.info("Stopped all model containers")
+
+    def _stop(
+        self,
+        chosen: Callable[[str, Version], bool],
+        keep_current: bool = False,
+    ) -> None:
+        """Forget versions, then stop what ran them.
+
+        In this order nothing has been stopped when the server refuses.
+        """
+
+        names = sorted(
+            model.name
+            for model in self._read().models.values()
+            if any(chosen(model.name, one) for one in model.versions.values())
+        )
+
+        def forget(catalog: Catalog) -> Dict[str, List[str]]:
+            found: Dict[str, List[str]] = {}
+            for model in [
+                catalog.models[name] for name in names
+                if name in catalog.models
+            ]:
+                current = model.current
+                for version in list(model.versions.values()):
+                    if keep_current and version.name == current:
+                        continue
+                    if chosen(model.name, version):
+                        catalog.delete_version(model.name, version.name)
+                        found.setdefault(model.name, []).append(version.name)
+            return found
+
+        with contextlib.ExitStack() as locks:
+            # Nobody may add a container of a version that is being
+            # forgotten. The order is the same for all programs.
+            for name in names:
+                locks.enter_context(self.cm.model_lock(name))
+            self.cm.stop_models(self._change(forget))
