@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import requests
 
@@ -21,10 +20,10 @@ from clipper_admin import (
     ClipperException,
     DockerContainerManager,
 )
-from clipper_admin.client import Client
 from clipper_admin.container_manager import CLIPPER_DOCKER_LABEL
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.docker import find_unbound_port
+from harness.cluster import check_that_no_change_is_lost
 from harness.engine import Engine
 from harness.util import free_port, wait_until
 
@@ -281,47 +280,9 @@ def test_a_rejected_change_changes_nothing(conn):
 
 
 def test_programs_at_the_same_time_lose_no_change(conn):
-    """Two programs register while queries go on; none of them fails."""
-    conn.register_application("a", "doubles", "0", 5000000)
-    python_deployer.deploy_python_closure(
-        conn, "m", 1, "doubles", lambda xs: [str(x[0]) for x in xs],
-        num_replicas=2)
-    conn.link_model_to_app("a", "m")
-    program = (
-        "import sys\n"
-        "from clipper_admin import ClipperConnection, DockerContainerManager\n"
-        "c = ClipperConnection(DockerContainerManager('test',"
-        " docker_network='clipper_test'))\n"
-        "c.connect()\n"
-        "for i in range(3):\n"
-        "    c.register_application('p%s-%d' % (sys.argv[1], i),"
-        " 'doubles', '0', 100000)\n")
-    programs = [subprocess.Popen([sys.executable, "-c", program, str(i)],
-                                 stderr=subprocess.DEVNULL)
-                for i in range(2)]
-    answers, failures = 0, []
-
-    def ask():
-        nonlocal answers
-        with Client(conn.get_query_addr()) as client:
-            while any(one.poll() is None for one in programs):
-                value = float(answers) + np.random.random()
-                try:
-                    got = client.predict("a", [value])
-                    if got.default or got.output != value:
-                        failures.append(got)
-                except Exception as error:
-                    failures.append(error)
-                answers += 1
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    for one in programs:
-        assert one.wait(90) == 0
-    thread.join()
-    assert sorted(conn.get_all_apps()) == ["a"] + [
-        "p%d-%d" % (i, j) for i in range(2) for j in range(3)]
-    assert answers > 100 and failures == []
+    check_that_no_change_is_lost(
+        conn,
+        "DockerContainerManager('test', docker_network='clipper_test')", 3)
 
 
 def test_a_lock_of_a_dead_program_is_free(conn):

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper_admin import ClipperConnection, LocalContainerManager
 from clipper_admin.client import Client
-from harness.util import free_port
+from harness.cluster import local_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs/conformance.md"
@@ -21,16 +20,9 @@ server = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def conn(settings, tmp_path_factory):
-    if not settings.module.exists():
-        pytest.fail(f"{settings.module} is not built")
-    made = ClipperConnection(LocalContainerManager(
-        "conformance", free_port(), free_port(), free_port(),
-        state_dir=str(tmp_path_factory.mktemp("cluster") / "c"),
-        workers=settings.workers, module=str(settings.module),
-        nginx=settings.nginx))
-    made.start_clipper()
-    yield made
-    made.stop_all()
+    path = tmp_path_factory.mktemp("cluster") / "c"
+    with local_cluster(settings, path, "conformance") as made:
+        yield made
 
 
 @server

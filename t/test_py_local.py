@@ -11,7 +11,6 @@ import time
 import urllib.error
 import urllib.request
 
-import numpy as np
 import pytest
 
 from clipper_admin import (
@@ -21,7 +20,8 @@ from clipper_admin import (
 )
 from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
-from harness.util import free_port, session_pids, wait_until
+from harness.cluster import check_that_no_change_is_lost, local_manager
+from harness.util import session_pids, wait_until
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
@@ -31,16 +31,11 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def make_cluster(settings, tmp_path_factory):
     """Makes managers of clusters; ends and checks all of them."""
-    if not settings.module.exists():
-        pytest.fail(f"{settings.module} is not built")
     made = []
 
     def make(name="test", path=None, **kwargs):
         path = path or str(tmp_path_factory.mktemp("cluster") / name)
-        manager = LocalContainerManager(
-            name, free_port(), free_port(), free_port(), state_dir=path,
-            workers=settings.workers, module=str(settings.module),
-            nginx=settings.nginx, **kwargs)
+        manager = local_manager(settings, path, name, **kwargs)
         made.append(manager)
         return manager
 
@@ -610,41 +605,7 @@ def test_logs(conn, tmp_path):
 
 
 def test_programs_at_the_same_time_lose_no_change(conn):
-    """Two programs register and link while queries go on."""
-    conn.register_application("a", "doubles", "0", 5000000)
-    deploy(conn, "m", 1, lambda xs: [str(x[0]) for x in xs], num_replicas=2)
-    conn.link_model_to_app("a", "m")
-    program = (
-        "import sys\n"
-        "from clipper_admin import ClipperConnection, LocalContainerManager\n"
-        "c = ClipperConnection(LocalContainerManager('test', state_dir=%r))\n"
-        "c.connect()\n"
-        "for i in range(5):\n"
-        "    c.register_application('p%%s-%%d' %% (sys.argv[1], i),"
-        " 'doubles', '0', 100000)\n" % conn.cm.directory.path)
-    programs = [subprocess.Popen([sys.executable, "-c", program, str(i)],
-                                 stderr=subprocess.DEVNULL)
-                for i in range(2)]
-    answers, failures = 0, []
-
-    def ask():
-        nonlocal answers
-        with Client(conn.get_query_addr()) as client:
-            while any(one.poll() is None for one in programs):
-                value = float(answers) + np.random.random()
-                try:
-                    got = client.predict("a", [value])
-                    if got.default or got.output != value:
-                        failures.append(got)
-                except Exception as error:
-                    failures.append(error)
-                answers += 1
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    for one in programs:
-        assert one.wait(60) == 0
-    thread.join()
-    assert sorted(conn.get_all_apps()) == ["a"] + [
-        "p%d-%d" % (i, j) for i in range(2) for j in range(5)]
-    assert answers > 100 and failures == []
+    check_that_no_change_is_lost(
+        conn,
+        "LocalContainerManager('test', state_dir=%r)"
+        % conn.cm.directory.path, 5)

@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from clipper_admin import (
-    ClipperConnection,
-    LocalContainerManager,
-    nginxconf,
-    server_conf,
-)
+from clipper_admin import nginxconf, server_conf
 from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
-from harness.util import free_port
+from harness.cluster import local_cluster
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
@@ -35,15 +30,9 @@ def load_example():
 
 @pytest.fixture
 def conn(settings, tmp_path):
-    if not settings.module.exists():
-        pytest.fail(f"{settings.module} is not built")
-    made = ClipperConnection(LocalContainerManager(
-        "selection", free_port(), free_port(), free_port(),
-        state_dir=str(tmp_path / "c"), workers=settings.workers,
-        module=str(settings.module), nginx=settings.nginx, access_log=True))
-    made.start_clipper()
-    yield made
-    made.stop_all()
+    with local_cluster(settings, tmp_path / "c", "selection",
+                       access_log=True) as made:
+        yield made
 
 
 def test_policies_leave_a_broken_model_and_return(conn, tmp_path, capsys):

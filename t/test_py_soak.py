@@ -7,16 +7,13 @@ skipped. `make test` runs it for two minutes.
 import os
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
-from clipper_admin import ClipperConnection, LocalContainerManager
-from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.local.control import ask
-from harness.util import free_port, session_pids, wait_until
+from harness.cluster import Questions, local_cluster
+from harness.util import session_pids, wait_until
 
 SECONDS = float(os.environ.get("CLIPPER_SOAK_SECONDS", "0"))
 
@@ -28,39 +25,8 @@ pytestmark = [
 
 @pytest.fixture
 def cluster(settings, tmp_path):
-    manager = LocalContainerManager(
-        "soak", free_port(), free_port(), free_port(),
-        state_dir=str(tmp_path / "soak"), workers=settings.workers,
-        module=str(settings.module), nginx=settings.nginx)
-    conn = ClipperConnection(manager)
-    conn.start_clipper()
-    yield conn
-    conn.stop_all()
-
-
-class Questions(threading.Thread):
-    """Asks the application `stable` until told to stop."""
-
-    def __init__(self, address, first):
-        super().__init__()
-        self.client = Client(address)
-        self.next = first
-        self.asked = 0
-        self.wrong = []
-        self.going = True
-
-    def run(self):
-        while self.going:
-            self.next += 1.0
-            self.asked += 1
-            try:
-                got = self.client.predict("stable", [self.next])
-                if got.default or got.output != self.next:
-                    self.wrong.append((time.time(), self.next, got))
-            except Exception as error:
-                self.wrong.append((time.time(), self.next, repr(error)))
-            time.sleep(0.002)
-        self.client.close()
+    with local_cluster(settings, tmp_path / "soak", "soak") as conn:
+        yield conn
 
 
 def test_random_calls_from_two_programs(cluster, tmp_path):
@@ -68,10 +34,8 @@ def test_random_calls_from_two_programs(cluster, tmp_path):
         cluster, "stable", "doubles", lambda xs: [str(x[0]) for x in xs],
         version="0", slo_micros=3000000, num_replicas=2)
     session = ask(cluster.cm.directory.path, "state")["pid"]
-    threads = [Questions(cluster.get_query_addr(), 1e9 * i)
+    threads = [Questions(cluster, "stable", 1e9 * i, pause=0.002)
                for i in range(3)]
-    for one in threads:
-        one.start()
     script = os.path.join(os.path.dirname(__file__), "py_soak.py")
     programs = []
     for seed in (1, 2):
@@ -81,8 +45,7 @@ def test_random_calls_from_two_programs(cluster, tmp_path):
              str(seed), str(SECONDS)], stdout=log, stderr=log)))
     codes = [process.wait(SECONDS + 120) for _, process in programs]
     for one in threads:
-        one.going = False
-        one.join()
+        one.stop()
     for code, (log, _) in zip(codes, programs):
         log.seek(0)
         printed = log.read()
