@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+import pandas
 import pytest
 
 from clipper_admin.client import AsyncClient, Client, DefaultOutput
@@ -124,15 +125,17 @@ def test_predict_batch(connect, server):
 
 
 def test_data_frames(connect, server):
-    class Frame:
-        def to_numpy(self):
-            return np.array([[1.0, 2.0]])
-
-        def __iter__(self):
-            return iter(["column"])
-
-    connect().predict_batch("a", Frame())
-    assert server.sent()[1] == {"input_batch": [[1.0, 2.0]]}
+    """Catches a frame that is sent as the names of its columns."""
+    frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, np.float32(1.5)]})
+    client = connect()
+    client.predict_batch("a", frame)
+    assert server.sent()[1] == {"input_batch": [[1.0, 0.5], [2.0, 1.5]]}
+    client.predict("a", frame.iloc[1])
+    assert server.sent()[1] == {"input": [2.0, 1.5]}
+    client.predict("a", frame["a"])
+    assert server.sent()[1] == {"input": [1, 2]}
+    client.predict_batch("a", pandas.Series(["x", "yz"]))
+    assert server.sent()[1] == {"input_batch": ["x", "yz"]}
 
 
 def test_nan_is_refused_before_it_is_sent(connect, server):
