@@ -13,6 +13,7 @@ import pytest
 from clipper_admin import (
     ClipperConnection,
     ClipperException,
+    KubernetesContainerManager,
     LocalContainerManager,
     UnconnectedException,
 )
@@ -109,7 +110,7 @@ def test_images(tmp_path):
         images.build(directory, "c-m:1", path, "clipper/x:1", ["numpy"])
     built = images.find(directory, "c-m:1")
     assert load(built).func is len
-    assert os.listdir(directory.file("images")) == ["c-m:1"]
+    assert os.listdir(directory.file("images")) == ["c-m@1"]
     assert load(images.find(directory, built)).func is len
     noop = images.find(directory, "clipper/noop-container:develop")
     assert load(noop).func([1, 2]) == ["1.0", "1.0"]
@@ -189,6 +190,11 @@ def test_memory_that_is_none():
 def test_mxnet_says_that_it_is_retired():
     with pytest.raises(ClipperException, match="retired"):
         mxnet.deploy_mxnet_model(None, "m", 1, "doubles", None, None, None)
+
+
+def test_kubernetes_says_what_there_is():
+    with pytest.raises(ClipperException, match="cannot run a cluster on Kub"):
+        KubernetesContainerManager("c", useInternalIP=True)
 
 
 # ClipperConnection without a cluster.

@@ -12,6 +12,7 @@ from .clipper_admin import (
 )
 from .docker import DockerContainerManager
 from .exceptions import ClipperException, UnconnectedException
+from .kubernetes import KubernetesContainerManager
 from .local import LocalContainerManager
 from .version import __registry__, __version__
 
@@ -22,6 +23,7 @@ __all__ = [
     "ClipperConnection",
     "ClipperException",
     "DockerContainerManager",
+    "KubernetesContainerManager",
     "LocalContainerManager",
     "UnconnectedException",
     "__registry__",

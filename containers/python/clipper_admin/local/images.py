@@ -35,6 +35,14 @@ def image_name(cluster: str, name: str, version: str) -> str:
     return "%s-%s:%s" % (cluster, name, version)
 
 
+def _place(directory: ClusterDirectory, image: str) -> str:
+    """Where the model directory of an image is.
+
+    A colon has a meaning of its own to many that are given the path.
+    """
+    return directory.file(IMAGES, image.replace(":", "@"))
+
+
 def built_in_kind(image: str) -> Optional[str]:
     """Kind of model in one of Clipper's bench images, else None.
 
@@ -73,7 +81,7 @@ def build(
             _write_kind(target, kind)
         install(packages or [], os.path.join(target, PACKAGES_DIRECTORY))
         check_fits(target)
-        final = os.path.join(images, image)
+        final = _place(directory, image)
         if os.path.isdir(final):
             os.replace(final, os.path.join(building, "old"))
         os.replace(target, final)
@@ -90,7 +98,7 @@ def find(directory: ClusterDirectory, image: str) -> str:
     Raises:
         ClipperException: when it is none of them.
     """
-    path = directory.file(IMAGES, image)
+    path = _place(directory, image)
     if os.path.isdir(path):
         return path
     kind = built_in_kind(image)
