@@ -21,6 +21,8 @@
 #   make images      that one and the base image of models, as the Python
 #                    package wants them (REGISTRY, BASE)
 #   make test-docker the Python package on podman's Docker API (root)
+#   make test-models deployers of PyTorch, TensorFlow, Keras and Spark, which
+#                    are installed for it (root, sudo)
 #   make test-image  builds the first with podman, runs it, asks it (root)
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
@@ -109,7 +111,15 @@ venv: $(VENV)/.stamp
 PYTHON_META := $(wildcard containers/python/pyproject.toml)
 
 $(VENV)/.stamp: t/requirements.txt $(PYTHON_META)
-	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV)
+	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV) $<
+
+# The large libraries; PyTorch is the distribution's.
+venv-models: $(VENV)-models/.stamp
+
+$(VENV)-models/.stamp: t/requirements-models.txt $(PYTHON_META)
+	@.ci/deps build models
+	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV)-models $< \
+	    --system-site-packages
 
 quickstart:
 	@.ci/deps build
@@ -158,6 +168,10 @@ images:
 test-docker: venv
 	@.ci/podman setup
 	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py $(ARGS)
+
+test-models: venv-models module
+	CLIPPER_TEST_MODELS=1 $(VENV)-models/bin/python -m pytest \
+	    t/test_py_frameworks.py $(ARGS)
 
 test-image: venv
 	@.ci/podman setup
@@ -210,9 +224,10 @@ clean:
 	rm -rf $(BUILD)
 
 distclean: clean
-	rm -rf $(VENV) .venv.lock
+	rm -rf $(VENV) $(VENV)-models .venv.lock
 
-.PHONY: all module headers asan lockcheck install deps venv quickstart \
-        unit-build unit behaviour behaviour-asan behaviour-lockcheck fuzz \
-        fuzz-short fuzz-long image images test-docker test-image check test \
-        storm soak bench figures venv-bench clean distclean
+.PHONY: all module headers asan lockcheck install deps venv venv-models \
+        quickstart unit-build unit behaviour behaviour-asan \
+        behaviour-lockcheck fuzz fuzz-short fuzz-long image images \
+        test-docker test-image test-models check test storm soak bench \
+        figures venv-bench clean distclean

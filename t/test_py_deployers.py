@@ -1,5 +1,6 @@
 """What deployers write, and trying functions without a cluster."""
 
+import importlib.metadata
 import json
 import os
 import pickle
@@ -16,9 +17,11 @@ from clipper_admin import (
     KubernetesContainerManager,
     LocalContainerManager,
     UnconnectedException,
+    __registry__,
+    __version__,
 )
 from clipper_admin import metrics
-from clipper_admin.deployers import mxnet
+from clipper_admin.deployers import mxnet, onnx, python
 from clipper_admin.deployers.deployer_utils import model_directory
 from clipper_admin.local import images
 from clipper_admin.local.directory import ClusterDirectory
@@ -185,6 +188,47 @@ def test_memory_that_is_none():
     for wrong in ("much", "1.5g", "", True):
         with pytest.raises(ClipperException):
             memory_bytes(wrong)
+
+
+class Recorder:
+    """A connection that keeps what a deployer calls, and may fail then."""
+
+    def __init__(self, failure=None):
+        self.failure = failure
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: self.calls.append((name, *args))
+
+    def build_and_deploy_model(self, name, version, input_type, path, image,
+                               *args, **options):
+        with open(os.path.join(path, "clipper_model.json")) as f:
+            self.recorded = json.load(f)
+        self.calls.append(("deploy", name, version, image, options))
+        if self.failure:
+            raise self.failure
+
+
+def test_what_runs_a_model_is_recorded():
+    """Catches a model of a library whose version is not compared."""
+    conn = Recorder()
+    onnx.create_endpoint(conn, "m", "floats", len, b"model", version=2,
+                         env={"A": "b"})
+    assert [one[0] for one in conn.calls] == [
+        "register_application", "deploy", "link_model_to_app"]
+    image = "%s/onnx-container:%s" % (__registry__, __version__)
+    assert conn.calls[1] == ("deploy", "m", 2, image, {"env": {"A": "b"}})
+    assert conn.recorded["kind"] == "onnx"
+    assert conn.recorded["packages"]["onnxruntime"] \
+        == importlib.metadata.version("onnxruntime")
+
+
+def test_an_endpoint_that_fails_leaves_no_application():
+    conn = Recorder(failure=ClipperException("no"))
+    with pytest.raises(ClipperException, match="no"):
+        python.create_endpoint(conn, "m", "floats", len)
+    assert [one[0] for one in conn.calls] == [
+        "register_application", "deploy", "unregister_application"]
 
 
 def test_mxnet_says_that_it_is_retired():

@@ -1,7 +1,8 @@
-"""Models of other libraries, trained on real data and deployed.
+"""Models of small libraries, trained on real data and deployed.
 
 Each is trained on a data set that ships with scikit-learn, and its
-predictions over HTTP are compared with the library's own.
+predictions over HTTP are compared with the library's own. Libraries that
+take minutes to install have `test_py_frameworks.py`.
 """
 
 import os
@@ -10,16 +11,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from clipper_admin import (
-    ClipperConnection,
-    ClipperException,
-    LocalContainerManager,
-)
-from clipper_admin.client import Client
+from clipper_admin import ClipperException
 from clipper_admin.deployers import onnx as onnx_deployer
 from clipper_admin.deployers import python as python_deployer
-from clipper_admin.deployers import pytorch as pytorch_deployer
-from harness.util import free_port
+from harness.cluster import local_cluster, outputs
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
@@ -28,30 +23,21 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def conn(settings, tmp_path_factory):
-    manager = LocalContainerManager(
-        "models", free_port(), free_port(), free_port(),
-        state_dir=str(tmp_path_factory.mktemp("models") / "cluster"),
-        workers=settings.workers, module=str(settings.module),
-        nginx=settings.nginx)
-    conn = ClipperConnection(manager)
-    conn.start_clipper()
-    yield conn
-    conn.stop_all()
-
-
-def outputs(conn, app, inputs):
-    with Client(conn.get_query_addr(), raise_on_default=True) as client:
-        return [one.output for one in client.predict_batch(app, inputs)]
+    path = tmp_path_factory.mktemp("models") / "cluster"
+    with local_cluster(settings, path, "models") as made:
+        yield made
 
 
 def test_xgboost(conn):
+    """C26: one input in a batch, and the package named."""
     xgboost = pytest.importorskip("xgboost")
     data, target = load_breast_cancer(return_X_y=True)
     model = xgboost.XGBClassifier(n_estimators=20, n_jobs=1)
     model.fit(data, target)
     python_deployer.create_endpoint(
         conn, "xgboost", "doubles", lambda xs: model.predict(np.asarray(xs)),
-        slo_micros=10000000, sample_input=data[0], batch_size=1)
+        slo_micros=10000000, sample_input=data[0], batch_size=1,
+        pkgs_to_install=["xgboost-cpu"])
     assert outputs(conn, "xgboost", data[:50]) \
         == model.predict(data[:50]).tolist()
 
@@ -132,56 +118,3 @@ def test_onnx_without_a_usable_model(conn, tmp_path):
         onnx_deployer.deploy_onnx_model(
             conn, "bad", 1, "floats", classify, b"no model")
     assert conn.get_model_info("bad", 1) is None
-
-
-def classifier(torch):
-    torch.manual_seed(0)
-    return torch.nn.Sequential(
-        torch.nn.Linear(13, 16), torch.nn.ReLU(), torch.nn.Dropout(0.5),
-        torch.nn.Linear(16, 3))
-
-
-def trained_torch(torch):
-    data, target = load_wine(return_X_y=True)
-    data = ((data - data.mean(0)) / data.std(0)).astype(np.float32)
-    model = classifier(torch)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    inputs, labels = torch.tensor(data), torch.tensor(target)
-    for _ in range(50):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(inputs), labels).backward()
-        optimizer.step()
-    return model.eval(), data
-
-
-def classify_torch(model, xs):
-    import torch
-
-    with torch.no_grad():
-        return model(torch.tensor(np.asarray(xs))).argmax(1).tolist()
-
-
-def test_pytorch(conn):
-    torch = pytest.importorskip("torch")
-    model, data = trained_torch(torch)
-    pytorch_deployer.create_endpoint(
-        conn, "pytorch", "floats", classify_torch, model,
-        slo_micros=10000000, sample_input=data[0])
-    assert outputs(conn, "pytorch", data) == classify_torch(model, data)
-
-
-def test_pytorch_by_onnx(conn):
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("onnxruntime")
-    model, data = trained_torch(torch)
-    onnx_deployer.create_pytorch_endpoint(
-        conn, "by-onnx", "floats", torch.tensor(data[:1]),
-        lambda session, xs: classify(session, xs).argmax(1), model,
-        slo_micros=10000000, sample_input=data[0])
-    assert outputs(conn, "by-onnx", data) == classify_torch(model, data)
-
-
-def test_pytorch_errors_of_saving_only(conn):
-    with pytest.raises(ClipperException, match="Error saving torch model"):
-        pytorch_deployer.deploy_pytorch_model(
-            conn, "bad", 1, "floats", classify_torch, object())

@@ -12,13 +12,15 @@ Without `clipper_model.json` the directory is taken for a closure.
 """
 
 import hashlib
-import importlib
 import importlib.metadata
 import json
 import os
 import pickle
 import sys
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
+
+from . import frameworks
+from .errors import ModelDirectoryError
 
 METADATA_FILE = "clipper_model.json"
 FUNCTION_FILE = "func.pkl"
@@ -28,10 +30,6 @@ PACKAGES_DIRECTORY = "site-packages"
 
 #: Returned for a missing sample, since None is a value like any other.
 NO_SAMPLE = object()
-
-
-class ModelDirectoryError(Exception):
-    """The directory holds no model that this container can run."""
 
 
 class LoadedModel(NamedTuple):
@@ -200,43 +198,26 @@ def _sum(path: str) -> Callable[[Any], Any]:
 
 
 def _with_model(
-    load_model: Callable[[str], Any]
+    load_model: Callable[[str], Tuple[Any, ...]]
 ) -> Callable[[str], Callable[[Any], Any]]:
     """A kind whose function is called with the model first."""
 
     def loader(path: str) -> Callable[[Any], Any]:
         model = load_model(path)
         func = _function(path)
-        return lambda inputs: func(model, inputs)
+        return lambda inputs: func(*model, inputs)
 
     return loader
-
-
-def _pytorch_model(path: str) -> Any:
-    torch = importlib.import_module("torch")
-    model = _unpickle(os.path.join(path, "pytorch_model.pkl"))
-    state = torch.load(
-        os.path.join(path, "pytorch_weights.pkl"), map_location="cpu"
-    )
-    model.load_state_dict(state)
-    model.eval()
-    return model
-
-
-def _onnx_model(path: str) -> Any:
-    onnxruntime = importlib.import_module("onnxruntime")
-    return onnxruntime.InferenceSession(
-        os.path.join(path, "model.onnx"),
-        providers=onnxruntime.get_available_providers(),
-    )
 
 
 _KINDS: Dict[str, Callable[[str], Callable[[Any], Any]]] = {
     "closure": _closure,
     "noop": _noop,
     "sum": _sum,
-    "pytorch": _with_model(_pytorch_model),
-    "onnx": _with_model(_onnx_model),
+    **{
+        kind: _with_model(load_model)
+        for kind, load_model in frameworks.LOADERS.items()
+    },
 }
 
 #: Kinds without pickled code of the deployer's Python.

@@ -1,4 +1,4 @@
-"""What all deployers do: write a model directory, build, deploy, link."""
+"""Model directories: a function with its modules and their versions."""
 
 import contextlib
 import importlib.metadata
@@ -24,7 +24,6 @@ from clipper_container.loader import (
     SAMPLE_FILE,
 )
 
-from ..clipper_admin import ClipperConnection
 from ..exceptions import ClipperException
 
 logger = logging.getLogger(__name__)
@@ -42,6 +41,7 @@ def model_directory(
     kind: str,
     sample_input: Any = NO_SAMPLE,
     modules: Optional[Iterable[Any]] = None,
+    packages: Iterable[str] = (),
 ) -> Iterator[str]:
     """A temporary model directory with the function in it.
 
@@ -55,6 +55,8 @@ def model_directory(
         modules: modules (or their names) that the container does not have;
             they travel with the function. Modules outside of site-packages
             always do.
+        packages: modules that run the model, whose versions are recorded
+            beside those that the function imports.
 
     Raises:
         ClipperException: the function cannot be pickled.
@@ -70,7 +72,9 @@ def model_directory(
         metadata = {
             "kind": kind,
             "python": platform.python_version(),
-            "packages": versions_of(imported_modules(pickled)),
+            "packages": versions_of(
+                imported_modules(pickled).union(packages)
+            ),
         }
         with open(
             os.path.join(path, METADATA_FILE), "w", encoding="utf-8"
@@ -202,19 +206,3 @@ _DISTRIBUTIONS = {
     "cv2": "opencv-python",
     "sklearn": "scikit-learn",
 }
-
-
-def register_and_link(
-    clipper_conn: ClipperConnection,
-    name: str,
-    input_type: str,
-    default_output: str,
-    slo_micros: int,
-    deploy: Callable[[], None],
-) -> None:
-    """What `create_endpoint` does around a deployment."""
-    clipper_conn.register_application(
-        name, input_type, default_output, slo_micros
-    )
-    deploy()
-    clipper_conn.link_model_to_app(name, name)

@@ -1,46 +1,47 @@
 """Deploying ONNX models, run by onnxruntime."""
 
+import io
 import os
 import shutil
-from typing import Any, Callable, Iterable, List, Optional
+from typing import Any, Callable, List, Optional
 
 from ..clipper_admin import ClipperConnection
 from ..exceptions import ClipperException
-from ..version import __registry__, __version__
-from .deployer_utils import NO_SAMPLE, model_directory, register_and_link
+from .frame import deploying, endpoint_of
 
 MODEL_FILE = "model.onnx"
 
 
-def create_endpoint(
-    clipper_conn: ClipperConnection,
-    name: str,
-    input_type: str,
-    func: Callable[[Any, Any], Any],
-    onnx_model: Any,
-    default_output: str = "None",
-    version: Any = 1,
-    slo_micros: int = 3000000,
-    **options: Any,
-) -> None:
-    """Register an application, deploy an ONNX model, and link them.
+@deploying("onnx", "onnx-container", packages=["onnxruntime"])
+def deploy_onnx_model(path: str, onnx_model: Any) -> None:
+    """Deploy an ONNX model with a function that calls it.
 
     Args:
-        name: of the application and of the model.
-        default_output: answered when there is no better answer in time.
-        slo_micros: microseconds to answer.
-        options: and all others: see `deploy_onnx_model`.
+        func: called with the `onnxruntime.InferenceSession` and a batch,
+            returns a list with one output for each input.
+        onnx_model: path of a file, its bytes, or an `onnx.ModelProto`.
+        options: and all others: see `python.deploy_python_closure`.
+
+    Raises:
+        ClipperException: there is no such file, something is not valid, or
+            a container failed.
     """
+    target = os.path.join(path, MODEL_FILE)
+    if hasattr(onnx_model, "SerializeToString"):
+        onnx_model = onnx_model.SerializeToString()
+    if isinstance(onnx_model, (bytes, bytearray)):
+        with open(target, "wb") as f:
+            f.write(onnx_model)
+        return
+    try:
+        shutil.copyfile(onnx_model, target)
+    except OSError as error:
+        raise ClipperException(
+            "Error reading ONNX model: %s" % error
+        ) from error
 
-    def deploy() -> None:
-        deploy_onnx_model(
-            clipper_conn, name, version, input_type, func, onnx_model,
-            **options,
-        )
 
-    register_and_link(
-        clipper_conn, name, input_type, default_output, slo_micros, deploy
-    )
+create_endpoint = endpoint_of(deploy_onnx_model)
 
 
 def create_pytorch_endpoint(
@@ -65,60 +66,17 @@ def create_pytorch_endpoint(
     """Register an application, deploy a PyTorch model by ONNX, link them.
 
     Args:
-        name: of the application and of the model.
-        default_output: answered when there is no better answer in time.
-        slo_micros: microseconds to answer.
-        options: and all others: see `deploy_pytorch_model`.
+        inputs: example arguments of the model, to trace it with.
+        pytorch_model: a `torch.nn.Module`.
+        onnx_backend: see `deploy_pytorch_model`.
+        options: and all others: see `create_endpoint`.
     """
-
-    def deploy() -> None:
-        deploy_pytorch_model(
-            clipper_conn, name, version, input_type, inputs, func,
-            pytorch_model, base_image, labels, registry, num_replicas,
-            onnx_backend, batch_size, pkgs_to_install, **options,
-        )
-
-    register_and_link(
-        clipper_conn, name, input_type, default_output, slo_micros, deploy
+    create_endpoint(
+        clipper_conn, name, input_type, func,
+        _exported(pytorch_model, inputs, onnx_backend), default_output,
+        version, slo_micros, labels, registry, base_image, num_replicas,
+        batch_size, pkgs_to_install, **options,
     )
-
-
-def deploy_onnx_model(
-    clipper_conn: ClipperConnection,
-    name: str,
-    version: Any,
-    input_type: str,
-    func: Callable[[Any, Any], Any],
-    onnx_model: Any,
-    base_image: Optional[str] = None,
-    labels: Optional[List[str]] = None,
-    registry: Optional[str] = None,
-    num_replicas: int = 1,
-    batch_size: int = -1,
-    pkgs_to_install: Optional[List[str]] = None,
-    sample_input: Any = NO_SAMPLE,
-    modules: Optional[Iterable[Any]] = None,
-    **options: Any,
-) -> None:
-    """Deploy an ONNX model with a function that calls it.
-
-    Args:
-        func: called with the `onnxruntime.InferenceSession` and a batch,
-            returns a list with one output for each input.
-        onnx_model: path of a file, its bytes, or an `onnx.ModelProto`.
-        options: and all others: see `python.deploy_python_closure`.
-
-    Raises:
-        ClipperException: there is no such file, something is not valid, or
-            a container failed.
-    """
-    with model_directory(func, "onnx", sample_input, modules) as path:
-        _write(onnx_model, os.path.join(path, MODEL_FILE))
-        clipper_conn.build_and_deploy_model(
-            name, version, input_type, path, base_image or _base_image(),
-            labels, registry, num_replicas, batch_size, pkgs_to_install,
-            **options,
-        )
 
 
 def deploy_pytorch_model(
@@ -136,8 +94,6 @@ def deploy_pytorch_model(
     onnx_backend: str = "onnxruntime",
     batch_size: int = -1,
     pkgs_to_install: Optional[List[str]] = None,
-    sample_input: Any = NO_SAMPLE,
-    modules: Optional[Iterable[Any]] = None,
     **options: Any,
 ) -> None:
     """Convert a PyTorch model to ONNX and deploy it.
@@ -154,47 +110,32 @@ def deploy_pytorch_model(
         ClipperException: the model cannot be converted, another backend,
             something is not valid, or a container failed.
     """
-    if onnx_backend not in ("onnxruntime", "caffe2"):
+    deploy_onnx_model(
+        clipper_conn, name, version, input_type, func,
+        _exported(pytorch_model, inputs, onnx_backend), base_image, labels,
+        registry, num_replicas, batch_size, pkgs_to_install, **options,
+    )
+
+
+def _exported(pytorch_model: Any, inputs: Any, backend: str) -> bytes:
+    """Bytes of the ONNX model of a PyTorch model.
+
+    Raises:
+        ClipperException: the backend is another, or it cannot be converted.
+    """
+    if backend not in ("onnxruntime", "caffe2"):
         raise ClipperException(
             "Unknown ONNX backend %s: onnxruntime is the one there is"
-            % onnx_backend
+            % backend
         )
-    with model_directory(func, "onnx", sample_input, modules) as path:
-        _export(pytorch_model, inputs, os.path.join(path, MODEL_FILE))
-        clipper_conn.build_and_deploy_model(
-            name, version, input_type, path, base_image or _base_image(),
-            labels, registry, num_replicas, batch_size, pkgs_to_install,
-            **options,
-        )
-
-
-def _base_image() -> str:
-    return "%s/onnx-container:%s" % (__registry__, __version__)
-
-
-def _write(onnx_model: Any, path: str) -> None:
-    if hasattr(onnx_model, "SerializeToString"):
-        onnx_model = onnx_model.SerializeToString()
-    if isinstance(onnx_model, (bytes, bytearray)):
-        with open(path, "wb") as f:
-            f.write(onnx_model)
-        return
+    written = io.BytesIO()
     try:
-        shutil.copyfile(onnx_model, path)
-    except OSError as error:
-        raise ClipperException(
-            "Error reading ONNX model: %s" % error
-        ) from error
+        import torch
 
-
-def _export(pytorch_model: Any, inputs: Any, path: str) -> None:
-    import torch
-
-    try:
         torch.onnx.export(
             pytorch_model,
             inputs,
-            path,
+            written,
             input_names=["input"],
             output_names=["output"],
             dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
@@ -203,3 +144,4 @@ def _export(pytorch_model: Any, inputs: Any, path: str) -> None:
         raise ClipperException(
             "Error converting torch model to ONNX: %s" % error
         ) from error
+    return written.getvalue()

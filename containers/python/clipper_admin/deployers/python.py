@@ -1,74 +1,10 @@
 """Deploying plain Python functions, over whatever they close over."""
 
-from typing import Any, Callable, Iterable, List, Optional
-
-from ..clipper_admin import ClipperConnection
-from ..version import __registry__, __version__
-from .deployer_utils import NO_SAMPLE, model_directory, register_and_link
+from .frame import deploying, endpoint_of
 
 
-def create_endpoint(
-    clipper_conn: ClipperConnection,
-    name: str,
-    input_type: str,
-    func: Callable[[Any], Any],
-    default_output: str = "None",
-    version: Any = 1,
-    slo_micros: int = 3000000,
-    labels: Optional[List[str]] = None,
-    registry: Optional[str] = None,
-    base_image: str = "default",
-    num_replicas: int = 1,
-    batch_size: int = -1,
-    pkgs_to_install: Optional[List[str]] = None,
-    **options: Any,
-) -> None:
-    """Register an application, deploy a function, and link them.
-
-    Args:
-        name: of the application and of the model.
-        default_output: answered when there is no better answer in time.
-        slo_micros: microseconds to answer.
-        options: and all others: see `deploy_python_closure`.
-    """
-
-    def deploy() -> None:
-        deploy_python_closure(
-            clipper_conn,
-            name,
-            version,
-            input_type,
-            func,
-            base_image,
-            labels,
-            registry,
-            num_replicas,
-            batch_size,
-            pkgs_to_install,
-            **options,
-        )
-
-    register_and_link(
-        clipper_conn, name, input_type, default_output, slo_micros, deploy
-    )
-
-
-def deploy_python_closure(
-    clipper_conn: ClipperConnection,
-    name: str,
-    version: Any,
-    input_type: str,
-    func: Callable[[Any], Any],
-    base_image: str = "default",
-    labels: Optional[List[str]] = None,
-    registry: Optional[str] = None,
-    num_replicas: int = 1,
-    batch_size: int = -1,
-    pkgs_to_install: Optional[List[str]] = None,
-    sample_input: Any = NO_SAMPLE,
-    modules: Optional[Iterable[Any]] = None,
-    **options: Any,
-) -> None:
+@deploying("closure", "python-closure-container")
+def deploy_python_closure(path: str) -> None:
     """Deploy a function with everything that it closes over.
 
     Args:
@@ -96,22 +32,6 @@ def deploy_python_closure(
         ClipperException: the function cannot be pickled, something is not
             valid, or a container failed (with its last lines).
     """
-    if base_image == "default":
-        base_image = "%s/python-closure-container:%s" % (
-            __registry__,
-            __version__,
-        )
-    with model_directory(func, "closure", sample_input, modules) as path:
-        clipper_conn.build_and_deploy_model(
-            name,
-            version,
-            input_type,
-            path,
-            base_image,
-            labels,
-            registry,
-            num_replicas,
-            batch_size,
-            pkgs_to_install,
-            **options,
-        )
+
+
+create_endpoint = endpoint_of(deploy_python_closure)

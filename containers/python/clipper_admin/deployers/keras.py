@@ -1,0 +1,48 @@
+"""Deploying Keras models."""
+
+import os
+import shutil
+from typing import Any
+
+from ..exceptions import ClipperException
+from .frame import deploying, endpoint_of
+
+#: Name of the model's file, before the suffix that tells its format.
+MODEL_FILE = "keras_model"
+
+_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+@deploying("keras", "keras-container", packages=["keras"])
+def deploy_keras_model(path: str, model_path_or_object: Any) -> None:
+    """Deploy a Keras model with a function that calls it.
+
+    Args:
+        func: called with the model and a batch, returns a list with one
+            output for each input.
+        model_path_or_object: a Keras model, or the path of one that was
+            saved as ``.keras`` or ``.h5``.
+        options: and all others: see `python.deploy_python_closure`.
+
+    Raises:
+        ClipperException: it is neither, something is not valid, or a
+            container failed.
+    """
+    model = model_path_or_object
+    if callable(getattr(model, "save", None)):
+        model.save(os.path.join(path, MODEL_FILE + ".keras"))
+        return
+    if not isinstance(model, (str, os.PathLike)) or not os.path.isfile(model):
+        raise ClipperException(
+            "%r is neither a Keras model nor a file" % (model,)
+        )
+    suffix = os.path.splitext(model)[1].lower()
+    if suffix not in _SUFFIXES:
+        raise ClipperException(
+            "%s is no file of a Keras model: its name must end in %s"
+            % (model, " or ".join(_SUFFIXES))
+        )
+    shutil.copyfile(model, os.path.join(path, MODEL_FILE + suffix))
+
+
+create_endpoint = endpoint_of(deploy_keras_model)
