@@ -24,6 +24,7 @@
 #   make test-models deployers of PyTorch, TensorFlow, Keras and Spark, which
 #                    are installed for it (root, sudo)
 #   make test-image  builds the first with podman, runs it, asks it (root)
+#   make docs        docs/python-api.md, of the Python package's docstrings
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
 #
@@ -177,6 +178,10 @@ test-image: venv
 	@.ci/podman setup
 	CLIPPER_TEST_IMAGE=1 $(PY) -m pytest t/test_image.py $(ARGS)
 
+docs: venv
+	$(PY) .ci/api-reference > docs/python-api.md.new
+	mv docs/python-api.md.new docs/python-api.md
+
 fuzz: headers
 	+$(call locked,fuzz) -f t/fuzz/fuzz.mk all
 
@@ -228,6 +233,6 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv venv-models \
         quickstart unit-build unit behaviour behaviour-asan \
-        behaviour-lockcheck fuzz fuzz-short fuzz-long image images \
+        behaviour-lockcheck fuzz fuzz-short fuzz-long image images docs \
         test-docker test-image test-models check test storm soak bench \
         figures venv-bench clean distclean

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-class ClipperConnection(Applications, Models):
+class ClipperConnection(Models, Applications):
     """A connection to a Clipper cluster.
 
     Args:

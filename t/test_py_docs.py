@@ -1,0 +1,83 @@
+"""The reference of the Python package is what its docstrings say."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clipper_admin import ClipperConnection
+from clipper_admin.deployers import (
+    keras,
+    onnx,
+    pyspark,
+    python,
+    pytorch,
+    tensorflow,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_reference_is_made_of_the_docstrings():
+    """Catches a docstring or signature that changed without `make docs`."""
+    done = subprocess.run([sys.executable, ROOT / ".ci/api-reference"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (ROOT / "docs/python-api.md").read_text() == done.stdout
+
+
+def test_everything_has_a_docstring():
+    for name, member in inspect.getmembers(ClipperConnection):
+        if not name.startswith("_") and not inspect.getdoc(member):
+            pytest.fail("%s has no docstring" % name)
+
+
+BEFORE = ["clipper_conn", "name", "version", "input_type", "func"]
+AFTER = [("base_image", "default"), ("labels", None), ("registry", None),
+         ("num_replicas", 1), ("batch_size", -1), ("pkgs_to_install", None)]
+ENDPOINT = [("default_output", "None"), ("version", 1),
+            ("slo_micros", 3000000), ("labels", None), ("registry", None),
+            ("base_image", "default"), ("num_replicas", 1),
+            ("batch_size", -1), ("pkgs_to_install", None)]
+
+
+@pytest.mark.parametrize("module, deploy, own", [
+    (python, "deploy_python_closure", []),
+    (pytorch, "deploy_pytorch_model", ["pytorch_model"]),
+    (tensorflow, "deploy_tensorflow_model", ["tf_sess_or_saved_model_path"]),
+    (keras, "deploy_keras_model", ["model_path_or_object"]),
+    (pyspark, "deploy_pyspark_model", ["pyspark_model", "sc"]),
+    (onnx, "deploy_onnx_model", ["onnx_model"]),
+])
+def test_arguments_of_deployers(module, deploy, own):
+    """Catches an order or a default that is not Clipper's."""
+    def parameters(function):
+        return [(one.name, one.default) for one in
+                inspect.signature(function).parameters.values()]
+
+    empty = inspect.Parameter.empty
+    expected = [(one, empty) for one in BEFORE + own] + AFTER
+    assert parameters(getattr(module, deploy))[:len(expected)] == expected
+    expected = [(one, empty) for one in BEFORE + own if one != "version"] \
+        + ENDPOINT
+    assert parameters(module.create_endpoint)[:len(expected)] == expected
+
+
+def test_arguments_of_the_onnx_deployer_for_pytorch():
+    names = list(inspect.signature(onnx.deploy_pytorch_model).parameters)
+    assert names[:13] == [
+        "clipper_conn", "name", "version", "input_type", "inputs", "func",
+        "pytorch_model", "base_image", "labels", "registry", "num_replicas",
+        "onnx_backend", "batch_size"]
+    names = list(inspect.signature(onnx.create_pytorch_endpoint).parameters)
+    assert names[:6] == ["clipper_conn", "name", "input_type", "inputs",
+                         "func", "pytorch_model"]
+
+
+def test_a_deployer_says_what_is_wrong_with_its_arguments():
+    with pytest.raises(TypeError, match="missing a required argument: 'sc'"):
+        pyspark.create_endpoint(None, "m", "doubles", len, object())
+    with pytest.raises(TypeError, match="too many positional"):
+        python.create_endpoint(*[None] * 20)
