@@ -104,6 +104,20 @@ ngx_http_clipper_registry_ready_locked(ngx_http_clipper_zone_t *zone,
         return;
     }
 
+    /*
+     * Where several workers retire one after the other a container may have
+     * moved on from here before its probe came back.
+     */
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        old = &zone->replicas[i];
+
+        if (old->id > r->id && ngx_http_clipper_members_same(r, old)) {
+            ngx_http_clipper_registry_leaving_locked(zone, replica);
+            return;
+        }
+    }
+
     ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_READY);
     zone->models[r->model].replicas++;
 

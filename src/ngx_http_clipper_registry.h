@@ -64,8 +64,9 @@ uint32_t ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_announcement_t *a, uint64_t now_us);
 
 /*
- * It may get work.  What else has the same token of the same model gets none
- * any more: its container has moved here.
+ * It may get work.  What has joined before with the same token of the same
+ * model gets none any more: its container has moved here.  When the container
+ * has moved on meanwhile, this one gets none.
  */
 void ngx_http_clipper_registry_ready_locked(ngx_http_clipper_zone_t *zone,
     uint32_t replica);

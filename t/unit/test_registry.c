@@ -53,6 +53,45 @@ test_replicas_come_and_go(void **state)
 }
 
 
+/*
+ * A container moves from a worker that retires to another, which retires as
+ * well, and on to a third, where it is ready before the second has its answer.
+ */
+
+static void
+test_a_late_probe_takes_nothing_back(void **state)
+{
+    uint32_t  r, s, t;
+
+    r = replica_make(&a, model, 'x');
+    s = replica_join(&a, model, 'x');
+    t = replica_join(&b, model, 'x');
+
+    ngx_http_clipper_zone_lock(&b);
+    ngx_http_clipper_registry_ready_locked(&b, t);
+    ngx_http_clipper_registry_idle_locked(&b, t);
+    ngx_http_clipper_zone_unlock(&b);
+
+    ngx_http_clipper_zone_lock(&a);
+    ngx_http_clipper_registry_ready_locked(&a, s);
+    ngx_http_clipper_registry_idle_locked(&a, s);
+    zone_check_locked(&a, "late");
+    ngx_http_clipper_zone_unlock(&a);
+
+    assert_int_equal(a.replicas[r].state, NGX_HTTP_CLIPPER_LEAVING);
+    assert_int_equal(a.replicas[s].state, NGX_HTTP_CLIPPER_LEAVING);
+    assert_int_equal(a.replicas[t].state, NGX_HTTP_CLIPPER_READY);
+    assert_int_equal(a.models[model].replicas, 1);
+
+    replica_gone(&a, r);
+    replica_gone(&a, s);
+    zone_check(&a, "gone");
+    assert_int_equal(a.models[model].replicas, 1);
+
+    replica_gone(&b, t);
+}
+
+
 static void
 test_epoch_by_digest(void **state)
 {
@@ -330,6 +369,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         zone_test(test_replicas_come_and_go),
+        zone_test(test_a_late_probe_takes_nothing_back),
         zone_test(test_epoch_by_digest),
         zone_test(test_compare_versions),
         zone_test(test_current_version),
