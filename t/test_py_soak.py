@@ -54,7 +54,7 @@ def test_random_calls_from_two_programs(cluster, tmp_path):
         print(printed.splitlines()[-1])
     asked = sum(one.asked for one in threads)
     wrong = [each for one in threads for each in one.wrong]
-    print(f"{asked} queries, {len(wrong)} failed")
+    print(f"{asked} queries, {len(wrong)} failed", *wrong[:10], sep="\n")
     assert asked > 20 * SECONDS
     assert wrong == []
 
