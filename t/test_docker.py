@@ -23,6 +23,7 @@ from clipper_admin import (
 from clipper_admin.container_manager import CLIPPER_DOCKER_LABEL
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.docker import find_unbound_port
+from harness import seed
 from harness.cluster import check_that_no_change_is_lost
 from harness.engine import Engine
 from harness.util import free_port, wait_until
@@ -34,26 +35,6 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
-
-# The program of Clipper's own quickstart, in two processes.
-SEED = '''
-from clipper_admin import ClipperConnection, DockerContainerManager
-clipper_conn = ClipperConnection(DockerContainerManager())
-clipper_conn.start_clipper()
-clipper_conn.register_application(name="hello-world", input_type="doubles", default_output="-1.0", slo_micros=100000)
-clipper_conn.get_all_apps()
-def feature_sum(xs):
-    return [str(sum(x)) for x in xs]
-from clipper_admin.deployers import python as python_deployer
-python_deployer.deploy_python_closure(clipper_conn, name="sum-model", version=1, input_type="doubles", func=feature_sum)
-clipper_conn.link_model_to_app(app_name="hello-world", model_name="sum-model")
-import requests, json, numpy as np
-requests.post("http://localhost:1337/hello-world/predict", headers={"Content-type": "application/json"}, data=json.dumps({"input": list(np.random.random(10))})).json()
-'''
-SEED_STOP = '''
-from clipper_admin import ClipperConnection, DockerContainerManager
-clipper_conn = ClipperConnection(DockerContainerManager()); clipper_conn.connect(); clipper_conn.stop_all()
-'''
 
 
 @pytest.fixture(scope="module")
@@ -127,28 +108,14 @@ def predict(conn, app, one, **more):
 
 def test_the_seed_program(engine):
     """The program that worked with Clipper works here, as it was."""
-    if not all(find_unbound_port(one) == one for one in (1337, 1338, 7000)):
+    if not all(find_unbound_port(one) == one for one in seed.PORTS):
         pytest.skip("somebody uses Clipper's ports")
-    # The last line's value, which an interactive Python would print.
-    program = re.sub(r"\n(requests\.post.*)\n\Z", r"\nprint(\1)\n", SEED)
-    try:
-        done = subprocess.run([sys.executable, "-c", program], timeout=120,
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        answer = eval(done.stdout.splitlines()[-1])
-        assert answer["default"] is False and 0 < answer["output"] < 10
-        for line in (
-                "Application hello-world was successfully registered",
-                "Found 0 replicas for sum-model:1. Adding 1",
-                "Model sum-model is now linked to application hello-world"):
-            assert line in done.stderr
+
+    def between():
         assert "query_frontend-" in " ".join(
             containers(DockerContainerManager()))
-    finally:
-        stopped = subprocess.run(
-            [sys.executable, "-c", SEED_STOP], timeout=120,
-            capture_output=True, text=True)
-    assert stopped.returncode == 0, stopped.stderr
+
+    seed.run("DockerContainerManager", between=between)
     manager = DockerContainerManager()
     assert containers(manager) == []
     assert manager.client.networks.list(names=["clipper_network"]) == []
@@ -199,7 +166,7 @@ def noop_directory(tmp_path_factory):
     (NOOP / "clipper_model.json").write_text('{"kind": "noop"}')
 
 
-def test_an_endpoint_and_its_options(conn, engine):
+def test_an_endpoint_and_its_options(conn, caplog):
     """A19; environment, a base image of one's own, packages, a sample."""
     def func(xs):
         import os
@@ -207,9 +174,12 @@ def test_an_endpoint_and_its_options(conn, engine):
         return [[os.environ["X"], os.environ["OMP_NUM_THREADS"],
                  iniconfig.__name__]] * len(xs)
 
-    python_deployer.create_endpoint(
-        conn, "e", "doubles", func, slo_micros=5000000, env={"X": "y"},
-        cpus=None, pkgs_to_install=["iniconfig"], sample_input=[1.0])
+    with caplog.at_level("INFO"):
+        python_deployer.create_endpoint(
+            conn, "e", "doubles", func, slo_micros=5000000, env={"X": "y"},
+            cpus=None, pkgs_to_install=["iniconfig"], sample_input=[1.0])
+    # A build that takes long says how far it is.
+    assert re.search("(?i)step 2.*pip install", caplog.text)
     assert predict(conn, "e", [1.0])["output"] == ["y", "1" if (
         os.cpu_count() == 1) else str(os.cpu_count()), "iniconfig"]
     assert conn.get_app_info("e")["linked_models"] == ["e"]

@@ -20,6 +20,8 @@ from clipper_admin import (
 )
 from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
+from clipper_admin.docker import find_unbound_port
+from harness import seed
 from harness.cluster import check_that_no_change_is_lost, local_manager
 from harness.util import session_pids, wait_until
 
@@ -204,6 +206,18 @@ def test_a_refused_change_changes_nothing(conn):
 
 
 # Models with containers.
+
+
+def test_the_seed_program(settings, tmp_path):
+    """Clipper's own quickstart, with nothing changed but the manager."""
+    if not all(find_unbound_port(one) == one for one in seed.PORTS):
+        pytest.skip("somebody uses Clipper's ports")
+    env = dict(os.environ, XDG_STATE_HOME=str(tmp_path),
+               CLIPPER_NGINX=settings.nginx,
+               CLIPPER_NGINX_MODULE=str(settings.module))
+    seed.run("LocalContainerManager", env)
+    assert sorted(os.listdir(tmp_path / "clipper/default-cluster")) \
+        == ["locks", "logs", "supervisor.lock"]
 
 
 def test_hello_world(conn):
@@ -487,7 +501,7 @@ def test_what_dies_comes_back(conn):
     wait_until(lambda: predict(conn, "a", [2.5])["default"] is False)
 
 
-def test_nothing_of_a_cluster_is_left(make_cluster):
+def test_nothing_of_a_cluster_is_left(make_cluster, caplog):
     manager = make_cluster("gone")
     conn = ClipperConnection(manager)
     conn.start_clipper(cache_size=0)
@@ -500,8 +514,12 @@ def test_nothing_of_a_cluster_is_left(make_cluster):
     assert not conn.connected
     assert sorted(os.listdir(manager.directory.path)) \
         == ["locks", "logs", "supervisor.lock"]
-    # Again, with nothing left from before.
-    conn.start_clipper()
+    # Again, with nothing left from before, and with what has no use now.
+    with caplog.at_level("WARNING"):
+        conn.start_clipper(mgmt_frontend_image="clipper/old:1",
+                           qf_http_thread_pool_size=4)
+    assert "clipper/old:1 is not used: nginx's configuration" in caplog.text
+    assert "qf_http_thread_pool_size=4 is not used: nginx"  in caplog.text
     assert conn.get_all_models() == []
     conn.stop_all(graceful=False)
 

@@ -82,14 +82,17 @@ class Connection:
             ClipperException: the cluster exists already or does not start.
         """
         _show_log()
-        for name, given in (
-            ("management_frontend", mgmt_frontend_image),
-            ("frontend-exporter", frontend_exporter_image),
+        for given, usual, instead in (
+            (mgmt_frontend_image, _image("management_frontend"),
+             "nginx's configuration is the record"),
+            (frontend_exporter_image, _image("frontend-exporter"),
+             "nginx has metrics itself"),
+            ("qf_http_thread_pool_size=%d" % qf_http_thread_pool_size,
+             "qf_http_thread_pool_size=1",
+             "nginx has worker processes, see the manager's workers="),
         ):
-            if given != _image(name):
-                logger.warning(
-                    "%s is not used: nginx does its work", given
-                )
+            if given != usual:
+                logger.warning("%s is not used: %s", given, instead)
         self.cm.start_clipper(
             query_frontend_image,
             mgmt_frontend_image,

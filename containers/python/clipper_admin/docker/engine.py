@@ -169,7 +169,10 @@ def build(client: Any, image: str, context: io.BytesIO) -> None:
         ):
             text = str(step.get("stream") or "").strip()
             if text:
-                logger.debug("%s", text)
+                step_of_it = text.upper().startswith("STEP ")
+                logger.log(
+                    logging.INFO if step_of_it else logging.DEBUG, "%s", text
+                )
                 last = (last + text.splitlines())[-20:]
             if step.get("error"):
                 raise ClipperException(
