@@ -17,7 +17,8 @@
 #                    queries, for 30 minutes (SOAK_SECONDS)
 #   make bench       the benchmarks in t/bench; B=spine, one part of them
 #   make figures     docs/figures.md and its plots; B=--quick, in two minutes
-#   make image       a container image, with docker or podman (ENGINE, IMAGE)
+#   make image       a container image, with docker or podman (ENGINE, IMAGE);
+#                    where neither answers, .ci/podman (root, sudo)
 #   make images      that one and the base image of models, as the Python
 #                    package wants them (REGISTRY, BASE)
 #   make test-docker the Python package on podman's Docker API (root)
@@ -42,7 +43,13 @@ PYTHON3     ?= /usr/bin/python3
 VENV        ?= .venv
 PY          := $(VENV)/bin/python
 
-ENGINE      ?= $(shell command -v docker || command -v podman)
+# Docker where it answers; the project's podman where it is set up; the user's;
+# else the project's, which is set up then.
+PODMAN      := $(or $(CLIPPER_PODMAN),build/podman)/storage.conf
+ENGINE      ?= $(shell for engine in docker \
+                   $(if $(wildcard $(PODMAN)),.ci/podman,podman); do \
+                   $$engine info > /dev/null 2>&1 && echo $$engine && exit; \
+                   done; echo .ci/podman)
 IMAGE       ?= clipper-nginx
 
 FUZZ_SECONDS ?= 20
@@ -145,8 +152,11 @@ behaviour-lockcheck: venv lockcheck
 	CLIPPER_TEST_MODULE=$(BUILD)/lockcheck/ngx_http_clipper_module.so \
 	    CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest t $(ARGS)
 
+engine:
+	@$(if $(filter .ci/podman,$(ENGINE)),.ci/podman setup,:)
+
 # Built for the engine's own format: podman's has no health check.
-image:
+image: engine
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
 	    -t $(IMAGE) .
 
@@ -233,6 +243,6 @@ distclean: clean
 
 .PHONY: all module headers asan lockcheck install deps venv venv-models \
         quickstart unit-build unit behaviour behaviour-asan \
-        behaviour-lockcheck fuzz fuzz-short fuzz-long image images docs \
+        behaviour-lockcheck fuzz fuzz-short fuzz-long engine image images docs \
         test-docker test-image test-models check test storm soak bench \
         figures venv-bench clean distclean

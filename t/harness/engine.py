@@ -1,5 +1,6 @@
 """podman's Docker API with the project's images, for tests."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -65,6 +66,24 @@ class Engine:
         assert done.returncode == 0, done.stdout[-6000:]
 
     def stop(self):
+        """Ends the service; nothing that it has started is left."""
         self._service.terminate()
         self._service.wait(30)
         self._log.close()
+        wait_until(lambda: not self._processes(), 60,
+                   "processes of podman end")
+
+    def _processes(self):
+        """Command lines that name the engine's storage: each container,
+        and each process that was run in one, has a monitor."""
+        storage = os.environ.get("CLIPPER_PODMAN") \
+            or str(self._root / "build/podman")
+        found = []
+        for name in os.listdir("/proc"):
+            with contextlib.suppress(OSError):
+                if name.isdigit():
+                    with open(f"/proc/{name}/cmdline", "rb") as f:
+                        text = f.read().decode("utf-8", "replace")
+                    if storage + "/storage" in text:
+                        found.append(text.replace("\0", " "))
+        return found
