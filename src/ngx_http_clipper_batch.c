@@ -21,6 +21,9 @@
 
 #define LATENCY_MAX_US         1000000000000ULL
 
+#define BUSY_GAP_US            200      /* no pause */
+#define BUSY_TRIES             16       /* batches before sizes are tried */
+
 #define REFRESH_US             50000    /* without batches */
 #define PROBE_US               50000
 
@@ -34,6 +37,7 @@ typedef struct {
     double                     head_us;
     double                     tail_us;
     ngx_uint_t                 queued;
+    ngx_uint_t                 full;        /* rather drop than send less */
 } ngx_http_clipper_batch_view_t;
 
 
@@ -59,9 +63,11 @@ ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
 
     for (i = 0; i < NGX_HTTP_CLIPPER_BATCH_KNOTS; i++) {
         b->weight[i] *= (float) INHERITED;
+        b->exact[i] *= (float) INHERITED;
     }
 
     b->above = 0;
+    b->busy = 0;
     b->seen_us = 0;
     b->batches = 0;
     b->misses = 0;
@@ -168,7 +174,7 @@ ngx_http_clipper_batch_worth(const ngx_http_clipper_batch_t *b,
     rate = (double) n / ngx_http_clipper_batch_profile_mean(b, n);
     best_rate = (double) best / ngx_http_clipper_batch_profile_mean(b, best);
 
-    if (rate >= best_rate * EFFICIENT) {
+    if (!v->full && rate >= best_rate * EFFICIENT) {
         return n;
     }
 
@@ -176,15 +182,41 @@ ngx_http_clipper_batch_worth(const ngx_http_clipper_batch_t *b,
 }
 
 
-/* how near a deadline has to be for its task to be given up */
+/* bounds the batch by the most efficient one that fits, see "full" */
+
+static ngx_uint_t
+ngx_http_clipper_batch_efficient(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t limit, ngx_http_clipper_batch_view_t *v)
+{
+    ngx_uint_t  n, best;
+
+    n = ngx_http_clipper_batch_fit(b, limit, v->tail_us, v->queued);
+
+    if (n < 2) {
+        return limit;
+    }
+
+    best = ngx_http_clipper_batch_profile_best(b, n, b->busy >= BUSY_TRIES);
+
+    if (best == n) {
+        return limit;
+    }
+
+    v->full = 1;
+
+    return best;
+}
+
+
+/* how near a deadline has to be for its task to be given up; v: the queue */
 
 static int64_t
 ngx_http_clipper_batch_need(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t limit, const ngx_http_clipper_batch_load_t *load)
+    ngx_uint_t limit, const ngx_http_clipper_batch_load_t *load,
+    ngx_http_clipper_batch_view_t v)
 {
     double                         step;
     ngx_uint_t                     lo, hi, mid;
-    ngx_http_clipper_batch_view_t  v;
 
     step = (double) (load->tail_us - load->head_us)
            / (double) ngx_max(load->queued - 1, 1);
@@ -198,7 +230,6 @@ ngx_http_clipper_batch_need(const ngx_http_clipper_batch_t *b,
         mid = (lo + hi) / 2;
 
         v.head_us = (double) load->head_us + step * (double) mid;
-        v.tail_us = (double) load->tail_us;
         v.queued = load->queued - mid;
 
         if (ngx_http_clipper_batch_worth(b, limit, load->replicas, &v)) {
@@ -245,6 +276,8 @@ ngx_http_clipper_batch_take(ngx_http_clipper_batch_t *b,
     const ngx_http_clipper_batch_load_t *load, ngx_uint_t n,
     ngx_http_clipper_batch_plan_t *plan)
 {
+    b->busy = load->now_us <= b->seen_us + BUSY_GAP_US ? b->busy + 1 : 0;
+
     plan->take = n;
     b->seen_us = load->now_us;
 
@@ -296,11 +329,16 @@ ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
         v.head_us = (double) load->head_us;
         v.tail_us = (double) ngx_max(load->tail_us, load->head_us);
         v.queued = load->queued;
+        v.full = 0;
+
+        if (conf->fixed == 0) {
+            limit = ngx_http_clipper_batch_efficient(b, limit, &v);
+        }
 
         n = ngx_http_clipper_batch_worth(b, limit, load->replicas, &v);
 
         if (n == 0) {
-            plan->need_us = ngx_http_clipper_batch_need(b, limit, load);
+            plan->need_us = ngx_http_clipper_batch_need(b, limit, load, v);
             plan->need_us = ngx_max(plan->need_us, load->head_us + 1);
             return NGX_DECLINED;
         }

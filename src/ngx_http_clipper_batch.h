@@ -20,6 +20,9 @@
  *          known loses weight by time and by surprise, so a size that was slow
  *          once is tried again, and when even a single task looks too slow,
  *          single tasks are sent as probes: it cannot lock itself out.
+ *          When smaller batches than fit are known to be more efficient,
+ *          batches have that size; a replica that is busy without a pause
+ *          tries such sizes now and then.
  *
  * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when the queue
  * cannot be served in time anyway, a head that would force an inefficiently
@@ -58,6 +61,8 @@ typedef struct {
     float                   mean[NGX_HTTP_CLIPPER_BATCH_KNOTS];    /* us */
     float                   dev[NGX_HTTP_CLIPPER_BATCH_KNOTS];     /* us */
     float                   weight[NGX_HTTP_CLIPPER_BATCH_KNOTS];  /* batches */
+    float                   exact[NGX_HTTP_CLIPPER_BATCH_KNOTS];   /* of them
+                                                        with just this size */
     float                   curve[NGX_HTTP_CLIPPER_BATCH_KNOTS];   /* us */
     float                   quantile[NGX_HTTP_CLIPPER_BATCH_KNOTS];
     float                   cap;
@@ -67,6 +72,7 @@ typedef struct {
     ngx_uint_t              above;      /* outliers in a row */
     uint64_t                aged_us;    /* when the weights were aged last */
     uint64_t                seen_us;    /* last batch sent or observed */
+    ngx_uint_t              busy;       /* batches without a pause */
     uint64_t                batches;
     uint64_t                misses;
 } ngx_http_clipper_batch_t;

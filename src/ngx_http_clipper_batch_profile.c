@@ -14,9 +14,12 @@
  * pool-adjacent-violators algorithm (Ayer et al. 1955) makes them monotone.
  * With all weights gone the curves fall to 0, that is, unknown.
  *
- * Known limit: because of the line, a latency that grows much faster than the
- * size is learned only near the sizes in use.  Under overload such a model gets
- * larger batches than would be best (a square law: 0.83 of the throughput).
+ * A latency may grow faster than the size, so that smaller batches are more
+ * efficient.  The line knows nothing of it, nor do two knots that were learned
+ * only from sizes between them.  So batches of just the size of a knot are
+ * counted apart ("exact"), and from those alone the most efficient size is
+ * told.  When tasks wait anyway its neighbours are tried whenever what is
+ * known of them is old: hill climbing.
  */
 
 #include <math.h>
@@ -36,6 +39,15 @@
 #define CLIP_MEANS             1.5
 #define CLIP_DEVIATIONS        4.0
 #define CLIP_RUN               3        /* outliers in a row are the rule */
+
+#define EXACT                  0.75     /* so near is at the knot */
+#define EXACT_GAIN             0.5      /* more would follow the noise */
+#define EXACT_KNOWN            0.3      /* batches at a knot: it is known */
+#define EXACT_BELOW            0.5      /* else a smaller batch is tried */
+#define EXACT_ABOVE            2.0      /* one slow batch is no proof */
+
+#define EFFICIENCY_GAIN        0.01
+#define EFFICIENCY_DOUBT       0.5      /* standard errors */
 
 #define QUANTILE               0.95
 #define K_GAIN                 0.2
@@ -160,6 +172,95 @@ ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
 
     return size + (ngx_uint_t) ((double) (next - size)
                                 * (us - b->quantile[lo]) / rise);
+}
+
+
+/* inputs per us at a knot */
+
+static double
+ngx_http_clipper_batch_rate(const ngx_http_clipper_batch_t *b, ngx_uint_t i)
+{
+    return (double) ngx_http_clipper_batch_knot_size(i)
+           / ngx_max(b->mean[i], 1e-3);
+}
+
+
+/*
+ * Is batch size i known to be more efficient than size k?  Half a standard
+ * error of doubt: a wrong belief is soon corrected, because it is used.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_batch_beats(const ngx_http_clipper_batch_t *b, ngx_uint_t i,
+    ngx_uint_t k)
+{
+    double  di, dk, doubt;
+
+    di = b->dev[i] / ngx_max(b->mean[i], 1e-3);
+    dk = b->dev[k] / ngx_max(b->mean[k], 1e-3);
+    doubt = sqrt(di * di / b->exact[i] + dk * dk / b->exact[k]);
+
+    return ngx_http_clipper_batch_rate(b, i)
+           > ngx_http_clipper_batch_rate(b, k)
+             * (1 + EFFICIENCY_GAIN + EFFICIENCY_DOUBT * doubt);
+}
+
+
+ngx_uint_t
+ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t n, ngx_uint_t try)
+{
+    ngx_uint_t  i, size, best, top, below;
+
+    best = KNOTS;
+    top = KNOTS;
+    below = 0;
+
+    for (i = 0; i < KNOTS; i++) {
+        size = ngx_http_clipper_batch_knot_size(i);
+
+        if (size > n) {
+            break;
+        }
+
+        if (4 * size <= 3 * n) {
+            below = i;
+        }
+
+        if (b->exact[i] < EXACT_KNOWN) {
+            continue;
+        }
+
+        top = i;
+
+        if (best == KNOTS
+            || ngx_http_clipper_batch_rate(b, i)
+               > ngx_http_clipper_batch_rate(b, best))
+        {
+            best = i;
+        }
+    }
+
+    if (best == KNOTS) {
+        return n;
+    }
+
+    if (best == top || !ngx_http_clipper_batch_beats(b, best, top)) {
+
+        /* none is known to be better: is the next smaller one? */
+
+        return try && b->exact[below] < EXACT_BELOW
+               ? ngx_http_clipper_batch_knot_size(below) : n;
+    }
+
+    if (try && b->exact[best + 1] < EXACT_ABOVE) {
+        best++;
+
+    } else if (try && best > 0 && b->exact[best - 1] < EXACT_BELOW) {
+        best--;
+    }
+
+    return ngx_http_clipper_batch_knot_size(best);
 }
 
 
@@ -312,6 +413,7 @@ ngx_http_clipper_batch_fade(ngx_http_clipper_batch_t *b, uint64_t now_us)
 
     for (i = 0; i < KNOTS; i++) {
         b->weight[i] *= keep;
+        b->exact[i] *= keep;
     }
 }
 
@@ -334,6 +436,12 @@ ngx_http_clipper_batch_correct(ngx_http_clipper_batch_t *b, ngx_uint_t i,
     double  gain, dev;
 
     gain = ngx_max(part / (b->weight[i] + part + prior), gain_min * part);
+
+    if (part >= EXACT) {
+        gain = ngx_max(gain,
+                       EXACT_GAIN * part / (b->exact[i] + part + prior));
+        b->exact[i] = (float) ngx_min(b->exact[i] + part, WEIGHT_MAX);
+    }
 
     /* the curve, not the mean: what a stale knot was blended with counts */
 
@@ -381,6 +489,7 @@ ngx_http_clipper_batch_surprise(ngx_http_clipper_batch_t *b, double mean,
 
     for (i = 0; i < KNOTS; i++) {
         b->weight[i] /= 2;
+        b->exact[i] /= 2;
     }
 
     return 0.5;

@@ -32,5 +32,13 @@ double ngx_http_clipper_batch_profile_quantile(
 ngx_uint_t ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
     double us);
 
+/*
+ * The most efficient size up to n: n itself when no smaller one is known to be
+ * better.  With "try" it may be a neighbour of which too little is known.
+ */
+
+ngx_uint_t ngx_http_clipper_batch_profile_best(
+    const ngx_http_clipper_batch_t *b, ngx_uint_t n, ngx_uint_t try);
+
 
 #endif /* _NGX_HTTP_CLIPPER_BATCH_PROFILE_H_INCLUDED_ */

@@ -426,6 +426,20 @@ sim_law_superlinear(sim_t *sim, double n, double now_us)
 }
 
 
+static ngx_inline double
+sim_law_power(sim_t *sim, double n, double now_us)
+{
+    return 1000 + 20 * n * sqrt(n);
+}
+
+
+static ngx_inline double
+sim_law_square(sim_t *sim, double n, double now_us)
+{
+    return 500 + 0.5 * n * n;
+}
+
+
 /* 20 % of noise, and one batch in a hundred takes three times as long */
 
 static ngx_inline double
