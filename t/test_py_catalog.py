@@ -172,7 +172,8 @@ def test_model_as_reported(catalog):
     assert catalog.models["m"].describe(catalog.find_version("m", "2")) == {
         "model_name": "m", "model_version": "2", "input_type": "doubles",
         "labels": ["l"], "container_name": "img",
-        "model_data_path": "DEPRECATED", "is_current_version": True}
+        "model_data_path": "DEPRECATED", "is_current_version": True,
+        "batch_size": 3}
     first = catalog.models["m"].describe(catalog.find_version("m", "1"))
     assert first["labels"] == []
     assert first["container_name"] == "NO_CONTAINER"

@@ -151,7 +151,8 @@ def test_models_and_links(conn):
     assert conn.get_model_info("m", 2) == {
         "model_name": "m", "model_version": "2", "input_type": "doubles",
         "labels": ["x y"], "container_name": "NO_CONTAINER",
-        "model_data_path": "DEPRECATED", "is_current_version": True}
+        "model_data_path": "DEPRECATED", "is_current_version": True,
+        "batch_size": 7}
     assert conn.get_model_info("m", 3) is None
     assert conn.get_current_model_version("m") == "2"
     conn.set_model_version("m", "v1")

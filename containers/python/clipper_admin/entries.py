@@ -120,4 +120,5 @@ class Model:
             "container_name": version.image,
             "model_data_path": "DEPRECATED",
             "is_current_version": version.name == self.current,
+            "batch_size": version.batch_size,
         }

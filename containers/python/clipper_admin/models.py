@@ -329,7 +329,8 @@ class Models(Connection):
         """Description of a version; None when there is none.
 
         Members: model_name, model_version, input_type, labels,
-        container_name, model_data_path, is_current_version.
+        container_name, model_data_path, is_current_version; batch_size, -1
+        when the server chooses.
         """
         catalog = self._read()
         found = catalog.find_version(name, str(version))
