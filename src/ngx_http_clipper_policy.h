@@ -50,8 +50,8 @@ typedef enum {
 #define NGX_HTTP_CLIPPER_POLICY_ASKS      0x02  /* learns from every member's
                                                    loss: for feedback without
                                                    a record all are asked */
-#define NGX_HTTP_CLIPPER_POLICY_SLOW      0x04  /* weights() is an integral,
-                                                   0.1 ms: cache it */
+#define NGX_HTTP_CLIPPER_POLICY_SLOW      0x04  /* weights() is an integral:
+                                                   give it a memo */
 
 
 typedef struct ngx_http_clipper_policy_s  ngx_http_clipper_policy_t;
@@ -82,6 +82,20 @@ typedef struct {
 } ngx_http_clipper_policy_conf_t;
 
 
+/*
+ * What the last weights() of a slow policy were computed from, and what came
+ * out: the caller's, one for each set of members, zeroed at first.
+ */
+
+typedef struct {
+    ngx_uint_t                             n;         /* 0: nothing */
+    double                                 in[
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS][2];
+    double                                 out[
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+} ngx_http_clipper_policy_memo_t;
+
+
 /* what a policy looks at; arrays have n elements, or n rows of fields */
 
 typedef struct {
@@ -97,6 +111,7 @@ typedef struct {
     const double                          *user;      /* NULL: nothing yet */
     uint64_t                               uid;       /* hash of user and
                                                          application; 0: none */
+    ngx_http_clipper_policy_memo_t        *memo;      /* or NULL */
 } ngx_http_clipper_policy_view_t;
 
 

@@ -46,6 +46,14 @@ static const ngx_http_clipper_policy_param_t
 };
 
 
+/*
+ * What has changed by less than this in parts of its square root moves the
+ * mean of its Beta variable by less than twice as many standard deviations:
+ * no more than the integral is exact.
+ */
+#define NGX_HTTP_CLIPPER_POLICY_THOMPSON_NEAR  1e-3
+
+
 static ngx_http_clipper_policy_beta_t
 ngx_http_clipper_policy_thompson_beta(
     const ngx_http_clipper_policy_conf_t *conf,
@@ -189,14 +197,57 @@ ngx_http_clipper_policy_thompson_select(
 }
 
 
+static ngx_uint_t
+ngx_http_clipper_policy_thompson_near(double x, double y)
+{
+    return fabs(x - y) <= NGX_HTTP_CLIPPER_POLICY_THOMPSON_NEAR * sqrt(x);
+}
+
+
+/* the last result for as long as time has not changed much; fills the memo */
+
+static const double *
+ngx_http_clipper_policy_thompson_best_of(
+    const ngx_http_clipper_policy_beta_t *beta, ngx_uint_t n,
+    ngx_http_clipper_policy_memo_t *memo)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; memo->n == n && i < n; i++) {
+        if (!ngx_http_clipper_policy_thompson_near(memo->in[i][0], beta[i].a)
+            || !ngx_http_clipper_policy_thompson_near(memo->in[i][1],
+                                                      beta[i].b))
+        {
+            memo->n = 0;
+        }
+    }
+
+    if (memo->n == n) {
+        return memo->out;
+    }
+
+    memo->n = n;
+
+    for (i = 0; i < n; i++) {
+        memo->in[i][0] = beta[i].a;
+        memo->in[i][1] = beta[i].b;
+    }
+
+    ngx_http_clipper_policy_thompson_best(beta, n, memo->out);
+
+    return memo->out;
+}
+
+
 static void
 ngx_http_clipper_policy_thompson_weights(
     const ngx_http_clipper_policy_conf_t *conf,
     const ngx_http_clipper_policy_view_t *view, double *weights)
 {
-    double                          p[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    ngx_uint_t                      i, k;
-    ngx_http_clipper_policy_beta_t  beta[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    const double                    *p;
+    ngx_uint_t                       i, k;
+    ngx_http_clipper_policy_memo_t   memo;
+    ngx_http_clipper_policy_beta_t   beta[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
 
     k = 0;
 
@@ -206,8 +257,9 @@ ngx_http_clipper_policy_thompson_weights(
         }
     }
 
-    ngx_http_clipper_policy_thompson_best(beta, k, p);
-
+    memo.n = 0;
+    p = ngx_http_clipper_policy_thompson_best_of(beta, k,
+                                             view->memo ? view->memo : &memo);
     k = 0;
 
     for (i = 0; i < view->n; i++) {

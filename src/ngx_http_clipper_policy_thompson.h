@@ -1,7 +1,7 @@
 
 /*
  * The probability of each of n independent Beta variables to be the largest:
- * what Thompson sampling serves with.  Some 70 us for 5 of them, growing with
+ * what Thompson sampling serves with.  Some 50 us for 5 of them, growing with
  * the square of n up to 24, then with n.
  */
 

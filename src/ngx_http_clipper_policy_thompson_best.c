@@ -20,8 +20,8 @@
 
 
 #define NGX_HTTP_CLIPPER_POLICY_BEST_NODES  1536  /* of all densities */
-#define NGX_HTTP_CLIPPER_POLICY_BEST_SIDE   64    /* of one, on each side */
-#define NGX_HTTP_CLIPPER_POLICY_BEST_DROP   36.0  /* where a density ends, in
+#define NGX_HTTP_CLIPPER_POLICY_BEST_SIDE   54    /* of one, on each side */
+#define NGX_HTTP_CLIPPER_POLICY_BEST_DROP   20.0  /* where a density ends, in
                                                      ln of its mode's */
 
 
@@ -165,7 +165,8 @@ ngx_http_clipper_policy_best_cell(ngx_http_clipper_policy_best_t *v,
     }
 
     bend = (v->a + v->b) * node->x * node->y * h * h / 12;
-    cell *= h * exp(ngx_min(bend, 1));
+    cell *= h * (bend < 0.02 ? 1 + bend + bend * bend / 2
+                             : exp(ngx_min(bend, 1)));
 
     v->dlog = (v->F > 0) ? log1p(cell / v->F) : 0;
     v->F += cell;

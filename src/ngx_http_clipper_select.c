@@ -427,12 +427,13 @@ ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
     view->app = sel->app;
     view->user = sel->user;
     view->uid = sel->uid;
+    view->memo = sel->lineup ? &sel->lineup->memo : NULL;
 }
 
 
 /*
  * Some policies know the chance of what they chose by an integral only: it is
- * taken when somebody wants to know.
+ * taken when somebody wants to know, and remembered.
  */
 
 double
@@ -559,6 +560,7 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
     view.up = ngx_http_clipper_select_up(lineup->rows, view.n);
     view.weight = app->weights;
     view.key = lineup->keys;
+    view.memo = &lineup->memo;
 
     if (app->select.policy->observe) {
         (void) ngx_http_clipper_state_get(&lineup->id, NULL, vec);

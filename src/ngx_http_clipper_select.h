@@ -27,6 +27,7 @@ struct ngx_http_clipper_lineup_s {
     uint64_t                       *keys;       /* of the members */
     ngx_str_t                      *names;      /* "model:version" */
     ngx_http_clipper_state_id_t     id;
+    ngx_http_clipper_policy_memo_t  memo;
     ngx_http_clipper_lineup_t      *next;
 };
 

@@ -3,6 +3,7 @@
  * Nanoseconds of what a policy adds to a query: reading the state of the
  * application and of a user as they count now, and the selection; and of a
  * feedback: observing and adding to both states.  For 5 and for 64 members.
+ * "again" is weights with what they were a tenth of a millisecond before.
  * Then of combining the answers of 5 members.
  *
  *   policy [seconds for each figure]
@@ -34,6 +35,7 @@ typedef struct {
     double                           user[STATE_MAX];
     double                           delta[STATE_MAX];
     double                           rows[2][STATE_MAX];
+    ngx_http_clipper_policy_memo_t   memo;
 } bench_t;
 
 
@@ -95,6 +97,15 @@ bench_weights(bench_t *b, ngx_uint_t personal)
     bench_read(b, personal);
     ngx_http_clipper_policy_weights(&b->conf, &b->view, weights);
     pick.propensity = weights[0];
+}
+
+
+static void
+bench_again(bench_t *b, ngx_uint_t personal)
+{
+    b->view.memo = &b->memo;
+    bench_weights(b, personal);
+    b->view.memo = NULL;
 }
 
 
@@ -178,11 +189,12 @@ bench(const ngx_http_clipper_policy_t *policy, ngx_uint_t n, double limit)
         bench_observe(&b, i % 10 == 0);
     }
 
-    printf("%-15s %3u %9.0f %9.0f %9.0f %9.0f\n", policy->name.data,
+    printf("%-15s %3u %9.0f %9.0f %9.0f %9.0f %9.0f\n", policy->name.data,
            (unsigned) n,
            measure(&b, bench_select, 0, limit),
            measure(&b, bench_select, 1, limit),
            measure(&b, bench_weights, 0, limit),
+           measure(&b, bench_again, 0, limit),
            policy->observe ? measure(&b, bench_observe, 1, limit) : 0);
 }
 
@@ -241,8 +253,8 @@ main(int argc, char **argv)
 
     limit = (argc > 1) ? atof(argv[1]) : 0.1;
 
-    printf("%-15s %3s %9s %9s %9s %9s   (ns)\n", "policy", "of", "select",
-           "personal", "weights", "feedback");
+    printf("%-15s %3s %9s %9s %9s %9s %9s   (ns)\n", "policy", "of",
+           "select", "personal", "weights", "again", "feedback");
 
     for (i = 0; (policy = ngx_http_clipper_policy_get(i)); i++) {
         bench(policy, 5, limit);

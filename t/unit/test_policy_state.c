@@ -381,6 +381,64 @@ test_table(void **state)
 }
 
 
+/*
+ * Catches a memo that outlives a feedback, or that does not spare the integral
+ * while nothing but a little time goes by.
+ */
+
+static void
+test_memo(void **state)
+{
+    double                          p[K_MAX], q[K_MAX];
+    uint64_t                        seed;
+    ngx_uint_t                      i, t, spared;
+    policy_fixture_t                f;
+    ngx_http_clipper_policy_memo_t  memo, before;
+
+    fixture_init(&f, "thompson", 5, "half_life=1000s");
+    memset(&memo, 0, sizeof(memo));
+    seed = 7;
+    spared = 0;
+
+    for (t = 0; t < 3000; t++) {
+        f.now = 1.7e9 + t / 10.0;
+        fixture_read(&f, 0);
+
+        if (t % 10 == 0) {
+            i = ngx_http_clipper_policy_mix(&seed) % 5;
+            assert_int_equal(fixture_served(&f, i, NONE, t % 7 < i), NGX_OK);
+            fixture_learn(&f);
+            fixture_read(&f, 0);
+        }
+
+        f.view.memo = NULL;
+        ngx_http_clipper_policy_weights(&f.conf, &f.view, p);
+
+        before = memo;
+        f.view.memo = &memo;
+        ngx_http_clipper_policy_weights(&f.conf, &f.view, q);
+
+        for (i = 0; i < 5; i++) {
+            assert_close(p[i], q[i], 1e-3);
+        }
+
+        if (memcmp(&before, &memo, sizeof(memo)) == 0) {
+            spared++;
+            assert_true(t % 10);
+        }
+    }
+
+    assert_true(spared > 1000);
+
+    /* a member goes */
+
+    f.view.up = 0x1e;
+    ngx_http_clipper_policy_weights(&f.conf, &f.view, q);
+    assert_close(q[0], 0, 0);
+    assert_close(q[1] + q[2] + q[3] + q[4], 1, 1e-12);
+}
+
+
 int
 main(void)
 {
@@ -395,6 +453,7 @@ main(void)
         cmocka_unit_test(test_t0_moves_before_overflow),
         cmocka_unit_test(test_half_life_may_change),
         cmocka_unit_test(test_check_refuses_rubbish),
+        cmocka_unit_test(test_memo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
