@@ -138,7 +138,7 @@ def machine():
 
 
 def main():
-    parts = [*CASES, "memory", "micro", "lateness", "figures"]
+    parts = [*CASES, "memory", "micro", "lateness", "learning", "figures"]
     groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-1]}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -177,8 +177,9 @@ def main():
 
     if "micro" in wanted:
         micro()
-    for name, program in (("lateness", "lateness.py"), ("figures",
-                                                        "paper.py")):
+    for name, program in (("lateness", "lateness.py"),
+                          ("learning", "learning.py"),
+                          ("figures", "paper.py")):
         if name in wanted:
             subprocess.run([sys.executable, ROOT / "t/bench" / program],
                            check=True)

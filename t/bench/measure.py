@@ -110,16 +110,19 @@ def cpu(nginx):
 
 
 def wrk(nginx, path, seconds=2.0, connections=256, numbers=10, digits=3,
-        same=False):
-    """One run of wrk; a dictionary with rates, times and latency in us."""
+        same=False, script=None):
+    """One run of wrk; a dictionary with rates, times and latency in us.
+
+    ``script``: another one than distinct.lua, and its arguments."""
     before, asked = cpu(nginx), outcomes(nginx)
     start = str(int(time.time() * 1000) % 10 ** 8 * 10 ** 6)
+    name, *args = script or ("distinct.lua", str(numbers), str(digits), start,
+                             *(["same"] if same else []))
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
-         "-s", LOAD / "distinct.lua",
-         f"http://127.0.0.1:{nginx.port}{path}", "--", str(numbers),
-         str(digits), start, *(["same"] if same else [])],
-        check=True, capture_output=True, text=True, timeout=seconds + 60)
+         "-s", LOAD / name, f"http://127.0.0.1:{nginx.port}{path}", "--",
+         *args], check=True, capture_output=True, text=True,
+        timeout=seconds + 60)
     result = json.loads(done.stdout.partition("\nJSON ")[2])
     after, answered = cpu(nginx), outcomes(nginx)
     requests = max(1, result["requests"])
