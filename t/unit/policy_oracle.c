@@ -99,3 +99,78 @@ oracle_rows(policy_fixture_t *f, int personal, double *rows)
     memcpy(rows, personal ? f->user_rows : f->app_rows,
            (f->size - NGX_HTTP_CLIPPER_POLICY_ROWS) * sizeof(double));
 }
+
+
+/* the output with the largest weight, or of the served member */
+
+static int
+oracle_answer(policy_fixture_t *f, const int *outputs)
+{
+    int         best;
+    double      w[K_MAX], votes, most;
+    ngx_uint_t  i, j;
+
+    if (f->pick.serve != ALL) {
+        return outputs[f->pick.serve];
+    }
+
+    ngx_http_clipper_policy_weights(&f->conf, &f->view, w);
+    best = outputs[0];
+    most = 0;
+
+    for (i = 0; i < f->view.n; i++) {
+        votes = 0;
+
+        for (j = 0; j < f->view.n; j++) {
+            votes += (outputs[j] == outputs[i]) ? w[j] : 0;
+        }
+
+        if (votes > most) {
+            most = votes;
+            best = outputs[i];
+        }
+    }
+
+    return best;
+}
+
+
+/*
+ * One query with its feedback a second: outputs has a row of k for each of
+ * them, errors gets whether the answer was wrong.
+ */
+
+void
+oracle_run(policy_fixture_t *f, int steps, const int *outputs,
+    const int *labels, uint64_t seed, double *errors)
+{
+    int         t;
+    double      losses[K_MAX];
+    ngx_uint_t  i, served;
+
+    for (t = 0; t < steps; t++, outputs += f->view.n) {
+        f->now = 1.7e9 + t;
+        fixture_read(f, 0);
+
+        if (fixture_select(f, ngx_http_clipper_policy_mix(&seed)) != NGX_OK) {
+            abort();
+        }
+
+        for (i = 0; i < f->view.n; i++) {
+            losses[i] = outputs[i] != labels[t];
+        }
+
+        errors[t] = oracle_answer(f, outputs) != labels[t];
+
+        if (f->pick.serve == ALL) {
+            (void) fixture_seen(f, f->pick.ask, losses);
+
+        } else {
+            served = f->pick.serve;
+            (void) fixture_served(f, served, f->pick.propensity,
+                                  losses[served]);
+        }
+
+        fixture_learn(f);
+    }
+}

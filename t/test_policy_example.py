@@ -1,0 +1,125 @@
+"""Policies on what the example's models answer: five scikit-learn models on
+noisy digits, the best of which breaks from query 5 000 to 10 000.
+
+The models are those of containers/python/examples/selection.py, the policies
+those of the server; a query with its feedback comes each second. Figures are
+means of 20 seeds, of noise and of draws.
+"""
+
+import ctypes
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import oracle
+
+EXAMPLE = (Path(__file__).resolve().parent.parent
+           / "containers/python/examples/selection.py")
+STEPS, BREAK, HEAL = 15_000, 5_000, 10_000
+SEEDS = 20
+
+#: Feedbacks until a policy must have noticed, and over how many it is judged.
+LATER, WINDOW = 2_000, 500
+
+SPANS = {"first": slice(0, BREAK),
+         "broken": slice(BREAK + LATER - WINDOW, BREAK + LATER),
+         "healed": slice(HEAL + LATER - WINDOW, HEAL + LATER),
+         "whole": slice(0, STEPS)}
+
+
+@pytest.fixture(scope="module")
+def lib(tmp_path_factory):
+    so = oracle.build(tmp_path_factory.mktemp("example"), "policy_oracle",
+                      ["policy*"])
+    double, ints = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(
+        ctypes.c_int)
+    so.oracle_open.restype = ctypes.c_void_p
+    so.oracle_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int,
+                               double]
+    so.oracle_run.argtypes = [ctypes.c_void_p, ctypes.c_int, ints, ints,
+                              ctypes.c_uint64, double]
+    so.oracle_close.argtypes = [ctypes.c_void_p]
+    return so
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """(outputs, labels) of each seed: what the models say, the first of them
+    the best one, which is nonsense nine times of ten while it is broken."""
+    spec = importlib.util.spec_from_file_location("selection", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    models, stream = example.prepare()
+    found = []
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        chosen = rng.integers(len(stream._labels), size=STEPS)
+        images = stream._images[chosen] + rng.normal(
+            0, example.NOISE, (STEPS, stream._images.shape[1]))
+        outputs = np.stack([model.predict(images)
+                            for model in models.values()], axis=1)
+        nonsense = np.zeros(STEPS, bool)
+        nonsense[BREAK:HEAL] = rng.uniform(size=HEAL - BREAK) < 0.9
+        outputs[nonsense, 0] = rng.integers(10, size=nonsense.sum())
+        found.append((np.ascontiguousarray(outputs, np.intc),
+                      np.ascontiguousarray(stream._labels[chosen], np.intc)))
+    return found
+
+
+def run(lib, answers, policy, params):
+    """Mean errors of a policy, by span."""
+    def pointer(array, kind):
+        return array.ctypes.data_as(ctypes.POINTER(kind))
+
+    total = np.zeros(STEPS)
+    for seed, (outputs, labels) in enumerate(answers):
+        k = outputs.shape[1]
+        errors, weights = np.zeros(STEPS), np.ones(k)
+        handle = lib.oracle_open(policy.encode(), params.encode(), k,
+                                 pointer(weights, ctypes.c_double))
+        lib.oracle_run(handle, STEPS, pointer(outputs, ctypes.c_int),
+                       pointer(labels, ctypes.c_int), seed,
+                       pointer(errors, ctypes.c_double))
+        lib.oracle_close(handle)
+        total += errors / SEEDS
+    found = {name: total[span].mean() for name, span in SPANS.items()}
+    print(f"{policy} {params}", {k: f"{v:.4f}" for k, v in found.items()})
+    return found
+
+
+@pytest.fixture(scope="module")
+def best(answers):
+    """Mean error of the best single model, by span."""
+    wrong = np.mean([outputs != labels[:, None]
+                     for outputs, labels in answers], axis=0)
+    found = {name: wrong[span].mean(axis=0).min()
+             for name, span in SPANS.items()}
+    print("best model", {k: f"{v:.4f}" for k, v in found.items()})
+    return found
+
+
+@pytest.mark.parametrize("policy,params,first,later", [
+    ("exp3", "eta=0.1 alpha=0.03 half_life=850s", 0.05, 0.06),
+    ("thompson", "half_life=850s", 0.02, 0.03),
+])
+def test_bandit_on_the_example(lib, answers, best, policy, params, first,
+                               later):
+    """Catches a bandit that learns too slowly from real models, or does not
+    notice that the best one broke, or that it has healed."""
+    found = run(lib, answers, policy, params)
+    assert found["first"] <= best["first"] + first
+    assert found["broken"] <= best["broken"] + later
+    assert found["healed"] <= best["healed"] + later
+
+
+def test_ensemble_on_the_example(lib, answers, best):
+    """Catches an ensemble that is worse than the best of its members."""
+    found = run(lib, answers, "exp4", "half_life=850s")
+    assert found["whole"] <= best["whole"]
+    found = run(lib, answers, "exp4", "half_life=210s")
+    assert found["whole"] <= best["whole"]
+    assert found["first"] <= best["first"] + 0.01
+    assert found["broken"] <= best["broken"] + 0.01
+    assert found["healed"] <= best["healed"] + 0.01
