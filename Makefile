@@ -180,9 +180,10 @@ test-docker: venv
 	@.ci/podman setup
 	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py $(ARGS)
 
+# None of its Javas lives long enough to profit from much compilation.
 test-models: venv-models module
-	CLIPPER_TEST_MODELS=1 $(VENV)-models/bin/python -m pytest \
-	    t/test_py_frameworks.py $(ARGS)
+	JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 CLIPPER_TEST_MODELS=1 \
+	    $(VENV)-models/bin/python -m pytest t/test_py_frameworks.py $(ARGS)
 
 test-image: venv
 	@.ci/podman setup
