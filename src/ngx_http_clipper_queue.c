@@ -38,6 +38,43 @@ ngx_http_clipper_queue_settled(ngx_http_clipper_zone_t *zone,
 }
 
 
+/*
+ * Is a replica about to be ready?  Its first answer takes milliseconds as a
+ * rule; one that is silent for longer loads its model, and nobody knows for
+ * how long.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_queue_expects_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t model, uint64_t now_us)
+{
+    uint32_t                         i, left;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    left = zone->models[model].members;
+
+    for (i = 1; left && i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (r->state == NGX_HTTP_CLIPPER_FREE || r->model != model) {
+            continue;
+        }
+
+        if (r->state == NGX_HTTP_CLIPPER_PROBING
+            && now_us < r->connected_us + NGX_HTTP_CLIPPER_PROBE_US)
+        {
+            return 1;
+        }
+
+        left--;
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_http_clipper_queue_submit_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_task_t *task, uint64_t now_us)
@@ -53,7 +90,9 @@ ngx_http_clipper_queue_submit_locked(ngx_http_clipper_zone_t *zone,
     model = &zone->models[task->model];
     flight = 0;
 
-    if (model->replicas == 0) {
+    if (model->replicas == 0
+        && !ngx_http_clipper_queue_expects_locked(zone, task->model, now_us))
+    {
         return NGX_DECLINED;
     }
 

@@ -24,6 +24,9 @@
 /* how long an input that replicas died of is remembered, us */
 #define NGX_HTTP_CLIPPER_SUSPICION  60000000
 
+/* us: a replica that connected so lately is about to be ready */
+#define NGX_HTTP_CLIPPER_PROBE_US   1000000
+
 
 typedef struct {
     uint32_t          model;            /* registry row */
@@ -95,11 +98,11 @@ uint32_t ngx_http_clipper_queue_settled(ngx_http_clipper_zone_t *zone,
     const uint64_t key[2]);
 
 /*
- * NGX_OK: waiter and gen name the ask; NGX_DECLINED: the model has no replica;
- * NGX_BUSY: its queue is full; NGX_ERROR: the zone is full; NGX_AGAIN: a
- * flight of the key's bucket ended after `settled` was read, so the cache has
- * to be asked again.  Unless NGX_OK the chain stays with the caller; when it
- * was joined to another flight the chain is freed.
+ * NGX_OK: waiter and gen name the ask; NGX_DECLINED: the model has no replica,
+ * nor one about to be ready; NGX_BUSY: its queue is full; NGX_ERROR: the zone
+ * is full; NGX_AGAIN: a flight of the key's bucket ended after `settled` was
+ * read, so the cache has to be asked again.  Unless NGX_OK the chain stays
+ * with the caller; when it was joined to another flight the chain is freed.
  */
 ngx_int_t ngx_http_clipper_queue_submit_locked(ngx_http_clipper_zone_t *zone,
     ngx_http_clipper_task_t *task, uint64_t now_us);

@@ -77,6 +77,30 @@ def test_all_inputs_share_the_deadline(nginx):
         [float(i) for i, d in enumerate(defaults) if not d]
 
 
+def test_replica_about_to_be_ready(nginx):
+    """Catches a default while a replica answers its first probe, and queries
+    that wait for one that is silent: it may load its model for minutes."""
+    server = nginx(application("a", "m:1", slo="60s"), http=HTTP)
+    made = Sim4(server, "m", manual=True, probes=False)
+    wait_until(made.registered.is_set)
+    probe = made.next_request()
+    assert server.status()["replicas"][0]["state"] == "probing"
+
+    connection = server.connect(timeout=60)
+    connection.send(build_request("POST", "/a/predict", {"input": [2.5]}))
+    wait_until(lambda: server.status()["models"][0]["queue_tasks"] == 1)
+    made.reply(probe, [])
+    made.reply(made.next_request(), ["7"])
+    assert connection.read().json()["output"] == 7
+
+    made.close()
+    wait_until(lambda: not server.status()["replicas"])
+    late = Sim4(server, "m", manual=True, probes=False)
+    wait_until(late.registered.is_set)
+    wait_until(lambda: server.status()["replicas"][0]["connected_ms"] > 1000)
+    assert server.predict("a", [3.5])["default_reason"] == "no_replica"
+
+
 def test_slow_upload_is_not_counted(nginx):
     """Catches an SLO that starts with the request's first byte."""
     server, _ = started(nginx, "400ms")

@@ -88,8 +88,13 @@ test_refusals(void **state)
     task = task_make(&a, model, 1, 100, 10000);
     assert_int_equal(submit(&a, &task, 100), NGX_DECLINED);
 
+    /* one that answers its probe is waited for, but not for long */
+
     replica = replica_join(&a, model, 0);
-    assert_int_equal(submit(&a, &task, 100), NGX_DECLINED);
+    assert_int_equal(submit(&a, &task, 1000 + NGX_HTTP_CLIPPER_PROBE_US),
+                     NGX_DECLINED);
+    assert_int_equal(submit(&a, &task, 100), NGX_OK);
+    leave(&a, task.waiter, task.gen);
     replica_gone(&a, replica);
 
     replica = replica_make(&a, model, 0);
