@@ -66,6 +66,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
     tuning = ngx_http_clipper_model_row_tuning(ask->row);
 
     task.model = (uint32_t) ask->row;
+    task.input_type = (uint32_t) query->app->input_type;
     task.shared = query->app->cache && ngx_http_clipper_cache_enabled();
     task.deadline_us = query->deadline_us;
     task.data = data;

@@ -110,6 +110,10 @@ static ngx_uint_t
 ngx_http_clipper_queue_alike(ngx_http_clipper_flight_t *f,
     ngx_http_clipper_flight_t *first, ngx_uint_t n)
 {
+    if (f->input_type != first->input_type) {
+        return 0;
+    }
+
     if (first->attempts == 0) {
         return f->attempts == 0;
     }
@@ -172,7 +176,8 @@ ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
 
 /*
  * Drops from the head what has less than need_us after ready_us; what the
- * replica could still answer alone makes room for others.
+ * replica could still answer alone makes room for others.  What workers of an
+ * older configuration have queued may be of another type than the replica's.
  */
 
 static void
@@ -189,10 +194,18 @@ ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
     bound_us = ready_us + need_us;
     alone_us = ready_us + ngx_http_clipper_batch_latency(&r->batch, 1);
 
-    while (model->root
-           && zone->flights[model->root].deadline_us < bound_us)
-    {
+    while (model->root) {
         flight = model->root;
+
+        if (zone->flights[flight].input_type != r->input_type) {
+            ngx_http_clipper_queue_drop_locked(zone, flight, (uint64_t) -1,
+                                               NGX_HTTP_CLIPPER_RESULT_ERROR);
+            continue;
+        }
+
+        if (zone->flights[flight].deadline_us >= bound_us) {
+            break;
+        }
 
         ngx_http_clipper_queue_drop_locked(zone, flight, bound_us,
                            zone->flights[flight].deadline_us < alone_us

@@ -214,6 +214,7 @@ ngx_http_clipper_queue_depart_locked(ngx_http_clipper_zone_t *zone,
 
     f = &zone->flights[flight];
     f->model = task->model;
+    f->input_type = task->input_type;
     f->attempts = ngx_http_clipper_queue_suspected(zone, task->key, now_us);
     f->retried = f->attempts;
     f->key[0] = task->key[0];

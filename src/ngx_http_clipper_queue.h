@@ -30,6 +30,7 @@
 
 typedef struct {
     uint32_t          model;            /* registry row */
+    uint32_t          input_type;
     uint64_t          key[2];
     uint32_t          shared;           /* may join a flight of its key */
     uint32_t          settled;          /* of the key's bucket, read before

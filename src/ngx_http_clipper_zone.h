@@ -92,6 +92,7 @@ typedef struct {
     uint32_t                   output_len;
     uint32_t                   result;
     uint32_t                   batch_size;
+    uint32_t                   input_type;
     u_char                     data[NGX_HTTP_CLIPPER_INLINE];
 
     /* derived */

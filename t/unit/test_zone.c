@@ -326,6 +326,40 @@ test_late(void **state)
 }
 
 
+/* left by workers of an older configuration: not what the replica takes */
+
+static void
+test_another_type(void **state)
+{
+    uint32_t                  replica, i;
+    ngx_http_clipper_task_t   tasks[4];
+    ngx_http_clipper_lease_t  lease;
+
+    replica = replica_make(&a, model, 0);
+
+    for (i = 0; i < 4; i++) {
+        tasks[i] = task_make(&a, model, i, 8, 10000 + i);
+        tasks[i].input_type = !(i % 2);
+        assert_int_equal(submit(&a, &tasks[i], 100), NGX_OK);
+    }
+
+    for (i = 1; i < 4; i += 2) {
+        assert_int_equal(take(&a, replica, 4, 200, &lease), 1);
+        zone_check(&a, "taken");
+
+        expect_result(&a, tasks[i - 1].waiter,
+                      NGX_HTTP_CLIPPER_RESULT_ERROR);
+        expect_no_mail(&a);
+
+        (void) settle(&a, replica, &lease, 300);
+        replica_idle(&a, replica);
+        expect_mail(&a, tasks[i].waiter, i, 8);
+    }
+
+    replica_gone(&a, replica);
+}
+
+
 static void
 test_leaving(void **state)
 {
@@ -549,6 +583,7 @@ main(void)
         zone_test(test_joins),
         zone_test(test_order_by_deadline),
         zone_test(test_late),
+        zone_test(test_another_type),
         zone_test(test_leaving),
         zone_test(test_lost_replicas),
         zone_test(test_hedges),
