@@ -209,6 +209,9 @@ def _prepare(on_death: int) -> Callable[[], None]:
     parent = os.getpid()
 
     def prepare() -> None:
+        # A shell has its background programs ignore these two.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         os.setpgid(0, 0)
         _LIBC.prctl(_PR_SET_PDEATHSIG, on_death, 0, 0, 0)
         if os.getppid() != parent:
