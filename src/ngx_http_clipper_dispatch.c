@@ -443,7 +443,8 @@ ngx_http_clipper_dispatch_long(ngx_http_clipper_output_t *outputs,
 
 /*
  * Before the flights end, so that at any time a query finds one or the other.
- * The lease keeps the flight and with it the key.
+ * The lease keeps the flight and with it the key.  Who came before another
+ * digest of the model was announced serves on, but its answers are not kept.
  */
 
 static void
@@ -455,12 +456,15 @@ ngx_http_clipper_dispatch_cache(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_zone_t    *zone;
     ngx_http_clipper_flight_t  *f;
 
-    if (!ngx_http_clipper_cache_enabled()) {
-        return;
-    }
-
     zone = ngx_http_clipper_process.zone;
     evicted = 0;
+
+    if (!ngx_http_clipper_cache_enabled()
+        || zone->replicas[replica->row].epoch
+           != zone->models[replica->model].epoch)
+    {
+        return;
+    }
 
     for (i = 0; i < replica->nleases; i++) {
         f = &zone->flights[replica->leases[i].flight];

@@ -73,6 +73,8 @@ ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
         ngx_memcpy(model->digest, r->digest, r->digest_len);
     }
 
+    r->epoch = model->epoch;
+
     ngx_http_clipper_batch_init(&r->batch,
                                 model->profiled ? &model->profile : NULL,
                                 now_us);
@@ -182,11 +184,14 @@ ngx_http_clipper_registry_gone_locked(ngx_http_clipper_zone_t *zone,
 
     ngx_http_clipper_registry_leaving_locked(zone, replica);
 
-    /* the next replica of this model begins with what this one has learned */
+    /* the next one of the same model begins with what this one has learned */
 
-    model->profiled = 0;
-    model->profile = r->batch;
-    ngx_http_clipper_publish(model->profiled, 1);
+    if (r->epoch == model->epoch) {
+        model->profiled = 0;
+        model->profile = r->batch;
+        ngx_http_clipper_publish(model->profiled, 1);
+    }
+
     model->members--;
 
     r->gen++;

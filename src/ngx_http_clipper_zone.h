@@ -137,6 +137,7 @@ typedef struct {
     uint32_t                   digest_len;
     u_char                     token[16];
     u_char                     digest[64];
+    uint32_t                   epoch;           /* of its model then */
 
     uint32_t                   busy;            /* inputs in flight */
     uint32_t                   stuck;           /* its batch was given up */

@@ -270,6 +270,37 @@ def test_another_model_under_the_same_version(nginx):
         server.wait_replicas("m", 0)
 
 
+def test_model_replaced_beside_the_old_one(nginx):
+    """Catches answers of a model that are kept after another digest of it
+    was announced: who has the old one serves until the new one is ready, and
+    leaves nothing behind."""
+    server = nginx(app("a", "m:1"))
+
+    def replica(digest, output, **kw):
+        return Sim4(server, "m", digest=digest, **kw, model=lambda v:
+                    [str(output)] * len(v))
+
+    old = replica(b"1" * 32, 1).wait_registered()
+    server.wait_replicas("m")
+    assert ask(server, "a", [1.5])[1] == "answer"
+    assert ask(server, "a", [1.5])[1] == "cached"
+
+    new = replica(b"2" * 32, 2, manual=True, probes=False)
+    probe = new.next_request()
+    for _ in range(2):
+        answer, outcome = ask(server, "a", [1.5])
+        assert (answer["output"], outcome) == (1, "answer")
+
+    new.manual = False
+    new.reply(probe, [])
+    server.wait_replicas("m", 2)
+    old.close()
+    server.wait_replicas("m", 1)
+    answer, outcome = ask(server, "a", [1.5])
+    assert (answer["output"], outcome) == (2, "answer")
+    assert ask(server, "a", [1.5])[1] == "cached"
+
+
 def test_reload_keeps_the_entries(nginx):
     """Catches a cache that a reload empties, or one that stays although its
     size has changed."""

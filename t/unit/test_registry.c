@@ -121,6 +121,39 @@ test_epoch_by_digest(void **state)
 }
 
 
+/* catches a profile that comes from the replica of a replaced model */
+
+static void
+test_profile_of_a_replaced_model(void **state)
+{
+    uint32_t                         i, rows[3];
+    ngx_http_clipper_announcement_t  an;
+
+    static const char  *digests[] = { "old", "new", "new" };
+
+    memset(&an, 0, sizeof(an));
+    an.model = model;
+    an.rpc_version = 4;
+    an.digest.len = 3;
+
+    ngx_http_clipper_zone_lock(&a);
+
+    for (i = 0; i < 3; i++) {
+        an.digest.data = (u_char *) digests[i];
+        rows[i] = ngx_http_clipper_registry_join_locked(&a, &an, 0);
+    }
+
+    ngx_http_clipper_registry_gone_locked(&a, rows[0]);
+    assert_false(a.models[model].profiled);
+
+    ngx_http_clipper_registry_gone_locked(&a, rows[1]);
+    assert_true(a.models[model].profiled);
+
+    ngx_http_clipper_registry_gone_locked(&a, rows[2]);
+    ngx_http_clipper_zone_unlock(&a);
+}
+
+
 static void
 test_compare_versions(void **state)
 {
@@ -371,6 +404,7 @@ main(void)
         zone_test(test_replicas_come_and_go),
         zone_test(test_a_late_probe_takes_nothing_back),
         zone_test(test_epoch_by_digest),
+        zone_test(test_profile_of_a_replaced_model),
         zone_test(test_compare_versions),
         zone_test(test_current_version),
         zone_test(test_model_rows),
