@@ -1,10 +1,11 @@
 """Selection among several models: policies, combination, feedback, users."""
 
 import random
+import time
 
 import pytest
 
-from harness import Sim4, application, wait_until
+from harness import SLOW, Sim4, application, wait_until
 
 HTTP = "clipper_cache_zone off;\n"
 
@@ -102,6 +103,96 @@ def test_feedback_needs_the_same_user(two):
                   label="x") == REFUSED
     assert update(server, query_id=answer["query_id"], uid="u",
                   label="x") == ACCEPTED
+
+
+def test_feedback_needs_the_same_application(nginx):
+    """Catches a query of one application that another one learns from."""
+    both = "".join(
+        f"location /{name} {{ clipper_app {name}; clipper_slo 5s;\n"
+        "clipper_link x:1 y:1; clipper_select thompson; }\n" for name in "ab")
+    server = nginx(both, http=HTTP)
+    for name in "xy":
+        Sim4(server, name, model=constant(f'"{name}"')).wait_registered()
+        server.wait_replicas(name)
+    nobody = {"query_id": ask(server)["query_id"], "label": "x"}
+    ask(server, 7.0, uid="u")
+    somebody = {"uid": "u", "input": [7.0], "label": "x"}
+    for body in (nobody, somebody):
+        assert server.post("/b/update", body).body.decode() == REFUSED
+        assert update(server, **body) == ACCEPTED
+
+
+def test_equal_queries_count_each(two):
+    """Catches queries of one user and input that are forgotten when the next
+    one comes, or that are learned from more often than they were asked."""
+    server = two("thompson")
+    for _ in range(3):
+        ask(server, 7.0, uid="u")
+    replies = [update(server, uid="u", input=[7.0], label="x")
+               for _ in range(5)]
+    assert replies == [ACCEPTED] * 3 + [REFUSED] * 2
+
+
+@pytest.mark.parametrize("right,wrong,label", [
+    ('"x"', '"y"', "x"), ("1.0", "2", 1), ("true", "1", True),
+    ("null", "0", None), ("1", '"1"', 1), ('"\\u00e9"', '"e"', "é")])
+def test_labels(two, right, wrong, label):
+    """Catches a label that is compared by its text, or a kind of them that is
+    not taken."""
+    server = two("exp4 eta=1", x=wrong, y=right)
+    for i in range(20):
+        answer = ask(server, float(i))
+        assert update(server, query_id=answer["query_id"],
+                      label=label) == ACCEPTED
+    answer = ask(server)
+    assert answer["output"] == label
+    assert type(answer["output"]) in (type(label), float)
+    assert 0.9 < answer["confidence"] < 1
+    response = server.post("/a/update", {"query_id": answer["query_id"],
+                                         "label": [label]})
+    assert response.status == 400, response
+
+
+def test_ensemble_of_numbers(two):
+    """Catches a weighted vote where the loss asks for a weighted mean."""
+    server = two("exp4 eta=1", x="0", y="10",
+                 extra="clipper_loss absolute range=0:10;\n")
+    assert ask(server)["output"] == 5
+    for i in range(30):
+        answer = ask(server, float(i))
+        assert update(server, query_id=answer["query_id"],
+                      label=10) == ACCEPTED
+    assert 9 < ask(server)["output"] < 10
+
+
+def test_confidence_needs_several(nginx):
+    """Catches a confidence of one model's word."""
+    server = nginx(selecting("exp4", "x:1", "y:1"), http=HTTP)
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    server.wait_replicas("x")
+    assert "confidence" not in ask(server)
+    Sim4(server, "y", model=constant('"x"')).wait_registered()
+    server.wait_replicas("y")
+    assert ask(server)["confidence"] == pytest.approx(1)
+    server.reload(server=selecting("thompson", "x:1", "y:1"))
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+    assert "confidence" not in ask(server)
+
+
+def test_members_are_asked_again_within_the_slo(nginx):
+    """Catches feedback that waits for a member longer than a query would, or
+    that learns nothing from the others."""
+    server = nginx(selecting("exp4", "x:1", "y:1", slo="300ms"), http=HTTP)
+    prompt = Sim4(server, "x", model=constant('"x"')).wait_registered()
+    Sim4(server, "y", manual=True).wait_registered()
+    for reply in (ACCEPTED, REFUSED):
+        server.wait_replicas("x")
+        server.wait_replicas("y")
+        begun = time.monotonic()
+        assert update(server, uid="u", input=[1.0], label="x") == reply
+        assert 0.25 < time.monotonic() - begun < 0.3 + 0.2 * SLOW
+        prompt.manual = True
 
 
 def test_forgotten_query_is_asked_again(two):
