@@ -164,6 +164,71 @@ def test_queries_do_not_wait_for_redis(redis, serve, how):
     settled(store, 1, "clipper:state:a:epsilon_greedy:other49")
 
 
+def test_wiped(redis, serve):
+    """Catches queries or feedback that suffer from a Redis that lost all it
+    had, script and numbers included, and what is added afterwards missing."""
+    store = redis()
+    server = serve(store)
+    with server.connect() as connection:
+        for i in range(10):
+            learn(connection, 3.0, 3.0, f"u{i}")
+        settled(store, 10)
+        assert wait_until(lambda: total_of_users(store) == 10)
+        store("FLUSHALL")
+        store("SCRIPT", "FLUSH")
+        for i in range(20):
+            learn(connection, 3.0, 3.0, f"u{i}")
+    settled(store, 20)
+    assert wait_until(lambda: total_of_users(store) == 20)
+
+
+def test_user_is_waited_for_a_tenth(redis, serve):
+    """Catches a query that is held longer by a slow Redis than a tenth of its
+    SLO, or that does not wait for its user at all."""
+    store = redis()
+    server = serve(store, slo="3s", extra="timeout=60s", workers=1)
+    took = []
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        store.signal(signal.SIGSTOP)
+        for i in range(4):
+            begun = time.monotonic()
+            answer = connection.post("/a/predict", {"input": [3.0],
+                                                    "uid": f"u{i}"}).json()
+            took.append(time.monotonic() - begun)
+            assert not answer["default"]
+        store.signal(signal.SIGCONT)
+    assert 0.29 < min(took) < 0.3 + 0.1 * SLOW, took
+
+
+def test_more_than_the_zone_holds(redis, serve):
+    """Catches deltas that grow without a bound while Redis is away, queries
+    that fail of it, and feedback that was accepted but is lost."""
+    store = redis()
+    server = serve(store, extra="timeout=200ms", zone="2m")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        store.kill()
+        wait_until(lambda: not server.status()["selection_state"][
+            "redis"]["up"])
+        accepted = 0
+        for i in range(1000):
+            body = {"input": [3.0], "uid": f"u{i}"}
+            answer = connection.post("/a/predict", body).json()
+            assert not answer["default"], answer
+            reply = connection.post("/a/update", {
+                "query_id": answer["query_id"], "uid": body["uid"],
+                "label": 3.0})
+            accepted += reply.body == b"Feedback received? 1"
+        state = server.status()["selection_state"]
+        assert state["dropped"] == 1000 - accepted > 0
+        assert accepted > 50
+    store.start()
+    assert wait_until(lambda: total_of_users(store) == accepted, 20)
+
+
 def test_instances_learn_from_each_other(redis, serve):
     """Catches an instance that never asks again: one learns, the other one
     only answers."""
