@@ -9,8 +9,7 @@
 #include "ngx_http_clipper_response.h"
 
 
-static ngx_int_t ngx_http_clipper_update_id(ngx_http_clipper_member_t *member,
-    ngx_http_clipper_feedback_t *feedback);
+static uint64_t ngx_http_clipper_update_id(ngx_http_clipper_member_t *member);
 static void ngx_http_clipper_update_done(
     ngx_http_clipper_feedback_t *feedback);
 static ngx_int_t ngx_http_clipper_update_send(ngx_http_request_t *r,
@@ -61,11 +60,9 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (in->query_id.kind != NGX_HTTP_CLIPPER_KIND_ABSENT
-        && ngx_http_clipper_update_id(&in->query_id, feedback) != NGX_OK)
-    {
-        feedback->result = NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
-        return ngx_http_clipper_update_send(r, feedback);
+    if (in->query_id.kind != NGX_HTTP_CLIPPER_KIND_ABSENT) {
+        feedback->query_id = ngx_http_clipper_update_id(&in->query_id);
+        feedback->has_id = 1;
     }
 
     ctx->starting = 1;
@@ -85,24 +82,12 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
 }
 
 
-/* NGX_DECLINED: no query ever had it */
+/* what is no id at all becomes the largest number, which no query has */
 
-static ngx_int_t
-ngx_http_clipper_update_id(ngx_http_clipper_member_t *member,
-    ngx_http_clipper_feedback_t *feedback)
+static uint64_t
+ngx_http_clipper_update_id(ngx_http_clipper_member_t *member)
 {
-    ngx_int_t  id;
-
-    id = ngx_atoi(member->text.data, member->text.len);
-
-    if (id == NGX_ERROR) {
-        return NGX_DECLINED;
-    }
-
-    feedback->query_id = (uint64_t) id;
-    feedback->has_id = 1;
-
-    return NGX_OK;
+    return (uint64_t) ngx_atoi(member->text.data, member->text.len);
 }
 
 

@@ -491,6 +491,39 @@ def test_selection_weight_follows_feedback(nginx, policy):
     wait_until(lambda: weights(server) == {"1": 1, "2": 0})
 
 
+def test_results_of_feedback(nginx):
+    """Catches feedback that is refused without being counted, or that a
+    policy which does not learn refuses."""
+    server = start(nginx, CHOOSING.format(links="clipper_link m:1 m:2;",
+                                          policy="thompson")
+                   + application("b", "m:1"), http="clipper_cache_zone off;")
+    connected(server, sim=Sim4, model=lambda xs: [
+        '"' + "x" * (62 if x[0] == 1 else 63) + '"' for x in xs])
+
+    def result(app, reply, **body):
+        before = scrape(server)
+        response = server.post(f"/{app}/update", {"label": 2, **body})
+        assert response.body == b"Feedback received? %d" % reply, response
+        after = scrape(server)
+        found, = [r for r in ("learned", "ignored", "unknown", "useless",
+                              "dropped") if
+                  after("clipper_feedback_total", app=app, result=r)
+                  != before("clipper_feedback_total", app=app, result=r)]
+        return found
+
+    query_id = server.predict("a", [1.0])["query_id"]
+    assert result("a", 0, query_id=query_id, uid="other") == "unknown"
+    assert result("a", 1, query_id=query_id) == "learned"
+    assert result("a", 0, query_id=query_id) == "unknown"
+    assert result("a", 0, uid="u", input=[1.0]) == "unknown"
+    assert result("a", 0, query_id=-7) == "unknown"
+    query_id = server.predict("a", [2.0])["query_id"]
+    assert result("a", 0, query_id=query_id) == "useless"
+    assert result("b", 1, query_id=12) == "ignored"
+    assert result("b", 1, query_id=-7) == "ignored"
+    assert result("b", 1, uid="anybody", input=[3.0]) == "ignored"
+
+
 def test_selection_weight_of_links(nginx):
     """Catches two samples with the same labels, one without a version, and
     weights that are not those of the links."""
