@@ -291,6 +291,25 @@ def test_late_inputs_are_skipped_and_the_others_answered(frontend, run):
     assert sizes == [2]
 
 
+def test_what_becomes_late_meanwhile_is_skipped(frontend, run):
+    """Inputs that are asked alone because one of the batch was bad."""
+    asked = []
+
+    def fussy(xs):
+        asked.append([x[0] for x in xs])
+        if len(xs) > 1:
+            raise ValueError("one of them")
+        time.sleep(0.25)
+        return ["1"]
+
+    run(fussy)
+    identity, _ = frontend.register()
+    frontend.request(identity, "doubles", [doubles(1), doubles(2), doubles(3)],
+                     left=[PLENTY_US, 200_000, PLENTY_US])
+    assert frontend.reply(identity) == [(OK, b"1"), (SKIPPED, b""), (OK, b"1")]
+    assert asked == [[1, 2, 3], [1], [3]]
+
+
 @pytest.mark.parametrize("frames", [
     [u32(4), u32(1), b"short", b""],
     [u32(4), u32(1), u32(7, 0, 3, 2) + u64(8, 8, 9, 9), doubles(1)],

@@ -110,6 +110,61 @@ def test_ensemble(logged):
     assert values["confidence"] == "1.000000"
 
 
+def test_propensity(logged):
+    """Catches a chance that is not that of the model which answered, of this
+    moment, among those with a replica."""
+    server, last = logged(application(
+        "a", "m:1 n:1", extra="clipper_select epsilon_greedy epsilon=0.4 "
+                              "half_life=off;"), "clipper_cache_zone off;")
+    Sim4(server, "m", model=lambda v: ["1"] * len(v)).wait_registered()
+    server.wait_replicas("m")
+    server.predict("a", [0.0])
+    assert last()["propensity"] == "1.000000000"
+
+    Sim4(server, "n", model=lambda v: ["2"] * len(v)).wait_registered()
+    server.wait_replicas("n")
+    judged, chances = set(), {}
+    for i in range(1000):
+        answer = server.predict("a", [float(i)])
+        values = last()
+        assert values["model"] == ("m:1" if answer["output"] == 1 else "n:1")
+        if len(judged) == 2:
+            chances[values["model"]] = values["propensity"]
+            if len(chances) == 2:
+                break
+            continue
+        judged.add(values["model"])
+        response = server.post("/a/update", {"query_id": answer["query_id"],
+                                             "label": 2})
+        assert response.body == b"Feedback received? 1"
+        assert last()["app"] == "a"
+    assert chances == {"m:1": "0.200000000", "n:1": "0.800000000"}
+
+
+def test_propensity_of_an_integral(logged):
+    """Catches thompson without the chance of its choice: equal at first, and
+    larger for the model that was right."""
+    server, last = logged(application("a", "m:1 n:1", extra=(
+        "clipper_select thompson half_life=off;")), "clipper_cache_zone off;")
+    for name, text in (("m", "1"), ("n", "2")):
+        Sim4(server, name, model=lambda v, t=text: [t] * len(v)
+             ).wait_registered()
+        server.wait_replicas(name)
+    server.predict("a", [0.0])
+    assert float(last()["propensity"]) == pytest.approx(0.5, abs=1e-6)
+    for i in range(20):
+        answer = server.predict("a", [float(i)])
+        last()
+        server.post("/a/update", {"query_id": answer["query_id"], "label": 2})
+        last()
+    server.predict("a", [0.0])
+    values = last()
+    if values["model"] == "n:1":
+        assert 0.8 < float(values["propensity"]) < 1
+    else:
+        assert 0 < float(values["propensity"]) < 0.2
+
+
 def test_aborted_and_error(logged):
     """Catches a request that went wrong without its outcome."""
     server, last = logged(application("a", "m:1"))
