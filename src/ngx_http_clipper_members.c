@@ -7,6 +7,8 @@
 #include "ngx_http_clipper_registry.h"
 
 
+static ngx_http_clipper_batch_t *ngx_http_clipper_members_learned_locked(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r);
 static ngx_uint_t ngx_http_clipper_members_same(
     ngx_http_clipper_replica_row_t *a, ngx_http_clipper_replica_row_t *b);
 
@@ -76,8 +78,8 @@ ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
     r->epoch = model->epoch;
 
     ngx_http_clipper_batch_init(&r->batch,
-                                model->profiled ? &model->profile : NULL,
-                                now_us);
+                        ngx_http_clipper_members_learned_locked(zone, r),
+                        now_us);
 
     model->announced = 1;
     model->input_type = a->input_type;
@@ -88,6 +90,29 @@ ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
     zone->header->registry++;
 
     return row;
+}
+
+
+/* its own when it moves here from another worker, else of the last one gone */
+
+static ngx_http_clipper_batch_t *
+ngx_http_clipper_members_learned_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_replica_row_t *r)
+{
+    uint32_t                       i;
+    ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        if (ngx_http_clipper_members_same(r, &zone->replicas[i])) {
+            return &zone->replicas[i].batch;
+        }
+    }
+
+    model = &zone->models[r->model];
+
+    return model->profiled ? &model->profile : NULL;
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import Sim4, application, wait_until
+from harness import Sim4, application, rpc, wait_until
 from harness.client import build_request
 
 APPS = (application("a", "m:1", slo="60s")
@@ -72,3 +72,28 @@ def test_back_off(nginx):
     assert all(a["default"] for a in answers)
     made.reply(request, ["1"] * 11)
     assert sizes_of(server, made, 11) == [9, 2]
+
+
+@pytest.mark.parametrize("how, kept", [
+    ("reload", True), ("reconnect", True), ("another model", False)])
+def test_profile_is_kept(nginx, how, kept):
+    """Catches a replica that begins anew after a reload or a lost connection,
+    or with what was learned of another model under the same version."""
+    server = nginx(APPS, http="clipper_cache_zone off;"
+                   "clipper_model m { hedge off; }")
+    made = Sim4(server, "m", manual=True, digest=b"1" * 32).wait_registered()
+    server.wait_replicas("m")
+    assert sizes_of(server, made, 27) == [2, 4, 8, 13]
+
+    if how == "reload":
+        server.reload()
+        made.wait_event(lambda e: e.direction == "out" and e.frames[1:2]
+                        == [rpc.u32(rpc.LEAVING)])
+    else:
+        made.close()
+        server.wait_replicas("m", 0)
+        made = Sim4(server, "m", manual=True, digest=(
+            b"1" if kept else b"2") * 32).wait_registered()
+    server.wait_replicas("m")
+
+    assert (sizes_of(server, made, 27)[0] > 2) == kept
