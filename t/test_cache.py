@@ -126,6 +126,17 @@ def test_identical_queries_at_once(nginx):
         connection.close()
 
 
+def test_equal_inputs_of_a_request(nginx):
+    """Catches an input that is asked as often as a request repeats it."""
+    server, made = started(nginx)
+    response = server.post("/a/predict", {"input_batch": [[1.5], [2.5]] * 4})
+    assert [a["output"] for a in response.json()["batch_predictions"]] == \
+        [1.5, 2.5] * 4
+    assert response.headers["x-outcome"] == ", ".join(
+        ["answer"] * 2 + ["joined"] * 6)
+    assert made.inputs_seen() == 2
+
+
 def test_waiters_with_different_deadlines(nginx):
     """Catches a waiter that waits longer than its own deadline, or one that
     loses its answer because another one's is over."""
@@ -313,6 +324,21 @@ def test_reload_keeps_the_entries(nginx):
     server.wait_replicas("m")
     assert ask(server, "a", [1.5])[1] == "answer"
     assert made.inputs_seen() == 2
+
+
+def test_reload_while_an_answer_is_pending(nginx):
+    """Catches a flight of an old worker that a new one does not see, or whose
+    answer is lost to one of them."""
+    server, made = started(nginx, manual=True)
+    before = send(server, "a", [1.5])
+    request = made.next_request()
+    server.reload()
+    after = send(server, "a", [1.5])
+    wait_waiters(server, 2)
+    made.reply(request, ["4"])
+    assert [read(c)[0]["output"] for c in (before, after)] == [4, 4]
+    assert ask(server, "a", [1.5])[1] == "cached"
+    assert made.inputs_seen() == 1
 
 
 def test_full_zone(nginx):

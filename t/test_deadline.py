@@ -135,6 +135,23 @@ def test_expired_tasks_are_not_sent(nginx):
     assert not set(sent[1:]) & {0.0, 1.0, 2.0, 3.0}
 
 
+def test_infeasible_tasks_have_their_default_at_once(nginx):
+    """Catches a client that waits until its deadline for an answer which
+    cannot come any more: a batch takes 0.5 s, and less is left."""
+    server, _ = started(nginx, "1400ms", delay=0.5,
+                        http="clipper_model m { batch 1; }")
+    begun = time.monotonic()
+    connections = [server.connect() for _ in range(5)]
+    for i, connection in enumerate(connections):
+        connection.send(build_request("POST", "/a/predict",
+                                      {"input": [float(i)]}))
+    answers = [c.read().json() for c in connections]
+    assert time.monotonic() - begun < 1.3
+    assert sorted(a["default"] for a in answers) == [False] * 2 + [True] * 3
+    assert {a["default_reason"] for a in answers if a["default"]} \
+        == {"deadline"}
+
+
 def test_earliest_deadline_first(nginx):
     """Catches a queue in the order of arrival (G38)."""
     server = nginx(application("slow", "m:1", slo="20s")

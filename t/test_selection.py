@@ -229,6 +229,18 @@ def test_users_learn_for_themselves(two):
     assert share("v", "y") > 40
 
 
+def test_new_user_starts_from_the_application(two):
+    """Catches a new user to whom nothing that others taught counts."""
+    server = two("epsilon_greedy epsilon=0")
+    for i in range(20):
+        answer = ask(server, float(i), uid="teacher")
+        assert update(server, query_id=answer["query_id"], uid="teacher",
+                      label="y") == ACCEPTED
+    outputs = [ask(server, float(i), uid=f"u{i}")["output"]
+               for i in range(20)]
+    assert outputs == ["y"] * 20
+
+
 def test_majority(nginx):
     """Catches a vote that counts models instead of their weights, or labels
     by their text instead of their value."""
