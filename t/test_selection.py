@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness import SLOW, Sim4, application, wait_until
+from harness.client import build_request
 
 HTTP = "clipper_cache_zone off;\n"
 
@@ -325,7 +326,6 @@ def test_version_of_several(two):
 def test_uid_from_a_variable(two):
     """Catches a body that overrules the context of clipper_uid."""
     server = two("thompson", extra="clipper_uid $http_x_user;\n")
-    from harness.client import build_request
     connection = server.connect()
     connection.send(build_request("POST", "/a/predict",
                                   {"input": [3.0], "uid": "body"},
@@ -337,6 +337,30 @@ def test_uid_from_a_variable(two):
                                   {"query_id": query_id, "label": "x"},
                                   headers=[("X-User", "header")]))
     assert connection.read().body.decode() == ACCEPTED
+
+
+def test_uid_of_the_body_where_the_variable_is_empty(two):
+    """Catches `body` of clipper_uid without effect, or that overrules."""
+    server = two("thompson", extra="clipper_uid $http_x_user body;\n")
+    connection = server.connect()
+    for asking, judging, reply in (
+            ((None, "u"), (None, "v"), REFUSED),
+            ((None, "u"), (None, "u"), ACCEPTED),
+            ((None, "u"), ("u", "v"), ACCEPTED),
+            (("u", "v"), (None, "v"), REFUSED),
+            (("u", "v"), (None, "u"), ACCEPTED),
+            ((None, None), (None, None), ACCEPTED)):
+
+        def send(path, who, **body):
+            header, uid = who
+            connection.send(build_request(
+                "POST", path, {**body, **({"uid": uid} if uid else {})},
+                headers=[("X-User", header)] if header else []))
+            return connection.read()
+
+        query_id = send("/a/predict", asking, input=[3.0]).json()["query_id"]
+        assert send("/a/update", judging, query_id=query_id,
+                    label="x").body.decode() == reply, (asking, judging)
 
 
 def test_state_survives_reload_and_death(two):
