@@ -183,14 +183,16 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 /*
  * Sets the time after which the batch counts as late: as configured, else
  * twice what its profile expects, and in any case before half of the time
- * that its most urgent input had is gone.
+ * that its most urgent input had is gone.  A late batch that there was nobody
+ * else for is looked at again when it has waited twice as long, or half of
+ * the time left is gone.
  */
 
 static void
 ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
     uint64_t now_us)
 {
-    uint64_t                          after_us, left_us;
+    uint64_t                          after_us, left_us, waited_us;
     ngx_http_clipper_zone_t          *zone;
     ngx_http_clipper_flight_t        *f;
     const ngx_http_clipper_tuning_t  *tuning;
@@ -204,8 +206,13 @@ ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
     zone = ngx_http_clipper_process.zone;
     f = &zone->flights[replica->leases[0].flight];
     left_us = f->deadline_us > now_us ? f->deadline_us - now_us : 0;
+    waited_us = now_us - replica->sent_us;
 
-    if (tuning->hedge_auto) {
+    if (waited_us) {
+        after_us = ngx_min(waited_us, left_us / 2);
+        after_us = after_us < NGX_HTTP_CLIPPER_HEDGE_MIN ? 0 : after_us;
+
+    } else if (tuning->hedge_auto) {
         after_us = 2 * ngx_http_clipper_batch_latency(
                            &zone->replicas[replica->row].batch,
                            replica->nleases);
@@ -227,7 +234,7 @@ void
 ngx_http_clipper_dispatch_hedge(void *data)
 {
     uint64_t                    *counters;
-    ngx_uint_t                   n;
+    ngx_uint_t                   n, others;
     ngx_http_clipper_zone_t     *zone;
     ngx_http_clipper_replica_t  *replica;
 
@@ -237,7 +244,10 @@ ngx_http_clipper_dispatch_hedge(void *data)
 
     ngx_http_clipper_zone_lock(zone);
 
-    if (zone->models[replica->model].replicas > 1) {
+    others = zone->models[replica->model].replicas
+             - (zone->replicas[replica->row].state == NGX_HTTP_CLIPPER_READY);
+
+    if (others) {
         n = ngx_http_clipper_queue_hedge_locked(zone, replica->row,
                                           replica->leases, replica->nleases);
     }
@@ -248,6 +258,10 @@ ngx_http_clipper_dispatch_hedge(void *data)
     if (n) {
         counters = ngx_http_clipper_metrics_model(zone, replica->model);
         ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_HEDGES], n);
+    }
+
+    if (others == 0) {
+        ngx_http_clipper_dispatch_watch(replica, ngx_http_clipper_now_us());
     }
 }
 

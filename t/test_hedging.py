@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import (Connection, PythonContainer, SLOW, Sim3, Sim4,
-                     application, wait_until)
+                     application, rpc, wait_until)
 from harness.client import build_request
 
 HTTP = "clipper_cache_zone off;\n"
@@ -144,6 +144,27 @@ def test_first_answer_wins(nginx):
         assert server.predict("a", [i + 2.0])["output"] in (22, i + 2.0)
     connection.send(build_request("POST", "/a/predict", {"input": [7.5]}))
     assert connection.read().json()["output"] in (22, 7.5)
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_replica_that_comes_later(nginx, leaving):
+    """Catches a late batch that is kept from a replica because there was none
+    when it became late, or because there is only that one beside a stuck one
+    that has said that it leaves."""
+    server = nginx(application("a", "m:1", slo="10s"),
+                   http=HTTP + "clipper_model m { hedge 100ms; }")
+    stuck = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    begun = time.monotonic()
+    connection, = connections_asking(server, [1.5])
+    stuck.next_request()
+    if leaving:
+        stuck.send(rpc.leaving())
+        server.wait_replicas("m", 0)
+    wait_until(lambda: time.monotonic() - begun > 0.25)
+    Sim4(server, "m", model=lambda v: ["22"] * len(v)).wait_registered()
+    assert connection.read().json()["output"] == 22
+    assert time.monotonic() - begun < 5
 
 
 def test_hedge_off(nginx):
