@@ -20,6 +20,8 @@ static void ngx_http_clipper_queue_expire_locked(
     uint64_t ready_us, int64_t need_us);
 static void ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
     uint32_t flight, uint64_t bound_us, uint32_t reason);
+static void ngx_http_clipper_queue_skipped_locked(
+    ngx_http_clipper_zone_t *zone, uint32_t flight, uint64_t now_us);
 static void ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
     uint32_t flight, uint32_t result, uint64_t now_us);
 static ngx_uint_t ngx_http_clipper_queue_unlease_locked(
@@ -283,6 +285,14 @@ ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
         return 0;
     }
 
+    if (output->result == NGX_HTTP_CLIPPER_RESULT_LATE
+        && f->waiters
+        && f->deadline_us <= now_us)
+    {
+        ngx_http_clipper_queue_skipped_locked(zone, lease->flight, now_us);
+        return 1;
+    }
+
     f->output = output->chunk;
     f->output_len = (uint32_t) output->len;
 
@@ -297,6 +307,37 @@ ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
                                        now_us);
 
     return 1;
+}
+
+
+/*
+ * The replica was told the time of the most urgent waiter, which is over.  Who
+ * has more of it waits for another answer, or for that of a second replica.
+ */
+
+static void
+ngx_http_clipper_queue_skipped_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight, uint64_t now_us)
+{
+    ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    f = &zone->flights[flight];
+
+    if (f->state == NGX_HTTP_CLIPPER_LEASED) {
+
+        if (ngx_http_clipper_queue_leased(f)) {
+            return;
+        }
+
+        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
+        ngx_http_clipper_queue_insert_locked(zone, flight);
+    }
+
+    ngx_http_clipper_queue_drop_locked(zone, flight, now_us + 1,
+                                       NGX_HTTP_CLIPPER_RESULT_LATE);
+    (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
 }
 
 

@@ -122,7 +122,8 @@ ngx_uint_t ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
 
 /*
  * The replica's answer to one lease.  1: it was the first and counts; 0: the
- * flight had ended before.  A chain on loan is taken or freed.
+ * flight had ended before.  A chain on loan is taken or freed.  Of a flight
+ * that was skipped as late those who have time left are asked for again.
  */
 ngx_uint_t ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
     uint32_t replica, const ngx_http_clipper_lease_t *lease,

@@ -155,6 +155,37 @@ def test_waiters_with_different_deadlines(nginx):
     assert len(made.requests) == 1
 
 
+@pytest.mark.parametrize("joins", ["before", "after"])
+def test_waiter_with_more_time_than_was_told(nginx, joins):
+    """Catches a query that gets the default because a container skipped the
+    input of another one, whose deadline was over."""
+    server, made = started(nginx, manual=True, http="clipper_model m "
+                           "{ batch 1; }",
+                           server=app("fast", "m:1", slo="400ms"))
+    blocker = send(server, "a", [0.5])
+    held = made.next_request()
+    fast = send(server, "fast", [3.5])
+    wait_waiters(server, 2)
+    if joins == "before":
+        slow = send(server, "a", [3.5])
+        wait_waiters(server, 3)
+    made.reply(held, ["1"])
+    assert read(blocker)[0]["output"] == 1
+    request = made.next_request()
+    assert request.times_left[0] < 400_000
+    if joins == "after":
+        slow = send(server, "a", [3.5])
+        wait_waiters(server, 2)
+    assert read(fast)[0]["default_reason"] == "deadline"
+    made.reply(request, [""], statuses=[rpc.SKIPPED])
+    again = made.next_request()
+    assert again.values == [(3.5,)] and again.times_left[0] > 1_000_000
+    made.reply(again, ["7"])
+    answer, outcome = read(slow)
+    assert (answer["output"], outcome) == (7, "joined")
+    assert ask(server, "fast", [3.5])[1] == "cached"
+
+
 def test_joined_query_with_an_earlier_deadline(nginx):
     """Catches a joined flight that keeps its place behind others although
     one of its waiters is in a hurry."""

@@ -296,36 +296,6 @@ test_order_by_deadline(void **state)
 }
 
 
-/* who cannot be answered in time is told so, not who can */
-
-static void
-test_late(void **state)
-{
-    uint32_t                  replica;
-    ngx_http_clipper_task_t   late, later, both;
-    ngx_http_clipper_lease_t  leases[4];
-
-    replica = replica_make(&a, model, 0);
-
-    late = ask(&a, 1, 8, 1000);
-    both = ask(&a, 2, 8, 1500);
-    later = ask(&b, 2, 8, 9000);
-
-    assert_int_equal(take(&a, replica, 4, 2000, leases), 1);
-    zone_check(&a, "dropped");
-
-    expect_result(&a, late.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
-    expect_result(&a, both.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
-    expect_no_mail(&a);
-    assert_int_equal(a.header->flights.used, 1);
-
-    (void) settle(&a, replica, leases, 3000);
-    expect_mail(&b, later.waiter, 2, 8);
-
-    replica_gone(&a, replica);
-}
-
-
 /* left by workers of an older configuration: not what the replica takes */
 
 static void
@@ -582,7 +552,6 @@ main(void)
         zone_test(test_full_tables),
         zone_test(test_joins),
         zone_test(test_order_by_deadline),
-        zone_test(test_late),
         zone_test(test_another_type),
         zone_test(test_leaving),
         zone_test(test_lost_replicas),

@@ -1,0 +1,124 @@
+
+/*
+ * Catches: who cannot be answered in time and is not told so, and who is told
+ * although there is time for another answer.
+ */
+
+#include "zone_two.h"
+
+
+/* who cannot be answered in time is told so, not who can */
+
+static void
+test_late(void **state)
+{
+    uint32_t                  replica;
+    ngx_http_clipper_task_t   late, later, both;
+    ngx_http_clipper_lease_t  leases[4];
+
+    replica = replica_make(&a, model, 0);
+
+    late = ask(&a, 1, 8, 1000);
+    both = ask(&a, 2, 8, 1500);
+    later = ask(&b, 2, 8, 9000);
+
+    assert_int_equal(take(&a, replica, 4, 2000, leases), 1);
+    zone_check(&a, "dropped");
+
+    expect_result(&a, late.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_result(&a, both.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_no_mail(&a);
+    assert_int_equal(a.header->flights.used, 1);
+
+    (void) settle(&a, replica, leases, 3000);
+    expect_mail(&b, later.waiter, 2, 8);
+
+    replica_gone(&a, replica);
+}
+
+
+/* skipped as late: that is true of who was most urgent, not of all */
+
+static void
+test_skipped(void **state)
+{
+    uint32_t                  replica, second;
+    ngx_http_clipper_task_t   soon, later;
+    ngx_http_clipper_lease_t  lease, hedged;
+
+    replica = replica_make(&a, model, 0);
+
+    soon = ask(&a, 1, 8, 1000);
+    assert_int_equal(take(&a, replica, 1, 500, &lease), 1);
+    later = ask(&b, 1, 8, 9000);
+    assert_true(later.joined);
+
+    assert_int_equal(settle_with(&a, replica, &lease,
+                                 NGX_HTTP_CLIPPER_RESULT_LATE, NULL, 0, 1000),
+                     1);
+    replica_idle(&a, replica);
+    zone_check(&a, "skipped");
+    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_no_mail(&b);
+
+    assert_int_equal(take(&a, replica, 1, 2000, &lease), 1);
+    assert_int_equal(a.flights[lease.flight].deadline_us, 9000);
+    (void) settle(&a, replica, &lease, 3000);
+    replica_idle(&a, replica);
+    expect_mail(&b, later.waiter, 1, 8);
+
+    /* also when a second replica has it, or will have it */
+
+    second = replica_make(&b, model, 0);
+    soon = ask(&a, 2, 8, 10000);
+    assert_int_equal(take(&a, replica, 1, 9500, &lease), 1);
+    later = ask(&b, 2, 8, 19000);
+
+    ngx_http_clipper_zone_lock(&a);
+    assert_int_equal(ngx_http_clipper_queue_hedge_locked(&a, replica, &lease,
+                                                         1), 1);
+    ngx_http_clipper_zone_unlock(&a);
+    assert_int_equal(take(&b, second, 1, 9600, &hedged), 1);
+
+    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+                       NULL, 0, 10500);
+    zone_check(&a, "skipped by one of two");
+    expect_no_mail(&b);
+    (void) settle(&b, second, &hedged, 11000);
+    expect_mail(&a, soon.waiter, 2, 8);
+    expect_mail(&b, later.waiter, 2, 8);
+    replica_idle(&a, replica);
+    replica_idle(&b, second);
+
+    /* nobody has more time, or the replica skips what is not late */
+
+    soon = ask(&a, 3, 8, 20000);
+    assert_int_equal(take(&a, replica, 1, 19500, &lease), 1);
+    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+                       NULL, 0, 20500);
+    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    assert_int_equal(a.header->flights.used, 0);
+    replica_idle(&a, replica);
+
+    soon = ask(&a, 4, 8, 30000);
+    assert_int_equal(take(&a, replica, 1, 29500, &lease), 1);
+    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+                       NULL, 0, 29600);
+    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    assert_int_equal(a.header->flights.used, 0);
+
+    replica_gone(&a, replica);
+    replica_gone(&b, second);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        zone_test(test_late),
+        zone_test(test_skipped),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
