@@ -185,7 +185,7 @@ static void
 scene_leased(void)
 {
     asks(&s, 4, 20, 1000);
-    asks(&s, 5, 600, 1001);
+    asks(&s, 5, 600, 3000);
     asks(&v, 5, 600, 1001);
     asks(&v, 6, 600, 1002);
     asks(&s, 9, 20, 1003);
@@ -399,6 +399,22 @@ settles_errors(view_t *w)
                            NGX_HTTP_CLIPPER_RESULT_ERROR,
                            text, i == 1 ? 600 : 9, 400);
     }
+}
+
+
+/* one has nobody left, one an asker with more time, one was not late */
+
+static void
+settles_skipped(view_t *w)
+{
+    unsigned  i;
+
+    for (i = 0; i < 4; i++) {
+        (void) settle_with(w, rv, &leases_v[i], NGX_HTTP_CLIPPER_RESULT_LATE,
+                           NULL, 0, 1002);
+    }
+
+    replica_idle(w, rv);
 }
 
 
