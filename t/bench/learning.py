@@ -198,7 +198,8 @@ def users(seconds, count):
         table_of = selection(nginx)
         hmget = store("INFO", "commandstats")
         times, control = held(nginx, store)
-    return {"pairs": pairs, "rows": rows, "memory": memory, "single": single, "trip": trip,
+    return {"pairs": pairs, "rows": rows, "memory": memory,
+            "single": single, "trip": trip,
             "zone": table_of, "held": times, "slept": control,
             "asked": int(re.search(r"cmdstat_hmget:calls=(\d+)", hmget)[1])}
 
