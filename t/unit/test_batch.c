@@ -108,12 +108,29 @@ test_expired_is_never_sent(void **state)
 }
 
 
+/* misses lead down to one, from where the cap grows again */
+
+static void
+assert_falls_and_grows(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < 200; i++) {
+        observe(limit(), 100, 0);
+    }
+
+    assert_int_equal(limit(), 1);
+    observe(1, 100, 1);
+    assert_int_equal(limit(), 2);
+}
+
+
 /* "batch aimd": one more, x 0.9; only with batches that tried the cap */
 
 static void
 test_aimd(void **state)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t  n;
 
     conf.plain = 1;
     assert_int_equal(limit(), 1);
@@ -132,13 +149,7 @@ test_aimd(void **state)
     observe(90, 100, 1);
     assert_int_equal(limit(), 91);
 
-    for (i = 0; i < 200; i++) {
-        observe(limit(), 100, 0);
-    }
-
-    assert_int_equal(limit(), 1);
-    observe(1, 100, 1);
-    assert_int_equal(limit(), 2);
+    assert_falls_and_grows();
 }
 
 
@@ -147,7 +158,7 @@ test_aimd(void **state)
 static void
 test_cap(void **state)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t  n;
 
     for (n = 1; n < 1024; n *= 2) {
         observe(n, 100, 1);
@@ -163,13 +174,7 @@ test_cap(void **state)
     observe(921, 100, 1);
     assert_int_equal(limit(), 950);
 
-    for (i = 0; i < 200; i++) {
-        observe(limit(), 100, 0);
-    }
-
-    assert_int_equal(limit(), 1);
-    observe(1, 100, 1);
-    assert_int_equal(limit(), 2);
+    assert_falls_and_grows();
 }
 
 

@@ -387,7 +387,8 @@ test_metadata_names(void **state)
     ngx_uint_t  i;
 
     static const char *good[] = {
-        "\"sum-model\"", "\"a b\"", "\"-a\"", "\"a:b\"", "c3 a9", "df bf", "e0 a0 80", "ed 9f bf", "ee 80 80",
+        "\"sum-model\"", "\"a b\"", "\"-a\"", "\"a:b\"", "c3 a9", "df bf",
+        "e0 a0 80", "ed 9f bf", "ee 80 80",
         "ef bf bf", "f0 90 80 80", "f4 8f bf bf", "20", "7e", "c2 80"
     };
 
