@@ -28,6 +28,7 @@ ModelFunction = Callable[[Any], Any]
 Batch = Union[np.ndarray, List[np.ndarray], List[str], List[bytes]]
 
 _STRINGS = CODES["strings"]
+_NOT_WHOLE = "an input is no whole number of elements"
 
 
 class PredictionError(Exception):
@@ -43,24 +44,27 @@ def decode_inputs(request: Request) -> Batch:
     if request.input_type == _STRINGS:
         return _decode_strings(request)
     dtype = DTYPES[request.input_type]
-    lengths = request.lengths
-    if (lengths % ITEM_SIZES[request.input_type]).any():
-        raise PredictionError("an input is no whole number of elements")
-    if _all_equal(lengths):
-        data = request.data
-        if isinstance(data, list):
-            data = bytearray().join(data)
-        return _array(data, dtype).reshape(
-            len(lengths), int(lengths[0]) // ITEM_SIZES[request.input_type]
-        )
+    size = ITEM_SIZES[request.input_type]
+    if request.length is not None:
+        return _decode_equal(request, request.length, dtype, size)
+    if (request.lengths % size).any():
+        raise PredictionError(_NOT_WHOLE)
     if isinstance(request.data, list):
         return [_array(one, dtype) for one in request.data]
-    edges = (np.cumsum(lengths) // ITEM_SIZES[request.input_type]).tolist()
+    edges = (np.cumsum(request.lengths) // size).tolist()
     return np.split(_array(request.data, dtype), edges[:-1])
 
 
-def _all_equal(lengths: np.ndarray) -> bool:
-    return len(lengths) > 0 and bool((lengths == lengths[0]).all())
+def _decode_equal(
+    request: Request, length: int, dtype: str, size: int
+) -> np.ndarray:
+    """Inputs of the same length: the rows of one array."""
+    if length % size:
+        raise PredictionError(_NOT_WHOLE)
+    data = request.data
+    if isinstance(data, list):
+        data = bytearray().join(data)
+    return _array(data, dtype).reshape(len(request.lengths), length // size)
 
 
 def _array(data: Any, dtype: str) -> np.ndarray:
@@ -288,8 +292,8 @@ def _late(request: Request, received: float) -> Optional[np.ndarray]:
     left = request.time_left_us
     if left is None:
         return None
-    late = left <= int((time.monotonic() - received) * 1e6)
-    return late if late.any() else None
+    passed = int((time.monotonic() - received) * 1e6)
+    return left <= passed if left.min() <= passed else None
 
 
 def _describe(error: BaseException) -> bytes:

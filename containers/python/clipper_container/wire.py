@@ -60,6 +60,8 @@ class Request(NamedTuple):
         request_type: PREDICT or PROBE.
         input_type: wire code 0..4.
         lengths: (N,) uint64, bytes of each input.
+        length: the same of all inputs; None when they differ, or when there
+            are none.
         time_left_us: (N,) uint64, microseconds until the deadline of each
             input when the frontend sent the batch; None in version 3.
         data: all inputs back to back (version 4), or one buffer for each
@@ -70,6 +72,7 @@ class Request(NamedTuple):
     request_type: int
     input_type: int
     lengths: np.ndarray
+    length: Optional[int]
     time_left_us: Optional[np.ndarray]
     data: Union[Buffer, List[Buffer]]
 
@@ -168,7 +171,7 @@ def request(frames: Sequence[Buffer], rpc_version: int) -> Request:
 def _request_4(frames: Sequence[Buffer]) -> Request:
     if len(frames) != 5:
         raise ProtocolError("a request has 5 frames, not %d" % len(frames))
-    header, data = frames[3], frames[4]
+    header, data = bytes(frames[3]), frames[4]
     if len(header) < 16:
         raise ProtocolError("request header too short")
     message_id, kind, input_type, n = _HEADER_4.unpack_from(header)
@@ -176,18 +179,39 @@ def _request_4(frames: Sequence[Buffer]) -> Request:
         raise ProtocolError("malformed request header")
     numbers = np.frombuffer(header, "<u8", 2 * n, 16) if n else _NO_NUMBERS
     lengths = numbers[:n]
-    if int(lengths.sum()) != len(data):
+    length = _common_length(header[16:16 + 8 * n])
+    total = int(lengths.sum()) if length is None else n * length
+    if total != len(data):
         raise ProtocolError("lengths and data of a request disagree")
-    return Request(message_id, kind, input_type, lengths, numbers[n:], data)
+    return Request(
+        message_id, kind, input_type, lengths, length, numbers[n:], data
+    )
 
 
 _NO_NUMBERS = np.zeros(0, "<u8")
 
 
+def _common_length(lengths: bytes) -> Optional[int]:
+    """What all of these uint64 are, if they are equal."""
+    first = lengths[:8]
+    if not first or lengths != first * (len(lengths) // 8):
+        return None
+    return _U64.unpack(first)[0]
+
+
+def inputs_ahead(frames: Sequence[Buffer]) -> int:
+    """How many inputs follow the first seven frames of version 3; 0 when they
+    are not those of a request."""
+    header = frames[6]
+    if len(header) < 16 or len(header) % 8:
+        return 0
+    return len(header) // 8 - 2
+
+
 def _request_3(frames: Sequence[Buffer]) -> Request:
     if len(frames) < 7 or len(frames[3]) != 4 or len(frames[4]) != 4:
         raise ProtocolError("malformed request")
-    header = frames[6]
+    header = bytes(frames[6])
     if len(header) < 16 or len(header) % 8:
         raise ProtocolError("malformed request header")
     numbers = np.frombuffer(header, "<u8")
@@ -196,13 +220,14 @@ def _request_3(frames: Sequence[Buffer]) -> Request:
         raise ProtocolError("malformed request header")
     inputs = list(frames[7:])
     lengths = numbers[2:]
-    if [len(one) for one in inputs] != lengths.tolist():
+    if list(map(len, inputs)) != lengths.tolist():
         raise ProtocolError("lengths and frames of a request disagree")
     return Request(
         _U32.unpack(frames[3])[0],
         _U32.unpack(frames[4])[0],
         input_type,
         lengths,
+        _common_length(header[16:]),
         None,
         inputs,
     )
