@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_clipper.h"
+#include "ngx_http_clipper_body.h"
 #include "ngx_http_clipper_conf.h"
 #include "ngx_http_clipper_filter.h"
 #include "ngx_http_clipper_health.h"
@@ -214,6 +215,8 @@ ngx_http_clipper_postconfiguration(ngx_conf_t *cf)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_clipper_body_conf(cf);
 
     return ngx_http_clipper_filter_init(cf);
 }

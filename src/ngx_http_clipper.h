@@ -154,6 +154,7 @@ typedef struct {
     struct ngx_http_clipper_redis_conf_s  *redis;  /* NULL: off */
     ngx_uint_t                    redis_set;
     ngx_uint_t                    used;         /* a directive needs zones */
+    ngx_uint_t                    request_body; /* the variable is used */
     time_t                        loaded;       /* when it was read */
 } ngx_http_clipper_main_conf_t;
 

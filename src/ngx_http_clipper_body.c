@@ -151,3 +151,48 @@ ngx_http_clipper_body_release(ngx_http_clipper_input_t *in)
 {
     ngx_http_clipper_input_trim(in, NGX_HTTP_CLIPPER_BODY_KEEP);
 }
+
+
+void
+ngx_http_clipper_body_free(ngx_http_request_t *r)
+{
+    ngx_http_request_body_t       *body;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_clipper_module);
+    body = r->request_body;
+
+    if (mcf->request_body || body == NULL || body->buf == NULL
+        || body->temp_file)
+    {
+        return;
+    }
+
+    if (ngx_pfree(r->pool, body->buf->start) == NGX_OK) {
+        body->bufs = NULL;
+        body->buf = NULL;
+    }
+}
+
+
+void
+ngx_http_clipper_body_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                     i;
+    ngx_http_variable_t           *v;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        if (v[i].name.len == sizeof("request_body") - 1
+            && ngx_strncmp(v[i].name.data, "request_body", v[i].name.len) == 0)
+        {
+            mcf->request_body = 1;
+        }
+    }
+}

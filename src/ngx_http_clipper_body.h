@@ -22,5 +22,15 @@ ngx_http_clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
 
 void ngx_http_clipper_body_release(ngx_http_clipper_input_t *in);
 
+/*
+ * Gives back the memory of a body that was scanned: of a request that waits it
+ * is the greatest part.  The body of a configuration that uses $request_body
+ * is kept.
+ */
+void ngx_http_clipper_body_free(ngx_http_request_t *r);
+
+/* after the configuration is read: does it use $request_body? */
+void ngx_http_clipper_body_conf(ngx_conf_t *cf);
+
 
 #endif /* _NGX_HTTP_CLIPPER_BODY_H_INCLUDED_ */

@@ -77,6 +77,8 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
                                    "Content-Encoding");
     }
 
+    ctx->own = (r == r->main && r->request_body == NULL);
+
     rc = ngx_http_read_client_request_body(r, ngx_http_clipper_predict_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -238,6 +240,10 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
     }
 
     r->connection->log->action = "waiting for a prediction";
+
+    if (ctx->own) {
+        ngx_http_clipper_body_free(r);
+    }
 
     if (r != r->main) {
         return;

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import application
+from harness import Sim4, anonymous_kb, application, wait_until
 
 # errors of the body
 
@@ -235,3 +235,55 @@ def test_output_limit(served):
     assert answer["default"] is True
     assert answer.get("default_reason", "model_error") == "model_error"
     assert server.predict("a", [11.0])["default"] is False
+
+
+# what a body leaves behind
+
+
+HELD = 40
+PADDING = 200_000
+
+
+@pytest.mark.parametrize("log", ["$request_length", "$request_body"])
+def test_memory_of_a_waiting_body(nginx, settings, log):
+    """Catches queries that hold their bodies until they are answered, and a
+    body that is gone when the access log wants it."""
+    server = nginx(
+        "access_log body.log body;\n"
+        + application("a", "m:1", "ints", slo="60s"),
+        http=f"log_format body '{log}'; client_body_buffer_size 1m; "
+             "clipper_cache_zone off;")
+    sim = Sim4(server, "m", input_type="ints", manual=True).wait_registered()
+
+    def model():
+        return server.status()["models"][0]
+
+    def anonymous():
+        return sum(anonymous_kb(pid) for pid in server.children())
+
+    body = b'{"input":[1' + b" " * PADDING + b"]}"
+    before = anonymous()
+    connections = [server.connect() for _ in range(HELD)]
+    for i, connection in enumerate(connections):
+        connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: model()["flights"] == i + 1)
+    grown = anonymous() - before
+
+    answered = 0
+    while answered < HELD:
+        request = sim.next_request()
+        answered += len(request.values)
+        sim.answer(request)
+    for connection in connections:
+        assert connection.read().json()["output"] == 1
+        connection.close()
+
+    if log == "$request_body":
+        assert grown > HELD * PADDING / 1024
+        written = server.dir / "body.log"
+        wait_until(lambda: written.read_bytes().count(b"\n") == HELD)
+        assert set(written.read_bytes().splitlines()) == {
+            body.replace(b'"', b"\\x22")}
+    elif not settings.sanitizer:                    # keeps what is freed
+        assert grown < HELD * PADDING / 1024 / 4

@@ -14,10 +14,10 @@ from .redis import Redis
 from .runtime import PythonContainer
 from .server import Nginx, Settings, application
 from .sim import Sim3, Sim4
-from .util import SLOW, wait_until
+from .util import SLOW, anonymous_kb, wait_until
 
 __all__ = [
     "Connection", "Load", "Nginx", "PythonContainer", "Redis", "Response",
-    "SLOW", "Settings", "Sim3", "Sim4", "application", "death", "rpc",
-    "wait_until",
+    "SLOW", "Settings", "Sim3", "Sim4", "anonymous_kb", "application", "death",
+    "rpc", "wait_until",
 ]
