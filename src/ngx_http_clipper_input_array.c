@@ -56,32 +56,45 @@ ngx_http_clipper_input_load(const u_char *p)
 }
 
 
-/* for 32 bytes: bit i is set when p[i] is no digit; the bits above are set */
+#if (NGX_HTTP_CLIPPER_INPUT_SSE2)
+
+/* for 16 bytes: bit i is set when p[i] is a digit */
+
+static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
+ngx_http_clipper_input_digits(const u_char *p)
+{
+    __m128i  v;
+
+    v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *) p), _mm_set1_epi8('0'));
+    v = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v);
+
+    return (uint32_t) _mm_movemask_epi8(v);
+}
+
+#endif
+
+
+/* for 64 bytes: bit i is set when p[i] is no digit */
 
 static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
 ngx_http_clipper_input_others(const u_char *p)
 {
 #if (NGX_HTTP_CLIPPER_INPUT_SSE2)
-    __m128i  a, b, zero, nine;
+    uint64_t    digits;
 
-    zero = _mm_set1_epi8('0');
-    nine = _mm_set1_epi8(9);
+    digits = ngx_http_clipper_input_digits(p);
+    digits |= ngx_http_clipper_input_digits(p + 16) << 16;
+    digits |= ngx_http_clipper_input_digits(p + 32) << 32;
+    digits |= ngx_http_clipper_input_digits(p + 48) << 48;
 
-    a = _mm_sub_epi8(_mm_loadu_si128((const __m128i *) p), zero);
-    b = _mm_sub_epi8(_mm_loadu_si128((const __m128i *) (p + 16)), zero);
-
-    a = _mm_cmpeq_epi8(_mm_min_epu8(a, nine), a);
-    b = _mm_cmpeq_epi8(_mm_min_epu8(b, nine), b);
-
-    return ~(uint64_t) ((uint32_t) _mm_movemask_epi8(a)
-                        | (uint32_t) _mm_movemask_epi8(b) << 16);
+    return ~digits;
 #else
     uint64_t    others;
     ngx_uint_t  i;
 
-    others = UINT64_MAX << 32;
+    others = 0;
 
-    for (i = 0; i < 32; i++) {
+    for (i = 0; i < 64; i++) {
         others |= (uint64_t) (p[i] < '0' || p[i] > '9') << i;
     }
 
@@ -161,7 +174,10 @@ ngx_http_clipper_input_value16(const u_char *end, ngx_uint_t n)
     v = _mm_packs_epi32(v, v);
     v = _mm_madd_epi16(v, _mm_set1_epi32(10000 | 1 << 16));
 
+    /* straight into a register; GCC 12 would take the way through memory */
+
     eights = (uint64_t) _mm_cvtsi128_si64(v);
+    __asm__ ("" : "+r" (eights));
 
     return (eights & 0xffffffff) * 100000000 + (eights >> 32);
 #else
@@ -172,24 +188,30 @@ ngx_http_clipper_input_value16(const u_char *end, ngx_uint_t n)
 
 
 /*
- * An ordinary number and the comma or bracket behind it: 1, else 0.
+ * An ordinary number and the comma or bracket behind it: 1, else 0.  Bit i of
+ * others is set when p[i] is no digit; its upper bits are 0 where nothing is
+ * known, so that 0 may also mean that not enough is.
  *
- * What the next number waits for is only its place: it comes from one
- * classification, and the sign is shifted away, not branched on.
+ * What the next number waits for is only its place, that is a few operations
+ * on others: the sign is shifted away, not branched on.
  */
 
 static NGX_HTTP_CLIPPER_INPUT_INLINE ngx_uint_t
-ngx_http_clipper_input_plain(const u_char *p,
+ngx_http_clipper_input_plain(const u_char *p, uint64_t others,
     ngx_http_clipper_input_plain_t *plain)
 {
-    uint64_t    others;
+    uint64_t    behind;
     ngx_uint_t  n, f, k, len;
 
-    plain->negative = (*p == '-');
+    plain->negative = others & 1;
+    others >>= plain->negative;
+    behind = others & (others - 1);
 
-    others = ngx_http_clipper_input_others(p) >> plain->negative;
+    if (behind == 0 || (*p == '-') != plain->negative) {
+        return 0;
+    }
+
     p += plain->negative;
-
     n = __builtin_ctzll(others);
 
     if (n - 1 > 7 || (*p == '0' && n != 1)) {
@@ -203,7 +225,7 @@ ngx_http_clipper_input_plain(const u_char *p,
     plain->fraction = 0;
 
     if (p[n] == '.') {
-        len = __builtin_ctzll(others & (others - 1));
+        len = __builtin_ctzll(behind);
         f = len - n - 1;
 
         if (f == 0 || len > 20) {
@@ -264,24 +286,34 @@ ngx_http_clipper_input_bits64(const ngx_http_clipper_input_plain_t *plain,
 #if (__FLT_EVAL_METHOD__ == 0)
     double    value;
     uint64_t  bits;
+#endif
 
-    if (plain->mantissa < 1000000000000000) {
-        value = (double) (int64_t) plain->mantissa
-                / ngx_http_clipper_input_tens64[plain->fraction];
-        ngx_memcpy(&bits, &value, sizeof(double));
+    /* so many digits are at most 8 before the point, and at least 8 behind */
 
-        return bits;
+    if (plain->mantissa >= 1000000000000000) {
+        return ngx_http_clipper_number_fraction(plain->mantissa,
+                                                -(int) plain->fraction);
     }
+
+#if (__FLT_EVAL_METHOD__ == 0)
+
+    value = (double) (int64_t) plain->mantissa
+            / ngx_http_clipper_input_tens64[plain->fraction];
+    ngx_memcpy(&bits, &value, sizeof(double));
+
+    return bits;
+
 #else
+
     if (plain->mantissa == 0) {
         return 0;
     }
-#endif
 
     return ngx_http_clipper_number_bits(plain->mantissa,
                                         -(int) plain->fraction,
                                         &ngx_http_clipper_number_format64,
                                         unsure);
+#endif
 }
 
 
@@ -359,29 +391,50 @@ ngx_http_clipper_input_run(const u_char *p, const u_char *last, u_char **out,
     size_t size)
 {
     u_char                          *dst;
+    uint64_t                         others;
+    const u_char                    *window;
     ngx_http_clipper_input_plain_t   plain;
 
     dst = *out;
+    window = NULL;
+    others = 0;
 
-    while (dst < out_last && last - p >= NGX_HTTP_CLIPPER_INPUT_WINDOW) {
+    while (dst < out_last) {
 
-        p = ngx_http_clipper_input_blank(p, last);
+        if (!ngx_http_clipper_input_plain(p, others, &plain)) {
 
-        if (!ngx_http_clipper_input_plain(p, &plain)
-            || !ngx_http_clipper_input_store(dst, type, &plain, strict))
-        {
+            /* not ordinary, or the window does not reach far enough */
+
+            if (p == window || last - p < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
+                break;
+            }
+
+            p = ngx_http_clipper_input_blank(p, last);
+            window = p;
+            others = ngx_http_clipper_input_others(p);
+
+            continue;
+        }
+
+        if (!ngx_http_clipper_input_store(dst, type, &plain, strict)) {
             break;
         }
 
         dst += size;
-        p = plain.end;
 
-        if (*p == ']') {
+        if (*plain.end == ']') {
+            p = plain.end;
             *closed = 1;
             break;
         }
 
-        p++;
+        others >>= plain.end + 1 - p;
+        p = plain.end + 1;
+
+        if (*p == ' ') {
+            others >>= 1;
+            p++;
+        }
     }
 
     *out = dst;

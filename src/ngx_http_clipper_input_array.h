@@ -23,14 +23,14 @@
  * p: where an element is expected; up to NGX_HTTP_CLIPPER_INPUT_BEFORE bytes
  * before it are read, nothing behind last.  *out is moved up to out_last, a
  * multiple of the element's size away.  Returns where the next element is
- * expected or, with *closed set, the bracket behind the last one.  It does not
- * begin an element with less than NGX_HTTP_CLIPPER_INPUT_WINDOW bytes to last:
- * a blank, a sign, the 32 bytes a number may have, and what is read ahead.
+ * expected or, with *closed set, the bracket behind the last one.  It looks at
+ * 64 bytes at a time, and at up to 8 behind them; with less than
+ * NGX_HTTP_CLIPPER_INPUT_WINDOW to last it takes no element.
  * strict: integers are no reals.
  */
 
 #define NGX_HTTP_CLIPPER_INPUT_BEFORE  8
-#define NGX_HTTP_CLIPPER_INPUT_WINDOW  64
+#define NGX_HTTP_CLIPPER_INPUT_WINDOW  80
 
 
 typedef const u_char *(*ngx_http_clipper_input_run_pt)(const u_char *p,

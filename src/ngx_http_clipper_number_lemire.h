@@ -76,7 +76,7 @@ ngx_http_clipper_number_bits(uint64_t mantissa, int power,
     const ngx_http_clipper_number_format_t *f, ngx_uint_t *unsure)
 {
     int              zeros, upper, shift, exponent;
-    uint64_t         high, low, high2, low2, m, below;
+    uint64_t         high, low, high2, low2, m, below, infinity;
     const uint64_t  *five;
 
     zeros = __builtin_clzll(mantissa);
@@ -133,21 +133,49 @@ ngx_http_clipper_number_bits(uint64_t mantissa, int power,
         m &= ~(uint64_t) 1;
     }
 
-    m += m & 1;
-    m >>= 1;
+    m = (m + 1) >> 1;
 
-    if (m >> (f->bits + 1)) {
-        m >>= 1;
-        exponent++;
+    /* the leading bit, and what rounding carries, go to the exponent */
+
+    m += (uint64_t) (exponent - 1) << f->bits;
+    infinity = (uint64_t) f->infinite << f->bits;
+
+    return ngx_min(m, infinity);
+}
+
+
+/*
+ * The same for binary64 where -18 <= power <= -8 and 10^15 <= mantissa: such a
+ * value is neither subnormal nor infinite nor in the middle of two others, and
+ * 128 bits of the power are always enough.
+ */
+
+static ngx_inline __attribute__((always_inline)) uint64_t
+ngx_http_clipper_number_fraction(uint64_t mantissa, int power)
+{
+    int              zeros, upper, exponent;
+    uint64_t         high, low, high2, low2;
+    const uint64_t  *five;
+
+    zeros = __builtin_clzll(mantissa);
+    mantissa <<= zeros;
+
+    five = ngx_http_clipper_number_powers
+           + 2 * (power - NGX_HTTP_CLIPPER_NUMBER_MIN_POWER);
+
+    high = ngx_http_clipper_number_mul(mantissa, five[0], &low);
+
+    if ((high & 0x1ff) == 0x1ff) {
+        low = mantissa * five[0];       /* so that it is not kept till here */
+        high2 = ngx_http_clipper_number_mul(mantissa, five[1], &low2);
+        high += (low + high2 < high2);
     }
 
-    if (exponent >= f->infinite) {
-        return (uint64_t) f->infinite << f->bits;
-    }
+    upper = (int) (high >> 63);
+    exponent = ((217706 * power) >> 16) + 63 + upper - zeros + 1023;
 
-    m &= ((uint64_t) 1 << f->bits) - 1;
-
-    return m | ((uint64_t) exponent << f->bits);
+    return ((uint64_t) (exponent - 1) << 52)
+           + (((high >> (upper + 9)) + 1) >> 1);
 }
 
 

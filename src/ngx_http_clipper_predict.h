@@ -22,7 +22,7 @@ typedef struct {
     ngx_buf_t                 *page;       /* sent for an error page of nginx */
     unsigned                   update:1;   /* feedback, not a prediction */
     unsigned                   batch:1;    /* asked as "input_batch" */
-    unsigned                   own:1;      /* first to want the body */
+    unsigned                   own:1;      /* the body is its to read */
     unsigned                   read:1;     /* the body is there */
     unsigned                   starting:1; /* the query must not be answered
                                               before its start returned */
