@@ -15,6 +15,7 @@ class Redis:
         self.dir = directory
         self.dir.mkdir()
         self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
         self.options = options
         self.password = None
         self.process = None
