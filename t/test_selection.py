@@ -1,5 +1,6 @@
 """Selection among several models: policies, combination, feedback, users."""
 
+import math
 import random
 import time
 
@@ -286,6 +287,72 @@ def test_straggler_is_not_waited_for(nginx):
     assert answer["default"] is False
     assert answer["output"] == "x"
     assert answer["confidence"] == 0.5
+
+
+@pytest.mark.parametrize("right", ["x", "y"])
+def test_late_member_is_judged_by_what_is_on_time(redis, nginx, right):
+    """Catches slowness that looks like quality: a member that missed the
+    deadline is not judged by that query, neither as right nor as wrong, also
+    when its answer has come before the label. It counts as asked, and what it
+    says next on time, here out of the cache, counts for what it missed."""
+    store = redis()
+    server = nginx(
+        selecting("exp4 eta=1 alpha=0 half_life=off", "x:1", "y:1", slo="1s"),
+        http=f"clipper_redis 127.0.0.1:{store.port};")
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    late = Sim4(server, "y", manual=True).wait_registered()
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+
+    def shares():
+        links = server.status()["applications"][0]["links"]
+        return [link["share"] for link in links]
+
+    def learned(**wanted):
+        wait_until(lambda: store.sums("clipper:state:a:exp4") == {
+            name.replace("_", ":1/"): value
+            for name, value in wanted.items()}, 10, f"{wanted} in Redis")
+
+    answer = ask(server)
+    assert (answer["output"], answer["confidence"]) == ("x", 0.5)
+    late.reply(late.next_request(), ['"y"'])
+    wait_until(lambda: server.status()["cache"]["entries"] == 2)
+    assert update(server, query_id=answer["query_id"],
+                  label=right) == ACCEPTED
+    x_loss = {"x_loss": 1.0} if right == "y" else {}
+    learned(x_rounds=1, x_seen=1, x_cover=1, y_rounds=1, **x_loss)
+    assert shares() == [0.5, 0.5]
+
+    # on time in one of two rounds: its loss weighs twice
+    answer = ask(server)
+    assert update(server, query_id=answer["query_id"],
+                  label=right) == ACCEPTED
+    loss = {"x_loss": 2.0} if right == "y" else {"y_loss": 2.0}
+    learned(x_rounds=2, x_seen=2, x_cover=2, y_rounds=2, y_seen=1, y_cover=2,
+            **loss)
+    answer = ask(server)
+    assert answer["output"] == right
+    assert answer["confidence"] == pytest.approx(1 / (1 + math.exp(-2)))
+    assert late.inputs_seen() == 1
+
+
+def test_late_answer_is_judged_when_there_is_no_record(nginx):
+    """Catches feedback without a record that asks a member again whose late
+    answer is in the cache, or that does not learn from it."""
+    server = nginx(selecting("exp4 eta=1 alpha=0", "x:1", "y:1", slo="1s"))
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    late = Sim4(server, "y", manual=True).wait_registered()
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+    assert ask(server, uid="u")["output"] == "x"
+    assert update(server, uid="u", input=[1.0], label="y") == ACCEPTED
+    assert ask(server, 1.0, uid="v")["confidence"] == 0.5
+    late.reply(late.next_request(), ['"y"'])
+    wait_until(lambda: server.status()["cache"]["entries"] == 2)
+    assert update(server, uid="u", input=[1.0], label="y") == ACCEPTED
+    answer = ask(server)
+    assert answer["output"] == "y" and answer["confidence"] > 0.8
+    assert late.inputs_seen() == 1
 
 
 def test_member_without_replica_is_left_out(nginx):
