@@ -1,17 +1,23 @@
 """Selection state in Redis: kept, shared, and never in a query's way."""
 
 import collections
+import contextlib
+import itertools
 import math
 import os
 import random
 import re
 import signal
+import socket
+import struct
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from harness import SLOW, Sim4, wait_until
+from test_metrics import METRICS, scrape
 
 POLICY = "epsilon_greedy epsilon=1 half_life=off"
 
@@ -26,7 +32,7 @@ def serve(nginx):
             f"clipper_slo {slo}; clipper_select {policy}; "
             "clipper_default \"-1\"; }\n",
             http="clipper_cache_zone off; clipper_redis "
-                 f"127.0.0.1:{server.port} {extra};", **kw)
+                 f"{server.address} {extra};", **kw)
         Sim4(made, "m").wait_registered()
         Sim4(made, "n", model=lambda values: "7").wait_registered()
         made.wait_replicas("m")
@@ -164,6 +170,67 @@ def test_queries_do_not_wait_for_redis(redis, serve, how):
     settled(store, 1, "clipper:state:a:epsilon_greedy:other49")
 
 
+class Refusing:
+    """Takes each connection and closes it. Knows when which process came."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.address = f"unix:{path}"
+        self.came = collections.defaultdict(list)
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(self.path)
+        self.sock.listen(16)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.begun = time.monotonic()
+        self.thread.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                made = self.sock.accept()[0]
+                who = made.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED,
+                                      struct.calcsize("3i"))
+                self.came[struct.unpack("3i", who)[0]].append(
+                    time.monotonic() - self.begun)
+                made.close()
+
+    def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.sock.close()
+        os.unlink(self.path)
+
+
+def test_attempts_become_rare(redis, serve, tmp_path):
+    """Catches workers that connect to a Redis which refuses them as fast as
+    they can, or all at the same moments, queries that suffer from it, and a
+    Redis that is not found when it is back.
+
+    Each pause is at least half of 50 ms, 100 ms, 200 ms and so on. A busy
+    machine only makes them longer.
+    """
+    gate = Refusing(tmp_path / "store")
+    server = serve(gate, workers=2)
+    learned = 0
+    with server.connect() as connection:
+        while sum(len(times) >= 7 for times in list(gate.came.values())) < 2:
+            learn(connection, 3.0, 3.0)
+            learned += 1
+            assert time.monotonic() - gate.begun < 30 * SLOW, gate.came
+        gate.close()
+        pauses = [0.05 * 2 ** i for i in range(6)]
+        least = list(itertools.accumulate((p / 2 for p in pauses), initial=0))
+        one, other = gate.came.values()
+        assert all(times[i] > 0.9 * least[i]
+                   for times in (one, other) for i in range(7)), gate.came
+        assert any(abs((one[i + 1] - one[i]) - (other[i + 1] - other[i]))
+                   > max(0.03 * pauses[i], 0.005)
+                   for i in range(6)), gate.came
+        store = redis("--unixsocket", gate.path)
+        learn(connection, 3.0, 3.0)
+    settled(store, learned + 1, timeout=20)
+
+
 def test_wiped(redis, serve):
     """Catches queries or feedback that suffer from a Redis that lost all it
     had, script and numbers included, and what is added afterwards missing."""
@@ -206,7 +273,8 @@ def test_more_than_the_zone_holds(redis, serve):
     """Catches deltas that grow without a bound while Redis is away, queries
     that fail of it, and feedback that was accepted but is lost."""
     store = redis()
-    server = serve(store, extra="timeout=200ms", zone="2m")
+    server = serve(store, extra="timeout=200ms", zone="2m",
+                   operator_extra=METRICS)
     with server.connect() as connection:
         learn(connection, 3.0, 3.0)
         settled(store, 1)
@@ -225,6 +293,14 @@ def test_more_than_the_zone_holds(redis, serve):
         state = server.status()["selection_state"]
         assert state["dropped"] == 1000 - accepted > 0
         assert accepted > 50
+        pending = state["redis"]["pending_deltas"]
+        assert accepted <= pending <= state["rows"] <= state["rows_max"]
+        got = scrape(server)
+        assert [got("clipper_feedback_total", app="a", result=result)
+                for result in ("learned", "dropped")] \
+            == [accepted + 1, 1000 - accepted]
+        assert got("clipper_redis_pending_deltas") == pending
+        assert got("clipper_redis_up") == 0
     store.start()
     assert wait_until(lambda: total_of_users(store) == accepted, 20)
 
