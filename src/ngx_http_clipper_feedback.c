@@ -263,11 +263,17 @@ ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
             continue;
         }
 
+        fb->seen |= bit;
+
+        if (record->len[k] == NGX_HTTP_CLIPPER_RECORD_MISSED) {
+            loss[i] = 1;
+            continue;
+        }
+
         ngx_http_clipper_value_init(&output, record->output[k],
                                     record->len[k]);
         loss[i] = ngx_http_clipper_loss_value(&feedback->app->loss, &output,
                                               &label);
-        fb->seen |= bit;
     }
 
     /* who was served and has left the application since teaches nothing */

@@ -23,6 +23,9 @@ static void ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
     ngx_http_clipper_combine_member_t *members, ngx_uint_t n);
 static void ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query,
     ngx_uint_t i, ngx_http_clipper_ask_t *asks);
+static ngx_uint_t ngx_http_clipper_merge_missed(
+    ngx_http_clipper_answer_t *answer, ngx_uint_t k,
+    ngx_http_clipper_ask_t *ask);
 
 
 static ngx_inline ngx_uint_t
@@ -189,7 +192,7 @@ ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
 }
 
 
-/* what was asked and came in time; with nothing there is nothing to learn */
+/* what was asked and came in time, or should have; else nothing is learned */
 
 static void
 ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
@@ -228,6 +231,10 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
             record.seen |= (uint64_t) 1 << k;
             ngx_http_clipper_record_output(&record, k, asks[k].output.data,
                                            asks[k].output.len);
+
+        } else if (ngx_http_clipper_merge_missed(answer, k, &asks[k])) {
+            record.seen |= (uint64_t) 1 << k;
+            record.len[k] = NGX_HTTP_CLIPPER_RECORD_MISSED;
         }
     }
 
@@ -235,4 +242,19 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
         (void) ngx_http_clipper_record_put(ngx_http_clipper_process.zone,
                                            &record);
     }
+}
+
+
+/*
+ * Who alone is asked and has nothing to say in time is judged by that: else
+ * a policy would never learn to leave it.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_merge_missed(ngx_http_clipper_answer_t *answer, ngx_uint_t k,
+    ngx_http_clipper_ask_t *ask)
+{
+    return answer->served == (ngx_int_t) k
+           && (ask->reason == NGX_HTTP_CLIPPER_DEADLINE
+               || ask->reason == NGX_HTTP_CLIPPER_MODEL_ERROR);
 }

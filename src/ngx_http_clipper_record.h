@@ -22,13 +22,17 @@
 #define NGX_HTTP_CLIPPER_RECORD_OUTPUT   64
 #define NGX_HTTP_CLIPPER_RECORD_LONG     255
 
+/* it was to be served, and had no output in time */
+#define NGX_HTTP_CLIPPER_RECORD_MISSED   254
+
 
 typedef struct {
     uint64_t            query_id;
     uint64_t            uid[2];                 /* digest; 0, 0: no user */
     uint64_t            input[2];               /* digest of the input alone */
     uint64_t            up;                     /* at the selection */
-    uint64_t            seen;                   /* arrived on time */
+    uint64_t            seen;                   /* arrived on time, or missed
+                                                   by who was to be served */
     double              propensity;
     double              time;                   /* seconds */
     uint32_t            app;                    /* registry row */
@@ -36,7 +40,8 @@ typedef struct {
     uint32_t            n;
     uint64_t            key[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
     u_char              len[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-                                                /* of outputs, or .._LONG */
+                                                /* of outputs, or .._LONG,
+                                                   .._MISSED */
     u_char              output[NGX_HTTP_CLIPPER_POLICY_MEMBERS]
                               [NGX_HTTP_CLIPPER_RECORD_OUTPUT];
 } ngx_http_clipper_record_t;

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import SLOW, Sim4, application, wait_until
+from harness import SLOW, Sim4, application, rpc, wait_until
 from harness.client import build_request
 
 HTTP = "clipper_cache_zone off;\n"
@@ -353,6 +353,47 @@ def test_late_answer_is_judged_when_there_is_no_record(nginx):
     answer = ask(server)
     assert answer["output"] == "y" and answer["confidence"] > 0.8
     assert late.inputs_seen() == 1
+
+
+@pytest.mark.parametrize("policy", [
+    "epsilon_greedy", "ucb", "thompson", "exp3 eta=0.5"])
+def test_bandit_leaves_who_fails(nginx, policy):
+    """Catches a model that always fails and is asked for ever, because there
+    is no answer of it to be judged."""
+    server = nginx(selecting(policy, "x:1", "y:1"), http=HTTP)
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    Sim4(server, "y", handler=lambda sim, request: sim.reply(
+        request, [""] * len(request.inputs),
+        statuses=[rpc.FAILED] * len(request.inputs))).wait_registered()
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+    outputs = []
+    for i in range(200):
+        answer = ask(server, float(i))
+        outputs.append(answer["output"])
+        assert update(server, query_id=answer["query_id"],
+                      label="x") == ACCEPTED
+        assert update(server, query_id=answer["query_id"],
+                      label="x") == REFUSED
+    assert set(outputs) == {"x", "none"}
+    assert outputs[100:].count("x") > 80
+
+
+def test_bandit_leaves_who_is_late(nginx):
+    """Catches a model that is never on time and is asked for ever."""
+    server = nginx(selecting("ucb", "x:1", "y:1", slo="300ms"), http=HTTP)
+    Sim4(server, "x", model=constant('"x"')).wait_registered()
+    Sim4(server, "y", manual=True).wait_registered()
+    server.wait_replicas("x")
+    server.wait_replicas("y")
+    outputs = []
+    for i in range(20):
+        answer = ask(server, float(i))
+        outputs.append(answer["output"])
+        assert update(server, query_id=answer["query_id"],
+                      label="x") == ACCEPTED
+    assert "none" in outputs
+    assert outputs.count("x") > 10
 
 
 def test_member_without_replica_is_left_out(nginx):
