@@ -138,8 +138,11 @@ def machine():
 
 
 def main():
-    parts = [*CASES, "memory", "micro", "lateness", "learning", "figures"]
-    groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-1]}
+    programs = {"lateness": ["lateness.py"], "learning": ["learning.py"],
+                "selection": ["learning.py", "selection"],
+                "figures": ["paper.py"]}
+    parts = [*CASES, "memory", "micro", *programs]
+    groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-2]}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--pairs", type=int, default=5)
@@ -177,12 +180,10 @@ def main():
 
     if "micro" in wanted:
         micro()
-    for name, program in (("lateness", "lateness.py"),
-                          ("learning", "learning.py"),
-                          ("figures", "paper.py")):
+    for name, (program, *arguments) in programs.items():
         if name in wanted:
-            subprocess.run([sys.executable, ROOT / "t/bench" / program],
-                           check=True)
+            subprocess.run([sys.executable, ROOT / "t/bench" / program,
+                            *arguments], check=True)
 
 
 if __name__ == "__main__":

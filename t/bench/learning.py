@@ -15,12 +15,25 @@ costs that is not in the zone, beside a HMGET of redis-benchmark. Then Redis is
 stopped: how long does it hold queries of users that are not in the zone? What
 selection adds to a query is told beside the policy `first` in pairs.
 
+selection (alone: make bench B=selection): what a policy that asks one of five
+models adds to a query beside `first` with one model, over the whole way of the
+query: who has a replica, the state, the choice, and the record that feedback
+will find. Answers come from the cache, so that no container is in the way. A
+pair is two runs of a second, in a random order; of each the processor time of
+the worker, all threads, user and system, is divided by its queries. "first"
+beside "first" tells how much of a difference is noise. Then the same in
+instructions outside the kernel, which `valgrind --tool=callgrind` counts and
+no other work on the machine changes, for single queries on one connection.
+Ensembles are left out: exp4 asks every model, and what that costs is asking,
+five looks in the cache, not selecting.
+
 Writes build/bench/learning.json.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import random
 import re
 import signal
@@ -29,10 +42,13 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
-from measure import OUT, cluster, container_model, pss, spread, table, wrk
+from measure import (OUT, ROOT, cluster, container_model, pss, spread, table,
+                     wrk)
 
-from harness import Redis, wait_until
+from harness import Redis, Settings, wait_until
+from harness.client import build_request
 
 POLICY = "thompson"
 USERS = 1_000_000
@@ -59,6 +75,19 @@ for i = ARGV[1], ARGV[2] - 1 do
     '@0123456789abcdef0123456789abcdef', '8 8')
 end
 """
+
+
+MODELS = ("u", "v", "x", "y", "z")
+BANDITS = ("epsilon_greedy", "ucb", "thompson", "exp3")
+
+#: One model and no choice, the same again, and each bandit with five models;
+#: `all` brings the answers of all of them into the cache.
+CHOICES = "".join(
+    f"location /{name} {{ clipper_app {name}; clipper_slo 5s; "
+    f"clipper_link {' '.join(models)}; clipper_select {policy}; }}\n"
+    for name, policy, models in [
+        ("alone", "first", MODELS[:1]), ("again", "first", MODELS[:1]),
+        ("all", "majority", MODELS), *((p, p, MODELS) for p in BANDITS)])
 
 
 @contextlib.contextmanager
@@ -204,6 +233,126 @@ def users(seconds, count):
             "asked": int(re.search(r"cmdstat_hmget:calls=(\d+)", hmget)[1])}
 
 
+def taught(nginx, rounds=200):
+    """Fills the cache, and lets each policy learn from some feedback."""
+    nginx.predict("all", [1.0])
+    with nginx.connect() as connection:
+        for path in BANDITS:
+            for i in range(rounds):
+                answer = connection.post(f"/{path}/predict",
+                                         {"input": [1.0]}).json()
+                reply = connection.post(f"/{path}/update", {
+                    "query_id": answer["query_id"], "label": i % 3 % 2})
+                assert reply.body == b"Feedback received? 1", reply
+        connection.post("/again/predict", {"input": [1.0]})
+        connection.post("/alone/predict", {"input": [1.0]})
+
+
+def outcomes(nginx, name):
+    return next(app["queries"] for app in nginx.status()["applications"]
+                if app["name"] == name)
+
+
+def microseconds(nginx, path, seconds):
+    """Of the worker, for one query, all of which the cache answers."""
+    def nanoseconds():
+        return sum(int(file.read_text().split()[0])
+                   for pid in nginx.children()
+                   for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+    before, used = outcomes(nginx, path), nanoseconds()
+    wrk(nginx, f"/{path}/predict", seconds, connections=64,
+        script=asked("more", 10_000_000))
+    used, after = nanoseconds() - used, outcomes(nginx, path)
+    assert all(after[name] == before[name] for name in after
+               if name not in ("cached", "aborted")), after
+    return used / 1e3 / (after["cached"] - before["cached"])
+
+
+def pairs_of(nginx, path, pairs):
+    """Microseconds of one model and no choice, and of a path."""
+    rows = []
+    for _ in range(pairs):
+        pair = {}
+        for name in random.sample(("alone", path), 2):
+            pair[name] = microseconds(nginx, name, 1)
+        rows.append((pair["alone"], pair[path]))
+    return rows
+
+
+@contextlib.contextmanager
+def counting(directory):
+    """nginx under callgrind, one process; a function that counts the
+    instructions of one query of a path."""
+    program = Path(directory) / "nginx"
+    program.write_text(
+        "#!/bin/sh\nexec valgrind --tool=callgrind --instr-atstart=no "
+        f"--log-file={directory}/valgrind.log --callgrind-out-file={directory}"
+        f"/out {Settings(ROOT).nginx} \"$@\"\n", encoding="ascii")
+    program.chmod(0o755)
+
+    def control(nginx, *options):
+        subprocess.run(["callgrind_control", *options, str(nginx.pid)],
+                       check=True, capture_output=True, timeout=60)
+
+    def count(nginx, path, queries=1000):
+        request = build_request("POST", f"/{path}/predict", {"input": [1.0]})
+        with nginx.connect(timeout=60) as connection:
+            control(nginx, "--instr=on")
+            control(nginx, "--zero")
+            for _ in range(queries):
+                connection.send(request)
+                assert not connection.read().json()["default"]
+            control(nginx, f"--dump={path}")
+            control(nginx, "--instr=off")
+        newest = max(Path(directory).glob("out.*"),
+                     key=lambda file: int(file.suffix[1:]))
+        return int(re.findall(r"^(?:totals|summary): (\d+)",
+                              newest.read_text(), re.M)[-1]) / queries
+
+    with mock.patch.dict(os.environ, NGINX_BIN=str(program)):
+        with cluster(CHOICES, [(n, container_model()) for n in MODELS],
+                     main="master_process off;") as nginx:
+            taught(nginx)
+            yield lambda path: count(nginx, path)
+
+
+def choices(pairs):
+    """Pairs of microseconds, and instructions, by policy."""
+    found = {"pairs": {}, "instructions": {}}
+    with cluster(CHOICES, [(n, container_model()) for n in MODELS]) as nginx:
+        taught(nginx)
+        for path in ("alone", *BANDITS):
+            microseconds(nginx, path, 1)
+        for path in ("again", *BANDITS):
+            found["pairs"][path] = pairs_of(nginx, path, pairs)
+    with tempfile.TemporaryDirectory(prefix="clipper-bench-") as directory:
+        with counting(directory) as count:
+            count("alone")
+            for path in ("alone", "again", *BANDITS):
+                found["instructions"][path] = [count(path) for _ in range(3)]
+    return found
+
+
+def tell_choices(found):
+    plain = statistics.median(found["instructions"]["alone"])
+    rows = []
+    for path, pairs in found["pairs"].items():
+        rows.append([
+            "first" if path == "again" else path,
+            spread(a for a, _ in pairs), spread(b for _, b in pairs),
+            spread(b - a for a, b in pairs),
+            f"{quartile(pairs, 1):.2f} – {quartile(pairs, 3):.2f}",
+            spread((n - plain for n in found["instructions"][path]), 0)])
+    print(table(["policy", "first, worker µs", "policy, worker µs",
+                 "difference, µs", "its quartiles", "instructions more than "
+                 f"the {plain:.0f} of first"], rows), flush=True)
+
+
+def quartile(pairs, number):
+    return statistics.quantiles((b - a for a, b in pairs), n=4)[number - 1]
+
+
 def tell_feedback(name, rows):
     ratios = [b["rate"] / a["rate"] for a, b in rows]
     return [name, f"{statistics.median(a['rate'] for a, _ in rows):.0f}",
@@ -247,7 +396,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--users", type=int, default=USERS)
-    parser.add_argument("part", nargs="*", default=["feedback", "users"])
+    parser.add_argument("part", nargs="*", help="some of %(default)s",
+                        default=["feedback", "users", "selection"])
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     found = {}
@@ -262,6 +412,9 @@ def main():
     if "users" in options.part:
         found["users"] = users(options.seconds, options.users)
         tell_users(found["users"])
+    if "selection" in options.part:
+        found["selection"] = choices(options.pairs * 4)
+        tell_choices(found["selection"])
     (OUT / "learning.json").write_text(json.dumps(found, indent=1),
                                        encoding="utf-8")
 
