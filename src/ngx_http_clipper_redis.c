@@ -1,10 +1,6 @@
 
 /*
- * hiredis in nginx's event loop, see the header.
- *
- * The descriptor is hiredis'.  nginx's connection only carries its events and
- * is freed in the cleanup hook, before hiredis closes the descriptor.  Events
- * are level-triggered, because hiredis reads once per event.
+ * The connection to Redis, see the header.
  *
  * Connected, the worker authenticates, chooses the database and sends a PING,
  * all in one go; the connection is up when all three were answered well.
@@ -41,7 +37,6 @@ typedef struct {
 
 static void ngx_http_clipper_redis_connect(ngx_event_t *ev);
 static redisAsyncContext *ngx_http_clipper_redis_open(void);
-static ngx_int_t ngx_http_clipper_redis_attach(redisAsyncContext *ac);
 static void ngx_http_clipper_redis_connected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac,
@@ -56,13 +51,6 @@ static void ngx_http_clipper_redis_answered(redisAsyncContext *ac,
 static void ngx_http_clipper_redis_expired(ngx_event_t *ev);
 static void ngx_http_clipper_redis_drop(const char *reason);
 static void ngx_http_clipper_redis_lost(const char *reason);
-static void ngx_http_clipper_redis_read(ngx_event_t *ev);
-static void ngx_http_clipper_redis_write(ngx_event_t *ev);
-static void ngx_http_clipper_redis_add_read(void *data);
-static void ngx_http_clipper_redis_del_read(void *data);
-static void ngx_http_clipper_redis_add_write(void *data);
-static void ngx_http_clipper_redis_del_write(void *data);
-static void ngx_http_clipper_redis_cleanup(void *data);
 
 
 static ngx_http_clipper_redis_t       ngx_http_clipper_redis;
@@ -114,15 +102,31 @@ ngx_http_clipper_redis_done(void)
         return;
     }
 
-    redis->done = 1;
-
-    ngx_http_clipper_redis_drop("the worker ends");
+    ngx_http_clipper_redis_end();
 
     if (redis->reconnect.timer_set) {
         ngx_del_timer(&redis->reconnect);
     }
 
     redis->conf = NULL;
+}
+
+
+void
+ngx_http_clipper_redis_end(void)
+{
+    ngx_http_clipper_redis.done = 1;
+
+    ngx_http_clipper_redis_drop("the worker ends");
+}
+
+
+ngx_uint_t
+ngx_http_clipper_redis_wait(ngx_msec_t ms)
+{
+    return ngx_http_clipper_redis.context
+           && ngx_http_clipper_redis_handle(ngx_http_clipper_redis.context,
+                                            ms);
 }
 
 
@@ -158,7 +162,7 @@ ngx_http_clipper_redis_connect(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_clipper_redis_attach(ac) != NGX_OK) {
+    if (ngx_http_clipper_redis_attach(ac, redis->log) != NGX_OK) {
         ngx_http_clipper_redis_lost("no free connection");
         redisAsyncFree(ac);
         return;
@@ -210,35 +214,6 @@ ngx_http_clipper_redis_open(void)
 
     return redisAsyncConnect((char *) text,
                              ngx_inet_get_port(addr->sockaddr));
-}
-
-
-static ngx_int_t
-ngx_http_clipper_redis_attach(redisAsyncContext *ac)
-{
-    ngx_connection_t  *c;
-
-    c = ngx_get_connection(ac->c.fd, ngx_http_clipper_redis.log);
-
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->log = ngx_http_clipper_redis.log;
-    c->read->log = c->log;
-    c->write->log = c->log;
-    c->data = ac;
-    c->read->handler = ngx_http_clipper_redis_read;
-    c->write->handler = ngx_http_clipper_redis_write;
-
-    ac->ev.data = c;
-    ac->ev.addRead = ngx_http_clipper_redis_add_read;
-    ac->ev.delRead = ngx_http_clipper_redis_del_read;
-    ac->ev.addWrite = ngx_http_clipper_redis_add_write;
-    ac->ev.delWrite = ngx_http_clipper_redis_del_write;
-    ac->ev.cleanup = ngx_http_clipper_redis_cleanup;
-
-    return NGX_OK;
 }
 
 
@@ -482,103 +457,4 @@ ngx_http_clipper_redis_lost(const char *reason)
     if (!redis->reconnect.timer_set) {
         ngx_add_timer(&redis->reconnect, pause);
     }
-}
-
-
-static void
-ngx_http_clipper_redis_read(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    if (c->close || c->error) {
-        ngx_http_clipper_redis.done = 1;
-        ngx_http_clipper_redis_drop("the worker ends");
-        return;
-    }
-
-    redisAsyncHandleRead(c->data);
-}
-
-
-static void
-ngx_http_clipper_redis_write(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    redisAsyncHandleWrite(c->data);
-}
-
-
-static void
-ngx_http_clipper_redis_add_read(void *data)
-{
-    ngx_connection_t  *c = data;
-
-    if (!c->read->active) {
-        (void) ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
-    }
-}
-
-
-static void
-ngx_http_clipper_redis_del_read(void *data)
-{
-    ngx_connection_t  *c = data;
-
-    if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
-    }
-}
-
-
-static void
-ngx_http_clipper_redis_add_write(void *data)
-{
-    ngx_connection_t  *c = data;
-
-    if (!c->write->active) {
-        (void) ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
-    }
-}
-
-
-static void
-ngx_http_clipper_redis_del_write(void *data)
-{
-    ngx_connection_t  *c = data;
-
-    if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
-}
-
-
-/* the descriptor stays open: hiredis closes it next */
-
-static void
-ngx_http_clipper_redis_cleanup(void *data)
-{
-    ngx_connection_t  *c = data;
-
-    ngx_http_clipper_redis_del_read(c);
-    ngx_http_clipper_redis_del_write(c);
-
-    if (c->read->posted) {
-        ngx_delete_posted_event(c->read);
-    }
-
-    if (c->write->posted) {
-        ngx_delete_posted_event(c->write);
-    }
-
-    c->read->closed = 1;
-    c->write->closed = 1;
-
-    ngx_free_connection(c);
-
-    c->fd = (ngx_socket_t) -1;
 }

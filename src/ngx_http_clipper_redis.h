@@ -52,11 +52,31 @@ void ngx_http_clipper_redis_done(void);
 ngx_uint_t ngx_http_clipper_redis_up(void);
 
 /*
+ * For a worker that ends, without its event loop: what comes within a time is
+ * handled.  0: nothing came, or there is no connection.
+ */
+ngx_uint_t ngx_http_clipper_redis_wait(ngx_msec_t ms);
+
+/*
  * NGX_OK: call->handler will be called once.  NGX_DECLINED: not connected, or
  * no memory; it will not.
  */
 ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
     ngx_uint_t argc, const char **argv, const size_t *len);
+
+
+/* --- events (.._redis_event.c) --- */
+
+/* NGX_ERROR: no free connection */
+ngx_int_t ngx_http_clipper_redis_attach(redisAsyncContext *ac,
+    ngx_log_t *log);
+
+/* as ngx_http_clipper_redis_wait; the context may be gone afterwards */
+ngx_uint_t ngx_http_clipper_redis_handle(redisAsyncContext *ac,
+    ngx_msec_t ms);
+
+/* closes the connection for good */
+void ngx_http_clipper_redis_end(void);
 
 
 #endif /* _NGX_HTTP_CLIPPER_REDIS_H_INCLUDED_ */

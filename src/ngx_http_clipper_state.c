@@ -81,7 +81,7 @@ ngx_http_clipper_state_ready(void)
 void
 ngx_http_clipper_state_done(void)
 {
-    ngx_uint_t                 up, dirty;
+    ngx_uint_t                 up, left, dirty;
     ngx_http_clipper_state_t  *state;
 
     state = &ngx_http_clipper_state;
@@ -92,13 +92,12 @@ ngx_http_clipper_state_done(void)
 
     up = ngx_http_clipper_redis_up();
 
-    ngx_http_clipper_redis_done();
-    ngx_http_clipper_state_flush_done();
+    left = ngx_http_clipper_state_flush_done();
     ngx_http_clipper_state_ask_done();
 
     dirty = ngx_http_clipper_state_table_dirty(&state->table);
 
-    if (dirty && !up) {
+    if (dirty && (left || !up)) {
         ngx_log_error(NGX_LOG_WARN, state->log, 0,
                       "redis \"%V\" does not have all that was learned about "
                       "%ui application(s) or user(s); other workers keep "

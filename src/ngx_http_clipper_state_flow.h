@@ -112,7 +112,9 @@ void ngx_http_clipper_state_ask_done(void);
 /* --- updates (.._state_flush.c) --- */
 
 ngx_int_t ngx_http_clipper_state_flush_init(ngx_log_t *log);
-void ngx_http_clipper_state_flush_done(void);
+
+/* a last time, for a moment, then the connection is closed; what is left */
+ngx_uint_t ngx_http_clipper_state_flush_done(void);
 
 /* soon, together with what comes until then */
 void ngx_http_clipper_state_flush_later(void);

@@ -15,6 +15,7 @@
 #define NGX_HTTP_CLIPPER_STATE_PAUSE   20       /* ms, to have more to send */
 #define NGX_HTTP_CLIPPER_STATE_RETRY   1000     /* ms, after an error */
 #define NGX_HTTP_CLIPPER_STATE_WINDOW  64       /* updates under way */
+#define NGX_HTTP_CLIPPER_STATE_LAST    500      /* ms, when the worker ends */
 
 
 typedef struct {
@@ -144,12 +145,36 @@ ngx_http_clipper_state_flush_init(ngx_log_t *log)
 }
 
 
-void
+ngx_uint_t
 ngx_http_clipper_state_flush_done(void)
 {
+    uint64_t    end_us, now_us;
+    ngx_uint_t  i, left;
+
+    now_us = ngx_http_clipper_now_us();
+    end_us = now_us + NGX_HTTP_CLIPPER_STATE_LAST * 1000;
+
+    /* twice: what was added to a row while it was under way goes then */
+
+    for (i = 0; i < 2; i++) {
+        ngx_http_clipper_state_flush_now();
+
+        while (ngx_http_clipper_state_under_way && now_us < end_us
+               && ngx_http_clipper_redis_wait((end_us - now_us) / 1000 + 1))
+        {
+            now_us = ngx_http_clipper_now_us();
+        }
+    }
+
+    left = ngx_http_clipper_state_under_way;
+
+    ngx_http_clipper_redis_done();
+
     if (ngx_http_clipper_state_flush_event.timer_set) {
         ngx_del_timer(&ngx_http_clipper_state_flush_event);
     }
+
+    return left;
 }
 
 

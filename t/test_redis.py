@@ -111,6 +111,38 @@ def test_user_is_back_after_a_restart(redis, serve):
         assert answer.json()["output"] == label
 
 
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGTERM])
+@pytest.mark.parametrize("users", [1, 100])
+def test_stop_at_once(redis, serve, how, users):
+    """Catches an end of nginx, also a quick one, before what was just learned
+    is in Redis; one user, so that much is added to what is under way."""
+    store = redis()
+    server = serve(store)
+    with server.connect() as connection:
+        for i in range(100):
+            learn(connection, 3.0, 3.0, f"u{i % users}")
+    server.signal(how)
+    assert server.process.wait(10 * SLOW) == 0
+    assert store.feedbacks() == total_of_users(store) == 100
+
+
+def test_stop_does_not_wait_for_redis(redis, serve):
+    """Catches a quick end that a Redis which says nothing holds up, and
+    something lost that nobody hears of."""
+    store = redis()
+    server = serve(store, extra="timeout=60s")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        store.signal(signal.SIGSTOP)
+        learn(connection, 3.0, 3.0)
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(10 * SLOW) == 0
+    assert time.monotonic() - begun < 5 * SLOW
+    assert "a shutdown loses it" in server.log_text()
+
+
 def test_password_database_and_prefix(redis, serve, tmp_path):
     """Catches a connection that is not authenticated, or another place."""
     store = redis()
