@@ -220,12 +220,20 @@ ngx_http_clipper_json_u64(u_char *dst, uint64_t value)
     u_char   buf[NGX_HTTP_CLIPPER_JSON_U64_LEN];
     u_char  *p;
 
-    p = buf + sizeof(buf);
+    static const u_char  pairs[] =
+        "00010203040506070809" "10111213141516171819" "20212223242526272829"
+        "30313233343536373839" "40414243444546474849" "50515253545556575859"
+        "60616263646566676869" "70717273747576777879" "80818283848586878889"
+        "90919293949596979899";
 
-    do {
-        *--p = (u_char) ('0' + value % 10);
-        value /= 10;
-    } while (value);
+    for (p = buf + sizeof(buf); value > 9; value /= 100) {
+        p -= 2;
+        ngx_memcpy(p, pairs + 2 * (value % 100), 2);
+    }
+
+    if (value || p == buf + sizeof(buf)) {
+        *--p = (u_char) ('0' + value);
+    }
 
     return ngx_cpymem(dst, p, buf + sizeof(buf) - p);
 }

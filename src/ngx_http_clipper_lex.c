@@ -84,7 +84,7 @@ ngx_http_clipper_lex_nomem(ngx_http_clipper_lex_t *lex)
 
 
 ngx_int_t
-ngx_http_clipper_lex_space(ngx_http_clipper_lex_t *lex)
+ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex)
 {
     u_char  c;
 

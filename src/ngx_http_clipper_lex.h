@@ -67,7 +67,9 @@ void ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
 
 /* skips white space; the next byte, not taken, or NGX_HTTP_CLIPPER_LEX_END */
 
-ngx_int_t ngx_http_clipper_lex_space(ngx_http_clipper_lex_t *lex);
+#define ngx_http_clipper_lex_space(lex)                                       \
+    (((lex)->p < (lex)->last && *(lex)->p > ' ')                              \
+     ? *(lex)->p : ngx_http_clipper_lex_blank(lex))
 
 /* offset of the next byte */
 
@@ -114,6 +116,11 @@ ngx_int_t ngx_http_clipper_lex_done(ngx_http_clipper_lex_t *lex);
 
 ngx_int_t ngx_http_clipper_lex_copy(const ngx_http_clipper_lex_t *lex,
     size_t from, size_t to, ngx_http_clipper_scratch_t *out);
+
+
+/* where there is white space, or a segment ends */
+
+ngx_int_t ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex);
 
 
 /* between the tokenizer's own files: */
