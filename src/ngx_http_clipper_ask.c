@@ -17,6 +17,7 @@
 
 static void ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
     const u_char *data, size_t len, uint64_t key[2]);
+static ngx_uint_t ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask);
 static ngx_int_t ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
     const uint64_t key[2]);
 static ngx_int_t ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
@@ -80,6 +81,11 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
 
     ngx_http_clipper_ask_key(ask, data, len, task.key);
 
+    if (ngx_http_clipper_ask_lost(ask)) {
+        ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_NO_REPLICA);
+        return NGX_OK;
+    }
+
     for ( ;; ) {
 
         if (task.shared) {
@@ -100,7 +106,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
         }
     }
 
-    if (task.shared) {
+    if (task.shared && ask->row) {
         ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE
                                         + (task.joined ? 2 : 1));
     }
@@ -121,10 +127,35 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
     zone = ngx_http_clipper_process.zone;
 
     salt[0] = ask->row;
-    salt[1] = zone->models[ask->row].epoch;
+    salt[1] = __atomic_load_n(&zone->models[ask->row].epoch,
+                              __ATOMIC_ACQUIRE);
     salt[2] = ask->query->app->input_type;
 
     ngx_http_clipper_digest(&zone->header->key, salt, data, len, key);
+}
+
+
+/*
+ * The last replica of the model went since the query began, and another model
+ * has the row now.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask)
+{
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (ask->row_gen == __atomic_load_n(&zone->models[ask->row].gen,
+                                        __ATOMIC_ACQUIRE))
+    {
+        return 0;
+    }
+
+    ask->row = 0;
+
+    return 1;
 }
 
 
@@ -210,7 +241,9 @@ ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
 
     ngx_http_clipper_zone_lock(zone);
 
-    rc = ngx_http_clipper_queue_submit_locked(zone, task, now_us);
+    rc = ngx_http_clipper_ask_lost(ask)
+         ? NGX_DECLINED
+         : ngx_http_clipper_queue_submit_locked(zone, task, now_us);
 
     if (rc != NGX_OK && task->chunk) {
         ngx_http_clipper_chunk_free_locked(zone, task->chunk);

@@ -17,6 +17,7 @@
 struct ngx_http_clipper_ask_s {
     ngx_http_clipper_query_t    *query;
     uint32_t                     row;           /* of the model; 0: none */
+    uint32_t                     row_gen;       /* of the row's name */
     uint32_t                     waiter;        /* 0: it does not wait */
     uint32_t                     gen;
 

@@ -218,21 +218,21 @@ ngx_http_clipper_model_announced(ngx_http_clipper_model_conf_t *model)
 }
 
 
-ngx_uint_t
+uint32_t
 ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
-    ngx_str_t *version)
+    ngx_str_t *version, uint32_t *gen)
 {
     uint32_t                          row;
     ngx_http_clipper_zone_t          *zone;
     ngx_http_clipper_version_conf_t  *conf;
 
+    zone = ngx_http_clipper_process.zone;
     conf = ngx_http_clipper_model_find_version(link->model, version);
 
     if (conf) {
-        return conf->row;
+        *gen = zone->models[conf->row].gen;         /* pinned: it stays */
+        return (uint32_t) conf->row;
     }
-
-    zone = ngx_http_clipper_process.zone;
 
     ngx_http_clipper_zone_lock(zone);
 
@@ -242,6 +242,8 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
     if (row && row != link->model->row && !zone->models[row].announced) {
         row = 0;
     }
+
+    *gen = zone->models[row].gen;
 
     ngx_http_clipper_zone_unlock(zone);
 

@@ -20,9 +20,12 @@ void ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
 /* the row that a link means now; 0: there is no version yet */
 ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
 
-/* the row of a version that a client asks for; 0: it does not exist */
-ngx_uint_t ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
-    ngx_str_t *version);
+/*
+ * The row of a version that a client asks for, and the generation of its name;
+ * 0: it does not exist.
+ */
+uint32_t ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
+    ngx_str_t *version, uint32_t *gen);
 
 /* never NULL: of the version, else of the model, else the defaults */
 const ngx_http_clipper_tuning_t *ngx_http_clipper_model_tuning(

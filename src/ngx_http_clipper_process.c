@@ -10,6 +10,7 @@
 #include "ngx_http_clipper_dispatch.h"
 #include "ngx_http_clipper_model.h"
 #include "ngx_http_clipper_ask.h"
+#include "ngx_http_clipper_lineup.h"
 #include "ngx_http_clipper_registry.h"
 #include "ngx_http_clipper_replica.h"
 #include "ngx_http_clipper_rpc.h"
@@ -313,6 +314,7 @@ ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
     ngx_http_clipper_replica_done();
     ngx_http_clipper_rpc_done();
     ngx_http_clipper_state_done();
+    ngx_http_clipper_lineup_done();
 
     if (zone->slot) {
         ngx_http_clipper_zone_lock(zone);

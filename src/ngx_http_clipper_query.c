@@ -223,6 +223,7 @@ ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
             ask = &query->asks[i * sel->n + k];
             ask->query = query;
             ask->row = sel->rows[k];
+            ask->row_gen = sel->gens[k];
 
             if (ngx_http_clipper_ask_start(ask, data + items[i].offset,
                                            items[i].len)
@@ -320,21 +321,23 @@ ngx_http_clipper_query_cleanup(void *data)
 
     query = data;
 
-    if (query->done || query->answers == NULL
-        || ngx_http_clipper_process.zone == NULL)
-    {
+    if (ngx_http_clipper_process.zone == NULL) {
         return;
     }
 
-    ngx_http_clipper_timer_del(&query->timer);
-    ngx_http_clipper_select_cancel(query);
+    if (!query->done && query->answers) {
+        ngx_http_clipper_timer_del(&query->timer);
+        ngx_http_clipper_select_cancel(query);
 
-    ngx_http_clipper_ask_leave(query->asks, query->nasks,
-                               NGX_HTTP_CLIPPER_REASON_NONE);
+        ngx_http_clipper_ask_leave(query->asks, query->nasks,
+                                   NGX_HTTP_CLIPPER_REASON_NONE);
 
-    for (i = 0; i < query->n; i++) {
-        query->answers[i].outcome = NGX_HTTP_CLIPPER_ABORTED;
+        for (i = 0; i < query->n; i++) {
+            query->answers[i].outcome = NGX_HTTP_CLIPPER_ABORTED;
+        }
+
+        ngx_http_clipper_query_count(query);
     }
 
-    ngx_http_clipper_query_count(query);
+    ngx_http_clipper_select_release(query);
 }

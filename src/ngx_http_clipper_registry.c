@@ -212,10 +212,15 @@ ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
         return 0;
     }
 
-    /* the epoch outlives the name, so that no cache key comes again */
+    /*
+     * The epoch outlives the name, so that no cache key comes again.  Whoever
+     * reads an epoch and then the generation that he knows has read the epoch
+     * of the name that he knows.
+     */
 
     model = &zone->models[row];
     ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_FREE);
+    ngx_http_clipper_publish(model->gen, model->gen + 1);
     ngx_http_clipper_publish(model->epoch, model->epoch + 1);
 
     kept = offsetof(ngx_http_clipper_model_row_t, name);

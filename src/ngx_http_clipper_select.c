@@ -11,12 +11,9 @@
 #include <sys/random.h>
 
 
-static ngx_http_clipper_lineup_t *ngx_http_clipper_select_lineup(
-    ngx_http_clipper_app_t *app);
-static ngx_http_clipper_lineup_t *ngx_http_clipper_select_line_up(
-    ngx_http_clipper_app_t *app, const uint32_t *rows);
+static ngx_int_t ngx_http_clipper_select_version(
+    ngx_http_clipper_query_t *query, ngx_str_t *version);
 static uint64_t ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n);
-static ngx_int_t ngx_http_clipper_select_name(uint32_t row, ngx_str_t *name);
 static ngx_int_t ngx_http_clipper_select_read(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query,
     ngx_str_t *uid, double **rows);
@@ -25,21 +22,13 @@ static ngx_int_t ngx_http_clipper_select_weigh(
     ngx_http_clipper_query_t *query, ngx_http_clipper_policy_view_t *view);
 
 
-static ngx_http_clipper_lineup_t  **ngx_http_clipper_select_lineups;
-static ngx_http_clipper_random_t    ngx_http_clipper_select_random;
-
-/* the same everywhere: members and users have one hash in all instances */
-
-static const uint64_t  ngx_http_clipper_select_public[2] = {
-    0x636c697070657221ull, 0x73656c656374696full
-};
+static ngx_http_clipper_random_t  ngx_http_clipper_select_random;
 
 
 ngx_int_t
 ngx_http_clipper_select_start(ngx_cycle_t *cycle)
 {
-    u_char      seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    ngx_uint_t  n;
+    u_char  seed[NGX_HTTP_CLIPPER_HASH_SEED];
 
     if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
@@ -49,12 +38,7 @@ ngx_http_clipper_select_start(ngx_cycle_t *cycle)
 
     ngx_http_clipper_random_init(&ngx_http_clipper_select_random, seed);
 
-    n = ngx_http_clipper_process.conf->apps.nelts;
-
-    ngx_http_clipper_select_lineups = ngx_pcalloc(cycle->pool,
-                              (n + 1) * sizeof(ngx_http_clipper_lineup_t *));
-
-    return ngx_http_clipper_select_lineups ? NGX_OK : NGX_ERROR;
+    return ngx_http_clipper_lineup_init(cycle);
 }
 
 
@@ -62,7 +46,8 @@ ngx_int_t
 ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     ngx_str_t *version)
 {
-    ngx_http_clipper_link_t       *links;
+    ngx_int_t                      rc;
+    ngx_http_clipper_lineup_t     *lineup;
     ngx_http_clipper_selection_t  *sel;
 
     sel = ngx_pcalloc(query->pool, sizeof(ngx_http_clipper_selection_t));
@@ -73,37 +58,85 @@ ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     query->selection = sel;
 
     sel->n = query->app->links.nelts;
-    links = query->app->links.elts;
 
     if (sel->n == 0) {
         return version ? NGX_DECLINED : NGX_OK;
     }
 
     if (version) {
-        sel->n = 1;
-        sel->rows = ngx_palloc(query->pool, sizeof(uint32_t));
-        if (sel->rows == NULL) {
-            return NGX_ERROR;
-        }
-
-        sel->rows[0] = (uint32_t) ngx_http_clipper_model_version(links,
-                                                                 version);
-        if (sel->rows[0] == 0) {
-            return NGX_DECLINED;
+        rc = ngx_http_clipper_select_version(query, version);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
     } else {
-        sel->lineup = ngx_http_clipper_select_lineup(query->app);
-        if (sel->lineup == NULL) {
+        lineup = ngx_http_clipper_lineup(query->app);
+        if (lineup == NULL) {
             return NGX_ERROR;
         }
 
-        sel->rows = sel->lineup->rows;
+        sel->lineup = ngx_http_clipper_lineup_hold(lineup);
+        sel->rows = lineup->rows;
+        sel->gens = lineup->gens;
+        sel->names = lineup->names;
     }
 
     sel->up = ngx_http_clipper_select_up(sel->rows, sel->n);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_select_version(ngx_http_clipper_query_t *query,
+    ngx_str_t *version)
+{
+    ngx_str_t                     *name, *model;
+    ngx_http_clipper_link_t       *link;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+    link = query->app->links.elts;
+    model = &link->model->name;
+
+    sel->n = 1;
+    sel->rows = ngx_palloc(query->pool, sizeof(uint32_t));
+    sel->gens = ngx_palloc(query->pool, sizeof(uint32_t));
+    sel->names = ngx_palloc(query->pool, sizeof(ngx_str_t));
+
+    if (sel->rows == NULL || sel->gens == NULL || sel->names == NULL) {
+        return NGX_ERROR;
+    }
+
+    sel->rows[0] = ngx_http_clipper_model_version(link, version,
+                                                  &sel->gens[0]);
+    if (sel->rows[0] == 0) {
+        return NGX_DECLINED;
+    }
+
+    name = &sel->names[0];
+    name->data = ngx_pnalloc(query->pool, model->len + 1 + version->len);
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    name->len = ngx_sprintf(name->data, "%V:%V", model, version) - name->data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_select_release(ngx_http_clipper_query_t *query)
+{
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    if (sel && sel->lineup) {
+        ngx_http_clipper_lineup_release(sel->lineup);
+        sel->lineup = NULL;
+    }
 }
 
 
@@ -126,118 +159,6 @@ ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n)
     }
 
     return up;
-}
-
-
-static ngx_http_clipper_lineup_t *
-ngx_http_clipper_select_lineup(ngx_http_clipper_app_t *app)
-{
-    uint32_t                     rows[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    ngx_uint_t                   i;
-    ngx_http_clipper_link_t     *links;
-    ngx_http_clipper_lineup_t   *lineup;
-
-    links = app->links.elts;
-
-    for (i = 0; i < app->links.nelts; i++) {
-        rows[i] = (uint32_t) ngx_http_clipper_model_current(&links[i]);
-    }
-
-    for (lineup = ngx_http_clipper_select_lineups[app->index];
-         lineup;
-         lineup = lineup->next)
-    {
-        if (ngx_memcmp(lineup->rows, rows, i * sizeof(uint32_t)) == 0) {
-            return lineup;
-        }
-    }
-
-    return ngx_http_clipper_select_line_up(app, rows);
-}
-
-
-static ngx_http_clipper_lineup_t *
-ngx_http_clipper_select_line_up(ngx_http_clipper_app_t *app,
-    const uint32_t *rows)
-{
-    uint64_t                    hash[2];
-    ngx_uint_t                  i, n;
-    ngx_pool_t                 *pool;
-    ngx_http_clipper_lineup_t  *lineup;
-
-    n = app->links.nelts;
-    pool = ngx_http_clipper_process.cycle->pool;
-
-    lineup = ngx_pcalloc(pool, sizeof(ngx_http_clipper_lineup_t));
-    if (lineup == NULL) {
-        return NULL;
-    }
-
-    lineup->rows = ngx_palloc(pool, n * sizeof(uint32_t));
-    lineup->keys = ngx_palloc(pool, n * sizeof(uint64_t));
-    lineup->names = ngx_palloc(pool, n * sizeof(ngx_str_t));
-
-    if (lineup->rows == NULL || lineup->keys == NULL
-        || lineup->names == NULL)
-    {
-        return NULL;
-    }
-
-    for (i = 0; i < n; i++) {
-        lineup->rows[i] = rows[i];
-
-        if (ngx_http_clipper_select_name(rows[i], &lineup->names[i])
-            != NGX_OK)
-        {
-            return NULL;
-        }
-
-        ngx_http_clipper_siphash(ngx_http_clipper_select_public,
-                                 lineup->names[i].data, lineup->names[i].len,
-                                 hash);
-        lineup->keys[i] = hash[0] | 1;
-    }
-
-    lineup->id.app_name = &app->name;
-    lineup->id.conf = &app->select;
-    lineup->id.n = n;
-    lineup->id.key = lineup->keys;
-    lineup->id.member_names = lineup->names;
-
-    lineup->next = ngx_http_clipper_select_lineups[app->index];
-    ngx_http_clipper_select_lineups[app->index] = lineup;
-
-    return lineup;
-}
-
-
-/* "model:version"; a model without any version yet has no name either */
-
-static ngx_int_t
-ngx_http_clipper_select_name(uint32_t row, ngx_str_t *name)
-{
-    ngx_pool_t                    *pool;
-    ngx_http_clipper_model_row_t  *model;
-
-    ngx_str_null(name);
-
-    if (row == 0) {
-        return NGX_OK;
-    }
-
-    pool = ngx_http_clipper_process.cycle->pool;
-    model = &ngx_http_clipper_process.zone->models[row];
-
-    name->data = ngx_pnalloc(pool, 2 * NGX_HTTP_CLIPPER_TEXT);
-    if (name->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    name->len = ngx_snprintf(name->data, 2 * NGX_HTTP_CLIPPER_TEXT, "%s:%s",
-                             model->name, model->version)
-                - name->data;
-
-    return NGX_OK;
 }
 
 
@@ -280,7 +201,7 @@ ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
                                 salt, query->uid.data, query->uid.len,
                                 sel->user_key);
 
-        ngx_http_clipper_siphash(ngx_http_clipper_select_public,
+        ngx_http_clipper_siphash(ngx_http_clipper_lineup_public,
                                  query->uid.data, query->uid.len, salt);
         sel->uid = salt[0] | 1;
     }
@@ -549,7 +470,7 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
     ngx_http_clipper_lineup_t       *lineup;
     ngx_http_clipper_policy_view_t   view;
 
-    lineup = ngx_http_clipper_select_lineup(app);
+    lineup = ngx_http_clipper_lineup(app);
     if (lineup == NULL) {
         return NULL;
     }

@@ -11,30 +11,14 @@
 
 
 #include "ngx_http_clipper_query.h"
-#include "ngx_http_clipper_policy_state.h"
-#include "ngx_http_clipper_state.h"
-
-
-/*
- * The present versions of an application's links.  One is made for each
- * combination that comes up and kept: it may be referred to at any time.
- */
-
-typedef struct ngx_http_clipper_lineup_s  ngx_http_clipper_lineup_t;
-
-struct ngx_http_clipper_lineup_s {
-    uint32_t                       *rows;       /* of the registry, 0: none */
-    uint64_t                       *keys;       /* of the members */
-    ngx_str_t                      *names;      /* "model:version" */
-    ngx_http_clipper_state_id_t     id;
-    ngx_http_clipper_policy_memo_t  memo;
-    ngx_http_clipper_lineup_t      *next;
-};
+#include "ngx_http_clipper_lineup.h"
 
 
 struct ngx_http_clipper_selection_s {
     ngx_uint_t                      n;          /* links */
-    uint32_t                       *rows;
+    uint32_t                       *rows;       /* these are the line-up's, */
+    uint32_t                       *gens;       /* or of the version that */
+    ngx_str_t                      *names;      /* was requested */
     ngx_http_clipper_lineup_t      *lineup;     /* NULL: a version was
                                                    requested, nothing to
                                                    choose */
@@ -65,6 +49,9 @@ ngx_int_t ngx_http_clipper_select_load(ngx_http_clipper_query_t *query);
 /* nobody waits for a state any more */
 void ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query);
 
+/* the query is over, and its selection with it */
+void ngx_http_clipper_select_release(ngx_http_clipper_query_t *query);
+
 /* the policy of the query's application learns from feedback */
 ngx_uint_t ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query);
 
@@ -94,7 +81,8 @@ void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
 /*
  * For each link of an application, in shares: the chance that a query without
  * a user is answered by it now, or the weight of its answer among all; 0
- * without a replica.  The links' present versions, or NULL: no memory.
+ * without a replica.  The links' present versions as ngx_http_clipper_lineup()
+ * has them, or NULL: no memory.
  */
 const ngx_http_clipper_lineup_t *ngx_http_clipper_select_shares(
     ngx_http_clipper_app_t *app, double *shares);

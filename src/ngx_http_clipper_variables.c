@@ -7,7 +7,6 @@
 
 #include "ngx_http_clipper_variables.h"
 #include "ngx_http_clipper_predict.h"
-#include "ngx_http_clipper_process.h"
 #include "ngx_http_clipper_select.h"
 
 
@@ -55,7 +54,6 @@ static u_char *ngx_http_clipper_value_model_time(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
 static u_char *ngx_http_clipper_value_batch_size(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
-static u_char *ngx_http_clipper_value_row(u_char *dst, ngx_uint_t row);
 
 
 static ngx_http_variable_t  ngx_http_clipper_variables[] = {
@@ -321,6 +319,7 @@ ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
     ngx_http_clipper_answer_t *answer)
 {
     u_char      *p;
+    ngx_str_t   *name;
     ngx_uint_t   i;
 
     p = dst;
@@ -331,7 +330,8 @@ ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
                 *p++ = '|';
             }
 
-            p = ngx_http_clipper_value_row(p, ctx->query->selection->rows[i]);
+            name = &ctx->query->selection->names[i];
+            p = ngx_cpymem(p, name->data, name->len);
         }
     }
 
@@ -343,14 +343,17 @@ static u_char *
 ngx_http_clipper_value_model(u_char *dst, ngx_http_clipper_ctx_t *ctx,
     ngx_http_clipper_answer_t *answer)
 {
+    ngx_str_t  *name;
+
     if (!ctx->finished || answer->served < 0
         || answer->outcome == NGX_HTTP_CLIPPER_DEFAULT)
     {
         return dst;
     }
 
-    return ngx_http_clipper_value_row(dst,
-                             ctx->query->selection->rows[answer->served]);
+    name = &ctx->query->selection->names[answer->served];
+
+    return ngx_cpymem(dst, name->data, name->len);
 }
 
 
@@ -410,24 +413,4 @@ ngx_http_clipper_value_batch_size(u_char *dst, ngx_http_clipper_ctx_t *ctx,
     }
 
     return ngx_sprintf(dst, "%ui", answer->batch_size);
-}
-
-
-/* a row of the registry that the configuration pins: its names stay */
-
-static u_char *
-ngx_http_clipper_value_row(u_char *dst, ngx_uint_t row)
-{
-    ngx_http_clipper_zone_t       *zone;
-    ngx_http_clipper_model_row_t  *model;
-
-    zone = ngx_http_clipper_process.zone;
-
-    if (row == 0 || zone == NULL) {
-        return dst;
-    }
-
-    model = &zone->models[row];
-
-    return ngx_sprintf(dst, "%s:%s", model->name, model->version);
 }

@@ -160,6 +160,8 @@ typedef struct {
 typedef struct {
     uint32_t                   state;
     uint32_t                   epoch;           /* part of every cache key */
+    uint32_t                   gen;             /* of the name: a row that
+                                                   is another's has another */
     u_char                     name[NGX_HTTP_CLIPPER_TEXT];
     u_char                     version[NGX_HTTP_CLIPPER_TEXT];
     uint32_t                   announced;       /* by a replica, once */

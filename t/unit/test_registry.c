@@ -209,13 +209,13 @@ test_current_version(void **state)
 }
 
 
-/* rows without a use make room; an epoch never comes again */
+/* rows without a use make room; an epoch and a generation never come again */
 
 static void
 test_model_rows(void **state)
 {
     char       name[16];
-    uint32_t   i, row, used, replica, epoch;
+    uint32_t   i, row, used, replica, epoch, gen;
     ngx_str_t  n, ver = ngx_string("1");
 
     replica = replica_make(&a, model, 0);
@@ -231,6 +231,7 @@ test_model_rows(void **state)
 
         ngx_http_clipper_zone_lock(&a);
         epoch = a.models[3].epoch;
+        gen = a.models[3].gen;
         row = ngx_http_clipper_registry_model_locked(&a, &n, &ver);
         zone_check_locked(&a, "a new model");
         ngx_http_clipper_zone_unlock(&a);
@@ -242,6 +243,8 @@ test_model_rows(void **state)
         if (row == 3) {
             assert_int_equal(a.models[3].epoch, epoch + 1);
         }
+
+        assert_int_equal(a.models[3].gen, gen + (row == 3));
 
         used = model_make(&b, name, "1");
         assert_int_equal(used, row);

@@ -1,0 +1,150 @@
+"""Rows of the registry, when one goes from a model to another: what a worker
+knows of the first is not said of the second, nor asked of it."""
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from test_variables import logged
+
+from harness import Sim3, application, wait_until
+
+__all__ = ["logged"]
+
+OPTIONS = {"zone": "2m"}        # the fewest rows
+
+
+def models(server):
+    return {f"{m['name']}:{m['version']}" for m in server.status()["models"]}
+
+
+def announce(server, name, version=1):
+    sim = Sim3(server, name, version).wait_registered()
+    server.wait_replicas(name)
+    return sim
+
+
+def depart(server, sim):
+    sim.close()
+    wait_until(lambda: not server.replicas(sim.name, ready=False), 10,
+               f"{sim.name} gone")
+
+
+def fill(server):
+    """Until there is no free row: the next model gets that of the last."""
+    count = 0
+    while count < 2 or "filler0:1" in models(server):
+        depart(server, announce(server, f"filler{count}"))
+        count += 1
+        assert count < 600, "rows without an end"
+    return f"filler{count - 1}:1"
+
+
+def weights(connection):
+    text = connection.get("/metrics").body.decode()
+    return [line for line in text.splitlines()
+            if line.startswith("clipper_selection_weight{")]
+
+
+def test_another_version_gets_the_row(logged):
+    """Catches a name that is remembered by its row: of the version that had
+    the row before another model had it."""
+    server, last = logged(application("a", "m")
+                          + "location = /metrics { clipper_metrics; "
+                          "access_log off; }", **OPTIONS)
+    fill(server)
+    with server.connect() as connection:
+        for version in (1, 2):
+            sim = announce(server, "m", version)
+            answer = connection.post("/a/predict", {"input": [1.5]}).json()
+            assert answer["output"] == 1.5
+            values = last()
+            assert values["models"] == values["model"] == f"m:{version}"
+            assert weights(connection) == [
+                'clipper_selection_weight{app="a",model="m",version='
+                f'"{version}"}} 1.0']
+            depart(server, sim)
+
+            depart(server, announce(server, "y"))
+            assert not {"m:1", "m:2"} & models(server)
+            answer = connection.post("/a/predict", {"input": [1.5]}).json()
+            assert answer["default"] and last()["models"] == "-"
+            assert weights(connection) == []
+
+
+class Delay:
+    """A way to Redis on which the first word with ``text`` is held up."""
+
+    def __init__(self, port, text):
+        self.to = port
+        self.text = text
+        self.held = threading.Event()
+        self.go = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+                store = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                return
+            for pair in ((client, store), (store, client)):
+                threading.Thread(target=self.pump, args=pair,
+                                 daemon=True).start()
+
+    def pump(self, source, target):
+        try:
+            while data := source.recv(65536):
+                if self.text in data:
+                    self.held.set()
+                    self.go.wait()
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.go.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def delay(redis):
+    way = Delay(redis().port, b"held-user")
+    yield way
+    way.close()
+
+
+def test_another_model_gets_the_row_of_a_query(logged, delay):
+    """Catches a query that asks a model which no link names: its own lost
+    its last replica, and its row, while the query waited for its user."""
+    server, last = logged(
+        application("a", "m n", slo="300s",
+                    extra="clipper_select epsilon_greedy;"),
+        f"clipper_redis 127.0.0.1:{delay.port} timeout=60s;", **OPTIONS)
+    wait_until(lambda: server.status()["selection_state"]["redis"]["up"])
+    fill(server)
+    sim = announce(server, "m")
+    with ThreadPoolExecutor() as pool, server.connect(timeout=60) as client:
+        answer = pool.submit(client.post, "/a/predict", {
+            "input": [1.5], "uid": "held-user"})
+        assert delay.held.wait(10)
+        depart(server, sim)
+        other = announce(server, "y")
+        assert "m:1" not in models(server)
+        delay.go.set()
+        answer = answer.result().json()
+    assert answer["default"]
+    assert other.requests == []
+    values = last()
+    assert (values["outcome"], values["default_reason"], values["models"],
+            values["model"]) == ("default", "no_replica", "m:1", "-")
