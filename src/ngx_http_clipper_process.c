@@ -341,6 +341,8 @@ ngx_http_clipper_process_work(void)
 
     zone = ngx_http_clipper_process.zone;
 
+    ngx_http_clipper_state_take_over();
+
     for (i = 0; i < NGX_HTTP_CLIPPER_BITES; i++) {
 
         ngx_http_clipper_dispatch_all();

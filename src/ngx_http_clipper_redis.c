@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX  5000
+#define NGX_HTTP_CLIPPER_REDIS_MOMENT       100     /* ms, while it retires */
 
 
 typedef struct {
@@ -24,6 +25,9 @@ typedef struct {
     redisAsyncContext              *context;   /* NULL: to be connected */
     ngx_event_t                     reconnect;
     ngx_event_t                     timeout;
+    ngx_msec_t                      until;     /* it is waited */
+    ngx_uint_t                    (*others)(void);     /* NULL: it does not
+                                                          retire */
     ngx_connection_t                dummy;     /* of these timers */
     ngx_msec_t                      backoff;
     ngx_uint_t                      next;      /* address */
@@ -48,6 +52,8 @@ static void ngx_http_clipper_redis_greeted(
     ngx_http_clipper_redis_call_t *call, redisReply *reply);
 static void ngx_http_clipper_redis_answered(redisAsyncContext *ac,
     void *reply, void *data);
+static void ngx_http_clipper_redis_await(void);
+static void ngx_http_clipper_redis_await_moment(void);
 static void ngx_http_clipper_redis_expired(ngx_event_t *ev);
 static void ngx_http_clipper_redis_drop(const char *reason);
 static void ngx_http_clipper_redis_lost(const char *reason);
@@ -130,6 +136,21 @@ ngx_http_clipper_redis_wait(ngx_msec_t ms)
 }
 
 
+void
+ngx_http_clipper_redis_retire(ngx_uint_t (*others)(void))
+{
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+    redis->others = others;
+
+    if (redis->timeout.timer_set) {
+        ngx_del_timer(&redis->timeout);
+        ngx_http_clipper_redis_await_moment();
+    }
+}
+
+
 ngx_uint_t
 ngx_http_clipper_redis_up(void)
 {
@@ -178,7 +199,7 @@ ngx_http_clipper_redis_connect(ngx_event_t *ev)
                                           ngx_http_clipper_redis_disconnected);
     (void) redisAsyncSetConnectCallback(ac, ngx_http_clipper_redis_connected);
 
-    ngx_add_timer(&redis->timeout, redis->conf->timeout);
+    ngx_http_clipper_redis_await();
 }
 
 
@@ -354,7 +375,7 @@ ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
     redis->pending++;
 
     if (!redis->timeout.timer_set) {
-        ngx_add_timer(&redis->timeout, redis->conf->timeout);
+        ngx_http_clipper_redis_await();
     }
 
     return NGX_OK;
@@ -383,7 +404,7 @@ ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
         }
 
         if (redis->pending) {
-            ngx_add_timer(&redis->timeout, redis->conf->timeout);
+            ngx_http_clipper_redis_await();
         }
 
     } else {
@@ -398,10 +419,52 @@ ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
 }
 
 
+/* for the next answer, the whole time-out or moment by moment */
+
+static void
+ngx_http_clipper_redis_await(void)
+{
+    ngx_http_clipper_redis.until = ngx_current_msec
+                                   + ngx_http_clipper_redis.conf->timeout;
+
+    ngx_http_clipper_redis_await_moment();
+}
+
+
+static void
+ngx_http_clipper_redis_await_moment(void)
+{
+    ngx_msec_int_t             left;
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+    left = (ngx_msec_int_t) (redis->until - ngx_current_msec);
+
+    if (redis->others) {
+        left = ngx_min(left, NGX_HTTP_CLIPPER_REDIS_MOMENT);
+    }
+
+    ngx_add_timer(&redis->timeout, (ngx_msec_t) ngx_max(left, 0));
+}
+
+
 static void
 ngx_http_clipper_redis_expired(ngx_event_t *ev)
 {
-    ngx_http_clipper_redis_drop("timed out");
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+
+    if (redis->others && !redis->others()
+        && (ngx_msec_int_t) (redis->until - ngx_current_msec) > 0)
+    {
+        ngx_http_clipper_redis_await_moment();
+        return;
+    }
+
+    ngx_http_clipper_redis_drop(redis->others ? "no answer at once, and the "
+                                                "worker retires"
+                                              : "timed out");
 }
 
 

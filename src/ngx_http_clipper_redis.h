@@ -49,6 +49,12 @@ ngx_int_t ngx_http_clipper_redis_init(ngx_cycle_t *cycle,
     ngx_http_clipper_redis_conf_t *conf, void (*ready)(void));
 void ngx_http_clipper_redis_done(void);
 
+/*
+ * The worker retires: a command that is not answered within a moment costs the
+ * connection, if others() says that somebody else can do without its answer.
+ */
+void ngx_http_clipper_redis_retire(ngx_uint_t (*others)(void));
+
 ngx_uint_t ngx_http_clipper_redis_up(void);
 
 /*

@@ -40,6 +40,7 @@ ngx_http_clipper_registry_claim_locked(ngx_http_clipper_zone_t *zone,
     w->pid = zone->pid;
     w->retiring = 0;
     w->armed = 0;
+    w->store = 0;
     w->started = now;
     w->door_len = (uint32_t) ngx_min(door_len, sizeof(w->door));
     w->mail_head = 0;

@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_clipper_state_flow.h"
+#include "ngx_http_clipper_registry.h"
+#include "ngx_http_clipper_wake.h"
 
 
 /* how old what Redis said may get before it is asked again, us */
@@ -20,6 +22,10 @@ static void ngx_http_clipper_state_name_uid(
     ngx_http_clipper_state_name_of_t *name, const ngx_str_t *uid);
 static ngx_int_t ngx_http_clipper_state_known(const double *vec, size_t size);
 static void ngx_http_clipper_state_ready(void);
+static uint32_t ngx_http_clipper_state_store(
+    ngx_http_clipper_redis_conf_t *conf);
+static ngx_uint_t ngx_http_clipper_state_others(void);
+static ngx_uint_t ngx_http_clipper_state_other(ngx_uint_t slot);
 
 
 ngx_http_clipper_state_t  ngx_http_clipper_state;
@@ -51,6 +57,9 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
     if (state->redis == NULL) {
         return NGX_OK;
     }
+
+    zone->workers[zone->slot].store =
+                                  ngx_http_clipper_state_store(state->redis);
 
     ngx_http_clipper_state_ask_init(cycle->log);
 
@@ -97,6 +106,10 @@ ngx_http_clipper_state_done(void)
 
     dirty = ngx_http_clipper_state_table_dirty(&state->table);
 
+    if (dirty) {
+        ngx_http_clipper_state_hand_over();
+    }
+
     if (dirty && (left || !up)) {
         ngx_log_error(NGX_LOG_WARN, state->log, 0,
                       "redis \"%V\" does not have all that was learned about "
@@ -114,6 +127,103 @@ ngx_http_clipper_state_retire(void)
 {
     if (ngx_http_clipper_state.redis) {
         ngx_http_clipper_state_flush_now();
+        ngx_http_clipper_redis_retire(ngx_http_clipper_state_others);
+    }
+}
+
+
+/* names where deltas go: the same for workers that send to the same place */
+
+static uint32_t
+ngx_http_clipper_state_store(ngx_http_clipper_redis_conf_t *conf)
+{
+    uint32_t  crc;
+
+    ngx_crc32_init(crc);
+    ngx_crc32_update(&crc, conf->address.data, conf->address.len);
+    ngx_crc32_update(&crc, (u_char *) &conf->db, sizeof(conf->db));
+    ngx_crc32_update(&crc, conf->prefix.data, conf->prefix.len);
+    ngx_crc32_final(crc);
+
+    return crc | 1;
+}
+
+
+/* whether other workers stay that send what is in the table to this Redis */
+
+static ngx_uint_t
+ngx_http_clipper_state_others(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < ngx_http_clipper_process.zone->header->workers.n; i++) {
+        if (ngx_http_clipper_state_other(i)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_state_other(ngx_uint_t slot)
+{
+    ngx_http_clipper_zone_t    *zone;
+    ngx_http_clipper_worker_t  *w;
+
+    zone = ngx_http_clipper_process.zone;
+    w = &zone->workers[slot];
+
+    return slot != zone->slot
+           && __atomic_load_n(&w->state, __ATOMIC_ACQUIRE)
+              == NGX_HTTP_CLIPPER_USED
+           && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED)
+           && w->store == zone->workers[zone->slot].store
+           && ngx_http_clipper_alive(w->pid);
+}
+
+
+void
+ngx_http_clipper_state_hand_over(void)
+{
+    uint32_t                  i;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    __atomic_store_n(&ngx_http_clipper_state.table.header->orphans, 1,
+                     __ATOMIC_RELEASE);
+
+    ngx_http_clipper_zone_lock(zone);
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        if (ngx_http_clipper_state_other(i)) {
+            ngx_http_clipper_registry_wake_locked(zone, i);
+        }
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+}
+
+
+void
+ngx_http_clipper_state_take_over(void)
+{
+    uint32_t  *orphans;
+
+    if (!ngx_http_clipper_redis_up()) {
+        return;                     /* once it is, everything is sent */
+    }
+
+    orphans = &ngx_http_clipper_state.table.header->orphans;
+
+    if (__atomic_load_n(orphans, __ATOMIC_ACQUIRE)
+        && !ngx_http_clipper_process.retiring)
+    {
+        __atomic_store_n(orphans, 0, __ATOMIC_RELEASE);
+        ngx_http_clipper_state_flush_later();
     }
 }
 

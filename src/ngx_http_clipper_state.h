@@ -103,5 +103,8 @@ void ngx_http_clipper_state_done(void);
 void ngx_http_clipper_state_retire(void);
 void ngx_http_clipper_state_bury(void);
 
+/* at each ring: sends what a worker that retires has left to others */
+void ngx_http_clipper_state_take_over(void);
+
 
 #endif /* _NGX_HTTP_CLIPPER_STATE_H_INCLUDED_ */

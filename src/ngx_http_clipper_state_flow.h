@@ -44,6 +44,9 @@ typedef struct {
 
 extern ngx_http_clipper_state_t  ngx_http_clipper_state;
 
+/* this worker retires: has others send what it leaves */
+void ngx_http_clipper_state_hand_over(void);
+
 
 /* a who with the room for its texts */
 

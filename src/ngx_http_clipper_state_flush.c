@@ -331,6 +331,11 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
 
     ngx_free(sent);
 
+    if (reply == NULL && ngx_http_clipper_process.retiring) {
+        ngx_http_clipper_state_hand_over();
+        return;
+    }
+
     if (rc == NGX_ERROR) {
 
         /* it is tried again, but not as fast as Redis can refuse it */

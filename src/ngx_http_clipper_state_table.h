@@ -142,6 +142,8 @@ typedef struct {
     uint64_t                    evicted;
     uint64_t                    errors;
 
+    uint32_t                    orphans;        /* whose sender went; atomic */
+
     /* query ids of the instances on one Redis, see .._state_id.c */
     uint64_t                    ids_key[2];
     uint64_t                    ids_number;     /* 0: none yet; stored last */

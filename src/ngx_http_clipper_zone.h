@@ -199,6 +199,7 @@ typedef struct {
     uint32_t                   pid;
     uint32_t                   retiring;
     uint32_t                   armed;           /* sleeps: ring to wake it */
+    uint32_t                   store;           /* which Redis; 0: none */
     uint32_t                   door_len;
     u_char                     door[16];        /* abstract socket name */
     int64_t                    started;         /* seconds since the epoch */

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import SLOW, Sim4, wait_until
+from harness import SLOW, Sim4, Way, wait_until
+from harness.client import build_request
 from test_metrics import METRICS, scrape
 
 POLICY = "epsilon_greedy epsilon=1 half_life=off"
@@ -468,6 +469,73 @@ def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
         store.start()
     settled(store, 6)
     assert wait_until(lambda: total_of_users(store) == 5)
+
+
+def test_retiring_worker_does_not_wait_for_redis(redis, serve):
+    """Catches a worker that a Redis which says nothing keeps for the whole
+    time-out although others stay, and deltas that are lost or count twice
+    when others send them again."""
+    store = redis()
+    server = serve(store, slo="1s", extra="timeout=300s")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        store.signal(signal.SIGSTOP)
+        for i in range(5):
+            learn(connection, 3.0, 3.0, f"u{i}")
+    before = server.children()
+    server.reload()
+    wait_until(lambda: not set(before) & set(server.children()), 30,
+               "the old workers' end")
+    store.signal(signal.SIGCONT)
+    settled(store, 6)
+    assert wait_until(lambda: total_of_users(store) == 5)
+    wait_until(lambda: server.status()["selection_state"]["redis"][
+        "pending_deltas"] == 0)
+
+
+def test_others_send_what_a_retired_worker_leaves(redis, serve):
+    """Catches deltas that wait for the next feedback: their worker gave them
+    up when it retired, and nobody told the others."""
+    store = redis()
+    way = Way(store)
+    server = serve(way, slo="1s", extra="timeout=300s")
+    with server.connect() as connection:
+        answer = connection.post("/a/predict", {"input": [3.0]}).json()
+        request = build_request("POST", "/a/update", {
+            "query_id": answer["query_id"], "label": 3.0})
+        with server.connect() as late:
+            late.send(request[:-1])
+            before = server.children()
+            wait_until(lambda: len(way.answered) == server.workers)
+            way.mute()
+            server.reload()
+            wait_until(lambda: len(way.answered) == 2 * server.workers)
+            way.refuse()
+            late.send(request[-1:])
+            assert late.read().body == b"Feedback received? 1"
+    wait_until(lambda: not set(before) & set(server.children()), 30,
+               "the old workers' end")
+    settled(store, 1)
+    way.close()
+
+
+def test_last_worker_waits_for_redis(redis, serve):
+    """Catches what is given up at a shutdown, when nobody else stays."""
+    store = redis()
+    server = serve(store, slo="1s", extra="timeout=300s")
+    with server.connect() as connection:
+        learn(connection, 3.0, 3.0)
+        settled(store, 1)
+        store.signal(signal.SIGSTOP)
+        learn(connection, 3.0, 3.0)
+    server.signal(signal.SIGQUIT)
+    with pytest.raises(AssertionError, match="not within"):
+        wait_until(lambda: not server.children(), 1)
+    store.signal(signal.SIGCONT)
+    server.process.wait(30)
+    settled(store, 2)
+    assert "a shutdown loses it" not in server.log_text()
 
 
 def total_of_users(store):

@@ -1,14 +1,11 @@
 """Rows of the registry, when one goes from a model to another: what a worker
 knows of the first is not said of the second, nor asked of it."""
 
-import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from test_variables import logged
 
-from harness import Sim3, application, wait_until
+from harness import Sim3, Way, application, wait_until
 
 __all__ = ["logged"]
 
@@ -73,76 +70,27 @@ def test_another_version_gets_the_row(logged):
             assert weights(connection) == []
 
 
-class Delay:
-    """A way to Redis on which the first word with ``text`` is held up."""
-
-    def __init__(self, port, text):
-        self.to = port
-        self.text = text
-        self.held = threading.Event()
-        self.go = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client = self.listener.accept()[0]
-                store = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                return
-            for pair in ((client, store), (store, client)):
-                threading.Thread(target=self.pump, args=pair,
-                                 daemon=True).start()
-
-    def pump(self, source, target):
-        try:
-            while data := source.recv(65536):
-                if self.text in data:
-                    self.held.set()
-                    self.go.wait()
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def close(self):
-        self.go.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-
-@pytest.fixture
-def delay(redis):
-    way = Delay(redis().port, b"held-user")
-    yield way
-    way.close()
-
-
-def test_another_model_gets_the_row_of_a_query(logged, delay):
+def test_another_model_gets_the_row_of_a_query(logged, redis):
     """Catches a query that asks a model which no link names: its own lost
     its last replica, and its row, while the query waited for its user."""
+    way = Way(redis(), b"held-user")
     server, last = logged(
         application("a", "m n", slo="300s",
                     extra="clipper_select epsilon_greedy;"),
-        f"clipper_redis 127.0.0.1:{delay.port} timeout=60s;", **OPTIONS)
+        f"clipper_redis 127.0.0.1:{way.port} timeout=60s;", **OPTIONS)
     wait_until(lambda: server.status()["selection_state"]["redis"]["up"])
     fill(server)
     sim = announce(server, "m")
     with ThreadPoolExecutor() as pool, server.connect(timeout=60) as client:
         answer = pool.submit(client.post, "/a/predict", {
             "input": [1.5], "uid": "held-user"})
-        assert delay.held.wait(10)
+        assert way.held.wait(10)
         depart(server, sim)
         other = announce(server, "y")
         assert "m:1" not in models(server)
-        delay.go.set()
+        way.go.set()
         answer = answer.result().json()
+    way.close()
     assert answer["default"]
     assert other.requests == []
     values = last()

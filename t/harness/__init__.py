@@ -4,13 +4,13 @@
 plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
 plays a container frame by frame, ``runtime`` starts the real Python one,
 ``death`` kills a worker where it is most inconvenient, ``redis`` is a store
-that can be killed.
+that can be killed, and a way to it.
 """
 
 from . import death, rpc
 from .client import Connection, Response
 from .load import Load
-from .redis import Redis
+from .redis import Redis, Way
 from .runtime import PythonContainer
 from .server import Nginx, Settings, application
 from .sim import Sim3, Sim4
@@ -18,6 +18,6 @@ from .util import SLOW, anonymous_kb, wait_until
 
 __all__ = [
     "Connection", "Load", "Nginx", "PythonContainer", "Redis", "Response",
-    "SLOW", "Settings", "Sim3", "Sim4", "anonymous_kb", "application", "death",
-    "rpc", "wait_until",
+    "SLOW", "Settings", "Sim3", "Sim4", "Way", "anonymous_kb", "application",
+    "death", "rpc", "wait_until",
 ]

@@ -1,9 +1,11 @@
 """A redis-server of the test's own, and what is in it."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+import threading
 
 from .util import free_port, wait_until
 
@@ -79,3 +81,62 @@ class Redis:
     def feedbacks(self, key="clipper:state:a:epsilon_greedy", **kw):
         return sum(v for f, v in self.sums(key, **kw).items()
                    if f.endswith("/count"))
+
+
+class Way:
+    """A way to Redis that lets pass what the test wants.
+
+    held      is set when ``text`` came by; it goes on with ``go``
+    answered  connections on which Redis has said something
+    """
+
+    def __init__(self, store, text=None):
+        self.store = store.port
+        self.text = text
+        self.held = threading.Event()
+        self.go = threading.Event()
+        self.answered = set()
+        self._muted = set()
+        self._clients = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def mute(self):
+        """Nothing of the present connections reaches Redis any more."""
+        self._muted |= set(self._clients)
+
+    def refuse(self):
+        """No new connections."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def close(self):
+        self.refuse()
+        self.go.set()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                store = socket.create_connection(("127.0.0.1", self.store))
+                self._clients.append(client)
+                for ends in ((client, store), (store, client)):
+                    threading.Thread(target=self._pump, args=ends,
+                                     daemon=True).start()
+
+    def _pump(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.text and self.text in data:
+                    self.held.set()
+                    self.go.wait()
+                if source not in self._muted:
+                    target.sendall(data)
+                if target in self._clients:
+                    self.answered.add(target)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
