@@ -136,20 +136,7 @@ class Applications(Connection):
         input: Any = None,
         uid: Any = None,
     ) -> bool:
-        """Tell an application what the right answer to a query was.
-
-        Args:
-            label: the right answer, any JSON scalar.
-            query_id: of the prediction; or else
-            input: what was asked,
-            uid: by which user.
-
-        Returns:
-            whether it was accepted.
-
-        Raises:
-            ClipperException: unknown application, or the server refuses.
-        """
+        """Say what the right answer to a query was, as `Client.feedback`."""
         self._check_connected()
         with Client(self.cm.get_query_addr()) as client:
             return client.feedback(app_name, label, query_id, input, uid)

@@ -265,7 +265,7 @@ class Client:
         input: Any = None,
         uid: Any = None,
     ) -> bool:
-        """Tell what the right answer was.
+        """Tell an application what the right answer to a query was.
 
         Args:
             label: the right answer, any JSON scalar.
@@ -275,6 +275,9 @@ class Client:
 
         Returns:
             whether it was accepted.
+
+        Raises:
+            ClipperException: unknown application, or the server refuses.
         """
         accepted = _received(
             *self._send(_feedback(app, label, query_id, input, uid))

@@ -21,7 +21,7 @@ from .container_manager import (
     ContainerOptions,
 )
 from .exceptions import ClipperException
-from .replica_set import ReplicaSet
+from .replica_set import Deployed, ReplicaSet
 
 
 class ClusterManager(ContainerManager):
@@ -217,7 +217,7 @@ class ClusterManager(ContainerManager):
     ) -> None:
         """See `ContainerManager.deploy_model`."""
         self.replicas.deploy(
-            name, version, input_type, image, num_replicas,
+            Deployed(name, version, input_type, image), num_replicas,
             options or ContainerOptions(),
         )
 
@@ -234,7 +234,9 @@ class ClusterManager(ContainerManager):
         num_replicas: int,
     ) -> None:
         """See `ContainerManager.set_num_replicas`."""
-        self.replicas.scale(name, version, input_type, image, num_replicas)
+        self.replicas.scale(
+            Deployed(name, version, input_type, image), num_replicas
+        )
 
     def stop_models(self, models: Mapping[str, List[str]]) -> None:
         """See `ContainerManager.stop_models`."""

@@ -6,11 +6,21 @@ what is said and waited for is the same for all.
 
 import abc
 import contextlib
+import dataclasses
 import time
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Set
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+)
 
 from . import status as server_status
-from .container_manager import ContainerOptions
+from .container_manager import ContainerOptions, create_model_container_label
 from .exceptions import ClipperException
 from .limits import check_count
 
@@ -27,6 +37,24 @@ _LEAVE_TIMEOUT = 10.0
 _WORD = 5.0
 
 
+@dataclasses.dataclass(frozen=True)
+class Deployed:
+    """A version of a model, and what its containers are made of."""
+
+    name: str
+    version: str
+    input_type: str
+    image: str
+
+    @property
+    def label(self) -> str:
+        """What its containers are known by."""
+        return create_model_container_label(self.name, self.version)
+
+    def __str__(self) -> str:
+        return "%s:%s" % (self.name, self.version)
+
+
 class ReplicaSet(abc.ABC):
     """The model containers of one cluster.
 
@@ -40,20 +68,15 @@ class ReplicaSet(abc.ABC):
     # How containers are kept.
 
     @abc.abstractmethod
-    def of(
-        self, name: Optional[str] = None, version: str = "",
-        stopped: bool = False,
-    ) -> List[Any]:
-        """Containers of a version or of all (None), oldest first.
+    def find(self, label: Optional[str], stopped: bool) -> List[Any]:
+        """Containers with a label or all (None), oldest first.
 
         Args:
             stopped: those that do not run, too.
         """
 
     @abc.abstractmethod
-    def keep_options(
-        self, name: str, version: str, image: str, options: ContainerOptions
-    ) -> None:
+    def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
         """Note how all containers of a version are run, also later ones.
 
         Raises:
@@ -61,15 +84,7 @@ class ReplicaSet(abc.ABC):
         """
 
     @abc.abstractmethod
-    def add(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        missing: int,
-        total: int,
-    ) -> None:
+    def add(self, what: Deployed, missing: int, total: int) -> None:
         """Start containers of a version; returns when they are ready.
 
         Args:
@@ -103,46 +118,46 @@ class ReplicaSet(abc.ABC):
 
     # What is the same for all.
 
+    def of(
+        self, name: Optional[str] = None, version: str = "",
+        stopped: bool = False,
+    ) -> List[Any]:
+        """Containers of a version or of all (None), oldest first.
+
+        Args:
+            stopped: those that do not run, too.
+        """
+        if name is None:
+            return self.find(None, stopped)
+        return self.find(create_model_container_label(name, version), stopped)
+
     def deploy(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        count: int,
-        options: ContainerOptions,
+        self, what: Deployed, count: int, options: ContainerOptions
     ) -> None:
         """Run containers of a version that has none yet.
 
         Raises:
             ClipperException: with the container's last lines; none is left.
         """
-        self.keep_options(name, version, image, options)
-        self.scale(name, version, input_type, image, count)
+        self.keep_options(what, options)
+        self.scale(what, count)
 
-    def scale(
-        self, name: str, version: str, input_type: str, image: str, count: int
-    ) -> None:
+    def scale(self, what: Deployed, count: int) -> None:
         """Run as many containers of a version, the newest stop first."""
         check_count(count)
-        running = self.of(name, version)
-        found = "Found %d replicas for %s:%s. " % (
-            len(running), name, version
-        )
+        running = self.find(what.label, False)
+        found = "Found %d replicas for %s. " % (len(running), what)
         if len(running) < count:
             missing = count - len(running)
             self._cluster.logger.info("%sAdding %d", found, missing)
-            self.add(name, version, input_type, image, missing, count)
+            self.add(what, missing, count)
         elif len(running) > count:
             surplus = running[count:]
             self._cluster.logger.info("%sRemoving %d", found, len(surplus))
             self.remove(surplus)
 
     def wait_until_ready(
-        self,
-        name: str,
-        version: str,
-        by_token: Callable[[], Mapping[str, Any]],
+        self, what: Deployed, by_token: Callable[[], Mapping[str, Any]]
     ) -> None:
         """Wait until containers that were started take work.
 
@@ -180,8 +195,8 @@ class ReplicaSet(abc.ABC):
             if time.monotonic() > next_word:
                 next_word += _WORD
                 self._cluster.logger.info(
-                    "Waiting for %d of %d replicas of %s:%s (%d s)",
-                    len(waiting), len(replicas), name, version, passed,
+                    "Waiting for %d of %d replicas of %s (%d s)",
+                    len(waiting), len(replicas), what, passed,
                 )
             time.sleep(0.05)
 

@@ -10,11 +10,10 @@ from ..container_manager import (
     CLIPPER_INTERNAL_RPC_PORT,
     CLIPPER_MODEL_CONTAINER_LABEL,
     ContainerOptions,
-    create_model_container_label,
 )
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
-from ..replica_set import ReplicaSet
+from ..replica_set import Deployed, ReplicaSet
 from . import engine, network
 
 if TYPE_CHECKING:
@@ -27,25 +26,21 @@ _TOKEN = "CLIPPER_REPLICA_TOKEN"
 
 
 class Replicas(ReplicaSet):
-    """The model containers of one cluster; the engine knows which there are."""
+    """The containers of one cluster; the engine knows which there are."""
 
     def __init__(self, manager: "DockerContainerManager") -> None:
         super().__init__(manager)
         self._manager = manager
 
-    def of(
-        self, name: Optional[str] = None, version: str = "",
-        stopped: bool = False,
-    ) -> List[Any]:
-        """See `ReplicaSet.of`."""
+    def find(self, label: Optional[str], stopped: bool) -> List[Any]:
+        """See `ReplicaSet.find`."""
         labels = {CLIPPER_DOCKER_LABEL: self._manager.cluster_name}
         wanted = engine.labels_of(labels)
-        if name is None:
+        if label is None:
             wanted["label"].append(CLIPPER_MODEL_CONTAINER_LABEL)
         else:
             wanted["label"].append(
-                "%s=%s" % (CLIPPER_MODEL_CONTAINER_LABEL,
-                           create_model_container_label(name, version))
+                "%s=%s" % (CLIPPER_MODEL_CONTAINER_LABEL, label)
             )
         with engine.failures("The engine does not list containers"):
             found = self._manager.client.containers.list(
@@ -76,34 +71,22 @@ class Replicas(ReplicaSet):
         patience = 2.0 if engine.has_ended(container) else 0.0
         return engine.tail(container, patience=patience)
 
-    def keep_options(
-        self, name: str, version: str, image: str, options: ContainerOptions
-    ) -> None:
+    def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
         """See `ReplicaSet.keep_options`."""
-        self._manager.need_image(image)
-        label = create_model_container_label(name, version)
-        self._manager.frontend.write_options(label, options._asdict())
+        self._manager.need_image(what.image)
+        self._manager.frontend.write_options(what.label, options._asdict())
 
     # Starting.
 
-    def add(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        missing: int,
-        total: int,
-    ) -> None:
+    def add(self, what: Deployed, missing: int, total: int) -> None:
         """See `ReplicaSet.add`."""
-        label = create_model_container_label(name, version)
         options = ContainerOptions(
-            **self._manager.frontend.read_options(label)
+            **self._manager.frontend.read_options(what.label)
         )
         env = {
-            "CLIPPER_MODEL_NAME": name,
-            "CLIPPER_MODEL_VERSION": version,
-            "CLIPPER_INPUT_TYPE": input_type,
+            "CLIPPER_MODEL_NAME": what.name,
+            "CLIPPER_MODEL_VERSION": what.version,
+            "CLIPPER_INPUT_TYPE": what.input_type,
             "CLIPPER_PORT": str(CLIPPER_INTERNAL_RPC_PORT),
             **thread_environment(options, total),
             **(options.env or {}),
@@ -113,9 +96,9 @@ class Replicas(ReplicaSet):
             for _ in range(missing):
                 token = secrets.token_hex(16)
                 tokens[token] = self._run(
-                    label, image, dict(env, **{_TOKEN: token}), options
+                    what, dict(env, **{_TOKEN: token}), options
                 )
-            self.wait_until_ready(name, version, lambda: tokens)
+            self.wait_until_ready(what, lambda: tokens)
         except BaseException:
             for one in tokens.values():
                 with contextlib.suppress(ClipperException):
@@ -123,11 +106,7 @@ class Replicas(ReplicaSet):
             raise
 
     def _run(
-        self,
-        label: str,
-        image: str,
-        env: Mapping[str, str],
-        options: ContainerOptions,
+        self, what: Deployed, env: Mapping[str, str], options: ContainerOptions
     ) -> Any:
         limits: Dict[str, Any] = {}
         if options.cpus is not None:
@@ -139,9 +118,9 @@ class Replicas(ReplicaSet):
         front = self._manager.frontend.container
         address = network.address_of(front, self._manager.docker_network)
         return self._manager.run(
-            image,
-            "%s-%d" % (label, random.randint(0, 100000)),
-            {CLIPPER_MODEL_CONTAINER_LABEL: label},
+            what.image,
+            "%s-%d" % (what.label, random.randint(0, 100000)),
+            {CLIPPER_MODEL_CONTAINER_LABEL: what.label},
             environment={**env, "CLIPPER_IP": front.name},
             # Not every engine resolves the names of containers.
             extra_hosts={front.name: address},

@@ -14,10 +14,10 @@ from typing import (
     Tuple,
 )
 
-from ..container_manager import ContainerOptions, create_model_container_label
+from ..container_manager import ContainerOptions
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
-from ..replica_set import ReplicaSet
+from ..replica_set import Deployed, ReplicaSet
 from . import images, programs
 from .control import ask
 from .directory import CONTAINERS, LOGS
@@ -44,15 +44,12 @@ class Replicas(ReplicaSet):
     def _path(self) -> str:
         return self._manager.directory.path
 
-    def of(
-        self, name: Optional[str] = None, version: str = "",
-        stopped: bool = False,
-    ) -> List[Dict[str, Any]]:
-        """See `ReplicaSet.of`; what does not run is started again."""
+    def find(self, label: Optional[str], stopped: bool) -> List[Any]:
+        """See `ReplicaSet.find`; what does not run is started again."""
         found = ask(self._path, "state")["replicas"]
-        if name is None:
+        if label is None:
             return found
-        prefix = create_model_container_label(name, version) + "-"
+        prefix = label + "-"
         return [
             one
             for one in found
@@ -75,25 +72,23 @@ class Replicas(ReplicaSet):
 
     # What they are made of.
 
-    def keep_options(
-        self, name: str, version: str, image: str, options: ContainerOptions
-    ) -> None:
+    def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
         """See `ReplicaSet.keep_options`."""
         directory = self._manager.directory
-        images.find(directory, image)
+        images.find(directory, what.image)
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
-            entry = known.setdefault("%s:%s" % (name, version), {"next": 0})
+            entry = known.setdefault(str(what), {"next": 0})
             entry["options"] = dict(options._asdict())
             directory.write_json(CONTAINERS, known)
 
     def _take_numbers(
-        self, name: str, version: str, count: int
+        self, what: Deployed, count: int
     ) -> Tuple[List[int], ContainerOptions]:
         directory = self._manager.directory
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
-            entry = known.setdefault("%s:%s" % (name, version), {"next": 0})
+            entry = known.setdefault(str(what), {"next": 0})
             first = entry["next"]
             entry["next"] = first + count
             directory.write_json(CONTAINERS, known)
@@ -102,22 +97,13 @@ class Replicas(ReplicaSet):
 
     # Starting.
 
-    def add(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        missing: int,
-        total: int,
-    ) -> None:
+    def add(self, what: Deployed, missing: int, total: int) -> None:
         """See `ReplicaSet.add`."""
-        numbers, options = self._take_numbers(name, version, missing)
-        label = create_model_container_label(name, version)
-        env = self._environment(name, version, input_type, image)
+        numbers, options = self._take_numbers(what, missing)
+        env = self._environment(what)
         env.update(_limits(options, total))
         env.update(options.env or {})
-        ids = ["%s-%d" % (label, number) for number in numbers]
+        ids = ["%s-%d" % (what.label, number) for number in numbers]
         specs = [
             {
                 "id": one,
@@ -131,40 +117,37 @@ class Replicas(ReplicaSet):
         ]
         ask(self._path, "add", replicas=specs)
         try:
-            self.wait_until_ready(
-                name, version, lambda: self._by_token(name, version, ids)
-            )
+            self.wait_until_ready(what, lambda: self._by_token(what, ids))
             ask(self._path, "keep", ids=ids)
         except BaseException:
             with contextlib.suppress(ClipperException):
                 ask(self._path, "remove", ids=ids, graceful=False)
             raise
 
-    def _environment(
-        self, name: str, version: str, input_type: str, image: str
-    ) -> Dict[str, str]:
+    def _environment(self, what: Deployed) -> Dict[str, str]:
         cluster = self._manager.cluster
         address = cluster["address"]
         return {
-            "CLIPPER_MODEL_NAME": name,
-            "CLIPPER_MODEL_VERSION": version,
-            "CLIPPER_INPUT_TYPE": input_type,
-            "CLIPPER_MODEL_PATH": images.find(self._manager.directory, image),
+            "CLIPPER_MODEL_NAME": what.name,
+            "CLIPPER_MODEL_VERSION": what.version,
+            "CLIPPER_INPUT_TYPE": what.input_type,
+            "CLIPPER_MODEL_PATH": images.find(
+                self._manager.directory, what.image
+            ),
             "CLIPPER_IP": "127.0.0.1" if address == "0.0.0.0" else address,
             "CLIPPER_PORT": str(cluster["rpc_port"]),
             "PYTHONPATH": programs.environment()["PYTHONPATH"],
         }
 
     def _by_token(
-        self, name: str, version: str, ids: List[str]
+        self, what: Deployed, ids: List[str]
     ) -> Dict[str, Dict[str, Any]]:
         found = {
             one["token"]: one for one in self.of() if one["id"] in ids
         }
         if len(found) < len(ids):
             raise ClipperException(
-                "A container of %s:%s was stopped before it was ready"
-                % (name, version)
+                "A container of %s was stopped before it was ready" % what
             )
         return found
 
