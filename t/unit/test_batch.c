@@ -1,70 +1,11 @@
 
 /*
- * The batch control step by step.  Catches: an AIMD that is none, a profile
- * that is not monotone or not the asked quantile, a plan that sends what is
- * expired, drops what is not, or sends more than is there, a controller that
- * does not probe, forget or inherit.
+ * The batch control's plans.  Catches: a plan that sends what is expired, drops
+ * what is not, or sends more than is there, a controller that does not probe.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <math.h>
-#include <cmocka.h>
 
-#include "ngx_http_clipper_batch.h"
-#include "ngx_http_clipper_hash.h"
-
-
-static ngx_http_clipper_batch_t       b;
-static ngx_http_clipper_batch_conf_t  conf;
-static ngx_http_clipper_batch_load_t  load;
-static ngx_http_clipper_batch_plan_t  plan;
-
-
-static int
-setup(void **state)
-{
-    memset(&conf, 0, sizeof(conf));
-    ngx_http_clipper_batch_init(&b, NULL, 1000);
-
-    load.now_us = 1000;
-    load.queued = 1;
-    load.replicas = 1;
-    load.head_us = 20000;
-    load.tail_us = 20000;
-    load.waited_us = 0;
-
-    return 0;
-}
-
-
-static ngx_int_t
-ask(void)
-{
-    return ngx_http_clipper_batch_plan(&b, &conf, &load, &plan);
-}
-
-
-/* one batch after the other, without a pause */
-
-static void
-observe(ngx_uint_t n, uint64_t latency_us, ngx_uint_t on_time)
-{
-    load.now_us += latency_us;
-    ngx_http_clipper_batch_observe(&b, &conf, load.now_us, n, latency_us,
-                                   on_time);
-}
-
-
-static ngx_uint_t
-limit(void)
-{
-    return ngx_http_clipper_batch_limit(&b, &conf);
-}
+#include "batch_fixture.h"
 
 
 static void
@@ -105,254 +46,6 @@ test_expired_is_never_sent(void **state)
 
     load.head_us = 1;
     assert_int_equal(ask(), NGX_OK);
-}
-
-
-/* misses lead down to one, from where the cap grows again */
-
-static void
-assert_falls_and_grows(void)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < 200; i++) {
-        observe(limit(), 100, 0);
-    }
-
-    assert_int_equal(limit(), 1);
-    observe(1, 100, 1);
-    assert_int_equal(limit(), 2);
-}
-
-
-/* "batch aimd": one more, x 0.9; only with batches that tried the cap */
-
-static void
-test_aimd(void **state)
-{
-    ngx_uint_t  n;
-
-    conf.plain = 1;
-    assert_int_equal(limit(), 1);
-
-    for (n = 1; n < 100; n++) {
-        observe(n, 100, 1);
-        assert_int_equal(limit(), n + 1);
-    }
-
-    observe(60, 100, 1);
-    assert_int_equal(limit(), 100);
-
-    observe(100, 100, 0);
-    assert_int_equal(limit(), 90);
-
-    observe(90, 100, 1);
-    assert_int_equal(limit(), 91);
-
-    assert_falls_and_grows();
-}
-
-
-/* with the profile: doubling, x 0.9, a step of 1/32 that grows again */
-
-static void
-test_cap(void **state)
-{
-    ngx_uint_t  n;
-
-    for (n = 1; n < 1024; n *= 2) {
-        observe(n, 100, 1);
-        assert_int_equal(limit(), n * 2);
-    }
-
-    observe(600, 100, 1);
-    assert_int_equal(limit(), 1024);
-
-    observe(1024, 100, 0);
-    assert_int_equal(limit(), 921);
-
-    observe(921, 100, 1);
-    assert_int_equal(limit(), 950);
-
-    assert_falls_and_grows();
-}
-
-
-static void
-test_miss_of_a_small_batch_keeps_the_cap(void **state)
-{
-    ngx_uint_t  n;
-
-    for (n = 1; n < 128; n *= 2) {
-        observe(n, 100, 1);
-    }
-
-    observe(64, 100, 0);
-    assert_int_equal(limit(), 128);
-    observe(128, 100, 0);
-    assert_int_equal(limit(), 115);
-}
-
-
-/* without a miss the step grows again to doubling */
-
-static void
-test_cap_returns_fast(void **state)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < 12; i++) {
-        observe(limit(), 100, 1);
-    }
-
-    assert_int_equal(limit(), 4096);
-
-    while (limit() > 1) {
-        observe(limit(), 100, 0);
-    }
-
-    for (i = 0; i < 40; i++) {
-        observe(limit(), 100, 1);
-    }
-
-    assert_true(limit() >= 4096);
-}
-
-
-static void
-test_bounds_of_the_operator(void **state)
-{
-    ngx_uint_t  i;
-
-    conf.max = 100;
-
-    for (i = 0; i < 50; i++) {
-        observe(limit(), 100, 1);
-        assert_true(limit() <= 100);
-    }
-
-    assert_int_equal(limit(), 100);
-
-    conf.fixed = 7;
-    assert_int_equal(limit(), 7);
-    load.queued = 50;
-    assert_int_equal(ask(), NGX_OK);
-    assert_int_equal(plan.take, 7);
-
-    conf.fixed = 0;
-    conf.max = 0;
-
-    for (i = 0; i < 50; i++) {
-        observe(limit(), 100, 1);
-    }
-
-    assert_int_equal(limit(), NGX_HTTP_CLIPPER_BATCH_MAX);
-}
-
-
-/* 300 us and 20 us per input, learned from batches of all sizes */
-
-static void
-learn(ngx_uint_t max)
-{
-    ngx_uint_t  n;
-
-    for (n = 1; n <= max; n += n / 5 + 1) {
-        observe(n, 300 + 20 * n, 1);
-        observe(n, 300 + 20 * n, 1);
-        observe(n, 300 + 20 * n, 1);
-    }
-}
-
-
-static void
-test_profile_follows_the_model(void **state)
-{
-    double      error;
-    uint64_t    last, latency;
-    ngx_uint_t  n;
-
-    learn(400);
-    last = 0;
-
-    for (n = 1; n <= 2 * NGX_HTTP_CLIPPER_BATCH_MAX; n += n / 50 + 1) {
-        latency = ngx_http_clipper_batch_latency(&b, n);
-
-        /* monotone everywhere, and near the truth where it was tried */
-        assert_true(latency >= last);
-        last = latency;
-
-        error = (double) latency / (double) (300 + 20 * n);
-
-        if (n <= 400) {
-            assert_true(error > 0.95 && error < 1.25);
-
-        } else if (n <= 4000) {
-            assert_true(error > 0.7 && error < 1.4);
-        }
-    }
-}
-
-
-static void
-test_profile_is_the_quantile(void **state)
-{
-    double                     latency;
-    u_char                     seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    ngx_uint_t                 i, n, below, total;
-    ngx_http_clipper_random_t  random;
-
-    memset(seed, 5, sizeof(seed));
-    ngx_http_clipper_random_init(&random, seed);
-    below = 0;
-    total = 0;
-
-    for (i = 0; i < 5000; i++) {
-        n = 1 + (ngx_uint_t) (ngx_http_clipper_random_double(&random) * 60);
-
-        /* an exponential tail */
-        latency = (300 + 20 * (double) n)
-                  * (1 - 0.3 * log(1 - ngx_http_clipper_random_double(
-                                                                   &random)));
-
-        if (i > 500) {
-            total++;
-            below += latency <= (double) ngx_http_clipper_batch_latency(&b, n);
-        }
-
-        observe(n, (uint64_t) latency, 1);
-    }
-
-    assert_in_range(below * 1000 / total, 930, 970);
-}
-
-
-static void
-test_one_outlier_is_no_rule(void **state)
-{
-    uint64_t  before;
-
-    learn(100);
-    before = ngx_http_clipper_batch_latency(&b, 50);
-
-    observe(50, 500000, 1);
-    assert_true(ngx_http_clipper_batch_latency(&b, 50) < before * 2);
-    assert_true(ngx_http_clipper_batch_latency(&b, 1) < 1000);
-}
-
-
-static void
-test_many_outliers_are_the_rule(void **state)
-{
-    ngx_uint_t  i;
-
-    learn(100);
-
-    for (i = 0; i < 8; i++) {
-        observe(50, 5000, 1);
-    }
-
-    assert_in_range(ngx_http_clipper_batch_latency(&b, 50), 4700, 9000);
 }
 
 
@@ -421,7 +114,7 @@ test_head_is_given_up_for_the_others(void **state)
     load.tail_us = 20000;
 
     assert_int_equal(ask(), NGX_DECLINED);
-    
+
     /* the 460 last ones fit when the first of them has 9600 us */
     assert_in_range(plan.need_us, 9200, 10800);
 
@@ -472,44 +165,6 @@ test_probes(void **state)
 
     assert_true(probes < 12);
     assert_true(load.now_us - start < 100000);
-}
-
-
-static void
-test_knowledge_fades(void **state)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < 100; i++) {
-        observe(1, 30000, 0);
-    }
-
-    assert_int_equal(ask(), NGX_DECLINED);
-    load.now_us += 60000000;
-    assert_int_equal(ask(), NGX_OK);
-    assert_int_equal(ngx_http_clipper_batch_latency(&b, 1), 0);
-}
-
-
-static void
-test_inherited_profile(void **state)
-{
-    ngx_http_clipper_batch_t  other;
-
-    learn(400);
-    other = b;
-    ngx_http_clipper_batch_init(&b, &other, load.now_us);
-
-    assert_int_equal(limit(), ngx_http_clipper_batch_limit(&other, &conf));
-    assert_in_range(ngx_http_clipper_batch_latency(&b, 100), 2200, 2800);
-    assert_int_equal(b.batches, 0);
-
-    /* its own experience soon counts more */
-    for (other.batches = 0; other.batches < 6; other.batches++) {
-        observe(100, 4000, 1);
-    }
-
-    assert_true(ngx_http_clipper_batch_latency(&b, 100) > 3800);
 }
 
 
@@ -609,33 +264,19 @@ test_any_history(void **state)
 }
 
 
-#define test(name)  cmocka_unit_test_setup(name, setup)
-
-
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest  tests[] = {
         test(test_size),
         test(test_cold_replica_gets_one_at_once),
         test(test_expired_is_never_sent),
-        test(test_aimd),
-        test(test_cap),
-        test(test_miss_of_a_small_batch_keeps_the_cap),
-        test(test_cap_returns_fast),
-        test(test_bounds_of_the_operator),
-        test(test_profile_follows_the_model),
-        test(test_profile_is_the_quantile),
-        test(test_one_outlier_is_no_rule),
-        test(test_many_outliers_are_the_rule),
         test(test_batch_fits_the_head),
         test(test_infeasible_head_is_dropped),
         test(test_head_is_given_up_for_the_others),
         test(test_probes),
-        test(test_knowledge_fades),
-        test(test_inherited_profile),
         test(test_waits_for_a_fuller_batch),
-        test(test_any_history),
+        test(test_any_history)
     };
 
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

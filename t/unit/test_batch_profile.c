@@ -1,0 +1,154 @@
+
+/*
+ * What the batch control knows of a model's latency.  Catches: a profile that
+ * is not monotone or not the asked quantile, that one outlier changes, that is
+ * not forgotten or not inherited.
+ */
+
+
+#include "batch_fixture.h"
+
+
+static void
+test_profile_follows_the_model(void **state)
+{
+    double      error;
+    uint64_t    last, latency;
+    ngx_uint_t  n;
+
+    learn(400);
+    last = 0;
+
+    for (n = 1; n <= 2 * NGX_HTTP_CLIPPER_BATCH_MAX; n += n / 50 + 1) {
+        latency = ngx_http_clipper_batch_latency(&b, n);
+
+        /* monotone everywhere, and near the truth where it was tried */
+        assert_true(latency >= last);
+        last = latency;
+
+        error = (double) latency / (double) (300 + 20 * n);
+
+        if (n <= 400) {
+            assert_true(error > 0.95 && error < 1.25);
+
+        } else if (n <= 4000) {
+            assert_true(error > 0.7 && error < 1.4);
+        }
+    }
+}
+
+
+static void
+test_profile_is_the_quantile(void **state)
+{
+    double                     latency;
+    u_char                     seed[NGX_HTTP_CLIPPER_HASH_SEED];
+    ngx_uint_t                 i, n, below, total;
+    ngx_http_clipper_random_t  random;
+
+    memset(seed, 5, sizeof(seed));
+    ngx_http_clipper_random_init(&random, seed);
+    below = 0;
+    total = 0;
+
+    for (i = 0; i < 5000; i++) {
+        n = 1 + (ngx_uint_t) (ngx_http_clipper_random_double(&random) * 60);
+
+        /* an exponential tail */
+        latency = (300 + 20 * (double) n)
+                  * (1 - 0.3 * log(1 - ngx_http_clipper_random_double(
+                                                                   &random)));
+
+        if (i > 500) {
+            total++;
+            below += latency <= (double) ngx_http_clipper_batch_latency(&b, n);
+        }
+
+        observe(n, (uint64_t) latency, 1);
+    }
+
+    assert_in_range(below * 1000 / total, 930, 970);
+}
+
+
+static void
+test_one_outlier_is_no_rule(void **state)
+{
+    uint64_t  before;
+
+    learn(100);
+    before = ngx_http_clipper_batch_latency(&b, 50);
+
+    observe(50, 500000, 1);
+    assert_true(ngx_http_clipper_batch_latency(&b, 50) < before * 2);
+    assert_true(ngx_http_clipper_batch_latency(&b, 1) < 1000);
+}
+
+
+static void
+test_many_outliers_are_the_rule(void **state)
+{
+    ngx_uint_t  i;
+
+    learn(100);
+
+    for (i = 0; i < 8; i++) {
+        observe(50, 5000, 1);
+    }
+
+    assert_in_range(ngx_http_clipper_batch_latency(&b, 50), 4700, 9000);
+}
+
+
+static void
+test_knowledge_fades(void **state)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < 100; i++) {
+        observe(1, 30000, 0);
+    }
+
+    assert_int_equal(ask(), NGX_DECLINED);
+    load.now_us += 60000000;
+    assert_int_equal(ask(), NGX_OK);
+    assert_int_equal(ngx_http_clipper_batch_latency(&b, 1), 0);
+}
+
+
+static void
+test_inherited_profile(void **state)
+{
+    ngx_http_clipper_batch_t  other;
+
+    learn(400);
+    other = b;
+    ngx_http_clipper_batch_init(&b, &other, load.now_us);
+
+    assert_int_equal(limit(), ngx_http_clipper_batch_limit(&other, &conf));
+    assert_in_range(ngx_http_clipper_batch_latency(&b, 100), 2200, 2800);
+    assert_int_equal(b.batches, 0);
+
+    /* its own experience soon counts more */
+    for (other.batches = 0; other.batches < 6; other.batches++) {
+        observe(100, 4000, 1);
+    }
+
+    assert_true(ngx_http_clipper_batch_latency(&b, 100) > 3800);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        test(test_profile_follows_the_model),
+        test(test_profile_is_the_quantile),
+        test(test_one_outlier_is_no_rule),
+        test(test_many_outliers_are_the_rule),
+        test(test_knowledge_fades),
+        test(test_inherited_profile)
+    };
+
+    return cmocka_run_group_tests_name("batch_profile", tests, NULL, NULL);
+}
