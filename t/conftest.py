@@ -10,6 +10,8 @@ import pytest
 from harness import (Load, Nginx, Redis, Settings, Sim3, application,
                      wait_until)
 
+pytest_plugins = ["harness.frontend", "harness.local"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

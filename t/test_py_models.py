@@ -5,8 +5,6 @@ predictions over HTTP are compared with the library's own. Libraries that
 take minutes to install have `test_py_frameworks.py`.
 """
 
-import os
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -14,11 +12,9 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from clipper_admin import ClipperException
 from clipper_admin.deployers import onnx as onnx_deployer
 from clipper_admin.deployers import python as python_deployer
-from harness.cluster import local_cluster, outputs
+from harness.cluster import local_cluster, outputs, unsanitized
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
-    reason="the package starts nginx without the sanitizers' libraries")
+pytestmark = unsanitized
 
 
 @pytest.fixture(scope="module")

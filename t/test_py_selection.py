@@ -3,7 +3,6 @@
 import importlib.util
 import io
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,9 @@ import pytest
 from clipper_admin import nginxconf, server_conf
 from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
-from harness.cluster import local_cluster
+from harness.cluster import local_cluster, unsanitized
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
-    reason="the package starts nginx without the sanitizers' libraries")
+pytestmark = unsanitized
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "containers/python/examples/selection.py"

@@ -4,7 +4,8 @@
 plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
 plays a container frame by frame, ``runtime`` starts the real Python one,
 ``death`` kills a worker where it is most inconvenient, ``redis`` is a store
-that can be killed, and a way to it.
+that can be killed, and a way to it. Of the Python package, ``frontend`` and
+``local`` have the fixtures: a bare frontend, a local cluster.
 """
 
 from . import death, rpc

@@ -1,6 +1,7 @@
 """Local clusters of the Python package, and what any manager must do."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -13,6 +14,11 @@ from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
 
 from .util import free_port
+
+#: Mark of tests with a local cluster.
+unsanitized = pytest.mark.skipif(
+    bool(os.environ.get("CLIPPER_TEST_SANITIZER")),
+    reason="the package starts nginx without the sanitizers' libraries")
 
 
 def local_manager(settings, path, name="test", **options):
