@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from clipper_container.input_types import code_of
 from harness.frontend import (
     OK,
     PROBE,
@@ -223,6 +224,30 @@ def test_version_3_doubles_are_one_array(frontend, run):
     _, frames = frontend.receive()
     assert frames[4:] == [b"3.0", b"7.0"]
     assert seen[0].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("announced, sent, behind", [
+    (2, 1, False), (2, 1, True), (1, 2, False), (0, 1, False)])
+def test_version_3_request_that_counts_wrong(frontend, run, announced, sent,
+                                             behind):
+    """Catches inputs taken from the message behind, a container that waits
+    for inputs that never come, and one that answers what was not asked."""
+    run(sums, version=3)
+    identity, _ = frontend.receive()
+    frontend.ask_metadata(identity)
+    frontend.receive()
+    header = u64(code_of("doubles"), announced, *[8] * announced)
+    frontend.send(identity, u32(3), u32(1), u32(7), u32(0),
+                  u64(len(header)), header, *[doubles(1)] * sent)
+    if behind:
+        frontend.request_3(identity, "doubles", [doubles(2)])
+    again, frames = frontend.receive()
+    assert again != identity and frames == [u32(2)]
+    frontend.ask_metadata(again)
+    frontend.receive()
+    frontend.request_3(again, "doubles", [doubles(3)])
+    _, frames = frontend.receive()
+    assert frames[4:] == [b"3.0"]
 
 
 def test_version_3_connects_anew_when_the_model_raises(frontend, run):
