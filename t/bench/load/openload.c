@@ -13,7 +13,9 @@
  *
  * Latency is counted from the time at which the request was due to the
  * kernel's stamp of the last bytes of the response, so neither a generator
- * that is behind nor one that reads late hides or adds waiting.
+ * that is behind nor one that reads late hides or adds waiting.  The SLO of
+ * the server begins when it gets the request: what is late is counted from
+ * the time at which it was sent.
  *
  * Prints one JSON object: asked, unsent, errors, answers (real answers by
  * the SLO: the goodput), late_answers, defaults, late_defaults (more than
@@ -54,6 +56,7 @@ struct connection_s {
     char           response[BUFFER];
     size_t         received;
     uint64_t       due_us;
+    uint64_t       sent_us;
     unsigned       used;         /* it has a request */
     connection_t  *next;         /* idle ones */
 };
@@ -272,7 +275,9 @@ ask(uint64_t due_us)
     c->used = 1;
     busy++;
 
-    put(&lag, (int64_t) (clock_us(CLOCK_REALTIME) - due_us));
+    c->sent_us = clock_us(CLOCK_REALTIME);
+
+    put(&lag, (int64_t) (c->sent_us - due_us));
     send_rest(c);
 }
 
@@ -318,9 +323,10 @@ receive(connection_t *c, ssize_t *n)
 static void
 count(connection_t *c, const char *body, uint64_t stamp_us)
 {
-    int64_t  us;
+    int64_t  us, late_us;
 
     us = (int64_t) (stamp_us - c->due_us);
+    late_us = (int64_t) (stamp_us - c->sent_us) - (int64_t) slo_us;
     put(&all, us);
 
     if (strncmp(c->response, "HTTP/1.1 200", 12) != 0) {
@@ -328,12 +334,12 @@ count(connection_t *c, const char *body, uint64_t stamp_us)
 
     } else if (strstr(body, "\"default\":true")) {
         defaults++;
-        late_defaults += us > (int64_t) slo_us + LATE_US;
+        late_defaults += late_us > LATE_US;
 
     } else {
         put(&answers, us);
-        good += us <= (int64_t) slo_us;
-        late_answers += us > (int64_t) slo_us;
+        good += late_us <= 0;
+        late_answers += late_us > 0;
     }
 }
 
