@@ -174,7 +174,8 @@ def throughput(setting):
             "who wait for theirs before they ask again: `batch 1`, the best "
             f"of `batch {' | '.join(map(str, STATIC))}`, `batch aimd` (the "
             "paper's), `batch adaptive` (with the latency profile). One run "
-            "each.\n\n"
+            "each. AIMD alone cannot leave batches of 1 where a load makes "
+            "these late already.\n\n"
             + table(["model", "no batching", "best fixed (size)",
                      "AIMD (mean size)", "adaptive (mean size)",
                      "adaptive / 1", "p50 ms", "p99 ms", "defaults %"],
