@@ -62,9 +62,8 @@ def _decode_equal(
     if length % size:
         raise PredictionError(_NOT_WHOLE)
     data = request.data
-    if isinstance(data, list):
-        data = bytearray().join(data)
-    return _array(data, dtype).reshape(len(request.lengths), length // size)
+    whole = bytearray().join(data) if isinstance(data, list) else data
+    return _array(whole, dtype).reshape(len(request.lengths), length // size)
 
 
 def _array(data: Any, dtype: str) -> np.ndarray:
