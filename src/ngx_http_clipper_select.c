@@ -13,7 +13,8 @@
 
 static ngx_int_t ngx_http_clipper_select_version(
     ngx_http_clipper_query_t *query, ngx_str_t *version);
-static uint64_t ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n);
+static uint64_t ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
+    ngx_uint_t ready);
 static ngx_int_t ngx_http_clipper_select_read(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query,
     ngx_str_t *uid, double **rows);
@@ -81,7 +82,13 @@ ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
         sel->names = lineup->names;
     }
 
-    sel->up = ngx_http_clipper_select_up(sel->rows, sel->n);
+    sel->up = ngx_http_clipper_select_up(sel->rows, sel->n, 1);
+
+    /* of those without a replica who will get one in time nobody knows */
+
+    if (sel->up == 0) {
+        sel->up = ngx_http_clipper_select_up(sel->rows, sel->n, 0);
+    }
 
     return NGX_OK;
 }
@@ -140,10 +147,11 @@ ngx_http_clipper_select_release(ngx_http_clipper_query_t *query)
 }
 
 
-/* the members that have a replica */
+/* the members that exist; ready: that have a replica */
 
 static uint64_t
-ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n)
+ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
+    ngx_uint_t ready)
 {
     uint64_t                       up;
     ngx_uint_t                     i;
@@ -153,7 +161,7 @@ ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n)
     up = 0;
 
     for (i = 0; i < n; i++) {
-        if (rows[i] && models[rows[i]].replicas) {
+        if (rows[i] && (!ready || models[rows[i]].replicas)) {
             up |= (uint64_t) 1 << i;
         }
     }
@@ -478,7 +486,7 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
     ngx_memzero(&view, sizeof(ngx_http_clipper_policy_view_t));
 
     view.n = lineup->id.n;
-    view.up = ngx_http_clipper_select_up(lineup->rows, view.n);
+    view.up = ngx_http_clipper_select_up(lineup->rows, view.n, 1);
     view.weight = app->weights;
     view.key = lineup->keys;
     view.memo = &lineup->memo;

@@ -22,7 +22,7 @@ struct ngx_http_clipper_selection_s {
     ngx_http_clipper_lineup_t      *lineup;     /* NULL: a version was
                                                    requested, nothing to
                                                    choose */
-    uint64_t                        up;         /* bit i: has a replica */
+    uint64_t                        up;         /* bit i: may be asked */
     uint64_t                        uid;        /* hash of the user; 0: none */
     uint64_t                        user_key[2];/* digest of the user */
     uint64_t                      (*inputs)[2]; /* digests, when it learns */

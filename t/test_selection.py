@@ -404,6 +404,30 @@ def test_member_without_replica_is_left_out(nginx):
     assert {ask(server, float(i))["output"] for i in range(30)} == {"x"}
 
 
+@pytest.mark.parametrize("policy", ["epsilon_greedy", "exp3 eta=0.5"])
+def test_choice_before_a_replica_is_ready(nginx, policy):
+    """Catches a query that comes while the first replicas begin, is answered
+    by one of them, and teaches nothing since nobody had been chosen."""
+    server = nginx(selecting(policy, "x:1", "y:1", slo="10s"), http=HTTP)
+    sims = [Sim4(server, name, model=constant(f'"{name}"'), probes=False,
+                 manual=True) for name in "xy"]
+    probes = [sim.next_request() for sim in sims]
+    with server.connect() as connection:
+        connection.send(build_request("POST", "/a/predict",
+                                      {"input": [1.0]}))
+        wait_until(lambda: any(m["flights"]
+                               for m in server.status()["models"]))
+        for sim, probe in zip(sims, probes):
+            sim.reply(probe, [])
+        chosen = wait_until(lambda: next(
+            (sim for sim in sims if not sim.arrived.empty()), None))
+        chosen.answer(chosen.next_request())
+        answer = connection.read().json()
+    assert answer["output"] == chosen.name
+    assert update(server, query_id=answer["query_id"],
+                  label="x") == ACCEPTED
+
+
 def test_split_follows_weights_and_sticks(nginx):
     """Catches a canary with the wrong share, or a user who changes sides."""
     location = ("location /a { clipper_app a; clipper_slo 5s;\n"
