@@ -287,7 +287,7 @@ ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
 
     if (output->result == NGX_HTTP_CLIPPER_RESULT_LATE
         && f->waiters
-        && f->deadline_us <= now_us)
+        && f->deadline_us <= now_us + NGX_HTTP_CLIPPER_MARGIN)
     {
         ngx_http_clipper_queue_skipped_locked(zone, lease->flight, now_us);
         return 1;
@@ -335,7 +335,8 @@ ngx_http_clipper_queue_skipped_locked(ngx_http_clipper_zone_t *zone,
         ngx_http_clipper_queue_insert_locked(zone, flight);
     }
 
-    ngx_http_clipper_queue_drop_locked(zone, flight, now_us + 1,
+    ngx_http_clipper_queue_drop_locked(zone, flight,
+                                       now_us + NGX_HTTP_CLIPPER_MARGIN + 1,
                                        NGX_HTTP_CLIPPER_RESULT_LATE);
     (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
 }

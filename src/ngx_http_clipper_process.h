@@ -28,9 +28,6 @@ typedef struct {
 extern ngx_http_clipper_process_t  ngx_http_clipper_process;
 
 
-/* what an answer needs between its arrival and the client, us */
-#define NGX_HTTP_CLIPPER_MARGIN          500
-
 /* smallest zones that hold the tables */
 #define NGX_HTTP_CLIPPER_ZONE_MIN        (2 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_CACHE_ZONE_MIN  (256 * 1024)

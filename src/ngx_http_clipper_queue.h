@@ -21,6 +21,9 @@
 /* inputs up to this size are copied under the lock, larger ones before */
 #define NGX_HTTP_CLIPPER_COPY_MAX   1024
 
+/* what an answer needs between its arrival and the client, us */
+#define NGX_HTTP_CLIPPER_MARGIN     500
+
 /* how long an input that replicas died of is remembered, us */
 #define NGX_HTTP_CLIPPER_SUSPICION  60000000
 

@@ -107,6 +107,23 @@ test_skipped(void **state)
     expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
     assert_int_equal(a.header->flights.used, 0);
 
+    replica_idle(&a, replica);
+
+    /* too late for an answer to leave in time is late, too */
+
+    soon = ask(&a, 5, 8, 40000);
+    assert_int_equal(take(&a, replica, 1, 39000, &lease), 1);
+    later = ask(&b, 5, 8, 49000);
+    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+                       NULL, 0, 40000 - NGX_HTTP_CLIPPER_MARGIN);
+    zone_check(&a, "skipped a little before the deadline");
+    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_no_mail(&b);
+    replica_idle(&a, replica);
+    assert_int_equal(take(&a, replica, 1, 40000, &lease), 1);
+    (void) settle(&a, replica, &lease, 41000);
+    expect_mail(&b, later.waiter, 5, 8);
+
     replica_gone(&a, replica);
     replica_gone(&b, second);
 }
