@@ -250,6 +250,19 @@ def test_version_3_request_that_counts_wrong(frontend, run, announced, sent,
     assert frames[4:] == [b"3.0"]
 
 
+def test_version_3_long_message_of_another_type(frontend, run):
+    """Catches inputs that are looked for behind what is no request."""
+    run(sums, version=3)
+    identity, _ = frontend.receive()
+    frontend.ask_metadata(identity)
+    frontend.receive()
+    frontend.send(identity, u32(3), u32(9), u32(7), u32(0), u64(24),
+                  u64(3, 1, 8))
+    frontend.request_3(identity, "doubles", [doubles(3)])
+    sender, frames = frontend.receive()
+    assert (sender, frames[4:]) == (identity, [b"3.0"])
+
+
 def test_version_3_connects_anew_when_the_model_raises(frontend, run):
     run(lambda xs: 1 / 0, version=3)
     identity, _ = frontend.receive()

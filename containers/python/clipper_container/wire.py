@@ -203,7 +203,7 @@ def inputs_ahead(frames: Sequence[Buffer]) -> int:
     """How many inputs follow the first seven frames of version 3; 0 when they
     are not those of a request."""
     header = frames[6]
-    if len(header) < 16 or len(header) % 8:
+    if frames[2] != _TYPE_CONTENT or len(header) < 16 or len(header) % 8:
         return 0
     return len(header) // 8 - 2
 
