@@ -67,9 +67,19 @@ void ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
 
 /* skips white space; the next byte, not taken, or NGX_HTTP_CLIPPER_LEX_END */
 
-#define ngx_http_clipper_lex_space(lex)                                       \
-    (((lex)->p < (lex)->last && *(lex)->p > ' ')                              \
-     ? *(lex)->p : ngx_http_clipper_lex_blank(lex))
+ngx_int_t ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex);
+
+static ngx_inline ngx_int_t
+ngx_http_clipper_lex_space(ngx_http_clipper_lex_t *lex)
+{
+    /* no call where there is no white space, and no segment ends */
+
+    if (lex->p < lex->last && *lex->p > ' ') {
+        return *lex->p;
+    }
+
+    return ngx_http_clipper_lex_blank(lex);
+}
 
 /* offset of the next byte */
 
@@ -116,11 +126,6 @@ ngx_int_t ngx_http_clipper_lex_done(ngx_http_clipper_lex_t *lex);
 
 ngx_int_t ngx_http_clipper_lex_copy(const ngx_http_clipper_lex_t *lex,
     size_t from, size_t to, ngx_http_clipper_scratch_t *out);
-
-
-/* where there is white space, or a segment ends */
-
-ngx_int_t ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex);
 
 
 /* between the tokenizer's own files: */

@@ -77,7 +77,7 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
                                    "Content-Encoding");
     }
 
-    ctx->own = (r == r->main && r->request_body == NULL);
+    ctx->own = (r->request_body == NULL);
 
     rc = ngx_http_read_client_request_body(r, ngx_http_clipper_predict_body);
 
@@ -241,12 +241,12 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
 
     r->connection->log->action = "waiting for a prediction";
 
-    if (ctx->own) {
-        ngx_http_clipper_body_free(r);
-    }
-
     if (r != r->main) {
         return;
+    }
+
+    if (ctx->own) {
+        ngx_http_clipper_body_free(r);
     }
 
     r->read_event_handler = ngx_http_test_reading;
