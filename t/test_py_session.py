@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from clipper_container import wire
 from clipper_container.input_types import code_of
 from harness.frontend import (
     OK,
@@ -250,17 +251,12 @@ def test_version_3_request_that_counts_wrong(frontend, run, announced, sent,
     assert frames[4:] == [b"3.0"]
 
 
-def test_version_3_long_message_of_another_type(frontend, run):
-    """Catches inputs that are looked for behind what is no request."""
-    run(sums, version=3)
-    identity, _ = frontend.receive()
-    frontend.ask_metadata(identity)
-    frontend.receive()
-    frontend.send(identity, u32(3), u32(9), u32(7), u32(0), u64(24),
-                  u64(3, 1, 8))
-    frontend.request_3(identity, "doubles", [doubles(3)])
-    sender, frames = frontend.receive()
-    assert (sender, frames[4:]) == (identity, [b"3.0"])
+@pytest.mark.parametrize("kind, ahead", [(1, 1), (9, 0)])
+def test_version_3_inputs_behind_a_head(kind, ahead):
+    """Catches inputs that are looked for behind a message that has none, so
+    that the one behind it is taken for them."""
+    head = [b"", u32(3), u32(kind), u32(7), u32(0), u64(24), u64(3, 1, 8)]
+    assert wire.inputs_ahead(head) == ahead
 
 
 def test_version_3_connects_anew_when_the_model_raises(frontend, run):
