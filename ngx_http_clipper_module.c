@@ -5,16 +5,16 @@
  */
 
 
-#include "ngx_http_clipper.h"
-#include "ngx_http_clipper_body.h"
-#include "ngx_http_clipper_conf.h"
-#include "ngx_http_clipper_filter.h"
-#include "ngx_http_clipper_health.h"
-#include "ngx_http_clipper_listen.h"
-#include "ngx_http_clipper_process.h"
-#include "ngx_http_clipper_prometheus.h"
-#include "ngx_http_clipper_status.h"
-#include "ngx_http_clipper_variables.h"
+#include "conf/ngx_http_clipper.h"
+#include "http/ngx_http_clipper_body.h"
+#include "conf/ngx_http_clipper_conf.h"
+#include "http/ngx_http_clipper_filter.h"
+#include "http/ngx_http_clipper_health.h"
+#include "conf/ngx_http_clipper_listen.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "http/ngx_http_clipper_prometheus.h"
+#include "http/ngx_http_clipper_status.h"
+#include "http/ngx_http_clipper_variables.h"
 
 
 #define NGX_HTTP_CLIPPER_ANY_CONF                                             \

@@ -12,7 +12,7 @@ OBJS    := $(TREE)/objs
 MODULE  := ngx_http_clipper_module.so
 HERE    := $(CURDIR)
 
-SOURCES := $(sort $(wildcard ngx_http_clipper_module.c src/*.c src/*.h))
+SOURCES := $(sort $(wildcard ngx_http_clipper_module.c src/*.[ch] src/*/*.[ch]))
 
 $(OUT): $(OBJS)/$(MODULE)
 	@mkdir -p $(@D)

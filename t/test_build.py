@@ -22,7 +22,7 @@ def configure(directory, *arguments):
 
 def sources():
     return [str(ROOT / "ngx_http_clipper_module.c")] + sorted(
-        str(p) for p in (ROOT / "src").glob("*.c"))
+        str(p) for p in (ROOT / "src").glob("**/*.c"))
 
 
 def test_static_form(tmp_path):

@@ -11,15 +11,12 @@ import oracle
 
 ROUNDS = 10_000
 D = ctypes.c_double
-PURE = ("combine", "value", "loss", "json*", "lex*", "scratch*", "utf8*",
-        "number*", "policy*")
 
 
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory):
     """The sources as a shared library."""
-    so = oracle.build(tmp_path_factory.mktemp("oracle"), "combine_oracle",
-                      PURE)
+    so = oracle.build(tmp_path_factory.mktemp("oracle"), "combine_oracle")
     so.oracle_loss.restype = D
     so.oracle_loss.argtypes = [ctypes.c_int, D, D, ctypes.c_char_p,
                                ctypes.c_size_t, ctypes.c_char_p,

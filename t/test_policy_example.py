@@ -31,8 +31,7 @@ SPANS = {"first": slice(0, BREAK),
 
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory):
-    so = oracle.build(tmp_path_factory.mktemp("example"), "policy_oracle",
-                      ["policy*"])
+    so = oracle.build(tmp_path_factory.mktemp("example"), "policy_oracle")
     double, ints = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(
         ctypes.c_int)
     so.oracle_open.restype = ctypes.c_void_p

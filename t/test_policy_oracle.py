@@ -22,8 +22,7 @@ DP = ctypes.POINTER(D)
 @pytest.fixture(scope="module")
 def lib(tmp_path_factory):
     """The policies' sources as a shared library."""
-    so = oracle.build(tmp_path_factory.mktemp("oracle"), "policy_oracle",
-                      ["policy*"])
+    so = oracle.build(tmp_path_factory.mktemp("oracle"), "policy_oracle")
     so.oracle_open.restype = ctypes.c_void_p
     so.oracle_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int,
                                DP]

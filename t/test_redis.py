@@ -377,7 +377,7 @@ def test_ids_of_instances_differ(redis, serve):
 def script():
     """The script that adds deltas, out of the module's source."""
     source = Path(__file__).resolve().parent.parent / "src"
-    text = (source / "ngx_http_clipper_state_flush.c").read_text()
+    text = (source / "query/ngx_http_clipper_state_flush.c").read_text()
     text = text.split("state_script[] =", 1)[1].split(";\n\n", 1)[0]
     return "".join(re.findall(r'"(.*)\\n"', line)[0] + "\n"
                    for line in text.strip().splitlines())

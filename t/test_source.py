@@ -4,7 +4,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parent.parent
-SOURCES = sorted([*ROOT.glob("src/*.[ch]"), *ROOT.glob("*.c")])
+SOURCES = sorted([*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("*.c")])
 
 FUNCTION = re.compile(r"^(ngx_http_clipper_\w+)\(([^)]*)\)\n\{\n(.*?)^\}",
                       re.M | re.S)

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "ngx_http_clipper_cache_ring.h"
+#include "shm/clipper_cache_ring.h"
 
 
 #define ZONE   (32 << 20)

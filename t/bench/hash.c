@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ngx_http_clipper_hash.h"
+#include "base/clipper_hash.h"
 
 
 static double

@@ -15,9 +15,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "ngx_http_clipper_combine.h"
-#include "ngx_http_clipper_policy.h"
-#include "ngx_http_clipper_policy_state.h"
+#include "learn/clipper_combine.h"
+#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_state.h"
 
 
 #define STATE_MAX  NGX_HTTP_CLIPPER_POLICY_STATE_MAX

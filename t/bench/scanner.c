@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_clipper_input.h"
+#include "json/clipper_input.h"
 
 #include <jansson.h>
 #include <stdio.h>

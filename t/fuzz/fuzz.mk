@@ -3,10 +3,9 @@
 # with the pure sources built the same way.
 
 DIR     := $(BUILD)/fuzz
-P       := src/ngx_http_clipper_
-PARTS   := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
-           combine* value* loss*
-PURE    := $(sort $(foreach p,$(PARTS),$(wildcard $(P)$(p).c)))
+include t/unit/folders.mk
+
+PURE    := $(call sources,$(PURE_FOLDERS))
 TARGETS := $(patsubst t/fuzz/%.c,$(DIR)/%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
 
 SRC_DIR := $(NGINX_SRC)/src

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <jansson.h>
 
-#include "ngx_http_clipper_combine.h"
-#include "ngx_http_clipper_json.h"
+#include "learn/clipper_combine.h"
+#include "json/clipper_json.h"
 
 
 #define MEMBERS  8

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <jansson.h>
 
-#include "ngx_http_clipper_json.h"
+#include "json/clipper_json.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ngx_http_clipper_name.h"
-#include "ngx_http_clipper_proto.h"
+#include "base/clipper_name.h"
+#include "proto/clipper_proto.h"
 
 
 #define MAX_FRAMES  64

@@ -18,8 +18,8 @@
 #include <math.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_batch.h"
-#include "ngx_http_clipper_hash.h"
+#include "batch/clipper_batch.h"
+#include "base/clipper_hash.h"
 
 
 static ngx_http_clipper_batch_t       b;

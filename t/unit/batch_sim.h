@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ngx_http_clipper_batch.h"
-#include "ngx_http_clipper_hash.h"
+#include "batch/clipper_batch.h"
+#include "base/clipper_hash.h"
 
 
 #define SIM_QUEUE     (1 << 18)         /* tasks waiting, a power of 2 */

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_cache_ring.h"
+#include "shm/clipper_cache_ring.h"
 
 
 #define cache_unused  __attribute__((unused))

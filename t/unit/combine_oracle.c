@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_clipper_combine.h"
+#include "learn/clipper_combine.h"
 
 
 double

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ngx_http_clipper_input.h"
+#include "json/clipper_input.h"
 
 
 #define SIZE  65536

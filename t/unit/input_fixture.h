@@ -15,7 +15,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_input.h"
+#include "json/clipper_input.h"
 
 
 #define BYTES    NGX_HTTP_CLIPPER_BYTES

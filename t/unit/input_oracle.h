@@ -20,7 +20,7 @@
 #include <string.h>
 #include <jansson.h>
 
-#include "ngx_http_clipper_input.h"
+#include "json/clipper_input.h"
 
 
 #define ORACLE_FLAGS  (JSON_DECODE_ANY|JSON_ALLOW_NUL)

@@ -17,7 +17,7 @@
 #include <math.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_number.h"
+#include "json/clipper_number.h"
 
 
 /* scans a copy that ends where the text ends, for the sanitizers */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/ngx_http_clipper_number_table.h to standard output.
+"""Writes src/json/clipper_number_table.h to standard output.
 
 The first 128 bits of 5**q (so of 10**q, up to a power of two) for every q for
 which a 64-bit integer times 10**q can be a finite non-zero double.  Powers

@@ -18,8 +18,8 @@
 #include <math.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_policy.h"
-#include "ngx_http_clipper_policy_state.h"
+#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_state.h"
 
 
 #define K_MAX  NGX_HTTP_CLIPPER_POLICY_MEMBERS

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_proto.h"
+#include "proto/clipper_proto.h"
 
 
 #define MAX_FRAMES  16

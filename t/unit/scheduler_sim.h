@@ -27,9 +27,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ngx_http_clipper_queue.h"
-#include "ngx_http_clipper_chunk.h"
-#include "ngx_http_clipper_registry.h"
+#include "shm/clipper_queue.h"
+#include "shm/clipper_chunk.h"
+#include "shm/clipper_registry.h"
 
 
 #define SCHED_WORKERS    4

@@ -11,7 +11,7 @@
 
 
 #include "death.h"
-#include "ngx_http_clipper_state_table.h"
+#include "shm/clipper_state_table.h"
 
 
 #define AREA      (128 * 1024)

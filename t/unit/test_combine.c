@@ -15,8 +15,8 @@
 #include <math.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_combine.h"
-#include "ngx_http_clipper_json.h"
+#include "learn/clipper_combine.h"
+#include "json/clipper_json.h"
 
 
 #define MEMBERS  8

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_hash.h"
+#include "base/clipper_hash.h"
 
 
 static ngx_http_clipper_hash_key_t  key;

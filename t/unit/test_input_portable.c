@@ -6,6 +6,6 @@
 
 #define NGX_HTTP_CLIPPER_PORTABLE  1
 
-#include "ngx_http_clipper_input_array.c"
-#include "ngx_http_clipper_lex_scalar.c"
+#include "json/clipper_input_array.c"
+#include "json/clipper_lex_scalar.c"
 #include "test_input_oracle.c"

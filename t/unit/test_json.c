@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "ngx_http_clipper_json.h"
+#include "json/clipper_json.h"
 
 
 #define DEPTH  64

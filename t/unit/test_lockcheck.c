@@ -11,17 +11,17 @@
 
 #define NGX_HTTP_CLIPPER_LOCK_CHECK  1
 
-#include "../../src/ngx_http_clipper_lock.c"
-#include "../../src/ngx_http_clipper_chunk.c"
-#include "../../src/ngx_http_clipper_heap.c"
-#include "../../src/ngx_http_clipper_lease.c"
-#include "../../src/ngx_http_clipper_mailbox.c"
-#include "../../src/ngx_http_clipper_members.c"
-#include "../../src/ngx_http_clipper_metrics.c"
-#include "../../src/ngx_http_clipper_queue.c"
-#include "../../src/ngx_http_clipper_rebuild.c"
-#include "../../src/ngx_http_clipper_registry.c"
-#include "../../src/ngx_http_clipper_zone.c"
+#include "shm/clipper_lock.c"
+#include "shm/clipper_chunk.c"
+#include "shm/clipper_heap.c"
+#include "shm/clipper_queue_lease.c"
+#include "shm/clipper_mailbox.c"
+#include "shm/clipper_registry_replica.c"
+#include "shm/clipper_metrics.c"
+#include "shm/clipper_queue.c"
+#include "shm/clipper_rebuild.c"
+#include "shm/clipper_registry.c"
+#include "shm/clipper_zone.c"
 
 #include <stdarg.h>
 #include <stddef.h>

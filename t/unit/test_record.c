@@ -5,8 +5,8 @@
 
 
 #include "death.h"
-#include "ngx_http_clipper_record.h"
-#include "ngx_http_clipper_journal.h"
+#include "shm/clipper_record.h"
+#include "shm/clipper_journal.h"
 
 
 #define RING    (64 * 1024)

@@ -2,24 +2,13 @@
 # the sources that need no object of nginx go into two archives, and every
 # t/unit/test_*.c becomes a cmocka program linked with them.
 
-P       := src/ngx_http_clipper_
 DIR     := $(BUILD)/unit$(if $(filter san,$(NAME)),-san)
 
-parts = $(sort $(foreach p,$(1),$(wildcard $(P)$(p).c)))
+# Folders whose files need no object of nginx; what only tests call.
+include t/unit/folders.mk
 
-PURE_PARTS := input* lex* scratch* number* base64* utf8* json* proto* batch* hash* policy* \
-              combine* value* loss*
-SHM_PARTS  := lock* zone* table* flight* waiter* chunk* mailbox* registry* \
-              members* check* lease* \
-              cache* metrics* queue* heap* rebuild* slot* \
-              journal* record* state_table*
-
-# A source whose name matches but which needs nginx's objects is named here.
-NOT_STANDALONE :=
-
-PURE := $(filter-out $(NOT_STANDALONE:%=$(P)%.c),$(call parts,$(PURE_PARTS)))
-SHM  := $(filter-out $(PURE) $(NOT_STANDALONE:%=$(P)%.c), \
-                     $(call parts,$(SHM_PARTS)))
+PURE := $(call sources,$(PURE_FOLDERS))
+SHM  := $(call sources,shm) $(sort $(wildcard t/unit/zone_*.c))
 TEST_SRCS := $(if $(T),$(T:%=t/unit/test_%.c), \
                        $(sort $(wildcard t/unit/test_*.c)))
 BENCHES   := $(patsubst t/bench/%.c,$(DIR)/bench_%, \

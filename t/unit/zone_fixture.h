@@ -25,9 +25,9 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "ngx_http_clipper_queue.h"
-#include "ngx_http_clipper_chunk.h"
-#include "ngx_http_clipper_registry.h"
+#include "shm/clipper_queue.h"
+#include "shm/clipper_chunk.h"
+#include "shm/clipper_registry.h"
 
 
 #define ZONE_SIZE     (2 << 20)

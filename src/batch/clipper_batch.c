@@ -1,0 +1,419 @@
+
+/*
+ * Clipper: batch size control of one replica: AIMD, what to send and what to
+ * drop.  The algorithm is described in the header, the profile in
+ * ngx_http_clipper_batch_profile.c.
+ */
+
+#include <math.h>
+
+#include "batch/clipper_batch.h"
+#include "batch/clipper_batch_profile.h"
+
+
+#define CUT                    0.9
+#define FULL                   0.7      /* of the cap: it was tried */
+#define STEP_MIN               (1.0 / 32)
+#define STREAK_DOUBLE          4.0      /* full batches that double the step */
+#define STREAK_FIRST           20.0     /* slow start: the step is the cap */
+
+#define INHERITED              0.3      /* of the weight */
+
+#define LATENCY_MAX_US         1000000000000ULL
+
+#define BUSY_GAP_US            200      /* no pause */
+#define BUSY_TRIES             16       /* batches before sizes are tried */
+
+#define REFRESH_US             50000    /* without batches */
+#define PROBE_US               50000
+
+/* a batch is efficient with this part of the best rate */
+#define EFFICIENT              0.98
+
+
+/* the queue after some heads were dropped, by interpolation */
+
+typedef struct {
+    double                     head_us;
+    double                     tail_us;
+    ngx_uint_t                 queued;
+    ngx_uint_t                 full;        /* rather drop than send less */
+} ngx_http_clipper_batch_view_t;
+
+
+void
+ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_t *from, uint64_t now_us)
+{
+    ngx_uint_t  i;
+
+    if (from == NULL) {
+        ngx_memzero(b, sizeof(ngx_http_clipper_batch_t));
+        b->cap = 1;
+        b->k = 2;
+        b->streak = STREAK_FIRST;
+        b->aged_us = now_us;
+
+        return;
+    }
+
+    if (b != from) {
+        *b = *from;
+    }
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_BATCH_KNOTS; i++) {
+        b->weight[i] *= (float) INHERITED;
+        b->exact[i] *= (float) INHERITED;
+    }
+
+    b->above = 0;
+    b->busy = 0;
+    b->seen_us = 0;
+    b->batches = 0;
+    b->misses = 0;
+
+    ngx_http_clipper_batch_profile_age(b, now_us);
+}
+
+
+ngx_uint_t
+ngx_http_clipper_batch_limit(const ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf)
+{
+    ngx_uint_t  max;
+
+    if (conf->fixed) {
+        return ngx_min(conf->fixed, NGX_HTTP_CLIPPER_BATCH_MAX);
+    }
+
+    max = conf->max ? ngx_min(conf->max, NGX_HTTP_CLIPPER_BATCH_MAX)
+                    : NGX_HTTP_CLIPPER_BATCH_MAX;
+
+    return ngx_min((ngx_uint_t) b->cap, max);
+}
+
+
+uint64_t
+ngx_http_clipper_batch_latency(const ngx_http_clipper_batch_t *b, ngx_uint_t n)
+{
+    return (uint64_t) ngx_http_clipper_batch_profile_quantile(b, n);
+}
+
+
+/* the largest batch that keeps its head on time, within the limit */
+
+static ngx_uint_t
+ngx_http_clipper_batch_fit(const ngx_http_clipper_batch_t *b, ngx_uint_t limit,
+    double head_us, ngx_uint_t queued)
+{
+    ngx_uint_t  n;
+
+    n = ngx_http_clipper_batch_profile_fit(b, head_us);
+    n = ngx_min(n, limit);
+
+    return ngx_min(n, queued);
+}
+
+
+/*
+ * Can what a batch of n leaves behind still be served?  Together with what
+ * arrives meanwhile: deadlines lie as dense in the queue as tasks came.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_batch_drains(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t limit, ngx_uint_t replicas,
+    const ngx_http_clipper_batch_view_t *v, ngx_uint_t n)
+{
+    double  slack, busy, gap, rest;
+
+    gap = (v->tail_us - v->head_us) / (double) ngx_max(v->queued - 1, 1);
+    busy = ngx_http_clipper_batch_profile_mean(b, n);
+
+    rest = ((double) (v->queued - n) + busy / ngx_max(gap, 1e-3))
+           / (double) replicas;
+
+    if (rest > (double) limit) {
+        return 0;
+    }
+
+    /* the first one left behind, when this batch is done */
+    slack = v->head_us + gap * (double) n - busy;
+
+    return ngx_http_clipper_batch_profile_quantile(b, (ngx_uint_t) rest)
+           <= slack;
+}
+
+
+/*
+ * The batch to take from the head of this queue, or 0 if the head should be
+ * dropped because it would force an inefficient batch while others wait in
+ * vain.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_batch_worth(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t limit, ngx_uint_t replicas,
+    const ngx_http_clipper_batch_view_t *v)
+{
+    double      rate, best_rate;
+    ngx_uint_t  n, best;
+
+    n = ngx_http_clipper_batch_fit(b, limit, v->head_us, v->queued);
+
+    if (n == 0 || n == v->queued || n == limit) {
+        return n;
+    }
+
+    best = ngx_http_clipper_batch_fit(b, limit, v->tail_us, v->queued);
+
+    if (best <= n) {
+        return n;
+    }
+
+    rate = (double) n / ngx_http_clipper_batch_profile_mean(b, n);
+    best_rate = (double) best / ngx_http_clipper_batch_profile_mean(b, best);
+
+    if (!v->full && rate >= best_rate * EFFICIENT) {
+        return n;
+    }
+
+    return ngx_http_clipper_batch_drains(b, limit, replicas, v, n) ? n : 0;
+}
+
+
+/* bounds the batch by the most efficient one that fits, see "full" */
+
+static ngx_uint_t
+ngx_http_clipper_batch_efficient(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t limit, ngx_http_clipper_batch_view_t *v)
+{
+    ngx_uint_t  n, best;
+
+    n = ngx_http_clipper_batch_fit(b, limit, v->tail_us, v->queued);
+
+    if (n < 2) {
+        return limit;
+    }
+
+    best = ngx_http_clipper_batch_profile_best(b, n, b->busy >= BUSY_TRIES);
+
+    if (best == n) {
+        return limit;
+    }
+
+    v->full = 1;
+
+    return best;
+}
+
+
+/* how near a deadline has to be for its task to be given up; v: the queue */
+
+static int64_t
+ngx_http_clipper_batch_need(const ngx_http_clipper_batch_t *b,
+    ngx_uint_t limit, const ngx_http_clipper_batch_load_t *load,
+    ngx_http_clipper_batch_view_t v)
+{
+    double                         step;
+    ngx_uint_t                     lo, hi, mid;
+
+    step = (double) (load->tail_us - load->head_us)
+           / (double) ngx_max(load->queued - 1, 1);
+
+    /* the fewest heads to drop; dropping lo is not enough, hi is */
+
+    lo = 0;
+    hi = load->queued - 1;
+
+    while (hi - lo > 1) {
+        mid = (lo + hi) / 2;
+
+        v.head_us = (double) load->head_us + step * (double) mid;
+        v.queued = load->queued - mid;
+
+        if (ngx_http_clipper_batch_worth(b, limit, load->replicas, &v)) {
+            hi = mid;
+        } else {
+            lo = mid;
+        }
+    }
+
+    return load->head_us + (int64_t) (step * (double) hi);
+}
+
+
+/* with "batch_wait": how long a batch of n may still wait for more */
+
+static uint64_t
+ngx_http_clipper_batch_patience(const ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf, ngx_uint_t limit,
+    const ngx_http_clipper_batch_load_t *load, ngx_uint_t n)
+{
+    double      room;
+    ngx_uint_t  more;
+
+    if (n >= limit || n < load->queued || load->waited_us >= conf->wait_us) {
+        return 0;
+    }
+
+    /* the batch will have grown when the time is over */
+
+    more = ngx_min(n + n / 4 + 1, limit);
+    room = (double) load->head_us
+           - ngx_http_clipper_batch_profile_quantile(b, more);
+
+    if (room < 1) {
+        return 0;
+    }
+
+    return ngx_min(conf->wait_us - load->waited_us, (uint64_t) room);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_batch_take(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_load_t *load, ngx_uint_t n,
+    ngx_http_clipper_batch_plan_t *plan)
+{
+    b->busy = load->now_us <= b->seen_us + BUSY_GAP_US ? b->busy + 1 : 0;
+
+    plan->take = n;
+    b->seen_us = load->now_us;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf,
+    const ngx_http_clipper_batch_load_t *load,
+    ngx_http_clipper_batch_plan_t *plan)
+{
+    double                         alone_us;
+    ngx_uint_t                     n, limit;
+    ngx_http_clipper_batch_view_t  v;
+
+    plan->take = 0;
+    plan->need_us = 0;
+    plan->wait_us = 0;
+
+    if (load->head_us <= 0) {
+        plan->need_us = 1;
+        return NGX_DECLINED;
+    }
+
+    if (load->now_us > b->aged_us + REFRESH_US) {
+        ngx_http_clipper_batch_profile_age(b, load->now_us);
+    }
+
+    limit = ngx_http_clipper_batch_limit(b, conf);
+
+    if (conf->plain) {
+        n = ngx_min(limit, load->queued);
+
+    } else {
+        alone_us = ngx_http_clipper_batch_profile_quantile(b, 1);
+
+        if (alone_us > (double) load->head_us) {
+
+            if (load->now_us >= b->seen_us + PROBE_US) {
+                return ngx_http_clipper_batch_take(b, load, 1, plan);
+            }
+
+            plan->need_us = (int64_t) alone_us + 1;
+            return NGX_DECLINED;
+        }
+
+        v.head_us = (double) load->head_us;
+        v.tail_us = (double) ngx_max(load->tail_us, load->head_us);
+        v.queued = load->queued;
+        v.full = 0;
+
+        if (conf->fixed == 0) {
+            limit = ngx_http_clipper_batch_efficient(b, limit, &v);
+        }
+
+        n = ngx_http_clipper_batch_worth(b, limit, load->replicas, &v);
+
+        if (n == 0) {
+            plan->need_us = ngx_http_clipper_batch_need(b, limit, load, v);
+            plan->need_us = ngx_max(plan->need_us, load->head_us + 1);
+            return NGX_DECLINED;
+        }
+    }
+
+    plan->wait_us = ngx_http_clipper_batch_patience(b, conf, limit, load, n);
+
+    if (plan->wait_us) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_clipper_batch_take(b, load, n, plan);
+}
+
+
+/* additive increase, multiplicative decrease */
+
+static void
+ngx_http_clipper_batch_adapt(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf, ngx_uint_t n,
+    ngx_uint_t on_time)
+{
+    double  step, max;
+
+    if (!on_time) {
+        b->misses++;
+
+        /* a batch far below the cap says nothing about it */
+
+        if (conf->plain || (double) n >= floor(b->cap) * FULL) {
+            b->cap = (float) ngx_max(b->cap * CUT, 1);
+            b->streak = 0;
+        }
+
+        return;
+    }
+
+    if ((double) n < floor(b->cap) * FULL) {
+        return;
+    }
+
+    max = conf->max ? ngx_min(conf->max, NGX_HTTP_CLIPPER_BATCH_MAX)
+                    : NGX_HTTP_CLIPPER_BATCH_MAX;
+
+    step = ngx_min(exp2(b->streak / STREAK_DOUBLE) * STEP_MIN, 1);
+    step = conf->plain ? 1 : ngx_max(b->cap * step, 1);
+
+    b->cap = (float) ngx_min(b->cap + step, max);
+    b->streak = (float) ngx_min(b->streak + 1, STREAK_FIRST);
+}
+
+
+void
+ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
+    const ngx_http_clipper_batch_conf_t *conf, uint64_t now_us, ngx_uint_t n,
+    uint64_t latency_us, ngx_uint_t on_time)
+{
+    double  before;
+
+    if (n == 0) {
+        return;
+    }
+
+    latency_us = ngx_min(latency_us, LATENCY_MAX_US);
+
+    b->batches++;
+    b->seen_us = now_us;
+
+    ngx_http_clipper_batch_adapt(b, conf, n, on_time);
+
+    before = ngx_http_clipper_batch_profile_mean(b, n);
+    ngx_http_clipper_batch_profile_learn(b, now_us, n, (double) latency_us);
+
+    if ((double) latency_us < before / 2) {
+        /* what looked too slow is not: the next probe need not wait */
+        b->seen_us = 0;
+    }
+}

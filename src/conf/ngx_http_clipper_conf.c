@@ -1,0 +1,448 @@
+
+/*
+ * The configuration: creation and merge of its levels, directives of http
+ * level, and the shared memory zones.
+ */
+
+
+#include "conf/ngx_http_clipper_conf.h"
+#include "base/clipper_name.h"
+#include "http/ngx_http_clipper_predict.h"
+#include "worker/ngx_http_clipper_process.h"
+
+
+#define NGX_HTTP_CLIPPER_ZONE_SIZE   (64 * 1024 * 1024)
+#define NGX_HTTP_CLIPPER_CACHE_SIZE  (32 * 1024 * 1024)
+
+
+static ngx_int_t ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf);
+static ngx_shm_zone_t *ngx_http_clipper_conf_add_zone(ngx_conf_t *cf,
+    ngx_str_t *name, size_t size, ngx_shm_zone_init_pt init);
+
+
+void *
+ngx_http_clipper_conf_create_main(ngx_conf_t *cf)
+{
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_clipper_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    mcf->zone_size = NGX_CONF_UNSET_SIZE;
+    mcf->cache_size = NGX_CONF_UNSET;
+    mcf->loaded = ngx_time();
+
+    if (ngx_array_init(&mcf->endpoints, cf->pool, 1,
+                       sizeof(ngx_http_clipper_endpoint_t))
+            != NGX_OK
+        || ngx_array_init(&mcf->models, cf->pool, 4,
+                          sizeof(ngx_http_clipper_model_conf_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->apps, cf->pool, 4,
+                          sizeof(ngx_http_clipper_app_t *))
+            != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+char *
+ngx_http_clipper_conf_init_main(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    if (mcf->zone_size == NGX_CONF_UNSET_SIZE) {
+        mcf->zone_size = NGX_HTTP_CLIPPER_ZONE_SIZE;
+    }
+
+    if (mcf->cache_size == NGX_CONF_UNSET) {
+        mcf->cache_size = NGX_HTTP_CLIPPER_CACHE_SIZE;
+    }
+
+    ngx_http_clipper_conf_finish_models(mcf);
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_http_clipper_conf_create_loc(ngx_conf_t *cf)
+{
+    ngx_http_clipper_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_clipper_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    lcf->input_type = NGX_CONF_UNSET;
+    lcf->strict = NGX_CONF_UNSET;
+    lcf->slo = NGX_CONF_UNSET_MSEC;
+    lcf->cache = NGX_CONF_UNSET;
+    lcf->cache_valid = NGX_CONF_UNSET_MSEC;
+    lcf->limits.batch = NGX_CONF_UNSET_UINT;
+    lcf->limits.elements = NGX_CONF_UNSET_SIZE;
+    lcf->limits.depth = NGX_CONF_UNSET_UINT;
+    lcf->limits.output = NGX_CONF_UNSET_SIZE;
+
+    ngx_http_clipper_conf_select_unset(lcf);
+
+    return lcf;
+}
+
+
+char *
+ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_clipper_loc_conf_t *prev = parent;
+    ngx_http_clipper_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    ngx_conf_merge_value(conf->input_type, prev->input_type,
+                         NGX_HTTP_CLIPPER_DOUBLES);
+    ngx_conf_merge_value(conf->strict, prev->strict, 0);
+    ngx_conf_merge_msec_value(conf->slo, prev->slo, 100);
+    ngx_conf_merge_value(conf->cache, prev->cache, 1);
+    ngx_conf_merge_msec_value(conf->cache_valid, prev->cache_valid, 0);
+    ngx_conf_merge_uint_value(conf->limits.batch, prev->limits.batch, 1000);
+    ngx_conf_merge_size_value(conf->limits.elements, prev->limits.elements,
+                              1024 * 1024);
+    ngx_conf_merge_uint_value(conf->limits.depth, prev->limits.depth, 64);
+    ngx_conf_merge_size_value(conf->limits.output, prev->limits.output,
+                              1024 * 1024);
+    ngx_http_clipper_conf_select_merge(prev, conf);
+
+    if (conf->links == NULL) {
+        conf->links = prev->links;
+    }
+
+    /* not ngx_conf_merge_str_value(): "" is a default output, too */
+
+    if (conf->output.data == NULL) {
+        if (prev->output.data) {
+            conf->output = prev->output;
+
+        } else {
+            ngx_str_set(&conf->output, "null");
+        }
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname) {
+
+        /* "if" and "limit_except" inside an application belong to it */
+
+        conf->app = prev->app;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL && conf->app) {
+            clcf->handler = ngx_http_clipper_predict_handler;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (conf->name.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
+
+    conf->app = ngx_http_clipper_conf_add_app(cf, mcf, conf, &clcf->name);
+
+    return conf->app ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* what the zone's tables hold; nginx takes a part of the zone for itself */
+
+static ngx_int_t
+ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    size_t                           room;
+    ngx_uint_t                       i, versions;
+    ngx_http_clipper_model_conf_t  **models;
+
+    room = ngx_http_clipper_zone_rows(mcf->zone_size
+                                      - mcf->zone_size / 64) - 1;
+    versions = 0;
+    models = mcf->models.elts;
+
+    for (i = 0; i < mcf->models.nelts; i++) {
+        versions += models[i]->versions.nelts;
+    }
+
+    if (mcf->apps.nelts <= room && versions <= room) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "clipper_zone of %uz bytes has room for %uz "
+                       "applications and %uz model versions, %ui and %ui "
+                       "are configured", mcf->zone_size, room, room,
+                       mcf->apps.nelts, versions);
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_clipper_conf_finish(ngx_conf_t *cf)
+{
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    static ngx_str_t  zone = ngx_string("clipper_zone");
+    static ngx_str_t  cache = ngx_string("clipper_cache_zone");
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
+
+    if (!mcf->used) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_clipper_conf_check_rows(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mcf->zone = ngx_http_clipper_conf_add_zone(cf, &zone, mcf->zone_size,
+                                               ngx_http_clipper_zone_init);
+    if (mcf->zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->cache_size == 0) {
+        return NGX_OK;
+    }
+
+    mcf->cache_zone = ngx_http_clipper_conf_add_zone(cf, &cache,
+                                              mcf->cache_size,
+                                              ngx_http_clipper_cache_zone_init);
+
+    return mcf->cache_zone ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_shm_zone_t *
+ngx_http_clipper_conf_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    ngx_shm_zone_init_pt init)
+{
+    ngx_shm_zone_t  *zone;
+
+    zone = ngx_shared_memory_add(cf, name, size, &ngx_http_clipper_module);
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->init = init;
+
+    return zone;
+}
+
+
+char *
+ngx_http_clipper_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    rv = ngx_conf_set_size_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (mcf->zone_size < NGX_HTTP_CLIPPER_ZONE_MIN) {
+        value = cf->args->elts;
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, it must have %dk "
+                           "at least",
+                           &value[1], NGX_HTTP_CLIPPER_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_cache_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->cache_size != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        mcf->cache_size = 0;
+        return NGX_CONF_OK;
+    }
+
+    mcf->cache_size = ngx_parse_size(&value[1]);
+
+    if (mcf->cache_size == NGX_ERROR) {
+        return "invalid value";
+    }
+
+    if (mcf->cache_size < NGX_HTTP_CLIPPER_CACHE_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "cache zone \"%V\" is too small, it must have %dk "
+                           "at least",
+                           &value[1], NGX_HTTP_CLIPPER_CACHE_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_generation(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->generation.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || value[1].len > NGX_HTTP_CLIPPER_GENERATION_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid generation \"%V\", it must have 1 to %d "
+                           "characters",
+                           &value[1], NGX_HTTP_CLIPPER_GENERATION_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->generation = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_loc_conf_t *lcf = conf;
+
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
+
+    if (clcf->handler == (ngx_http_handler_pt) cmd->post) {
+        return "is duplicate";
+    }
+
+    if (lcf->name.len || lcf->operator) {
+        return "conflicts with another clipper handler of this location";
+    }
+
+    clcf->handler = (ngx_http_handler_pt) cmd->post;
+    lcf->operator = 1;
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_clipper_conf_error(ngx_conf_t *cf, u_char *file, ngx_uint_t line,
+    const char *fmt, ...)
+{
+    u_char   text[NGX_MAX_CONF_ERRSTR], *p;
+    va_list  args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + NGX_MAX_CONF_ERRSTR, fmt, args);
+    va_end(args);
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%*s in %s:%ui",
+                  p - text, text, file, line);
+}
+
+
+char *
+ngx_http_clipper_conf_time(ngx_conf_t *cf, ngx_str_t *value, ngx_msec_t *ms)
+{
+    u_char     last;
+    ngx_int_t  time;
+
+    time = ngx_parse_time(value, 0);
+
+    if (time == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    last = value->data[value->len - 1];
+
+    if (last >= '0' && last <= '9') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "time \"%V\" needs a unit, as in \"%Vms\"",
+                           value, value);
+        return NGX_CONF_ERROR;
+    }
+
+    *ms = time;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_conf_split(ngx_conf_t *cf, ngx_str_t *text, ngx_str_t *name,
+    ngx_str_t *version)
+{
+    u_char  *colon;
+
+    *name = *text;
+    ngx_str_null(version);
+
+    colon = ngx_strlchr(text->data, text->data + text->len, ':');
+
+    if (colon) {
+        name->len = colon - text->data;
+        version->data = colon + 1;
+        version->len = text->len - name->len - 1;
+    }
+
+    if (ngx_http_clipper_name(name) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid model name in \"%V\"", text);
+        return NGX_ERROR;
+    }
+
+    if (colon && ngx_http_clipper_name(version) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid version in \"%V\"", text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

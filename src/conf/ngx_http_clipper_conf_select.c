@@ -1,0 +1,331 @@
+
+/*
+ * How an application chooses among its models: clipper_select, clipper_loss,
+ * clipper_confidence, clipper_uid.
+ */
+
+
+#include "conf/ngx_http_clipper_conf.h"
+
+
+static char *ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
+    ngx_http_clipper_policy_conf_t *policy, ngx_str_t *value);
+
+
+char *
+ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_loc_conf_t *lcf = conf;
+
+    char                             *rv;
+    ngx_str_t                        *value;
+    ngx_uint_t                        i;
+    const ngx_http_clipper_policy_t  *policy;
+
+    if (lcf->select.policy) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    policy = ngx_http_clipper_policy_find(&value[1]);
+
+    if (policy == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown selection policy \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_clipper_policy_conf_init(&lcf->select, policy);
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_http_clipper_conf_select_param(cf, &lcf->select, &value[i]);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
+    ngx_http_clipper_policy_conf_t *policy, ngx_str_t *value)
+{
+    char        err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN];
+    u_char     *equals;
+    ngx_str_t   name, text;
+
+    equals = ngx_strlchr(value->data, value->data + value->len, '=');
+
+    if (equals == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value->data;
+    name.len = equals - value->data;
+    text.data = equals + 1;
+    text.len = value->len - name.len - 1;
+
+    if (ngx_http_clipper_policy_param_set(policy, &name, &text, err)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "selection policy \"%V\": %s",
+                           &policy->policy->name, err);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value, range;
+
+    if (lcf->loss_set != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_http_clipper_loss_set(&lcf->loss, &value[1]) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown loss \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->loss_set = 1;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    range.data = value[2].data + 6;
+    range.len = value[2].len - 6;
+
+    if (ngx_strncmp(value[2].data, "range=", 6) != 0
+        || lcf->loss.type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE
+        || ngx_http_clipper_loss_range(&lcf->loss, &range) != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_clipper_loc_conf_t *lcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (lcf->confidence != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atofp(value[1].data, value[1].len, 6);
+
+    if (n == NGX_ERROR || n > 1000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid confidence \"%V\", it must be between "
+                           "0 and 1", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->confidence = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_uid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_loc_conf_t *lcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (lcf->uid != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    lcf->uid_body = 0;
+    lcf->uid = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (lcf->uid == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = lcf->uid;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (lcf->uid->lengths == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no variable: all clients would be one "
+                           "user", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[2].data, "body") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->uid_body = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_clipper_conf_select_unset(ngx_http_clipper_loc_conf_t *lcf)
+{
+    lcf->loss_set = NGX_CONF_UNSET;
+    lcf->confidence = NGX_CONF_UNSET;
+    lcf->uid = NGX_CONF_UNSET_PTR;
+}
+
+
+void
+ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
+    ngx_http_clipper_loc_conf_t *conf)
+{
+    static ngx_str_t  first = ngx_string("first");
+    static ngx_str_t  zero_one = ngx_string("zero_one");
+
+    if (conf->select.policy == NULL) {
+        if (prev->select.policy) {
+            conf->select = prev->select;
+
+        } else {
+            ngx_http_clipper_policy_conf_init(&conf->select,
+                                     ngx_http_clipper_policy_find(&first));
+        }
+    }
+
+    if (conf->loss_set == NGX_CONF_UNSET) {
+        conf->loss_set = 1;
+
+        if (prev->loss_set != NGX_CONF_UNSET) {
+            conf->loss = prev->loss;
+
+        } else {
+            (void) ngx_http_clipper_loss_set(&conf->loss, &zero_one);
+        }
+    }
+
+    ngx_conf_merge_value(conf->confidence, prev->confidence, 0);
+
+    if (conf->uid == NGX_CONF_UNSET_PTR) {
+        conf->uid_body = prev->uid_body;
+    }
+
+    ngx_conf_merge_ptr_value(conf->uid, prev->uid, NULL);
+}
+
+
+/* what the application has of it; NULL: it fits, else what does not */
+
+const char *
+ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
+    ngx_http_clipper_loc_conf_t *lcf)
+{
+    if (app->select.policy != lcf->select.policy
+        || app->select.lambda != lcf->select.lambda
+        || ngx_memcmp(app->select.param, lcf->select.param,
+                      sizeof(app->select.param))
+           != 0)
+    {
+        return "\"clipper_select\"";
+    }
+
+    if (app->loss.type != lcf->loss.type || app->loss.low != lcf->loss.low
+        || app->loss.high != lcf->loss.high)
+    {
+        return "\"clipper_loss\"";
+    }
+
+    if (app->confidence != lcf->confidence) {
+        return "\"clipper_confidence\"";
+    }
+
+    return NULL;
+}
+
+
+/* takes over the selection of a location; NGX_ERROR: it does not fit, logged */
+
+ngx_int_t
+ngx_http_clipper_conf_select_app(ngx_conf_t *cf, ngx_http_clipper_app_t *app,
+    ngx_http_clipper_loc_conf_t *lcf)
+{
+    ngx_uint_t                i;
+    ngx_http_clipper_link_t  *links;
+
+    app->select = lcf->select;
+    app->loss = lcf->loss;
+    app->confidence = lcf->confidence;
+
+    links = app->links.elts;
+
+    if (app->links.nelts > NGX_HTTP_CLIPPER_POLICY_MEMBERS) {
+        ngx_http_clipper_conf_error(cf, lcf->file, lcf->line,
+                                    "application \"%V\" links %ui models, "
+                                    "more than %d", &app->name,
+                                    app->links.nelts,
+                                    NGX_HTTP_CLIPPER_POLICY_MEMBERS);
+        return NGX_ERROR;
+    }
+
+    if (app->links.nelts && app->links.nelts < app->select.policy->links) {
+        ngx_http_clipper_conf_error(cf, lcf->file, lcf->line,
+                                    "selection policy \"%V\" needs %ui "
+                                    "models, application \"%V\" links %ui",
+                                    &app->select.policy->name,
+                                    app->select.policy->links, &app->name,
+                                    app->links.nelts);
+        return NGX_ERROR;
+    }
+
+    app->weights = ngx_palloc(cf->pool, (app->links.nelts + 1)
+                                        * sizeof(double));
+    if (app->weights == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < app->links.nelts; i++) {
+        app->weights[i] = links[i].weight;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,352 @@
+
+/*
+ * Listening sockets of clipper_rpc.
+ *
+ * ngx_event_process_init() makes no connection for a listening whose
+ * `reuseport` is set and whose `worker` is another, and what has no connection
+ * is never accepted on.  Both are set after the sockets have been opened, so
+ * that the bind is exclusive: SO_REUSEPORT itself is never asked for.
+ */
+
+
+#include "conf/ngx_http_clipper_listen.h"
+
+
+#if !(NGX_HAVE_REUSEPORT)
+#error nginx must be built with SO_REUSEPORT
+#endif
+
+
+#define NGX_HTTP_CLIPPER_MESSAGE_SIZE  (64 * 1024 * 1024)
+#define NGX_HTTP_CLIPPER_MESSAGE_MIN   (64 * 1024)
+
+
+static ngx_int_t ngx_http_clipper_listen_url(ngx_conf_t *cf, ngx_url_t *u,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value);
+static ngx_int_t ngx_http_clipper_listen_allow(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *list);
+static ngx_int_t ngx_http_clipper_listen_add(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_endpoint_t *common,
+    ngx_addr_t *addr);
+static ngx_int_t ngx_http_clipper_listen_endpoint(ngx_conf_t *cf,
+    ngx_str_t *endpoint, ngx_str_t *text);
+static void ngx_http_clipper_listen_handler(ngx_connection_t *c);
+
+
+char *
+ngx_http_clipper_listen_rpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    ngx_str_t                    *value;
+    ngx_url_t                     u;
+    ngx_uint_t                    i;
+    ngx_http_clipper_endpoint_t   endpoint;
+
+    value = cf->args->elts;
+
+    if (ngx_http_clipper_listen_url(cf, &u, &value[1]) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&endpoint, sizeof(ngx_http_clipper_endpoint_t));
+    endpoint.address = value[1];
+    endpoint.fd = (ngx_socket_t) -1;
+    endpoint.file = cf->conf_file->file.name.data;
+    endpoint.line = cf->conf_file->line;
+
+    if (ngx_array_init(&endpoint.allow, cf->pool, 1,
+                       sizeof(ngx_http_clipper_allow_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_clipper_listen_parameter(cf, &endpoint, &value[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (endpoint.max_message == 0) {
+        endpoint.max_message = NGX_HTTP_CLIPPER_MESSAGE_SIZE;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+        if (ngx_http_clipper_listen_add(cf, mcf, &endpoint, &u.addrs[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* unlike "listen", a port alone is no address: it would be open to all */
+
+static ngx_int_t
+ngx_http_clipper_listen_url(ngx_conf_t *cf, ngx_url_t *u, ngx_str_t *text)
+{
+    ngx_uint_t  resolve;
+
+    for (resolve = 0; resolve < 2; resolve++) {
+
+        ngx_memzero(u, sizeof(ngx_url_t));
+        u->url = *text;
+        u->listen = 1;
+        u->no_resolve = !resolve;
+
+        if (ngx_parse_url(cf->pool, u) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in \"%V\" of the "
+                               "\"clipper_rpc\" directive",
+                               u->err ? u->err : "invalid address", text);
+            return NGX_ERROR;
+        }
+
+        if (u->family != AF_UNIX && (u->no_port || u->host.len == 0)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no %s in \"%V\" of the "
+                               "\"clipper_rpc\" directive",
+                               u->no_port ? "port" : "host", text);
+            return NGX_ERROR;
+        }
+
+        if (u->naddrs) {
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value)
+{
+    ssize_t    size;
+    ngx_str_t  text;
+
+    if (ngx_strncmp(value->data, "max_message=", 12) == 0
+        && endpoint->max_message == 0)
+    {
+        text.data = value->data + 12;
+        text.len = value->len - 12;
+
+        size = ngx_parse_size(&text);
+
+        if (size >= NGX_HTTP_CLIPPER_MESSAGE_MIN) {
+            endpoint->max_message = size;
+            return NGX_OK;
+        }
+
+        if (size != NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is too small, it must be %dk at least",
+                               value, NGX_HTTP_CLIPPER_MESSAGE_MIN / 1024);
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_strncmp(value->data, "allow=", 6) == 0) {
+        text.data = value->data + 6;
+        text.len = value->len - 6;
+
+        return ngx_http_clipper_listen_allow(cf, endpoint, &text);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", value);
+    return NGX_ERROR;
+}
+
+
+/* one CIDR or several with commas between */
+
+static ngx_int_t
+ngx_http_clipper_listen_allow(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *list)
+{
+    u_char                    *p, *end, *comma;
+    ngx_int_t                  rc;
+    ngx_str_t                  text;
+    ngx_cidr_t                 cidr;
+    ngx_http_clipper_allow_t  *allow;
+
+    p = list->data;
+    end = p + list->len;
+
+    do {
+        comma = ngx_strlchr(p, end, ',');
+
+        text.data = p;
+        text.len = (comma ? comma : end) - p;
+
+        rc = ngx_ptocidr(&text, &cidr);
+
+        if (rc == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid address \"%V\" in \"allow=%V\"",
+                               &text, list);
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DONE) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "low address bits of %V are meaningless",
+                               &text);
+        }
+
+        allow = ngx_array_push(&endpoint->allow);
+        if (allow == NULL) {
+            return NGX_ERROR;
+        }
+
+        allow->family = (int) cidr.family;
+        allow->cidr.len = text.len;
+        allow->cidr.data = ngx_pnalloc(cf->pool, text.len + 1);
+        if (allow->cidr.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_cpystrn(allow->cidr.data, text.data, text.len + 1);
+
+        p = comma ? comma + 1 : NULL;
+
+    } while (p);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_add(ngx_conf_t *cf, ngx_http_clipper_main_conf_t *mcf,
+    ngx_http_clipper_endpoint_t *common, ngx_addr_t *addr)
+{
+    ngx_listening_t              *ls;
+    ngx_http_clipper_endpoint_t  *endpoint;
+
+    if (ngx_http_clipper_listen_judge(cf, mcf, common, addr) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    endpoint = ngx_array_push(&mcf->endpoints);
+    if (endpoint == NULL) {
+        return NGX_ERROR;
+    }
+
+    *endpoint = *common;
+    endpoint->family = addr->sockaddr->sa_family;
+    endpoint->listening = cf->cycle->listening.nelts;
+
+    ls = ngx_create_listening(cf, addr->sockaddr, addr->socklen);
+    if (ls == NULL) {
+        return NGX_ERROR;
+    }
+
+    ls->handler = ngx_http_clipper_listen_handler;
+    ls->logp = &cf->cycle->new_log;
+
+#if (NGX_HAVE_INET6)
+    ls->ipv6only = 1;
+#endif
+
+    return ngx_http_clipper_listen_endpoint(cf, &endpoint->endpoint,
+                                            &ls->addr_text);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_endpoint(ngx_conf_t *cf, ngx_str_t *endpoint,
+    ngx_str_t *text)
+{
+    u_char      *p;
+    size_t       skip;
+    const char  *scheme;
+
+    if (ngx_strncmp(text->data, "unix:", 5) == 0) {
+        scheme = "ipc://";
+        skip = 5;
+
+    } else {
+        scheme = "tcp://";
+        skip = 0;
+    }
+
+    endpoint->len = 6 + text->len - skip;
+    endpoint->data = ngx_pnalloc(cf->pool, endpoint->len + 1);
+    if (endpoint->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(endpoint->data, scheme, 6);
+    p = ngx_cpymem(p, text->data + skip, text->len - skip);
+    *p = '\0';
+
+    return NGX_OK;
+}
+
+
+/* nginx never accepts here, see above */
+
+static void
+ngx_http_clipper_listen_handler(ngx_connection_t *c)
+{
+    ngx_close_connection(c);
+}
+
+
+ngx_int_t
+ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                     i;
+    ngx_listening_t               *ls;
+    ngx_core_conf_t               *ccf;
+    ngx_http_clipper_endpoint_t   *endpoint;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_clipper_module);
+
+    if (mcf == NULL || !mcf->used) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    endpoint = mcf->endpoints.elts;
+    ls = cycle->listening.elts;
+
+    for (i = 0; i < mcf->endpoints.nelts; i++) {
+        ls[endpoint[i].listening].reuseport = 1;
+        ls[endpoint[i].listening].worker = (ngx_uint_t) -1;
+
+        endpoint[i].fd = ls[endpoint[i].listening].fd;
+
+        if (endpoint[i].fd == (ngx_socket_t) -1
+            && !ngx_http_clipper_listen_running(ccf))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "address \"%V\" of \"clipper_rpc\" is in use "
+                          "in %s:%ui", &endpoint[i].address,
+                          endpoint[i].file, endpoint[i].line);
+            return NGX_ERROR;
+        }
+    }
+
+    if (ccf->timer_resolution != 0) {
+
+        /* the log of before: the new one may take no warnings */
+
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "\"timer_resolution\" makes answers late: "
+                      "SLOs are kept no more precisely than it");
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,548 @@
+
+/*
+ * The way of a request through an application's location.
+ *
+ * The handler runs when the head is read, the body handler when the last byte
+ * of the body is: there the SLO's clock starts.  From then on the request
+ * waits for its query only; it holds one count of the request, which the
+ * finalization gives back.  A client that goes away finalizes the request,
+ * and the pool's clean-up ends the query.
+ */
+
+
+#include "http/ngx_http_clipper_predict.h"
+#include "http/ngx_http_clipper_body.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "http/ngx_http_clipper_response.h"
+#include "http/ngx_http_clipper_update.h"
+
+
+#define NGX_HTTP_CLIPPER_JSON_ERROR   "Json error"
+#define NGX_HTTP_CLIPPER_QUERY_ERROR  "Query processing error"
+
+
+static ngx_int_t ngx_http_clipper_predict_path(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx);
+static ngx_uint_t ngx_http_clipper_predict_encoded(ngx_http_request_t *r);
+static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
+    ngx_uint_t status, const char *error, const char *cause);
+static void ngx_http_clipper_predict_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_clipper_predict_query(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, uint64_t start_us);
+static ngx_int_t ngx_http_clipper_predict_uid(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_http_clipper_member_t *uid);
+static ngx_int_t ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
+    ngx_http_clipper_query_t *query, ngx_http_clipper_member_t *version);
+static ngx_int_t ngx_http_clipper_predict_start(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_query_t *query,
+    ngx_http_clipper_input_t *in);
+static void ngx_http_clipper_predict_answered(ngx_http_clipper_query_t *query);
+static ngx_int_t ngx_http_clipper_predict_error(ngx_http_request_t *r,
+    ngx_uint_t status, const char *error, ngx_str_t *cause);
+static void ngx_http_clipper_predict_count(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_http_clipper_predict_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_clipper_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_clipper_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_clipper_module);
+
+    if (ngx_http_clipper_predict_path(r, ctx) != NGX_OK) {
+        return ngx_http_clipper_predict_refuse(r, NGX_HTTP_NOT_FOUND,
+                                   "Not found",
+                                   "The application has only the paths "
+                                   "/predict and /update");
+    }
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_http_clipper_predict_refuse(r, NGX_HTTP_NOT_ALLOWED,
+                                   "Not found", "Only POST is answered here");
+    }
+
+    if (ngx_http_clipper_predict_encoded(r)) {
+        return ngx_http_clipper_predict_refuse(r,
+                                   NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                   "Unsupported media type",
+                                   "The body must not have a "
+                                   "Content-Encoding");
+    }
+
+    ctx->own = (r->request_body == NULL);
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_clipper_predict_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* what follows the location's name; NGX_DECLINED: nothing that is served */
+
+static ngx_int_t
+ngx_http_clipper_predict_path(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx)
+{
+    size_t                     skip;
+    ngx_str_t                  rest;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    skip = clcf->name.len;
+
+    if (skip && clcf->name.data[skip - 1] == '/') {
+        skip--;
+    }
+
+    if (r->uri.len <= skip) {
+        return NGX_DECLINED;
+    }
+
+    rest.data = r->uri.data + skip;
+    rest.len = r->uri.len - skip;
+
+    if (rest.data[rest.len - 1] == '/') {
+        rest.len--;
+    }
+
+    if (rest.len == sizeof("/predict") - 1
+        && ngx_strncmp(rest.data, "/predict", rest.len) == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (rest.len == sizeof("/update") - 1
+        && ngx_strncmp(rest.data, "/update", rest.len) == 0)
+    {
+        ctx->update = 1;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* nginx parses no Content-Encoding of requests, so it is looked for here */
+
+static ngx_uint_t
+ngx_http_clipper_predict_encoded(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    part = &r->headers_in.headers.part;
+    header = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (header[i].key.len == sizeof("Content-Encoding") - 1
+            && ngx_strncasecmp(header[i].key.data,
+                               (u_char *) "Content-Encoding",
+                               sizeof("Content-Encoding") - 1)
+               == 0
+            && header[i].value.len
+            && (header[i].value.len != sizeof("identity") - 1
+                || ngx_strncasecmp(header[i].value.data,
+                                   (u_char *) "identity",
+                                   sizeof("identity") - 1)
+                   != 0))
+        {
+            return 1;
+        }
+    }
+}
+
+
+/* an error that is known before the body has been read */
+
+static ngx_int_t
+ngx_http_clipper_predict_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, const char *cause)
+{
+    ngx_int_t         rc;
+    ngx_str_t         text;
+    ngx_table_elt_t  *allow;
+
+    /* nobody is asked to send what is not read */
+
+    r->expect_tested = 1;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (status == NGX_HTTP_NOT_ALLOWED) {
+        allow = ngx_list_push(&r->headers_out.headers);
+        if (allow == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        allow->hash = 1;
+        ngx_str_set(&allow->key, "Allow");
+        ngx_str_set(&allow->value, "POST");
+    }
+
+    text.data = (u_char *) cause;
+    text.len = ngx_strlen(cause);
+
+    return ngx_http_clipper_predict_error(r, status, error, &text);
+}
+
+
+static void
+ngx_http_clipper_predict_body(ngx_http_request_t *r)
+{
+    uint64_t                 start_us;
+    ngx_int_t                rc;
+    ngx_http_clipper_ctx_t  *ctx;
+
+    start_us = ngx_http_clipper_now_us();
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+
+    ctx->read = 1;
+
+    rc = ngx_http_clipper_predict_query(r, ctx, start_us);
+
+    if (rc != NGX_AGAIN) {
+        if (!ctx->update && !ctx->failed && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_clipper_predict_count(r);
+        }
+
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    r->connection->log->action = "waiting for a prediction";
+
+    if (r != r->main) {
+        return;
+    }
+
+    if (ctx->own) {
+        ngx_http_clipper_body_free(r);
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    /* who closed before there was a handler for it is not told again */
+
+    if (r->connection->read->pending_eof) {
+        ngx_http_test_reading(r);
+    }
+}
+
+
+/* NGX_AGAIN: the query waits; else the request is to be finalized with it */
+
+static ngx_int_t
+ngx_http_clipper_predict_query(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, uint64_t start_us)
+{
+    ngx_int_t                     rc;
+    ngx_http_clipper_input_t     *in;
+    ngx_http_clipper_query_t     *query;
+    ngx_http_clipper_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
+
+    in = ngx_http_clipper_body_scan(r, lcf->app, ctx->update
+                                    ? NGX_HTTP_CLIPPER_INPUT_UPDATE
+                                    : NGX_HTTP_CLIPPER_INPUT_PREDICT);
+    if (in == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (in->error.code != NGX_HTTP_CLIPPER_INPUT_SYNTAX
+        && in->error.code != NGX_HTTP_CLIPPER_INPUT_NOMEM
+        && ngx_http_clipper_predict_uid(r, ctx, lcf, &in->uid) != NGX_OK)
+    {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto done;
+    }
+
+    if (ctx->update) {
+        rc = ngx_http_clipper_update(r, ctx, in, start_us);
+        goto done;
+    }
+
+    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_SYNTAX
+        || in->error.code == NGX_HTTP_CLIPPER_INPUT_NOMEM)
+    {
+        rc = ngx_http_clipper_predict_scan_error(r, in);
+        goto done;
+    }
+
+    query = ngx_http_clipper_query_create(r->pool, r->connection->log,
+                                          lcf->app, start_us);
+    if (query == NULL) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto done;
+    }
+
+    query->uid = ctx->uid;
+
+    rc = ngx_http_clipper_predict_resolve(r, query, &in->version);
+
+    if (rc == NGX_DECLINED) {
+        rc = in->error.code ? ngx_http_clipper_predict_scan_error(r, in)
+                            : ngx_http_clipper_predict_start(r, ctx, query, in);
+    }
+
+done:
+
+    ngx_http_clipper_body_release(in);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
+    ngx_http_clipper_input_t *in)
+{
+    u_char       text[NGX_HTTP_CLIPPER_INPUT_CAUSE];
+    ngx_str_t    cause;
+
+    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_NOMEM) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cause.data = text;
+    cause.len = ngx_http_clipper_input_cause(in, text) - text;
+
+    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_LIMIT) {
+        return ngx_http_clipper_predict_error(r,
+                                         NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                         "Request too large", &cause);
+    }
+
+    return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
+                                          NGX_HTTP_CLIPPER_JSON_ERROR, &cause);
+}
+
+
+/*
+ * Whose query it is: what clipper_uid says, or without the directive, or
+ * where it allows it, the body.
+ */
+
+static ngx_int_t
+ngx_http_clipper_predict_uid(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_http_clipper_member_t *uid)
+{
+    if (lcf->uid && ngx_http_complex_value(r, lcf->uid, &ctx->uid) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->uid.len
+        || (lcf->uid && !lcf->uid_body)
+        || (uid->kind != NGX_HTTP_CLIPPER_KIND_STRING
+            && uid->kind != NGX_HTTP_CLIPPER_KIND_INTEGER)
+        || uid->text.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    ctx->uid.len = uid->text.len;
+    ctx->uid.data = ngx_pstrdup(r->pool, &uid->text);
+
+    return ctx->uid.data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* NGX_DECLINED: there is no error */
+
+static ngx_int_t
+ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
+    ngx_http_clipper_query_t *query, ngx_http_clipper_member_t *version)
+{
+    u_char                   *p;
+    ngx_str_t                 cause, model, *requested;
+    ngx_http_clipper_link_t  *links;
+
+    links = query->app->links.elts;
+
+    requested = (version->kind == NGX_HTTP_CLIPPER_KIND_STRING)
+                ? &version->text : NULL;
+
+    if (requested && query->app->links.nelts > 1) {
+        p = ngx_pnalloc(r->pool, sizeof("Too many models linked to application "
+                        "") - 1 + query->app->name.len);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cause.data = p;
+        cause.len = ngx_sprintf(p, "Too many models linked to application %V",
+                                &query->app->name)
+                    - p;
+
+        return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
+                                              NGX_HTTP_CLIPPER_QUERY_ERROR,
+                                              &cause);
+    }
+
+    switch (ngx_http_clipper_query_resolve(query, requested)) {
+
+    case NGX_OK:
+        return NGX_DECLINED;
+
+    case NGX_ERROR:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default: /* NGX_DECLINED */
+        break;
+    }
+
+    ngx_str_null(&model);
+
+    if (query->app->links.nelts) {
+        model = links[0].model->name;
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("Requested version:  does not exist for "
+                                    "model: ")
+                             + requested->len + model.len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cause.data = p;
+    cause.len = ngx_sprintf(p, "Requested version: %V does not exist for "
+                            "model: %V", requested, &model)
+                - p;
+
+    return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
+                                          NGX_HTTP_CLIPPER_QUERY_ERROR,
+                                          &cause);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_predict_start(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_query_t *query,
+    ngx_http_clipper_input_t *in)
+{
+    ctx->query = query;
+    ctx->batch = in->batch;
+
+    if (in->nitems == 0) {
+        return ngx_http_clipper_response_answers(r, query, 1);
+    }
+
+    query->handler = ngx_http_clipper_predict_answered;
+    query->data = r;
+
+    ctx->starting = 1;
+
+    if (ngx_http_clipper_query_start(query, in->items, in->data, in->nitems)
+        != NGX_OK)
+    {
+        ctx->query = NULL;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->starting = 0;
+
+    if (ctx->finished) {
+        return ngx_http_clipper_response_answers(r, query, ctx->batch);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_clipper_predict_answered(ngx_http_clipper_query_t *query)
+{
+    ngx_int_t                rc;
+    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
+    ngx_http_clipper_ctx_t  *ctx;
+
+    r = query->data;
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+
+    ctx->finished = 1;
+
+    if (ctx->starting) {
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    rc = ngx_http_clipper_response_answers(r, query, ctx->batch);
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, ngx_str_t *cause)
+{
+    ngx_http_clipper_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+    ctx->failed = 1;
+
+    /* before the response leaves: who has it may look at the counters */
+
+    if (ctx->read && !ctx->update) {
+        ngx_http_clipper_predict_count(r);
+    }
+
+    return ngx_http_clipper_response_error(r, status, error, cause);
+}
+
+
+/* a prediction that ends before there is a query */
+
+static void
+ngx_http_clipper_predict_count(ngx_http_request_t *r)
+{
+    uint64_t                     *counters;
+    ngx_http_clipper_zone_t      *zone;
+    ngx_http_clipper_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
+    zone = ngx_http_clipper_process.zone;
+
+    if (zone == NULL || lcf->app->row == 0) {
+        return;
+    }
+
+    counters = ngx_http_clipper_metrics_app(zone, lcf->app->row);
+    ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_OUTCOME
+                                           + NGX_HTTP_CLIPPER_ERROR], 1);
+}

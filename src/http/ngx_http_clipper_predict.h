@@ -1,0 +1,42 @@
+
+/*
+ * The content handler of an application: POST <location>/predict and
+ * <location>/update.  Reads the body, has it scanned, starts the query and
+ * sends what it brings; every error it finds is JSON.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+#include "query/ngx_http_clipper_query.h"
+
+
+/* of a request in an application's location */
+
+typedef struct {
+    ngx_http_clipper_query_t  *query;      /* NULL: there is none (yet) */
+    ngx_str_t                  uid;        /* the context; empty: none */
+    ngx_buf_t                 *page;       /* sent for an error page of nginx */
+    unsigned                   update:1;   /* feedback, not a prediction */
+    unsigned                   batch:1;    /* asked as "input_batch" */
+    unsigned                   own:1;      /* the body is its to read */
+    unsigned                   read:1;     /* the body is there */
+    unsigned                   starting:1; /* the query must not be answered
+                                              before its start returned */
+    unsigned                   finished:1; /* all answers are there */
+    unsigned                   failed:1;   /* answered with an error */
+    unsigned                   replaced:1; /* the page is out */
+} ngx_http_clipper_ctx_t;
+
+
+ngx_int_t ngx_http_clipper_predict_handler(ngx_http_request_t *r);
+
+/* sends what the scanner found wrong */
+ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
+    ngx_http_clipper_input_t *in);
+
+
+#endif /* _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_ */

@@ -1,0 +1,118 @@
+
+/*
+ * clipper_metrics: the counters of shared memory in Prometheus' text format.
+ * A scrape copies what it needs first, the mutex held for a few rows at a
+ * time, and writes afterwards.
+ *
+ * Labels come from the configuration.  A version has series of its own when
+ * the configuration names it or a link means it; the other versions of a
+ * model are one, version="other", and all models that are not configured are
+ * model="other".
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_PROMETHEUS_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_PROMETHEUS_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+#include "shm/clipper_metrics.h"
+
+
+/* room for the labels of one sample: three names and a word */
+
+#define NGX_HTTP_CLIPPER_PROMETHEUS_LABELS                                    \
+    (3 * 2 * NGX_HTTP_CLIPPER_TEXT + 256)
+
+
+/* the counters that are told under the same labels */
+
+typedef struct {
+    ngx_str_t                  labels;         /* written out, no braces */
+    ngx_str_t                  model;
+    ngx_str_t                  version;
+    uint64_t                   queued;         /* gauges of models */
+    uint64_t                   replicas;
+    uint64_t                   sum[NGX_HTTP_CLIPPER_BLOCK];
+} ngx_http_clipper_prometheus_group_t;
+
+
+/* a scrape: what was read, and the text that is made of it */
+
+typedef struct {
+    ngx_pool_t                    *pool;
+    ngx_http_clipper_zone_t       *zone;
+    ngx_http_clipper_main_conf_t  *conf;
+
+    ngx_array_t                    apps;       /* of .._group_t */
+    ngx_array_t                    models;     /* of .._group_t */
+
+    const char                    *name;       /* of the current family */
+    ngx_chain_t                   *first;
+    ngx_chain_t                   *last;
+    off_t                          size;       /* bytes before the last */
+    ngx_uint_t                     failed;     /* no memory: told at the end */
+} ngx_http_clipper_prometheus_t;
+
+
+/* a family: what it is called, and what writes its samples from what */
+
+typedef struct ngx_http_clipper_family_s  ngx_http_clipper_family_t;
+
+struct ngx_http_clipper_family_s {
+    const char        *name;
+    const char        *type;
+    const char        *help;
+
+    void             (*write)(ngx_http_clipper_prometheus_t *p,
+                              const ngx_http_clipper_family_t *family);
+
+    size_t             groups;          /* p->apps or p->models */
+    ngx_uint_t         offset;          /* of its first counter */
+
+    /* counters side by side: the label that tells them apart, its values */
+
+    const char        *label;
+    const ngx_str_t   *values;
+    ngx_uint_t         begin;
+    ngx_uint_t         end;
+};
+
+
+ngx_int_t ngx_http_clipper_prometheus_handler(ngx_http_request_t *r);
+
+
+/* --- between the files of this part --- */
+
+/* reads all groups (.._prometheus_groups.c); NGX_ERROR: no memory */
+ngx_int_t ngx_http_clipper_prometheus_read(ngx_http_clipper_prometheus_t *p);
+
+/* each link of each application (.._prometheus_shares.c) */
+void ngx_http_clipper_prometheus_shares(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+
+/* begins a family: its HELP and TYPE (.._prometheus_text.c) */
+void ngx_http_clipper_prometheus_family(ngx_http_clipper_prometheus_t *p,
+    const char *name, const char *type, const char *help);
+
+/* one sample; labels are written out or NULL, suffix may be empty */
+void ngx_http_clipper_prometheus_count(ngx_http_clipper_prometheus_t *p,
+    const char *suffix, const ngx_str_t *labels, uint64_t value);
+
+void ngx_http_clipper_prometheus_real(ngx_http_clipper_prometheus_t *p,
+    const ngx_str_t *labels, double value);
+
+/* one sample of a value in microseconds, as seconds */
+void ngx_http_clipper_prometheus_seconds(ngx_http_clipper_prometheus_t *p,
+    const char *suffix, const ngx_str_t *labels, uint64_t us);
+
+/* adds `key="value"` to labels, which have room for it; value is escaped */
+void ngx_http_clipper_prometheus_label(ngx_str_t *labels, const char *key,
+    const u_char *value, size_t len);
+
+/* most bytes that a label of `len` bytes takes */
+#define ngx_http_clipper_prometheus_room(key, len)                            \
+    (sizeof(key) - 1 + 2 * (len) + sizeof(",=\"\"") - 1)
+
+
+#endif /* _NGX_HTTP_CLIPPER_PROMETHEUS_H_INCLUDED_ */

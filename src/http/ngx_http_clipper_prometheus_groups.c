@@ -1,0 +1,346 @@
+
+/*
+ * What a scrape reads: the counters of each application and of each model
+ * version, with the labels that they are told under.
+ */
+
+
+#include "http/ngx_http_clipper_prometheus.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_registry.h"
+#include "worker/ngx_http_clipper_wake.h"
+
+
+/* rows that are copied while the mutex is held once */
+
+#define NGX_HTTP_CLIPPER_PROMETHEUS_BITE  16
+
+
+/* of a model's row */
+
+typedef struct {
+    uint32_t    state;
+    uint32_t    queued;
+    uint32_t    replicas;
+    u_char      name[NGX_HTTP_CLIPPER_TEXT];
+    u_char      version[NGX_HTTP_CLIPPER_TEXT];
+} ngx_http_clipper_prometheus_row_t;
+
+
+static ngx_int_t ngx_http_clipper_prometheus_read_apps(
+    ngx_http_clipper_prometheus_t *p);
+static ngx_int_t ngx_http_clipper_prometheus_read_models(
+    ngx_http_clipper_prometheus_t *p);
+static void ngx_http_clipper_prometheus_copy_locked(
+    ngx_http_clipper_zone_t *zone, ngx_uint_t row,
+    ngx_http_clipper_prometheus_row_t *copy);
+static ngx_int_t ngx_http_clipper_prometheus_add(
+    ngx_http_clipper_prometheus_t *p, ngx_uint_t row,
+    ngx_http_clipper_prometheus_row_t *copy);
+static ngx_uint_t ngx_http_clipper_prometheus_named(
+    ngx_http_clipper_prometheus_t *p, ngx_uint_t row,
+    ngx_http_clipper_prometheus_row_t *copy, ngx_uint_t *version);
+static ngx_uint_t ngx_http_clipper_prometheus_current(
+    ngx_http_clipper_prometheus_t *p, ngx_http_clipper_model_conf_t *model);
+static ngx_http_clipper_prometheus_group_t *ngx_http_clipper_prometheus_group(
+    ngx_http_clipper_prometheus_t *p, ngx_str_t *model, ngx_str_t *version);
+
+
+ngx_int_t
+ngx_http_clipper_prometheus_read(ngx_http_clipper_prometheus_t *p)
+{
+    if (ngx_array_init(&p->apps, p->pool, p->conf->apps.nelts + 1,
+                       sizeof(ngx_http_clipper_prometheus_group_t))
+            != NGX_OK
+        || ngx_array_init(&p->models, p->pool, p->conf->models.nelts + 1,
+                          sizeof(ngx_http_clipper_prometheus_group_t))
+            != NGX_OK
+        || ngx_http_clipper_prometheus_read_apps(p) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_clipper_prometheus_read_models(p);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_prometheus_read_apps(ngx_http_clipper_prometheus_t *p)
+{
+    ngx_str_t                             *name;
+    ngx_uint_t                             i;
+    ngx_http_clipper_app_t               **apps;
+    ngx_http_clipper_prometheus_group_t   *group;
+
+    apps = p->conf->apps.elts;
+
+    for (i = 0; i < p->conf->apps.nelts; i++) {
+        name = &apps[i]->name;
+
+        group = ngx_array_push(&p->apps);
+        if (group == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(group, sizeof(ngx_http_clipper_prometheus_group_t));
+
+        group->labels.data = ngx_pnalloc(p->pool,
+                          ngx_http_clipper_prometheus_room("app", name->len));
+        if (group->labels.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_clipper_prometheus_label(&group->labels, "app", name->data,
+                                          name->len);
+
+        if (apps[i]->row) {
+            ngx_http_clipper_metrics_sum_app(p->zone, apps[i]->row,
+                                             group->sum);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* row 0 has the counters of rows that were given to other names */
+
+static ngx_int_t
+ngx_http_clipper_prometheus_read_models(ngx_http_clipper_prometheus_t *p)
+{
+    ngx_uint_t                          i, k, n, end;
+    ngx_http_clipper_prometheus_row_t  *rows;
+
+    rows = ngx_palloc(p->pool, NGX_HTTP_CLIPPER_PROMETHEUS_BITE
+                               * sizeof(ngx_http_clipper_prometheus_row_t));
+    if (rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    end = p->zone->header->models.n;
+
+    for (i = 0; i < end; i += n) {
+        n = ngx_min(NGX_HTTP_CLIPPER_PROMETHEUS_BITE, end - i);
+
+        ngx_http_clipper_zone_lock(p->zone);
+
+        for (k = 0; k < n; k++) {
+            ngx_http_clipper_prometheus_copy_locked(p->zone, i + k, &rows[k]);
+        }
+
+        ngx_http_clipper_zone_unlock(p->zone);
+
+        for (k = 0; k < n; k++) {
+            if (ngx_http_clipper_prometheus_add(p, i + k, &rows[k])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    ngx_http_clipper_wake_flush();
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_clipper_prometheus_copy_locked(ngx_http_clipper_zone_t *zone,
+    ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy)
+{
+    ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    model = &zone->models[row];
+    copy->state = row ? model->state : NGX_HTTP_CLIPPER_FREE;
+
+    if (copy->state == NGX_HTTP_CLIPPER_FREE) {
+        return;
+    }
+
+    copy->queued = model->queued;
+    copy->replicas = model->replicas;
+    ngx_memcpy(copy->name, model->name, NGX_HTTP_CLIPPER_TEXT);
+    ngx_memcpy(copy->version, model->version, NGX_HTTP_CLIPPER_TEXT);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
+    ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy)
+{
+    uint64_t                              sum[NGX_HTTP_CLIPPER_BLOCK];
+    ngx_str_t                             model, version;
+    ngx_uint_t                            i, own;
+    ngx_http_clipper_prometheus_group_t  *group;
+
+    ngx_str_set(&model, "other");
+    ngx_str_set(&version, "other");
+
+    ngx_http_clipper_metrics_sum_model(p->zone, row, sum);
+
+    if (copy->state == NGX_HTTP_CLIPPER_FREE) {
+
+        /* what nobody ever used makes no series */
+
+        for (i = 0; i < NGX_HTTP_CLIPPER_BLOCK && sum[i] == 0; i++) {
+            /* void */
+        }
+
+        if (i == NGX_HTTP_CLIPPER_BLOCK) {
+            return NGX_OK;
+        }
+
+        copy->queued = 0;
+        copy->replicas = 0;
+
+    } else if (ngx_http_clipper_prometheus_named(p, row, copy, &own)) {
+        model.data = copy->name;
+        model.len = ngx_strlen(copy->name);
+
+        if (own) {
+            version.data = copy->version;
+            version.len = ngx_strlen(copy->version);
+        }
+    }
+
+    group = ngx_http_clipper_prometheus_group(p, &model, &version);
+    if (group == NULL) {
+        return NGX_ERROR;
+    }
+
+    group->queued += copy->queued;
+    group->replicas += copy->replicas;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_BLOCK; i++) {
+        group->sum[i] += sum[i];
+    }
+
+    return NGX_OK;
+}
+
+
+/* whether the configuration names the model; *version: or means the version */
+
+static ngx_uint_t
+ngx_http_clipper_prometheus_named(ngx_http_clipper_prometheus_t *p,
+    ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy,
+    ngx_uint_t *version)
+{
+    size_t                              len;
+    ngx_uint_t                          i, k;
+    ngx_http_clipper_model_conf_t     **models;
+    ngx_http_clipper_version_conf_t   **versions;
+
+    *version = 0;
+    len = ngx_strlen(copy->name);
+    models = p->conf->models.elts;
+
+    for (i = 0; i < p->conf->models.nelts; i++) {
+        if (models[i]->name.len == len
+            && ngx_memcmp(models[i]->name.data, copy->name, len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == p->conf->models.nelts) {
+        return 0;
+    }
+
+    if (ngx_http_clipper_prometheus_current(p, models[i]) == row) {
+        *version = 1;
+        return 1;
+    }
+
+    len = ngx_strlen(copy->version);
+    versions = models[i]->versions.elts;
+
+    for (k = 0; k < models[i]->versions.nelts; k++) {
+        if (versions[k]->version.len == len
+            && ngx_memcmp(versions[k]->version.data, copy->version, len) == 0)
+        {
+            *version = 1;
+            break;
+        }
+    }
+
+    return 1;
+}
+
+
+/* the row that a link without a version means */
+
+static ngx_uint_t
+ngx_http_clipper_prometheus_current(ngx_http_clipper_prometheus_t *p,
+    ngx_http_clipper_model_conf_t *model)
+{
+    uint32_t  row;
+
+    if (model->row) {
+        return model->row;
+    }
+
+    ngx_http_clipper_zone_lock(p->zone);
+    row = ngx_http_clipper_registry_current_locked(p->zone, &model->name);
+    ngx_http_clipper_zone_unlock(p->zone);
+
+    return row;
+}
+
+
+/* the group of a model and version, made when there is none */
+
+static ngx_http_clipper_prometheus_group_t *
+ngx_http_clipper_prometheus_group(ngx_http_clipper_prometheus_t *p,
+    ngx_str_t *model, ngx_str_t *version)
+{
+    u_char                               *name;
+    ngx_uint_t                            i;
+    ngx_http_clipper_prometheus_group_t  *group;
+
+    group = p->models.elts;
+
+    for (i = 0; i < p->models.nelts; i++) {
+        if (group[i].model.len == model->len
+            && group[i].version.len == version->len
+            && ngx_memcmp(group[i].model.data, model->data, model->len) == 0
+            && ngx_memcmp(group[i].version.data, version->data, version->len)
+               == 0)
+        {
+            return &group[i];
+        }
+    }
+
+    group = ngx_array_push(&p->models);
+    name = ngx_pnalloc(p->pool, model->len + version->len + 1);
+
+    if (group == NULL || name == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(group, sizeof(ngx_http_clipper_prometheus_group_t));
+
+    group->model.data = name;
+    group->model.len = model->len;
+    group->version.data = ngx_cpymem(name, model->data, model->len);
+    group->version.len = version->len;
+    ngx_memcpy(group->version.data, version->data, version->len);
+
+    group->labels.data = ngx_pnalloc(p->pool,
+                    ngx_http_clipper_prometheus_room("model", model->len)
+                    + ngx_http_clipper_prometheus_room("version",
+                                                       version->len));
+    if (group->labels.data == NULL) {
+        return NULL;
+    }
+
+    ngx_http_clipper_prometheus_label(&group->labels, "model", model->data,
+                                      model->len);
+    ngx_http_clipper_prometheus_label(&group->labels, "version",
+                                      version->data, version->len);
+
+    return group;
+}

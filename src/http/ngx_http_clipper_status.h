@@ -1,0 +1,38 @@
+
+/*
+ * clipper_status: all that is known, as JSON.  Rows of shared memory are
+ * copied under the mutex in bounded bites and written without it.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_STATUS_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_STATUS_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+#include "http/ngx_http_clipper_document.h"
+#include "shm/clipper_zone.h"
+
+
+/* rows that are looked at, and copied, while the mutex is held once */
+
+#define NGX_HTTP_CLIPPER_STATUS_LOOK  64
+#define NGX_HTTP_CLIPPER_STATUS_BITE  8
+
+
+ngx_int_t ngx_http_clipper_status_handler(ngx_http_request_t *r);
+
+
+/* --- between the files of this part --- */
+
+void ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf);
+void ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone);
+
+/* the name of an input type; NGX_CONF_UNSET is null */
+void ngx_http_clipper_status_type(ngx_http_clipper_document_t *d,
+    const char *key, ngx_int_t type);
+
+
+#endif /* _NGX_HTTP_CLIPPER_STATUS_H_INCLUDED_ */

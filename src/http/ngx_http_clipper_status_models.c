@@ -1,0 +1,371 @@
+
+/*
+ * The models and replicas of the status document.
+ */
+
+
+#include "http/ngx_http_clipper_status.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "query/ngx_http_clipper_query.h"
+#include "shm/clipper_registry.h"
+#include "worker/ngx_http_clipper_wake.h"
+
+
+static void ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    ngx_http_clipper_model_row_t *model, ngx_uint_t row);
+static void ngx_http_clipper_status_declaration(
+    ngx_http_clipper_document_t *d, ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_model_row_t *model,
+    ngx_uint_t row);
+static ngx_http_clipper_model_conf_t *ngx_http_clipper_status_find_model(
+    ngx_http_clipper_main_conf_t *mcf, u_char *name);
+static ngx_http_clipper_version_conf_t *ngx_http_clipper_status_find_version(
+    ngx_http_clipper_model_conf_t *model, u_char *version);
+static ngx_uint_t ngx_http_clipper_status_current(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_model_conf_t *conf,
+    ngx_http_clipper_model_row_t *model);
+static void ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_uint_t row);
+static void ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_replica_row_t *replica,
+    ngx_http_clipper_model_row_t *model, uint32_t pid);
+static const char *ngx_http_clipper_status_state(uint32_t state);
+static size_t ngx_http_clipper_status_token(u_char *token, size_t len);
+
+
+void
+ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf)
+{
+    uint32_t                      numbers[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_uint_t                    i, k, n, end;
+    ngx_http_clipper_model_row_t  rows[NGX_HTTP_CLIPPER_STATUS_BITE];
+
+    ngx_http_clipper_document_open(d, "models", '[');
+
+    for (i = 1; i < zone->header->models.n; /* void */) {
+
+        end = ngx_min(i + NGX_HTTP_CLIPPER_STATUS_LOOK,
+                      zone->header->models.n);
+
+        ngx_http_clipper_zone_lock(zone);
+
+        for (n = 0; i < end && n < NGX_HTTP_CLIPPER_STATUS_BITE; i++) {
+
+            if (zone->models[i].state != NGX_HTTP_CLIPPER_FREE) {
+                rows[n] = zone->models[i];
+                numbers[n++] = i;
+            }
+        }
+
+        ngx_http_clipper_zone_unlock(zone);
+
+        for (k = 0; k < n; k++) {
+            ngx_http_clipper_status_model(d, zone, mcf, &rows[k], numbers[k]);
+        }
+    }
+
+    ngx_http_clipper_document_close(d, ']');
+
+    ngx_http_clipper_wake_flush();
+}
+
+
+static void
+ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    ngx_http_clipper_model_row_t *model, ngx_uint_t row)
+{
+    ngx_http_clipper_document_open(d, NULL, '{');
+    ngx_http_clipper_document_text(d, "name", model->name);
+    ngx_http_clipper_document_text(d, "version", model->version);
+
+    ngx_http_clipper_status_declaration(d, zone, mcf, model, row);
+
+    ngx_http_clipper_document_flag(d, "announced", model->announced);
+    ngx_http_clipper_document_number(d, "epoch", model->epoch);
+    ngx_http_clipper_document_bytes(d, "digest", model->digest,
+                                    model->digest_len);
+    ngx_http_clipper_document_number(d, "queue_tasks", model->queued);
+    ngx_http_clipper_document_number(d, "queue_bytes", model->queued_bytes);
+    ngx_http_clipper_document_number(d, "flights", model->flights);
+    ngx_http_clipper_document_number(d, "replicas", model->replicas);
+    ngx_http_clipper_document_number(d, "connected", model->members);
+
+    ngx_http_clipper_status_counters(d, zone, row);
+
+    ngx_http_clipper_document_close(d, '}');
+}
+
+
+/* what the configuration of this worker says of a version */
+
+static void
+ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    ngx_http_clipper_model_row_t *row_data, ngx_uint_t row)
+{
+    ngx_int_t                         type;
+    ngx_http_clipper_model_conf_t    *model;
+    ngx_http_clipper_version_conf_t  *version;
+
+    model = ngx_http_clipper_status_find_model(mcf, row_data->name);
+
+    version = model ? ngx_http_clipper_status_find_version(model,
+                                                           row_data->version)
+                    : NULL;
+
+    type = version ? version->input_type : NGX_CONF_UNSET;
+
+    if (type == NGX_CONF_UNSET && row_data->announced) {
+        type = row_data->input_type;
+    }
+
+    ngx_http_clipper_status_type(d, "input_type", type);
+    ngx_http_clipper_document_flag(d, "current",
+                ngx_http_clipper_status_current(zone, model, row_data) == row);
+    ngx_http_clipper_document_flag(d, "declared",
+                                   version && version->declared);
+    ngx_http_clipper_document_string(d, "label",
+                                     version ? &version->label : NULL);
+    ngx_http_clipper_document_string(d, "image",
+                                     version ? &version->image : NULL);
+}
+
+
+static ngx_http_clipper_model_conf_t *
+ngx_http_clipper_status_find_model(ngx_http_clipper_main_conf_t *mcf,
+    u_char *name)
+{
+    size_t                           len;
+    ngx_uint_t                       i;
+    ngx_http_clipper_model_conf_t  **models;
+
+    len = ngx_strlen(name);
+    models = mcf->models.elts;
+
+    for (i = 0; i < mcf->models.nelts; i++) {
+        if (models[i]->name.len == len
+            && ngx_memcmp(models[i]->name.data, name, len) == 0)
+        {
+            return models[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_clipper_version_conf_t *
+ngx_http_clipper_status_find_version(ngx_http_clipper_model_conf_t *model,
+    u_char *version)
+{
+    size_t                             len;
+    ngx_uint_t                         i;
+    ngx_http_clipper_version_conf_t  **versions;
+
+    len = ngx_strlen(version);
+    versions = model->versions.elts;
+
+    for (i = 0; i < model->versions.nelts; i++) {
+        if (versions[i]->version.len == len
+            && ngx_memcmp(versions[i]->version.data, version, len) == 0)
+        {
+            return versions[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* the row that a link without a version means */
+
+static ngx_uint_t
+ngx_http_clipper_status_current(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, ngx_http_clipper_model_row_t *model)
+{
+    uint32_t   row;
+    ngx_str_t  name;
+
+    if (conf && conf->row) {
+        return conf->row;
+    }
+
+    name.data = model->name;
+    name.len = ngx_strlen(model->name);
+
+    ngx_http_clipper_zone_lock(zone);
+    row = ngx_http_clipper_registry_current_locked(zone, &name);
+    ngx_http_clipper_zone_unlock(zone);
+
+    return row;
+}
+
+
+static void
+ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone, ngx_uint_t row)
+{
+    uint64_t    sum[NGX_HTTP_CLIPPER_BLOCK], batches;
+    ngx_uint_t  i;
+
+    ngx_memzero(sum, sizeof(sum));
+    ngx_http_clipper_metrics_sum_model(zone, row, sum);
+
+    batches = 0;
+
+    for (i = 0; i <= NGX_HTTP_CLIPPER_SIZE_BUCKETS; i++) {
+        batches += sum[NGX_HTTP_CLIPPER_M_BATCH_SIZE + i];
+    }
+
+    ngx_http_clipper_document_number(d, "batches", batches);
+    ngx_http_clipper_document_number(d, "inputs",
+                            sum[NGX_HTTP_CLIPPER_M_BATCH_SIZE
+                                + NGX_HTTP_CLIPPER_SIZE_BUCKETS + 1]);
+    ngx_http_clipper_document_number(d, "batch_us",
+                            sum[NGX_HTTP_CLIPPER_M_BATCH_TIME
+                                + NGX_HTTP_CLIPPER_TIME_BUCKETS + 1]);
+    ngx_http_clipper_document_number(d, "errors",
+                            sum[NGX_HTTP_CLIPPER_M_ERRORS]);
+    ngx_http_clipper_document_number(d, "hedges",
+                            sum[NGX_HTTP_CLIPPER_M_HEDGES]);
+    ngx_http_clipper_document_number(d, "redispatches",
+                            sum[NGX_HTTP_CLIPPER_M_REDISPATCHES]);
+
+    ngx_http_clipper_document_open(d, "cache", '{');
+    ngx_http_clipper_document_number(d, "hits",
+                            sum[NGX_HTTP_CLIPPER_M_CACHE]);
+    ngx_http_clipper_document_number(d, "misses",
+                            sum[NGX_HTTP_CLIPPER_M_CACHE + 1]);
+    ngx_http_clipper_document_number(d, "joined",
+                            sum[NGX_HTTP_CLIPPER_M_CACHE + 2]);
+    ngx_http_clipper_document_number(d, "evictions",
+                            sum[NGX_HTTP_CLIPPER_M_EVICTIONS]);
+    ngx_http_clipper_document_close(d, '}');
+
+    ngx_http_clipper_document_open(d, "dropped", '{');
+
+    for (i = NGX_HTTP_CLIPPER_REASON_NONE + 1;
+         i < NGX_HTTP_CLIPPER_REASONS;
+         i++)
+    {
+        ngx_http_clipper_document_number(d,
+                          (char *) ngx_http_clipper_reason_names[i].data,
+                          sum[NGX_HTTP_CLIPPER_M_DROPPED + i]);
+    }
+
+    ngx_http_clipper_document_close(d, '}');
+}
+
+
+void
+ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                         pids[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_uint_t                       i, k, n, end;
+    ngx_http_clipper_model_row_t     models[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_http_clipper_replica_row_t   rows[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_http_clipper_replica_row_t  *row;
+
+    ngx_http_clipper_document_open(d, "replicas", '[');
+
+    for (i = 1; i < zone->header->replicas.n; /* void */) {
+
+        end = ngx_min(i + NGX_HTTP_CLIPPER_STATUS_LOOK,
+                      zone->header->replicas.n);
+
+        ngx_http_clipper_zone_lock(zone);
+
+        for (n = 0; i < end && n < NGX_HTTP_CLIPPER_STATUS_BITE; i++) {
+            row = &zone->replicas[i];
+
+            if (row->state != NGX_HTTP_CLIPPER_FREE) {
+                rows[n] = *row;
+                models[n] = zone->models[row->model];
+                pids[n++] = zone->workers[row->worker].pid;
+            }
+        }
+
+        ngx_http_clipper_zone_unlock(zone);
+
+        for (k = 0; k < n; k++) {
+            ngx_http_clipper_status_replica(d, &rows[k], &models[k], pids[k]);
+        }
+    }
+
+    ngx_http_clipper_document_close(d, ']');
+
+    ngx_http_clipper_wake_flush();
+}
+
+
+static void
+ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
+    ngx_http_clipper_replica_row_t *replica,
+    ngx_http_clipper_model_row_t *model, uint32_t pid)
+{
+    uint64_t  now_us;
+
+    now_us = ngx_http_clipper_now_us();
+
+    ngx_http_clipper_document_open(d, NULL, '{');
+    ngx_http_clipper_document_text(d, "model", model->name);
+    ngx_http_clipper_document_text(d, "version", model->version);
+    ngx_http_clipper_document_number(d, "replica_id", replica->id);
+    ngx_http_clipper_status_type(d, "input_type", replica->input_type);
+    ngx_http_clipper_document_number(d, "rpc_version", replica->rpc_version);
+    ngx_http_clipper_document_text(d, "state",
+                               ngx_http_clipper_status_state(replica->state));
+    ngx_http_clipper_document_number(d, "worker", replica->worker);
+    ngx_http_clipper_document_number(d, "worker_pid", pid);
+    ngx_http_clipper_document_number(d, "busy", replica->busy);
+    ngx_http_clipper_document_flag(d, "stuck", replica->stuck);
+    ngx_http_clipper_document_number(d, "batches", replica->nbatches);
+    ngx_http_clipper_document_number(d, "inputs", replica->ninputs);
+    ngx_http_clipper_document_number(d, "errors", replica->nerrors);
+    ngx_http_clipper_document_number(d, "connected_ms",
+                                now_us > replica->connected_us
+                                ? (now_us - replica->connected_us) / 1000 : 0);
+    ngx_http_clipper_document_bytes(d, "token", replica->token,
+                                    ngx_http_clipper_status_token(
+                                        replica->token,
+                                        sizeof(replica->token)));
+    ngx_http_clipper_document_bytes(d, "digest", replica->digest,
+                                    replica->digest_len);
+    ngx_http_clipper_document_close(d, '}');
+}
+
+
+static const char *
+ngx_http_clipper_status_state(uint32_t state)
+{
+    switch (state) {
+    case NGX_HTTP_CLIPPER_READY:
+        return "ready";
+    case NGX_HTTP_CLIPPER_LEAVING:
+        return "leaving";
+    default:
+        return "probing";
+    }
+}
+
+
+/* the length of a token: version 3 has none, which is all zero */
+
+static size_t
+ngx_http_clipper_status_token(u_char *token, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if (token[i]) {
+            return len;
+        }
+    }
+
+    return 0;
+}

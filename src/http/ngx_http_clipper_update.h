@@ -1,0 +1,23 @@
+
+/*
+ * POST <location>/update: feedback over HTTP.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_UPDATE_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_UPDATE_H_INCLUDED_
+
+
+#include "http/ngx_http_clipper_predict.h"
+
+
+/*
+ * With the body scanned: what the request is to be finalized with, or
+ * NGX_AGAIN, then it finalizes it itself.
+ */
+ngx_int_t ngx_http_clipper_update(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_input_t *in,
+    uint64_t start_us);
+
+
+#endif /* _NGX_HTTP_CLIPPER_UPDATE_H_INCLUDED_ */

@@ -1,0 +1,416 @@
+
+/*
+ * Variables of the module.  Each is a function that writes the value of one
+ * answer; the handler joins them as $upstream_status is joined.
+ */
+
+
+#include "http/ngx_http_clipper_variables.h"
+#include "http/ngx_http_clipper_predict.h"
+#include "query/ngx_http_clipper_select.h"
+
+
+/* longest value of one answer: names and versions of all that were asked */
+
+#define NGX_HTTP_CLIPPER_VALUE_MAX                                            \
+    (2 * NGX_HTTP_CLIPPER_TEXT * NGX_HTTP_CLIPPER_POLICY_MEMBERS)
+
+
+/* writes at dst, or gives dst back when the answer has no such value */
+
+typedef u_char *(*ngx_http_clipper_value_pt)(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+
+
+static ngx_int_t ngx_http_clipper_variable_app(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_clipper_variable_uid(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_clipper_variable_list(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static u_char *ngx_http_clipper_variable_one(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_uint_t i,
+    ngx_http_clipper_value_pt write);
+static ngx_int_t ngx_http_clipper_variable_absent(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_uint_t outcome);
+
+static u_char *ngx_http_clipper_value_query_id(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_outcome(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_reason(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_models(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_model(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_propensity(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_confidence(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_queue_time(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_model_time(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+static u_char *ngx_http_clipper_value_batch_size(u_char *dst,
+    ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
+
+
+static ngx_http_variable_t  ngx_http_clipper_variables[] = {
+
+    { ngx_string("clipper_app"), NULL,
+      ngx_http_clipper_variable_app,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_query_id"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_query_id,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_outcome"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_outcome,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_default_reason"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_reason,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_models"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_models,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_model"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_model,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_propensity"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_propensity,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_confidence"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_confidence,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_uid"), NULL,
+      ngx_http_clipper_variable_uid,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_queue_time"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_queue_time,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_model_time"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_model_time,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("clipper_batch_size"), NULL,
+      ngx_http_clipper_variable_list,
+      (uintptr_t) ngx_http_clipper_value_batch_size,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_clipper_variables_add(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_clipper_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_variable_app(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_clipper_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
+
+    if (lcf->app == NULL) {
+        return ngx_http_clipper_variable_absent(r, v, 0);
+    }
+
+    v->len = lcf->app->name.len;
+    v->data = lcf->app->name.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_variable_uid(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_clipper_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+
+    if (ctx == NULL || ctx->uid.len == 0) {
+        return ngx_http_clipper_variable_absent(r, v, 0);
+    }
+
+    v->len = ctx->uid.len;
+    v->data = ctx->uid.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_variable_list(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                      one[NGX_HTTP_CLIPPER_VALUE_MAX], *p;
+    size_t                      len;
+    ngx_uint_t                  i, n;
+    ngx_http_clipper_ctx_t     *ctx;
+    ngx_http_clipper_value_pt   write;
+
+    write = (ngx_http_clipper_value_pt) data;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
+
+    n = (ctx && ctx->query && !ctx->failed) ? ctx->query->n : 0;
+
+    if (n == 0) {
+        return ngx_http_clipper_variable_absent(r, v, ctx && ctx->failed
+                                   && write == ngx_http_clipper_value_outcome);
+    }
+
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+        len += ngx_http_clipper_variable_one(one, ctx, i, write) - one
+               + sizeof(", ") - 1;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+
+    for (i = 0; i < n; i++) {
+        if (i) {
+            *p++ = ',';
+            *p++ = ' ';
+        }
+
+        p = ngx_http_clipper_variable_one(p, ctx, i, write);
+    }
+
+    v->len = p - v->data;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_clipper_variable_one(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_uint_t i, ngx_http_clipper_value_pt write)
+{
+    u_char  *last;
+
+    last = write(dst, ctx, &ctx->query->answers[i]);
+
+    if (last == dst) {
+        *last++ = '-';
+    }
+
+    return last;
+}
+
+
+/* "-", or of a request that failed its outcome */
+
+static ngx_int_t
+ngx_http_clipper_variable_absent(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_uint_t outcome)
+{
+    ngx_str_t  *text;
+
+    static ngx_str_t  absent = ngx_string("-");
+
+    text = outcome ? &ngx_http_clipper_outcome_names[NGX_HTTP_CLIPPER_ERROR]
+                   : &absent;
+
+    v->len = text->len;
+    v->data = text->data;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_clipper_value_query_id(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    return ngx_sprintf(dst, "%uL", answer->query_id);
+}
+
+
+static u_char *
+ngx_http_clipper_value_outcome(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_str_t  *name;
+
+    name = &ngx_http_clipper_outcome_names[ctx->finished
+                                           ? answer->outcome
+                                           : NGX_HTTP_CLIPPER_ABORTED];
+
+    return ngx_cpymem(dst, name->data, name->len);
+}
+
+
+static u_char *
+ngx_http_clipper_value_reason(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_str_t  *name;
+
+    if (!ctx->finished || answer->reason == NGX_HTTP_CLIPPER_REASON_NONE) {
+        return dst;
+    }
+
+    name = &ngx_http_clipper_reason_names[answer->reason];
+
+    return ngx_cpymem(dst, name->data, name->len);
+}
+
+
+/* those that were asked, joined by "|" */
+
+static u_char *
+ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    u_char      *p;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    p = dst;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_POLICY_MEMBERS; i++) {
+        if ((answer->asked >> i) & 1) {
+            if (p != dst) {
+                *p++ = '|';
+            }
+
+            name = &ctx->query->selection->names[i];
+            p = ngx_cpymem(p, name->data, name->len);
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_clipper_value_model(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_str_t  *name;
+
+    if (!ctx->finished || answer->served < 0
+        || answer->outcome == NGX_HTTP_CLIPPER_DEFAULT)
+    {
+        return dst;
+    }
+
+    name = &ctx->query->selection->names[answer->served];
+
+    return ngx_cpymem(dst, name->data, name->len);
+}
+
+
+static u_char *
+ngx_http_clipper_value_propensity(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    double  propensity;
+
+    propensity = ngx_http_clipper_select_propensity(ctx->query, answer);
+
+    return propensity < 0 ? dst : ngx_sprintf(dst, "%.9f", propensity);
+}
+
+
+static u_char *
+ngx_http_clipper_value_confidence(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    return !ctx->finished || answer->confidence < 0
+           ? dst : ngx_sprintf(dst, "%.6f", answer->confidence);
+}
+
+
+static u_char *
+ngx_http_clipper_value_queue_time(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (!ctx->finished || answer->batch_size == 0) {
+        return dst;
+    }
+
+    return ngx_sprintf(dst, "%uL.%06uL", answer->queue_us / 1000000,
+                       answer->queue_us % 1000000);
+}
+
+
+static u_char *
+ngx_http_clipper_value_model_time(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (!ctx->finished || answer->batch_size == 0) {
+        return dst;
+    }
+
+    return ngx_sprintf(dst, "%uL.%06uL", answer->model_us / 1000000,
+                       answer->model_us % 1000000);
+}
+
+
+static u_char *
+ngx_http_clipper_value_batch_size(u_char *dst, ngx_http_clipper_ctx_t *ctx,
+    ngx_http_clipper_answer_t *answer)
+{
+    if (!ctx->finished || answer->batch_size == 0) {
+        return dst;
+    }
+
+    return ngx_sprintf(dst, "%ui", answer->batch_size);
+}

@@ -1,0 +1,204 @@
+
+/*
+ * Input scanner: reads the JSON body of a request once, without a tree, and
+ * writes its inputs as the typed bytes that a model container gets.
+ *
+ * Promise: exactly as strict as an RFC 8259 parser (one value, UTF-8, no lone
+ * surrogates, no literal beyond DBL_MAX), numbers correctly rounded, and the
+ * same result however the body is cut into segments.  Malformed JSON anywhere
+ * beats an error of meaning, which is remembered while the scan goes on, so
+ * that "version" is known even if the input is wrong.  The first of duplicate
+ * members counts; "input" wins over "input_batch".
+ *
+ * Ownership: the buffers belong to ngx_http_clipper_input_t and are kept from
+ * scan to scan; all results point into them or into static memory and are
+ * valid until the next scan, trim or done.  The segments are only read during
+ * the scan.  No nginx object, clock, lock or randomness; one object must not
+ * be used by two threads at once.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_INPUT_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_INPUT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "base/clipper_scratch.h"
+
+
+/* input types, the codes of the wire */
+
+#define NGX_HTTP_CLIPPER_BYTES           0
+#define NGX_HTTP_CLIPPER_INTS            1
+#define NGX_HTTP_CLIPPER_FLOATS          2
+#define NGX_HTTP_CLIPPER_DOUBLES         3
+#define NGX_HTTP_CLIPPER_STRINGS         4
+
+/* modes: which members are read, all others are only checked as JSON */
+
+#define NGX_HTTP_CLIPPER_INPUT_PREDICT   0  /* input input_batch version uid */
+#define NGX_HTTP_CLIPPER_INPUT_UPDATE    1  /* input uid label query_id */
+
+/* error codes */
+
+#define NGX_HTTP_CLIPPER_INPUT_OK        0
+#define NGX_HTTP_CLIPPER_INPUT_SYNTAX    1  /* not JSON: 400 */
+#define NGX_HTTP_CLIPPER_INPUT_SCHEMA    2  /* JSON, but not a request: 400 */
+#define NGX_HTTP_CLIPPER_INPUT_LIMIT     3  /* over a limit: 413 */
+#define NGX_HTTP_CLIPPER_INPUT_NOMEM     4  /* no memory or over the cap: 500 */
+
+/* error.what of a SCHEMA error */
+
+#define NGX_HTTP_CLIPPER_INPUT_ROOT      0  /* root is no object */
+#define NGX_HTTP_CLIPPER_INPUT_MISSING   1  /* a required member is absent */
+#define NGX_HTTP_CLIPPER_INPUT_MEMBER    2  /* a member has the wrong type */
+#define NGX_HTTP_CLIPPER_INPUT_ELEMENT   3  /* an element has the wrong type */
+#define NGX_HTTP_CLIPPER_INPUT_BASE64    4  /* text is not base64 */
+
+/* error.what of a LIMIT error */
+
+#define NGX_HTTP_CLIPPER_INPUT_BATCH     0
+#define NGX_HTTP_CLIPPER_INPUT_ELEMENTS  1
+#define NGX_HTTP_CLIPPER_INPUT_DEPTH     2
+
+/* kinds of JSON values */
+
+#define NGX_HTTP_CLIPPER_KIND_ABSENT     0
+#define NGX_HTTP_CLIPPER_KIND_NULL       1
+#define NGX_HTTP_CLIPPER_KIND_FALSE      2
+#define NGX_HTTP_CLIPPER_KIND_TRUE       3
+#define NGX_HTTP_CLIPPER_KIND_OBJECT     4
+#define NGX_HTTP_CLIPPER_KIND_ARRAY      5
+#define NGX_HTTP_CLIPPER_KIND_STRING     6
+#define NGX_HTTP_CLIPPER_KIND_INTEGER    7  /* number, digits only */
+#define NGX_HTTP_CLIPPER_KIND_REAL       8  /* number, fraction or exponent */
+
+/* no document is read deeper, whatever max_depth says */
+
+#define NGX_HTTP_CLIPPER_INPUT_MAX_DEPTH 1024
+
+/* ngx_http_clipper_input_cause() never writes more */
+
+#define NGX_HTTP_CLIPPER_INPUT_CAUSE     512
+
+
+typedef struct {
+    ngx_uint_t                  type;
+    ngx_uint_t                  max_batch;     /* inputs */
+    ngx_uint_t                  max_elements;  /* numbers or bytes, per input */
+    ngx_uint_t                  max_depth;     /* the root is at depth 1 */
+    unsigned                    strict:1;      /* "1" is no double, no float */
+} ngx_http_clipper_input_conf_t;
+
+
+typedef struct {
+    size_t                      offset;        /* of in->data */
+    size_t                      len;           /* bytes */
+} ngx_http_clipper_item_t;
+
+
+/*
+ * text: a string member decoded (may contain NUL, not terminated), a number or
+ * literal as written; for label always the JSON text as written, quotes and
+ * escapes included.  Empty for objects and arrays.
+ */
+
+typedef struct {
+    ngx_uint_t                  kind;
+    ngx_str_t                   text;
+} ngx_http_clipper_member_t;
+
+
+typedef struct {
+    ngx_uint_t                  code;
+    ngx_uint_t                  what;
+    size_t                      offset;        /* in the body, of the byte */
+    ngx_uint_t                  kind;          /* of the value found */
+    const char                 *expected;      /* type, or the missing keys */
+    const char                 *key;           /* the member */
+    const char                 *reason;        /* of a SYNTAX error */
+} ngx_http_clipper_input_error_t;
+
+
+typedef struct {
+    /* result */
+
+    ngx_http_clipper_input_error_t  error;
+
+    ngx_http_clipper_item_t    *items;         /* back to back, in order */
+    ngx_uint_t                  nitems;
+    u_char                     *data;          /* aligned for every type */
+    unsigned                    batch:1;       /* from "input_batch" */
+    unsigned                    has_input:1;   /* "input" or "input_batch" */
+
+    ngx_http_clipper_member_t   version;
+    ngx_http_clipper_member_t   uid;
+    ngx_http_clipper_member_t   label;
+    ngx_http_clipper_member_t   query_id;
+
+    ngx_uint_t                  mode;          /* of this scan */
+
+    /* buffers, kept */
+
+    ngx_http_clipper_scratch_t  values;
+    ngx_http_clipper_scratch_t  texts;
+    ngx_http_clipper_scratch_t  index;
+} ngx_http_clipper_input_t;
+
+
+/* cap: no buffer grows beyond it; 0 is no cap; allocates nothing */
+
+void ngx_http_clipper_input_init(ngx_http_clipper_input_t *in, size_t cap);
+
+/* frees the buffers; the object may be used again */
+
+void ngx_http_clipper_input_done(ngx_http_clipper_input_t *in);
+
+/* frees each buffer that is larger than size, after an unusual request */
+
+void ngx_http_clipper_input_trim(ngx_http_clipper_input_t *in, size_t size);
+
+/*
+ * NGX_OK: the members are valid.  NGX_ERROR: in->error tells why.  After a
+ * SCHEMA or LIMIT error (but not DEPTH, which ends the scan) version, uid,
+ * label and query_id are valid as well, items are not.
+ *
+ * PREDICT requires input or input_batch; a uid of another type than string or
+ * integer is only reported by its kind.  UPDATE requires label (any scalar)
+ * and query_id (integer) or input; uid (string or integer) is the caller's to
+ * require, by ngx_http_clipper_input_require().
+ */
+
+ngx_int_t ngx_http_clipper_input_scan(ngx_http_clipper_input_t *in,
+    const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
+    const ngx_http_clipper_segment_t *segments, ngx_uint_t n);
+
+/* turns the result into the SCHEMA error that keys (static text) are missing */
+
+void ngx_http_clipper_input_require(ngx_http_clipper_input_t *in,
+    const char *keys);
+
+/*
+ * Writes the text of in->error, "Error parsing JSON: ... Expected JSON
+ * schema: ...", not yet escaped for JSON, to NGX_HTTP_CLIPPER_INPUT_CAUSE bytes
+ * at dst; returns the end, without a terminator.
+ */
+
+u_char *ngx_http_clipper_input_cause(const ngx_http_clipper_input_t *in,
+    u_char *dst);
+
+/* the code of a type name or synonym in any case, or -1 */
+
+ngx_int_t ngx_http_clipper_input_type(const ngx_str_t *name);
+
+/* "bytes", "integers", "floats", "doubles", "strings"; NULL if unknown */
+
+const ngx_str_t *ngx_http_clipper_input_type_name(ngx_uint_t type);
+
+/* bytes of one element, 1 for bytes and strings */
+
+size_t ngx_http_clipper_input_type_size(ngx_uint_t type);
+
+
+#endif /* _NGX_HTTP_CLIPPER_INPUT_H_INCLUDED_ */

@@ -1,0 +1,150 @@
+
+/*
+ * JSON tokens from a body that lies in several pieces of memory.
+ *
+ * Promise: exactly RFC 8259, whatever is cut where; runs at the speed of one
+ * piece inside a piece; no recursion, so nesting costs one bit a level.  A
+ * token is only copied when it crosses a border and must be seen whole.
+ *
+ * Every function that returns ngx_int_t returns NGX_OK, or NGX_ERROR with
+ * lex->error, lex->offset and lex->reason set; then nothing more may be read.
+ * lex->offset is that of the first byte which no valid document could have
+ * there (of the number's first byte, for a number beyond DBL_MAX).
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_LEX_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_LEX_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "json/clipper_number.h"
+#include "base/clipper_scratch.h"
+
+
+#define NGX_HTTP_CLIPPER_LEX_MAX_DEPTH  1024
+
+/* lex->error */
+
+#define NGX_HTTP_CLIPPER_LEX_SYNTAX     1
+#define NGX_HTTP_CLIPPER_LEX_DEPTH      2
+#define NGX_HTTP_CLIPPER_LEX_NOMEM      3
+
+/* what ngx_http_clipper_lex_space() returns at the end; no byte is -1 */
+
+#define NGX_HTTP_CLIPPER_LEX_END        (-1)
+
+
+typedef struct {
+    const u_char                     *p;        /* next byte */
+    const u_char                     *last;     /* end of this segment */
+    const u_char                     *start;    /* its start */
+    size_t                            base;     /* offset of start */
+
+    const ngx_http_clipper_segment_t *segments;
+    const ngx_http_clipper_segment_t *next;
+    const ngx_http_clipper_segment_t *end;
+
+    ngx_http_clipper_scratch_t       *scratch;  /* for tokens cut in two */
+
+    ngx_uint_t                        depth;    /* open objects and arrays */
+    ngx_uint_t                        max_depth;
+    uint32_t                          objects[
+                                        NGX_HTTP_CLIPPER_LEX_MAX_DEPTH / 32];
+
+    ngx_uint_t                        error;
+    size_t                            offset;
+    const char                       *reason;
+} ngx_http_clipper_lex_t;
+
+
+/* scratch may be NULL when there is one segment */
+
+void ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
+    const ngx_http_clipper_segment_t *segments, ngx_uint_t n,
+    ngx_uint_t max_depth, ngx_http_clipper_scratch_t *scratch);
+
+/* skips white space; the next byte, not taken, or NGX_HTTP_CLIPPER_LEX_END */
+
+ngx_int_t ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex);
+
+static ngx_inline ngx_int_t
+ngx_http_clipper_lex_space(ngx_http_clipper_lex_t *lex)
+{
+    /* no call where there is no white space, and no segment ends */
+
+    if (lex->p < lex->last && *lex->p > ' ') {
+        return *lex->p;
+    }
+
+    return ngx_http_clipper_lex_blank(lex);
+}
+
+/* offset of the next byte */
+
+size_t ngx_http_clipper_lex_offset(const ngx_http_clipper_lex_t *lex);
+
+/* takes a bracket that ngx_http_clipper_lex_space() has returned */
+
+ngx_int_t ngx_http_clipper_lex_open(ngx_http_clipper_lex_t *lex);
+void ngx_http_clipper_lex_close(ngx_http_clipper_lex_t *lex);
+
+/*
+ * What follows a value or an opening bracket: NGX_OK, an element or a name
+ * comes next; NGX_DONE, the innermost object or array was closed.  first: an
+ * opening bracket, so that no comma is due.
+ */
+
+ngx_int_t ngx_http_clipper_lex_more(ngx_http_clipper_lex_t *lex,
+    ngx_uint_t first);
+
+/* an object's name appended to out, if not NULL, and the colon */
+
+ngx_int_t ngx_http_clipper_lex_name(ngx_http_clipper_lex_t *lex,
+    ngx_http_clipper_scratch_t *out);
+
+/* scalars, the next byte being the first of one */
+
+ngx_int_t ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
+    ngx_http_clipper_scratch_t *out);
+ngx_int_t ngx_http_clipper_lex_number(ngx_http_clipper_lex_t *lex,
+    ngx_http_clipper_number_t *number);
+ngx_int_t ngx_http_clipper_lex_literal(ngx_http_clipper_lex_t *lex);
+
+/* any value; the rest of what is open down to depth */
+
+ngx_int_t ngx_http_clipper_lex_skip(ngx_http_clipper_lex_t *lex);
+ngx_int_t ngx_http_clipper_lex_skip_to(ngx_http_clipper_lex_t *lex,
+    ngx_uint_t depth);
+
+/* only white space may follow */
+
+ngx_int_t ngx_http_clipper_lex_done(ngx_http_clipper_lex_t *lex);
+
+/* appends the bytes from one offset to another, as written */
+
+ngx_int_t ngx_http_clipper_lex_copy(const ngx_http_clipper_lex_t *lex,
+    size_t from, size_t to, ngx_http_clipper_scratch_t *out);
+
+
+/* between the tokenizer's own files: */
+
+/* moves to the next segment that is not empty; 0: this was the last one */
+
+ngx_int_t ngx_http_clipper_lex_next(ngx_http_clipper_lex_t *lex);
+
+/* sets the error and returns NGX_ERROR; ahead: bytes from the next one */
+
+ngx_int_t ngx_http_clipper_lex_invalid(ngx_http_clipper_lex_t *lex,
+    size_t ahead, const char *reason);
+ngx_int_t ngx_http_clipper_lex_nomem(ngx_http_clipper_lex_t *lex);
+
+/* the next n bytes, or what there is, in place or in buf; takes n bytes */
+
+const u_char *ngx_http_clipper_lex_peek(const ngx_http_clipper_lex_t *lex,
+    u_char *buf, size_t n, size_t *have);
+void ngx_http_clipper_lex_advance(ngx_http_clipper_lex_t *lex, size_t n);
+
+
+#endif /* _NGX_HTTP_CLIPPER_LEX_H_INCLUDED_ */

@@ -1,0 +1,347 @@
+
+/*
+ * Votes and means, see the header.
+ */
+
+
+#include "learn/clipper_combine.h"
+#include "json/clipper_json.h"
+#include <float.h>
+#include <math.h>
+
+
+/* sums of weights that differ by less are equal: 0.1 + 0.2 against 0.3 */
+#define NGX_HTTP_CLIPPER_COMBINE_EQUAL  1e-12
+
+
+typedef struct {
+    const ngx_http_clipper_combine_member_t  *members;
+    ngx_uint_t                                n;
+    uint64_t                                  group;
+    ngx_uint_t                                size;     /* of the group */
+    ngx_uint_t                                index[
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                                    weight[   /* sum is 1 */
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                                    number[
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                                    loss[     /* sums over numbers */
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_http_clipper_cursor_t                 cursor[
+                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+} ngx_http_clipper_combine_mean_t;
+
+
+static ngx_int_t ngx_http_clipper_combine_groups(
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t shape, ngx_http_clipper_combine_result_t *result);
+static uint64_t ngx_http_clipper_combine_group(
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t first, uint64_t open, ngx_uint_t shape, double *weight);
+static void ngx_http_clipper_combine_mean(
+    const ngx_http_clipper_loss_t *loss,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    u_char *dst, ngx_http_clipper_combine_result_t *result);
+static void ngx_http_clipper_combine_mean_open(
+    ngx_http_clipper_combine_mean_t *mean);
+static u_char *ngx_http_clipper_combine_mean_write(
+    ngx_http_clipper_combine_mean_t *mean, u_char *dst,
+    const ngx_http_clipper_loss_t *loss, ngx_uint_t *numbers);
+static double ngx_http_clipper_combine_mean_number(
+    const ngx_http_clipper_combine_mean_t *mean);
+
+
+ngx_http_clipper_policy_combine_e
+ngx_http_clipper_combine_mode(const ngx_http_clipper_policy_t *policy,
+    const ngx_http_clipper_loss_t *loss)
+{
+    if (policy->combine != NGX_HTTP_CLIPPER_POLICY_BY_LOSS) {
+        return policy->combine;
+    }
+
+    return (loss->type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE)
+           ? NGX_HTTP_CLIPPER_POLICY_VOTE
+           : NGX_HTTP_CLIPPER_POLICY_MEAN;
+}
+
+
+/* a number begins the text or follows a bracket, a comma or a colon */
+
+size_t
+ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n)
+{
+    u_char      *p, *last;
+    size_t       len, max;
+    ngx_uint_t   i;
+
+    max = 0;
+
+    for (i = 0; mode == NGX_HTTP_CLIPPER_POLICY_MEAN && i < n; i++) {
+
+        if (!members[i].answered) {
+            continue;
+        }
+
+        p = members[i].value.text.data;
+        last = p + members[i].value.text.len;
+        len = members[i].value.text.len + NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN;
+
+        for ( /* void */ ; p < last; p++) {
+            if (*p == '[' || *p == ',' || *p == ':') {
+                len += NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN;
+            }
+        }
+
+        max = ngx_max(max, len);
+    }
+
+    return max;
+}
+
+
+ngx_int_t
+ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
+    const ngx_http_clipper_loss_t *loss,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    u_char *dst, ngx_http_clipper_combine_result_t *result)
+{
+    if (ngx_http_clipper_combine_groups(members, n,
+                                        mode == NGX_HTTP_CLIPPER_POLICY_MEAN,
+                                        result)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (mode == NGX_HTTP_CLIPPER_POLICY_MEAN) {
+        ngx_http_clipper_combine_mean(loss, members, n, dst, result);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the heaviest group, with the words of its first member */
+
+static ngx_int_t
+ngx_http_clipper_combine_groups(
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t shape, ngx_http_clipper_combine_result_t *result)
+{
+    double      asked, best, weight;
+    uint64_t    group, open;
+    ngx_uint_t  i;
+
+    asked = 0;
+    open = 0;
+
+    for (i = 0; i < n; i++) {
+        asked += members[i].weight;
+        open |= (uint64_t) members[i].answered << i;
+    }
+
+    if (open == 0) {
+        return NGX_DECLINED;
+    }
+
+    best = 0;
+    result->group = 0;
+
+    while (open) {
+        i = __builtin_ctzll(open);
+
+        group = ngx_http_clipper_combine_group(members, n, i, open, shape,
+                                               &weight);
+        open &= ~group;
+
+        if (result->group == 0
+            || weight - best > NGX_HTTP_CLIPPER_COMBINE_EQUAL * asked)
+        {
+            best = weight;
+            result->group = group;
+            result->first = i;
+        }
+    }
+
+    result->output = members[result->first].value.text;
+    result->confidence = (asked > 0) ? ngx_min(best / asked, 1) : 0;
+
+    return NGX_OK;
+}
+
+
+/* those of the open members that stand with the first */
+
+static uint64_t
+ngx_http_clipper_combine_group(
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t first, uint64_t open, ngx_uint_t shape, double *weight)
+{
+    uint64_t    bit, group;
+    ngx_uint_t  i;
+
+    group = 0;
+    *weight = 0;
+
+    for (i = first; i < n; i++) {
+        bit = (uint64_t) 1 << i;
+
+        if ((open & bit)
+            && ngx_http_clipper_value_equal(&members[first].value,
+                                            &members[i].value, shape))
+        {
+            group |= bit;
+            *weight += members[i].weight;
+        }
+    }
+
+    return group;
+}
+
+
+static void
+ngx_http_clipper_combine_mean(const ngx_http_clipper_loss_t *loss,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    u_char *dst, ngx_http_clipper_combine_result_t *result)
+{
+    double                           agree;
+    ngx_uint_t                       i, numbers;
+    ngx_http_clipper_combine_mean_t  mean;
+
+    mean.members = members;
+    mean.n = n;
+    mean.group = result->group;
+
+    ngx_http_clipper_combine_mean_open(&mean);
+
+    result->output.data = dst;
+    result->output.len = ngx_http_clipper_combine_mean_write(&mean, dst, loss,
+                                                             &numbers)
+                         - dst;
+
+    if (loss->type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE || numbers == 0) {
+        return;
+    }
+
+    agree = 0;
+
+    for (i = 0; i < mean.size; i++) {
+        agree += mean.weight[i] * (1 - mean.loss[i] / numbers);
+    }
+
+    /* rounding must not make it negative */
+
+    result->confidence *= ngx_max(agree, 0);
+}
+
+
+static void
+ngx_http_clipper_combine_mean_open(ngx_http_clipper_combine_mean_t *mean)
+{
+    double      sum;
+    ngx_uint_t  i, k;
+
+    sum = 0;
+    k = 0;
+
+    for (i = 0; i < mean->n; i++) {
+
+        if (mean->group & ((uint64_t) 1 << i)) {
+            mean->index[k] = i;
+            mean->weight[k] = mean->members[i].weight;
+            mean->loss[k] = 0;
+            sum += mean->weight[k];
+
+            ngx_http_clipper_value_open(&mean->members[i].value,
+                                        &mean->cursor[k]);
+            k++;
+        }
+    }
+
+    mean->size = k;
+
+    for (k = 0; k < mean->size; k++) {
+        mean->weight[k] = (sum > 0) ? mean->weight[k] / sum : 1.0 / mean->size;
+    }
+}
+
+
+/* the first one's text, each number replaced; all cursors go in step */
+
+static u_char *
+ngx_http_clipper_combine_mean_write(ngx_http_clipper_combine_mean_t *mean,
+    u_char *dst, const ngx_http_clipper_loss_t *loss, ngx_uint_t *numbers)
+{
+    double                     value;
+    ngx_uint_t                 k;
+    const u_char              *done;
+    ngx_http_clipper_token_t   first, token;
+
+    *numbers = 0;
+    done = mean->cursor[0].pos;
+
+    while (ngx_http_clipper_value_next(&mean->cursor[0], &first) == NGX_OK) {
+
+        for (k = 1; k < mean->size; k++) {
+            (void) ngx_http_clipper_value_next(&mean->cursor[k], &token);
+
+            if (token.kind == NGX_HTTP_CLIPPER_VALUE_NUMBER) {
+                mean->number[k] =
+                                ngx_http_clipper_number_double(&token.number);
+            }
+        }
+
+        if (first.kind != NGX_HTTP_CLIPPER_VALUE_NUMBER) {
+            continue;
+        }
+
+        mean->number[0] = ngx_http_clipper_number_double(&first.number);
+        value = ngx_http_clipper_combine_mean_number(mean);
+
+        for (k = 0; k < mean->size; k++) {
+            mean->loss[k] += ngx_http_clipper_loss_number(loss,
+                                                      mean->number[k], value);
+        }
+
+        dst = ngx_cpymem(dst, done, first.start - done);
+        dst = ngx_http_clipper_json_double(dst, value);
+        done = first.end;
+        (*numbers)++;
+    }
+
+    return ngx_cpymem(dst, done, mean->cursor[0].last - done);
+}
+
+
+/* from the first number on, so that the mean of equal numbers is that number */
+
+static double
+ngx_http_clipper_combine_mean_number(
+    const ngx_http_clipper_combine_mean_t *mean)
+{
+    double      value;
+    ngx_uint_t  k;
+
+    value = 0;
+
+    for (k = 1; k < mean->size; k++) {
+        value += mean->weight[k] * (mean->number[k] - mean->number[0]);
+    }
+
+    value += mean->number[0];
+
+    if (isfinite(value)) {
+        return value;
+    }
+
+    /* near DBL_MAX differences are not finite, but parts are */
+
+    value = 0;
+
+    for (k = 0; k < mean->size; k++) {
+        value += mean->weight[k] * mean->number[k];
+    }
+
+    return ngx_max(ngx_min(value, DBL_MAX), -DBL_MAX);
+}

@@ -1,0 +1,66 @@
+
+/*
+ * The answers of several members become one.
+ *
+ * vote   members with equal values stand together, the group with the largest
+ *        weight answers, in the words of its first member.
+ * mean   members with equal shapes stand together (numbers in the same places,
+ *        all else equal); the group with the largest weight answers with the
+ *        weighted mean of each number.  Without numbers it is a vote.
+ *
+ * Of equal weights the group of the first member wins.  Members that did not
+ * answer take no part, but they were asked: the confidence is the weight of
+ * those who agree with the answer, of the weight of all who were asked.  After
+ * a mean a member agrees by 1 - its loss against the answer, where the loss is
+ * one of numbers, and fully else.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_COMBINE_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_COMBINE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "learn/clipper_loss.h"
+#include "learn/clipper_policy.h"
+#include "json/clipper_value.h"
+
+
+/* a member that was asked */
+
+typedef struct {
+    double                      weight;         /* >= 0 */
+    unsigned                    answered:1;
+    ngx_http_clipper_value_t    value;          /* set if answered */
+} ngx_http_clipper_combine_member_t;
+
+typedef struct {
+    ngx_str_t                   output;
+    ngx_uint_t                  first;          /* of the group */
+    uint64_t                    group;          /* bit i: member i is in it */
+    double                      confidence;
+} ngx_http_clipper_combine_result_t;
+
+
+/* NGX_HTTP_CLIPPER_POLICY_VOTE or _MEAN for what the policy says */
+ngx_http_clipper_policy_combine_e ngx_http_clipper_combine_mode(
+    const ngx_http_clipper_policy_t *policy,
+    const ngx_http_clipper_loss_t *loss);
+
+/* bytes that a mean may write, 0 for a vote */
+size_t ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n);
+
+/*
+ * n is at most NGX_HTTP_CLIPPER_POLICY_MEMBERS.  The output is in dst or a
+ * member's, and JSON unless that member's is raw.  NGX_DECLINED: nobody has
+ * answered.
+ */
+ngx_int_t ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
+    const ngx_http_clipper_loss_t *loss,
+    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+    u_char *dst, ngx_http_clipper_combine_result_t *result);
+
+
+#endif /* _NGX_HTTP_CLIPPER_COMBINE_H_INCLUDED_ */

@@ -1,0 +1,494 @@
+
+/*
+ * The table of policies, their parameters, and what every call has in common:
+ * members without a replica are left out first, feedback is checked before a
+ * policy sees it.
+ */
+
+
+#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_state.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+
+static const ngx_http_clipper_policy_t  *ngx_http_clipper_policies[] = {
+    &ngx_http_clipper_policy_first,
+    &ngx_http_clipper_policy_split,
+    &ngx_http_clipper_policy_epsilon_greedy,
+    &ngx_http_clipper_policy_ucb,
+    &ngx_http_clipper_policy_thompson,
+    &ngx_http_clipper_policy_exp3,
+    &ngx_http_clipper_policy_exp4,
+    &ngx_http_clipper_policy_majority,
+    &ngx_http_clipper_policy_mean,
+    NULL
+};
+
+
+typedef struct {
+    char    unit[3];
+    double  seconds;
+} ngx_http_clipper_policy_unit_t;
+
+
+/* as nginx writes times; the first that matches */
+
+static const ngx_http_clipper_policy_unit_t  ngx_http_clipper_policy_units[] = {
+    { "ms", 0.001 },
+    { "s", 1 },
+    { "m", 60 },
+    { "h", 60 * 60 },
+    { "d", 24 * 60 * 60 },
+    { "w", 7 * 24 * 60 * 60 },
+    { "", 0 }
+};
+
+
+static const ngx_http_clipper_policy_param_t *
+    ngx_http_clipper_policy_param_find(
+    const ngx_http_clipper_policy_t *policy, const ngx_str_t *name);
+static ngx_int_t ngx_http_clipper_policy_param_number(const ngx_str_t *value,
+    double *number);
+static ngx_int_t ngx_http_clipper_policy_param_time(const ngx_str_t *value,
+    double *seconds);
+static ngx_int_t ngx_http_clipper_policy_param_check(
+    const ngx_http_clipper_policy_param_t *param, double number, char *err);
+static ngx_int_t ngx_http_clipper_policy_feedback_check(
+    const ngx_http_clipper_policy_view_t *view,
+    ngx_http_clipper_policy_feedback_t *fb, double *loss);
+
+
+const ngx_http_clipper_policy_t *
+ngx_http_clipper_policy_find(const ngx_str_t *name)
+{
+    ngx_uint_t                        i;
+    const ngx_http_clipper_policy_t  *policy;
+
+    for (i = 0; ngx_http_clipper_policies[i]; i++) {
+        policy = ngx_http_clipper_policies[i];
+
+        if (policy->name.len == name->len
+            && ngx_memcmp(policy->name.data, name->data, name->len) == 0)
+        {
+            return policy;
+        }
+    }
+
+    return NULL;
+}
+
+
+const ngx_http_clipper_policy_t *
+ngx_http_clipper_policy_get(ngx_uint_t i)
+{
+    if (i >= sizeof(ngx_http_clipper_policies) / sizeof(void *)) {
+        return NULL;
+    }
+
+    return ngx_http_clipper_policies[i];
+}
+
+
+void
+ngx_http_clipper_policy_conf_init(ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_t *policy)
+{
+    ngx_uint_t                              i;
+    const ngx_http_clipper_policy_param_t  *param;
+
+    ngx_memzero(conf, sizeof(ngx_http_clipper_policy_conf_t));
+
+    conf->policy = policy;
+
+    for (i = 0; policy->params && policy->params[i].name.len; i++) {
+        param = &policy->params[i];
+        conf->param[i] = param->value;
+
+        if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
+            conf->lambda = M_LN2 / param->value;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_clipper_policy_param_set(ngx_http_clipper_policy_conf_t *conf,
+    const ngx_str_t *name, const ngx_str_t *value,
+    char err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN])
+{
+    double                                  number;
+    ngx_int_t                               rc;
+    ngx_uint_t                              i;
+    const ngx_http_clipper_policy_param_t  *param;
+
+    param = ngx_http_clipper_policy_param_find(conf->policy, name);
+
+    if (param == NULL) {
+        (void) snprintf(err, NGX_HTTP_CLIPPER_POLICY_ERR_LEN,
+                        "policy \"%s\" has no parameter \"%.*s\"",
+                        (char *) conf->policy->name.data,
+                        (int) ngx_min(name->len, 40), (char *) name->data);
+        return NGX_ERROR;
+    }
+
+    i = param - conf->policy->params;
+
+    if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
+
+        if (value->len == 3 && ngx_memcmp(value->data, "off", 3) == 0) {
+            conf->param[i] = 0;
+            conf->lambda = 0;
+            return NGX_OK;
+        }
+
+        rc = ngx_http_clipper_policy_param_time(value, &number);
+
+    } else {
+        rc = ngx_http_clipper_policy_param_number(value, &number);
+    }
+
+    if (rc != NGX_OK) {
+        number = NAN;
+    }
+
+    if (ngx_http_clipper_policy_param_check(param, number, err) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    conf->param[i] = number;
+
+    if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
+        conf->lambda = M_LN2 / number;
+    }
+
+    return NGX_OK;
+}
+
+
+static const ngx_http_clipper_policy_param_t *
+ngx_http_clipper_policy_param_find(const ngx_http_clipper_policy_t *policy,
+    const ngx_str_t *name)
+{
+    const ngx_http_clipper_policy_param_t  *param;
+
+    for (param = policy->params; param && param->name.len; param++) {
+        if (param->name.len == name->len
+            && ngx_memcmp(param->name.data, name->data, name->len) == 0)
+        {
+            return param;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a decimal number; of what strtod() knows, no hexadecimals, no "nan" */
+
+static ngx_int_t
+ngx_http_clipper_policy_param_number(const ngx_str_t *value, double *number)
+{
+    char    buf[32], *end;
+    size_t  i;
+
+    if (value->len == 0 || value->len >= sizeof(buf)) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        buf[i] = value->data[i];
+
+        if ((buf[i] < '0' || buf[i] > '9') && buf[i] != '.' && buf[i] != 'e'
+            && buf[i] != '-')
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    buf[i] = '\0';
+
+    *number = strtod(buf, &end);
+
+    return (*end == '\0') ? NGX_OK : NGX_ERROR;
+}
+
+
+/* as nginx reads times: `90`, `90s`, `1h30m`; without a unit, seconds */
+
+static ngx_int_t
+ngx_http_clipper_policy_param_time(const ngx_str_t *value, double *seconds)
+{
+    size_t                                 len;
+    double                                 number;
+    ngx_uint_t                             digits;
+    u_char                                *p, *last;
+    const ngx_http_clipper_policy_unit_t  *unit;
+
+    p = value->data;
+    last = p + value->len;
+    *seconds = 0;
+
+    do {
+        number = 0;
+
+        for (digits = 0; p < last && *p >= '0' && *p <= '9'; digits++) {
+            number = number * 10 + (*p++ - '0');
+        }
+
+        if (digits == 0) {
+            return NGX_ERROR;
+        }
+
+        if (p == last) {
+            *seconds += number;
+            break;
+        }
+
+        for (unit = ngx_http_clipper_policy_units; unit->seconds > 0; unit++) {
+            len = ngx_strlen(unit->unit);
+
+            if ((size_t) (last - p) >= len
+                && ngx_memcmp(p, unit->unit, len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (unit->seconds == 0) {
+            return NGX_ERROR;
+        }
+
+        *seconds += number * unit->seconds;
+        p += ngx_strlen(unit->unit);
+
+    } while (p < last);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_policy_param_check(
+    const ngx_http_clipper_policy_param_t *param, double number, char *err)
+{
+    const char  *unit;
+
+    /* NaN fails every comparison */
+
+    if ((param->open ? number > param->min : number >= param->min)
+        && number <= param->max)
+    {
+        return NGX_OK;
+    }
+
+    unit = (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE)
+           ? " seconds, or \"off\"" : "";
+
+    (void) snprintf(err, NGX_HTTP_CLIPPER_POLICY_ERR_LEN,
+                    "parameter \"%s\" must be in %c%g, %g]%s",
+                    (char *) param->name.data, param->open ? '(' : '[',
+                    param->min, param->max, unit);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_clipper_policy_select(const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, uint64_t u,
+    ngx_http_clipper_policy_pick_t *pick)
+{
+    double                            weights[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    const ngx_http_clipper_policy_t  *policy;
+
+    if (view->up == 0) {
+        return NGX_DECLINED;
+    }
+
+    policy = conf->policy;
+
+    pick->serve = __builtin_ctzll(view->up);
+
+    if (policy->combine != NGX_HTTP_CLIPPER_POLICY_SERVE) {
+        pick->ask = view->up;
+        pick->serve = NGX_HTTP_CLIPPER_POLICY_ALL;
+        pick->propensity = NGX_HTTP_CLIPPER_POLICY_NONE;
+        return NGX_OK;
+    }
+
+    if (policy->select) {
+        policy->select(conf, view, u, pick);
+
+    } else {
+        policy->weights(conf, view, weights);
+        ngx_http_clipper_policy_draw(weights, view->n,
+                                     ngx_http_clipper_policy_uniform(u), pick);
+    }
+
+    pick->ask = (uint64_t) 1 << pick->serve;
+
+    return NGX_OK;
+}
+
+
+/* rounding may leave the sum below u: then it is the last that can be drawn */
+
+void
+ngx_http_clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
+    ngx_http_clipper_policy_pick_t *pick)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (weights[i] <= 0) {
+            continue;
+        }
+
+        pick->serve = i;
+        pick->propensity = weights[i];
+
+        if (u < weights[i]) {
+            return;
+        }
+
+        u -= weights[i];
+    }
+}
+
+
+void
+ngx_http_clipper_policy_weights(const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, double *weights)
+{
+    if (view->up == 0) {
+        ngx_memzero(weights, view->n * sizeof(double));
+        return;
+    }
+
+    conf->policy->weights(conf, view, weights);
+}
+
+
+ngx_int_t
+ngx_http_clipper_policy_observe(const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view,
+    const ngx_http_clipper_policy_feedback_t *feedback, double now,
+    double *delta)
+{
+    double                              loss[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_http_clipper_policy_feedback_t  fb;
+
+    if (conf->policy->observe == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(delta, ngx_http_clipper_policy_state_size(conf->policy, view->n)
+                       * sizeof(double));
+
+    delta[NGX_HTTP_CLIPPER_POLICY_T0] = now;
+    delta[NGX_HTTP_CLIPPER_POLICY_LAMBDA] = conf->lambda;
+
+    fb = *feedback;
+
+    if (ngx_http_clipper_policy_feedback_check(view, &fb, loss) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return conf->policy->observe(conf, view, &fb,
+                                 delta + NGX_HTTP_CLIPPER_POLICY_ROWS);
+}
+
+
+/* a copy of the losses within [0,1], and sets that agree with each other */
+
+static ngx_int_t
+ngx_http_clipper_policy_feedback_check(
+    const ngx_http_clipper_policy_view_t *view,
+    ngx_http_clipper_policy_feedback_t *fb, double *loss)
+{
+    uint64_t    bit;
+    ngx_uint_t  i;
+
+    if (view->n < NGX_HTTP_CLIPPER_POLICY_MEMBERS) {
+        fb->up &= ((uint64_t) 1 << view->n) - 1;
+    }
+
+    fb->seen &= fb->up;
+
+    for (i = 0; i < view->n; i++) {
+        bit = (uint64_t) 1 << i;
+        loss[i] = 0;
+
+        if (!(fb->seen & bit)) {
+            continue;
+        }
+
+        if (isnan(fb->loss[i])) {
+            fb->seen &= ~bit;
+            continue;
+        }
+
+        loss[i] = ngx_min(ngx_max(fb->loss[i], 0), 1);
+    }
+
+    fb->loss = loss;
+
+    if (fb->served == NGX_HTTP_CLIPPER_POLICY_ALL) {
+        return NGX_OK;
+    }
+
+    if (fb->served < 0 || (ngx_uint_t) fb->served >= view->n
+        || !(fb->seen & ((uint64_t) 1 << fb->served)))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_policy_link_weights(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, double *weights)
+{
+    double      sum;
+    ngx_uint_t  i;
+
+    sum = 0;
+
+    for (i = 0; i < view->n; i++) {
+        weights[i] = (view->up & ((uint64_t) 1 << i)) ? view->weight[i] : 0;
+        sum += weights[i];
+    }
+
+    for (i = 0; i < view->n; i++) {
+        weights[i] /= sum;
+    }
+}
+
+
+double
+ngx_http_clipper_policy_uniform(uint64_t u)
+{
+    return (u >> 11) * 0x1p-53;
+}
+
+
+/* SplitMix64 (G. Steele, D. Lea, C. Flood, OOPSLA 2014) */
+
+uint64_t
+ngx_http_clipper_policy_mix(uint64_t *state)
+{
+    uint64_t  z;
+
+    *state += 0x9e3779b97f4a7c15ULL;
+
+    z = *state;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+
+    return z ^ (z >> 31);
+}

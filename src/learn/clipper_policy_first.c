@@ -1,0 +1,27 @@
+
+/*
+ * First: the first linked member that has a replica.  No state, feedback is
+ * ignored; the only policy of the original Clipper, whose others were links
+ * that stood by.
+ */
+
+
+#include "learn/clipper_policy.h"
+
+
+static void
+ngx_http_clipper_policy_first_weights(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, double *weights)
+{
+    ngx_memzero(weights, view->n * sizeof(double));
+
+    weights[__builtin_ctzll(view->up)] = 1;
+}
+
+
+const ngx_http_clipper_policy_t  ngx_http_clipper_policy_first = {
+    .name = ngx_string("first"),
+    .links = 1,
+    .weights = ngx_http_clipper_policy_first_weights
+};

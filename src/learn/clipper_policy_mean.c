@@ -1,0 +1,18 @@
+
+/*
+ * Mean: all members are asked, the mean of their answers with the links'
+ * weights is served, of arrays that of each element.  No state, feedback is
+ * ignored.
+ */
+
+
+#include "learn/clipper_policy.h"
+
+
+const ngx_http_clipper_policy_t  ngx_http_clipper_policy_mean = {
+    .name = ngx_string("mean"),
+    .links = 2,
+    .flags = NGX_HTTP_CLIPPER_POLICY_WEIGHTED,
+    .combine = NGX_HTTP_CLIPPER_POLICY_MEAN,
+    .weights = ngx_http_clipper_policy_link_weights
+};

@@ -1,0 +1,78 @@
+
+/*
+ * Split: members are served in the proportion of their links' weights (canary,
+ * A/B test).  No state, feedback is ignored.
+ *
+ * With a user the choice is sticky, by weighted rendezvous hashing
+ * (C. Schindelhauer, G. Schomaker: Weighted Distributed Hash Tables, SPAA
+ * 2005): every member draws -ln(h) / weight from the hash h of user and
+ * member, the least one serves.  So a user changes to another member only when
+ * the own one has no replica, or when a weight changes, and then no more users
+ * move than the new weights demand.  The propensity is over users: the
+ * member's share.
+ */
+
+
+#include "learn/clipper_policy.h"
+#include <math.h>
+
+
+static double
+ngx_http_clipper_policy_split_score(const ngx_http_clipper_policy_view_t *view,
+    ngx_uint_t i)
+{
+    uint64_t  hash;
+
+    hash = view->key ? view->key[i] : i;
+    hash = view->uid ^ ngx_http_clipper_policy_mix(&hash);
+    hash = ngx_http_clipper_policy_mix(&hash);
+
+    /* 1 - h is in (0,1] */
+
+    return -log(1 - ngx_http_clipper_policy_uniform(hash)) / view->weight[i];
+}
+
+
+static void
+ngx_http_clipper_policy_split_select(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, uint64_t u,
+    ngx_http_clipper_policy_pick_t *pick)
+{
+    double      least, score, weights[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t  i;
+
+    ngx_http_clipper_policy_link_weights(conf, view, weights);
+
+    if (view->uid == 0) {
+        ngx_http_clipper_policy_draw(weights, view->n,
+                                     ngx_http_clipper_policy_uniform(u), pick);
+        return;
+    }
+
+    least = INFINITY;
+
+    for (i = 0; i < view->n; i++) {
+        if (!(view->up & ((uint64_t) 1 << i))) {
+            continue;
+        }
+
+        score = ngx_http_clipper_policy_split_score(view, i);
+
+        if (score < least) {
+            least = score;
+            pick->serve = i;
+        }
+    }
+
+    pick->propensity = weights[pick->serve];
+}
+
+
+const ngx_http_clipper_policy_t  ngx_http_clipper_policy_split = {
+    .name = ngx_string("split"),
+    .links = 2,
+    .flags = NGX_HTTP_CLIPPER_POLICY_WEIGHTED,
+    .weights = ngx_http_clipper_policy_link_weights,
+    .select = ngx_http_clipper_policy_split_select
+};

@@ -1,0 +1,301 @@
+
+/*
+ * Thompson sampling: the member with the largest draw from Beta(a, b) serves,
+ * a = 1 + the decayed sum of 1 - L, b = 1 + that of L (D. Russo et al.: A
+ * Tutorial on Thompson Sampling, 2018, 6.3 for what changes; fractional losses
+ * as in S. Agrawal, N. Goyal: Analysis of Thompson Sampling, COLT 2012, but
+ * without their coin: the parts of a loss are counted, which teaches the same
+ * mean with less noise).  A user's own a and b start at kappa times the
+ * application's mean.
+ *
+ * The propensity is an integral, so select() leaves it out; weights() tells it
+ * for each member, for those who log it.
+ */
+
+
+#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_thompson.h"
+#include <math.h>
+
+
+enum {
+    NGX_HTTP_CLIPPER_POLICY_THOMPSON_KAPPA = 0
+};
+
+enum {
+    NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN = 0,
+    NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS
+};
+
+
+typedef struct {
+    uint64_t    state;                          /* of mix() */
+    double      spare;                          /* second of a pair */
+    unsigned    spared:1;
+} ngx_http_clipper_policy_normal_t;
+
+
+static const ngx_http_clipper_policy_param_t
+    ngx_http_clipper_policy_thompson_params[] =
+{
+    { ngx_string("kappa"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+      10, 0, 1e6, 1 },
+    { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
+      3600, 0, 1e9, 1 },
+    { ngx_null_string, 0, 0, 0, 0, 0 }
+};
+
+
+/*
+ * What has changed by less than this in parts of its square root moves the
+ * mean of its Beta variable by less than twice as many standard deviations:
+ * no more than the integral is exact.
+ */
+#define NGX_HTTP_CLIPPER_POLICY_THOMPSON_NEAR  1e-3
+
+
+static ngx_http_clipper_policy_beta_t
+ngx_http_clipper_policy_thompson_beta(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, ngx_uint_t i)
+{
+    double                          kappa, mean;
+    const double                   *row;
+    ngx_http_clipper_policy_beta_t  beta;
+
+    beta.a = 1;
+    beta.b = 1;
+
+    if (view->app) {
+        row = view->app + 2 * i;
+        beta.a += row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN];
+        beta.b += row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS];
+    }
+
+    if (view->user) {
+        row = view->user + 2 * i;
+        kappa = conf->param[NGX_HTTP_CLIPPER_POLICY_THOMPSON_KAPPA];
+        mean = beta.a / (beta.a + beta.b);
+
+        beta.a = kappa * mean + row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN];
+        beta.b = kappa * (1 - mean)
+                 + row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS];
+    }
+
+    return beta;
+}
+
+
+/* the polar method (G. Marsaglia, T. Bray, 1964) */
+
+static double
+ngx_http_clipper_policy_thompson_normal(ngx_http_clipper_policy_normal_t *r)
+{
+    double  s, x, y;
+
+    if (r->spared) {
+        r->spared = 0;
+        return r->spare;
+    }
+
+    do {
+        x = 2 * ngx_http_clipper_policy_uniform(
+                    ngx_http_clipper_policy_mix(&r->state)) - 1;
+        y = 2 * ngx_http_clipper_policy_uniform(
+                    ngx_http_clipper_policy_mix(&r->state)) - 1;
+        s = x * x + y * y;
+    } while (s >= 1 || s == 0);
+
+    s = sqrt(-2 * log(s) / s);
+
+    r->spare = y * s;
+    r->spared = 1;
+
+    return x * s;
+}
+
+
+/*
+ * ln of a Gamma(shape) variable (G. Marsaglia, W. Tsang: A simple method for
+ * generating gamma variables, 2000); of a small shape it may be far below the
+ * least double.
+ */
+
+static double
+ngx_http_clipper_policy_thompson_gamma(ngx_http_clipper_policy_normal_t *r,
+    double shape)
+{
+    double  boost, c, d, u, v, x;
+
+    boost = 0;
+
+    if (shape < 1) {
+        u = 1 - ngx_http_clipper_policy_uniform(
+                    ngx_http_clipper_policy_mix(&r->state));
+        boost = log(u) / shape;
+        shape += 1;
+    }
+
+    d = shape - 1.0 / 3;
+    c = 1 / sqrt(9 * d);
+
+    for ( ;; ) {
+        x = ngx_http_clipper_policy_thompson_normal(r);
+        v = 1 + c * x;
+
+        if (v <= 0) {
+            continue;
+        }
+
+        v = v * v * v;
+        u = 1 - ngx_http_clipper_policy_uniform(
+                    ngx_http_clipper_policy_mix(&r->state));
+
+        if (u < 1 - 0.0331 * x * x * x * x
+            || log(u) < x * x / 2 + d * (1 - v + log(v)))
+        {
+            return log(d * v) + boost;
+        }
+    }
+}
+
+
+/* Beta is X / (X + Y) of two Gamma: the largest has the largest ln X - ln Y */
+
+static void
+ngx_http_clipper_policy_thompson_select(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, uint64_t u,
+    ngx_http_clipper_policy_pick_t *pick)
+{
+    double                            best, theta;
+    ngx_uint_t                        i;
+    ngx_http_clipper_policy_beta_t    beta;
+    ngx_http_clipper_policy_normal_t  random;
+
+    random.state = u;
+    random.spared = 0;
+    best = -INFINITY;
+
+    for (i = 0; i < view->n; i++) {
+        if (!(view->up & ((uint64_t) 1 << i))) {
+            continue;
+        }
+
+        beta = ngx_http_clipper_policy_thompson_beta(conf, view, i);
+
+        theta = ngx_http_clipper_policy_thompson_gamma(&random, beta.a);
+        theta -= ngx_http_clipper_policy_thompson_gamma(&random, beta.b);
+
+        if (theta > best) {
+            best = theta;
+            pick->serve = i;
+        }
+    }
+
+    pick->propensity = NGX_HTTP_CLIPPER_POLICY_NONE;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_policy_thompson_near(double x, double y)
+{
+    return fabs(x - y) <= NGX_HTTP_CLIPPER_POLICY_THOMPSON_NEAR * sqrt(x);
+}
+
+
+/* the last result for as long as time has not changed much; fills the memo */
+
+static const double *
+ngx_http_clipper_policy_thompson_best_of(
+    const ngx_http_clipper_policy_beta_t *beta, ngx_uint_t n,
+    ngx_http_clipper_policy_memo_t *memo)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; memo->n == n && i < n; i++) {
+        if (!ngx_http_clipper_policy_thompson_near(memo->in[i][0], beta[i].a)
+            || !ngx_http_clipper_policy_thompson_near(memo->in[i][1],
+                                                      beta[i].b))
+        {
+            memo->n = 0;
+        }
+    }
+
+    if (memo->n == n) {
+        return memo->out;
+    }
+
+    memo->n = n;
+
+    for (i = 0; i < n; i++) {
+        memo->in[i][0] = beta[i].a;
+        memo->in[i][1] = beta[i].b;
+    }
+
+    ngx_http_clipper_policy_thompson_best(beta, n, memo->out);
+
+    return memo->out;
+}
+
+
+static void
+ngx_http_clipper_policy_thompson_weights(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, double *weights)
+{
+    const double                    *p;
+    ngx_uint_t                       i, k;
+    ngx_http_clipper_policy_memo_t   memo;
+    ngx_http_clipper_policy_beta_t   beta[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+
+    k = 0;
+
+    for (i = 0; i < view->n; i++) {
+        if (view->up & ((uint64_t) 1 << i)) {
+            beta[k++] = ngx_http_clipper_policy_thompson_beta(conf, view, i);
+        }
+    }
+
+    memo.n = 0;
+    p = ngx_http_clipper_policy_thompson_best_of(beta, k,
+                                             view->memo ? view->memo : &memo);
+    k = 0;
+
+    for (i = 0; i < view->n; i++) {
+        weights[i] = (view->up & ((uint64_t) 1 << i)) ? p[k++] : 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_clipper_policy_thompson_observe(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view,
+    const ngx_http_clipper_policy_feedback_t *fb, double *rows)
+{
+    double  *row;
+
+    if (fb->served == NGX_HTTP_CLIPPER_POLICY_ALL) {
+        return NGX_DECLINED;
+    }
+
+    row = rows + 2 * fb->served;
+    row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN] = 1 - fb->loss[fb->served];
+    row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS] = fb->loss[fb->served];
+
+    return NGX_OK;
+}
+
+
+const ngx_http_clipper_policy_t  ngx_http_clipper_policy_thompson = {
+    .name = ngx_string("thompson"),
+    .links = 2,
+    .flags = NGX_HTTP_CLIPPER_POLICY_SLOW,
+    .nfields = 2,
+    .fields = { "win", "loss" },
+    .params = ngx_http_clipper_policy_thompson_params,
+    .weights = ngx_http_clipper_policy_thompson_weights,
+    .select = ngx_http_clipper_policy_thompson_select,
+    .observe = ngx_http_clipper_policy_thompson_observe
+};

@@ -1,0 +1,100 @@
+
+/*
+ * UCB for losses: the member with the least lower bound, mean - sqrt(2 ln t /
+ * n), where t is the sum of all n (P. Auer, N. Cesa-Bianchi, P. Fischer:
+ * Finite-time Analysis of the Multiarmed Bandit Problem, 2002), with decayed
+ * sums and counts (A. Garivier, E. Moulines: On Upper-Confidence Bound Policies
+ * for Switching Bandit Problems, ALT 2011).  A member without a count comes
+ * first.  The choice is deterministic: propensity 1, but for equal members,
+ * between which it is drawn.
+ */
+
+
+#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_state.h"
+#include <math.h>
+
+
+enum {
+    NGX_HTTP_CLIPPER_POLICY_UCB_KAPPA = 0
+};
+
+
+static const ngx_http_clipper_policy_param_t
+    ngx_http_clipper_policy_ucb_params[] =
+{
+    { ngx_string("kappa"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+      10, 0, 1e6, 1 },
+    { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
+      3600, 0, 1e9, 1 },
+    { ngx_null_string, 0, 0, 0, 0, 0 }
+};
+
+
+static void
+ngx_http_clipper_policy_ucb_weights(
+    const ngx_http_clipper_policy_conf_t *conf,
+    const ngx_http_clipper_policy_view_t *view, double *weights)
+{
+    double                            bound, least, two_ln_t, t;
+    uint64_t                          best, bit;
+    ngx_uint_t                        i;
+    ngx_http_clipper_policy_counts_t  counts[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+
+    t = 0;
+
+    for (i = 0; i < view->n; i++) {
+        if (view->up & ((uint64_t) 1 << i)) {
+            ngx_http_clipper_policy_state_counts(view,
+                              conf->param[NGX_HTTP_CLIPPER_POLICY_UCB_KAPPA],
+                              i, &counts[i]);
+            t += counts[i].count;
+        }
+    }
+
+    two_ln_t = (t > 1) ? 2 * log(t) : 0;
+    least = INFINITY;
+    best = 0;
+
+    for (i = 0; i < view->n; i++) {
+        bit = (uint64_t) 1 << i;
+        weights[i] = 0;
+
+        if (!(view->up & bit)) {
+            continue;
+        }
+
+        bound = -INFINITY;
+
+        if (counts[i].count > 0) {
+            bound = counts[i].loss / counts[i].count
+                    - sqrt(two_ln_t / counts[i].count);
+        }
+
+        if (bound < least) {
+            least = bound;
+            best = 0;
+        }
+
+        if (bound == least) {
+            best |= bit;
+        }
+    }
+
+    for (i = 0; i < view->n; i++) {
+        if (best & ((uint64_t) 1 << i)) {
+            weights[i] = 1.0 / __builtin_popcountll(best);
+        }
+    }
+}
+
+
+const ngx_http_clipper_policy_t  ngx_http_clipper_policy_ucb = {
+    .name = ngx_string("ucb"),
+    .links = 2,
+    .nfields = 2,
+    .fields = { "count", "loss" },
+    .params = ngx_http_clipper_policy_ucb_params,
+    .weights = ngx_http_clipper_policy_ucb_weights,
+    .observe = ngx_http_clipper_policy_state_count
+};

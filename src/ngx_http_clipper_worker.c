@@ -1,0 +1,424 @@
+
+/*
+ * The module's life in a process, see the header.
+ */
+
+
+#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_cache.h"
+#include "conf/ngx_http_clipper_conf.h"
+#include "replica/ngx_http_clipper_dispatch.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "query/ngx_http_clipper_ask.h"
+#include "query/ngx_http_clipper_lineup.h"
+#include "shm/clipper_registry.h"
+#include "replica/ngx_http_clipper_replica.h"
+#include "replica/ngx_http_clipper_rpc.h"
+#include "query/ngx_http_clipper_select.h"
+#include "query/ngx_http_clipper_state.h"
+#include "worker/ngx_http_clipper_wake.h"
+#include <sys/random.h>
+
+
+#define NGX_HTTP_CLIPPER_MAIL    64       /* letters of one bite */
+#define NGX_HTTP_CLIPPER_BITES   16       /* before others have their turn */
+
+
+static size_t ngx_http_clipper_process_size(ngx_slab_pool_t *shpool,
+    u_char *addr);
+static void ngx_http_clipper_process_resized(ngx_shm_zone_t *zone);
+static ngx_int_t ngx_http_clipper_process_seed(ngx_log_t *log,
+    u_char seed[32]);
+static ngx_int_t ngx_http_clipper_process_enter(ngx_cycle_t *cycle);
+
+
+ngx_http_clipper_process_t  ngx_http_clipper_process;
+
+static ngx_http_clipper_zone_t  ngx_http_clipper_process_zone;
+
+
+/*
+ * With data of the old cycle this only looks: the reload it belongs to may
+ * still fail.
+ */
+
+ngx_int_t
+ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data)
+{
+    u_char                   *addr, seed[32];
+    size_t                    size;
+    ngx_slab_pool_t          *shpool;
+    ngx_http_clipper_zone_t   view;
+
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    addr = data ? data : shpool->data;
+
+    if (addr) {
+        size = ngx_http_clipper_process_size(shpool, addr);
+
+        if (ngx_http_clipper_zone_attach(&view, addr, size, 0) != NGX_OK) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "clipper_zone was made by another version of the "
+                          "module: restart nginx");
+            return NGX_ERROR;
+        }
+
+        zone->data = addr;
+        return NGX_OK;
+    }
+
+    ngx_http_clipper_process_resized(zone);
+
+    size = ngx_http_clipper_process_size(shpool, NULL);
+    addr = ngx_slab_alloc(shpool, size);
+
+    if (addr == NULL
+        || ngx_http_clipper_process_seed(zone->shm.log, seed) != NGX_OK
+        || ngx_http_clipper_zone_create(addr, size, seed, ngx_time())
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "clipper_zone of %uz bytes is too small",
+                      zone->shm.size);
+        return NGX_ERROR;
+    }
+
+    shpool->data = addr;
+    zone->data = addr;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_cache_zone_init(ngx_shm_zone_t *zone, void *data)
+{
+    u_char           *addr;
+    size_t            size;
+    ngx_slab_pool_t  *shpool;
+
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    addr = data ? data : shpool->data;
+
+    if (addr && ngx_http_clipper_cache_validate(addr,
+                                  ngx_http_clipper_process_size(shpool, addr))
+                != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "clipper_cache_zone was made by another version of the "
+                      "module: restart nginx");
+        return NGX_ERROR;
+    }
+
+    if (addr == NULL) {
+        ngx_http_clipper_process_resized(zone);
+
+        size = ngx_http_clipper_process_size(shpool, NULL);
+        addr = ngx_slab_alloc(shpool, size);
+
+        if (addr == NULL
+            || ngx_http_clipper_cache_create(addr, size) != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "clipper_cache_zone of %uz bytes is too small",
+                          zone->shm.size);
+            return NGX_ERROR;
+        }
+
+        shpool->data = addr;
+    }
+
+    zone->data = addr;
+
+    return NGX_OK;
+}
+
+
+/*
+ * All pages that the slab pool has: nothing else will be allocated from it.
+ * Once they are allocated at addr they reach to the pool's end.
+ */
+
+static size_t
+ngx_http_clipper_process_size(ngx_slab_pool_t *shpool, u_char *addr)
+{
+    return addr ? (size_t) (shpool->end - addr)
+                  & ~((size_t) ngx_pagesize - 1)
+                : shpool->pfree << ngx_pagesize_shift;
+}
+
+
+static void
+ngx_http_clipper_process_resized(ngx_shm_zone_t *zone)
+{
+    ngx_uint_t        i;
+    ngx_shm_zone_t   *old;
+    ngx_list_part_t  *part;
+
+    if (ngx_cycle == NULL || ngx_cycle->shared_memory.part.elts == NULL) {
+        return;
+    }
+
+    for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
+         part;
+         part = part->next)
+    {
+        old = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (&old[i] != zone
+                && old[i].tag == zone->tag
+                && old[i].shm.size != zone->shm.size
+                && old[i].shm.name.len == zone->shm.name.len
+                && ngx_strncmp(old[i].shm.name.data, zone->shm.name.data,
+                               zone->shm.name.len)
+                   == 0)
+            {
+                ngx_log_error(NGX_LOG_NOTICE, zone->shm.log, 0,
+                              "zone \"%V\" changed from %uz to %uz bytes "
+                              "and starts empty", &zone->shm.name,
+                              old[i].shm.size, zone->shm.size);
+            }
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_clipper_process_seed(ngx_log_t *log, u_char seed[32])
+{
+    if (getrandom(seed, 32, 0) != 32) {
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "getrandom() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_init_process(ngx_cycle_t *cycle)
+{
+    ngx_shm_zone_t                *zone;
+    ngx_http_clipper_header_t     *header;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    /* the cache manager and loader come here too */
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_clipper_module);
+
+    if (mcf == NULL || mcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    zone = mcf->zone;
+    header = zone->data;
+
+    if (ngx_http_clipper_zone_attach(&ngx_http_clipper_process_zone, header,
+                                     header->size, (uint32_t) ngx_pid)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_process.zone = &ngx_http_clipper_process_zone;
+    ngx_http_clipper_process.conf = mcf;
+    ngx_http_clipper_process.cycle = cycle;
+    ngx_http_clipper_process.log = cycle->log;
+
+    if (mcf->cache_zone) {
+        ngx_http_clipper_cache_attach(mcf->cache_zone->data,
+                                      (uint32_t) ngx_pid);
+    }
+
+    if (ngx_http_clipper_timer_init(cycle) != NGX_OK
+        || ngx_http_clipper_process_enter(cycle) != NGX_OK
+        || ngx_http_clipper_ask_init(cycle) != NGX_OK
+        || ngx_http_clipper_select_start(cycle) != NGX_OK
+        || ngx_http_clipper_state_init(cycle) != NGX_OK
+        || ngx_http_clipper_replica_init(cycle) != NGX_OK
+        || ngx_http_clipper_rpc_init(cycle, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* who died before this worker came may have left work behind */
+
+    ngx_http_clipper_process_work();
+
+    return NGX_OK;
+}
+
+
+/* the worker's row, its doorbell, and the names its configuration uses */
+
+static ngx_int_t
+ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
+{
+    u_char                         door[16];
+    size_t                         len;
+    uint32_t                       slot;
+    ngx_http_clipper_zone_t       *zone;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    zone = ngx_http_clipper_process.zone;
+    mcf = ngx_http_clipper_process.conf;
+    len = sizeof(door);
+
+    if (ngx_http_clipper_wake_init(cycle, door, &len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_zone_lock(zone);
+
+    slot = ngx_http_clipper_registry_claim_locked(zone, door, len,
+                                                  &mcf->generation,
+                                                  ngx_time());
+    if (slot) {
+        ngx_http_clipper_model_pin_locked(zone, mcf);
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+
+    if (slot == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "more than %d workers share clipper_zone",
+                      NGX_HTTP_CLIPPER_WORKERS - 1);
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_process.slot = slot;
+    ngx_http_clipper_wake_flush();
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (zone == NULL) {
+        return;
+    }
+
+    ngx_http_clipper_replica_done();
+    ngx_http_clipper_rpc_done();
+    ngx_http_clipper_state_done();
+    ngx_http_clipper_lineup_done();
+
+    if (zone->slot) {
+        ngx_http_clipper_zone_lock(zone);
+        ngx_http_clipper_reclaim_locked(zone, zone->slot);
+        ngx_http_clipper_zone_unlock(zone);
+
+        ngx_http_clipper_wake_flush();
+        zone->slot = 0;
+    }
+
+    ngx_http_clipper_timer_done();
+    ngx_http_clipper_wake_done();
+
+    ngx_http_clipper_process.zone = NULL;
+}
+
+
+void
+ngx_http_clipper_process_work(void)
+{
+    ngx_uint_t                 i, k, n, again;
+    ngx_http_clipper_zone_t   *zone;
+    ngx_http_clipper_mail_t    mail[NGX_HTTP_CLIPPER_MAIL];
+
+    zone = ngx_http_clipper_process.zone;
+
+    ngx_http_clipper_state_take_over();
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_BITES; i++) {
+
+        ngx_http_clipper_dispatch_all();
+
+        ngx_http_clipper_zone_lock(zone);
+
+        n = ngx_http_clipper_mailbox_take_locked(zone, mail,
+                                                 NGX_HTTP_CLIPPER_MAIL);
+
+        again = zone->workers[zone->slot].mail_head != 0
+                || ngx_http_clipper_dispatch_due_locked();
+
+        if (!again) {
+            zone->workers[zone->slot].armed = 1;
+        }
+
+        ngx_http_clipper_zone_unlock(zone);
+        ngx_http_clipper_wake_flush();
+
+        for (k = 0; k < n; k++) {
+            ngx_http_clipper_ask_deliver(&mail[k]);
+        }
+
+        if (!again) {
+            return;
+        }
+    }
+
+    /* the rest after timers and sockets had their turn */
+
+    ngx_http_clipper_wake_later();
+}
+
+
+void
+ngx_http_clipper_process_bury(void)
+{
+    ngx_uint_t                n;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    ngx_http_clipper_zone_lock(zone);
+    n = ngx_http_clipper_registry_bury_locked(zone);
+    ngx_http_clipper_zone_unlock(zone);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                      "reclaimed what %ui dead worker(s) held", n);
+        ngx_http_clipper_state_bury();
+    }
+
+    ngx_http_clipper_wake_flush();
+}
+
+
+void
+ngx_http_clipper_process_retire(ngx_uint_t now)
+{
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (zone == NULL) {
+        return;
+    }
+
+    if (!ngx_http_clipper_process.retiring) {
+        ngx_http_clipper_process.retiring = 1;
+
+        __atomic_store_n(&zone->workers[zone->slot].retiring, 1,
+                         __ATOMIC_RELAXED);
+
+        ngx_http_clipper_timer_retire();
+        ngx_http_clipper_state_retire();
+    }
+
+    ngx_http_clipper_replica_retire(now);
+}

@@ -1,0 +1,412 @@
+
+/*
+ * One input on its way to one model, see the header.
+ */
+
+
+#include "query/ngx_http_clipper_ask.h"
+#include "shm/clipper_cache.h"
+#include "shm/clipper_chunk.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "worker/ngx_http_clipper_process.h"
+
+
+#define NGX_HTTP_CLIPPER_ASK_SHORT  256         /* bytes of a cached output */
+
+
+static void ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
+    const u_char *data, size_t len, uint64_t key[2]);
+static ngx_uint_t ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask);
+static ngx_int_t ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
+    const uint64_t key[2]);
+static ngx_int_t ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
+    ngx_http_clipper_task_t *task);
+static void ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
+    ngx_http_clipper_reason_e reason);
+static void ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask,
+    ngx_uint_t counter);
+static void ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
+    ngx_http_clipper_mail_t *mail);
+
+
+/* who of this worker waits in which row of the waiters' table */
+
+static ngx_http_clipper_ask_t  **ngx_http_clipper_ask_waiting;
+
+
+ngx_int_t
+ngx_http_clipper_ask_init(ngx_cycle_t *cycle)
+{
+    ngx_http_clipper_ask_waiting = ngx_calloc(
+                      ngx_http_clipper_process.zone->header->waiters.n
+                      * sizeof(ngx_http_clipper_ask_t *), cycle->log);
+
+    return ngx_http_clipper_ask_waiting ? NGX_OK : NGX_ERROR;
+}
+
+
+/* NGX_OK: answered; NGX_AGAIN: waits */
+
+ngx_int_t
+ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
+    size_t len)
+{
+    ngx_int_t                         rc;
+    ngx_http_clipper_task_t           task;
+    ngx_http_clipper_query_t         *query;
+    const ngx_http_clipper_tuning_t  *tuning;
+
+    query = ask->query;
+
+    if (ask->row == 0) {
+        ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_NO_REPLICA);
+        return NGX_OK;
+    }
+
+    tuning = ngx_http_clipper_model_row_tuning(ask->row);
+
+    task.model = (uint32_t) ask->row;
+    task.input_type = (uint32_t) query->app->input_type;
+    task.shared = query->app->cache && ngx_http_clipper_cache_enabled();
+    task.deadline_us = query->deadline_us;
+    task.data = data;
+    task.len = len;
+    task.chunk = 0;
+    task.joined = 0;
+    task.queue_max = (uint32_t) tuning->queue;
+    task.queue_size_max = tuning->queue_size
+                          ? tuning->queue_size
+                          : ngx_http_clipper_process.zone->header->size / 4;
+
+    ngx_http_clipper_ask_key(ask, data, len, task.key);
+
+    if (ngx_http_clipper_ask_lost(ask)) {
+        ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_NO_REPLICA);
+        return NGX_OK;
+    }
+
+    for ( ;; ) {
+
+        if (task.shared) {
+            task.settled = ngx_http_clipper_queue_settled(
+                                     ngx_http_clipper_process.zone, task.key);
+
+            if (ngx_http_clipper_ask_cached(ask, task.key) == NGX_OK) {
+                return NGX_OK;
+            }
+        }
+
+        rc = ngx_http_clipper_ask_submit(ask, &task);
+
+        /* NGX_BUSY: somebody else's answer may have reached the cache */
+
+        if (rc != NGX_BUSY) {
+            break;
+        }
+    }
+
+    if (task.shared && ask->row) {
+        ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE
+                                        + (task.joined ? 2 : 1));
+    }
+
+    return rc;
+}
+
+
+/* version and epoch are in the row's salt, so no old answer is found */
+
+static void
+ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
+    const u_char *data, size_t len, uint64_t key[2])
+{
+    uint64_t                  salt[3];
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    salt[0] = ask->row;
+    salt[1] = __atomic_load_n(&zone->models[ask->row].epoch,
+                              __ATOMIC_ACQUIRE);
+    salt[2] = ask->query->app->input_type;
+
+    ngx_http_clipper_digest(&zone->header->key, salt, data, len, key);
+}
+
+
+/*
+ * The last replica of the model went since the query began, and another model
+ * has the row now.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask)
+{
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (ask->row_gen == __atomic_load_n(&zone->models[ask->row].gen,
+                                        __ATOMIC_ACQUIRE))
+    {
+        return 0;
+    }
+
+    ask->row = 0;
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
+    const uint64_t key[2])
+{
+    u_char                     *p, buf[NGX_HTTP_CLIPPER_ASK_SHORT];
+    size_t                      len, size;
+    uint64_t                    now_us, valid_us;
+    ngx_int_t                   rc;
+    ngx_http_clipper_query_t   *query;
+
+    query = ask->query;
+    now_us = ngx_http_clipper_now_us();
+    valid_us = (uint64_t) query->app->cache_valid * 1000;
+
+    rc = ngx_http_clipper_cache_get(key, now_us, valid_us, buf, sizeof(buf),
+                                    &len);
+    p = NULL;
+
+    if (rc == NGX_OK) {
+        p = ngx_pnalloc(query->pool, len + 1);
+
+        if (p) {
+            ngx_memcpy(p, buf, len);
+        }
+
+    } else if (rc == NGX_AGAIN) {
+        size = len;
+        p = ngx_pnalloc(query->pool, size);
+
+        if (p && ngx_http_clipper_cache_get(key, now_us, valid_us, p, size,
+                                            &len)
+                 != NGX_OK)
+        {
+            p = NULL;
+        }
+    }
+
+    if (p == NULL || len > query->app->limits.output) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE);
+
+    ask->outcome = NGX_HTTP_CLIPPER_CACHED;
+    ask->output.data = p;
+    ask->output.len = len;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: the default; NGX_AGAIN: waits; NGX_BUSY: look in the cache again */
+
+static ngx_int_t
+ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
+    ngx_http_clipper_task_t *task)
+{
+    uint64_t                    now_us;
+    ngx_int_t                   rc;
+    ngx_http_clipper_zone_t    *zone;
+    ngx_http_clipper_reason_e   reason;
+
+    zone = ngx_http_clipper_process.zone;
+    now_us = ngx_http_clipper_now_us();
+    reason = NGX_HTTP_CLIPPER_QUEUE_FULL;
+
+    if (task->len > NGX_HTTP_CLIPPER_COPY_MAX && task->chunk == 0) {
+        ngx_http_clipper_zone_lock(zone);
+        task->chunk = ngx_http_clipper_chunk_borrow_locked(zone, task->len);
+        ngx_http_clipper_zone_unlock(zone);
+
+        if (task->chunk == 0) {
+            ngx_http_clipper_ask_fail(ask, reason);
+            return NGX_OK;
+        }
+
+        ngx_http_clipper_chunk_write(zone, task->chunk, task->data,
+                                     task->len);
+    }
+
+    ngx_http_clipper_zone_lock(zone);
+
+    rc = ngx_http_clipper_ask_lost(ask)
+         ? NGX_DECLINED
+         : ngx_http_clipper_queue_submit_locked(zone, task, now_us);
+
+    if (rc != NGX_OK && task->chunk) {
+        ngx_http_clipper_chunk_free_locked(zone, task->chunk);
+        task->chunk = 0;
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_BUSY;
+    }
+
+    if (rc == NGX_OK) {
+        ask->waiter = task->waiter;
+        ask->gen = task->gen;
+        ngx_http_clipper_ask_waiting[task->waiter] = ask;
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_DECLINED) {
+        reason = NGX_HTTP_CLIPPER_NO_REPLICA;
+    }
+
+    ngx_http_clipper_ask_fail(ask, reason);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
+    ngx_http_clipper_reason_e reason)
+{
+    ask->outcome = NGX_HTTP_CLIPPER_DEFAULT;
+    ask->reason = reason;
+
+    if (ask->row && reason != NGX_HTTP_CLIPPER_REASON_NONE) {
+        ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_DROPPED + reason);
+    }
+}
+
+
+/* one more of its model's counter */
+
+static void
+ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask, ngx_uint_t counter)
+{
+    uint64_t  *counters;
+
+    counters = ngx_http_clipper_metrics_model(ngx_http_clipper_process.zone,
+                                              ask->row);
+
+    ngx_http_clipper_metrics_add(&counters[counter], 1);
+}
+
+
+void
+ngx_http_clipper_ask_deliver(ngx_http_clipper_mail_t *mail)
+{
+    ngx_http_clipper_ask_t    *ask;
+    ngx_http_clipper_zone_t   *zone;
+
+    zone = ngx_http_clipper_process.zone;
+    ask = ngx_http_clipper_ask_waiting[mail->waiter];
+
+    if (ask && ask->gen != mail->gen) {
+        ask = NULL;
+    }
+
+    if (ask) {
+        ngx_http_clipper_ask_waiting[mail->waiter] = NULL;
+        ask->waiter = 0;
+        ngx_http_clipper_ask_answer(ask, mail);
+    }
+
+    if (mail->held) {
+        ngx_http_clipper_zone_lock(zone);
+        ngx_http_clipper_queue_leave_locked(zone, mail->waiter, mail->gen);
+        ngx_http_clipper_zone_unlock(zone);
+    }
+
+    if (ask) {
+        ngx_http_clipper_query_answered(ask->query);
+    }
+}
+
+
+static void
+ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
+    ngx_http_clipper_mail_t *mail)
+{
+    u_char                     *p;
+    ngx_http_clipper_query_t   *query;
+
+    static ngx_http_clipper_reason_e  reasons[] = {
+        NGX_HTTP_CLIPPER_REASON_NONE,
+        NGX_HTTP_CLIPPER_MODEL_ERROR,
+        NGX_HTTP_CLIPPER_DEADLINE,
+        NGX_HTTP_CLIPPER_SHEDDING
+    };
+
+    query = ask->query;
+
+    ask->queue_us = mail->queue_us;
+    ask->model_us = mail->model_us;
+    ask->batch_size = mail->batch_size;
+
+    if (mail->result != NGX_HTTP_CLIPPER_RESULT_OUTPUT) {
+        ngx_http_clipper_ask_fail(ask, reasons[mail->result]);
+        return;
+    }
+
+    p = NULL;
+
+    if (mail->len <= query->app->limits.output) {
+        p = ngx_pnalloc(query->pool, mail->len + 1);
+    }
+
+    if (p == NULL) {
+        ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_MODEL_ERROR);
+        return;
+    }
+
+    if (mail->held) {
+        ngx_http_clipper_chunk_read(ngx_http_clipper_process.zone,
+                                    mail->chunk, p, mail->len);
+    } else {
+        ngx_memcpy(p, mail->data, mail->len);
+    }
+
+    ask->outcome = mail->joined ? NGX_HTTP_CLIPPER_JOINED
+                                   : NGX_HTTP_CLIPPER_ANSWER;
+    ask->output.data = p;
+    ask->output.len = mail->len;
+}
+
+
+void
+ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
+    ngx_http_clipper_reason_e reason)
+{
+    ngx_uint_t                i;
+    ngx_http_clipper_ask_t   *ask;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (zone == NULL) {
+        return;
+    }
+
+    ngx_http_clipper_zone_lock(zone);
+
+    for (i = 0; i < n; i++) {
+        ask = &asks[i];
+
+        if (ask->waiter) {
+            ngx_http_clipper_queue_leave_locked(zone, ask->waiter, ask->gen);
+            ngx_http_clipper_ask_waiting[ask->waiter] = NULL;
+            ask->waiter = 0;
+            ngx_http_clipper_ask_fail(ask, reason);
+        }
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+}

@@ -1,0 +1,52 @@
+
+/*
+ * One input on its way to one model: answered by the cache, by a flight that
+ * is under way already, or by a new one; or it fails with a reason.  Belongs
+ * to a query.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_ASK_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_ASK_H_INCLUDED_
+
+
+#include "query/ngx_http_clipper_query.h"
+#include "shm/clipper_queue.h"
+
+
+struct ngx_http_clipper_ask_s {
+    ngx_http_clipper_query_t    *query;
+    uint32_t                     row;           /* of the model; 0: none */
+    uint32_t                     row_gen;       /* of the row's name */
+    uint32_t                     waiter;        /* 0: it does not wait */
+    uint32_t                     gen;
+
+    /* what came of it; DEFAULT: it failed for the reason */
+    ngx_http_clipper_outcome_e   outcome;
+    ngx_http_clipper_reason_e    reason;
+    ngx_str_t                    output;
+    uint64_t                     queue_us;
+    uint64_t                     model_us;
+    ngx_uint_t                   batch_size;
+};
+
+
+ngx_int_t ngx_http_clipper_ask_init(ngx_cycle_t *cycle);
+
+/*
+ * Asks for the input, whose bytes may be overwritten once it returns.
+ * NGX_OK: it is over; NGX_AGAIN: it waits, ngx_http_clipper_query_answered()
+ * will be called.
+ */
+ngx_int_t ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask,
+    const u_char *data, size_t len);
+
+/* those of the n asks that wait fail for the reason */
+void ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
+    ngx_http_clipper_reason_e reason);
+
+/* a letter from the mailbox, for whoever still waits for it */
+void ngx_http_clipper_ask_deliver(ngx_http_clipper_mail_t *mail);
+
+
+#endif /* _NGX_HTTP_CLIPPER_ASK_H_INCLUDED_ */

@@ -1,0 +1,301 @@
+
+/*
+ * Feedback, see the header.
+ */
+
+
+#include "query/ngx_http_clipper_feedback.h"
+#include "learn/clipper_loss.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_record.h"
+#include "query/ngx_http_clipper_select.h"
+
+
+static ngx_int_t ngx_http_clipper_feedback_find(
+    ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,
+    ngx_http_clipper_record_t *record);
+static ngx_int_t ngx_http_clipper_feedback_ask(
+    ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len);
+static void ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query);
+static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_learn(
+    ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_record_t *record);
+static ngx_uint_t ngx_http_clipper_feedback_judge(
+    ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_record_t *record,
+    ngx_http_clipper_policy_feedback_t *fb, double *loss);
+static void ngx_http_clipper_feedback_end(
+    ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_feedback_e result);
+
+
+ngx_str_t  ngx_http_clipper_feedback_names[] = {
+    ngx_string("learned"),
+    ngx_string("ignored"),
+    ngx_string("unknown"),
+    ngx_string("useless"),
+    ngx_string("dropped")
+};
+
+
+/* a record is long, and one is looked at at a time */
+
+static ngx_http_clipper_record_t  ngx_http_clipper_feedback_record;
+
+
+ngx_int_t
+ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
+    u_char *input, size_t len, uint64_t start_us)
+{
+    ngx_http_clipper_query_t         *query;
+    ngx_http_clipper_record_t        *record;
+    const ngx_http_clipper_policy_t  *policy;
+
+    policy = feedback->app->select.policy;
+
+    if (policy->observe == NULL) {
+        ngx_http_clipper_feedback_end(feedback,
+                                      NGX_HTTP_CLIPPER_FEEDBACK_IGNORED);
+        return NGX_OK;
+    }
+
+    query = ngx_http_clipper_query_create(feedback->pool, feedback->log,
+                                          feedback->app, start_us);
+    if (query == NULL) {
+        return NGX_ERROR;
+    }
+
+    feedback->query = query;
+
+    query->uid = feedback->uid;
+    query->quiet = 1;
+    query->handler = ngx_http_clipper_feedback_asked;
+    query->data = feedback;
+
+    if (ngx_http_clipper_query_resolve(query, NULL) == NGX_ERROR
+        || ngx_http_clipper_select_load(query) == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    /* what is not here of the state is added to all the same */
+
+    ngx_http_clipper_select_cancel(query);
+
+    record = &ngx_http_clipper_feedback_record;
+
+    if (ngx_http_clipper_feedback_find(feedback, input, len, record)
+        == NGX_OK)
+    {
+        ngx_http_clipper_feedback_end(feedback,
+                          ngx_http_clipper_feedback_learn(feedback, record));
+        return NGX_OK;
+    }
+
+    if (!feedback->has_id && (policy->flags & NGX_HTTP_CLIPPER_POLICY_ASKS)
+        && query->selection->up)
+    {
+        return ngx_http_clipper_feedback_ask(feedback, input, len);
+    }
+
+    ngx_http_clipper_feedback_end(feedback, NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_feedback_find(ngx_http_clipper_feedback_t *feedback,
+    u_char *input, size_t len, ngx_http_clipper_record_t *record)
+{
+    uint64_t                       key[2];
+    ngx_http_clipper_zone_t       *zone;
+    ngx_http_clipper_selection_t  *sel;
+
+    zone = ngx_http_clipper_process.zone;
+    sel = feedback->query->selection;
+
+    if (feedback->has_id) {
+        return ngx_http_clipper_record_take(zone, feedback->query_id,
+                                            (uint32_t) feedback->app->row,
+                                            sel->user_key, record);
+    }
+
+    ngx_http_clipper_select_input(feedback->query, input, len, key);
+
+    return ngx_http_clipper_record_find(zone, (uint32_t) feedback->app->row,
+                                        sel->user_key, key, record);
+}
+
+
+/* nobody remembers the query: all members are asked, within one SLO */
+
+static ngx_int_t
+ngx_http_clipper_feedback_ask(ngx_http_clipper_feedback_t *feedback,
+    u_char *input, size_t len)
+{
+    ngx_http_clipper_item_t    item;
+    ngx_http_clipper_query_t  *query;
+
+    query = feedback->query;
+    query->everybody = 1;
+
+    item.offset = 0;
+    item.len = len;
+
+    if (ngx_http_clipper_query_start(query, &item, input, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return query->done ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* the answers have left a record, as those of every query do */
+
+static void
+ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query)
+{
+    ngx_int_t                     rc;
+    ngx_http_clipper_record_t    *record;
+    ngx_http_clipper_feedback_t  *feedback;
+
+    feedback = query->data;
+    record = &ngx_http_clipper_feedback_record;
+
+    rc = ngx_http_clipper_record_take(ngx_http_clipper_process.zone,
+                                      query->answers[0].query_id,
+                                      (uint32_t) feedback->app->row,
+                                      query->selection->user_key, record);
+
+    ngx_http_clipper_feedback_end(feedback,
+                       rc == NGX_OK
+                       ? ngx_http_clipper_feedback_learn(feedback, record)
+                       : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
+
+    feedback->handler(feedback);
+}
+
+
+static ngx_http_clipper_feedback_e
+ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
+    ngx_http_clipper_record_t *record)
+{
+    double                               loss[
+                                             NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                               delta[
+                                           NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_selection_t        *sel;
+    ngx_http_clipper_policy_view_t       view;
+    ngx_http_clipper_policy_feedback_t   fb;
+
+    sel = feedback->query->selection;
+
+    if (!ngx_http_clipper_feedback_judge(feedback, record, &fb, loss)) {
+        return NGX_HTTP_CLIPPER_FEEDBACK_USELESS;
+    }
+
+    ngx_http_clipper_select_view(feedback->query, &view);
+
+    if (ngx_http_clipper_policy_observe(&feedback->app->select, &view, &fb,
+                                        ngx_http_clipper_select_now(), delta)
+        != NGX_OK)
+    {
+        return NGX_HTTP_CLIPPER_FEEDBACK_USELESS;
+    }
+
+    return ngx_http_clipper_state_add(&sel->lineup->id, &feedback->uid, delta)
+           == NGX_OK ? NGX_HTTP_CLIPPER_FEEDBACK_LEARNED
+                     : NGX_HTTP_CLIPPER_FEEDBACK_DROPPED;
+}
+
+
+/*
+ * The losses of those who answered, at their present places: links may have
+ * changed since the query.  0: there is no loss to learn from.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
+    ngx_http_clipper_record_t *record, ngx_http_clipper_policy_feedback_t *fb,
+    double *loss)
+{
+    uint64_t                       bit;
+    ngx_uint_t                     i, k;
+    ngx_http_clipper_value_t       label, output;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = feedback->query->selection;
+
+    fb->up = 0;
+    fb->seen = 0;
+    fb->served = NGX_HTTP_CLIPPER_POLICY_ALL;
+    fb->propensity = record->propensity;
+    fb->loss = loss;
+
+    ngx_http_clipper_value_init(&label, feedback->label.data,
+                                feedback->label.len);
+
+    for (i = 0; i < sel->n; i++) {
+        loss[i] = 0;
+
+        for (k = 0; k < record->n; k++) {
+            if (record->key[k] == sel->lineup->keys[i]) {
+                break;
+            }
+        }
+
+        if (k == record->n) {
+            continue;
+        }
+
+        bit = (uint64_t) 1 << i;
+
+        if ((record->up >> k) & 1) {
+            fb->up |= bit;
+        }
+
+        if (record->served == (int32_t) k) {
+            fb->served = (ngx_int_t) i;
+        }
+
+        if (!((record->seen >> k) & 1)
+            || record->len[k] == NGX_HTTP_CLIPPER_RECORD_LONG)
+        {
+            continue;
+        }
+
+        fb->seen |= bit;
+
+        if (record->len[k] == NGX_HTTP_CLIPPER_RECORD_MISSED) {
+            loss[i] = 1;
+            continue;
+        }
+
+        ngx_http_clipper_value_init(&output, record->output[k],
+                                    record->len[k]);
+        loss[i] = ngx_http_clipper_loss_value(&feedback->app->loss, &output,
+                                              &label);
+    }
+
+    /* who was served and has left the application since teaches nothing */
+
+    return fb->seen != 0
+           && (record->served == NGX_HTTP_CLIPPER_POLICY_ALL
+               || fb->served != NGX_HTTP_CLIPPER_POLICY_ALL);
+}
+
+
+static void
+ngx_http_clipper_feedback_end(ngx_http_clipper_feedback_t *feedback,
+    ngx_http_clipper_feedback_e result)
+{
+    uint64_t  *counters;
+
+    feedback->result = result;
+
+    if (feedback->app->row) {
+        counters = ngx_http_clipper_metrics_app(ngx_http_clipper_process.zone,
+                                                feedback->app->row);
+        ngx_http_clipper_metrics_add(
+                     &counters[NGX_HTTP_CLIPPER_M_FEEDBACK + result], 1);
+    }
+}

@@ -1,0 +1,64 @@
+
+/*
+ * Feedback: POST <location>/update tells the label of a query, by its id or by
+ * user and input.  What it says of the members that answered is learned by the
+ * application's policy.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_FEEDBACK_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_FEEDBACK_H_INCLUDED_
+
+
+#include "query/ngx_http_clipper_query.h"
+
+
+/* results, as the metrics count them */
+
+typedef enum {
+    NGX_HTTP_CLIPPER_FEEDBACK_LEARNED = 0,
+    NGX_HTTP_CLIPPER_FEEDBACK_IGNORED,          /* the policy learns nothing */
+    NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN,          /* no query to learn from */
+    NGX_HTTP_CLIPPER_FEEDBACK_USELESS,          /* no answer can be judged */
+    NGX_HTTP_CLIPPER_FEEDBACK_DROPPED,          /* no room for the state */
+    NGX_HTTP_CLIPPER_FEEDBACK_RESULTS
+} ngx_http_clipper_feedback_e;
+
+extern ngx_str_t  ngx_http_clipper_feedback_names[];
+
+
+typedef struct ngx_http_clipper_feedback_s  ngx_http_clipper_feedback_t;
+
+typedef void (*ngx_http_clipper_feedback_handler_pt)(
+    ngx_http_clipper_feedback_t *feedback);
+
+
+struct ngx_http_clipper_feedback_s {
+    ngx_http_clipper_app_t                *app;
+    ngx_pool_t                            *pool;
+    ngx_log_t                             *log;
+    ngx_str_t                              uid;       /* empty: none */
+    ngx_str_t                              label;     /* JSON text */
+    uint64_t                               query_id;
+    unsigned                               has_id:1;
+
+    ngx_http_clipper_feedback_handler_pt   handler;
+    void                                  *data;      /* the handler's */
+
+    ngx_http_clipper_feedback_e            result;
+
+    ngx_http_clipper_query_t              *query;     /* of this part */
+};
+
+
+/*
+ * The input may be overwritten once it returns; with has_id it is not looked
+ * at.  NGX_OK: feedback->result is there; NGX_AGAIN: the members are asked,
+ * the handler will be called; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_clipper_feedback_start(
+    ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,
+    uint64_t start_us);
+
+
+#endif /* _NGX_HTTP_CLIPPER_FEEDBACK_H_INCLUDED_ */

@@ -1,0 +1,262 @@
+
+/*
+ * Line-ups, see the header.
+ */
+
+
+#include "query/ngx_http_clipper_lineup.h"
+#include "base/clipper_hash.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "worker/ngx_http_clipper_process.h"
+
+
+static ngx_uint_t ngx_http_clipper_lineup_fits(
+    ngx_http_clipper_lineup_t *lineup, const uint32_t *rows);
+static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_make(
+    ngx_http_clipper_app_t *app, const uint32_t *rows);
+static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_alloc(
+    ngx_http_clipper_app_t *app);
+static void ngx_http_clipper_lineup_member_locked(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_lineup_t *lineup,
+    ngx_uint_t i, ngx_str_t *model, uint32_t row);
+
+
+/* by the applications' index; each is held once for being here */
+
+static ngx_http_clipper_lineup_t  **ngx_http_clipper_lineups;
+static ngx_uint_t                   ngx_http_clipper_lineups_n;
+
+const uint64_t  ngx_http_clipper_lineup_public[2] = {
+    0x636c697070657221ull, 0x73656c656374696full
+};
+
+
+ngx_int_t
+ngx_http_clipper_lineup_init(ngx_cycle_t *cycle)
+{
+    ngx_http_clipper_lineups_n = ngx_http_clipper_process.conf->apps.nelts;
+
+    ngx_http_clipper_lineups = ngx_pcalloc(cycle->pool,
+                                  (ngx_http_clipper_lineups_n + 1)
+                                  * sizeof(ngx_http_clipper_lineup_t *));
+
+    return ngx_http_clipper_lineups ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_http_clipper_lineup_done(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_http_clipper_lineups_n; i++) {
+        if (ngx_http_clipper_lineups[i]) {
+            ngx_http_clipper_lineup_release(ngx_http_clipper_lineups[i]);
+        }
+    }
+
+    ngx_http_clipper_lineups_n = 0;
+}
+
+
+ngx_http_clipper_lineup_t *
+ngx_http_clipper_lineup(ngx_http_clipper_app_t *app)
+{
+    uint32_t                     rows[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t                   i;
+    ngx_http_clipper_link_t     *links;
+    ngx_http_clipper_lineup_t   *lineup, **present;
+
+    links = app->links.elts;
+    present = &ngx_http_clipper_lineups[app->index];
+
+    for (i = 0; i < app->links.nelts; i++) {
+        rows[i] = (uint32_t) ngx_http_clipper_model_current(&links[i]);
+    }
+
+    if (*present && ngx_http_clipper_lineup_fits(*present, rows)) {
+        return *present;
+    }
+
+    lineup = ngx_http_clipper_lineup_make(app, rows);
+    if (lineup == NULL) {
+        return NULL;
+    }
+
+    if (*present) {
+        ngx_http_clipper_lineup_release(*present);
+    }
+
+    *present = ngx_http_clipper_lineup_hold(lineup);
+
+    return lineup;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_lineup_fits(ngx_http_clipper_lineup_t *lineup,
+    const uint32_t *rows)
+{
+    ngx_uint_t                     i;
+    ngx_http_clipper_model_row_t  *models;
+
+    models = ngx_http_clipper_process.zone->models;
+
+    for (i = 0; i < lineup->id.n; i++) {
+        if (lineup->rows[i] != rows[i]
+            || lineup->gens[i] != __atomic_load_n(&models[rows[i]].gen,
+                                                  __ATOMIC_ACQUIRE))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_http_clipper_lineup_t *
+ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
+{
+    uint64_t                    hash[2];
+    ngx_uint_t                  i;
+    ngx_http_clipper_link_t    *links;
+    ngx_http_clipper_zone_t    *zone;
+    ngx_http_clipper_lineup_t  *lineup;
+
+    lineup = ngx_http_clipper_lineup_alloc(app);
+    if (lineup == NULL) {
+        return NULL;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+    links = app->links.elts;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    for (i = 0; i < lineup->id.n; i++) {
+        ngx_http_clipper_lineup_member_locked(zone, lineup, i,
+                                              &links[i].model->name, rows[i]);
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+
+    for (i = 0; i < lineup->id.n; i++) {
+        ngx_http_clipper_siphash(ngx_http_clipper_lineup_public,
+                                 lineup->names[i].data, lineup->names[i].len,
+                                 hash);
+        lineup->keys[i] = hash[0] | 1;
+    }
+
+    return lineup;
+}
+
+
+static ngx_http_clipper_lineup_t *
+ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
+{
+    ngx_uint_t                  i, n;
+    ngx_pool_t                 *pool;
+    ngx_http_clipper_link_t    *links;
+    ngx_http_clipper_lineup_t  *lineup;
+
+    n = app->links.nelts;
+    links = app->links.elts;
+
+    pool = ngx_create_pool(NGX_MIN_POOL_SIZE + sizeof(*lineup),
+                           ngx_http_clipper_process.log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    lineup = ngx_pcalloc(pool, sizeof(ngx_http_clipper_lineup_t));
+    if (lineup == NULL) {
+        goto failed;
+    }
+
+    lineup->rows = ngx_pcalloc(pool, n * sizeof(uint32_t));
+    lineup->gens = ngx_pcalloc(pool, n * sizeof(uint32_t));
+    lineup->keys = ngx_pcalloc(pool, n * sizeof(uint64_t));
+    lineup->names = ngx_pcalloc(pool, n * sizeof(ngx_str_t));
+
+    if (lineup->rows == NULL || lineup->gens == NULL || lineup->keys == NULL
+        || lineup->names == NULL)
+    {
+        goto failed;
+    }
+
+    for (i = 0; i < n; i++) {
+        lineup->names[i].data = ngx_pnalloc(pool, links[i].model->name.len + 1
+                                                  + NGX_HTTP_CLIPPER_TEXT);
+        if (lineup->names[i].data == NULL) {
+            goto failed;
+        }
+    }
+
+    lineup->pool = pool;
+    lineup->id.app_name = &app->name;
+    lineup->id.conf = &app->select;
+    lineup->id.n = n;
+    lineup->id.key = lineup->keys;
+    lineup->id.member_names = lineup->names;
+
+    return lineup;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+/*
+ * "model:version".  A model without any version yet has no name either; nor
+ * has one whose row went to another while nobody held the lock.
+ */
+
+static void
+ngx_http_clipper_lineup_member_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_lineup_t *lineup, ngx_uint_t i, ngx_str_t *model,
+    uint32_t row)
+{
+    ngx_str_t                     *name;
+    ngx_http_clipper_model_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->models[row];
+
+    if (row == 0
+        || r->state != NGX_HTTP_CLIPPER_USED
+        || ngx_strlen(r->name) != model->len
+        || ngx_memcmp(r->name, model->data, model->len) != 0)
+    {
+        return;
+    }
+
+    name = &lineup->names[i];
+    name->len = ngx_sprintf(name->data, "%V:%s", model, r->version)
+                - name->data;
+
+    lineup->rows[i] = row;
+    lineup->gens[i] = r->gen;
+}
+
+
+ngx_http_clipper_lineup_t *
+ngx_http_clipper_lineup_hold(ngx_http_clipper_lineup_t *lineup)
+{
+    lineup->holds++;
+
+    return lineup;
+}
+
+
+void
+ngx_http_clipper_lineup_release(ngx_http_clipper_lineup_t *lineup)
+{
+    if (--lineup->holds == 0) {
+        ngx_destroy_pool(lineup->pool);
+    }
+}

@@ -1,0 +1,343 @@
+
+/*
+ * The life of a query, see the header.
+ */
+
+
+#include "query/ngx_http_clipper_query.h"
+#include "query/ngx_http_clipper_ask.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "query/ngx_http_clipper_select.h"
+#include "worker/ngx_http_clipper_wake.h"
+
+
+static ngx_int_t ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data);
+static void ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data);
+static void ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data);
+static void ngx_http_clipper_query_expire(void *data);
+static void ngx_http_clipper_query_finish(ngx_http_clipper_query_t *query);
+static void ngx_http_clipper_query_count(ngx_http_clipper_query_t *query);
+static void ngx_http_clipper_query_cleanup(void *data);
+
+
+ngx_str_t  ngx_http_clipper_outcome_names[] = {
+    ngx_string("answer"),
+    ngx_string("cached"),
+    ngx_string("joined"),
+    ngx_string("default"),
+    ngx_string("error"),
+    ngx_string("aborted")
+};
+
+
+ngx_str_t  ngx_http_clipper_reason_names[] = {
+    ngx_string("-"),
+    ngx_string("no_replica"),
+    ngx_string("deadline"),
+    ngx_string("queue_full"),
+    ngx_string("low_confidence"),
+    ngx_string("model_error"),
+    ngx_string("shedding")
+};
+
+
+ngx_http_clipper_query_t *
+ngx_http_clipper_query_create(ngx_pool_t *pool, ngx_log_t *log,
+    ngx_http_clipper_app_t *app, uint64_t start_us)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_clipper_query_t  *query;
+
+    query = ngx_pcalloc(pool, sizeof(ngx_http_clipper_query_t));
+
+    if (query == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_clipper_query_cleanup;
+    cln->data = query;
+
+    query->app = app;
+    query->pool = pool;
+    query->log = log;
+    query->start_us = start_us;
+    query->deadline_us = start_us + (uint64_t) app->slo * 1000;
+    query->timer.handler = ngx_http_clipper_query_expire;
+    query->timer.data = query;
+
+    return query;
+}
+
+
+ngx_int_t
+ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
+    ngx_str_t *version)
+{
+    return ngx_http_clipper_select_init(query, version);
+}
+
+
+ngx_int_t
+ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    query->answers = ngx_pcalloc(query->pool,
+                                 n * sizeof(ngx_http_clipper_answer_t) + 1);
+    query->asks = ngx_pcalloc(query->pool,
+                          n * sel->n * sizeof(ngx_http_clipper_ask_t) + 1);
+
+    if (query->answers == NULL || query->asks == NULL) {
+        return NGX_ERROR;
+    }
+
+    query->n = n;
+    query->nasks = n * sel->n;
+
+    for (i = 0; i < n; i++) {
+        query->answers[i].query_id =
+              ngx_http_clipper_query_id_next(ngx_http_clipper_process.zone);
+    }
+
+    if (ngx_http_clipper_select_learns(query)) {
+        sel->inputs = ngx_palloc(query->pool, n * sizeof(*sel->inputs) + 1);
+        if (sel->inputs == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < n; i++) {
+            ngx_http_clipper_select_input(query, data + items[i].offset,
+                                          items[i].len, sel->inputs[i]);
+        }
+    }
+
+    rc = ngx_http_clipper_select_load(query);
+
+    if (rc == NGX_AGAIN) {
+        return ngx_http_clipper_query_keep(query, items, data);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_clipper_query_run(query, items, data);
+    }
+
+    return rc;
+}
+
+
+/* the inputs, for when the state of the user will be there */
+
+static ngx_int_t
+ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data)
+{
+    size_t      size;
+    ngx_uint_t  n;
+
+    n = query->n;
+    size = n ? items[n - 1].offset + items[n - 1].len : 0;
+
+    query->inputs = ngx_pnalloc(query->pool, size + 1);
+    query->items = ngx_palloc(query->pool,
+                              n * sizeof(ngx_http_clipper_item_t) + 1);
+
+    if (query->inputs == NULL || query->items == NULL) {
+        ngx_http_clipper_select_cancel(query);
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(query->inputs, data, size);
+    ngx_memcpy(query->items, items, n * sizeof(ngx_http_clipper_item_t));
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_query_begin(ngx_http_clipper_query_t *query)
+{
+    ngx_http_clipper_query_run(query, query->items, query->inputs);
+}
+
+
+static void
+ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data)
+{
+    uint64_t  margin_us;
+
+    ngx_http_clipper_query_ask(query, items, data);
+    ngx_http_clipper_wake_flush();
+
+    if (query->pending == 0) {
+        ngx_http_clipper_query_finish(query);
+        return;
+    }
+
+    margin_us = ngx_min(NGX_HTTP_CLIPPER_MARGIN,
+                        (uint64_t) query->app->slo * 100);
+
+    ngx_http_clipper_timer_add(&query->timer, query->deadline_us - margin_us);
+}
+
+
+/* each input to the models that the policy chooses for it */
+
+static void
+ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data)
+{
+    ngx_uint_t                     i, k;
+    ngx_http_clipper_ask_t        *ask;
+    ngx_http_clipper_answer_t     *answer;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    for (i = 0; i < query->n; i++) {
+        answer = &query->answers[i];
+
+        ngx_http_clipper_select_pick(query, answer);
+
+        for (k = 0; k < sel->n; k++) {
+
+            if (!((answer->asked >> k) & 1)) {
+                continue;
+            }
+
+            ask = &query->asks[i * sel->n + k];
+            ask->query = query;
+            ask->row = sel->rows[k];
+            ask->row_gen = sel->gens[k];
+
+            if (ngx_http_clipper_ask_start(ask, data + items[i].offset,
+                                           items[i].len)
+                == NGX_AGAIN)
+            {
+                query->pending++;
+            }
+        }
+    }
+}
+
+
+void
+ngx_http_clipper_query_answered(ngx_http_clipper_query_t *query)
+{
+    if (--query->pending == 0) {
+        ngx_http_clipper_query_finish(query);
+    }
+}
+
+
+/* the deadline: what has arrived by now counts */
+
+static void
+ngx_http_clipper_query_expire(void *data)
+{
+    ngx_http_clipper_query_t *query = data;
+
+    ngx_http_clipper_ask_leave(query->asks, query->nasks,
+                               NGX_HTTP_CLIPPER_DEADLINE);
+    query->pending = 0;
+
+    ngx_http_clipper_query_finish(query);
+}
+
+
+static void
+ngx_http_clipper_query_finish(ngx_http_clipper_query_t *query)
+{
+    ngx_uint_t  i;
+
+    ngx_http_clipper_timer_del(&query->timer);
+
+    query->done = 1;
+
+    for (i = 0; i < query->n; i++) {
+        ngx_http_clipper_select_answer(query, i);
+    }
+
+    ngx_http_clipper_query_count(query);
+
+    query->handler(query);
+}
+
+
+static void
+ngx_http_clipper_query_count(ngx_http_clipper_query_t *query)
+{
+    uint64_t                   *counters, duration_us;
+    ngx_uint_t                  i;
+    ngx_http_clipper_answer_t  *answer;
+
+    if (query->app->row == 0 || query->quiet) {
+        return;
+    }
+
+    duration_us = ngx_http_clipper_now_us() - query->start_us;
+    counters = ngx_http_clipper_metrics_app(ngx_http_clipper_process.zone,
+                                            query->app->row);
+
+    for (i = 0; i < query->n; i++) {
+        answer = &query->answers[i];
+
+        ngx_http_clipper_metrics_add(
+            &counters[NGX_HTTP_CLIPPER_M_OUTCOME + answer->outcome], 1);
+
+        if (answer->outcome == NGX_HTTP_CLIPPER_DEFAULT) {
+            ngx_http_clipper_metrics_add(
+                &counters[NGX_HTTP_CLIPPER_M_DEFAULT + answer->reason], 1);
+        }
+
+        ngx_http_clipper_metrics_time(
+            &counters[NGX_HTTP_CLIPPER_M_DURATION], duration_us);
+    }
+}
+
+
+/* the request is over; if it was not answered the client went away */
+
+static void
+ngx_http_clipper_query_cleanup(void *data)
+{
+    ngx_uint_t                 i;
+    ngx_http_clipper_query_t  *query;
+
+    query = data;
+
+    if (ngx_http_clipper_process.zone == NULL) {
+        return;
+    }
+
+    if (!query->done && query->answers) {
+        ngx_http_clipper_timer_del(&query->timer);
+        ngx_http_clipper_select_cancel(query);
+
+        ngx_http_clipper_ask_leave(query->asks, query->nasks,
+                                   NGX_HTTP_CLIPPER_REASON_NONE);
+
+        for (i = 0; i < query->n; i++) {
+            query->answers[i].outcome = NGX_HTTP_CLIPPER_ABORTED;
+        }
+
+        ngx_http_clipper_query_count(query);
+    }
+
+    ngx_http_clipper_select_release(query);
+}

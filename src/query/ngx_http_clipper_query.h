@@ -1,0 +1,139 @@
+
+/*
+ * The life of a query: one request of an application with n inputs.  It has
+ * the policy choose models for each, asks them, waits no longer than the
+ * deadline, and calls its handler exactly once, when every input has an answer
+ * or the default.
+ *
+ * A query belongs to the request's pool and to the worker that made it.  Its
+ * clean-up leaves every queue when the pool goes, so a client that goes away
+ * needs no other call.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+#include "worker/ngx_http_clipper_timer.h"
+
+
+typedef enum {
+    NGX_HTTP_CLIPPER_ANSWER = 0,
+    NGX_HTTP_CLIPPER_CACHED,
+    NGX_HTTP_CLIPPER_JOINED,
+    NGX_HTTP_CLIPPER_DEFAULT,
+    NGX_HTTP_CLIPPER_ERROR,
+    NGX_HTTP_CLIPPER_ABORTED,
+    NGX_HTTP_CLIPPER_OUTCOMES
+} ngx_http_clipper_outcome_e;
+
+
+/* why the default was answered */
+
+typedef enum {
+    NGX_HTTP_CLIPPER_REASON_NONE = 0,
+    NGX_HTTP_CLIPPER_NO_REPLICA,
+    NGX_HTTP_CLIPPER_DEADLINE,
+    NGX_HTTP_CLIPPER_QUEUE_FULL,
+    NGX_HTTP_CLIPPER_LOW_CONFIDENCE,
+    NGX_HTTP_CLIPPER_MODEL_ERROR,
+    NGX_HTTP_CLIPPER_SHEDDING,
+    NGX_HTTP_CLIPPER_REASONS
+} ngx_http_clipper_reason_e;
+
+
+typedef struct ngx_http_clipper_query_s      ngx_http_clipper_query_t;
+typedef struct ngx_http_clipper_ask_s        ngx_http_clipper_ask_t;
+typedef struct ngx_http_clipper_selection_s  ngx_http_clipper_selection_t;
+
+typedef void (*ngx_http_clipper_query_handler_pt)(
+    ngx_http_clipper_query_t *query);
+
+
+/* what the client gets for one input, and how it was chosen */
+
+typedef struct {
+    uint64_t                           query_id;      /* below 2^53 */
+    ngx_http_clipper_outcome_e         outcome;
+    ngx_http_clipper_reason_e          reason;
+    ngx_str_t                          output;        /* model's or default */
+    uint64_t                           queue_us;
+    uint64_t                           model_us;
+    ngx_uint_t                         batch_size;
+
+    uint64_t                           asked;         /* bit i: link i */
+    ngx_int_t                          served;        /* link, or -1: several
+                                                         or none */
+    double                             propensity;    /* below 0: none */
+    double                             confidence;    /* below 0: one model */
+} ngx_http_clipper_answer_t;
+
+
+struct ngx_http_clipper_query_s {
+    ngx_http_clipper_app_t            *app;
+    ngx_pool_t                        *pool;
+    ngx_log_t                         *log;
+    ngx_str_t                          uid;           /* set before the start;
+                                                         empty: none */
+
+    uint64_t                           start_us;      /* body complete */
+    uint64_t                           deadline_us;
+
+    ngx_uint_t                         n;             /* inputs */
+    ngx_http_clipper_answer_t         *answers;       /* n of them */
+
+    ngx_http_clipper_query_handler_pt  handler;
+    void                              *data;          /* the handler's */
+
+    /* the rest belongs to the query part */
+
+    ngx_http_clipper_selection_t      *selection;
+    ngx_http_clipper_ask_t            *asks;          /* n rows of links */
+    ngx_uint_t                         nasks;
+    ngx_uint_t                         pending;       /* asks without answer */
+    u_char                            *inputs;        /* copies, while it waits
+                                                         for its user */
+    ngx_http_clipper_item_t           *items;
+    ngx_http_clipper_timer_t           timer;         /* the deadline */
+    unsigned                           everybody:1;   /* ask all links */
+    unsigned                           quiet:1;       /* nobody's query: is not
+                                                         counted */
+    unsigned                           done:1;
+};
+
+
+/*
+ * A query of an application, with start_us as given; NULL: no memory.
+ * The caller sets handler and data.
+ */
+ngx_http_clipper_query_t *ngx_http_clipper_query_create(ngx_pool_t *pool,
+    ngx_log_t *log, ngx_http_clipper_app_t *app, uint64_t start_us);
+
+/*
+ * Chooses the versions to ask: the one requested, or with NULL what the links
+ * say.  NGX_DECLINED: the requested version does not exist (see directives:
+ * declared in a block, named by a link, or announced); NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
+    ngx_str_t *version);
+
+/*
+ * Asks for the n inputs, whose bytes may be overwritten once it returns.
+ * NGX_OK: it will call the handler, or has called it before it returned;
+ * NGX_ERROR: no memory, the handler is not called.
+ */
+ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n);
+
+/* one of its asks is over */
+void ngx_http_clipper_query_answered(ngx_http_clipper_query_t *query);
+
+
+/* names of outcomes and reasons as variables, metrics and answers say them */
+extern ngx_str_t  ngx_http_clipper_outcome_names[];
+extern ngx_str_t  ngx_http_clipper_reason_names[];
+
+
+#endif /* _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_ */

@@ -1,0 +1,506 @@
+
+/*
+ * Selection, see the header.
+ */
+
+
+#include "query/ngx_http_clipper_select.h"
+#include "base/clipper_hash.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "worker/ngx_http_clipper_process.h"
+#include <sys/random.h>
+
+
+static ngx_int_t ngx_http_clipper_select_version(
+    ngx_http_clipper_query_t *query, ngx_str_t *version);
+static uint64_t ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
+    ngx_uint_t ready);
+static ngx_int_t ngx_http_clipper_select_read(ngx_http_clipper_query_t *query);
+static ngx_int_t ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query,
+    ngx_str_t *uid, double **rows);
+static void ngx_http_clipper_select_loaded(void *data);
+static ngx_int_t ngx_http_clipper_select_weigh(
+    ngx_http_clipper_query_t *query, ngx_http_clipper_policy_view_t *view);
+
+
+static ngx_http_clipper_random_t  ngx_http_clipper_select_random;
+
+
+ngx_int_t
+ngx_http_clipper_select_start(ngx_cycle_t *cycle)
+{
+    u_char  seed[NGX_HTTP_CLIPPER_HASH_SEED];
+
+    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "getrandom() failed");
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_random_init(&ngx_http_clipper_select_random, seed);
+
+    return ngx_http_clipper_lineup_init(cycle);
+}
+
+
+ngx_int_t
+ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
+    ngx_str_t *version)
+{
+    ngx_int_t                      rc;
+    ngx_http_clipper_lineup_t     *lineup;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = ngx_pcalloc(query->pool, sizeof(ngx_http_clipper_selection_t));
+    if (sel == NULL) {
+        return NGX_ERROR;
+    }
+
+    query->selection = sel;
+
+    sel->n = query->app->links.nelts;
+
+    if (sel->n == 0) {
+        return version ? NGX_DECLINED : NGX_OK;
+    }
+
+    if (version) {
+        rc = ngx_http_clipper_select_version(query, version);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+    } else {
+        lineup = ngx_http_clipper_lineup(query->app);
+        if (lineup == NULL) {
+            return NGX_ERROR;
+        }
+
+        sel->lineup = ngx_http_clipper_lineup_hold(lineup);
+        sel->rows = lineup->rows;
+        sel->gens = lineup->gens;
+        sel->names = lineup->names;
+    }
+
+    sel->up = ngx_http_clipper_select_up(sel->rows, sel->n, 1);
+
+    /* of those without a replica who will get one in time nobody knows */
+
+    if (sel->up == 0) {
+        sel->up = ngx_http_clipper_select_up(sel->rows, sel->n, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_select_version(ngx_http_clipper_query_t *query,
+    ngx_str_t *version)
+{
+    ngx_str_t                     *name, *model;
+    ngx_http_clipper_link_t       *link;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+    link = query->app->links.elts;
+    model = &link->model->name;
+
+    sel->n = 1;
+    sel->rows = ngx_palloc(query->pool, sizeof(uint32_t));
+    sel->gens = ngx_palloc(query->pool, sizeof(uint32_t));
+    sel->names = ngx_palloc(query->pool, sizeof(ngx_str_t));
+
+    if (sel->rows == NULL || sel->gens == NULL || sel->names == NULL) {
+        return NGX_ERROR;
+    }
+
+    sel->rows[0] = ngx_http_clipper_model_version(link, version,
+                                                  &sel->gens[0]);
+    if (sel->rows[0] == 0) {
+        return NGX_DECLINED;
+    }
+
+    name = &sel->names[0];
+    name->data = ngx_pnalloc(query->pool, model->len + 1 + version->len);
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    name->len = ngx_sprintf(name->data, "%V:%V", model, version) - name->data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_select_release(ngx_http_clipper_query_t *query)
+{
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    if (sel && sel->lineup) {
+        ngx_http_clipper_lineup_release(sel->lineup);
+        sel->lineup = NULL;
+    }
+}
+
+
+/* the members that exist; ready: that have a replica */
+
+static uint64_t
+ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
+    ngx_uint_t ready)
+{
+    uint64_t                       up;
+    ngx_uint_t                     i;
+    ngx_http_clipper_model_row_t  *models;
+
+    models = ngx_http_clipper_process.zone->models;
+    up = 0;
+
+    for (i = 0; i < n; i++) {
+        if (rows[i] && (!ready || models[rows[i]].replicas)) {
+            up |= (uint64_t) 1 << i;
+        }
+    }
+
+    return up;
+}
+
+
+/* --- the state --- */
+
+
+ngx_uint_t
+ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query)
+{
+    return query->selection->lineup && query->app->select.policy->observe;
+}
+
+
+double
+ngx_http_clipper_select_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+
+ngx_int_t
+ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
+{
+    ngx_int_t                      rc;
+    uint64_t                       now_us, salt[3];
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    if (query->uid.len) {
+        salt[0] = query->app->row;
+        salt[1] = 0x757365720000ull;                            /* "user" */
+        salt[2] = 0;
+
+        ngx_http_clipper_digest(&ngx_http_clipper_process.zone->header->key,
+                                salt, query->uid.data, query->uid.len,
+                                sel->user_key);
+
+        ngx_http_clipper_siphash(ngx_http_clipper_lineup_public,
+                                 query->uid.data, query->uid.len, salt);
+        sel->uid = salt[0] | 1;
+    }
+
+    if (!ngx_http_clipper_select_learns(query)) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_clipper_select_read(query);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    sel->wait.handler = ngx_http_clipper_select_loaded;
+    sel->wait.data = query;
+
+    if (ngx_http_clipper_state_wait(&sel->wait, &sel->lineup->id, &query->uid)
+        != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    /* no query waits for its user longer than a tenth of its time */
+
+    sel->timer.handler = ngx_http_clipper_select_loaded;
+    sel->timer.data = query;
+
+    now_us = ngx_http_clipper_now_us();
+    ngx_http_clipper_timer_add(&sel->timer,
+                               now_us + (uint64_t) query->app->slo * 100);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_clipper_select_loaded(void *data)
+{
+    ngx_http_clipper_query_t *query = data;
+
+    ngx_http_clipper_select_cancel(query);
+    (void) ngx_http_clipper_select_read(query);
+
+    ngx_http_clipper_query_begin(query);
+}
+
+
+void
+ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query)
+{
+    if (query->selection) {
+        ngx_http_clipper_timer_del(&query->selection->timer);
+        ngx_http_clipper_state_cancel(&query->selection->wait);
+    }
+}
+
+
+/* NGX_AGAIN: the state of the user, or without one of all, is on its way */
+
+static ngx_int_t
+ngx_http_clipper_select_read(ngx_http_clipper_query_t *query)
+{
+    ngx_int_t                      rc;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    rc = ngx_http_clipper_select_rows(query, NULL, &sel->app);
+
+    if (rc == NGX_ERROR || query->uid.len == 0) {
+        return rc;
+    }
+
+    return ngx_http_clipper_select_rows(query, &query->uid, &sel->user);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
+    double **rows)
+{
+    double                         vec[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    size_t                         size;
+    ngx_int_t                      rc;
+    ngx_http_clipper_lineup_t     *lineup;
+
+    lineup = query->selection->lineup;
+    size = ngx_http_clipper_policy_state_size(query->app->select.policy,
+                                              lineup->id.n);
+
+    rc = ngx_http_clipper_state_get(&lineup->id, uid, vec);
+
+    /* a new user has zeroes, one that is not here yet has nothing */
+
+    if (rc == NGX_AGAIN && uid) {
+        return NGX_AGAIN;
+    }
+
+    if (*rows == NULL) {
+        *rows = ngx_palloc(query->pool, size * sizeof(double));
+        if (*rows == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_clipper_policy_state_read(vec, size,
+                                       ngx_http_clipper_select_now(), *rows);
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+void
+ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
+    const u_char *data, size_t len, uint64_t key[2])
+{
+    uint64_t  salt[3];
+
+    salt[0] = query->app->row;
+    salt[1] = 0x696e70757400ull;                                /* "input" */
+    salt[2] = query->app->input_type;
+
+    ngx_http_clipper_digest(&ngx_http_clipper_process.zone->header->key, salt,
+                            data, len, key);
+}
+
+
+/* --- the choice --- */
+
+
+void
+ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_policy_view_t *view)
+{
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    view->n = sel->n;
+    view->up = sel->up;
+    view->weight = query->app->weights;
+    view->key = sel->lineup ? sel->lineup->keys : NULL;
+    view->app = sel->app;
+    view->user = sel->user;
+    view->uid = sel->uid;
+    view->memo = sel->lineup ? &sel->lineup->memo : NULL;
+}
+
+
+/*
+ * Some policies know the chance of what they chose by an integral only: it is
+ * taken when somebody wants to know, and remembered.
+ */
+
+double
+ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_http_clipper_policy_view_t   view;
+    const ngx_http_clipper_policy_t  *policy;
+
+    policy = query->app->select.policy;
+
+    if (answer->propensity < 0 && answer->served >= 0
+        && query->selection->lineup && query->selection->n > 1
+        && (policy->flags & NGX_HTTP_CLIPPER_POLICY_SLOW))
+    {
+        ngx_http_clipper_select_view(query, &view);
+
+        if (ngx_http_clipper_select_weigh(query, &view) == NGX_OK) {
+            answer->propensity = query->selection->weights[answer->served];
+        }
+    }
+
+    return answer->propensity;
+}
+
+
+void
+ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer)
+{
+    ngx_http_clipper_selection_t    *sel;
+    ngx_http_clipper_policy_pick_t   pick;
+    ngx_http_clipper_policy_view_t   view;
+
+    sel = query->selection;
+
+    answer->confidence = -1;
+    answer->propensity = -1;
+    answer->served = -1;
+
+    if (sel->n == 0) {
+        return;
+    }
+
+    /* without a choice the one is asked, be it only for what is cached */
+
+    answer->asked = 1;
+    answer->served = 0;
+
+    if (sel->n == 1) {
+        answer->propensity = sel->lineup ? 1 : -1;
+        return;
+    }
+
+    ngx_http_clipper_select_view(query, &view);
+
+    if (query->everybody) {
+        answer->asked = sel->up;
+        answer->served = -1;
+        return;
+    }
+
+    if (ngx_http_clipper_policy_select(&query->app->select, &view,
+                 ngx_http_clipper_random_u64(&ngx_http_clipper_select_random),
+                 &pick)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    if (pick.serve == NGX_HTTP_CLIPPER_POLICY_ALL
+        && ngx_http_clipper_select_weigh(query, &view) != NGX_OK)
+    {
+        return;
+    }
+
+    answer->asked = pick.ask;
+    answer->served = pick.serve;
+    answer->propensity = pick.propensity;
+}
+
+
+/* the weights that the answers of an ensemble will have */
+
+static ngx_int_t
+ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_policy_view_t *view)
+{
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    if (sel->weights) {
+        return NGX_OK;
+    }
+
+    sel->weights = ngx_palloc(query->pool, sel->n * sizeof(double));
+    if (sel->weights == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_policy_weights(&query->app->select, view, sel->weights);
+
+    return NGX_OK;
+}
+
+
+const ngx_http_clipper_lineup_t *
+ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
+{
+    double                           rows[NGX_HTTP_CLIPPER_POLICY_STATE_MAX],
+                                     vec[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_lineup_t       *lineup;
+    ngx_http_clipper_policy_view_t   view;
+
+    lineup = ngx_http_clipper_lineup(app);
+    if (lineup == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&view, sizeof(ngx_http_clipper_policy_view_t));
+
+    view.n = lineup->id.n;
+    view.up = ngx_http_clipper_select_up(lineup->rows, view.n, 1);
+    view.weight = app->weights;
+    view.key = lineup->keys;
+    view.memo = &lineup->memo;
+
+    if (app->select.policy->observe) {
+        (void) ngx_http_clipper_state_get(&lineup->id, NULL, vec);
+
+        ngx_http_clipper_policy_state_read(vec,
+                ngx_http_clipper_policy_state_size(app->select.policy, view.n),
+                ngx_http_clipper_select_now(), rows);
+        view.app = rows;
+    }
+
+    ngx_http_clipper_policy_weights(&app->select, &view, shares);
+
+    return lineup;
+}

@@ -1,0 +1,95 @@
+
+/*
+ * Selection: whom a query asks for each input, and what its answers become.
+ * Knows the links' present versions and the state of the application and its
+ * user; the policy decides.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_SELECT_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_SELECT_H_INCLUDED_
+
+
+#include "query/ngx_http_clipper_query.h"
+#include "query/ngx_http_clipper_lineup.h"
+
+
+struct ngx_http_clipper_selection_s {
+    ngx_uint_t                      n;          /* links */
+    uint32_t                       *rows;       /* these are the line-up's, */
+    uint32_t                       *gens;       /* or of the version that */
+    ngx_str_t                      *names;      /* was requested */
+    ngx_http_clipper_lineup_t      *lineup;     /* NULL: a version was
+                                                   requested, nothing to
+                                                   choose */
+    uint64_t                        up;         /* bit i: may be asked */
+    uint64_t                        uid;        /* hash of the user; 0: none */
+    uint64_t                        user_key[2];/* digest of the user */
+    uint64_t                      (*inputs)[2]; /* digests, when it learns */
+    double                         *app;        /* rows of the state, or NULL */
+    double                         *user;
+    double                         *weights;    /* of an ensemble, or NULL */
+    ngx_http_clipper_state_wait_t   wait;
+    ngx_http_clipper_timer_t        timer;      /* ends the wait */
+};
+
+
+ngx_int_t ngx_http_clipper_select_start(ngx_cycle_t *cycle);
+
+/* the links' versions, or the one requested; as query_resolve() */
+ngx_int_t ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
+    ngx_str_t *version);
+
+/*
+ * Reads the state that the policy learns.  NGX_OK; NGX_AGAIN: the user's is on
+ * its way, ngx_http_clipper_query_begin() will be called; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_clipper_select_load(ngx_http_clipper_query_t *query);
+
+/* nobody waits for a state any more */
+void ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query);
+
+/* the query is over, and its selection with it */
+void ngx_http_clipper_select_release(ngx_http_clipper_query_t *query);
+
+/* the policy of the query's application learns from feedback */
+ngx_uint_t ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query);
+
+/* digest of an input for the record that feedback finds it by */
+void ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
+    const u_char *data, size_t len, uint64_t key[2]);
+
+/* seconds since the epoch: the time of states */
+double ngx_http_clipper_select_now(void);
+
+/* whom to ask: sets asked, served and propensity of the answer */
+void ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer);
+
+/* the chance that this was chosen, for the log; below 0: there is none */
+double ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer);
+
+/* the asks of input i are over: its answer, and the record for feedback */
+void ngx_http_clipper_select_answer(ngx_http_clipper_query_t *query,
+    ngx_uint_t i);
+
+/* what the policy sees; its arrays are those of the selection */
+void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_policy_view_t *view);
+
+/*
+ * For each link of an application, in shares: the chance that a query without
+ * a user is answered by it now, or the weight of its answer among all; 0
+ * without a replica.  The links' present versions as ngx_http_clipper_lineup()
+ * has them, or NULL: no memory.
+ */
+const ngx_http_clipper_lineup_t *ngx_http_clipper_select_shares(
+    ngx_http_clipper_app_t *app, double *shares);
+
+
+/* of the query part: the state is there, go on */
+void ngx_http_clipper_query_begin(ngx_http_clipper_query_t *query);
+
+
+#endif /* _NGX_HTTP_CLIPPER_SELECT_H_INCLUDED_ */

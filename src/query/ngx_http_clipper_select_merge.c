@@ -1,0 +1,260 @@
+
+/*
+ * From the asks of one input to its answer: one model's word, or what several
+ * agree on; and the record that feedback will find.
+ */
+
+
+#include "query/ngx_http_clipper_select.h"
+#include "query/ngx_http_clipper_ask.h"
+#include "learn/clipper_combine.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_record.h"
+
+
+static void ngx_http_clipper_merge_default(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, ngx_http_clipper_reason_e reason);
+static void ngx_http_clipper_merge_one(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, ngx_http_clipper_ask_t *ask);
+static void ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, ngx_http_clipper_ask_t *asks);
+static void ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer,
+    ngx_http_clipper_combine_member_t *members, ngx_uint_t n);
+static void ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query,
+    ngx_uint_t i, ngx_http_clipper_ask_t *asks);
+static ngx_uint_t ngx_http_clipper_merge_missed(
+    ngx_http_clipper_answer_t *answer, ngx_uint_t k,
+    ngx_http_clipper_ask_t *ask);
+
+
+static ngx_inline ngx_uint_t
+ngx_http_clipper_merge_asked(ngx_http_clipper_answer_t *answer, ngx_uint_t i)
+{
+    return (answer->asked >> i) & 1;
+}
+
+
+void
+ngx_http_clipper_select_answer(ngx_http_clipper_query_t *query, ngx_uint_t i)
+{
+    ngx_http_clipper_ask_t        *asks;
+    ngx_http_clipper_answer_t     *answer;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+    answer = &query->answers[i];
+
+    if (answer->asked == 0) {
+        ngx_http_clipper_merge_default(query, answer,
+                                       NGX_HTTP_CLIPPER_NO_REPLICA);
+        return;
+    }
+
+    asks = &query->asks[i * sel->n];
+
+    if (answer->served >= 0) {
+        ngx_http_clipper_merge_one(query, answer, &asks[answer->served]);
+
+    } else {
+        ngx_http_clipper_merge_several(query, answer, asks);
+    }
+
+    if (sel->inputs) {
+        ngx_http_clipper_merge_record(query, i, asks);
+    }
+}
+
+
+static void
+ngx_http_clipper_merge_default(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, ngx_http_clipper_reason_e reason)
+{
+    answer->outcome = NGX_HTTP_CLIPPER_DEFAULT;
+    answer->reason = reason;
+    answer->output = query->app->output;
+}
+
+
+static void
+ngx_http_clipper_merge_one(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, ngx_http_clipper_ask_t *ask)
+{
+    answer->queue_us = ask->queue_us;
+    answer->model_us = ask->model_us;
+    answer->batch_size = ask->batch_size;
+
+    if (ask->reason) {
+        ngx_http_clipper_merge_default(query, answer, ask->reason);
+        return;
+    }
+
+    answer->outcome = ask->outcome;
+    answer->output = ask->output;
+}
+
+
+/* what has arrived counts, with the weights of the selection */
+
+static void
+ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, ngx_http_clipper_ask_t *asks)
+{
+    ngx_uint_t                          i, n, cached, joined, answered;
+    ngx_http_clipper_selection_t       *sel;
+    ngx_http_clipper_reason_e           reason;
+    ngx_http_clipper_combine_member_t   members[
+                                             NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+
+    sel = query->selection;
+    reason = NGX_HTTP_CLIPPER_NO_REPLICA;
+    n = 0;
+    cached = 0;
+    joined = 0;
+    answered = 0;
+
+    for (i = 0; i < sel->n; i++) {
+
+        if (!ngx_http_clipper_merge_asked(answer, i)) {
+            continue;
+        }
+
+        members[n].weight = sel->weights ? sel->weights[i] : 1;
+        members[n].answered = (asks[i].reason == NGX_HTTP_CLIPPER_REASON_NONE);
+
+        if (members[n].answered) {
+            ngx_http_clipper_value_init(&members[n].value,
+                                        asks[i].output.data,
+                                        asks[i].output.len);
+            answered++;
+            cached += asks[i].outcome == NGX_HTTP_CLIPPER_CACHED;
+            joined += asks[i].outcome == NGX_HTTP_CLIPPER_JOINED;
+
+        } else {
+            reason = asks[i].reason;
+        }
+
+        answer->queue_us = ngx_max(answer->queue_us, asks[i].queue_us);
+        answer->model_us = ngx_max(answer->model_us, asks[i].model_us);
+        answer->batch_size = ngx_max(answer->batch_size, asks[i].batch_size);
+        n++;
+    }
+
+    if (answered == 0) {
+        ngx_http_clipper_merge_default(query, answer, reason);
+        return;
+    }
+
+    answer->outcome = cached == n ? NGX_HTTP_CLIPPER_CACHED
+                      : cached + joined == n ? NGX_HTTP_CLIPPER_JOINED
+                      : NGX_HTTP_CLIPPER_ANSWER;
+
+    ngx_http_clipper_merge_output(query, answer, members, n);
+}
+
+
+static void
+ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer,
+    ngx_http_clipper_combine_member_t *members, ngx_uint_t n)
+{
+    u_char                             *dst;
+    ngx_http_clipper_app_t             *app;
+    ngx_http_clipper_combine_result_t   result;
+    ngx_http_clipper_policy_combine_e   mode;
+
+    app = query->app;
+    mode = ngx_http_clipper_combine_mode(app->select.policy, &app->loss);
+
+    dst = ngx_pnalloc(query->pool,
+                      ngx_http_clipper_combine_size(mode, members, n) + 1);
+
+    if (dst == NULL
+        || ngx_http_clipper_combine(mode, &app->loss, members, n, dst,
+                                    &result)
+           != NGX_OK)
+    {
+        ngx_http_clipper_merge_default(query, answer,
+                                       NGX_HTTP_CLIPPER_MODEL_ERROR);
+        return;
+    }
+
+    answer->output = result.output;
+
+    if (n > 1) {
+        answer->confidence = result.confidence;
+    }
+
+    if (result.confidence * 1000000 < app->confidence) {
+        ngx_http_clipper_merge_default(query, answer,
+                                       NGX_HTTP_CLIPPER_LOW_CONFIDENCE);
+    }
+}
+
+
+/* what was asked and came in time, or should have; else nothing is learned */
+
+static void
+ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
+    ngx_http_clipper_ask_t *asks)
+{
+    ngx_uint_t                     k;
+    ngx_http_clipper_answer_t     *answer;
+    ngx_http_clipper_selection_t  *sel;
+
+    static ngx_http_clipper_record_t  record;
+
+    sel = query->selection;
+    answer = &query->answers[i];
+
+    record.query_id = answer->query_id;
+    record.uid[0] = sel->user_key[0];
+    record.uid[1] = sel->user_key[1];
+    record.input[0] = sel->inputs[i][0];
+    record.input[1] = sel->inputs[i][1];
+    record.up = sel->up;
+    record.seen = 0;
+    record.propensity = answer->propensity;
+    record.time = ngx_http_clipper_select_now();
+    record.app = (uint32_t) query->app->row;
+    record.served = answer->served >= 0 ? (int32_t) answer->served
+                                        : NGX_HTTP_CLIPPER_POLICY_ALL;
+    record.n = (uint32_t) sel->n;
+
+    for (k = 0; k < sel->n; k++) {
+        record.key[k] = sel->lineup->keys[k];
+        record.len[k] = 0;
+
+        if (ngx_http_clipper_merge_asked(answer, k)
+            && asks[k].reason == NGX_HTTP_CLIPPER_REASON_NONE)
+        {
+            record.seen |= (uint64_t) 1 << k;
+            ngx_http_clipper_record_output(&record, k, asks[k].output.data,
+                                           asks[k].output.len);
+
+        } else if (ngx_http_clipper_merge_missed(answer, k, &asks[k])) {
+            record.seen |= (uint64_t) 1 << k;
+            record.len[k] = NGX_HTTP_CLIPPER_RECORD_MISSED;
+        }
+    }
+
+    if (record.seen) {
+        (void) ngx_http_clipper_record_put(ngx_http_clipper_process.zone,
+                                           &record);
+    }
+}
+
+
+/*
+ * Who alone is asked and has nothing to say in time is judged by that: else
+ * a policy would never learn to leave it.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_merge_missed(ngx_http_clipper_answer_t *answer, ngx_uint_t k,
+    ngx_http_clipper_ask_t *ask)
+{
+    return answer->served == (ngx_int_t) k
+           && (ask->reason == NGX_HTTP_CLIPPER_DEADLINE
+               || ask->reason == NGX_HTTP_CLIPPER_MODEL_ERROR);
+}

@@ -1,0 +1,456 @@
+
+/*
+ * States of policies: the interface, see the header.
+ */
+
+
+#include "query/ngx_http_clipper_state_flow.h"
+#include "shm/clipper_registry.h"
+#include "worker/ngx_http_clipper_wake.h"
+
+
+/* how old what Redis said may get before it is asked again, us */
+#define NGX_HTTP_CLIPPER_STATE_APP_AGE   1000000
+#define NGX_HTTP_CLIPPER_STATE_USER_AGE  5000000
+
+#define NGX_HTTP_CLIPPER_STATE_SENDERS   128
+
+
+static uint32_t ngx_http_clipper_state_policy(
+    const ngx_http_clipper_policy_t *policy);
+static void ngx_http_clipper_state_name_uid(
+    ngx_http_clipper_state_name_of_t *name, const ngx_str_t *uid);
+static ngx_int_t ngx_http_clipper_state_known(const double *vec, size_t size);
+static void ngx_http_clipper_state_ready(void);
+static uint32_t ngx_http_clipper_state_store(
+    ngx_http_clipper_redis_conf_t *conf);
+static ngx_uint_t ngx_http_clipper_state_others(void);
+static ngx_uint_t ngx_http_clipper_state_other(ngx_uint_t slot);
+
+
+ngx_http_clipper_state_t  ngx_http_clipper_state;
+
+
+ngx_int_t
+ngx_http_clipper_state_init(ngx_cycle_t *cycle)
+{
+    u_char                           *p;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_state_t         *state;
+    ngx_http_clipper_state_header_t  *h;
+
+    zone = ngx_http_clipper_process.zone;
+    state = &ngx_http_clipper_state;
+
+    ngx_http_clipper_state_table_attach(&state->table, zone->states,
+                                        zone->pid);
+    h = state->table.header;
+
+    state->redis = ngx_http_clipper_process.conf->redis;
+    state->log = cycle->log;
+    state->table.keep = (state->redis != NULL);
+
+    p = state->source;
+    *p++ = '@';
+    (void) ngx_hex_dump(p, (u_char *) h->source, sizeof(h->source));
+
+    if (state->redis == NULL) {
+        return NGX_OK;
+    }
+
+    zone->workers[zone->slot].store =
+                                  ngx_http_clipper_state_store(state->redis);
+
+    ngx_http_clipper_state_ask_init(cycle->log);
+
+    if (ngx_http_clipper_state_flush_init(cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* a process with this pid is this one now */
+
+    (void) ngx_http_clipper_state_table_release(&state->table, zone->pid);
+    ngx_http_clipper_state_bury();
+
+    return ngx_http_clipper_redis_init(cycle, state->redis,
+                                       ngx_http_clipper_state_ready);
+}
+
+
+/* the connection is up */
+
+static void
+ngx_http_clipper_state_ready(void)
+{
+    ngx_http_clipper_state_id_ask();
+    ngx_http_clipper_state_flush_now();
+}
+
+
+void
+ngx_http_clipper_state_done(void)
+{
+    ngx_uint_t                 up, left, dirty;
+    ngx_http_clipper_state_t  *state;
+
+    state = &ngx_http_clipper_state;
+
+    if (state->table.header == NULL || state->redis == NULL) {
+        return;
+    }
+
+    up = ngx_http_clipper_redis_up();
+
+    left = ngx_http_clipper_state_flush_done();
+    ngx_http_clipper_state_ask_done();
+
+    dirty = ngx_http_clipper_state_table_dirty(&state->table);
+
+    if (dirty) {
+        ngx_http_clipper_state_hand_over();
+    }
+
+    if (dirty && (left || !up)) {
+        ngx_log_error(NGX_LOG_WARN, state->log, 0,
+                      "redis \"%V\" does not have all that was learned about "
+                      "%ui application(s) or user(s); other workers keep "
+                      "it, a shutdown loses it", &state->redis->address,
+                      dirty);
+    }
+
+    state->redis = NULL;
+}
+
+
+void
+ngx_http_clipper_state_retire(void)
+{
+    if (ngx_http_clipper_state.redis) {
+        ngx_http_clipper_state_flush_now();
+        ngx_http_clipper_redis_retire(ngx_http_clipper_state_others);
+    }
+}
+
+
+/* names where deltas go: the same for workers that send to the same place */
+
+static uint32_t
+ngx_http_clipper_state_store(ngx_http_clipper_redis_conf_t *conf)
+{
+    uint32_t  crc;
+
+    ngx_crc32_init(crc);
+    ngx_crc32_update(&crc, conf->address.data, conf->address.len);
+    ngx_crc32_update(&crc, (u_char *) &conf->db, sizeof(conf->db));
+    ngx_crc32_update(&crc, conf->prefix.data, conf->prefix.len);
+    ngx_crc32_final(crc);
+
+    return crc | 1;
+}
+
+
+/* whether other workers stay that send what is in the table to this Redis */
+
+static ngx_uint_t
+ngx_http_clipper_state_others(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < ngx_http_clipper_process.zone->header->workers.n; i++) {
+        if (ngx_http_clipper_state_other(i)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_state_other(ngx_uint_t slot)
+{
+    ngx_http_clipper_zone_t    *zone;
+    ngx_http_clipper_worker_t  *w;
+
+    zone = ngx_http_clipper_process.zone;
+    w = &zone->workers[slot];
+
+    return slot != zone->slot
+           && __atomic_load_n(&w->state, __ATOMIC_ACQUIRE)
+              == NGX_HTTP_CLIPPER_USED
+           && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED)
+           && w->store == zone->workers[zone->slot].store
+           && ngx_http_clipper_alive(w->pid);
+}
+
+
+void
+ngx_http_clipper_state_hand_over(void)
+{
+    uint32_t                  i;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    __atomic_store_n(&ngx_http_clipper_state.table.header->orphans, 1,
+                     __ATOMIC_RELEASE);
+
+    ngx_http_clipper_zone_lock(zone);
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        if (ngx_http_clipper_state_other(i)) {
+            ngx_http_clipper_registry_wake_locked(zone, i);
+        }
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+}
+
+
+void
+ngx_http_clipper_state_take_over(void)
+{
+    uint32_t  *orphans;
+
+    if (!ngx_http_clipper_redis_up()) {
+        return;                     /* once it is, everything is sent */
+    }
+
+    orphans = &ngx_http_clipper_state.table.header->orphans;
+
+    if (__atomic_load_n(orphans, __ATOMIC_ACQUIRE)
+        && !ngx_http_clipper_process.retiring)
+    {
+        __atomic_store_n(orphans, 0, __ATOMIC_RELEASE);
+        ngx_http_clipper_state_flush_later();
+    }
+}
+
+
+void
+ngx_http_clipper_state_bury(void)
+{
+    uint32_t                   pids[NGX_HTTP_CLIPPER_STATE_SENDERS];
+    ngx_uint_t                 i, n;
+    ngx_http_clipper_state_t  *state;
+
+    state = &ngx_http_clipper_state;
+
+    if (state->table.header == NULL || state->redis == NULL) {
+        return;
+    }
+
+    n = ngx_http_clipper_state_table_senders(&state->table, pids,
+                                            NGX_HTTP_CLIPPER_STATE_SENDERS);
+
+    for (i = 0; i < n; i++) {
+        if (pids[i] != state->table.pid && !ngx_http_clipper_alive(pids[i])) {
+            (void) ngx_http_clipper_state_table_release(&state->table,
+                                                        pids[i]);
+        }
+    }
+
+    ngx_http_clipper_state_flush_later();
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
+    const ngx_str_t *uid, double *vec)
+{
+    size_t                             size;
+    uint64_t                           max;
+    ngx_int_t                          rc;
+    ngx_http_clipper_state_t          *state;
+    ngx_http_clipper_state_age_t       age;
+    ngx_http_clipper_state_name_of_t   name;
+
+    state = &ngx_http_clipper_state;
+
+    if (ngx_http_clipper_state_name(&name, id, uid) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    size = ngx_http_clipper_policy_state_size(id->conf->policy, id->n);
+    max = (name.who.kind == NGX_HTTP_CLIPPER_STATE_APP)
+          ? NGX_HTTP_CLIPPER_STATE_APP_AGE : NGX_HTTP_CLIPPER_STATE_USER_AGE;
+
+    rc = ngx_http_clipper_state_table_read(&state->table, &name.who, vec,
+                                           ngx_http_clipper_now_us(), max,
+                                           &age);
+
+    if (state->redis
+        && (rc != NGX_OK || age.stale)
+        && ngx_http_clipper_state_ask(&name, age.acked) == NGX_OK
+        && rc != NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_clipper_state_known(vec, size);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_state_known(const double *vec, size_t size)
+{
+    size_t  i;
+
+    for (i = NGX_HTTP_CLIPPER_POLICY_ROWS; i < size; i++) {
+        if (vec[i] != 0) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
+    const ngx_str_t *uid, const double *delta)
+{
+    ngx_int_t                          rc;
+    ngx_http_clipper_state_t          *state;
+    ngx_http_clipper_state_name_of_t   name;
+
+    state = &ngx_http_clipper_state;
+
+    if (ngx_http_clipper_state_name(&name, id, NULL) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_clipper_state_table_add(&state->table, &name.who, delta);
+
+    if (uid && uid->len) {
+        (void) ngx_http_clipper_state_name(&name, id, uid);
+
+        if (ngx_http_clipper_state_table_add(&state->table, &name.who, delta)
+            != NGX_OK)
+        {
+            rc = NGX_DECLINED;
+        }
+    }
+
+    if (state->redis) {
+        ngx_http_clipper_state_flush_later();
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
+    const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid)
+{
+    u_char                           *p, digest[
+                                          NGX_HTTP_CLIPPER_STATE_NAME
+                                          + NGX_HTTP_CLIPPER_STATE_UID + 2];
+    const ngx_http_clipper_policy_t  *policy;
+
+    policy = id->conf->policy;
+
+    if (policy->nfields == 0
+        || id->app_name->len + 1 + policy->name.len
+           > NGX_HTTP_CLIPPER_STATE_NAME)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_cpymem(name->owner, id->app_name->data, id->app_name->len);
+    *p++ = ':';
+    p = ngx_cpymem(p, policy->name.data, policy->name.len);
+
+    name->who.owner.data = name->owner;
+    name->who.owner.len = p - name->owner;
+    name->who.policy = ngx_http_clipper_state_policy(policy);
+    name->who.nfields = (uint32_t) policy->nfields;
+    name->who.n = (uint32_t) id->n;
+    name->who.key = id->key;
+    name->who.names = id->member_names;
+
+    ngx_http_clipper_state_name_uid(name, uid);
+
+    p = ngx_cpymem(digest, name->owner, name->who.owner.len);
+    *p++ = '\0';
+    *p++ = (u_char) name->who.kind;
+    p = ngx_cpymem(p, name->uid, name->who.uid.len);
+
+    ngx_http_clipper_siphash(ngx_http_clipper_process.zone->header->key.sip,
+                             digest, p - digest, name->who.id);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_clipper_state_name_uid(ngx_http_clipper_state_name_of_t *name,
+    const ngx_str_t *uid)
+{
+    u_char      hash[20];
+    ngx_sha1_t  sha1;
+
+    name->who.uid.data = name->uid;
+    name->who.uid.len = 0;
+
+    if (uid == NULL || uid->len == 0) {
+        name->who.kind = NGX_HTTP_CLIPPER_STATE_APP;
+        return;
+    }
+
+    if (uid->len <= NGX_HTTP_CLIPPER_STATE_UID) {
+        name->who.kind = NGX_HTTP_CLIPPER_STATE_USER;
+        name->who.uid.len = uid->len;
+        ngx_memcpy(name->uid, uid->data, uid->len);
+        return;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, uid->data, uid->len);
+    ngx_sha1_final(hash, &sha1);
+
+    name->who.kind = NGX_HTTP_CLIPPER_STATE_DIGEST;
+    name->who.uid.len = NGX_HTTP_CLIPPER_STATE_DIGEST_LEN;
+    (void) ngx_hex_dump(name->uid, hash, sizeof(hash));
+}
+
+
+static uint32_t
+ngx_http_clipper_state_policy(const ngx_http_clipper_policy_t *policy)
+{
+    uint32_t  i;
+
+    for (i = 0; ngx_http_clipper_policy_get(i) != policy; i++) { /* void */ }
+
+    return i;
+}
+
+
+void
+ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat)
+{
+    ngx_http_clipper_state_t         *state;
+    ngx_http_clipper_state_header_t  *h;
+
+    state = &ngx_http_clipper_state;
+    h = state->table.header;
+
+    ngx_memzero(stat, sizeof(ngx_http_clipper_state_stat_t));
+
+    if (h == NULL) {
+        return;
+    }
+
+    stat->redis = (state->redis != NULL);
+    stat->up = stat->redis && ngx_http_clipper_redis_up();
+    stat->rows = h->m.rows;
+    stat->rows_max = h->nrows - 1;
+    stat->pending = stat->redis
+                    ? ngx_http_clipper_state_table_dirty(&state->table) : 0;
+    stat->sent = h->sent;
+    stat->dropped = h->dropped;
+    stat->evicted = h->evicted;
+    stat->errors = h->errors;
+}

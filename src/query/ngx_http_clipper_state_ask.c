@@ -1,0 +1,304 @@
+
+/*
+ * Questions to Redis about a state, one at a time per state and worker, and
+ * those who wait for the answer.
+ *
+ * Who waits is called from a posted event, never from inside of hiredis.
+ */
+
+
+#include "query/ngx_http_clipper_state_flow.h"
+
+
+#define NGX_HTTP_CLIPPER_STATE_ASKS     512     /* under way */
+#define NGX_HTTP_CLIPPER_STATE_BUCKETS  256
+
+
+typedef struct {
+    ngx_http_clipper_redis_call_t     call;
+    ngx_queue_t                       queue;
+    ngx_queue_t                       waiters;
+    uint64_t                          acked;        /* by then */
+    ngx_http_clipper_state_name_of_t  name;
+} ngx_http_clipper_state_ask_t;
+
+
+static ngx_http_clipper_state_ask_t *ngx_http_clipper_state_ask_find(
+    const uint64_t id[2]);
+static ngx_int_t ngx_http_clipper_state_ask_send(
+    ngx_http_clipper_state_ask_t *ask);
+static void ngx_http_clipper_state_ask_args(
+    ngx_http_clipper_state_args_t *args,
+    const ngx_http_clipper_state_who_t *who);
+static void ngx_http_clipper_state_ask_answered(
+    ngx_http_clipper_redis_call_t *call, redisReply *reply);
+static void ngx_http_clipper_state_ask_load(
+    ngx_http_clipper_state_ask_t *ask, redisReply *reply);
+static void ngx_http_clipper_state_ask_tell(ngx_event_t *ev);
+
+
+static ngx_queue_t  ngx_http_clipper_state_asks[
+                                             NGX_HTTP_CLIPPER_STATE_BUCKETS];
+static ngx_uint_t        ngx_http_clipper_state_nasks;
+static ngx_queue_t       ngx_http_clipper_state_told;   /* to be called */
+static ngx_event_t       ngx_http_clipper_state_event;
+static ngx_connection_t  ngx_http_clipper_state_dummy;
+
+
+void
+ngx_http_clipper_state_ask_init(ngx_log_t *log)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_STATE_BUCKETS; i++) {
+        ngx_queue_init(&ngx_http_clipper_state_asks[i]);
+    }
+
+    ngx_queue_init(&ngx_http_clipper_state_told);
+    ngx_http_clipper_state_nasks = 0;
+
+    ngx_http_clipper_state_dummy.fd = (ngx_socket_t) -1;
+    ngx_http_clipper_state_event.handler = ngx_http_clipper_state_ask_tell;
+    ngx_http_clipper_state_event.data = &ngx_http_clipper_state_dummy;
+    ngx_http_clipper_state_event.log = log;
+}
+
+
+void
+ngx_http_clipper_state_ask_done(void)
+{
+    if (ngx_http_clipper_state_event.posted) {
+        ngx_delete_posted_event(&ngx_http_clipper_state_event);
+    }
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
+    uint64_t acked)
+{
+    ngx_http_clipper_state_ask_t  *ask;
+
+    if (ngx_http_clipper_state_ask_find(name->who.id)) {
+        return NGX_OK;
+    }
+
+    if (!ngx_http_clipper_redis_up()
+        || ngx_http_clipper_state_nasks >= NGX_HTTP_CLIPPER_STATE_ASKS)
+    {
+        return NGX_DECLINED;
+    }
+
+    ask = ngx_alloc(sizeof(ngx_http_clipper_state_ask_t),
+                    ngx_http_clipper_state.log);
+    if (ask == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ask->call.handler = ngx_http_clipper_state_ask_answered;
+    ask->acked = acked;
+    ask->name = *name;
+    ask->name.who.owner.data = ask->name.owner;
+    ask->name.who.uid.data = ask->name.uid;
+    ngx_queue_init(&ask->waiters);
+
+    if (ngx_http_clipper_state_ask_send(ask) != NGX_OK) {
+        ngx_free(ask);
+        return NGX_DECLINED;
+    }
+
+    ngx_queue_insert_tail(&ngx_http_clipper_state_asks[
+                  name->who.id[0] % NGX_HTTP_CLIPPER_STATE_BUCKETS],
+                  &ask->queue);
+    ngx_http_clipper_state_nasks++;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_clipper_state_ask_t *
+ngx_http_clipper_state_ask_find(const uint64_t id[2])
+{
+    ngx_queue_t                   *q, *bucket;
+    ngx_http_clipper_state_ask_t  *ask;
+
+    bucket = &ngx_http_clipper_state_asks[
+                                     id[0] % NGX_HTTP_CLIPPER_STATE_BUCKETS];
+
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
+         q = ngx_queue_next(q))
+    {
+        ask = ngx_queue_data(q, ngx_http_clipper_state_ask_t, queue);
+
+        if (ask->name.who.id[0] == id[0] && ask->name.who.id[1] == id[1]) {
+            return ask;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_state_ask_send(ngx_http_clipper_state_ask_t *ask)
+{
+    ngx_int_t                      rc;
+    ngx_http_clipper_state_args_t  args;
+
+    ngx_memzero(&args, sizeof(ngx_http_clipper_state_args_t));
+
+    ngx_http_clipper_state_ask_args(&args, &ask->name.who);
+
+    if (ngx_http_clipper_state_args_make(&args) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_clipper_state_ask_args(&args, &ask->name.who);
+
+    rc = ngx_http_clipper_redis_command(&ask->call, args.argc, args.argv,
+                                        args.len);
+    ngx_free(args.argv);
+
+    return rc;
+}
+
+
+static void
+ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
+    const ngx_http_clipper_state_who_t *who)
+{
+    uint32_t                          i, k;
+    const ngx_http_clipper_policy_t  *policy;
+
+    policy = ngx_http_clipper_policy_get(who->policy);
+
+    ngx_http_clipper_state_arg(args, "HMGET", 5);
+    ngx_http_clipper_state_arg_key(args, who->kind, &who->owner, &who->uid);
+    ngx_http_clipper_state_arg(args, "t0", 2);
+    ngx_http_clipper_state_arg(args, "lambda", 6);
+    ngx_http_clipper_state_arg(args, ngx_http_clipper_state.source,
+                               NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
+
+    for (i = 0; i < who->n; i++) {
+        for (k = 0; k < who->nfields; k++) {
+            ngx_http_clipper_state_arg_field(args, &who->names[i],
+                                             policy->fields[k]);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_state_ask_answered(ngx_http_clipper_redis_call_t *call,
+    redisReply *reply)
+{
+    ngx_queue_t                   *q;
+    ngx_http_clipper_state_ask_t  *ask;
+
+    ask = (ngx_http_clipper_state_ask_t *) call;
+
+    ngx_queue_remove(&ask->queue);
+    ngx_http_clipper_state_nasks--;
+
+    if (reply) {
+        ngx_http_clipper_state_ask_load(ask, reply);
+    }
+
+    while (!ngx_queue_empty(&ask->waiters)) {
+        q = ngx_queue_head(&ask->waiters);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&ngx_http_clipper_state_told, q);
+    }
+
+    if (!ngx_queue_empty(&ngx_http_clipper_state_told)
+        && !ngx_http_clipper_state_event.posted)
+    {
+        ngx_post_event(&ngx_http_clipper_state_event, &ngx_posted_events);
+    }
+
+    ngx_free(ask);
+}
+
+
+static void
+ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
+    redisReply *reply)
+{
+    double                          rows[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_state_who_t   *who;
+    ngx_http_clipper_state_reply_t  parsed;
+
+    who = &ask->name.who;
+
+    if (ngx_http_clipper_state_parse(reply, &parsed, who->n * who->nfields,
+                                     rows)
+        != NGX_OK)
+    {
+        ngx_http_clipper_state_error("a question", reply);
+        return;
+    }
+
+    parsed.acked = ask->acked;
+    parsed.n = who->n;
+    parsed.key = who->key;
+
+    (void) ngx_http_clipper_state_table_load(&ngx_http_clipper_state.table,
+                                             who, &parsed,
+                                             ngx_http_clipper_now_us());
+}
+
+
+/* who is called may cancel others */
+
+static void
+ngx_http_clipper_state_ask_tell(ngx_event_t *ev)
+{
+    ngx_queue_t                    *q;
+    ngx_http_clipper_state_wait_t  *w;
+
+    while (!ngx_queue_empty(&ngx_http_clipper_state_told)) {
+        q = ngx_queue_head(&ngx_http_clipper_state_told);
+        w = ngx_queue_data(q, ngx_http_clipper_state_wait_t, queue);
+
+        ngx_queue_remove(q);
+        w->waiting = 0;
+        w->handler(w->data);
+    }
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_wait(ngx_http_clipper_state_wait_t *w,
+    const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid)
+{
+    ngx_http_clipper_state_ask_t      *ask;
+    ngx_http_clipper_state_name_of_t   name;
+
+    if (ngx_http_clipper_state.redis == NULL
+        || ngx_http_clipper_state_name(&name, id, uid) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ask = ngx_http_clipper_state_ask_find(name.who.id);
+
+    if (ask == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_queue_insert_tail(&ask->waiters, &w->queue);
+    w->waiting = 1;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_state_cancel(ngx_http_clipper_state_wait_t *w)
+{
+    if (w->waiting) {
+        ngx_queue_remove(&w->queue);
+        w->waiting = 0;
+    }
+}

@@ -1,0 +1,182 @@
+
+/*
+ * Query ids: a counter, scrambled.
+ *
+ * The instances on one Redis share the key of the permutation, and each has a
+ * part of the numbers of its own, so that their ids never meet.  Until Redis
+ * has given out a part, and without Redis, the key is the zone's own, and the
+ * ids of different instances are as different as random numbers of 53 bits.
+ *
+ * Redis' keys, after the prefix: "ids:key", 32 hex digits, and "ids:count".
+ */
+
+
+#include "query/ngx_http_clipper_state_flow.h"
+
+
+#define NGX_HTTP_CLIPPER_STATE_ID_BITS     41      /* of the counter */
+#define NGX_HTTP_CLIPPER_STATE_ID_PARTS    4095    /* from 1 */
+#define NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN  32
+
+
+static void ngx_http_clipper_state_id_answered(
+    ngx_http_clipper_redis_call_t *call, redisReply *reply);
+
+
+/* KEYS: the key of the permutation and the count; ARGV: a key to propose */
+
+static char  ngx_http_clipper_state_id_script[] =
+    "redis.call('SETNX', KEYS[1], ARGV[1])\n"
+    "return { redis.call('GET', KEYS[1]),\n"
+    "         tostring((redis.call('INCR', KEYS[2]) - 1) % 4095 + 1) }\n";
+
+
+static ngx_http_clipper_redis_call_t  ngx_http_clipper_state_id_call = {
+    ngx_http_clipper_state_id_answered
+};
+
+static ngx_http_clipper_hash_key_t    ngx_http_clipper_state_id_key;
+static ngx_uint_t                     ngx_http_clipper_state_id_known;
+
+
+uint64_t
+ngx_http_clipper_query_id_next(ngx_http_clipper_zone_t *zone)
+{
+    uint64_t                          count, number;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = zone->states;
+    count = __atomic_fetch_add(&zone->header->query_id, 1, __ATOMIC_RELAXED);
+    number = __atomic_load_n(&h->ids_number, __ATOMIC_ACQUIRE);
+
+    if (number == 0) {
+        return ngx_http_clipper_scramble(&zone->header->key, count);
+    }
+
+    if (!ngx_http_clipper_state_id_known) {
+        ngx_http_clipper_state_id_key.perm[0] = h->ids_key[0];
+        ngx_http_clipper_state_id_key.perm[1] = h->ids_key[1];
+        ngx_http_clipper_state_id_known = 1;
+    }
+
+    count &= ((uint64_t) 1 << NGX_HTTP_CLIPPER_STATE_ID_BITS) - 1;
+    count |= number << NGX_HTTP_CLIPPER_STATE_ID_BITS;
+
+    return ngx_http_clipper_scramble(&ngx_http_clipper_state_id_key, count);
+}
+
+
+/* several workers may ask; the first answer counts for all */
+
+void
+ngx_http_clipper_state_id_ask(void)
+{
+    size_t                          len[6];
+    u_char                          key[NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN],
+                                   *names, *p;
+    ngx_str_t                      *prefix;
+    const char                     *argv[6];
+    ngx_http_clipper_state_t       *state;
+
+    state = &ngx_http_clipper_state;
+
+    if (__atomic_load_n(&state->table.header->ids_number, __ATOMIC_ACQUIRE)) {
+        return;
+    }
+
+    prefix = &state->redis->prefix;
+
+    names = ngx_alloc(2 * (prefix->len + sizeof("ids:count")), state->log);
+    if (names == NULL) {
+        return;
+    }
+
+    (void) ngx_hex_dump(key,
+                     (u_char *) ngx_http_clipper_process.zone->header->key.perm,
+                     sizeof(key) / 2);
+
+    argv[0] = "EVAL";
+    len[0] = 4;
+    argv[1] = ngx_http_clipper_state_id_script;
+    len[1] = sizeof(ngx_http_clipper_state_id_script) - 1;
+    argv[2] = "2";
+    len[2] = 1;
+
+    argv[3] = (char *) names;
+    p = ngx_cpymem(names, prefix->data, prefix->len);
+    p = ngx_cpymem(p, "ids:key", sizeof("ids:key") - 1);
+    len[3] = p - names;
+
+    argv[4] = (char *) p;
+    p = ngx_cpymem(p, prefix->data, prefix->len);
+    p = ngx_cpymem(p, "ids:count", sizeof("ids:count") - 1);
+    len[4] = (char *) p - argv[4];
+
+    argv[5] = (char *) key;
+    len[5] = sizeof(key);
+
+    (void) ngx_http_clipper_redis_command(&ngx_http_clipper_state_id_call, 6,
+                                          argv, len);
+    ngx_free(names);
+}
+
+
+static void
+ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
+    redisReply *reply)
+{
+    u_char                           *text;
+    uint64_t                          perm[2];
+    ngx_int_t                         number, digit;
+    ngx_uint_t                        i;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = ngx_http_clipper_state.table.header;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[0]->len != NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN
+        || reply->element[1]->type != REDIS_REPLY_STRING)
+    {
+        ngx_http_clipper_state_error("a question for its number", reply);
+        return;
+    }
+
+    number = ngx_atoi((u_char *) reply->element[1]->str,
+                      reply->element[1]->len);
+
+    if (number < 1 || number > NGX_HTTP_CLIPPER_STATE_ID_PARTS) {
+        ngx_http_clipper_state_error("a question for its number", reply);
+        return;
+    }
+
+    text = (u_char *) reply->element[0]->str;
+    perm[0] = 0;
+    perm[1] = 0;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN; i++) {
+        digit = ngx_hextoi(&text[i], 1);
+
+        if (digit == NGX_ERROR) {
+            ngx_http_clipper_state_error("a question for its number", reply);
+            return;
+        }
+
+        perm[i / 16] = (perm[i / 16] << 4) | (uint64_t) digit;
+    }
+
+    ngx_http_clipper_journal_begin(&h->journal, h,
+                                   ngx_http_clipper_process.zone->pid);
+
+    if (h->ids_number == 0) {
+        h->ids_key[0] = perm[0];
+        h->ids_key[1] = perm[1];
+        __atomic_store_n(&h->ids_number, (uint64_t) number, __ATOMIC_RELEASE);
+    }
+
+    ngx_http_clipper_journal_end(&h->journal);
+}

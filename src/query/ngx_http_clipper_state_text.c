@@ -1,0 +1,218 @@
+
+/*
+ * How states are written to Redis and read from it.
+ */
+
+
+#include "query/ngx_http_clipper_state_flow.h"
+#include <math.h>
+
+
+static ngx_int_t ngx_http_clipper_state_parse_number(redisReply *reply,
+    double *value);
+
+
+size_t
+ngx_http_clipper_state_redis_key(u_char *p, uint32_t kind,
+    const ngx_str_t *owner, const ngx_str_t *uid)
+{
+    ngx_str_t   space;
+    ngx_str_t  *prefix;
+
+    if (kind == NGX_HTTP_CLIPPER_STATE_DIGEST) {
+        ngx_str_set(&space, "digest:");
+    } else {
+        ngx_str_set(&space, "state:");
+    }
+
+    prefix = &ngx_http_clipper_state.redis->prefix;
+
+    if (p) {
+        p = ngx_cpymem(p, prefix->data, prefix->len);
+        p = ngx_cpymem(p, space.data, space.len);
+        p = ngx_cpymem(p, owner->data, owner->len);
+
+        if (uid->len) {
+            *p++ = ':';
+            ngx_memcpy(p, uid->data, uid->len);
+        }
+    }
+
+    return prefix->len + space.len + owner->len
+           + (uid->len ? 1 + uid->len : 0);
+}
+
+
+void
+ngx_http_clipper_state_arg(ngx_http_clipper_state_args_t *args,
+    const void *data, size_t len)
+{
+    if (args->argv) {
+        args->argv[args->argc] = data;
+        args->len[args->argc] = len;
+    }
+
+    args->argc++;
+}
+
+
+void
+ngx_http_clipper_state_arg_number(ngx_http_clipper_state_args_t *args,
+    double value)
+{
+    u_char  *p;
+
+    if (args->argv) {
+        p = args->p;
+        args->p += snprintf((char *) p, NGX_HTTP_CLIPPER_STATE_NUMBER_LEN,
+                            "%.17g", value);
+        ngx_http_clipper_state_arg(args, p, args->p - p);
+        return;
+    }
+
+    args->size += NGX_HTTP_CLIPPER_STATE_NUMBER_LEN;
+    args->argc++;
+}
+
+
+void
+ngx_http_clipper_state_arg_key(ngx_http_clipper_state_args_t *args,
+    uint32_t kind, const ngx_str_t *owner, const ngx_str_t *uid)
+{
+    size_t  len;
+
+    len = ngx_http_clipper_state_redis_key(args->argv ? args->p : NULL, kind,
+                                           owner, uid);
+    ngx_http_clipper_state_arg(args, args->p, len);
+
+    if (args->argv) {
+        args->p += len;
+    } else {
+        args->size += len;
+    }
+}
+
+
+void
+ngx_http_clipper_state_arg_field(ngx_http_clipper_state_args_t *args,
+    const ngx_str_t *member, const char *field)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = member->len + 1 + ngx_strlen(field);
+    ngx_http_clipper_state_arg(args, args->p, len);
+
+    if (args->argv == NULL) {
+        args->size += len;
+        return;
+    }
+
+    p = ngx_cpymem(args->p, member->data, member->len);
+    *p++ = '/';
+    ngx_memcpy(p, field, ngx_strlen(field));
+    args->p += len;
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_args_make(ngx_http_clipper_state_args_t *args)
+{
+    size_t   n;
+    u_char  *p;
+
+    n = args->argc;
+
+    p = ngx_alloc(n * (sizeof(char *) + sizeof(size_t)) + args->size,
+                  ngx_http_clipper_state.log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    args->argv = (const char **) p;
+    args->len = (size_t *) (p + n * sizeof(char *));
+    args->p = p + n * (sizeof(char *) + sizeof(size_t));
+    args->argc = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_state_parse(redisReply *reply,
+    ngx_http_clipper_state_reply_t *out, ngx_uint_t n, double *rows)
+{
+    double        head[NGX_HTTP_CLIPPER_STATE_HEAD], *value;
+    ngx_uint_t    i;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != NGX_HTTP_CLIPPER_STATE_HEAD + n)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+        value = (i < NGX_HTTP_CLIPPER_STATE_HEAD)
+                ? &head[i] : &rows[i - NGX_HTTP_CLIPPER_STATE_HEAD];
+
+        if (ngx_http_clipper_state_parse_number(reply->element[i], value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    out->t0 = head[0];
+    out->lambda = head[1];
+    out->last = (head[2] < 9e15) ? (uint64_t) head[2] : 0;
+    out->rows = rows;
+
+    return NGX_OK;
+}
+
+
+/* sums of what cannot be negative; what follows a space is not for us */
+
+static ngx_int_t
+ngx_http_clipper_state_parse_number(redisReply *reply, double *value)
+{
+    char  *end;
+
+    if (reply->type == REDIS_REPLY_NIL) {
+        *value = 0;
+        return NGX_OK;
+    }
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return NGX_ERROR;
+    }
+
+    *value = strtod(reply->str, &end);
+
+    return end != reply->str && (*end == '\0' || *end == ' ')
+           && *value >= 0 && !isinf(*value) ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_http_clipper_state_error(const char *what, redisReply *reply)
+{
+    static time_t  last;
+
+    ngx_http_clipper_state_header_t  *h;
+
+    h = ngx_http_clipper_state.table.header;
+    (void) __atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
+
+    if (last && ngx_time() - last < 60) {
+        return;
+    }
+
+    last = ngx_time();
+
+    ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_state.log, 0,
+                  "redis \"%V\" answered %s with %s",
+                  &ngx_http_clipper_state.redis->address, what,
+                  reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                   : "what is no state");
+}

@@ -1,0 +1,586 @@
+
+/*
+ * Batches to replicas and back, see the header.
+ */
+
+
+#include "replica/ngx_http_clipper_dispatch.h"
+#include "shm/clipper_cache.h"
+#include "shm/clipper_chunk.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "query/ngx_http_clipper_query.h"
+#include "shm/clipper_registry.h"
+#include "worker/ngx_http_clipper_wake.h"
+
+
+#define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */
+#define NGX_HTTP_CLIPPER_DISPATCH_LOG   60000000    /* us */
+#define NGX_HTTP_CLIPPER_HEDGE_MIN      2000        /* us */
+
+
+static void ngx_http_clipper_dispatch_watch(
+    ngx_http_clipper_replica_t *replica, uint64_t now_us);
+static ngx_int_t ngx_http_clipper_dispatch_room(
+    ngx_http_clipper_replica_t *replica, ngx_uint_t n);
+static void ngx_http_clipper_dispatch_take_locked(
+    ngx_http_clipper_replica_t *replica, ngx_http_clipper_take_t *take);
+static void ngx_http_clipper_dispatch_taken(
+    ngx_http_clipper_replica_t *replica, ngx_http_clipper_take_t *take);
+static ngx_http_clipper_output_t *ngx_http_clipper_dispatch_outputs(
+    ngx_http_clipper_replica_t *replica, ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_dispatch_long(
+    ngx_http_clipper_output_t *outputs, ngx_uint_t n);
+static void ngx_http_clipper_dispatch_cache(
+    ngx_http_clipper_replica_t *replica, ngx_http_clipper_output_t *outputs,
+    uint64_t now_us);
+static void ngx_http_clipper_dispatch_settle_locked(
+    ngx_http_clipper_replica_t *replica, ngx_http_clipper_output_t *outputs,
+    uint64_t now_us);
+static void ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_output_t *output);
+
+
+/* of the reply being settled */
+
+static ngx_http_clipper_output_t  *ngx_http_clipper_dispatch_buf;
+static ngx_uint_t                  ngx_http_clipper_dispatch_size;
+
+
+void
+ngx_http_clipper_dispatch_all(void)
+{
+    ngx_queue_t  *q, *next;
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ngx_http_clipper_dispatch_one(
+            ngx_queue_data(q, ngx_http_clipper_replica_t, link));
+    }
+}
+
+
+ngx_uint_t
+ngx_http_clipper_dispatch_due_locked(void)
+{
+    ngx_queue_t                 *q;
+    ngx_http_clipper_zone_t     *zone;
+    ngx_http_clipper_replica_t  *replica;
+
+    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+
+    zone = ngx_http_clipper_process.zone;
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = ngx_queue_next(q))
+    {
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+
+        if (zone->replicas[replica->row].idle
+            && zone->models[replica->model].root
+            && !replica->wait.set)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
+{
+    ngx_http_clipper_take_t   take;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    /* a look without the lock: who adds work later will ring */
+
+    if (replica->in_flight || zone->models[replica->model].root == 0) {
+        return;
+    }
+
+    ngx_http_clipper_zone_lock(zone);
+    ngx_http_clipper_dispatch_take_locked(replica, &take);
+    ngx_http_clipper_zone_unlock(zone);
+
+    ngx_http_clipper_wake_flush();
+    ngx_http_clipper_dispatch_taken(replica, &take);
+}
+
+
+static void
+ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_take_t *take)
+{
+    ngx_uint_t                       limit;
+    ngx_http_clipper_zone_t         *zone;
+    ngx_http_clipper_replica_row_t  *row;
+
+    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+
+    zone = ngx_http_clipper_process.zone;
+    row = &zone->replicas[replica->row];
+
+    limit = ngx_http_clipper_batch_limit(&row->batch, &replica->batch);
+    limit = ngx_min(limit, zone->models[replica->model].queued);
+
+    take->conf = &replica->batch;
+    take->now_us = ngx_http_clipper_now_us();
+    take->margin_us = NGX_HTTP_CLIPPER_MARGIN;
+    take->wait_us = 0;
+
+    replica->nleases = 0;
+
+    if (limit == 0
+        || ngx_http_clipper_dispatch_room(replica, limit) != NGX_OK)
+    {
+        return;
+    }
+
+    take->max = replica->room;
+    replica->nleases = ngx_http_clipper_queue_take_locked(zone, replica->row,
+                                                      take, replica->leases);
+}
+
+
+/* what follows a take once the lock is free */
+
+static void
+ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_take_t *take)
+{
+    ngx_http_clipper_timer_del(&replica->wait);
+
+    if (replica->nleases == 0) {
+        if (take->wait_us) {
+            ngx_http_clipper_timer_add(&replica->wait,
+                                       take->now_us + take->wait_us);
+        }
+
+        return;
+    }
+
+    replica->sent_us = take->now_us;
+
+    if (ngx_http_clipper_request_send(replica, NGX_HTTP_CLIPPER_PROTO_PREDICT)
+        != NGX_OK)
+    {
+        ngx_http_clipper_replica_gone(replica, "connection closed");
+        return;
+    }
+
+    ngx_http_clipper_dispatch_watch(replica, take->now_us);
+}
+
+
+/*
+ * Sets the time after which the batch counts as late: as configured, else
+ * twice what its profile expects, and in any case before half of the time
+ * that its most urgent input had is gone.  A late batch that there was nobody
+ * else for is looked at again when it has waited twice as long, or half of
+ * the time left is gone.
+ */
+
+static void
+ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
+    uint64_t now_us)
+{
+    uint64_t                          after_us, left_us, waited_us;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_flight_t        *f;
+    const ngx_http_clipper_tuning_t  *tuning;
+
+    tuning = replica->tuning;
+
+    if (tuning->hedge == 0 && !tuning->hedge_auto) {
+        return;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+    f = &zone->flights[replica->leases[0].flight];
+    left_us = f->deadline_us > now_us ? f->deadline_us - now_us : 0;
+    waited_us = now_us - replica->sent_us;
+
+    if (waited_us) {
+        after_us = ngx_min(waited_us, left_us / 2);
+        after_us = after_us < NGX_HTTP_CLIPPER_HEDGE_MIN ? 0 : after_us;
+
+    } else if (tuning->hedge_auto) {
+        after_us = 2 * ngx_http_clipper_batch_latency(
+                           &zone->replicas[replica->row].batch,
+                           replica->nleases);
+        after_us = after_us ? ngx_max(after_us, NGX_HTTP_CLIPPER_HEDGE_MIN)
+                            : left_us / 2;
+        after_us = ngx_min(after_us, left_us / 2);
+
+    } else {
+        after_us = (uint64_t) tuning->hedge * 1000;
+    }
+
+    if (after_us && after_us < left_us) {
+        ngx_http_clipper_timer_add(&replica->hedge, now_us + after_us);
+    }
+}
+
+
+void
+ngx_http_clipper_dispatch_hedge(void *data)
+{
+    uint64_t                    *counters;
+    ngx_uint_t                   n, others;
+    ngx_http_clipper_zone_t     *zone;
+    ngx_http_clipper_replica_t  *replica;
+
+    replica = data;
+    zone = ngx_http_clipper_process.zone;
+    n = 0;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    others = zone->models[replica->model].replicas
+             - (zone->replicas[replica->row].state == NGX_HTTP_CLIPPER_READY);
+
+    if (others) {
+        n = ngx_http_clipper_queue_hedge_locked(zone, replica->row,
+                                          replica->leases, replica->nleases);
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    if (n) {
+        counters = ngx_http_clipper_metrics_model(zone, replica->model);
+        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_HEDGES], n);
+    }
+
+    if (others == 0) {
+        ngx_http_clipper_dispatch_watch(replica, ngx_http_clipper_now_us());
+    }
+}
+
+
+static ngx_int_t
+ngx_http_clipper_dispatch_room(ngx_http_clipper_replica_t *replica,
+    ngx_uint_t n)
+{
+    ngx_uint_t                 room;
+    ngx_http_clipper_lease_t  *leases;
+
+    if (n <= replica->room) {
+        return NGX_OK;
+    }
+
+    /* nothing is on lease now, so there is nothing to keep */
+
+    room = ngx_max(n, ngx_max(replica->room * 2,
+                              NGX_HTTP_CLIPPER_DISPATCH_ROOM));
+    leases = ngx_alloc(room * sizeof(ngx_http_clipper_lease_t),
+                       ngx_http_clipper_process.log);
+
+    if (leases == NULL) {
+        return replica->room ? NGX_OK : NGX_ERROR;
+    }
+
+    ngx_free(replica->leases);
+    replica->leases = leases;
+    replica->room = room;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica)
+{
+    replica->nleases = 0;
+    replica->probing = 1;
+
+    if (ngx_http_clipper_request_send(replica, NGX_HTTP_CLIPPER_PROTO_PROBE)
+        != NGX_OK)
+    {
+        ngx_http_clipper_replica_gone(replica, "connection closed");
+    }
+}
+
+
+/* --- replies --- */
+
+
+void
+ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_proto_message_t *reply)
+{
+    uint64_t                    now_us;
+    ngx_http_clipper_take_t     take;
+    ngx_http_clipper_zone_t    *zone;
+    ngx_http_clipper_output_t  *outputs;
+
+    zone = ngx_http_clipper_process.zone;
+    now_us = ngx_http_clipper_now_us();
+
+    ngx_http_clipper_timer_del(&replica->hedge);
+
+    outputs = ngx_http_clipper_dispatch_outputs(replica, reply);
+
+    if (outputs == NULL) {
+        ngx_http_clipper_replica_gone(replica, "no memory for its reply");
+        return;
+    }
+
+    ngx_http_clipper_dispatch_cache(replica, outputs, now_us);
+
+    ngx_http_clipper_zone_lock(zone);
+
+    ngx_http_clipper_dispatch_settle_locked(replica, outputs, now_us);
+
+    replica->in_flight = 0;
+    ngx_http_clipper_registry_idle_locked(zone, replica->row);
+    ngx_http_clipper_dispatch_take_locked(replica, &take);
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    ngx_http_clipper_dispatch_taken(replica, &take);
+}
+
+
+/* what each lease ends with; NULL: no memory */
+
+static ngx_http_clipper_output_t *
+ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_proto_message_t *m)
+{
+    ngx_uint_t                        i, n, longs;
+    ngx_http_clipper_output_t        *outputs;
+    ngx_http_clipper_proto_output_t   out;
+
+    n = replica->nleases;
+
+    if (n > ngx_http_clipper_dispatch_size) {
+        outputs = ngx_alloc(replica->room * sizeof(ngx_http_clipper_output_t),
+                            ngx_http_clipper_process.log);
+        if (outputs == NULL) {
+            return NULL;
+        }
+
+        ngx_free(ngx_http_clipper_dispatch_buf);
+        ngx_http_clipper_dispatch_buf = outputs;
+        ngx_http_clipper_dispatch_size = replica->room;
+    }
+
+    outputs = ngx_http_clipper_dispatch_buf;
+    longs = 0;
+
+    for (i = 0; i < n; i++) {
+        outputs[i].result = NGX_HTTP_CLIPPER_RESULT_ERROR;
+        outputs[i].chunk = 0;
+        outputs[i].data = NULL;
+        outputs[i].len = 0;
+
+        if (m == NULL
+            || ngx_http_clipper_proto_output_next(m, &out) != NGX_OK)
+        {
+            continue;
+        }
+
+        if (out.status == NGX_HTTP_CLIPPER_PROTO_OUTPUT) {
+            outputs[i].result = NGX_HTTP_CLIPPER_RESULT_OUTPUT;
+            outputs[i].data = out.data;
+            outputs[i].len = out.len;
+            longs += out.len > NGX_HTTP_CLIPPER_INLINE;
+
+        } else if (out.status == NGX_HTTP_CLIPPER_PROTO_SKIPPED) {
+            outputs[i].result = NGX_HTTP_CLIPPER_RESULT_LATE;
+
+        } else {
+            outputs[i].data = out.data;
+            outputs[i].len = out.len;
+            ngx_http_clipper_dispatch_log(replica, &outputs[i]);
+            outputs[i].len = 0;
+        }
+    }
+
+    if (longs) {
+        ngx_http_clipper_dispatch_long(outputs, n);
+    }
+
+    return outputs;
+}
+
+
+/* long outputs are copied while nobody waits for the lock */
+
+static void
+ngx_http_clipper_dispatch_long(ngx_http_clipper_output_t *outputs,
+    ngx_uint_t n)
+{
+    ngx_uint_t                i;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    for (i = 0; i < n; i++) {
+        if (outputs[i].len > NGX_HTTP_CLIPPER_INLINE) {
+            outputs[i].chunk = ngx_http_clipper_chunk_borrow_locked(zone,
+                                                             outputs[i].len);
+        }
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+
+    for (i = 0; i < n; i++) {
+
+        if (outputs[i].len <= NGX_HTTP_CLIPPER_INLINE) {
+            continue;
+        }
+
+        if (outputs[i].chunk == 0) {
+            outputs[i].result = NGX_HTTP_CLIPPER_RESULT_SHED;
+            outputs[i].len = 0;
+            continue;
+        }
+
+        ngx_http_clipper_chunk_write(zone, outputs[i].chunk, outputs[i].data,
+                                     outputs[i].len);
+    }
+}
+
+
+/*
+ * Before the flights end, so that at any time a query finds one or the other.
+ * The lease keeps the flight and with it the key.  Who came before another
+ * digest of the model was announced serves on, but its answers are not kept.
+ */
+
+static void
+ngx_http_clipper_dispatch_cache(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_output_t *outputs, uint64_t now_us)
+{
+    uint64_t                   *counters;
+    ngx_uint_t                  i, evicted;
+    ngx_http_clipper_zone_t    *zone;
+    ngx_http_clipper_flight_t  *f;
+
+    zone = ngx_http_clipper_process.zone;
+    evicted = 0;
+
+    if (!ngx_http_clipper_cache_enabled()
+        || zone->replicas[replica->row].epoch
+           != zone->models[replica->model].epoch)
+    {
+        return;
+    }
+
+    for (i = 0; i < replica->nleases; i++) {
+        f = &zone->flights[replica->leases[i].flight];
+
+        if (outputs[i].result == NGX_HTTP_CLIPPER_RESULT_OUTPUT
+            && f->gen == replica->leases[i].gen
+            && f->shared)
+        {
+            evicted += ngx_http_clipper_cache_put(f->key, now_us,
+                                            outputs[i].data, outputs[i].len);
+        }
+    }
+
+    if (evicted) {
+        counters = ngx_http_clipper_metrics_model(zone, replica->model);
+        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_EVICTIONS],
+                                     evicted);
+    }
+}
+
+
+static void
+ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_output_t *outputs, uint64_t now_us)
+{
+    uint64_t                         *counters, latency_us;
+    ngx_uint_t                        i, n, on_time, errors;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_flight_t        *f;
+    ngx_http_clipper_replica_row_t   *row;
+
+    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+
+    zone = ngx_http_clipper_process.zone;
+    row = &zone->replicas[replica->row];
+    n = replica->nleases;
+    latency_us = now_us - replica->sent_us;
+    on_time = 1;
+    errors = 0;
+
+    for (i = 0; i < n; i++) {
+        f = &zone->flights[replica->leases[i].flight];
+
+        if (f->gen == replica->leases[i].gen && f->deadline_us < now_us) {
+            on_time = 0;
+        }
+
+        errors += outputs[i].result == NGX_HTTP_CLIPPER_RESULT_ERROR;
+
+        (void) ngx_http_clipper_queue_settle_locked(zone, replica->row,
+                                 &replica->leases[i], &outputs[i], now_us);
+    }
+
+    /* being stopped or starved says nothing about the size of batches */
+
+    if (!row->stuck) {
+        ngx_http_clipper_batch_observe(&row->batch, &replica->batch, now_us,
+                                       n, latency_us, on_time);
+    }
+
+    row->nbatches++;
+    row->ninputs += n;
+    row->nerrors += errors;
+
+    counters = ngx_http_clipper_metrics_model(zone, replica->model);
+
+    ngx_http_clipper_metrics_time(&counters[NGX_HTTP_CLIPPER_M_BATCH_TIME],
+                                  latency_us);
+    ngx_http_clipper_metrics_size(&counters[NGX_HTTP_CLIPPER_M_BATCH_SIZE], n);
+
+    if (errors) {
+        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_ERRORS],
+                                     errors);
+    }
+}
+
+
+/* the first error of a minute, so that an operator sees what it is */
+
+static void
+ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_output_t *output)
+{
+    uint64_t                       now_us;
+    ngx_str_t                      text;
+    ngx_http_clipper_model_row_t  *model;
+
+    static uint64_t                logged;
+
+    now_us = ngx_http_clipper_now_us();
+
+    if (logged && now_us - logged < NGX_HTTP_CLIPPER_DISPATCH_LOG) {
+        return;
+    }
+
+    logged = now_us;
+
+    model = &ngx_http_clipper_process.zone->models[replica->model];
+    text.data = (u_char *) output->data;
+    text.len = ngx_min(output->len, 256);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                  "model \"%s:%s\" failed: %V", model->name, model->version,
+                  &text);
+}

@@ -1,0 +1,542 @@
+
+/*
+ * Connected containers: registration and liveness, see the header.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "replica/ngx_http_clipper_dispatch.h"
+#include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_registry.h"
+#include "replica/ngx_http_clipper_replica.h"
+#include "worker/ngx_http_clipper_wake.h"
+
+
+#define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
+
+
+static void ngx_http_clipper_replica_heartbeat(
+    ngx_http_clipper_identity_t *id, ngx_http_clipper_replica_t *replica);
+static void ngx_http_clipper_replica_reply(
+    ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_error_e cause);
+static void ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id,
+    int fd, ngx_http_clipper_proto_message_t *m);
+static ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
+    ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_replica_wait(void *data);
+static void ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
+    ngx_str_t *name, u_char *buf, size_t size);
+static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
+
+
+ngx_queue_t  ngx_http_clipper_replicas;
+
+static ngx_event_t        ngx_http_clipper_replica_sweeper;
+static ngx_connection_t   ngx_http_clipper_replica_dummy;
+
+
+ngx_int_t
+ngx_http_clipper_replica_init(ngx_cycle_t *cycle)
+{
+    ngx_queue_init(&ngx_http_clipper_replicas);
+    ngx_http_clipper_replica_tree_init();
+
+    ngx_http_clipper_replica_dummy.fd = (ngx_socket_t) -1;
+
+    ngx_http_clipper_replica_sweeper.handler = ngx_http_clipper_replica_sweep;
+    ngx_http_clipper_replica_sweeper.data = &ngx_http_clipper_replica_dummy;
+    ngx_http_clipper_replica_sweeper.log = cycle->log;
+    ngx_http_clipper_replica_sweeper.cancelable = 1;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_replica_done(void)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&ngx_http_clipper_replicas)) {
+        q = ngx_queue_head(&ngx_http_clipper_replicas);
+        ngx_http_clipper_replica_gone(
+            ngx_queue_data(q, ngx_http_clipper_replica_t, link),
+            "the worker exits");
+    }
+
+    if (ngx_http_clipper_replica_sweeper.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_replica_sweeper);
+    }
+
+    ngx_http_clipper_move_done();
+}
+
+
+ngx_uint_t
+ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id)
+{
+    ngx_http_clipper_replica_t  *replica;
+
+    replica = ngx_http_clipper_replica_tree_find(id);
+
+    return 16 + (replica ? replica->nleases : 0);
+}
+
+
+void
+ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+{
+    u_char                             buf[NGX_HTTP_CLIPPER_TEXT * 2];
+    ngx_str_t                          name;
+    ngx_int_t                          rc;
+    ngx_http_clipper_replica_t        *replica;
+    ngx_http_clipper_proto_message_t   m;
+
+    replica = ngx_http_clipper_replica_tree_find(id);
+
+    if (replica) {
+        replica->active_us = ngx_http_clipper_now_us();
+    }
+
+    rc = ngx_http_clipper_proto_decode(&m, frames, n,
+             replica ? replica->codec->version
+                     : NGX_HTTP_CLIPPER_PROTO_UNKNOWN,
+             replica && replica->in_flight ? replica->nleases
+                                           : NGX_HTTP_CLIPPER_PROTO_ANY_COUNT);
+
+    if (rc == NGX_OK && m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY
+        && (!replica->in_flight || replica->message_id != m.message_id))
+    {
+        m.error = NGX_HTTP_CLIPPER_PROTO_EUNKNOWN_ID;
+        rc = NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA && replica) {
+        m.error = NGX_HTTP_CLIPPER_PROTO_EREGISTERED;
+        rc = NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        if (replica == NULL && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA) {
+            ngx_http_clipper_replica_refuse(id, &m, m.error);
+            return;
+        }
+
+        ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+        ngx_http_clipper_rpc_error(m.error, &name);
+
+        /* the reply is worth nothing, but the replica is free again */
+
+        if (replica && m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY && m.has_id
+            && replica->in_flight && replica->message_id == m.message_id)
+        {
+            ngx_http_clipper_replica_reply(replica, NULL);
+        }
+
+        return;
+    }
+
+    switch (m.kind) {
+
+    case NGX_HTTP_CLIPPER_PROTO_HEARTBEAT:
+        ngx_http_clipper_replica_heartbeat(id, replica);
+        break;
+
+    case NGX_HTTP_CLIPPER_PROTO_METADATA:
+        ngx_http_clipper_replica_metadata(id, fd, &m);
+        break;
+
+    case NGX_HTTP_CLIPPER_PROTO_REPLY:
+        ngx_http_clipper_replica_reply(replica, &m);
+        break;
+
+    default: /* NGX_HTTP_CLIPPER_PROTO_LEAVING */
+
+        if (replica) {
+            ngx_http_clipper_zone_lock(ngx_http_clipper_process.zone);
+            ngx_http_clipper_registry_leaving_locked(
+                           ngx_http_clipper_process.zone, replica->row);
+            ngx_http_clipper_zone_unlock(ngx_http_clipper_process.zone);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica)
+{
+    ngx_uint_t                      n;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    n = replica ? ngx_http_clipper_proto_keepalive(frames,
+                                                   replica->codec->version)
+                : ngx_http_clipper_proto_ask_metadata(frames);
+
+    if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK && replica) {
+        ngx_http_clipper_replica_gone(replica, "connection closed");
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
+    ngx_http_clipper_proto_message_t *m)
+{
+    ngx_http_clipper_zone_t  *zone;
+
+    if (!replica->probing) {
+        ngx_http_clipper_dispatch_reply(replica, m);
+        return;
+    }
+
+    if (m == NULL) {
+        ngx_http_clipper_replica_gone(replica, "it failed its probe");
+        return;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+
+    replica->probing = 0;
+    replica->in_flight = 0;
+
+    ngx_http_clipper_zone_lock(zone);
+    ngx_http_clipper_registry_ready_locked(zone, replica->row);
+    ngx_http_clipper_registry_idle_locked(zone, replica->row);
+    ngx_http_clipper_zone_unlock(zone);
+
+    ngx_http_clipper_wake_flush();
+    ngx_http_clipper_dispatch_one(replica);
+}
+
+
+/* version 3 has no message for it: the container is asked again */
+
+static void
+ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_error_e cause)
+{
+    u_char                          buf[NGX_HTTP_CLIPPER_TEXT * 2];
+    ngx_str_t                       name;
+    ngx_uint_t                      n;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    ngx_str_set(&name, "-");
+
+    /* metadata that cannot be read have no name */
+
+    if (m->error == NGX_HTTP_CLIPPER_PROTO_EOK) {
+        name.data = buf;
+        name.len = ngx_snprintf(buf, sizeof(buf), "%V:%V", &m->metadata.name,
+                                &m->metadata.version)
+                   - buf;
+    }
+
+    ngx_http_clipper_rpc_error(cause, &name);
+
+    if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
+        n = ngx_http_clipper_proto_refused(frames,
+                                   ngx_http_clipper_proto_error_text(cause));
+        (void) ngx_http_clipper_rpc_control(id, frames, n);
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_message_t *m)
+{
+    ngx_uint_t                      n;
+    ngx_http_clipper_replica_t     *replica;
+    ngx_http_clipper_proto_frame_t  frames[
+                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+
+    /* an older connection may have had the same descriptor */
+
+    ngx_http_clipper_monitor_sync();
+
+    if (ngx_http_clipper_process.retiring) {
+        if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
+            n = ngx_http_clipper_proto_move(frames);
+            (void) ngx_http_clipper_rpc_control(id, frames, n);
+
+        } else {
+            ngx_http_clipper_rpc_shutdown(fd);
+        }
+
+        return;
+    }
+
+    if (!ngx_http_clipper_model_takes(&m->metadata.name, &m->metadata.version,
+                                      m->metadata.input_type))
+    {
+        ngx_http_clipper_replica_refuse(id, m,
+                                        NGX_HTTP_CLIPPER_PROTO_EMISMATCH);
+        return;
+    }
+
+    replica = ngx_http_clipper_replica_create(id, fd, m);
+
+    if (replica == NULL) {
+        ngx_http_clipper_replica_refuse(id, m,
+                                        NGX_HTTP_CLIPPER_PROTO_ENO_SPACE);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "container of \"%V:%V\" registered, version %uD of the "
+                  "protocol", &m->metadata.name, &m->metadata.version,
+                  m->rpc_version);
+
+    if (replica->codec->probes) {
+        n = ngx_http_clipper_proto_keepalive(frames, replica->codec->version);
+
+        if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK) {
+            ngx_http_clipper_replica_gone(replica, "connection closed");
+            return;
+        }
+
+        ngx_http_clipper_dispatch_probe(replica);
+        return;
+    }
+
+    /* version 3 has no probe, and no other reply to metadata either */
+
+    replica->probing = 1;
+    ngx_http_clipper_replica_reply(replica, m);
+}
+
+
+static ngx_http_clipper_replica_t *
+ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_message_t *m)
+{
+    uint32_t                          row;
+    ngx_log_t                        *log;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_replica_t       *replica;
+    ngx_http_clipper_announcement_t   a;
+
+    zone = ngx_http_clipper_process.zone;
+    log = ngx_http_clipper_process.log;
+
+    replica = ngx_calloc(sizeof(ngx_http_clipper_replica_t), log);
+
+    if (replica == NULL) {
+        return NULL;
+    }
+
+    a.input_type = (uint32_t) m->metadata.input_type;
+    a.rpc_version = m->rpc_version;
+    a.token = m->metadata.token;
+    a.digest = m->metadata.digest;
+    row = 0;
+
+    ngx_http_clipper_zone_lock(zone);
+
+    a.model = ngx_http_clipper_registry_model_locked(zone, &m->metadata.name,
+                                                     &m->metadata.version);
+    if (a.model) {
+        row = ngx_http_clipper_registry_join_locked(zone, &a,
+                                                  ngx_http_clipper_now_us());
+    }
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    if (row == 0) {
+        ngx_free(replica);
+        return NULL;
+    }
+
+    replica->id = *id;
+    replica->fd = fd;
+    replica->row = row;
+    replica->model = a.model;
+    replica->codec = ngx_http_clipper_proto_codec(m->rpc_version);
+    replica->tuning = ngx_http_clipper_model_tuning(&m->metadata.name,
+                                                    &m->metadata.version);
+    replica->batch.fixed = ngx_max(replica->tuning->batch, 0);
+    replica->batch.plain = (replica->tuning->batch
+                            == NGX_HTTP_CLIPPER_BATCH_AIMD);
+    replica->batch.max = replica->tuning->batch_max;
+    replica->batch.wait_us = (uint64_t) replica->tuning->batch_wait * 1000;
+    replica->input_type = m->metadata.input_type;
+    replica->active_us = ngx_http_clipper_now_us();
+    replica->wait.handler = ngx_http_clipper_replica_wait;
+    replica->wait.data = replica;
+    replica->hedge.handler = ngx_http_clipper_dispatch_hedge;
+    replica->hedge.data = replica;
+
+    ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
+
+    ngx_http_clipper_replica_tree_add(replica);
+
+    if (!ngx_http_clipper_replica_sweeper.timer_set) {
+        ngx_add_timer(&ngx_http_clipper_replica_sweeper,
+                      NGX_HTTP_CLIPPER_REPLICA_SWEEP);
+    }
+
+    return replica;
+}
+
+
+/* the batch was to become fuller; it is time now */
+
+static void
+ngx_http_clipper_replica_wait(void *data)
+{
+    ngx_http_clipper_dispatch_one(data);
+}
+
+
+void
+ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
+    const char *why)
+{
+    u_char                    buf[NGX_HTTP_CLIPPER_TEXT * 2];
+    uint64_t                  now_us;
+    ngx_str_t                 name;
+    uint64_t                 *counters;
+    ngx_uint_t                i, again;
+    ngx_http_clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+    now_us = ngx_http_clipper_now_us();
+    again = 0;
+
+    ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "container of \"%V\" left: %s", &name, why);
+
+    ngx_http_clipper_timer_del(&replica->wait);
+    ngx_http_clipper_timer_del(&replica->hedge);
+    ngx_queue_remove(&replica->link);
+    ngx_http_clipper_replica_tree_remove(replica);
+
+    ngx_http_clipper_zone_lock(zone);
+
+    ngx_http_clipper_registry_leaving_locked(zone, replica->row);
+
+    for (i = 0; i < replica->nleases; i++) {
+        again += ngx_http_clipper_queue_lost_locked(zone, replica->row,
+                                             &replica->leases[i], now_us);
+    }
+
+    ngx_http_clipper_registry_gone_locked(zone, replica->row);
+
+    counters = ngx_http_clipper_metrics_model(zone, replica->model);
+    ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_REDISPATCHES],
+                                 again);
+
+    ngx_http_clipper_zone_unlock(zone);
+    ngx_http_clipper_wake_flush();
+
+    ngx_free(replica->leases);
+    ngx_free(replica);
+}
+
+
+/* "name:version" of a replica, or "-" */
+
+static void
+ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
+    ngx_str_t *name, u_char *buf, size_t size)
+{
+    ngx_http_clipper_model_row_t  *model;
+
+    if (replica == NULL) {
+        ngx_str_set(name, "-");
+        return;
+    }
+
+    model = &ngx_http_clipper_process.zone->models[replica->model];
+
+    name->data = buf;
+    name->len = ngx_snprintf(buf, size, "%s:%s", model->name, model->version)
+                - buf;
+}
+
+
+/* --- connections --- */
+
+
+void
+ngx_http_clipper_replica_accepted(int fd)
+{
+    /* a worker that retires takes in nobody: another one will */
+
+    if (ngx_http_clipper_process.retiring) {
+        ngx_http_clipper_rpc_shutdown(fd);
+    }
+}
+
+
+void
+ngx_http_clipper_replica_closed(int fd)
+{
+    ngx_queue_t                 *q, *next;
+    ngx_http_clipper_replica_t  *replica;
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+
+        if (replica->fd == fd) {
+            ngx_http_clipper_replica_gone(replica, "connection closed");
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_replica_sweep(ngx_event_t *ev)
+{
+    uint64_t                     now_us, timeout_us;
+    ngx_queue_t                 *q, *next;
+    ngx_http_clipper_replica_t  *replica;
+
+    now_us = ngx_http_clipper_now_us();
+
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+        timeout_us = (uint64_t) replica->tuning->replica_timeout * 1000;
+
+        /* one that computes is silent */
+
+        if ((!replica->in_flight || replica->probing)
+            && now_us - replica->active_us > timeout_us)
+        {
+            ngx_http_clipper_replica_gone(replica, "it was silent too long");
+        }
+    }
+
+    if (ngx_queue_empty(&ngx_http_clipper_replicas)) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_CLIPPER_REPLICA_SWEEP);
+
+    /* the bell of one that died while it posted was never rung */
+
+    ngx_http_clipper_process_work();
+}

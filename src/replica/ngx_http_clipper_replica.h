@@ -1,0 +1,88 @@
+
+/*
+ * The containers that are connected to this worker: registration, liveness,
+ * and where the reply to a batch goes.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_REPLICA_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_REPLICA_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+#include "shm/clipper_queue.h"
+#include "replica/ngx_http_clipper_rpc.h"
+#include "worker/ngx_http_clipper_timer.h"
+
+
+typedef struct {
+    ngx_rbtree_node_t                      node;      /* by identity */
+    ngx_queue_t                            link;      /* of this worker's */
+    ngx_http_clipper_identity_t            id;
+    int                                    fd;        /* -1: not known */
+
+    uint32_t                               row;       /* of the registry */
+    uint32_t                               model;     /* row */
+    const ngx_http_clipper_proto_codec_t  *codec;
+    const ngx_http_clipper_tuning_t       *tuning;
+    ngx_http_clipper_batch_conf_t          batch;
+    ngx_uint_t                             input_type;
+
+    uint64_t                               active_us; /* last message of it */
+
+    /* the request in flight */
+    uint32_t                               message_id;
+    uint64_t                               sent_us;
+    ngx_http_clipper_lease_t              *leases;
+    ngx_uint_t                             nleases;   /* 0 also for a probe */
+    ngx_uint_t                             room;      /* leases allocated */
+    ngx_http_clipper_timer_t               wait;      /* for a fuller batch */
+    ngx_http_clipper_timer_t               hedge;     /* for the reply */
+
+    unsigned                               in_flight:1;
+    unsigned                               probing:1;
+
+    /* the end of the worker (move) */
+    unsigned                               moving:1;  /* was told, or chosen */
+    uint64_t                               moved_us;  /* told; all were here */
+    uint32_t                               members;   /* of version 3, before */
+} ngx_http_clipper_replica_t;
+
+
+ngx_int_t ngx_http_clipper_replica_init(ngx_cycle_t *cycle);
+void ngx_http_clipper_replica_done(void);
+
+/* a message of n frames after the identity frame; fd is its connection's */
+void ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
+    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n);
+
+/* more frames than any valid message of this peer has */
+ngx_uint_t ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id);
+
+/* a connection came or was closed */
+void ngx_http_clipper_replica_accepted(int fd);
+void ngx_http_clipper_replica_closed(int fd);
+
+/* it is gone: its batch is queued again, its row is free; frees it */
+void ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
+    const char *why);
+
+/* all connected ones, ngx_http_clipper_replica_t by .link */
+extern ngx_queue_t  ngx_http_clipper_replicas;
+
+/* a graceful exit began: have them connect to another worker; now: at once */
+void ngx_http_clipper_replica_retire(ngx_uint_t now);
+void ngx_http_clipper_move_done(void);
+
+
+/* --- by identity (ngx_http_clipper_replica_tree.c) --- */
+
+void ngx_http_clipper_replica_tree_init(void);
+void ngx_http_clipper_replica_tree_add(ngx_http_clipper_replica_t *replica);
+void ngx_http_clipper_replica_tree_remove(
+    ngx_http_clipper_replica_t *replica);
+ngx_http_clipper_replica_t *ngx_http_clipper_replica_tree_find(
+    ngx_http_clipper_identity_t *id);
+
+
+#endif /* _NGX_HTTP_CLIPPER_REPLICA_H_INCLUDED_ */

@@ -1,0 +1,529 @@
+
+/*
+ * The ROUTER socket in nginx's event loop, see the header.
+ *
+ * The descriptor of ZMQ_FD is edge-triggered and speaks of libzmq's internal
+ * mailbox only: after each event, and after each send or receive elsewhere,
+ * ZMQ_EVENTS says what there is to do.  Messages are read in bites, so that
+ * timers and HTTP sockets have their turn.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "replica/ngx_http_clipper_rpc.h"
+#include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "replica/ngx_http_clipper_replica.h"
+#include "worker/ngx_http_clipper_zmq.h"
+
+
+#define NGX_HTTP_CLIPPER_RPC_BITE       32          /* messages */
+#define NGX_HTTP_CLIPPER_RPC_BEAT       10000       /* ms, of ZMTP */
+#define NGX_HTTP_CLIPPER_RPC_BEAT_LOST  30000       /* ms without an answer */
+#define NGX_HTTP_CLIPPER_RPC_LOG        60000000    /* us */
+
+
+static ngx_int_t ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint);
+static ngx_int_t ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint);
+static ngx_int_t ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option,
+    int value);
+static void ngx_http_clipper_rpc_event(ngx_event_t *ev);
+static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
+static void ngx_http_clipper_rpc_drain(void);
+static ngx_int_t ngx_http_clipper_rpc_receive(void);
+static ngx_int_t ngx_http_clipper_rpc_room(ngx_uint_t n);
+
+
+static void                            *ngx_http_clipper_rpc_context;
+static ngx_http_clipper_zmq_t           ngx_http_clipper_rpc_router;
+static ngx_array_t                     *ngx_http_clipper_rpc_endpoints;
+
+/* the message being read */
+
+static zmq_msg_t                       *ngx_http_clipper_rpc_parts;
+static ngx_http_clipper_proto_frame_t  *ngx_http_clipper_rpc_frames;
+static ngx_uint_t                       ngx_http_clipper_rpc_nparts;
+
+
+ngx_int_t
+ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    void                         *router;
+    ngx_uint_t                    i;
+    ngx_http_clipper_endpoint_t  *endpoints;
+
+    if (mcf->endpoints.nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_clipper_rpc_room(32) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_rpc_context = zmq_ctx_new();
+
+    if (ngx_http_clipper_rpc_context == NULL) {
+        goto failed;
+    }
+
+    router = zmq_socket(ngx_http_clipper_rpc_context, ZMQ_ROUTER);
+    ngx_http_clipper_rpc_router.socket = router;
+
+    if (router == NULL
+        || ngx_http_clipper_rpc_set(cycle, ZMQ_LINGER, 0) != NGX_OK
+        || ngx_http_clipper_rpc_set(cycle, ZMQ_ROUTER_MANDATORY, 1) != NGX_OK
+        || ngx_http_clipper_rpc_set(cycle, ZMQ_HEARTBEAT_IVL,
+                                    NGX_HTTP_CLIPPER_RPC_BEAT) != NGX_OK
+        || ngx_http_clipper_rpc_set(cycle, ZMQ_HEARTBEAT_TIMEOUT,
+                                    NGX_HTTP_CLIPPER_RPC_BEAT_LOST) != NGX_OK
+        || ngx_http_clipper_monitor_init(cycle, ngx_http_clipper_rpc_context,
+                                         router) != NGX_OK
+        || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
+                                      ngx_http_clipper_rpc_event,
+                                      ngx_http_clipper_rpc_again) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_http_clipper_rpc_endpoints = &mcf->endpoints;
+    endpoints = mcf->endpoints.elts;
+
+    for (i = 0; i < mcf->endpoints.nelts; i++) {
+        if (ngx_http_clipper_rpc_bind(cycle, &endpoints[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_clipper_rpc_check();
+
+    return NGX_OK;
+
+failed:
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "container RPC: libzmq failed: %s", zmq_strerror(errno));
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option, int value)
+{
+    if (zmq_setsockopt(ngx_http_clipper_rpc_router.socket, option, &value,
+                       sizeof(int))
+        == 0)
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "zmq_setsockopt(%d) failed: %s", option,
+                  zmq_strerror(errno));
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * Every worker's ROUTER accepts on a copy of the one listening socket that
+ * nginx's master opened.  Options hold for the binds after them.
+ */
+
+static ngx_int_t
+ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint)
+{
+    int       fd;
+    void     *router;
+    int64_t   size;
+
+    router = ngx_http_clipper_rpc_router.socket;
+    size = endpoint->max_message ? (int64_t) endpoint->max_message : -1;
+
+    if (ngx_http_clipper_rpc_allow(cycle, endpoint) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    fd = dup(endpoint->fd);
+
+    if (fd == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "clipper_rpc %V: dup() failed", &endpoint->address);
+        return NGX_ERROR;
+    }
+
+    (void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+
+    if (zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &size, sizeof(size)) == -1
+        || ngx_http_clipper_rpc_set(cycle, ZMQ_USE_FD, fd) != NGX_OK
+        || zmq_bind(router, (char *) endpoint->endpoint.data) == -1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "clipper_rpc %V: zmq_bind() failed: %s",
+                      &endpoint->address, zmq_strerror(errno));
+        (void) close(fd);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_clipper_rpc_set(cycle, ZMQ_USE_FD, -1);
+}
+
+
+/*
+ * Filters of the endpoint's own family: libzmq reads an IPv6 one only with its
+ * option, by which it would take an IPv4 one for a mapped address.
+ */
+
+static ngx_int_t
+ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint)
+{
+    void                      *router;
+    ngx_uint_t                 i;
+    ngx_http_clipper_allow_t  *allow;
+
+    router = ngx_http_clipper_rpc_router.socket;
+    allow = endpoint->allow.elts;
+
+    (void) zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER, NULL, 0);
+
+    if (ngx_http_clipper_rpc_set(cycle, ZMQ_IPV6, endpoint->family == AF_INET6)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < endpoint->allow.nelts; i++) {
+
+        if (allow[i].family == endpoint->family
+            && zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER,
+                              allow[i].cidr.data, allow[i].cidr.len)
+               == -1)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "clipper_rpc: allow=%V: %s", &allow[i].cidr,
+                          zmq_strerror(errno));
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_rpc_unbind(void)
+{
+    ngx_uint_t                    i;
+    ngx_http_clipper_endpoint_t  *endpoints;
+
+    if (ngx_http_clipper_rpc_router.socket == NULL
+        || ngx_http_clipper_rpc_endpoints == NULL)
+    {
+        return;
+    }
+
+    endpoints = ngx_http_clipper_rpc_endpoints->elts;
+
+    for (i = 0; i < ngx_http_clipper_rpc_endpoints->nelts; i++) {
+        (void) zmq_unbind(ngx_http_clipper_rpc_router.socket,
+                          (char *) endpoints[i].endpoint.data);
+    }
+
+    ngx_http_clipper_rpc_endpoints = NULL;
+}
+
+
+void
+ngx_http_clipper_rpc_done(void)
+{
+    if (ngx_http_clipper_rpc_context == NULL) {
+        return;
+    }
+
+    ngx_http_clipper_monitor_done(ngx_http_clipper_rpc_router.socket);
+    ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_router);
+
+    (void) zmq_ctx_term(ngx_http_clipper_rpc_context);
+    ngx_http_clipper_rpc_context = NULL;
+
+    ngx_free(ngx_http_clipper_rpc_parts);
+    ngx_free(ngx_http_clipper_rpc_frames);
+    ngx_http_clipper_rpc_parts = NULL;
+    ngx_http_clipper_rpc_frames = NULL;
+    ngx_http_clipper_rpc_nparts = 0;
+}
+
+
+void
+ngx_http_clipper_rpc_check(void)
+{
+    ngx_http_clipper_zmq_t  *s;
+
+    s = &ngx_http_clipper_rpc_router;
+
+    if (!s->again.posted && ngx_http_clipper_zmq_readable(s)) {
+        ngx_post_event(&s->again, &ngx_posted_next_events);
+    }
+}
+
+
+static void
+ngx_http_clipper_rpc_event(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close || c->error) {
+        return;
+    }
+
+    ngx_http_clipper_rpc_drain();
+}
+
+
+static void
+ngx_http_clipper_rpc_again(ngx_event_t *ev)
+{
+    ngx_http_clipper_rpc_drain();
+}
+
+
+static void
+ngx_http_clipper_rpc_drain(void)
+{
+    ngx_uint_t  i;
+
+    if (!ngx_http_clipper_zmq_readable(&ngx_http_clipper_rpc_router)) {
+        return;
+    }
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_RPC_BITE; i++) {
+        if (ngx_http_clipper_rpc_receive() != NGX_OK) {
+            break;
+        }
+    }
+
+    ngx_http_clipper_rpc_check();
+}
+
+
+/* one message; NGX_AGAIN: there is none */
+
+static ngx_int_t
+ngx_http_clipper_rpc_receive(void)
+{
+    int                           fd, more;
+    void                         *router;
+    zmq_msg_t                     first, *part;
+    ngx_uint_t                    i, n, max;
+    ngx_http_clipper_identity_t   id;
+
+    router = ngx_http_clipper_rpc_router.socket;
+
+    (void) zmq_msg_init(&first);
+
+    if (zmq_msg_recv(&first, router, ZMQ_DONTWAIT) == -1) {
+        (void) zmq_msg_close(&first);
+        return NGX_AGAIN;
+    }
+
+    id.len = (u_char) ngx_min(zmq_msg_size(&first),
+                              NGX_HTTP_CLIPPER_IDENTITY);
+    ngx_memcpy(id.data, zmq_msg_data(&first), id.len);
+
+    max = ngx_http_clipper_replica_frames(&id);
+    more = zmq_msg_more(&first);
+    fd = -1;
+    n = 0;
+
+    while (more) {
+        if (n < max && ngx_http_clipper_rpc_room(n + 1) == NGX_OK) {
+            part = &ngx_http_clipper_rpc_parts[n++];
+
+        } else {
+            part = &first;
+            (void) zmq_msg_close(part);
+        }
+
+        (void) zmq_msg_init(part);
+
+        if (zmq_msg_recv(part, router, ZMQ_DONTWAIT) == -1) {
+            break;
+        }
+
+        more = zmq_msg_more(part);
+    }
+
+    for (i = 0; i < n; i++) {
+        part = &ngx_http_clipper_rpc_parts[i];
+        ngx_http_clipper_rpc_frames[i].data = zmq_msg_data(part);
+        ngx_http_clipper_rpc_frames[i].len = zmq_msg_size(part);
+    }
+
+    if (n) {
+        fd = zmq_msg_get(&ngx_http_clipper_rpc_parts[0], ZMQ_SRCFD);
+    }
+
+    /* what is surplus was dropped: the codec sees more than is valid anyway */
+
+    ngx_http_clipper_replica_message(&id, fd, ngx_http_clipper_rpc_frames, n);
+
+    for (i = 0; i < n; i++) {
+        (void) zmq_msg_close(&ngx_http_clipper_rpc_parts[i]);
+    }
+
+    (void) zmq_msg_close(&first);
+
+    return NGX_OK;
+}
+
+
+/* place for n parts; a part stays where it was initialised */
+
+static ngx_int_t
+ngx_http_clipper_rpc_room(ngx_uint_t n)
+{
+    zmq_msg_t                       *parts;
+    ngx_uint_t                       i, room;
+    ngx_http_clipper_proto_frame_t  *frames;
+
+    if (n <= ngx_http_clipper_rpc_nparts) {
+        return NGX_OK;
+    }
+
+    room = ngx_max(n, ngx_http_clipper_rpc_nparts * 2);
+
+    parts = ngx_alloc(room * sizeof(zmq_msg_t), ngx_cycle->log);
+    frames = ngx_alloc(room * sizeof(ngx_http_clipper_proto_frame_t),
+                       ngx_cycle->log);
+
+    if (parts == NULL || frames == NULL) {
+        ngx_free(parts);
+        ngx_free(frames);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < ngx_http_clipper_rpc_nparts; i++) {
+        (void) zmq_msg_init(&parts[i]);
+        (void) zmq_msg_move(&parts[i], &ngx_http_clipper_rpc_parts[i]);
+    }
+
+    ngx_free(ngx_http_clipper_rpc_parts);
+    ngx_free(ngx_http_clipper_rpc_frames);
+
+    ngx_http_clipper_rpc_parts = parts;
+    ngx_http_clipper_rpc_frames = frames;
+    ngx_http_clipper_rpc_nparts = room;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_rpc_shutdown(int fd)
+{
+    if (fd != -1) {
+        (void) shutdown(fd, SHUT_RDWR);
+    }
+}
+
+
+/* --- sending --- */
+
+
+ngx_int_t
+ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id)
+{
+    if (ngx_http_clipper_rpc_router.socket == NULL
+        || zmq_send(ngx_http_clipper_rpc_router.socket, id->data, id->len,
+                    ZMQ_DONTWAIT|ZMQ_SNDMORE)
+           == -1)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_rpc_frame(const u_char *data, size_t len, ngx_uint_t last)
+{
+    return zmq_send(ngx_http_clipper_rpc_router.socket, data, len,
+                    last ? ZMQ_DONTWAIT : ZMQ_DONTWAIT|ZMQ_SNDMORE)
+           == -1 ? NGX_DECLINED : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_rpc_message(zmq_msg_t *msg, ngx_uint_t last)
+{
+    if (zmq_msg_send(msg, ngx_http_clipper_rpc_router.socket,
+                     last ? ZMQ_DONTWAIT : ZMQ_DONTWAIT|ZMQ_SNDMORE)
+        == -1)
+    {
+        (void) zmq_msg_close(msg);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    if (ngx_http_clipper_rpc_open(id) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_clipper_rpc_frame(frames[i].data, frames[i].len,
+                                       i == n - 1)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_clipper_rpc_error(ngx_http_clipper_proto_error_e cause,
+    ngx_str_t *peer)
+{
+    uint64_t                   now_us;
+    ngx_http_clipper_zone_t   *zone;
+
+    static uint64_t            logged[NGX_HTTP_CLIPPER_CAUSES];
+
+    zone = ngx_http_clipper_process.zone;
+
+    (void) __atomic_fetch_add(&zone->header->rpc_errors[cause], 1,
+                              __ATOMIC_RELAXED);
+
+    now_us = ngx_http_clipper_now_us();
+
+    if (logged[cause] && now_us - logged[cause] < NGX_HTTP_CLIPPER_RPC_LOG) {
+        return;
+    }
+
+    logged[cause] = now_us;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                  "container message dropped: %V, from \"%V\"",
+                  ngx_http_clipper_proto_error_text(cause), peer);
+}

@@ -1,0 +1,137 @@
+
+/*
+ * The monitor of the ROUTER, see the header.
+ */
+
+
+#include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "replica/ngx_http_clipper_replica.h"
+#include "worker/ngx_http_clipper_zmq.h"
+
+
+#define NGX_HTTP_CLIPPER_MONITOR_NAME  "inproc://monitor"
+
+
+static void ngx_http_clipper_monitor_event(ngx_event_t *ev);
+static void ngx_http_clipper_monitor_read(void);
+
+
+static ngx_http_clipper_zmq_t  ngx_http_clipper_monitor;
+
+
+ngx_int_t
+ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context, void *router)
+{
+    int    unlimited;
+    void  *socket;
+
+    unlimited = 0;
+
+    if (zmq_socket_monitor(router, NGX_HTTP_CLIPPER_MONITOR_NAME,
+                           ZMQ_EVENT_ACCEPTED|ZMQ_EVENT_DISCONNECTED) == -1)
+    {
+        return NGX_ERROR;
+    }
+
+    socket = zmq_socket(context, ZMQ_PAIR);
+    ngx_http_clipper_monitor.socket = socket;
+
+    /* a report that finds no room would hold up libzmq's thread */
+
+    if (socket == NULL
+        || zmq_setsockopt(socket, ZMQ_RCVHWM, &unlimited, sizeof(int)) == -1
+        || zmq_connect(socket, NGX_HTTP_CLIPPER_MONITOR_NAME) == -1)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_monitor,
+                                      ngx_http_clipper_monitor_event,
+                                      ngx_http_clipper_monitor_event);
+}
+
+
+void
+ngx_http_clipper_monitor_done(void *router)
+{
+    if (router) {
+        (void) zmq_socket_monitor(router, NULL, 0);
+    }
+
+    ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_monitor);
+}
+
+
+static void
+ngx_http_clipper_monitor_event(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close || c->error) {
+        return;
+    }
+
+    ngx_http_clipper_monitor_read();
+}
+
+
+/* an event is two frames: u16 event and i32 value, then the address */
+
+static void
+ngx_http_clipper_monitor_read(void)
+{
+    int        more;
+    int32_t    value;
+    uint16_t   event;
+    zmq_msg_t  msg;
+
+    while (ngx_http_clipper_zmq_readable(&ngx_http_clipper_monitor)) {
+
+        (void) zmq_msg_init(&msg);
+
+        if (zmq_msg_recv(&msg, ngx_http_clipper_monitor.socket,
+                         ZMQ_DONTWAIT)
+            < (int) (sizeof(event) + sizeof(value)))
+        {
+            (void) zmq_msg_close(&msg);
+            continue;
+        }
+
+        ngx_memcpy(&event, zmq_msg_data(&msg), sizeof(event));
+        ngx_memcpy(&value, (u_char *) zmq_msg_data(&msg) + sizeof(event),
+                   sizeof(value));
+
+        more = zmq_msg_more(&msg);
+
+        while (more) {
+            if (zmq_msg_recv(&msg, ngx_http_clipper_monitor.socket,
+                             ZMQ_DONTWAIT)
+                == -1)
+            {
+                break;
+            }
+
+            more = zmq_msg_more(&msg);
+        }
+
+        (void) zmq_msg_close(&msg);
+
+        if (event == ZMQ_EVENT_DISCONNECTED) {
+            ngx_http_clipper_replica_closed(value);
+
+        } else {
+            ngx_http_clipper_replica_accepted(value);
+        }
+    }
+}
+
+
+void
+ngx_http_clipper_monitor_sync(void)
+{
+    if (ngx_http_clipper_monitor.socket) {
+        ngx_http_clipper_monitor_read();
+    }
+}

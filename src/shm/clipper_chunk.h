@@ -1,0 +1,37 @@
+
+/*
+ * Payload in shared memory: chains of fixed chunks.
+ *
+ * A worker borrows chunks under the lock, fills them without it, and hands
+ * them to a flight under the lock again; so a large input is never copied
+ * while others wait.  A chunk's owner word says whose it is; what belongs to
+ * nobody that lives is found by the rebuild.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_CHUNK_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_CHUNK_H_INCLUDED_
+
+
+#include "shm/clipper_zone.h"
+
+
+/* a chain on loan to the calling worker for len > 0 bytes; 0: zone is full */
+uint32_t ngx_http_clipper_chunk_borrow_locked(ngx_http_clipper_zone_t *zone,
+    size_t len);
+
+/* makes the chain the flight's */
+void ngx_http_clipper_chunk_own_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t chunk, uint32_t flight);
+
+void ngx_http_clipper_chunk_free_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t chunk);
+
+/* the chain belongs to the caller or to a flight that cannot go meanwhile */
+void ngx_http_clipper_chunk_write(ngx_http_clipper_zone_t *zone,
+    uint32_t chunk, const u_char *data, size_t len);
+void ngx_http_clipper_chunk_read(ngx_http_clipper_zone_t *zone,
+    uint32_t chunk, u_char *data, size_t len);
+
+
+#endif /* _NGX_HTTP_CLIPPER_CHUNK_H_INCLUDED_ */

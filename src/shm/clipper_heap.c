@@ -1,0 +1,174 @@
+
+/*
+ * A model's queue: a leftist heap of flights by deadline, equal ones in the
+ * order of their coming.  Insertion and removal, also from the middle, take
+ * O(log n) steps (C. A. Crane, 1972; with parent links for the removal).
+ *
+ * Most flights have a later deadline than all that wait.  The last flight has
+ * no children, and a left child changes no rank, so such a flight becomes the
+ * left child of the last one in one step; the heap is a list then.
+ */
+
+
+#include "shm/clipper_queue.h"
+
+
+static uint32_t ngx_http_clipper_heap_merge(ngx_http_clipper_zone_t *zone,
+    uint32_t a, uint32_t b);
+static ngx_uint_t ngx_http_clipper_heap_before(ngx_http_clipper_flight_t *a,
+    ngx_http_clipper_flight_t *b);
+static void ngx_http_clipper_heap_settle(ngx_http_clipper_zone_t *zone,
+    uint32_t flight);
+
+
+void
+ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_model_row_t *model, uint32_t flight)
+{
+    uint32_t                    last;
+    ngx_http_clipper_flight_t  *f;
+
+    last = model->last;
+
+    f = &zone->flights[flight];
+    f->left = 0;
+    f->right = 0;
+    f->parent = 0;
+    f->rank = 1;
+
+    if (last && ngx_http_clipper_heap_before(&zone->flights[last], f)) {
+        zone->flights[last].left = flight;
+        f->parent = last;
+        model->last = flight;
+        model->tail_us = f->deadline_us;
+        return;
+    }
+
+    if (model->root == 0 || f->deadline_us > model->tail_us) {
+        model->last = flight;
+        model->tail_us = f->deadline_us;
+    }
+
+    model->root = ngx_http_clipper_heap_merge(zone, model->root, flight);
+    zone->flights[model->root].parent = 0;
+}
+
+
+void
+ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_model_row_t *model, uint32_t flight)
+{
+    uint32_t                    merged, parent;
+    ngx_http_clipper_flight_t  *f, *p;
+
+    f = &zone->flights[flight];
+    parent = f->parent;
+
+    if (model->last == flight) {
+        model->last = 0;
+    }
+
+    merged = ngx_http_clipper_heap_merge(zone, f->left, f->right);
+
+    if (merged) {
+        zone->flights[merged].parent = parent;
+    }
+
+    f->left = 0;
+    f->right = 0;
+    f->parent = 0;
+
+    if (parent == 0) {
+        model->root = merged;
+        return;
+    }
+
+    p = &zone->flights[parent];
+
+    if (p->left == flight) {
+        p->left = merged;
+
+    } else {
+        p->right = merged;
+    }
+
+    /* ranks above may have shrunk; each step up that changes one goes on */
+
+    for ( /* void */ ; parent; parent = p->parent) {
+        p = &zone->flights[parent];
+        merged = p->rank;
+
+        ngx_http_clipper_heap_settle(zone, parent);
+
+        if (p->rank == merged) {
+            break;
+        }
+    }
+}
+
+
+/* the right spines are O(log n) long, and so is the recursion */
+
+static uint32_t
+ngx_http_clipper_heap_merge(ngx_http_clipper_zone_t *zone, uint32_t a,
+    uint32_t b)
+{
+    uint32_t  t;
+
+    if (a == 0 || b == 0) {
+        return a + b;
+    }
+
+    if (ngx_http_clipper_heap_before(&zone->flights[b], &zone->flights[a])) {
+        t = a;
+        a = b;
+        b = t;
+    }
+
+    t = ngx_http_clipper_heap_merge(zone, zone->flights[a].right, b);
+
+    zone->flights[a].right = t;
+    zone->flights[t].parent = a;
+
+    ngx_http_clipper_heap_settle(zone, a);
+
+    return a;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_heap_before(ngx_http_clipper_flight_t *a,
+    ngx_http_clipper_flight_t *b)
+{
+    if (a->deadline_us != b->deadline_us) {
+        return a->deadline_us < b->deadline_us;
+    }
+
+    return a->seq < b->seq;
+}
+
+
+/* puts the child of the higher rank to the left and computes the own rank */
+
+static void
+ngx_http_clipper_heap_settle(ngx_http_clipper_zone_t *zone, uint32_t flight)
+{
+    uint32_t                    t, left, right;
+    ngx_http_clipper_flight_t  *f;
+
+    f = &zone->flights[flight];
+    left = f->left ? zone->flights[f->left].rank : 0;
+    right = f->right ? zone->flights[f->right].rank : 0;
+
+    if (left < right) {
+        t = f->left;
+        f->left = f->right;
+        f->right = t;
+
+        t = left;
+        left = right;
+        right = t;
+    }
+
+    f->rank = right + 1;
+}

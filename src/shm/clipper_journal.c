@@ -1,0 +1,105 @@
+
+/*
+ * The journal, see the header: pieces, each followed by where it belongs, so
+ * that they can be read from the last to the first.
+ */
+
+
+#include "shm/clipper_journal.h"
+
+
+typedef struct {
+    uint32_t  offset;
+    uint32_t  len;
+} ngx_http_clipper_journal_piece_t;
+
+
+static void ngx_http_clipper_journal_undo(ngx_http_clipper_journal_t *journal,
+    void *base);
+
+
+void
+ngx_http_clipper_journal_begin(ngx_http_clipper_journal_t *journal,
+    void *base, uint32_t pid)
+{
+    if (ngx_http_clipper_lock(&journal->lock, pid) == NGX_BUSY) {
+        ngx_http_clipper_journal_undo(journal, base);
+    }
+}
+
+
+/*
+ * Who dies in here leaves `used` as it is until all is back: the next one
+ * starts again, and putting the same pieces back twice changes nothing.
+ */
+
+static void
+ngx_http_clipper_journal_undo(ngx_http_clipper_journal_t *journal, void *base)
+{
+    size_t                             used;
+    ngx_http_clipper_journal_piece_t  *piece;
+
+    used = journal->used;
+
+    while (used) {
+        used -= sizeof(ngx_http_clipper_journal_piece_t);
+        piece = (ngx_http_clipper_journal_piece_t *) (journal->data + used);
+
+        used -= ngx_align(piece->len, sizeof(uint64_t));
+        ngx_memcpy((u_char *) base + piece->offset, journal->data + used,
+                   piece->len);
+    }
+
+    journal->undone++;
+
+    ngx_http_clipper_journal_commit(journal);
+}
+
+
+void
+ngx_http_clipper_journal_save(ngx_http_clipper_journal_t *journal,
+    void *base, void *piece, size_t len)
+{
+    size_t                             used, size;
+    ngx_http_clipper_journal_piece_t  *p;
+
+    used = journal->used;
+    size = ngx_align(len, sizeof(uint64_t));
+
+    if (used + size + sizeof(ngx_http_clipper_journal_piece_t)
+        > NGX_HTTP_CLIPPER_JOURNAL_SIZE)
+    {
+        journal->overflows++;
+        return;
+    }
+
+    ngx_memcpy(journal->data + used, piece, len);
+    used += size;
+
+    p = (ngx_http_clipper_journal_piece_t *) (journal->data + used);
+    p->offset = (uint32_t) ((u_char *) piece - (u_char *) base);
+    p->len = (uint32_t) len;
+    used += sizeof(ngx_http_clipper_journal_piece_t);
+
+    __atomic_store_n(&journal->used, (uint32_t) used, __ATOMIC_RELEASE);
+
+    /* and no write to the piece comes before it: a death is in this order */
+
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+
+void
+ngx_http_clipper_journal_commit(ngx_http_clipper_journal_t *journal)
+{
+    __atomic_store_n(&journal->used, 0, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+
+void
+ngx_http_clipper_journal_end(ngx_http_clipper_journal_t *journal)
+{
+    ngx_http_clipper_journal_commit(journal);
+    ngx_http_clipper_unlock(&journal->lock);
+}

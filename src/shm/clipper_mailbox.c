@@ -1,0 +1,142 @@
+
+/*
+ * Mailboxes: the list of a worker's waiters whose result is there.
+ */
+
+
+#include "shm/clipper_queue.h"
+#include "shm/clipper_registry.h"
+
+
+static void ngx_http_clipper_mailbox_read(ngx_http_clipper_zone_t *zone,
+    uint32_t waiter, ngx_http_clipper_mail_t *mail);
+
+
+void
+ngx_http_clipper_mailbox_post_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t waiter)
+{
+    ngx_http_clipper_waiter_t  *w;
+    ngx_http_clipper_worker_t  *worker;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    w = &zone->waiters[waiter];
+    worker = &zone->workers[w->worker];
+
+    w->posted = 1;
+    w->mail_next = 0;
+    w->mail_prev = worker->mail_tail;
+
+    if (worker->mail_tail) {
+        zone->waiters[worker->mail_tail].mail_next = waiter;
+
+    } else {
+        worker->mail_head = waiter;
+    }
+
+    worker->mail_tail = waiter;
+
+    ngx_http_clipper_registry_wake_locked(zone, w->worker);
+}
+
+
+void
+ngx_http_clipper_mailbox_remove_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t waiter)
+{
+    ngx_http_clipper_waiter_t  *w;
+    ngx_http_clipper_worker_t  *worker;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    w = &zone->waiters[waiter];
+    worker = &zone->workers[w->worker];
+
+    if (w->mail_prev) {
+        zone->waiters[w->mail_prev].mail_next = w->mail_next;
+
+    } else {
+        worker->mail_head = w->mail_next;
+    }
+
+    if (w->mail_next) {
+        zone->waiters[w->mail_next].mail_prev = w->mail_prev;
+
+    } else {
+        worker->mail_tail = w->mail_prev;
+    }
+
+    w->posted = 0;
+}
+
+
+ngx_uint_t
+ngx_http_clipper_mailbox_take_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_mail_t *mail, ngx_uint_t n)
+{
+    uint32_t                    waiter;
+    ngx_uint_t                  i;
+    ngx_http_clipper_worker_t  *worker;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    worker = &zone->workers[zone->slot];
+
+    for (i = 0; i < n && worker->mail_head; i++) {
+        waiter = worker->mail_head;
+
+        ngx_http_clipper_mailbox_remove_locked(zone, waiter);
+        ngx_http_clipper_mailbox_read(zone, waiter, &mail[i]);
+
+        if (!mail[i].held) {
+            ngx_http_clipper_queue_leave_locked(zone, waiter, mail[i].gen);
+        }
+    }
+
+    return i;
+}
+
+
+static void
+ngx_http_clipper_mailbox_read(ngx_http_clipper_zone_t *zone, uint32_t waiter,
+    ngx_http_clipper_mail_t *mail)
+{
+    ngx_http_clipper_flight_t  *f;
+    ngx_http_clipper_waiter_t  *w;
+
+    w = &zone->waiters[waiter];
+
+    mail->waiter = waiter;
+    mail->gen = w->gen;
+    mail->joined = w->joined;
+    mail->held = 0;
+
+    if (w->state == NGX_HTTP_CLIPPER_DROPPED) {
+        mail->result = w->reason;
+        mail->len = 0;
+        mail->chunk = 0;
+        mail->model = 0;
+        mail->queue_us = 0;
+        mail->model_us = 0;
+        mail->batch_size = 0;
+        return;
+    }
+
+    f = &zone->flights[w->flight];
+
+    mail->model = f->model;
+    mail->result = f->result;
+    mail->batch_size = f->batch_size;
+    mail->queue_us = f->sent_us - f->queued_us;
+    mail->model_us = f->done_us - f->sent_us;
+    mail->len = f->output_len;
+    mail->chunk = f->output;
+
+    if (f->output) {
+        mail->held = 1;
+        return;
+    }
+
+    ngx_memcpy(mail->data, f->data, f->output_len);
+}

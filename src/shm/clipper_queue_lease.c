@@ -1,0 +1,493 @@
+
+/*
+ * Batches on lease to replicas: what to take from a queue, what the replica's
+ * answer or its loss means, and who else may be asked.
+ */
+
+
+#include "shm/clipper_queue.h"
+#include "shm/clipper_chunk.h"
+#include "shm/clipper_registry.h"
+
+
+static ngx_uint_t ngx_http_clipper_queue_plan_locked(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r,
+    ngx_http_clipper_take_t *take);
+static ngx_uint_t ngx_http_clipper_queue_alike(ngx_http_clipper_flight_t *f,
+    ngx_http_clipper_flight_t *first, ngx_uint_t n);
+static void ngx_http_clipper_queue_expire_locked(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r,
+    uint64_t ready_us, int64_t need_us);
+static void ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight, uint64_t bound_us, uint32_t reason);
+static void ngx_http_clipper_queue_skipped_locked(
+    ngx_http_clipper_zone_t *zone, uint32_t flight, uint64_t now_us);
+static void ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight, uint32_t result, uint64_t now_us);
+static ngx_uint_t ngx_http_clipper_queue_unlease_locked(
+    ngx_http_clipper_zone_t *zone, uint32_t replica,
+    const ngx_http_clipper_lease_t *lease);
+static uint64_t ngx_http_clipper_queue_leased(ngx_http_clipper_flight_t *f);
+
+
+ngx_uint_t
+ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica, ngx_http_clipper_take_t *take,
+    ngx_http_clipper_lease_t *leases)
+{
+    uint32_t                         flight;
+    uint64_t                         lease;
+    ngx_uint_t                       i, n, limit;
+    ngx_http_clipper_flight_t       *f, *first;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+    model = &zone->models[r->model];
+    take->wait_us = 0;
+
+    if (r->state != NGX_HTTP_CLIPPER_READY || r->busy) {
+        return 0;
+    }
+
+    limit = ngx_http_clipper_queue_plan_locked(zone, r, take);
+
+    lease = ((uint64_t) r->gen << 32) | replica;
+
+    first = &zone->flights[model->root];
+
+    for (n = 0; n < limit && model->root; n++) {
+        flight = model->root;
+        f = &zone->flights[flight];
+
+        if (!ngx_http_clipper_queue_alike(f, first, n)) {
+            break;
+        }
+
+        ngx_http_clipper_queue_remove_locked(zone, flight);
+
+        f->lease[f->lease[0] ? 1 : 0] = lease;
+        f->sent_us = take->now_us;
+        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
+
+        leases[n].flight = flight;
+        leases[n].gen = f->gen;
+    }
+
+    if (n == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        f = &zone->flights[leases[i].flight];
+
+        /* a suspect keeps the size of the batch that its replica died of */
+
+        if (f->attempts == 0) {
+            f->batch_size = (uint32_t) n;
+        }
+    }
+
+    r->sent_us = take->now_us;
+    r->stuck = 0;
+    r->busy = (uint32_t) n;
+    ngx_http_clipper_registry_busy_locked(zone, replica);
+
+    if (model->root) {
+        (void) ngx_http_clipper_queue_notify_locked(zone, r->model);
+    }
+
+    return n;
+}
+
+
+/*
+ * Inputs that a replica was lost with are asked again among themselves, half
+ * as many at once, so that one that kills replicas takes few others with it.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_queue_alike(ngx_http_clipper_flight_t *f,
+    ngx_http_clipper_flight_t *first, ngx_uint_t n)
+{
+    if (f->input_type != first->input_type) {
+        return 0;
+    }
+
+    if (first->attempts == 0) {
+        return f->attempts == 0;
+    }
+
+    return f->attempts != 0 && n < ngx_max(first->batch_size / 2, 1);
+}
+
+
+/* how many to take now, after what cannot be on time has left the queue */
+
+static ngx_uint_t
+ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_replica_row_t *r, ngx_http_clipper_take_t *take)
+{
+    uint64_t                        ready_us;
+    ngx_http_clipper_flight_t      *f;
+    ngx_http_clipper_model_row_t   *model;
+    ngx_http_clipper_batch_load_t   load;
+    ngx_http_clipper_batch_plan_t   plan;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    model = &zone->models[r->model];
+    ready_us = take->now_us + take->margin_us;
+    plan.need_us = 0;
+
+    for ( ;; ) {
+        ngx_http_clipper_queue_expire_locked(zone, r, ready_us, plan.need_us);
+
+        if (model->root == 0) {
+            return 0;
+        }
+
+        f = &zone->flights[model->root];
+
+        load.now_us = take->now_us;
+        load.queued = model->queued;
+        load.replicas = model->replicas;
+        load.head_us = (int64_t) (f->deadline_us - ready_us);
+        load.tail_us = (int64_t) (model->tail_us - ready_us);
+        load.waited_us = take->now_us > f->queued_us
+                         ? take->now_us - f->queued_us : 0;
+
+        switch (ngx_http_clipper_batch_plan(&r->batch, take->conf, &load,
+                                            &plan))
+        {
+        case NGX_OK:
+            return ngx_min(plan.take, take->max);
+
+        case NGX_AGAIN:
+            take->wait_us = plan.wait_us;
+            return 0;
+
+        default: /* NGX_DECLINED */
+            plan.need_us = ngx_max(plan.need_us, load.head_us + 1);
+        }
+    }
+}
+
+
+/*
+ * Drops from the head what has less than need_us after ready_us; what the
+ * replica could still answer alone makes room for others.  What workers of an
+ * older configuration have queued may be of another type than the replica's.
+ */
+
+static void
+ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us)
+{
+    uint32_t                       flight;
+    uint64_t                       alone_us, bound_us;
+    ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    model = &zone->models[r->model];
+    bound_us = ready_us + need_us;
+    alone_us = ready_us + ngx_http_clipper_batch_latency(&r->batch, 1);
+
+    while (model->root) {
+        flight = model->root;
+
+        if (zone->flights[flight].input_type != r->input_type) {
+            ngx_http_clipper_queue_drop_locked(zone, flight, (uint64_t) -1,
+                                               NGX_HTTP_CLIPPER_RESULT_ERROR);
+            continue;
+        }
+
+        if (zone->flights[flight].deadline_us >= bound_us) {
+            break;
+        }
+
+        ngx_http_clipper_queue_drop_locked(zone, flight, bound_us,
+                           zone->flights[flight].deadline_us < alone_us
+                           ? NGX_HTTP_CLIPPER_RESULT_LATE
+                           : NGX_HTTP_CLIPPER_RESULT_SHED);
+    }
+}
+
+
+/* the waiters of a queued flight that would be late leave it */
+
+static void
+ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight, uint64_t bound_us, uint32_t reason)
+{
+    uint32_t                    waiter, next;
+    ngx_http_clipper_flight_t  *f;
+    ngx_http_clipper_waiter_t  *w;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    f = &zone->flights[flight];
+
+    for (waiter = f->waiters; waiter; waiter = next) {
+        w = &zone->waiters[waiter];
+        next = w->next;
+
+        if (w->deadline_us >= bound_us) {
+            continue;
+        }
+
+        ngx_http_clipper_queue_unlink_locked(zone, waiter);
+
+        w->reason = reason;
+        ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_DROPPED);
+        ngx_http_clipper_mailbox_post_locked(zone, waiter);
+    }
+
+    ngx_http_clipper_queue_remove_locked(zone, flight);
+
+    if (f->waiters) {
+        ngx_http_clipper_queue_insert_locked(zone, flight);
+        return;
+    }
+
+    /* with a lease left it is no longer queued, but a late answer may come */
+
+    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
+    ngx_http_clipper_queue_release_locked(zone, flight);
+}
+
+
+ngx_uint_t
+ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica, const ngx_http_clipper_lease_t *lease,
+    const ngx_http_clipper_output_t *output, uint64_t now_us)
+{
+    ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    f = &zone->flights[lease->flight];
+
+    if (!ngx_http_clipper_queue_unlease_locked(zone, replica, lease)
+        || f->state == NGX_HTTP_CLIPPER_DONE)
+    {
+        if (output->chunk) {
+            ngx_http_clipper_chunk_free_locked(zone, output->chunk);
+        }
+
+        if (f->gen == lease->gen) {
+            ngx_http_clipper_queue_release_locked(zone, lease->flight);
+        }
+
+        return 0;
+    }
+
+    if (output->result == NGX_HTTP_CLIPPER_RESULT_LATE
+        && f->waiters
+        && f->deadline_us <= now_us + NGX_HTTP_CLIPPER_MARGIN)
+    {
+        ngx_http_clipper_queue_skipped_locked(zone, lease->flight, now_us);
+        return 1;
+    }
+
+    f->output = output->chunk;
+    f->output_len = (uint32_t) output->len;
+
+    if (output->chunk) {
+        ngx_http_clipper_chunk_own_locked(zone, output->chunk, lease->flight);
+
+    } else if (output->len) {
+        ngx_memcpy(f->data, output->data, output->len);
+    }
+
+    ngx_http_clipper_queue_done_locked(zone, lease->flight, output->result,
+                                       now_us);
+
+    return 1;
+}
+
+
+/*
+ * The replica was told the time of the most urgent waiter, which is over.  Who
+ * has more of it waits for another answer, or for that of a second replica.
+ */
+
+static void
+ngx_http_clipper_queue_skipped_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight, uint64_t now_us)
+{
+    ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    f = &zone->flights[flight];
+
+    if (f->state == NGX_HTTP_CLIPPER_LEASED) {
+
+        if (ngx_http_clipper_queue_leased(f)) {
+            return;
+        }
+
+        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
+        ngx_http_clipper_queue_insert_locked(zone, flight);
+    }
+
+    ngx_http_clipper_queue_drop_locked(zone, flight,
+                                       now_us + NGX_HTTP_CLIPPER_MARGIN + 1,
+                                       NGX_HTTP_CLIPPER_RESULT_LATE);
+    (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
+}
+
+
+ngx_uint_t
+ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica, const ngx_http_clipper_lease_t *lease, uint64_t now_us)
+{
+    ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    if (!ngx_http_clipper_queue_unlease_locked(zone, replica, lease)) {
+        return 0;
+    }
+
+    f = &zone->flights[lease->flight];
+
+    /* also when another replica has it: both may die of it */
+
+    f->attempts++;
+
+    if (f->state != NGX_HTTP_CLIPPER_LEASED
+        || f->waiters == 0
+        || ngx_http_clipper_queue_leased(f))
+    {
+        ngx_http_clipper_queue_release_locked(zone, lease->flight);
+        return 0;
+    }
+
+    if (f->retried) {
+        f->output_len = 0;
+        ngx_http_clipper_queue_suspect_locked(zone, f->key, now_us);
+        ngx_http_clipper_queue_done_locked(zone, lease->flight,
+                                           NGX_HTTP_CLIPPER_RESULT_ERROR,
+                                           now_us);
+        return 0;
+    }
+
+    f->retried = 1;
+    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
+    ngx_http_clipper_queue_insert_locked(zone, lease->flight);
+    (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica, const ngx_http_clipper_lease_t *leases, ngx_uint_t n)
+{
+    ngx_uint_t                       i, hedged;
+    ngx_http_clipper_flight_t       *f;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+    model = &zone->models[r->model];
+    hedged = 0;
+
+    r->stuck = 1;
+
+    for (i = 0; i < n; i++) {
+        f = &zone->flights[leases[i].flight];
+
+        if (f->gen == leases[i].gen
+            && f->state == NGX_HTTP_CLIPPER_LEASED
+            && f->waiters
+            && f->attempts == 0
+            && (f->lease[0] == 0 || f->lease[1] == 0))
+        {
+            ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
+            ngx_http_clipper_queue_insert_locked(zone, leases[i].flight);
+            hedged++;
+        }
+    }
+
+    if (model->root) {
+        (void) ngx_http_clipper_queue_notify_locked(zone, r->model);
+    }
+
+    return hedged;
+}
+
+
+static void
+ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t flight, uint32_t result, uint64_t now_us)
+{
+    uint32_t                    waiter;
+    ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    f = &zone->flights[flight];
+
+    if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
+        ngx_http_clipper_queue_remove_locked(zone, flight);
+    }
+
+    ngx_http_clipper_queue_unhash_locked(zone, flight);
+
+    f->result = result;
+    f->done_us = now_us;
+    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_DONE);
+
+    for (waiter = f->waiters; waiter; waiter = zone->waiters[waiter].next) {
+        ngx_http_clipper_mailbox_post_locked(zone, waiter);
+    }
+
+    ngx_http_clipper_queue_release_locked(zone, flight);
+}
+
+
+/* 1: the replica had this lease, and has it no more */
+
+static ngx_uint_t
+ngx_http_clipper_queue_unlease_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica, const ngx_http_clipper_lease_t *lease)
+{
+    uint64_t                    word;
+    ngx_uint_t                  i;
+    ngx_http_clipper_flight_t  *f;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    f = &zone->flights[lease->flight];
+
+    if (f->gen != lease->gen || f->state == NGX_HTTP_CLIPPER_FREE) {
+        return 0;
+    }
+
+    word = ((uint64_t) zone->replicas[replica].gen << 32) | replica;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_LEASES; i++) {
+        if (f->lease[i] == word) {
+            f->lease[i] = 0;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static uint64_t
+ngx_http_clipper_queue_leased(ngx_http_clipper_flight_t *f)
+{
+    return f->lease[0] | f->lease[1];
+}

@@ -1,0 +1,363 @@
+
+/*
+ * Repair after a death: derives what follows from the tables, gives back what
+ * a dead worker held, and checks the whole.
+ */
+
+
+#include "shm/clipper_zone.h"
+#include "shm/clipper_chunk.h"
+#include "shm/clipper_queue.h"
+#include "shm/clipper_registry.h"
+
+
+static void ngx_http_clipper_rebuild_heads(ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_rebuild_replicas(ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_rebuild_flights(ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_rebuild_waiters(ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_rebuild_leases(ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_rebuild_chunks(ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_rebuild_mark(ngx_http_clipper_zone_t *zone,
+    uint32_t chunk, uint32_t flight, size_t len);
+static ngx_uint_t ngx_http_clipper_rebuild_leased(
+    ngx_http_clipper_zone_t *zone, uint64_t lease);
+
+
+void
+ngx_http_clipper_rebuild_locked(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t  i;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    ngx_http_clipper_rebuild_heads(zone);
+    ngx_http_clipper_rebuild_replicas(zone);
+    ngx_http_clipper_rebuild_flights(zone);
+    ngx_http_clipper_rebuild_waiters(zone);
+    ngx_http_clipper_rebuild_leases(zone);
+    ngx_http_clipper_rebuild_chunks(zone);
+
+    zone->header->registry++;
+
+    /* somebody may have died between a post and its ring */
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        if (zone->workers[i].state == NGX_HTTP_CLIPPER_USED) {
+            zone->workers[i].armed = 0;
+            zone->ring[i / 64] |= (uint64_t) 1 << (i % 64);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_rebuild_heads(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                       i;
+    ngx_http_clipper_header_t     *header;
+    ngx_http_clipper_model_row_t  *model;
+
+    header = zone->header;
+
+    for (i = 0; i < header->buckets.n; i++) {
+        zone->buckets[i].head = 0;
+        zone->buckets[i].settled++;
+    }
+
+    for (i = 1; i < header->workers.n; i++) {
+        zone->workers[i].mail_head = 0;
+        zone->workers[i].mail_tail = 0;
+    }
+
+    for (i = 1; i < header->models.n; i++) {
+        model = &zone->models[i];
+        model->root = 0;
+        model->last = 0;
+        model->queued = 0;
+        model->queued_bytes = 0;
+        model->flights = 0;
+        model->idle = 0;
+        model->replicas = 0;
+        model->members = 0;
+    }
+}
+
+
+static void
+ngx_http_clipper_rebuild_replicas(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                         i;
+    ngx_http_clipper_table_t        *table;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *r;
+
+    table = &zone->header->replicas;
+    table->free = 0;
+    table->used = table->n - 1;
+
+    for (i = table->n - 1; i; i--) {
+        r = &zone->replicas[i];
+        r->idle = 0;
+
+        if (r->state == NGX_HTTP_CLIPPER_FREE) {
+            ngx_http_clipper_row_give(table, zone->replicas, i);
+            continue;
+        }
+
+        model = &zone->models[r->model];
+        model->members++;
+
+        if (r->state == NGX_HTTP_CLIPPER_READY) {
+            model->replicas++;
+
+            if (!r->busy) {
+                ngx_http_clipper_registry_idle_locked(zone, i);
+            }
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_rebuild_flights(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                    i;
+    ngx_http_clipper_table_t   *table;
+    ngx_http_clipper_flight_t  *f;
+
+    table = &zone->header->flights;
+    table->free = 0;
+    table->used = table->n - 1;
+
+    for (i = table->n - 1; i; i--) {
+        f = &zone->flights[i];
+        f->waiters = 0;
+
+        if (f->state == NGX_HTTP_CLIPPER_FREE) {
+            f->input = 0;
+            f->output = 0;
+            f->lease[0] = 0;
+            f->lease[1] = 0;
+            ngx_http_clipper_row_give(table, zone->flights, i);
+            continue;
+        }
+
+        zone->models[f->model].flights++;
+    }
+}
+
+
+static void
+ngx_http_clipper_rebuild_waiters(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                    i;
+    ngx_http_clipper_table_t   *table;
+    ngx_http_clipper_waiter_t  *w;
+
+    table = &zone->header->waiters;
+    table->free = 0;
+    table->used = table->n - 1;
+
+    for (i = table->n - 1; i; i--) {
+        w = &zone->waiters[i];
+        w->posted = 0;
+
+        if (w->state == NGX_HTTP_CLIPPER_FREE) {
+            ngx_http_clipper_row_give(table, zone->waiters, i);
+            continue;
+        }
+
+        if (w->state == NGX_HTTP_CLIPPER_DROPPED) {
+            ngx_http_clipper_mailbox_post_locked(zone, i);
+            continue;
+        }
+
+        ngx_http_clipper_queue_link_locked(zone, i);
+
+        if (zone->flights[w->flight].state == NGX_HTTP_CLIPPER_DONE) {
+            ngx_http_clipper_mailbox_post_locked(zone, i);
+        }
+    }
+}
+
+
+/* with the waiters linked: which flights go, wait again, can be joined */
+
+static void
+ngx_http_clipper_rebuild_leases(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                    i;
+    ngx_uint_t                  k;
+    ngx_http_clipper_table_t   *table;
+    ngx_http_clipper_flight_t  *f;
+
+    table = &zone->header->flights;
+
+    for (i = 1; i < table->n; i++) {
+        f = &zone->flights[i];
+
+        if (f->state == NGX_HTTP_CLIPPER_FREE) {
+            continue;
+        }
+
+        for (k = 0; k < NGX_HTTP_CLIPPER_LEASES; k++) {
+            if (!ngx_http_clipper_rebuild_leased(zone, f->lease[k])) {
+                f->lease[k] = 0;
+            }
+        }
+
+        if ((f->lease[0] | f->lease[1]) == 0) {
+
+            if (f->waiters == 0) {
+                f->gen++;
+                ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_FREE);
+                f->input = 0;
+                f->output = 0;
+                zone->models[f->model].flights--;
+                ngx_http_clipper_row_give(table, zone->flights, i);
+                continue;
+            }
+
+            if (f->state == NGX_HTTP_CLIPPER_LEASED) {
+                ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
+            }
+        }
+
+        if (f->state == NGX_HTTP_CLIPPER_QUEUED && f->waiters == 0) {
+            ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
+        }
+
+        if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
+            ngx_http_clipper_queue_insert_locked(zone, i);
+        }
+
+        if (f->state != NGX_HTTP_CLIPPER_DONE) {
+            ngx_http_clipper_queue_hash_locked(zone, i);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_rebuild_leased(ngx_http_clipper_zone_t *zone, uint64_t lease)
+{
+    uint32_t  row;
+
+    row = (uint32_t) lease;
+
+    return row != 0
+           && row < zone->header->replicas.n
+           && zone->replicas[row].state != NGX_HTTP_CLIPPER_FREE
+           && zone->replicas[row].gen == (uint32_t) (lease >> 32)
+           && zone->replicas[row].busy;
+}
+
+
+/* a chunk that says it is a flight's, but is in none of its chains, is free */
+
+static void
+ngx_http_clipper_rebuild_chunks(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                    i, owner;
+    ngx_http_clipper_table_t   *table;
+    ngx_http_clipper_flight_t  *f;
+
+    table = &zone->header->chunks;
+
+    for (i = 1; i < table->n; i++) {
+        owner = zone->chunks[i].owner;
+
+        if (owner && !(owner & NGX_HTTP_CLIPPER_CHUNK_LOAN)) {
+            zone->chunks[i].owner = owner | NGX_HTTP_CLIPPER_CHUNK_ORPHAN;
+        }
+    }
+
+    for (i = 1; i < zone->header->flights.n; i++) {
+        f = &zone->flights[i];
+
+        if (f->state != NGX_HTTP_CLIPPER_FREE) {
+            ngx_http_clipper_rebuild_mark(zone, f->input, i, f->input_len);
+        }
+
+        if (f->state == NGX_HTTP_CLIPPER_DONE) {
+            ngx_http_clipper_rebuild_mark(zone, f->output, i, f->output_len);
+
+        } else {
+            f->output = 0;
+        }
+    }
+
+    table->free = 0;
+    table->used = table->n - 1;
+
+    for (i = table->n - 1; i; i--) {
+        owner = zone->chunks[i].owner;
+
+        if (owner == NGX_HTTP_CLIPPER_FREE
+            || (!(owner & NGX_HTTP_CLIPPER_CHUNK_LOAN)
+                && (owner & NGX_HTTP_CLIPPER_CHUNK_ORPHAN)))
+        {
+            zone->chunks[i].owner = NGX_HTTP_CLIPPER_FREE;
+            ngx_http_clipper_row_give(table, zone->chunks, i);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_rebuild_mark(ngx_http_clipper_zone_t *zone, uint32_t chunk,
+    uint32_t flight, size_t len)
+{
+    size_t  n;
+
+    n = (len + NGX_HTTP_CLIPPER_CHUNK - 1) / NGX_HTTP_CLIPPER_CHUNK;
+
+    for ( /* void */ ; chunk && n; n--) {
+        zone->chunks[chunk].owner = flight;
+        chunk = zone->chunks[chunk].next;
+    }
+}
+
+
+void
+ngx_http_clipper_reclaim_locked(ngx_http_clipper_zone_t *zone, uint32_t slot)
+{
+    uint32_t                         i;
+    ngx_http_clipper_waiter_t       *w;
+    ngx_http_clipper_worker_t       *worker;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->waiters.n; i++) {
+        w = &zone->waiters[i];
+
+        if (w->state != NGX_HTTP_CLIPPER_FREE && w->worker == slot) {
+            w->gen++;
+            ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_FREE);
+        }
+    }
+
+    /* its replicas' batches are queued again; nobody blames the models */
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (r->state != NGX_HTTP_CLIPPER_FREE && r->worker == slot) {
+            r->gen++;
+            ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_FREE);
+        }
+    }
+
+    for (i = 1; i < zone->header->chunks.n; i++) {
+        if (zone->chunks[i].owner == (NGX_HTTP_CLIPPER_CHUNK_LOAN | slot)) {
+            zone->chunks[i].owner = NGX_HTTP_CLIPPER_FREE;
+        }
+    }
+
+    worker = &zone->workers[slot];
+    worker->gen++;
+    ngx_http_clipper_publish(worker->state, NGX_HTTP_CLIPPER_FREE);
+
+    ngx_http_clipper_rebuild_locked(zone);
+}

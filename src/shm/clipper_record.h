@@ -1,0 +1,89 @@
+
+/*
+ * Queries that were answered and may get feedback: a ring in shared memory.
+ *
+ * A record is found by its query's id, or by application, user and input.
+ * Who gets it has consumed it: the same query is never learned from twice.
+ * The oldest ones are overwritten, everything is O(1).  It has a lock of its
+ * own, taken by these functions; a worker that dies in one of them leaves the
+ * ring as it was before the call.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_RECORD_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_RECORD_H_INCLUDED_
+
+
+#include "learn/clipper_policy.h"
+#include "shm/clipper_zone.h"
+
+
+/* a longer output is not kept, so it cannot be judged */
+#define NGX_HTTP_CLIPPER_RECORD_OUTPUT   64
+#define NGX_HTTP_CLIPPER_RECORD_LONG     255
+
+/* it was to be served, and had no output in time */
+#define NGX_HTTP_CLIPPER_RECORD_MISSED   254
+
+
+typedef struct {
+    uint64_t            query_id;
+    uint64_t            uid[2];                 /* digest; 0, 0: no user */
+    uint64_t            input[2];               /* digest of the input alone */
+    uint64_t            up;                     /* at the selection */
+    uint64_t            seen;                   /* arrived on time, or missed
+                                                   by who was to be served */
+    double              propensity;
+    double              time;                   /* seconds */
+    uint32_t            app;                    /* registry row */
+    int32_t             served;                 /* or .._POLICY_ALL */
+    uint32_t            n;
+    uint64_t            key[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    u_char              len[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+                                                /* of outputs, or .._LONG,
+                                                   .._MISSED */
+    u_char              output[NGX_HTTP_CLIPPER_POLICY_MEMBERS]
+                              [NGX_HTTP_CLIPPER_RECORD_OUTPUT];
+} ngx_http_clipper_record_t;
+
+
+/* keeps the output of member i, or that it was too long */
+static ngx_inline void
+ngx_http_clipper_record_output(ngx_http_clipper_record_t *record,
+    ngx_uint_t i, const u_char *data, size_t len)
+{
+    if (len > NGX_HTTP_CLIPPER_RECORD_OUTPUT) {
+        record->len[i] = NGX_HTTP_CLIPPER_RECORD_LONG;
+        return;
+    }
+
+    record->len[i] = (u_char) len;
+
+    if (len) {
+        ngx_memcpy(record->output[i], data, len);
+    }
+}
+
+
+/* lays out an empty ring in zeroed bytes; NGX_ERROR: too few */
+ngx_int_t ngx_http_clipper_record_create(void *addr, size_t size);
+
+/* overwrites the oldest ones.  NGX_DECLINED: it is longer than the ring */
+ngx_int_t ngx_http_clipper_record_put(ngx_http_clipper_zone_t *zone,
+    const ngx_http_clipper_record_t *record);
+
+/*
+ * NGX_OK: *out is the record, which is consumed.  NGX_DECLINED: there is none
+ * (any more), or it is another application's or another user's.
+ */
+ngx_int_t ngx_http_clipper_record_take(ngx_http_clipper_zone_t *zone,
+    uint64_t query_id, uint32_t app, const uint64_t uid[2],
+    ngx_http_clipper_record_t *out);
+
+/* the same for the newest one of an application, a user and an input */
+ngx_int_t ngx_http_clipper_record_find(ngx_http_clipper_zone_t *zone,
+    uint32_t app, const uint64_t uid[2], const uint64_t input[2],
+    ngx_http_clipper_record_t *out);
+
+
+#endif /* _NGX_HTTP_CLIPPER_RECORD_H_INCLUDED_ */

@@ -1,0 +1,389 @@
+
+/*
+ * Workers, applications and model versions by their names.
+ */
+
+
+#include "shm/clipper_registry.h"
+#include "shm/clipper_metrics.h"
+
+
+static ngx_uint_t ngx_http_clipper_registry_named(const u_char *text,
+    ngx_str_t *name);
+static void ngx_http_clipper_registry_name(u_char *text, ngx_str_t *name);
+static ngx_uint_t ngx_http_clipper_registry_pinned(
+    ngx_http_clipper_zone_t *zone, ngx_uint_t model, uint32_t row);
+
+
+uint32_t
+ngx_http_clipper_registry_claim_locked(ngx_http_clipper_zone_t *zone,
+    const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now)
+{
+    uint32_t                    i;
+    ngx_http_clipper_worker_t  *w;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    (void) ngx_http_clipper_registry_bury_locked(zone);
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        if (zone->workers[i].state == NGX_HTTP_CLIPPER_FREE) {
+            break;
+        }
+    }
+
+    if (i == zone->header->workers.n) {
+        return 0;
+    }
+
+    w = &zone->workers[i];
+    w->pid = zone->pid;
+    w->retiring = 0;
+    w->armed = 0;
+    w->store = 0;
+    w->started = now;
+    w->door_len = (uint32_t) ngx_min(door_len, sizeof(w->door));
+    w->mail_head = 0;
+    w->mail_tail = 0;
+
+    ngx_memcpy(w->door, door, w->door_len);
+    ngx_memzero(w->models, sizeof(w->models));
+    ngx_memzero(w->apps, sizeof(w->apps));
+    ngx_memzero(w->generation, sizeof(w->generation));
+    ngx_memcpy(w->generation, generation->data,
+               ngx_min(generation->len, sizeof(w->generation) - 1));
+
+    ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_USED);
+
+    zone->slot = i;
+
+    return i;
+}
+
+
+ngx_uint_t
+ngx_http_clipper_registry_bury_locked(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t    i;
+    ngx_uint_t  n;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    n = 0;
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        /* a row with one's own pid is that of a predecessor */
+
+        if (i != zone->slot
+            && zone->workers[i].state != NGX_HTTP_CLIPPER_FREE
+            && (zone->workers[i].pid == zone->pid
+                || !ngx_http_clipper_alive(zone->workers[i].pid)))
+        {
+            ngx_http_clipper_reclaim_locked(zone, i);
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+void
+ngx_http_clipper_registry_wake_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t slot)
+{
+    ngx_http_clipper_worker_t  *w;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    w = &zone->workers[slot];
+
+    if (slot != zone->slot) {
+        if (!w->armed) {
+            return;
+        }
+
+        w->armed = 0;
+    }
+
+    zone->ring[slot / 64] |= (uint64_t) 1 << (slot % 64);
+}
+
+
+uint32_t
+ngx_http_clipper_registry_app_locked(ngx_http_clipper_zone_t *zone,
+    ngx_str_t *name)
+{
+    uint32_t                     i, row;
+    ngx_http_clipper_app_row_t  *app;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    row = 0;
+
+    for (i = 1; i < zone->header->apps.n; i++) {
+        app = &zone->apps[i];
+
+        if (app->state == NGX_HTTP_CLIPPER_FREE) {
+            row = row ? row : i;
+
+        } else if (ngx_http_clipper_registry_named(app->name, name)) {
+            return i;
+        }
+    }
+
+    /* a full table: what no configuration names any more makes room */
+
+    for (i = 1; row == 0 && i < zone->header->apps.n; i++) {
+        if (!ngx_http_clipper_registry_pinned(zone, 0, i)) {
+            row = i;
+        }
+    }
+
+    if (row == 0) {
+        return 0;
+    }
+
+    app = &zone->apps[row];
+    app->state = NGX_HTTP_CLIPPER_FREE;
+
+    ngx_http_clipper_metrics_clear_app(zone, row);
+    ngx_http_clipper_registry_name(app->name, name);
+    ngx_http_clipper_publish(app->state, NGX_HTTP_CLIPPER_USED);
+
+    return row;
+}
+
+
+uint32_t
+ngx_http_clipper_registry_find_locked(ngx_http_clipper_zone_t *zone,
+    ngx_str_t *name, ngx_str_t *version)
+{
+    uint32_t                       i;
+    ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->models.n; i++) {
+        model = &zone->models[i];
+
+        if (model->state == NGX_HTTP_CLIPPER_USED
+            && ngx_http_clipper_registry_named(model->name, name)
+            && ngx_http_clipper_registry_named(model->version, version))
+        {
+            return i;
+        }
+    }
+
+    return 0;
+}
+
+
+uint32_t
+ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
+    ngx_str_t *name, ngx_str_t *version)
+{
+    size_t                         kept;
+    uint32_t                       i, row;
+    ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    row = ngx_http_clipper_registry_find_locked(zone, name, version);
+
+    if (row) {
+        return row;
+    }
+
+    for (i = 1; row == 0 && i < zone->header->models.n; i++) {
+        if (zone->models[i].state == NGX_HTTP_CLIPPER_FREE) {
+            row = i;
+        }
+    }
+
+    for (i = 1; row == 0 && i < zone->header->models.n; i++) {
+        if (zone->models[i].members == 0 && zone->models[i].flights == 0
+            && !ngx_http_clipper_registry_pinned(zone, 1, i))
+        {
+            row = i;
+        }
+    }
+
+    if (row == 0) {
+        return 0;
+    }
+
+    /*
+     * The epoch outlives the name, so that no cache key comes again.  Whoever
+     * reads an epoch and then the generation that he knows has read the epoch
+     * of the name that he knows.
+     */
+
+    model = &zone->models[row];
+    ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_FREE);
+    ngx_http_clipper_publish(model->gen, model->gen + 1);
+    ngx_http_clipper_publish(model->epoch, model->epoch + 1);
+
+    kept = offsetof(ngx_http_clipper_model_row_t, name);
+
+    ngx_memzero((u_char *) model + kept,
+                sizeof(ngx_http_clipper_model_row_t) - kept);
+    ngx_http_clipper_metrics_clear_model(zone, row);
+
+    ngx_http_clipper_registry_name(model->name, name);
+    ngx_http_clipper_registry_name(model->version, version);
+    ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_USED);
+
+    zone->header->registry++;
+
+    return row;
+}
+
+
+uint32_t
+ngx_http_clipper_registry_current_locked(ngx_http_clipper_zone_t *zone,
+    ngx_str_t *name)
+{
+    uint32_t                       i, row;
+    ngx_http_clipper_model_row_t  *model, *best;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    row = 0;
+
+    for (i = 1; i < zone->header->models.n; i++) {
+        model = &zone->models[i];
+
+        if (model->state != NGX_HTTP_CLIPPER_USED
+            || !model->announced
+            || !ngx_http_clipper_registry_named(model->name, name))
+        {
+            continue;
+        }
+
+        best = &zone->models[row];
+
+        if (row == 0
+            || ngx_http_clipper_registry_compare(model->version,
+                                                 ngx_strlen(model->version),
+                                                 best->version,
+                                                 ngx_strlen(best->version))
+               > 0)
+        {
+            row = i;
+        }
+    }
+
+    return row;
+}
+
+
+void
+ngx_http_clipper_registry_pin_locked(ngx_http_clipper_zone_t *zone,
+    uint64_t *map, uint32_t row)
+{
+    ngx_http_clipper_zone_locked(zone);
+
+    map[row / 64] |= (uint64_t) 1 << (row % 64);
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_registry_pinned(ngx_http_clipper_zone_t *zone,
+    ngx_uint_t model, uint32_t row)
+{
+    uint64_t                   *map;
+    ngx_uint_t                  i;
+    ngx_http_clipper_worker_t  *w;
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        w = &zone->workers[i];
+        map = model ? w->models : w->apps;
+
+        if (w->state != NGX_HTTP_CLIPPER_FREE
+            && (map[row / 64] >> (row % 64)) & 1)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_registry_named(const u_char *text, ngx_str_t *name)
+{
+    return name->len < NGX_HTTP_CLIPPER_TEXT
+           && ngx_memcmp(text, name->data, name->len) == 0
+           && text[name->len] == '\0';
+}
+
+
+static void
+ngx_http_clipper_registry_name(u_char *text, ngx_str_t *name)
+{
+    size_t  len;
+
+    len = ngx_min(name->len, NGX_HTTP_CLIPPER_TEXT - 1);
+
+    ngx_memcpy(text, name->data, len);
+    ngx_memzero(text + len, NGX_HTTP_CLIPPER_TEXT - len);
+}
+
+
+ngx_int_t
+ngx_http_clipper_registry_compare(const u_char *a, size_t alen,
+    const u_char *b, size_t blen)
+{
+    size_t         i, j, n, m;
+    ngx_int_t      rc;
+
+    i = 0;
+    j = 0;
+
+    while (i < alen && j < blen) {
+
+        if (a[i] < '0' || a[i] > '9' || b[j] < '0' || b[j] > '9') {
+            if (a[i] != b[j]) {
+                return (ngx_int_t) a[i] - (ngx_int_t) b[j];
+            }
+
+            i++;
+            j++;
+            continue;
+        }
+
+        /* two numbers: without leading zeros the longer one is larger */
+
+        while (i < alen && a[i] == '0') { i++; }
+        while (j < blen && b[j] == '0') { j++; }
+
+        for (n = 0; i + n < alen && a[i + n] >= '0' && a[i + n] <= '9'; n++) {
+            /* void */
+        }
+
+        for (m = 0; j + m < blen && b[j + m] >= '0' && b[j + m] <= '9'; m++) {
+            /* void */
+        }
+
+        if (n != m) {
+            return n < m ? -1 : 1;
+        }
+
+        rc = ngx_memcmp(a + i, b + j, n);
+
+        if (rc) {
+            return rc;
+        }
+
+        i += n;
+        j += m;
+    }
+
+    if (i < alen || j < blen) {
+        return i < alen ? 1 : -1;
+    }
+
+    return 0;
+}

@@ -1,0 +1,285 @@
+
+/*
+ * The replicas' rows of the registry: joining, readiness, idle lists, going.
+ */
+
+
+#include "shm/clipper_registry.h"
+
+
+static ngx_http_clipper_batch_t *ngx_http_clipper_members_learned_locked(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r);
+static ngx_uint_t ngx_http_clipper_members_same(
+    ngx_http_clipper_replica_row_t *a, ngx_http_clipper_replica_row_t *b);
+
+
+uint32_t
+ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_announcement_t *a, uint64_t now_us)
+{
+    uint32_t                         row;
+    ngx_uint_t                       known;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    ngx_http_clipper_row_take(&zone->header->replicas, zone->replicas, row);
+
+    if (row == 0) {
+        return 0;
+    }
+
+    model = &zone->models[a->model];
+    r = &zone->replicas[row];
+
+    r->worker = zone->slot;
+    r->model = a->model;
+    r->id = model->next_id++;
+    r->rpc_version = a->rpc_version;
+    r->input_type = a->input_type;
+    r->digest_len = (uint32_t) ngx_min(a->digest.len, sizeof(r->digest));
+    r->busy = 0;
+    r->stuck = 0;
+    r->sent_us = now_us;
+    r->connected_us = now_us;
+    r->nbatches = 0;
+    r->ninputs = 0;
+    r->nerrors = 0;
+    r->idle = 0;
+
+    ngx_memzero(r->token, sizeof(r->token));
+
+    if (a->token.len) {
+        ngx_memcpy(r->token, a->token.data, ngx_min(a->token.len,
+                                                    sizeof(r->token)));
+    }
+
+    if (r->digest_len) {
+        ngx_memcpy(r->digest, a->digest.data, r->digest_len);
+    }
+
+    /*
+     * Answers of another model under the same name must not be found in the
+     * cache: a digest tells, and without one a group that was away altogether
+     * counts as another.
+     */
+
+    known = (r->digest_len != 0 && r->digest_len == model->digest_len
+             && ngx_memcmp(r->digest, model->digest, r->digest_len) == 0);
+
+    if (!known && (r->digest_len || model->digest_len || model->members == 0)) {
+        model->epoch++;
+        model->profiled = 0;
+        model->digest_len = r->digest_len;
+        ngx_memcpy(model->digest, r->digest, r->digest_len);
+    }
+
+    r->epoch = model->epoch;
+
+    ngx_http_clipper_batch_init(&r->batch,
+                        ngx_http_clipper_members_learned_locked(zone, r),
+                        now_us);
+
+    model->announced = 1;
+    model->input_type = a->input_type;
+    model->members++;
+
+    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_PROBING);
+
+    zone->header->registry++;
+
+    return row;
+}
+
+
+/* its own when it moves here from another worker, else of the last one gone */
+
+static ngx_http_clipper_batch_t *
+ngx_http_clipper_members_learned_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_replica_row_t *r)
+{
+    uint32_t                       i;
+    ngx_http_clipper_model_row_t  *model;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        if (ngx_http_clipper_members_same(r, &zone->replicas[i])) {
+            return &zone->replicas[i].batch;
+        }
+    }
+
+    model = &zone->models[r->model];
+
+    return model->profiled ? &model->profile : NULL;
+}
+
+
+void
+ngx_http_clipper_registry_ready_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica)
+{
+    uint32_t                         i;
+    ngx_http_clipper_replica_row_t  *r, *old;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+
+    if (r->state != NGX_HTTP_CLIPPER_PROBING) {
+        return;
+    }
+
+    /*
+     * Where several workers retire one after the other a container may have
+     * moved on from here before its probe came back.
+     */
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        old = &zone->replicas[i];
+
+        if (old->id > r->id && ngx_http_clipper_members_same(r, old)) {
+            ngx_http_clipper_registry_leaving_locked(zone, replica);
+            return;
+        }
+    }
+
+    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_READY);
+    zone->models[r->model].replicas++;
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        old = &zone->replicas[i];
+
+        if (i != replica && ngx_http_clipper_members_same(r, old)) {
+            ngx_http_clipper_registry_leaving_locked(zone, i);
+        }
+    }
+
+    zone->header->registry++;
+}
+
+
+/* two connections of one container */
+
+static ngx_uint_t
+ngx_http_clipper_members_same(ngx_http_clipper_replica_row_t *a,
+    ngx_http_clipper_replica_row_t *b)
+{
+    static u_char  none[16];
+
+    return b->state == NGX_HTTP_CLIPPER_READY
+           && a->model == b->model
+           && ngx_memcmp(a->token, b->token, sizeof(a->token)) == 0
+           && ngx_memcmp(a->token, none, sizeof(none)) != 0;
+}
+
+
+void
+ngx_http_clipper_registry_leaving_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica)
+{
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+
+    if (r->state == NGX_HTTP_CLIPPER_READY) {
+        ngx_http_clipper_registry_busy_locked(zone, replica);
+        zone->models[r->model].replicas--;
+    }
+
+    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_LEAVING);
+    zone->header->registry++;
+}
+
+
+void
+ngx_http_clipper_registry_gone_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica)
+{
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+    model = &zone->models[r->model];
+
+    ngx_http_clipper_registry_leaving_locked(zone, replica);
+
+    /* the next one of the same model begins with what this one has learned */
+
+    if (r->epoch == model->epoch) {
+        model->profiled = 0;
+        model->profile = r->batch;
+        ngx_http_clipper_publish(model->profiled, 1);
+    }
+
+    model->members--;
+
+    r->gen++;
+    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_FREE);
+    ngx_http_clipper_row_give(&zone->header->replicas, zone->replicas,
+                              replica);
+}
+
+
+void
+ngx_http_clipper_registry_idle_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica)
+{
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+    r->busy = 0;
+
+    if (r->state != NGX_HTTP_CLIPPER_READY || r->idle) {
+        return;
+    }
+
+    model = &zone->models[r->model];
+
+    r->idle = 1;
+    r->prev = 0;
+    r->next = model->idle;
+
+    if (model->idle) {
+        zone->replicas[model->idle].prev = replica;
+    }
+
+    model->idle = replica;
+}
+
+
+void
+ngx_http_clipper_registry_busy_locked(ngx_http_clipper_zone_t *zone,
+    uint32_t replica)
+{
+    ngx_http_clipper_replica_row_t  *r;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+
+    if (!r->idle) {
+        return;
+    }
+
+    if (r->prev) {
+        zone->replicas[r->prev].next = r->next;
+
+    } else {
+        zone->models[r->model].idle = r->next;
+    }
+
+    if (r->next) {
+        zone->replicas[r->next].prev = r->prev;
+    }
+
+    r->idle = 0;
+}

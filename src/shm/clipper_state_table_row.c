@@ -1,0 +1,578 @@
+
+/*
+ * Rows of the table of states: found, made, listed, and given up for others.
+ */
+
+
+#include "shm/clipper_state_table.h"
+
+
+#define NGX_HTTP_CLIPPER_STATE_CHANCES  8       /* of used rows, per eviction */
+#define NGX_HTTP_CLIPPER_STATE_SWEEP    256     /* evictions of one call */
+
+
+static ngx_uint_t ngx_http_clipper_state_row_room_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t kind, uint32_t nrows,
+    uint32_t ncells, uint32_t except);
+static ngx_uint_t ngx_http_clipper_state_row_evict_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t list, uint32_t except);
+static uint32_t ngx_http_clipper_state_row_new_locked(
+    ngx_http_clipper_state_table_t *table,
+    const ngx_http_clipper_state_who_t *who);
+static void ngx_http_clipper_state_row_free_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row);
+static ngx_int_t ngx_http_clipper_state_row_extend_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row,
+    const ngx_http_clipper_state_who_t *who, const uint32_t *cells);
+static void ngx_http_clipper_state_row_prune_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row,
+    const ngx_http_clipper_state_who_t *who);
+static ngx_uint_t ngx_http_clipper_state_cell_kept(
+    ngx_http_clipper_state_table_t *table, uint32_t cell,
+    const ngx_http_clipper_state_who_t *who);
+static void ngx_http_clipper_state_cell_free_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t kind, uint32_t cell);
+static void ngx_http_clipper_state_list_remove_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row);
+static void ngx_http_clipper_state_list_append_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row, uint32_t list);
+
+
+uint32_t
+ngx_http_clipper_state_row_find_locked(ngx_http_clipper_state_table_t *table,
+    const uint64_t id[2])
+{
+    uint32_t  row;
+
+    row = table->buckets[id[0] & (table->header->nbuckets - 1)];
+
+    while (row
+           && (table->rows[row].id[0] != id[0]
+               || table->rows[row].id[1] != id[1]))
+    {
+        row = table->rows[row].next;
+    }
+
+    return row;
+}
+
+
+ngx_uint_t
+ngx_http_clipper_state_row_cells_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells)
+{
+    uint32_t    cell, first;
+    ngx_uint_t  i, missing;
+
+    /* cells mostly are in the order of the members: go on from the last one */
+
+    first = table->rows[row].cells;
+    cell = first;
+    missing = 0;
+
+    for (i = 0; i < n; i++) {
+
+        while (cell && table->cells[cell].key != key[i]) {
+            cell = table->cells[cell].next;
+        }
+
+        if (cell == 0) {
+            cell = first;
+
+            while (cell && table->cells[cell].key != key[i]) {
+                cell = table->cells[cell].next;
+            }
+        }
+
+        cells[i] = cell;
+
+        if (cell == 0) {
+            missing++;
+            cell = first;
+
+        } else {
+            cell = table->cells[cell].next;
+        }
+    }
+
+    return missing;
+}
+
+
+uint32_t
+ngx_http_clipper_state_row_get_locked(ngx_http_clipper_state_table_t *table,
+    const ngx_http_clipper_state_who_t *who)
+{
+    uint32_t    row, cells[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t  made, missing;
+
+    row = ngx_http_clipper_state_row_find_locked(table, who->id);
+    made = 0;
+
+    if (row == 0) {
+
+        if (!ngx_http_clipper_state_row_room_locked(table, who->kind, 1,
+                                                    who->n, 0))
+        {
+            return 0;
+        }
+
+        row = ngx_http_clipper_state_row_new_locked(table, who);
+
+        if (row == 0) {
+            return 0;
+        }
+
+        made = 1;
+    }
+
+    table->rows[row].used = 1;
+
+    missing = ngx_http_clipper_state_row_cells_locked(table, row, who->n,
+                                                      who->key, cells);
+    if (missing == 0) {
+        return row;
+    }
+
+    if (table->rows[row].ncells + missing > NGX_HTTP_CLIPPER_STATE_CELLS) {
+        ngx_http_clipper_state_row_prune_locked(table, row, who);
+    }
+
+    if (table->rows[row].ncells + missing <= NGX_HTTP_CLIPPER_STATE_CELLS
+        && ngx_http_clipper_state_row_room_locked(table, who->kind, 0,
+                                                  (uint32_t) missing, row)
+        && ngx_http_clipper_state_row_extend_locked(table, row, who, cells)
+           == NGX_OK)
+    {
+        return row;
+    }
+
+    if (made) {
+        ngx_http_clipper_state_row_free_locked(table, row);
+    }
+
+    return 0;
+}
+
+
+/* others make room, committed one by one, each of which is consistent */
+
+static ngx_uint_t
+ngx_http_clipper_state_row_room_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t kind, uint32_t nrows, uint32_t ncells, uint32_t except)
+{
+    uint32_t                          max_rows, max_cells;
+    ngx_uint_t                        i, app, over;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    app = (kind == NGX_HTTP_CLIPPER_STATE_APP);
+    max_rows = (h->nrows - 1) / 4 * 3;
+    max_cells = (h->ncells - 1) / 4 * 3;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_STATE_SWEEP; i++) {
+
+        over = !app && (h->m.user_rows + nrows > max_rows
+                        || h->m.user_cells + ncells > max_cells);
+
+        if (!over
+            && h->m.rows + nrows < h->nrows
+            && h->m.cells + ncells < h->ncells)
+        {
+            return 1;
+        }
+
+        if (!ngx_http_clipper_state_row_evict_locked(table,
+                                 NGX_HTTP_CLIPPER_STATE_CLEAN_USER, except)
+            && (table->keep
+                || !ngx_http_clipper_state_row_evict_locked(table,
+                                 NGX_HTTP_CLIPPER_STATE_DIRTY_USER, except))
+            && (!app
+                || !ngx_http_clipper_state_row_evict_locked(table,
+                                 NGX_HTTP_CLIPPER_STATE_CLEAN_APP, except))
+            && (!app || table->keep
+                || !ngx_http_clipper_state_row_evict_locked(table,
+                                 NGX_HTTP_CLIPPER_STATE_DIRTY_APP, except)))
+        {
+            return 0;
+        }
+
+        (void) __atomic_fetch_add(&h->evicted, 1, __ATOMIC_RELAXED);
+        ngx_http_clipper_journal_commit(&h->journal);
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_state_row_evict_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t list, uint32_t except)
+{
+    uint32_t                       row;
+    ngx_uint_t                     i;
+    ngx_http_clipper_state_row_t  *r;
+
+    for (i = 0; i <= NGX_HTTP_CLIPPER_STATE_CHANCES; i++) {
+        row = table->header->m.head[list];
+
+        if (row == 0) {
+            return 0;
+        }
+
+        r = &table->rows[row];
+
+        if (row != except
+            && (!r->used || i == NGX_HTTP_CLIPPER_STATE_CHANCES))
+        {
+            ngx_http_clipper_state_row_free_locked(table, row);
+            return 1;
+        }
+
+        if (row == except && r->list_next == 0) {
+            return 0;
+        }
+
+        r->used = 0;
+
+        ngx_http_clipper_state_list_remove_locked(table, row);
+        ngx_http_clipper_state_list_append_locked(table, row, list);
+    }
+
+    return 0;
+}
+
+
+static uint32_t
+ngx_http_clipper_state_row_new_locked(ngx_http_clipper_state_table_t *table,
+    const ngx_http_clipper_state_who_t *who)
+{
+    uint32_t                          row, owner, *bucket;
+    ngx_http_clipper_state_row_t     *r;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    row = h->m.free_rows;
+
+    if (row == 0) {
+        return 0;
+    }
+
+    owner = ngx_http_clipper_state_name_get_locked(table, &who->owner);
+
+    if (owner == 0) {
+        return 0;
+    }
+
+    r = &table->rows[row];
+    bucket = &table->buckets[who->id[0] & (h->nbuckets - 1)];
+
+    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, *bucket);
+    ngx_http_clipper_state_save(table, *r);
+
+    h->m.free_rows = r->next;
+    h->m.rows++;
+    h->m.user_rows += (who->kind != NGX_HTTP_CLIPPER_STATE_APP);
+
+    ngx_memzero(r, sizeof(ngx_http_clipper_state_row_t));
+
+    r->id[0] = who->id[0];
+    r->id[1] = who->id[1];
+    r->list = NGX_HTTP_CLIPPER_STATE_LISTS;
+    r->owner = owner;
+    r->kind = who->kind;
+    r->policy = who->policy;
+    r->nfields = who->nfields;
+    r->uid_len = (uint32_t) ngx_min(who->uid.len, NGX_HTTP_CLIPPER_STATE_UID);
+
+    if (r->uid_len) {
+        ngx_memcpy(r->uid, who->uid.data, r->uid_len);
+    }
+
+    r->next = *bucket;
+    *bucket = row;
+
+    ngx_http_clipper_state_row_place_locked(table, row);
+
+    return row;
+}
+
+
+static void
+ngx_http_clipper_state_row_free_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t row)
+{
+    uint32_t                          cell, next, *p;
+    ngx_http_clipper_state_row_t     *r;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    r = &table->rows[row];
+
+    ngx_http_clipper_state_list_remove_locked(table, row);
+
+    p = &table->buckets[r->id[0] & (h->nbuckets - 1)];
+
+    while (*p != row) {
+        p = &table->rows[*p].next;
+    }
+
+    ngx_http_clipper_state_save(table, *p);
+    *p = r->next;
+
+    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, *r);
+
+    for (cell = r->cells; cell; cell = next) {
+        next = table->cells[cell].next;
+        ngx_http_clipper_state_cell_free_locked(table, r->kind, cell);
+    }
+
+    ngx_http_clipper_state_name_leave_locked(table, r->owner);
+
+    h->m.rows--;
+    h->m.user_rows -= (r->kind != NGX_HTTP_CLIPPER_STATE_APP);
+
+    r->kind = 0;
+    r->cells = 0;
+    r->next = h->m.free_rows;
+    h->m.free_rows = row;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_state_row_extend_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row,
+    const ngx_http_clipper_state_who_t *who, const uint32_t *cells)
+{
+    uint32_t                          i, cell, name, *tail;
+    ngx_http_clipper_state_row_t     *r;
+    ngx_http_clipper_state_cell_t    *c;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    r = &table->rows[row];
+
+    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, *r);
+
+    for (tail = &r->cells; *tail; tail = &table->cells[*tail].next) {
+        /* void */
+    }
+
+    for (i = 0; i < who->n; i++) {
+
+        if (cells[i]) {
+            continue;
+        }
+
+        name = ngx_http_clipper_state_name_get_locked(table, &who->names[i]);
+
+        if (name == 0) {
+            return NGX_ERROR;
+        }
+
+        cell = h->m.free_cells;
+        c = &table->cells[cell];
+
+        ngx_http_clipper_state_save(table, *tail);
+        ngx_http_clipper_state_save(table, c->next);
+
+        h->m.free_cells = c->next;
+        h->m.cells++;
+        h->m.user_cells += (r->kind != NGX_HTTP_CLIPPER_STATE_APP);
+
+        ngx_memzero(c, sizeof(ngx_http_clipper_state_cell_t));
+        c->key = who->key[i];
+        c->name = name;
+
+        *tail = cell;
+        tail = &c->next;
+        r->ncells++;
+    }
+
+    return NGX_OK;
+}
+
+
+/* members that have gone from an application make room for those that came */
+
+static void
+ngx_http_clipper_state_row_prune_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t row, const ngx_http_clipper_state_who_t *who)
+{
+    uint32_t                       cell, *p;
+    ngx_http_clipper_state_row_t  *r;
+
+    r = &table->rows[row];
+
+    if (r->seq) {
+        return;
+    }
+
+    ngx_http_clipper_state_save(table, *r);
+    ngx_http_clipper_state_save(table, table->header->m);
+
+    p = &r->cells;
+
+    while (*p) {
+        cell = *p;
+
+        if (ngx_http_clipper_state_cell_kept(table, cell, who)) {
+            p = &table->cells[cell].next;
+            continue;
+        }
+
+        ngx_http_clipper_state_save(table, *p);
+        *p = table->cells[cell].next;
+        r->ncells--;
+        ngx_http_clipper_state_cell_free_locked(table, r->kind, cell);
+    }
+
+    ngx_http_clipper_journal_commit(&table->header->journal);
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_state_cell_kept(ngx_http_clipper_state_table_t *table,
+    uint32_t cell, const ngx_http_clipper_state_who_t *who)
+{
+    uint32_t                        i;
+    ngx_http_clipper_state_cell_t  *c;
+
+    c = &table->cells[cell];
+
+    for (i = 0; i < who->n; i++) {
+        if (who->key[i] == c->key) {
+            return 1;
+        }
+    }
+
+    for (i = 0; table->keep && i < NGX_HTTP_CLIPPER_STATE_FIELDS; i++) {
+        if (c->v[NGX_HTTP_CLIPPER_STATE_PENDING][i] != 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the caller has saved the header's lists */
+
+static void
+ngx_http_clipper_state_cell_free_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t kind, uint32_t cell)
+{
+    ngx_http_clipper_state_cell_t    *c;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    c = &table->cells[cell];
+
+    ngx_http_clipper_state_name_leave_locked(table, c->name);
+
+    ngx_http_clipper_state_save(table, c->next);
+    c->next = h->m.free_cells;
+
+    h->m.free_cells = cell;
+    h->m.cells--;
+    h->m.user_cells -= (kind != NGX_HTTP_CLIPPER_STATE_APP);
+}
+
+
+void
+ngx_http_clipper_state_row_place_locked(ngx_http_clipper_state_table_t *table,
+    uint32_t row)
+{
+    uint32_t                       list;
+    ngx_http_clipper_state_row_t  *r;
+
+    r = &table->rows[row];
+
+    if (r->sender) {
+        list = NGX_HTTP_CLIPPER_STATE_SENT;
+
+    } else if (r->seq || r->pending) {
+        list = (r->kind == NGX_HTTP_CLIPPER_STATE_APP)
+               ? NGX_HTTP_CLIPPER_STATE_DIRTY_APP
+               : NGX_HTTP_CLIPPER_STATE_DIRTY_USER;
+
+    } else {
+        list = (r->kind == NGX_HTTP_CLIPPER_STATE_APP)
+               ? NGX_HTTP_CLIPPER_STATE_CLEAN_APP
+               : NGX_HTTP_CLIPPER_STATE_CLEAN_USER;
+    }
+
+    if (r->list == list) {
+        return;
+    }
+
+    if (r->list != NGX_HTTP_CLIPPER_STATE_LISTS) {
+        ngx_http_clipper_state_list_remove_locked(table, row);
+    }
+
+    ngx_http_clipper_state_list_append_locked(table, row, list);
+}
+
+
+static void
+ngx_http_clipper_state_list_remove_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row)
+{
+    uint32_t                         *p;
+    ngx_http_clipper_state_row_t     *r;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    r = &table->rows[row];
+
+    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, r->list);
+
+    p = r->list_prev ? &table->rows[r->list_prev].list_next
+                     : &h->m.head[r->list];
+    ngx_http_clipper_state_save(table, *p);
+    *p = r->list_next;
+
+    p = r->list_next ? &table->rows[r->list_next].list_prev
+                     : &h->m.tail[r->list];
+    ngx_http_clipper_state_save(table, *p);
+    *p = r->list_prev;
+
+    h->m.count[r->list]--;
+    r->list = NGX_HTTP_CLIPPER_STATE_LISTS;
+}
+
+
+static void
+ngx_http_clipper_state_list_append_locked(
+    ngx_http_clipper_state_table_t *table, uint32_t row, uint32_t list)
+{
+    uint32_t                          tail;
+    ngx_http_clipper_state_row_t     *r;
+    ngx_http_clipper_state_header_t  *h;
+
+    h = table->header;
+    r = &table->rows[row];
+    tail = h->m.tail[list];
+
+    ngx_http_clipper_state_save(table, h->m);
+    ngx_http_clipper_state_save(table, *r);
+
+    r->list = list;
+    r->list_prev = tail;
+    r->list_next = 0;
+
+    if (tail) {
+        ngx_http_clipper_state_save(table, table->rows[tail].list_next);
+        table->rows[tail].list_next = row;
+
+    } else {
+        h->m.head[list] = row;
+    }
+
+    h->m.tail[list] = row;
+    h->m.count[list]++;
+}

@@ -1,0 +1,389 @@
+
+/*
+ * Configured models and the registry, see the header.
+ */
+
+
+#include "worker/ngx_http_clipper_model.h"
+#include "conf/ngx_http_clipper_conf.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_registry.h"
+
+
+/* what the highest announced version of a model was when last looked up */
+
+typedef struct {
+    ngx_http_clipper_model_conf_t  *model;
+    uint32_t                        registry;
+    uint32_t                        row;
+} ngx_http_clipper_announced_t;
+
+
+static void ngx_http_clipper_model_part_locked(
+    ngx_http_clipper_zone_t *zone);
+static void ngx_http_clipper_model_pin_versions_locked(
+    ngx_http_clipper_zone_t *zone, ngx_http_clipper_worker_t *worker,
+    ngx_http_clipper_model_conf_t *model);
+static ngx_uint_t ngx_http_clipper_model_announced(
+    ngx_http_clipper_model_conf_t *model);
+static ngx_uint_t ngx_http_clipper_model_equal(ngx_str_t *a, ngx_str_t *b);
+static ngx_http_clipper_model_conf_t *ngx_http_clipper_model_find(
+    ngx_str_t *name);
+static ngx_http_clipper_version_conf_t *ngx_http_clipper_model_find_version(
+    ngx_http_clipper_model_conf_t *model, ngx_str_t *version);
+
+
+static ngx_http_clipper_announced_t  *ngx_http_clipper_model_memo;
+
+/* tunings of rows, found once for each state of the registry */
+
+static struct {
+    uint32_t                           registry;
+    const ngx_http_clipper_tuning_t   *tuning;
+} ngx_http_clipper_model_tunings[NGX_HTTP_CLIPPER_ROWS_MAX];
+
+static const ngx_http_clipper_tuning_t  ngx_http_clipper_model_defaults = {
+    .batch = NGX_HTTP_CLIPPER_BATCH_ADAPTIVE,
+    .batch_max = NGX_HTTP_CLIPPER_DEFAULT_BATCH_MAX,
+    .batch_wait = 0,
+    .queue = NGX_HTTP_CLIPPER_DEFAULT_QUEUE,
+    .queue_size = 0,
+    .replica_timeout = NGX_HTTP_CLIPPER_DEFAULT_REPLICA_TIMEOUT,
+    .hedge = 0,
+    .hedge_auto = 1
+};
+
+
+void
+ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    uint32_t                         row;
+    ngx_uint_t                       i;
+    ngx_http_clipper_app_t         **apps;
+    ngx_http_clipper_worker_t       *worker;
+    ngx_http_clipper_model_conf_t  **models;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    worker = &zone->workers[zone->slot];
+    apps = mcf->apps.elts;
+    models = mcf->models.elts;
+
+    for (i = 0; i < mcf->apps.nelts; i++) {
+        row = ngx_http_clipper_registry_app_locked(zone, &apps[i]->name);
+        apps[i]->row = row;
+
+        if (row) {
+            ngx_http_clipper_registry_pin_locked(zone, worker->apps, row);
+        }
+    }
+
+    ngx_http_clipper_model_memo = ngx_pcalloc(ngx_cycle->pool,
+               (mcf->models.nelts + 1) * sizeof(ngx_http_clipper_announced_t));
+
+    for (i = 0; i < mcf->models.nelts; i++) {
+        ngx_http_clipper_model_pin_versions_locked(zone, worker, models[i]);
+
+        if (ngx_http_clipper_model_memo) {
+            ngx_http_clipper_model_memo[i].model = models[i];
+        }
+    }
+
+    ngx_http_clipper_model_part_locked(zone);
+}
+
+
+/*
+ * Replicas that an older configuration took, and whose inputs are of another
+ * type in this one, get no more of them.
+ */
+
+static void
+ngx_http_clipper_model_part_locked(ngx_http_clipper_zone_t *zone)
+{
+    uint32_t                         i;
+    ngx_str_t                        name, version;
+    ngx_http_clipper_model_row_t    *model;
+    ngx_http_clipper_replica_row_t  *replica;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        replica = &zone->replicas[i];
+
+        if (replica->state != NGX_HTTP_CLIPPER_PROBING
+            && replica->state != NGX_HTTP_CLIPPER_READY)
+        {
+            continue;
+        }
+
+        model = &zone->models[replica->model];
+
+        name.data = model->name;
+        name.len = ngx_strlen(model->name);
+        version.data = model->version;
+        version.len = ngx_strlen(model->version);
+
+        if (!ngx_http_clipper_model_takes(&name, &version,
+                                          replica->input_type))
+        {
+            ngx_http_clipper_registry_leaving_locked(zone, i);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_model_pin_versions_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model)
+{
+    ngx_uint_t                         i;
+    ngx_http_clipper_version_conf_t  **versions, *current;
+
+    ngx_http_clipper_zone_locked(zone);
+
+    versions = model->versions.elts;
+
+    for (i = 0; i < model->versions.nelts; i++) {
+        versions[i]->row = ngx_http_clipper_registry_model_locked(zone,
+                                         &model->name, &versions[i]->version);
+
+        if (versions[i]->row) {
+            ngx_http_clipper_registry_pin_locked(zone, worker->models,
+                                                 versions[i]->row);
+        }
+    }
+
+    current = ngx_http_clipper_conf_current(model);
+
+    if (current) {
+        model->row = current->row;
+
+    } else if (model->version.len) {
+        model->row = ngx_http_clipper_registry_model_locked(zone,
+                                               &model->name, &model->version);
+        if (model->row) {
+            ngx_http_clipper_registry_pin_locked(zone, worker->models,
+                                                 model->row);
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_http_clipper_model_current(ngx_http_clipper_link_t *link)
+{
+    if (link->version) {
+        return link->version->row;
+    }
+
+    if (link->model->row) {
+        return link->model->row;
+    }
+
+    return ngx_http_clipper_model_announced(link->model);
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_model_announced(ngx_http_clipper_model_conf_t *model)
+{
+    uint32_t                       registry;
+    ngx_uint_t                     i;
+    ngx_http_clipper_zone_t       *zone;
+    ngx_http_clipper_announced_t  *memo;
+
+    zone = ngx_http_clipper_process.zone;
+    memo = ngx_http_clipper_model_memo;
+
+    if (memo == NULL) {
+        return 0;
+    }
+
+    registry = __atomic_load_n(&zone->header->registry, __ATOMIC_ACQUIRE);
+
+    for (i = 0; memo[i].model != model; i++) { /* void */ }
+
+    if (memo[i].registry != registry) {
+        ngx_http_clipper_zone_lock(zone);
+
+        memo[i].registry = zone->header->registry;
+        memo[i].row = ngx_http_clipper_registry_current_locked(zone,
+                                                               &model->name);
+        ngx_http_clipper_zone_unlock(zone);
+    }
+
+    return memo[i].row;
+}
+
+
+uint32_t
+ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
+    ngx_str_t *version, uint32_t *gen)
+{
+    uint32_t                          row;
+    ngx_http_clipper_zone_t          *zone;
+    ngx_http_clipper_version_conf_t  *conf;
+
+    zone = ngx_http_clipper_process.zone;
+    conf = ngx_http_clipper_model_find_version(link->model, version);
+
+    if (conf) {
+        *gen = zone->models[conf->row].gen;         /* pinned: it stays */
+        return (uint32_t) conf->row;
+    }
+
+    ngx_http_clipper_zone_lock(zone);
+
+    row = ngx_http_clipper_registry_find_locked(zone, &link->model->name,
+                                                version);
+
+    if (row && row != link->model->row && !zone->models[row].announced) {
+        row = 0;
+    }
+
+    *gen = zone->models[row].gen;
+
+    ngx_http_clipper_zone_unlock(zone);
+
+    return row;
+}
+
+
+const ngx_http_clipper_tuning_t *
+ngx_http_clipper_model_tuning(ngx_str_t *name, ngx_str_t *version)
+{
+    ngx_http_clipper_model_conf_t    *model;
+    ngx_http_clipper_version_conf_t  *conf;
+
+    model = ngx_http_clipper_model_find(name);
+
+    if (model == NULL) {
+        return &ngx_http_clipper_model_defaults;
+    }
+
+    conf = ngx_http_clipper_model_find_version(model, version);
+
+    return conf ? &conf->tuning : &model->tuning;
+}
+
+
+const ngx_http_clipper_tuning_t *
+ngx_http_clipper_model_row_tuning(ngx_uint_t row)
+{
+    uint32_t                       registry;
+    ngx_str_t                      name, version;
+    ngx_http_clipper_zone_t       *zone;
+    ngx_http_clipper_model_row_t  *model;
+
+    zone = ngx_http_clipper_process.zone;
+    registry = __atomic_load_n(&zone->header->registry, __ATOMIC_ACQUIRE);
+
+    if (ngx_http_clipper_model_tunings[row].tuning
+        && ngx_http_clipper_model_tunings[row].registry == registry)
+    {
+        return ngx_http_clipper_model_tunings[row].tuning;
+    }
+
+    model = &zone->models[row];
+
+    name.data = model->name;
+    name.len = ngx_strlen(model->name);
+    version.data = model->version;
+    version.len = ngx_strlen(model->version);
+
+    ngx_http_clipper_model_tunings[row].registry = registry;
+    ngx_http_clipper_model_tunings[row].tuning =
+                              ngx_http_clipper_model_tuning(&name, &version);
+
+    return ngx_http_clipper_model_tunings[row].tuning;
+}
+
+
+ngx_uint_t
+ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
+    ngx_uint_t input_type)
+{
+    ngx_uint_t                         i, n;
+    ngx_http_clipper_app_t           **apps;
+    ngx_http_clipper_link_t           *links;
+    ngx_http_clipper_model_conf_t     *model;
+    ngx_http_clipper_version_conf_t   *conf;
+
+    model = ngx_http_clipper_model_find(name);
+
+    if (model == NULL) {
+        return 1;
+    }
+
+    conf = ngx_http_clipper_model_find_version(model, version);
+
+    if (conf && conf->input_type != NGX_CONF_UNSET
+        && conf->input_type != (ngx_int_t) input_type)
+    {
+        return 0;
+    }
+
+    apps = ngx_http_clipper_process.conf->apps.elts;
+
+    for (i = 0; i < ngx_http_clipper_process.conf->apps.nelts; i++) {
+        links = apps[i]->links.elts;
+
+        for (n = 0; n < apps[i]->links.nelts; n++) {
+
+            if (links[n].model == model
+                && (links[n].version == NULL || links[n].version == conf)
+                && apps[i]->input_type != (ngx_int_t) input_type)
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_http_clipper_model_conf_t *
+ngx_http_clipper_model_find(ngx_str_t *name)
+{
+    ngx_uint_t                       i;
+    ngx_http_clipper_model_conf_t  **models;
+
+    models = ngx_http_clipper_process.conf->models.elts;
+
+    for (i = 0; i < ngx_http_clipper_process.conf->models.nelts; i++) {
+        if (ngx_http_clipper_model_equal(&models[i]->name, name)) {
+            return models[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_clipper_version_conf_t *
+ngx_http_clipper_model_find_version(ngx_http_clipper_model_conf_t *model,
+    ngx_str_t *version)
+{
+    ngx_uint_t                         i;
+    ngx_http_clipper_version_conf_t  **versions;
+
+    versions = model->versions.elts;
+
+    for (i = 0; i < model->versions.nelts; i++) {
+        if (ngx_http_clipper_model_equal(&versions[i]->version, version)) {
+            return versions[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_model_equal(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}

@@ -1,0 +1,46 @@
+
+/*
+ * From what the configuration calls models to rows of the registry: which
+ * version a link means now, how a version is tuned, which containers fit.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+#include "shm/clipper_zone.h"
+
+
+/* interns and pins all names of the configuration, at the worker's start */
+void ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_main_conf_t *mcf);
+
+/* the row that a link means now; 0: there is no version yet */
+ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
+
+/*
+ * The row of a version that a client asks for, and the generation of its name;
+ * 0: it does not exist.
+ */
+uint32_t ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
+    ngx_str_t *version, uint32_t *gen);
+
+/* never NULL: of the version, else of the model, else the defaults */
+const ngx_http_clipper_tuning_t *ngx_http_clipper_model_tuning(
+    ngx_str_t *name, ngx_str_t *version);
+
+/* the same for a row */
+const ngx_http_clipper_tuning_t *ngx_http_clipper_model_row_tuning(
+    ngx_uint_t row);
+
+/*
+ * Whether a container may serve the model with inputs of this type: not if the
+ * version is declared, or an application that links it is, with another one.
+ */
+ngx_uint_t ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
+    ngx_uint_t input_type);
+
+
+#endif /* _NGX_HTTP_CLIPPER_MODEL_H_INCLUDED_ */

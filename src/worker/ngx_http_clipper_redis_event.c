@@ -1,0 +1,180 @@
+
+/*
+ * hiredis in nginx's event loop, see the header.
+ *
+ * The descriptor is hiredis'.  nginx's connection only carries its events and
+ * is freed in the cleanup hook, before hiredis closes the descriptor.  Events
+ * are level-triggered, because hiredis reads once per event.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "worker/ngx_http_clipper_redis.h"
+#include <poll.h>
+
+
+static void ngx_http_clipper_redis_read(ngx_event_t *ev);
+static void ngx_http_clipper_redis_write(ngx_event_t *ev);
+static void ngx_http_clipper_redis_add_read(void *data);
+static void ngx_http_clipper_redis_del_read(void *data);
+static void ngx_http_clipper_redis_add_write(void *data);
+static void ngx_http_clipper_redis_del_write(void *data);
+static void ngx_http_clipper_redis_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_clipper_redis_attach(redisAsyncContext *ac, ngx_log_t *log)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(ac->c.fd, log);
+
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->log = log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->data = ac;
+    c->read->handler = ngx_http_clipper_redis_read;
+    c->write->handler = ngx_http_clipper_redis_write;
+
+    ac->ev.data = c;
+    ac->ev.addRead = ngx_http_clipper_redis_add_read;
+    ac->ev.delRead = ngx_http_clipper_redis_del_read;
+    ac->ev.addWrite = ngx_http_clipper_redis_add_write;
+    ac->ev.delWrite = ngx_http_clipper_redis_del_write;
+    ac->ev.cleanup = ngx_http_clipper_redis_cleanup;
+
+    return NGX_OK;
+}
+
+
+/* hiredis frees a context whose connection is lost */
+
+ngx_uint_t
+ngx_http_clipper_redis_handle(redisAsyncContext *ac, ngx_msec_t ms)
+{
+    struct pollfd      pfd;
+    ngx_connection_t  *c;
+
+    c = ac->ev.data;
+
+    pfd.fd = c->fd;
+    pfd.events = c->write->active ? POLLOUT : POLLIN;
+    pfd.revents = 0;
+
+    if (poll(&pfd, 1, (int) ms) <= 0) {
+        return 0;
+    }
+
+    if (c->write->active) {
+        redisAsyncHandleWrite(ac);
+
+    } else {
+        redisAsyncHandleRead(ac);
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_clipper_redis_read(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close || c->error) {
+        ngx_http_clipper_redis_end();
+        return;
+    }
+
+    redisAsyncHandleRead(c->data);
+}
+
+
+static void
+ngx_http_clipper_redis_write(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    redisAsyncHandleWrite(c->data);
+}
+
+
+static void
+ngx_http_clipper_redis_add_read(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (!c->read->active) {
+        (void) ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_del_read(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_add_write(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (!c->write->active) {
+        (void) ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_clipper_redis_del_write(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+/* the descriptor stays open: hiredis closes it next */
+
+static void
+ngx_http_clipper_redis_cleanup(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    ngx_http_clipper_redis_del_read(c);
+    ngx_http_clipper_redis_del_write(c);
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
+    }
+
+    c->read->closed = 1;
+    c->write->closed = 1;
+
+    ngx_free_connection(c);
+
+    c->fd = (ngx_socket_t) -1;
+}

@@ -1,0 +1,95 @@
+
+/*
+ * Sockets of libzmq, see the header.
+ */
+
+
+#include "worker/ngx_http_clipper_zmq.h"
+
+
+/* what the log of an event finds at its data */
+
+static ngx_connection_t  ngx_http_clipper_zmq_dummy;
+
+
+ngx_int_t
+ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle, ngx_http_clipper_zmq_t *s,
+    ngx_event_handler_pt handler, ngx_event_handler_pt again)
+{
+    int                fd;
+    size_t             len;
+    ngx_connection_t  *c;
+
+    len = sizeof(fd);
+
+    if (zmq_getsockopt(s->socket, ZMQ_FD, &fd, &len) == -1) {
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(fd, cycle->log);
+
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->log = cycle->log;
+    c->read->log = cycle->log;
+    c->write->log = cycle->log;
+    c->read->handler = handler;
+
+    s->connection = c;
+    ngx_http_clipper_zmq_dummy.fd = (ngx_socket_t) -1;
+    s->again.handler = again;
+    s->again.log = cycle->log;
+    s->again.data = &ngx_http_clipper_zmq_dummy;
+
+    return ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+}
+
+
+void
+ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+
+        if (c->read->posted) {
+            ngx_delete_posted_event(c->read);
+        }
+
+        ngx_free_connection(c);
+        c->fd = (ngx_socket_t) -1;
+        s->connection = NULL;
+    }
+
+    if (s->again.posted) {
+        ngx_delete_posted_event(&s->again);
+    }
+
+    if (s->socket) {
+        (void) zmq_close(s->socket);
+        s->socket = NULL;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s)
+{
+    int     events;
+    size_t  len;
+
+    len = sizeof(events);
+
+    if (s->socket == NULL
+        || zmq_getsockopt(s->socket, ZMQ_EVENTS, &events, &len) == -1)
+    {
+        return 0;
+    }
+
+    return events & ZMQ_POLLIN;
+}
