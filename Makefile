@@ -101,7 +101,7 @@ asan:
 
 lockcheck:
 	+$(call variant,lockcheck,$(BUILD)/lockcheck/ngx_http_clipper_module.so) \
-	    CC_OPT="$(CSTD) -DNGX_HTTP_CLIPPER_LOCK_CHECK=1" \
+	    CC_OPT="$(CSTD) -DCLIPPER_LOCK_CHECK=1" \
 	    $(BUILD)/lockcheck/ngx_http_clipper_module.so
 
 install: module

@@ -34,7 +34,7 @@ static ngx_int_t ngx_http_clipper_process_enter(ngx_cycle_t *cycle);
 
 ngx_http_clipper_process_t  ngx_http_clipper_process;
 
-static ngx_http_clipper_zone_t  ngx_http_clipper_process_zone;
+static clipper_zone_t  ngx_http_clipper_process_zone;
 
 
 /*
@@ -45,10 +45,10 @@ static ngx_http_clipper_zone_t  ngx_http_clipper_process_zone;
 ngx_int_t
 ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data)
 {
-    u_char                   *addr, seed[32];
-    size_t                    size;
-    ngx_slab_pool_t          *shpool;
-    ngx_http_clipper_zone_t   view;
+    u_char           *addr, seed[32];
+    size_t            size;
+    ngx_slab_pool_t  *shpool;
+    clipper_zone_t    view;
 
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
     addr = data ? data : shpool->data;
@@ -56,7 +56,7 @@ ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data)
     if (addr) {
         size = ngx_http_clipper_process_size(shpool, addr);
 
-        if (ngx_http_clipper_zone_attach(&view, addr, size, 0) != NGX_OK) {
+        if (clipper_zone_attach(&view, addr, size, 0) != NGX_OK) {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "clipper_zone was made by another version of the "
                           "module: restart nginx");
@@ -74,7 +74,7 @@ ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data)
 
     if (addr == NULL
         || ngx_http_clipper_process_seed(zone->shm.log, seed) != NGX_OK
-        || ngx_http_clipper_zone_create(addr, size, seed, ngx_time())
+        || clipper_zone_create(addr, size, seed, ngx_time())
            != NGX_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
@@ -100,7 +100,7 @@ ngx_http_clipper_cache_zone_init(ngx_shm_zone_t *zone, void *data)
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
     addr = data ? data : shpool->data;
 
-    if (addr && ngx_http_clipper_cache_validate(addr,
+    if (addr && clipper_cache_validate(addr,
                                   ngx_http_clipper_process_size(shpool, addr))
                 != NGX_OK)
     {
@@ -117,7 +117,7 @@ ngx_http_clipper_cache_zone_init(ngx_shm_zone_t *zone, void *data)
         addr = ngx_slab_alloc(shpool, size);
 
         if (addr == NULL
-            || ngx_http_clipper_cache_create(addr, size) != NGX_OK)
+            || clipper_cache_create(addr, size) != NGX_OK)
         {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "clipper_cache_zone of %uz bytes is too small",
@@ -200,7 +200,7 @@ ngx_int_t
 ngx_http_clipper_init_process(ngx_cycle_t *cycle)
 {
     ngx_shm_zone_t                *zone;
-    ngx_http_clipper_header_t     *header;
+    clipper_header_t              *header;
     ngx_http_clipper_main_conf_t  *mcf;
 
     /* the cache manager and loader come here too */
@@ -220,8 +220,8 @@ ngx_http_clipper_init_process(ngx_cycle_t *cycle)
     zone = mcf->zone;
     header = zone->data;
 
-    if (ngx_http_clipper_zone_attach(&ngx_http_clipper_process_zone, header,
-                                     header->size, (uint32_t) ngx_pid)
+    if (clipper_zone_attach(&ngx_http_clipper_process_zone, header,
+                            header->size, (uint32_t) ngx_pid)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -233,8 +233,7 @@ ngx_http_clipper_init_process(ngx_cycle_t *cycle)
     ngx_http_clipper_process.log = cycle->log;
 
     if (mcf->cache_zone) {
-        ngx_http_clipper_cache_attach(mcf->cache_zone->data,
-                                      (uint32_t) ngx_pid);
+        clipper_cache_attach(mcf->cache_zone->data, (uint32_t) ngx_pid);
     }
 
     if (ngx_http_clipper_timer_init(cycle) != NGX_OK
@@ -264,7 +263,7 @@ ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
     u_char                         door[16];
     size_t                         len;
     uint32_t                       slot;
-    ngx_http_clipper_zone_t       *zone;
+    clipper_zone_t                *zone;
     ngx_http_clipper_main_conf_t  *mcf;
 
     zone = ngx_http_clipper_process.zone;
@@ -275,21 +274,20 @@ ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
-    slot = ngx_http_clipper_registry_claim_locked(zone, door, len,
-                                                  &mcf->generation,
-                                                  ngx_time());
+    slot = clipper_registry_claim_locked(zone, door, len, &mcf->generation,
+                                         ngx_time());
     if (slot) {
         ngx_http_clipper_model_pin_locked(zone, mcf);
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     if (slot == 0) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "more than %d workers share clipper_zone",
-                      NGX_HTTP_CLIPPER_WORKERS - 1);
+                      CLIPPER_WORKERS - 1);
         return NGX_ERROR;
     }
 
@@ -303,7 +301,7 @@ ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
 void
 ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_clipper_zone_t  *zone;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
@@ -317,9 +315,9 @@ ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
     ngx_http_clipper_lineup_done();
 
     if (zone->slot) {
-        ngx_http_clipper_zone_lock(zone);
-        ngx_http_clipper_reclaim_locked(zone, zone->slot);
-        ngx_http_clipper_zone_unlock(zone);
+        clipper_zone_lock(zone);
+        clipper_reclaim_locked(zone, zone->slot);
+        clipper_zone_unlock(zone);
 
         ngx_http_clipper_wake_flush();
         zone->slot = 0;
@@ -335,9 +333,9 @@ ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
 void
 ngx_http_clipper_process_work(void)
 {
-    ngx_uint_t                 i, k, n, again;
-    ngx_http_clipper_zone_t   *zone;
-    ngx_http_clipper_mail_t    mail[NGX_HTTP_CLIPPER_MAIL];
+    ngx_uint_t       i, k, n, again;
+    clipper_zone_t  *zone;
+    clipper_mail_t   mail[NGX_HTTP_CLIPPER_MAIL];
 
     zone = ngx_http_clipper_process.zone;
 
@@ -347,10 +345,9 @@ ngx_http_clipper_process_work(void)
 
         ngx_http_clipper_dispatch_all();
 
-        ngx_http_clipper_zone_lock(zone);
+        clipper_zone_lock(zone);
 
-        n = ngx_http_clipper_mailbox_take_locked(zone, mail,
-                                                 NGX_HTTP_CLIPPER_MAIL);
+        n = clipper_mailbox_take_locked(zone, mail, NGX_HTTP_CLIPPER_MAIL);
 
         again = zone->workers[zone->slot].mail_head != 0
                 || ngx_http_clipper_dispatch_due_locked();
@@ -359,7 +356,7 @@ ngx_http_clipper_process_work(void)
             zone->workers[zone->slot].armed = 1;
         }
 
-        ngx_http_clipper_zone_unlock(zone);
+        clipper_zone_unlock(zone);
         ngx_http_clipper_wake_flush();
 
         for (k = 0; k < n; k++) {
@@ -380,14 +377,14 @@ ngx_http_clipper_process_work(void)
 void
 ngx_http_clipper_process_bury(void)
 {
-    ngx_uint_t                n;
-    ngx_http_clipper_zone_t  *zone;
+    ngx_uint_t       n;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
-    ngx_http_clipper_zone_lock(zone);
-    n = ngx_http_clipper_registry_bury_locked(zone);
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_lock(zone);
+    n = clipper_registry_bury_locked(zone);
+    clipper_zone_unlock(zone);
 
     if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
@@ -402,7 +399,7 @@ ngx_http_clipper_process_bury(void)
 void
 ngx_http_clipper_process_retire(ngx_uint_t now)
 {
-    ngx_http_clipper_zone_t  *zone;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 

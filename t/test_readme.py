@@ -156,12 +156,12 @@ def test_policies(check):
                                  extra=f"clipper_select {line};")) is None
 
     table = {}
-    for path in ROOT.glob("src/ngx_http_clipper_policy_*.c"):
+    for path in ROOT.glob("src/learn/clipper_policy_*.c"):
         text = path.read_text()
         for name in re.findall(r'\.name = ngx_string\("(\w+)"\)', text):
             table[name] = {
                 key: float(value) for key, value in re.findall(
-                    r'\{ ngx_string\("(\w+)"\), NGX_HTTP_CLIPPER_POLICY_\w+,'
+                    r'\{ ngx_string\("(\w+)"\), CLIPPER_POLICY_\w+,'
                     r'\s*([\d.]+),', text)}
     assert documented == table
 

@@ -384,7 +384,7 @@ def script():
 
 
 class Forward:
-    """Forward-decayed sums as ngx_http_clipper_policy_state.h has them."""
+    """Forward-decayed sums as clipper_policy_state.h has them."""
 
     def __init__(self, n):
         self.t0 = self.rate = 0.0

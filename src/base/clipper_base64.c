@@ -5,7 +5,7 @@
 #define X  0xff     /* not in the alphabet */
 
 
-static const u_char  ngx_http_clipper_base64_values[256] = {
+static const u_char  clipper_base64_values[256] = {
     X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
     X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
     X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  62, X,  X,  X,  63,
@@ -26,7 +26,7 @@ static const u_char  ngx_http_clipper_base64_values[256] = {
 
 
 ssize_t
-ngx_http_clipper_base64_decode(u_char *data, size_t len)
+clipper_base64_decode(u_char *data, size_t len)
 {
     u_char        *dst;
     uint32_t       a, b, c, d;
@@ -45,7 +45,7 @@ ngx_http_clipper_base64_decode(u_char *data, size_t len)
     src = data;
     dst = data;
     last = data + len - len % 4;
-    value = ngx_http_clipper_base64_values;
+    value = clipper_base64_values;
 
     while (src < last) {
         a = value[src[0]];

@@ -8,8 +8,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_BASE64_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_BASE64_H_INCLUDED_
+#ifndef _CLIPPER_BASE64_H_INCLUDED_
+#define _CLIPPER_BASE64_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -18,7 +18,7 @@
 
 /* the decoded length at the same place, or NGX_ERROR: not base64 */
 
-ssize_t ngx_http_clipper_base64_decode(u_char *data, size_t len);
+ssize_t clipper_base64_decode(u_char *data, size_t len);
 
 
-#endif /* _NGX_HTTP_CLIPPER_BASE64_H_INCLUDED_ */
+#endif /* _CLIPPER_BASE64_H_INCLUDED_ */

@@ -28,15 +28,15 @@
 
 
 /* up to here SipHash alone is as fast */
-#define NGX_HTTP_CLIPPER_HASH_SHORT   48
+#define CLIPPER_HASH_SHORT   48
 
-#define NGX_HTTP_CLIPPER_SCRAMBLE_ROUNDS  4
-#define NGX_HTTP_CLIPPER_SCRAMBLE_LEFT    27
-#define NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT                                       \
-    (NGX_HTTP_CLIPPER_SCRAMBLE_BITS - NGX_HTTP_CLIPPER_SCRAMBLE_LEFT)
+#define CLIPPER_SCRAMBLE_ROUNDS  4
+#define CLIPPER_SCRAMBLE_LEFT    27
+#define CLIPPER_SCRAMBLE_RIGHT                                                \
+    (CLIPPER_SCRAMBLE_BITS - CLIPPER_SCRAMBLE_LEFT)
 
 
-typedef unsigned __int128  ngx_http_clipper_u128_t;
+typedef unsigned __int128  clipper_u128_t;
 
 
 typedef struct {
@@ -44,11 +44,11 @@ typedef struct {
     uint64_t                  v1;
     uint64_t                  v2;
     uint64_t                  v3;
-} ngx_http_clipper_sip_t;
+} clipper_sip_t;
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_rotl(uint64_t x, ngx_uint_t n)
+clipper_rotl(uint64_t x, ngx_uint_t n)
 {
     return (x << n) | (x >> (64 - n));
 }
@@ -57,7 +57,7 @@ ngx_http_clipper_rotl(uint64_t x, ngx_uint_t n)
 /* the last word of a text: 0 to 7 bytes, zeros after them */
 
 static ngx_inline uint64_t
-ngx_http_clipper_load_tail(const u_char *p, size_t len)
+clipper_load_tail(const u_char *p, size_t len)
 {
     uint64_t  x;
 
@@ -70,26 +70,26 @@ ngx_http_clipper_load_tail(const u_char *p, size_t len)
 
 
 static ngx_inline void
-ngx_http_clipper_sip_round(ngx_http_clipper_sip_t *s)
+clipper_sip_round(clipper_sip_t *s)
 {
     s->v0 += s->v1;
-    s->v1 = ngx_http_clipper_rotl(s->v1, 13) ^ s->v0;
-    s->v0 = ngx_http_clipper_rotl(s->v0, 32);
+    s->v1 = clipper_rotl(s->v1, 13) ^ s->v0;
+    s->v0 = clipper_rotl(s->v0, 32);
 
     s->v2 += s->v3;
-    s->v3 = ngx_http_clipper_rotl(s->v3, 16) ^ s->v2;
+    s->v3 = clipper_rotl(s->v3, 16) ^ s->v2;
 
     s->v0 += s->v3;
-    s->v3 = ngx_http_clipper_rotl(s->v3, 21) ^ s->v0;
+    s->v3 = clipper_rotl(s->v3, 21) ^ s->v0;
 
     s->v2 += s->v1;
-    s->v1 = ngx_http_clipper_rotl(s->v1, 17) ^ s->v2;
-    s->v2 = ngx_http_clipper_rotl(s->v2, 32);
+    s->v1 = clipper_rotl(s->v1, 17) ^ s->v2;
+    s->v2 = clipper_rotl(s->v2, 32);
 }
 
 
 static ngx_inline void
-ngx_http_clipper_sip_init(ngx_http_clipper_sip_t *s, const uint64_t key[2])
+clipper_sip_init(clipper_sip_t *s, const uint64_t key[2])
 {
     /* "somepseudorandomlygeneratedbytes", 0xee for 128 bits of output */
 
@@ -101,22 +101,22 @@ ngx_http_clipper_sip_init(ngx_http_clipper_sip_t *s, const uint64_t key[2])
 
 
 static ngx_inline void
-ngx_http_clipper_sip_word(ngx_http_clipper_sip_t *s, uint64_t m)
+clipper_sip_word(clipper_sip_t *s, uint64_t m)
 {
     s->v3 ^= m;
-    ngx_http_clipper_sip_round(s);
-    ngx_http_clipper_sip_round(s);
+    clipper_sip_round(s);
+    clipper_sip_round(s);
     s->v0 ^= m;
 }
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_sip_out(ngx_http_clipper_sip_t *s)
+clipper_sip_out(clipper_sip_t *s)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < 4; i++) {
-        ngx_http_clipper_sip_round(s);
+        clipper_sip_round(s);
     }
 
     return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
@@ -126,59 +126,57 @@ ngx_http_clipper_sip_out(ngx_http_clipper_sip_t *s)
 /* "len" is that of the whole message, "tail" its last len % 8 bytes */
 
 static ngx_inline void
-ngx_http_clipper_sip_final(ngx_http_clipper_sip_t *s, uint64_t tail, size_t len,
-    uint64_t out[2])
+clipper_sip_final(clipper_sip_t *s, uint64_t tail, size_t len, uint64_t out[2])
 {
-    ngx_http_clipper_sip_word(s, tail | ((uint64_t) len << 56));
+    clipper_sip_word(s, tail | ((uint64_t) len << 56));
 
     s->v2 ^= 0xee;
-    out[0] = ngx_http_clipper_sip_out(s);
+    out[0] = clipper_sip_out(s);
 
     s->v1 ^= 0xdd;
-    out[1] = ngx_http_clipper_sip_out(s);
+    out[1] = clipper_sip_out(s);
 }
 
 
 void
-ngx_http_clipper_siphash(const uint64_t key[2], const u_char *data, size_t len,
+clipper_siphash(const uint64_t key[2], const u_char *data, size_t len,
     uint64_t out[2])
 {
-    size_t                  left;
-    ngx_http_clipper_sip_t  s;
+    size_t         left;
+    clipper_sip_t  s;
 
-    ngx_http_clipper_sip_init(&s, key);
+    clipper_sip_init(&s, key);
 
     for (left = len; left >= 8; left -= 8) {
-        ngx_http_clipper_sip_word(&s, ngx_http_clipper_wire_get64(data));
+        clipper_sip_word(&s, clipper_wire_get64(data));
         data += 8;
     }
 
-    ngx_http_clipper_sip_final(&s, ngx_http_clipper_load_tail(data, left), len,
-                               out);
+    clipper_sip_final(&s, clipper_load_tail(data, left), len, out);
 }
 
 
 void
-ngx_http_clipper_hash_init(ngx_http_clipper_hash_key_t *key,
-    const u_char seed[NGX_HTTP_CLIPPER_HASH_SEED])
+clipper_hash_init(clipper_hash_key_t *key,
+    const u_char seed[CLIPPER_HASH_SEED])
 {
     u_char      counter[1];
     uint64_t    out[2], prf[2];
     ngx_uint_t  i;
 
-    key->sip[0] = ngx_http_clipper_wire_get64(seed);
-    key->sip[1] = ngx_http_clipper_wire_get64(seed + 8);
+    key->sip[0] = clipper_wire_get64(seed);
+    key->sip[1] = clipper_wire_get64(seed + 8);
 
-    prf[0] = ngx_http_clipper_wire_get64(seed + 16);
-    prf[1] = ngx_http_clipper_wire_get64(seed + 24);
+    prf[0] = clipper_wire_get64(seed + 16);
+    prf[1] = clipper_wire_get64(seed + 24);
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_HASH_WORDS; i += 2) {
+    for (i = 0; i < CLIPPER_HASH_WORDS; i += 2) {
         counter[0] = (u_char) i;
-        ngx_http_clipper_siphash(prf, counter, 1, &key->nh[i]);
+        clipper_siphash(prf, counter, 1, &key->nh[i]);
     }
 
     counter[0] = (u_char) i;
-    ngx_http_clipper_siphash(prf, counter, 1, out);
+    clipper_siphash(prf, counter, 1, out);
 
     key->perm[0] = out[0];
     key->perm[1] = out[1];
@@ -188,22 +186,22 @@ ngx_http_clipper_hash_init(ngx_http_clipper_hash_key_t *key,
 /* both sums over a number of whole pairs of words */
 
 static ngx_inline void
-ngx_http_clipper_nh(const uint64_t *k, const u_char *data, ngx_uint_t pairs,
-    ngx_http_clipper_u128_t sum[2])
+clipper_nh(const uint64_t *k, const u_char *data, ngx_uint_t pairs,
+    clipper_u128_t sum[2])
 {
-    uint64_t                 a, b;
-    ngx_uint_t               i;
-    ngx_http_clipper_u128_t  s0, s1;
+    uint64_t        a, b;
+    ngx_uint_t      i;
+    clipper_u128_t  s0, s1;
 
     s0 = sum[0];
     s1 = sum[1];
 
     for (i = 0; i < pairs; i++) {
-        a = ngx_http_clipper_wire_get64(data);
-        b = ngx_http_clipper_wire_get64(data + 8);
+        a = clipper_wire_get64(data);
+        b = clipper_wire_get64(data + 8);
 
-        s0 += (ngx_http_clipper_u128_t) (a + k[0]) * (b + k[1]);
-        s1 += (ngx_http_clipper_u128_t) (a + k[2]) * (b + k[3]);
+        s0 += (clipper_u128_t) (a + k[0]) * (b + k[1]);
+        s1 += (clipper_u128_t) (a + k[2]) * (b + k[3]);
 
         data += 16;
         k += 2;
@@ -217,86 +215,84 @@ ngx_http_clipper_nh(const uint64_t *k, const u_char *data, ngx_uint_t pairs,
 /* one block of 1 to 1024 bytes, absorbed as four words */
 
 static void
-ngx_http_clipper_hash_block(const ngx_http_clipper_hash_key_t *key,
-    ngx_http_clipper_sip_t *s, const u_char *data, size_t len)
+clipper_hash_block(const clipper_hash_key_t *key, clipper_sip_t *s,
+    const u_char *data, size_t len)
 {
-    u_char                   last[16];
-    ngx_uint_t               pairs;
-    ngx_http_clipper_u128_t  sum[2];
+    u_char          last[16];
+    ngx_uint_t      pairs;
+    clipper_u128_t  sum[2];
 
     sum[0] = 0;
     sum[1] = 0;
     pairs = len / 16;
 
-    ngx_http_clipper_nh(key->nh, data, pairs, sum);
+    clipper_nh(key->nh, data, pairs, sum);
 
     if (len % 16) {
         ngx_memzero(last, sizeof(last));
         ngx_memcpy(last, data + pairs * 16, len % 16);
-        ngx_http_clipper_nh(key->nh + pairs * 2, last, 1, sum);
+        clipper_nh(key->nh + pairs * 2, last, 1, sum);
     }
 
-    ngx_http_clipper_sip_word(s, (uint64_t) sum[0]);
-    ngx_http_clipper_sip_word(s, (uint64_t) (sum[0] >> 64));
-    ngx_http_clipper_sip_word(s, (uint64_t) sum[1]);
-    ngx_http_clipper_sip_word(s, (uint64_t) (sum[1] >> 64));
+    clipper_sip_word(s, (uint64_t) sum[0]);
+    clipper_sip_word(s, (uint64_t) (sum[0] >> 64));
+    clipper_sip_word(s, (uint64_t) sum[1]);
+    clipper_sip_word(s, (uint64_t) (sum[1] >> 64));
 }
 
 
 void
-ngx_http_clipper_digest(const ngx_http_clipper_hash_key_t *key,
-    const uint64_t salt[3], const u_char *data, size_t len, uint64_t out[2])
+clipper_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
+    const u_char *data, size_t len, uint64_t out[2])
 {
-    size_t                  size, total;    /* total: of SipHash's message */
-    uint64_t                tail;
-    ngx_http_clipper_sip_t  s;
+    size_t         size, total;             /* total: of SipHash's message */
+    uint64_t       tail;
+    clipper_sip_t  s;
 
-    ngx_http_clipper_sip_init(&s, key->sip);
-    ngx_http_clipper_sip_word(&s, salt[0]);
-    ngx_http_clipper_sip_word(&s, salt[1]);
-    ngx_http_clipper_sip_word(&s, salt[2]);
-    ngx_http_clipper_sip_word(&s, len);
+    clipper_sip_init(&s, key->sip);
+    clipper_sip_word(&s, salt[0]);
+    clipper_sip_word(&s, salt[1]);
+    clipper_sip_word(&s, salt[2]);
+    clipper_sip_word(&s, len);
 
     tail = 0;
     total = 32;
 
-    if (len <= NGX_HTTP_CLIPPER_HASH_SHORT) {
+    if (len <= CLIPPER_HASH_SHORT) {
 
         for (size = len; size >= 8; size -= 8) {
-            ngx_http_clipper_sip_word(&s, ngx_http_clipper_wire_get64(data));
+            clipper_sip_word(&s, clipper_wire_get64(data));
             data += 8;
         }
 
-        tail = ngx_http_clipper_load_tail(data, size);
+        tail = clipper_load_tail(data, size);
         total += len;
 
     } else {
 
-        for (size = len; size > NGX_HTTP_CLIPPER_HASH_BLOCK;
-             size -= NGX_HTTP_CLIPPER_HASH_BLOCK)
+        for (size = len; size > CLIPPER_HASH_BLOCK;
+             size -= CLIPPER_HASH_BLOCK)
         {
-            ngx_http_clipper_hash_block(key, &s, data,
-                                        NGX_HTTP_CLIPPER_HASH_BLOCK);
-            data += NGX_HTTP_CLIPPER_HASH_BLOCK;
+            clipper_hash_block(key, &s, data, CLIPPER_HASH_BLOCK);
+            data += CLIPPER_HASH_BLOCK;
             total += 32;
         }
 
-        ngx_http_clipper_hash_block(key, &s, data, size);
+        clipper_hash_block(key, &s, data, size);
         total += 32;
     }
 
-    ngx_http_clipper_sip_final(&s, tail, total, out);
+    clipper_sip_final(&s, tail, total, out);
 }
 
 
 void
-ngx_http_clipper_random_init(ngx_http_clipper_random_t *r,
-    const u_char seed[NGX_HTTP_CLIPPER_HASH_SEED])
+clipper_random_init(clipper_random_t *r, const u_char seed[CLIPPER_HASH_SEED])
 {
     ngx_uint_t  i;
 
     for (i = 0; i < 4; i++) {
-        r->s[i] = ngx_http_clipper_wire_get64(seed + i * 8);
+        r->s[i] = clipper_wire_get64(seed + i * 8);
     }
 
     if ((r->s[0] | r->s[1] | r->s[2] | r->s[3]) == 0) {
@@ -307,17 +303,17 @@ ngx_http_clipper_random_init(ngx_http_clipper_random_t *r,
     /* a poor seed, such as a small number, is spread */
 
     for (i = 0; i < 20; i++) {
-        (void) ngx_http_clipper_random_u64(r);
+        (void) clipper_random_u64(r);
     }
 }
 
 
 uint64_t
-ngx_http_clipper_random_u64(ngx_http_clipper_random_t *r)
+clipper_random_u64(clipper_random_t *r)
 {
     uint64_t  x, t;
 
-    x = ngx_http_clipper_rotl(r->s[1] * 5, 7) * 9;
+    x = clipper_rotl(r->s[1] * 5, 7) * 9;
     t = r->s[1] << 17;
 
     r->s[2] ^= r->s[0];
@@ -325,16 +321,16 @@ ngx_http_clipper_random_u64(ngx_http_clipper_random_t *r)
     r->s[1] ^= r->s[2];
     r->s[0] ^= r->s[3];
     r->s[2] ^= t;
-    r->s[3] = ngx_http_clipper_rotl(r->s[3], 45);
+    r->s[3] = clipper_rotl(r->s[3], 45);
 
     return x;
 }
 
 
 double
-ngx_http_clipper_random_double(ngx_http_clipper_random_t *r)
+clipper_random_double(clipper_random_t *r)
 {
-    return (double) (ngx_http_clipper_random_u64(r) >> 11) * 0x1.0p-53;
+    return (double) (clipper_random_u64(r) >> 11) * 0x1.0p-53;
 }
 
 
@@ -344,23 +340,23 @@ ngx_http_clipper_random_double(ngx_http_clipper_random_t *r)
  */
 
 static ngx_inline uint64_t
-ngx_http_clipper_scramble_round(const ngx_http_clipper_hash_key_t *key,
-    ngx_uint_t round, uint64_t half)
+clipper_scramble_round(const clipper_hash_key_t *key, ngx_uint_t round,
+    uint64_t half)
 {
-    ngx_http_clipper_sip_t  s;
+    clipper_sip_t  s;
 
     half |= (uint64_t) round << 32;
 
-    ngx_http_clipper_sip_init(&s, key->perm);
+    clipper_sip_init(&s, key->perm);
 
     s.v3 ^= half;
-    ngx_http_clipper_sip_round(&s);
+    clipper_sip_round(&s);
     s.v0 ^= half;
 
     s.v2 ^= 0xee;
-    ngx_http_clipper_sip_round(&s);
-    ngx_http_clipper_sip_round(&s);
-    ngx_http_clipper_sip_round(&s);
+    clipper_sip_round(&s);
+    clipper_sip_round(&s);
+    clipper_sip_round(&s);
 
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
@@ -372,51 +368,51 @@ ngx_http_clipper_scramble_round(const ngx_http_clipper_hash_key_t *key,
  */
 
 static void
-ngx_http_clipper_scramble_step(const ngx_http_clipper_hash_key_t *key,
-    ngx_uint_t round, uint64_t *left, uint64_t *right)
+clipper_scramble_step(const clipper_hash_key_t *key, ngx_uint_t round,
+    uint64_t *left, uint64_t *right)
 {
     if (round % 2 == 0) {
-        *left ^= ngx_http_clipper_scramble_round(key, round, *right)
-                 >> (64 - NGX_HTTP_CLIPPER_SCRAMBLE_LEFT);
+        *left ^= clipper_scramble_round(key, round, *right)
+                 >> (64 - CLIPPER_SCRAMBLE_LEFT);
 
     } else {
-        *right ^= ngx_http_clipper_scramble_round(key, round, *left)
-                  >> (64 - NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT);
+        *right ^= clipper_scramble_round(key, round, *left)
+                  >> (64 - CLIPPER_SCRAMBLE_RIGHT);
     }
 }
 
 
 uint64_t
-ngx_http_clipper_scramble(const ngx_http_clipper_hash_key_t *key, uint64_t x)
+clipper_scramble(const clipper_hash_key_t *key, uint64_t x)
 {
     uint64_t    left, right;
     ngx_uint_t  i;
 
-    x &= (1ULL << NGX_HTTP_CLIPPER_SCRAMBLE_BITS) - 1;
-    left = x >> NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT;
-    right = x & ((1ULL << NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT) - 1);
+    x &= (1ULL << CLIPPER_SCRAMBLE_BITS) - 1;
+    left = x >> CLIPPER_SCRAMBLE_RIGHT;
+    right = x & ((1ULL << CLIPPER_SCRAMBLE_RIGHT) - 1);
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_SCRAMBLE_ROUNDS; i++) {
-        ngx_http_clipper_scramble_step(key, i, &left, &right);
+    for (i = 0; i < CLIPPER_SCRAMBLE_ROUNDS; i++) {
+        clipper_scramble_step(key, i, &left, &right);
     }
 
-    return (left << NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT) | right;
+    return (left << CLIPPER_SCRAMBLE_RIGHT) | right;
 }
 
 
 uint64_t
-ngx_http_clipper_unscramble(const ngx_http_clipper_hash_key_t *key, uint64_t x)
+clipper_unscramble(const clipper_hash_key_t *key, uint64_t x)
 {
     uint64_t    left, right;
     ngx_uint_t  i;
 
-    x &= (1ULL << NGX_HTTP_CLIPPER_SCRAMBLE_BITS) - 1;
-    left = x >> NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT;
-    right = x & ((1ULL << NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT) - 1);
+    x &= (1ULL << CLIPPER_SCRAMBLE_BITS) - 1;
+    left = x >> CLIPPER_SCRAMBLE_RIGHT;
+    right = x & ((1ULL << CLIPPER_SCRAMBLE_RIGHT) - 1);
 
-    for (i = NGX_HTTP_CLIPPER_SCRAMBLE_ROUNDS; i != 0; i--) {
-        ngx_http_clipper_scramble_step(key, i - 1, &left, &right);
+    for (i = CLIPPER_SCRAMBLE_ROUNDS; i != 0; i--) {
+        clipper_scramble_step(key, i - 1, &left, &right);
     }
 
-    return (left << NGX_HTTP_CLIPPER_SCRAMBLE_RIGHT) | right;
+    return (left << CLIPPER_SCRAMBLE_RIGHT) | right;
 }

@@ -15,20 +15,20 @@
  * Nothing here allocates, locks or fails.
  */
 
-#ifndef _NGX_HTTP_CLIPPER_HASH_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_HASH_H_INCLUDED_
+#ifndef _CLIPPER_HASH_H_INCLUDED_
+#define _CLIPPER_HASH_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_CLIPPER_HASH_SEED    32        /* bytes */
-#define NGX_HTTP_CLIPPER_HASH_BLOCK   1024      /* bytes of data per NH block */
-#define NGX_HTTP_CLIPPER_HASH_WORDS                                           \
-    (NGX_HTTP_CLIPPER_HASH_BLOCK / 8 + 2)
+#define CLIPPER_HASH_SEED    32                 /* bytes */
+#define CLIPPER_HASH_BLOCK   1024               /* bytes of data per NH block */
+#define CLIPPER_HASH_WORDS                                                    \
+    (CLIPPER_HASH_BLOCK / 8 + 2)
 
-#define NGX_HTTP_CLIPPER_SCRAMBLE_BITS  53
+#define CLIPPER_SCRAMBLE_BITS  53
 
 
 /* plain data without pointers: it may live in shared memory */
@@ -36,42 +36,40 @@
 typedef struct {
     uint64_t                    sip[2];         /* digest and siphash */
     uint64_t                    perm[2];        /* scramble */
-    uint64_t                    nh[NGX_HTTP_CLIPPER_HASH_WORDS];
-} ngx_http_clipper_hash_key_t;
+    uint64_t                    nh[CLIPPER_HASH_WORDS];
+} clipper_hash_key_t;
 
 
 typedef struct {
     uint64_t                    s[4];
-} ngx_http_clipper_random_t;
+} clipper_random_t;
 
 
 /* the seed is 32 bytes of the system's randomness */
 
-void ngx_http_clipper_hash_init(ngx_http_clipper_hash_key_t *key,
-    const u_char seed[NGX_HTTP_CLIPPER_HASH_SEED]);
+void clipper_hash_init(clipper_hash_key_t *key,
+    const u_char seed[CLIPPER_HASH_SEED]);
 
-void ngx_http_clipper_digest(const ngx_http_clipper_hash_key_t *key,
-    const uint64_t salt[3], const u_char *data, size_t len, uint64_t out[2]);
+void clipper_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
+    const u_char *data, size_t len, uint64_t out[2]);
 
-void ngx_http_clipper_siphash(const uint64_t key[2], const u_char *data,
-    size_t len, uint64_t out[2]);
+void clipper_siphash(const uint64_t key[2], const u_char *data, size_t len,
+    uint64_t out[2]);
 
 /* any seed will do, also an all-zero one */
 
-void ngx_http_clipper_random_init(ngx_http_clipper_random_t *r,
-    const u_char seed[NGX_HTTP_CLIPPER_HASH_SEED]);
-uint64_t ngx_http_clipper_random_u64(ngx_http_clipper_random_t *r);
+void clipper_random_init(clipper_random_t *r,
+    const u_char seed[CLIPPER_HASH_SEED]);
+uint64_t clipper_random_u64(clipper_random_t *r);
 
 /* uniform in [0, 1), 53 bits */
 
-double ngx_http_clipper_random_double(ngx_http_clipper_random_t *r);
+double clipper_random_double(clipper_random_t *r);
 
 /* only the low 53 bits of x count; the result is below 2^53 */
 
-uint64_t ngx_http_clipper_scramble(const ngx_http_clipper_hash_key_t *key,
-    uint64_t x);
-uint64_t ngx_http_clipper_unscramble(const ngx_http_clipper_hash_key_t *key,
-    uint64_t x);
+uint64_t clipper_scramble(const clipper_hash_key_t *key, uint64_t x);
+uint64_t clipper_unscramble(const clipper_hash_key_t *key, uint64_t x);
 
 
-#endif /* _NGX_HTTP_CLIPPER_HASH_H_INCLUDED_ */
+#endif /* _CLIPPER_HASH_H_INCLUDED_ */

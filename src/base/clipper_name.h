@@ -5,26 +5,26 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_NAME_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_NAME_H_INCLUDED_
+#ifndef _CLIPPER_NAME_H_INCLUDED_
+#define _CLIPPER_NAME_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_CLIPPER_NAME_MAX  255
+#define CLIPPER_NAME_MAX  255
 
 
 /* NGX_OK: [A-Za-z0-9][A-Za-z0-9._-]* of a length that fits */
 
 static ngx_inline ngx_int_t
-ngx_http_clipper_name(const ngx_str_t *name)
+clipper_name(const ngx_str_t *name)
 {
     u_char  ch;
     size_t  i;
 
-    if (name->len == 0 || name->len > NGX_HTTP_CLIPPER_NAME_MAX) {
+    if (name->len == 0 || name->len > CLIPPER_NAME_MAX) {
         return NGX_DECLINED;
     }
 
@@ -48,4 +48,4 @@ ngx_http_clipper_name(const ngx_str_t *name)
 }
 
 
-#endif /* _NGX_HTTP_CLIPPER_NAME_H_INCLUDED_ */
+#endif /* _CLIPPER_NAME_H_INCLUDED_ */

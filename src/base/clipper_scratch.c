@@ -2,11 +2,11 @@
 #include "base/clipper_scratch.h"
 
 
-#define NGX_HTTP_CLIPPER_SCRATCH_MIN  1024
+#define CLIPPER_SCRATCH_MIN  1024
 
 
 ngx_int_t
-ngx_http_clipper_scratch_grow(ngx_http_clipper_scratch_t *s, size_t n)
+clipper_scratch_grow(clipper_scratch_t *s, size_t n)
 {
     size_t   need, size, most;
     u_char  *start;
@@ -22,7 +22,7 @@ ngx_http_clipper_scratch_grow(ngx_http_clipper_scratch_t *s, size_t n)
     }
 
     need = s->len + n;
-    size = s->size ? s->size : NGX_HTTP_CLIPPER_SCRATCH_MIN;
+    size = s->size ? s->size : CLIPPER_SCRATCH_MIN;
 
     while (size < need) {
         size *= 2;
@@ -45,7 +45,7 @@ ngx_http_clipper_scratch_grow(ngx_http_clipper_scratch_t *s, size_t n)
 
 
 void
-ngx_http_clipper_scratch_trim(ngx_http_clipper_scratch_t *s, size_t size)
+clipper_scratch_trim(clipper_scratch_t *s, size_t size)
 {
     if (s->size > size) {
         free(s->start);

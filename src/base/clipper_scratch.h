@@ -8,8 +8,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_SCRATCH_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_SCRATCH_H_INCLUDED_
+#ifndef _CLIPPER_SCRATCH_H_INCLUDED_
+#define _CLIPPER_SCRATCH_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -19,7 +19,7 @@
 typedef struct {
     u_char     *pos;
     u_char     *last;
-} ngx_http_clipper_segment_t;
+} clipper_segment_t;
 
 
 typedef struct {
@@ -27,7 +27,7 @@ typedef struct {
     size_t      len;        /* in use */
     size_t      size;       /* allocated */
     size_t      cap;        /* never more; 0: no cap */
-} ngx_http_clipper_scratch_t;
+} clipper_scratch_t;
 
 
 /*
@@ -35,23 +35,22 @@ typedef struct {
  * cap, nothing has changed.
  */
 
-ngx_int_t ngx_http_clipper_scratch_grow(ngx_http_clipper_scratch_t *s,
-    size_t n);
+ngx_int_t clipper_scratch_grow(clipper_scratch_t *s, size_t n);
 
 /* frees it when it is larger than size; the content is lost then */
 
-void ngx_http_clipper_scratch_trim(ngx_http_clipper_scratch_t *s, size_t size);
+void clipper_scratch_trim(clipper_scratch_t *s, size_t size);
 
 
 static ngx_inline ngx_int_t
-ngx_http_clipper_scratch_reserve(ngx_http_clipper_scratch_t *s, size_t n)
+clipper_scratch_reserve(clipper_scratch_t *s, size_t n)
 {
     if (s->size - s->len >= n) {
         return NGX_OK;
     }
 
-    return ngx_http_clipper_scratch_grow(s, n);
+    return clipper_scratch_grow(s, n);
 }
 
 
-#endif /* _NGX_HTTP_CLIPPER_SCRATCH_H_INCLUDED_ */
+#endif /* _CLIPPER_SCRATCH_H_INCLUDED_ */

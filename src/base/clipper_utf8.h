@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_UTF8_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_UTF8_H_INCLUDED_
+#ifndef _CLIPPER_UTF8_H_INCLUDED_
+#define _CLIPPER_UTF8_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -20,7 +20,7 @@
  */
 
 static ngx_inline size_t
-ngx_http_clipper_utf8_len(const u_char *p, size_t n, size_t *good)
+clipper_utf8_len(const u_char *p, size_t n, size_t *good)
 {
     size_t  i, len;
     u_char  c, low, high;
@@ -71,7 +71,7 @@ ngx_http_clipper_utf8_len(const u_char *p, size_t n, size_t *good)
 /* code is no surrogate and at most 0x10ffff; writes 1 to 4 bytes */
 
 static ngx_inline u_char *
-ngx_http_clipper_utf8_write(u_char *dst, uint32_t code)
+clipper_utf8_write(u_char *dst, uint32_t code)
 {
     if (code < 0x80) {
         *dst++ = (u_char) code;
@@ -96,4 +96,4 @@ ngx_http_clipper_utf8_write(u_char *dst, uint32_t code)
 }
 
 
-#endif /* _NGX_HTTP_CLIPPER_UTF8_H_INCLUDED_ */
+#endif /* _CLIPPER_UTF8_H_INCLUDED_ */

@@ -2,7 +2,7 @@
 /*
  * Clipper: batch size control of one replica: AIMD, what to send and what to
  * drop.  The algorithm is described in the header, the profile in
- * ngx_http_clipper_batch_profile.c.
+ * clipper_batch_profile.c.
  */
 
 #include <math.h>
@@ -38,17 +38,17 @@ typedef struct {
     double                     tail_us;
     ngx_uint_t                 queued;
     ngx_uint_t                 full;        /* rather drop than send less */
-} ngx_http_clipper_batch_view_t;
+} clipper_batch_view_t;
 
 
 void
-ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_t *from, uint64_t now_us)
+clipper_batch_init(clipper_batch_t *b, const clipper_batch_t *from,
+    uint64_t now_us)
 {
     ngx_uint_t  i;
 
     if (from == NULL) {
-        ngx_memzero(b, sizeof(ngx_http_clipper_batch_t));
+        ngx_memzero(b, sizeof(clipper_batch_t));
         b->cap = 1;
         b->k = 2;
         b->streak = STREAK_FIRST;
@@ -61,7 +61,7 @@ ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
         *b = *from;
     }
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_BATCH_KNOTS; i++) {
+    for (i = 0; i < CLIPPER_BATCH_KNOTS; i++) {
         b->weight[i] *= (float) INHERITED;
         b->exact[i] *= (float) INHERITED;
     }
@@ -72,43 +72,42 @@ ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
     b->batches = 0;
     b->misses = 0;
 
-    ngx_http_clipper_batch_profile_age(b, now_us);
+    clipper_batch_profile_age(b, now_us);
 }
 
 
 ngx_uint_t
-ngx_http_clipper_batch_limit(const ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf)
+clipper_batch_limit(const clipper_batch_t *b, const clipper_batch_conf_t *conf)
 {
     ngx_uint_t  max;
 
     if (conf->fixed) {
-        return ngx_min(conf->fixed, NGX_HTTP_CLIPPER_BATCH_MAX);
+        return ngx_min(conf->fixed, CLIPPER_BATCH_MAX);
     }
 
-    max = conf->max ? ngx_min(conf->max, NGX_HTTP_CLIPPER_BATCH_MAX)
-                    : NGX_HTTP_CLIPPER_BATCH_MAX;
+    max = conf->max ? ngx_min(conf->max, CLIPPER_BATCH_MAX)
+                    : CLIPPER_BATCH_MAX;
 
     return ngx_min((ngx_uint_t) b->cap, max);
 }
 
 
 uint64_t
-ngx_http_clipper_batch_latency(const ngx_http_clipper_batch_t *b, ngx_uint_t n)
+clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
 {
-    return (uint64_t) ngx_http_clipper_batch_profile_quantile(b, n);
+    return (uint64_t) clipper_batch_profile_quantile(b, n);
 }
 
 
 /* the largest batch that keeps its head on time, within the limit */
 
 static ngx_uint_t
-ngx_http_clipper_batch_fit(const ngx_http_clipper_batch_t *b, ngx_uint_t limit,
-    double head_us, ngx_uint_t queued)
+clipper_batch_fit(const clipper_batch_t *b, ngx_uint_t limit, double head_us,
+    ngx_uint_t queued)
 {
     ngx_uint_t  n;
 
-    n = ngx_http_clipper_batch_profile_fit(b, head_us);
+    n = clipper_batch_profile_fit(b, head_us);
     n = ngx_min(n, limit);
 
     return ngx_min(n, queued);
@@ -121,14 +120,13 @@ ngx_http_clipper_batch_fit(const ngx_http_clipper_batch_t *b, ngx_uint_t limit,
  */
 
 static ngx_uint_t
-ngx_http_clipper_batch_drains(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t limit, ngx_uint_t replicas,
-    const ngx_http_clipper_batch_view_t *v, ngx_uint_t n)
+clipper_batch_drains(const clipper_batch_t *b, ngx_uint_t limit,
+    ngx_uint_t replicas, const clipper_batch_view_t *v, ngx_uint_t n)
 {
     double  slack, busy, gap, rest;
 
     gap = (v->tail_us - v->head_us) / (double) ngx_max(v->queued - 1, 1);
-    busy = ngx_http_clipper_batch_profile_mean(b, n);
+    busy = clipper_batch_profile_mean(b, n);
 
     rest = ((double) (v->queued - n) + busy / ngx_max(gap, 1e-3))
            / (double) replicas;
@@ -140,7 +138,7 @@ ngx_http_clipper_batch_drains(const ngx_http_clipper_batch_t *b,
     /* the first one left behind, when this batch is done */
     slack = v->head_us + gap * (double) n - busy;
 
-    return ngx_http_clipper_batch_profile_quantile(b, (ngx_uint_t) rest)
+    return clipper_batch_profile_quantile(b, (ngx_uint_t) rest)
            <= slack;
 }
 
@@ -152,51 +150,50 @@ ngx_http_clipper_batch_drains(const ngx_http_clipper_batch_t *b,
  */
 
 static ngx_uint_t
-ngx_http_clipper_batch_worth(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t limit, ngx_uint_t replicas,
-    const ngx_http_clipper_batch_view_t *v)
+clipper_batch_worth(const clipper_batch_t *b, ngx_uint_t limit,
+    ngx_uint_t replicas, const clipper_batch_view_t *v)
 {
     double      rate, best_rate;
     ngx_uint_t  n, best;
 
-    n = ngx_http_clipper_batch_fit(b, limit, v->head_us, v->queued);
+    n = clipper_batch_fit(b, limit, v->head_us, v->queued);
 
     if (n == 0 || n == v->queued || n == limit) {
         return n;
     }
 
-    best = ngx_http_clipper_batch_fit(b, limit, v->tail_us, v->queued);
+    best = clipper_batch_fit(b, limit, v->tail_us, v->queued);
 
     if (best <= n) {
         return n;
     }
 
-    rate = (double) n / ngx_http_clipper_batch_profile_mean(b, n);
-    best_rate = (double) best / ngx_http_clipper_batch_profile_mean(b, best);
+    rate = (double) n / clipper_batch_profile_mean(b, n);
+    best_rate = (double) best / clipper_batch_profile_mean(b, best);
 
     if (!v->full && rate >= best_rate * EFFICIENT) {
         return n;
     }
 
-    return ngx_http_clipper_batch_drains(b, limit, replicas, v, n) ? n : 0;
+    return clipper_batch_drains(b, limit, replicas, v, n) ? n : 0;
 }
 
 
 /* bounds the batch by the most efficient one that fits, see "full" */
 
 static ngx_uint_t
-ngx_http_clipper_batch_efficient(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t limit, ngx_http_clipper_batch_view_t *v)
+clipper_batch_efficient(const clipper_batch_t *b, ngx_uint_t limit,
+    clipper_batch_view_t *v)
 {
     ngx_uint_t  n, best;
 
-    n = ngx_http_clipper_batch_fit(b, limit, v->tail_us, v->queued);
+    n = clipper_batch_fit(b, limit, v->tail_us, v->queued);
 
     if (n < 2) {
         return limit;
     }
 
-    best = ngx_http_clipper_batch_profile_best(b, n, b->busy >= BUSY_TRIES);
+    best = clipper_batch_profile_best(b, n, b->busy >= BUSY_TRIES);
 
     if (best == n) {
         return limit;
@@ -211,9 +208,8 @@ ngx_http_clipper_batch_efficient(const ngx_http_clipper_batch_t *b,
 /* how near a deadline has to be for its task to be given up; v: the queue */
 
 static int64_t
-ngx_http_clipper_batch_need(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t limit, const ngx_http_clipper_batch_load_t *load,
-    ngx_http_clipper_batch_view_t v)
+clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
+    const clipper_batch_load_t *load, clipper_batch_view_t v)
 {
     double                         step;
     ngx_uint_t                     lo, hi, mid;
@@ -232,7 +228,7 @@ ngx_http_clipper_batch_need(const ngx_http_clipper_batch_t *b,
         v.head_us = (double) load->head_us + step * (double) mid;
         v.queued = load->queued - mid;
 
-        if (ngx_http_clipper_batch_worth(b, limit, load->replicas, &v)) {
+        if (clipper_batch_worth(b, limit, load->replicas, &v)) {
             hi = mid;
         } else {
             lo = mid;
@@ -246,9 +242,9 @@ ngx_http_clipper_batch_need(const ngx_http_clipper_batch_t *b,
 /* with "batch_wait": how long a batch of n may still wait for more */
 
 static uint64_t
-ngx_http_clipper_batch_patience(const ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf, ngx_uint_t limit,
-    const ngx_http_clipper_batch_load_t *load, ngx_uint_t n)
+clipper_batch_patience(const clipper_batch_t *b,
+    const clipper_batch_conf_t *conf, ngx_uint_t limit,
+    const clipper_batch_load_t *load, ngx_uint_t n)
 {
     double      room;
     ngx_uint_t  more;
@@ -261,7 +257,7 @@ ngx_http_clipper_batch_patience(const ngx_http_clipper_batch_t *b,
 
     more = ngx_min(n + n / 4 + 1, limit);
     room = (double) load->head_us
-           - ngx_http_clipper_batch_profile_quantile(b, more);
+           - clipper_batch_profile_quantile(b, more);
 
     if (room < 1) {
         return 0;
@@ -272,9 +268,8 @@ ngx_http_clipper_batch_patience(const ngx_http_clipper_batch_t *b,
 
 
 static ngx_int_t
-ngx_http_clipper_batch_take(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_load_t *load, ngx_uint_t n,
-    ngx_http_clipper_batch_plan_t *plan)
+clipper_batch_take(clipper_batch_t *b, const clipper_batch_load_t *load,
+    ngx_uint_t n, clipper_batch_plan_t *plan)
 {
     b->busy = load->now_us <= b->seen_us + BUSY_GAP_US ? b->busy + 1 : 0;
 
@@ -286,14 +281,12 @@ ngx_http_clipper_batch_take(ngx_http_clipper_batch_t *b,
 
 
 ngx_int_t
-ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf,
-    const ngx_http_clipper_batch_load_t *load,
-    ngx_http_clipper_batch_plan_t *plan)
+clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
+    const clipper_batch_load_t *load, clipper_batch_plan_t *plan)
 {
-    double                         alone_us;
-    ngx_uint_t                     n, limit;
-    ngx_http_clipper_batch_view_t  v;
+    double                alone_us;
+    ngx_uint_t            n, limit;
+    clipper_batch_view_t  v;
 
     plan->take = 0;
     plan->need_us = 0;
@@ -305,21 +298,21 @@ ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
     }
 
     if (load->now_us > b->aged_us + REFRESH_US) {
-        ngx_http_clipper_batch_profile_age(b, load->now_us);
+        clipper_batch_profile_age(b, load->now_us);
     }
 
-    limit = ngx_http_clipper_batch_limit(b, conf);
+    limit = clipper_batch_limit(b, conf);
 
     if (conf->plain) {
         n = ngx_min(limit, load->queued);
 
     } else {
-        alone_us = ngx_http_clipper_batch_profile_quantile(b, 1);
+        alone_us = clipper_batch_profile_quantile(b, 1);
 
         if (alone_us > (double) load->head_us) {
 
             if (load->now_us >= b->seen_us + PROBE_US) {
-                return ngx_http_clipper_batch_take(b, load, 1, plan);
+                return clipper_batch_take(b, load, 1, plan);
             }
 
             plan->need_us = (int64_t) alone_us + 1;
@@ -332,34 +325,33 @@ ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
         v.full = 0;
 
         if (conf->fixed == 0) {
-            limit = ngx_http_clipper_batch_efficient(b, limit, &v);
+            limit = clipper_batch_efficient(b, limit, &v);
         }
 
-        n = ngx_http_clipper_batch_worth(b, limit, load->replicas, &v);
+        n = clipper_batch_worth(b, limit, load->replicas, &v);
 
         if (n == 0) {
-            plan->need_us = ngx_http_clipper_batch_need(b, limit, load, v);
+            plan->need_us = clipper_batch_need(b, limit, load, v);
             plan->need_us = ngx_max(plan->need_us, load->head_us + 1);
             return NGX_DECLINED;
         }
     }
 
-    plan->wait_us = ngx_http_clipper_batch_patience(b, conf, limit, load, n);
+    plan->wait_us = clipper_batch_patience(b, conf, limit, load, n);
 
     if (plan->wait_us) {
         return NGX_AGAIN;
     }
 
-    return ngx_http_clipper_batch_take(b, load, n, plan);
+    return clipper_batch_take(b, load, n, plan);
 }
 
 
 /* additive increase, multiplicative decrease */
 
 static void
-ngx_http_clipper_batch_adapt(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf, ngx_uint_t n,
-    ngx_uint_t on_time)
+clipper_batch_adapt(clipper_batch_t *b, const clipper_batch_conf_t *conf,
+    ngx_uint_t n, ngx_uint_t on_time)
 {
     double  step, max;
 
@@ -380,8 +372,8 @@ ngx_http_clipper_batch_adapt(ngx_http_clipper_batch_t *b,
         return;
     }
 
-    max = conf->max ? ngx_min(conf->max, NGX_HTTP_CLIPPER_BATCH_MAX)
-                    : NGX_HTTP_CLIPPER_BATCH_MAX;
+    max = conf->max ? ngx_min(conf->max, CLIPPER_BATCH_MAX)
+                    : CLIPPER_BATCH_MAX;
 
     step = ngx_min(exp2(b->streak / STREAK_DOUBLE) * STEP_MIN, 1);
     step = conf->plain ? 1 : ngx_max(b->cap * step, 1);
@@ -392,9 +384,8 @@ ngx_http_clipper_batch_adapt(ngx_http_clipper_batch_t *b,
 
 
 void
-ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf, uint64_t now_us, ngx_uint_t n,
-    uint64_t latency_us, ngx_uint_t on_time)
+clipper_batch_observe(clipper_batch_t *b, const clipper_batch_conf_t *conf,
+    uint64_t now_us, ngx_uint_t n, uint64_t latency_us, ngx_uint_t on_time)
 {
     double  before;
 
@@ -407,10 +398,10 @@ ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
     b->batches++;
     b->seen_us = now_us;
 
-    ngx_http_clipper_batch_adapt(b, conf, n, on_time);
+    clipper_batch_adapt(b, conf, n, on_time);
 
-    before = ngx_http_clipper_batch_profile_mean(b, n);
-    ngx_http_clipper_batch_profile_learn(b, now_us, n, (double) latency_us);
+    before = clipper_batch_profile_mean(b, n);
+    clipper_batch_profile_learn(b, now_us, n, (double) latency_us);
 
     if ((double) latency_us < before / 2) {
         /* what looked too slow is not: the next probe need not wait */

@@ -32,16 +32,16 @@
  * on time, times 0.9 with one that was not; only what has expired is dropped.
  */
 
-#ifndef _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_
+#ifndef _CLIPPER_BATCH_H_INCLUDED_
+#define _CLIPPER_BATCH_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_CLIPPER_BATCH_KNOTS  32
-#define NGX_HTTP_CLIPPER_BATCH_MAX    65536
+#define CLIPPER_BATCH_KNOTS  32
+#define CLIPPER_BATCH_MAX    65536
 
 
 typedef struct {
@@ -49,7 +49,7 @@ typedef struct {
     ngx_uint_t              max;        /* "batch_max"; 0: the MAX above */
     uint64_t                wait_us;    /* "batch_wait" */
     unsigned                plain:1;    /* "batch aimd": no profile */
-} ngx_http_clipper_batch_conf_t;
+} clipper_batch_conf_t;
 
 
 /*
@@ -58,13 +58,13 @@ typedef struct {
  */
 
 typedef struct {
-    float                   mean[NGX_HTTP_CLIPPER_BATCH_KNOTS];    /* us */
-    float                   dev[NGX_HTTP_CLIPPER_BATCH_KNOTS];     /* us */
-    float                   weight[NGX_HTTP_CLIPPER_BATCH_KNOTS];  /* batches */
-    float                   exact[NGX_HTTP_CLIPPER_BATCH_KNOTS];   /* of them
+    float                   mean[CLIPPER_BATCH_KNOTS];             /* us */
+    float                   dev[CLIPPER_BATCH_KNOTS];              /* us */
+    float                   weight[CLIPPER_BATCH_KNOTS];           /* batches */
+    float                   exact[CLIPPER_BATCH_KNOTS];            /* of them
                                                         with just this size */
-    float                   curve[NGX_HTTP_CLIPPER_BATCH_KNOTS];   /* us */
-    float                   quantile[NGX_HTTP_CLIPPER_BATCH_KNOTS];
+    float                   curve[CLIPPER_BATCH_KNOTS];            /* us */
+    float                   quantile[CLIPPER_BATCH_KNOTS];
     float                   cap;
     float                   streak;     /* full batches since a miss */
     float                   k;          /* deviations above the mean */
@@ -75,7 +75,7 @@ typedef struct {
     ngx_uint_t              busy;       /* batches without a pause */
     uint64_t                batches;
     uint64_t                misses;
-} ngx_http_clipper_batch_t;
+} clipper_batch_t;
 
 
 /* the queue as its owner sees it when a replica is idle */
@@ -88,14 +88,14 @@ typedef struct {
     int64_t                 tail_us;    /* until the latest deadline, or a
                                            bound of it */
     uint64_t                waited_us;  /* how long the oldest task waits */
-} ngx_http_clipper_batch_load_t;
+} clipper_batch_load_t;
 
 
 typedef struct {
     ngx_uint_t              take;       /* NGX_OK: so many from the head */
     int64_t                 need_us;    /* NGX_DECLINED: drop what has less */
     uint64_t                wait_us;    /* NGX_AGAIN: ask again after it */
-} ngx_http_clipper_batch_plan_t;
+} clipper_batch_plan_t;
 
 
 /*
@@ -103,8 +103,8 @@ typedef struct {
  * profile is inherited with reduced weight), or NULL.
  */
 
-void ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_t *from, uint64_t now_us);
+void clipper_batch_init(clipper_batch_t *b, const clipper_batch_t *from,
+    uint64_t now_us);
 
 /*
  * What to do now.  The deadlines in load are those of the answers: the caller
@@ -117,29 +117,27 @@ void ngx_http_clipper_batch_init(ngx_http_clipper_batch_t *b,
  *               tasks have come
  */
 
-ngx_int_t ngx_http_clipper_batch_plan(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf,
-    const ngx_http_clipper_batch_load_t *load,
-    ngx_http_clipper_batch_plan_t *plan);
+ngx_int_t clipper_batch_plan(clipper_batch_t *b,
+    const clipper_batch_conf_t *conf, const clipper_batch_load_t *load,
+    clipper_batch_plan_t *plan);
 
 /* the largest batch that may be sent at all now */
 
-ngx_uint_t ngx_http_clipper_batch_limit(const ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf);
+ngx_uint_t clipper_batch_limit(const clipper_batch_t *b,
+    const clipper_batch_conf_t *conf);
 
 /* the latency that most batches of n stay below; 0 while nothing is known */
 
-uint64_t ngx_http_clipper_batch_latency(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t n);
+uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 
 /*
  * A batch of n came back.  "on_time": all its answers met their deadlines.
  * Not for batches whose replica was lost.
  */
 
-void ngx_http_clipper_batch_observe(ngx_http_clipper_batch_t *b,
-    const ngx_http_clipper_batch_conf_t *conf, uint64_t now_us, ngx_uint_t n,
+void clipper_batch_observe(clipper_batch_t *b,
+    const clipper_batch_conf_t *conf, uint64_t now_us, ngx_uint_t n,
     uint64_t latency_us, ngx_uint_t on_time);
 
 
-#endif /* _NGX_HTTP_CLIPPER_BATCH_H_INCLUDED_ */
+#endif /* _CLIPPER_BATCH_H_INCLUDED_ */

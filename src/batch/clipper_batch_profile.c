@@ -27,7 +27,7 @@
 #include "batch/clipper_batch_profile.h"
 
 
-#define KNOTS                  NGX_HTTP_CLIPPER_BATCH_KNOTS
+#define KNOTS                  CLIPPER_BATCH_KNOTS
 
 #define WEIGHT_MAX             12.0
 #define WEIGHT_PRIOR           0.5
@@ -59,7 +59,7 @@
 
 
 static ngx_inline ngx_uint_t
-ngx_http_clipper_batch_knot_size(ngx_uint_t i)
+clipper_batch_knot_size(ngx_uint_t i)
 {
     if (i == 0) {
         return 1;
@@ -75,7 +75,7 @@ ngx_http_clipper_batch_knot_size(ngx_uint_t i)
 /* the knot at or below n, and how far n is on the way to the next one */
 
 static ngx_uint_t
-ngx_http_clipper_batch_knot(ngx_uint_t n, double *part)
+clipper_batch_knot(ngx_uint_t n, double *part)
 {
     ngx_uint_t  i, k, lo, hi;
 
@@ -85,19 +85,19 @@ ngx_http_clipper_batch_knot(ngx_uint_t n, double *part)
         return 0;
     }
 
-    if (n >= NGX_HTTP_CLIPPER_BATCH_MAX) {
+    if (n >= CLIPPER_BATCH_MAX) {
         return KNOTS - 1;
     }
 
     k = 63 - __builtin_clzll(n);
     i = 2 * k - 1;
 
-    if (n >= ngx_http_clipper_batch_knot_size(i + 1)) {
+    if (n >= clipper_batch_knot_size(i + 1)) {
         i++;
     }
 
-    lo = ngx_http_clipper_batch_knot_size(i);
-    hi = ngx_http_clipper_batch_knot_size(i + 1);
+    lo = clipper_batch_knot_size(i);
+    hi = clipper_batch_knot_size(i + 1);
     *part = (double) (n - lo) / (double) (hi - lo);
 
     return i;
@@ -105,12 +105,12 @@ ngx_http_clipper_batch_knot(ngx_uint_t n, double *part)
 
 
 static double
-ngx_http_clipper_batch_at(const float *curve, ngx_uint_t n)
+clipper_batch_at(const float *curve, ngx_uint_t n)
 {
     double      part;
     ngx_uint_t  i;
 
-    i = ngx_http_clipper_batch_knot(n, &part);
+    i = clipper_batch_knot(n, &part);
 
     if (part == 0) {
         return curve[i];
@@ -121,24 +121,21 @@ ngx_http_clipper_batch_at(const float *curve, ngx_uint_t n)
 
 
 double
-ngx_http_clipper_batch_profile_mean(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t n)
+clipper_batch_profile_mean(const clipper_batch_t *b, ngx_uint_t n)
 {
-    return ngx_http_clipper_batch_at(b->curve, n);
+    return clipper_batch_at(b->curve, n);
 }
 
 
 double
-ngx_http_clipper_batch_profile_quantile(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t n)
+clipper_batch_profile_quantile(const clipper_batch_t *b, ngx_uint_t n)
 {
-    return ngx_http_clipper_batch_at(b->quantile, n);
+    return clipper_batch_at(b->quantile, n);
 }
 
 
 ngx_uint_t
-ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
-    double us)
+clipper_batch_profile_fit(const clipper_batch_t *b, double us)
 {
     double      rise;
     ngx_uint_t  lo, hi, mid, size, next;
@@ -148,7 +145,7 @@ ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
     }
 
     if (b->quantile[KNOTS - 1] <= us) {
-        return NGX_HTTP_CLIPPER_BATCH_MAX;
+        return CLIPPER_BATCH_MAX;
     }
 
     /* quantile[lo] <= us < quantile[hi] */
@@ -166,8 +163,8 @@ ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
         }
     }
 
-    size = ngx_http_clipper_batch_knot_size(lo);
-    next = ngx_http_clipper_batch_knot_size(hi);
+    size = clipper_batch_knot_size(lo);
+    next = clipper_batch_knot_size(hi);
     rise = b->quantile[hi] - b->quantile[lo];
 
     return size + (ngx_uint_t) ((double) (next - size)
@@ -178,9 +175,9 @@ ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
 /* inputs per us at a knot */
 
 static double
-ngx_http_clipper_batch_rate(const ngx_http_clipper_batch_t *b, ngx_uint_t i)
+clipper_batch_rate(const clipper_batch_t *b, ngx_uint_t i)
 {
-    return (double) ngx_http_clipper_batch_knot_size(i)
+    return (double) clipper_batch_knot_size(i)
            / ngx_max(b->mean[i], 1e-3);
 }
 
@@ -191,8 +188,7 @@ ngx_http_clipper_batch_rate(const ngx_http_clipper_batch_t *b, ngx_uint_t i)
  */
 
 static ngx_uint_t
-ngx_http_clipper_batch_beats(const ngx_http_clipper_batch_t *b, ngx_uint_t i,
-    ngx_uint_t k)
+clipper_batch_beats(const clipper_batch_t *b, ngx_uint_t i, ngx_uint_t k)
 {
     double  di, dk, doubt;
 
@@ -200,15 +196,15 @@ ngx_http_clipper_batch_beats(const ngx_http_clipper_batch_t *b, ngx_uint_t i,
     dk = b->dev[k] / ngx_max(b->mean[k], 1e-3);
     doubt = sqrt(di * di / b->exact[i] + dk * dk / b->exact[k]);
 
-    return ngx_http_clipper_batch_rate(b, i)
-           > ngx_http_clipper_batch_rate(b, k)
+    return clipper_batch_rate(b, i)
+           > clipper_batch_rate(b, k)
              * (1 + EFFICIENCY_GAIN + EFFICIENCY_DOUBT * doubt);
 }
 
 
 ngx_uint_t
-ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t n, ngx_uint_t try)
+clipper_batch_profile_best(const clipper_batch_t *b, ngx_uint_t n,
+    ngx_uint_t try)
 {
     ngx_uint_t  i, size, best, top, below;
 
@@ -217,7 +213,7 @@ ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
     below = 0;
 
     for (i = 0; i < KNOTS; i++) {
-        size = ngx_http_clipper_batch_knot_size(i);
+        size = clipper_batch_knot_size(i);
 
         if (size > n) {
             break;
@@ -234,8 +230,8 @@ ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
         top = i;
 
         if (best == KNOTS
-            || ngx_http_clipper_batch_rate(b, i)
-               > ngx_http_clipper_batch_rate(b, best))
+            || clipper_batch_rate(b, i)
+               > clipper_batch_rate(b, best))
         {
             best = i;
         }
@@ -245,12 +241,12 @@ ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
         return n;
     }
 
-    if (best == top || !ngx_http_clipper_batch_beats(b, best, top)) {
+    if (best == top || !clipper_batch_beats(b, best, top)) {
 
         /* none is known to be better: is the next smaller one? */
 
         return try && b->exact[below] < EXACT_BELOW
-               ? ngx_http_clipper_batch_knot_size(below) : n;
+               ? clipper_batch_knot_size(below) : n;
     }
 
     if (try && b->exact[best + 1] < EXACT_ABOVE) {
@@ -260,7 +256,7 @@ ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
         best--;
     }
 
-    return ngx_http_clipper_batch_knot_size(best);
+    return clipper_batch_knot_size(best);
 }
 
 
@@ -271,8 +267,7 @@ ngx_http_clipper_batch_profile_best(const ngx_http_clipper_batch_t *b,
  */
 
 static double
-ngx_http_clipper_batch_line(const ngx_http_clipper_batch_t *b, double *level,
-    double *slope)
+clipper_batch_line(const clipper_batch_t *b, double *level, double *slope)
 {
     double      w, x, y, total, sx, sy, sxx, sxy, ridge;
     ngx_uint_t  i;
@@ -282,7 +277,7 @@ ngx_http_clipper_batch_line(const ngx_http_clipper_batch_t *b, double *level,
     for (i = 0; i < KNOTS; i++) {
         w = b->weight[i];
         total += w;
-        sx += w * (double) ngx_http_clipper_batch_knot_size(i);
+        sx += w * (double) clipper_batch_knot_size(i);
         sy += w * b->mean[i];
     }
 
@@ -299,7 +294,7 @@ ngx_http_clipper_batch_line(const ngx_http_clipper_batch_t *b, double *level,
 
     for (i = 0; i < KNOTS; i++) {
         w = b->weight[i] / total;
-        x = (double) ngx_http_clipper_batch_knot_size(i) - sx;
+        x = (double) clipper_batch_knot_size(i) - sx;
         y = b->mean[i] - sy;
         sxx += w * x * x;
         sxy += w * x * y;
@@ -323,7 +318,7 @@ ngx_http_clipper_batch_line(const ngx_http_clipper_batch_t *b, double *level,
 /* weighted isotonic regression: pools what is out of order */
 
 static void
-ngx_http_clipper_batch_monotone(float *curve, const double *weight)
+clipper_batch_monotone(float *curve, const double *weight)
 {
     double      value[KNOTS], w[KNOTS];
     ngx_uint_t  i, n, k, count[KNOTS];
@@ -354,12 +349,12 @@ ngx_http_clipper_batch_monotone(float *curve, const double *weight)
 
 
 static void
-ngx_http_clipper_batch_refresh(ngx_http_clipper_batch_t *b)
+clipper_batch_refresh(clipper_batch_t *b)
 {
     double      level, slope, line, w, dev, sum, ratio, weight[KNOTS];
     ngx_uint_t  i;
 
-    if (ngx_http_clipper_batch_line(b, &level, &slope) == 0) {
+    if (clipper_batch_line(b, &level, &slope) == 0) {
         ngx_memzero(b->curve, sizeof(b->curve));
         ngx_memzero(b->quantile, sizeof(b->quantile));
         return;
@@ -370,7 +365,7 @@ ngx_http_clipper_batch_refresh(ngx_http_clipper_batch_t *b)
 
     for (i = 0; i < KNOTS; i++) {
         w = b->weight[i];
-        line = level + slope * (double) ngx_http_clipper_batch_knot_size(i);
+        line = level + slope * (double) clipper_batch_knot_size(i);
 
         b->curve[i] = (float) ((w * b->mean[i] + WEIGHT_PRIOR * line)
                                / (w + WEIGHT_PRIOR));
@@ -380,7 +375,7 @@ ngx_http_clipper_batch_refresh(ngx_http_clipper_batch_t *b)
         dev += w * b->dev[i];
     }
 
-    ngx_http_clipper_batch_monotone(b->curve, weight);
+    clipper_batch_monotone(b->curve, weight);
 
     ratio = dev / ngx_max(sum, 1e-6);
 
@@ -392,12 +387,12 @@ ngx_http_clipper_batch_refresh(ngx_http_clipper_batch_t *b)
         b->quantile[i] = (float) (b->curve[i] + b->k * dev);
     }
 
-    ngx_http_clipper_batch_monotone(b->quantile, weight);
+    clipper_batch_monotone(b->quantile, weight);
 }
 
 
 static void
-ngx_http_clipper_batch_fade(ngx_http_clipper_batch_t *b, uint64_t now_us)
+clipper_batch_fade(clipper_batch_t *b, uint64_t now_us)
 {
     float       keep;
     ngx_uint_t  i;
@@ -419,19 +414,18 @@ ngx_http_clipper_batch_fade(ngx_http_clipper_batch_t *b, uint64_t now_us)
 
 
 void
-ngx_http_clipper_batch_profile_age(ngx_http_clipper_batch_t *b,
-    uint64_t now_us)
+clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us)
 {
-    ngx_http_clipper_batch_fade(b, now_us);
-    ngx_http_clipper_batch_refresh(b);
+    clipper_batch_fade(b, now_us);
+    clipper_batch_refresh(b);
 }
 
 
 /* corrects one knot that had the given part in the prediction */
 
 static void
-ngx_http_clipper_batch_correct(ngx_http_clipper_batch_t *b, ngx_uint_t i,
-    double part, double error, double gain_min, double prior)
+clipper_batch_correct(clipper_batch_t *b, ngx_uint_t i, double part,
+    double error, double gain_min, double prior)
 {
     double  gain, dev;
 
@@ -467,8 +461,8 @@ ngx_http_clipper_batch_correct(ngx_http_clipper_batch_t *b, ngx_uint_t i,
  */
 
 static double
-ngx_http_clipper_batch_surprise(ngx_http_clipper_batch_t *b, double mean,
-    double dev, double *latency_us)
+clipper_batch_surprise(clipper_batch_t *b, double mean, double dev,
+    double *latency_us)
 {
     double      clip;
     ngx_uint_t  i;
@@ -497,17 +491,17 @@ ngx_http_clipper_batch_surprise(ngx_http_clipper_batch_t *b, double mean,
 
 
 void
-ngx_http_clipper_batch_profile_learn(ngx_http_clipper_batch_t *b,
-    uint64_t now_us, ngx_uint_t n, double latency_us)
+clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us, ngx_uint_t n,
+    double latency_us)
 {
     double      part, mean, quantile, error, gain, prior;
     ngx_uint_t  i, j;
 
-    ngx_http_clipper_batch_fade(b, now_us);
+    clipper_batch_fade(b, now_us);
 
-    i = ngx_http_clipper_batch_knot(n, &part);
-    mean = ngx_http_clipper_batch_at(b->curve, n);
-    quantile = ngx_http_clipper_batch_at(b->quantile, n);
+    i = clipper_batch_knot(n, &part);
+    mean = clipper_batch_at(b->curve, n);
+    quantile = clipper_batch_at(b->quantile, n);
 
     gain = 1 / WEIGHT_MAX;
 
@@ -515,9 +509,8 @@ ngx_http_clipper_batch_profile_learn(ngx_http_clipper_batch_t *b,
         b->k += (float) (K_GAIN * (QUANTILE - (latency_us <= quantile)));
         b->k = (float) ngx_min(ngx_max(b->k, K_MIN), K_MAX);
 
-        gain = ngx_http_clipper_batch_surprise(b, mean,
-                                               (quantile - mean) / b->k,
-                                               &latency_us);
+        gain = clipper_batch_surprise(b, mean, (quantile - mean) / b->k,
+                                      &latency_us);
     }
 
     /* at a size that is new, the others count like one batch */
@@ -530,13 +523,13 @@ ngx_http_clipper_batch_profile_learn(ngx_http_clipper_batch_t *b,
 
     error = latency_us - mean;
 
-    ngx_http_clipper_batch_correct(b, i, 1 - part, error, gain, prior);
+    clipper_batch_correct(b, i, 1 - part, error, gain, prior);
 
     if (part > 0) {
-        ngx_http_clipper_batch_correct(b, i + 1, part, error, gain, prior);
+        clipper_batch_correct(b, i + 1, part, error, gain, prior);
     }
 
     b->pace += (float) ((latency_us - b->pace) / (b->pace == 0 ? 1 : 8));
 
-    ngx_http_clipper_batch_refresh(b);
+    clipper_batch_refresh(b);
 }

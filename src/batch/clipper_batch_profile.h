@@ -3,8 +3,8 @@
  * Clipper: the latency profile inside of the batch control; private to it.
  */
 
-#ifndef _NGX_HTTP_CLIPPER_BATCH_PROFILE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_BATCH_PROFILE_H_INCLUDED_
+#ifndef _CLIPPER_BATCH_PROFILE_H_INCLUDED_
+#define _CLIPPER_BATCH_PROFILE_H_INCLUDED_
 
 
 #include "batch/clipper_batch.h"
@@ -12,33 +12,29 @@
 
 /* less weight for what is old; the curves are made anew */
 
-void ngx_http_clipper_batch_profile_age(ngx_http_clipper_batch_t *b,
-    uint64_t now_us);
+void clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us);
 
 /* a batch of n took latency_us */
 
-void ngx_http_clipper_batch_profile_learn(ngx_http_clipper_batch_t *b,
-    uint64_t now_us, ngx_uint_t n, double latency_us);
+void clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us,
+    ngx_uint_t n, double latency_us);
 
 /* what a batch of n takes on average, and at most most of the time */
 
-double ngx_http_clipper_batch_profile_mean(const ngx_http_clipper_batch_t *b,
-    ngx_uint_t n);
-double ngx_http_clipper_batch_profile_quantile(
-    const ngx_http_clipper_batch_t *b, ngx_uint_t n);
+double clipper_batch_profile_mean(const clipper_batch_t *b, ngx_uint_t n);
+double clipper_batch_profile_quantile(const clipper_batch_t *b, ngx_uint_t n);
 
 /* the largest n whose quantile is at most us; 0: there is none */
 
-ngx_uint_t ngx_http_clipper_batch_profile_fit(const ngx_http_clipper_batch_t *b,
-    double us);
+ngx_uint_t clipper_batch_profile_fit(const clipper_batch_t *b, double us);
 
 /*
  * The most efficient size up to n: n itself when no smaller one is known to be
  * better.  With "try" it may be a neighbour of which too little is known.
  */
 
-ngx_uint_t ngx_http_clipper_batch_profile_best(
-    const ngx_http_clipper_batch_t *b, ngx_uint_t n, ngx_uint_t try);
+ngx_uint_t clipper_batch_profile_best(const clipper_batch_t *b, ngx_uint_t n,
+    ngx_uint_t try);
 
 
-#endif /* _NGX_HTTP_CLIPPER_BATCH_PROFILE_H_INCLUDED_ */
+#endif /* _CLIPPER_BATCH_PROFILE_H_INCLUDED_ */

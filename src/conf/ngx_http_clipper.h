@@ -110,8 +110,8 @@ typedef struct {
     ngx_msec_t                    cache_valid;  /* 0: until evicted */
     ngx_array_t                   links;        /* of .._link_t */
     double                       *weights;      /* of the links */
-    ngx_http_clipper_policy_conf_t  select;
-    ngx_http_clipper_loss_t       loss;
+    clipper_policy_conf_t  select;
+    clipper_loss_t       loss;
     ngx_int_t                     confidence;   /* millionths */
     ngx_http_clipper_limits_t     limits;
     ngx_str_t                     location;     /* the first one, for errors */
@@ -169,8 +169,8 @@ typedef struct {
     ngx_flag_t                    cache;
     ngx_msec_t                    cache_valid;
     ngx_array_t                  *links;        /* of .._link_t */
-    ngx_http_clipper_policy_conf_t  select;     /* policy NULL: unset */
-    ngx_http_clipper_loss_t       loss;
+    clipper_policy_conf_t  select;              /* policy NULL: unset */
+    clipper_loss_t       loss;
     ngx_flag_t                    loss_set;
     ngx_int_t                     confidence;   /* millionths */
     ngx_http_complex_value_t     *uid;          /* NULL: the body's */

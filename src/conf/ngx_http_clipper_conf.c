@@ -106,8 +106,7 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_clipper_main_conf_t  *mcf;
 
-    ngx_conf_merge_value(conf->input_type, prev->input_type,
-                         NGX_HTTP_CLIPPER_DOUBLES);
+    ngx_conf_merge_value(conf->input_type, prev->input_type, CLIPPER_DOUBLES);
     ngx_conf_merge_value(conf->strict, prev->strict, 0);
     ngx_conf_merge_msec_value(conf->slo, prev->slo, 100);
     ngx_conf_merge_value(conf->cache, prev->cache, 1);
@@ -172,8 +171,8 @@ ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
     ngx_uint_t                       i, versions;
     ngx_http_clipper_model_conf_t  **models;
 
-    room = ngx_http_clipper_zone_rows(mcf->zone_size
-                                      - mcf->zone_size / 64) - 1;
+    room = clipper_zone_rows(mcf->zone_size
+                             - mcf->zone_size / 64) - 1;
     versions = 0;
     models = mcf->models.elts;
 
@@ -432,13 +431,13 @@ ngx_http_clipper_conf_split(ngx_conf_t *cf, ngx_str_t *text, ngx_str_t *name,
         version->len = text->len - name->len - 1;
     }
 
-    if (ngx_http_clipper_name(name) != NGX_OK) {
+    if (clipper_name(name) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid model name in \"%V\"", text);
         return NGX_ERROR;
     }
 
-    if (colon && ngx_http_clipper_name(version) != NGX_OK) {
+    if (colon && clipper_name(version) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid version in \"%V\"", text);
         return NGX_ERROR;

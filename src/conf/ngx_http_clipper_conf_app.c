@@ -41,7 +41,7 @@ static ngx_http_clipper_limit_t  ngx_http_clipper_limits[] = {
 
     { ngx_string("depth"),
       offsetof(ngx_http_clipper_limits_t, depth),
-      NGX_HTTP_CLIPPER_INPUT_MAX_DEPTH, 0 },
+      CLIPPER_INPUT_MAX_DEPTH, 0 },
 
     { ngx_string("output"),
       offsetof(ngx_http_clipper_limits_t, output), 1024 * 1024 * 1024, 1 },
@@ -86,7 +86,7 @@ ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_clipper_name(&value[1]) != NGX_OK) {
+    if (clipper_name(&value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid application name \"%V\"", &value[1]);
         return NGX_CONF_ERROR;
@@ -118,7 +118,7 @@ ngx_http_clipper_conf_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    lcf->input_type = ngx_http_clipper_input_type(&value[1]);
+    lcf->input_type = clipper_input_type(&value[1]);
 
     if (lcf->input_type == -1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

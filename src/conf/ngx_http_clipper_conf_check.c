@@ -199,9 +199,9 @@ ngx_http_clipper_conf_check_types(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
                        "application \"%V\" has the input type \"%V\", but "
                        "model \"%V:%V\" is declared with \"%V\"",
                        &app->name,
-                       ngx_http_clipper_input_type_name(app->input_type),
+                       clipper_input_type_name(app->input_type),
                        &links[i].model->name, &version->version,
-                       ngx_http_clipper_input_type_name(version->input_type));
+                       clipper_input_type_name(version->input_type));
         return NGX_ERROR;
     }
 

@@ -49,7 +49,7 @@ static char *ngx_http_clipper_conf_positive_size(ngx_conf_t *cf, void *post,
 
 
 static ngx_conf_num_bounds_t  ngx_http_clipper_batch_bounds = {
-    ngx_conf_check_num_bounds, 1, NGX_HTTP_CLIPPER_BATCH_MAX
+    ngx_conf_check_num_bounds, 1, CLIPPER_BATCH_MAX
 };
 
 static ngx_conf_num_bounds_t  ngx_http_clipper_queue_bounds = {
@@ -302,7 +302,7 @@ ngx_http_clipper_conf_block_version(ngx_conf_t *cf, ngx_command_t *cmd,
         return "is duplicate";
     }
 
-    if (ngx_http_clipper_name(&value[1]) != NGX_OK) {
+    if (clipper_name(&value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid version \"%V\"", &value[1]);
         return NGX_CONF_ERROR;
@@ -332,7 +332,7 @@ ngx_http_clipper_conf_block_input(ngx_conf_t *cf, ngx_command_t *cmd,
         return "is duplicate";
     }
 
-    version->input_type = ngx_http_clipper_input_type(&value[1]);
+    version->input_type = clipper_input_type(&value[1]);
 
     if (version->input_type == -1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

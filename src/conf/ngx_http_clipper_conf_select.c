@@ -9,7 +9,7 @@
 
 
 static char *ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
-    ngx_http_clipper_policy_conf_t *policy, ngx_str_t *value);
+    clipper_policy_conf_t *policy, ngx_str_t *value);
 
 
 char *
@@ -17,17 +17,17 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
-    char                             *rv;
-    ngx_str_t                        *value;
-    ngx_uint_t                        i;
-    const ngx_http_clipper_policy_t  *policy;
+    char                    *rv;
+    ngx_str_t               *value;
+    ngx_uint_t               i;
+    const clipper_policy_t  *policy;
 
     if (lcf->select.policy) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    policy = ngx_http_clipper_policy_find(&value[1]);
+    policy = clipper_policy_find(&value[1]);
 
     if (policy == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -35,7 +35,7 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_clipper_policy_conf_init(&lcf->select, policy);
+    clipper_policy_conf_init(&lcf->select, policy);
 
     for (i = 2; i < cf->args->nelts; i++) {
         rv = ngx_http_clipper_conf_select_param(cf, &lcf->select, &value[i]);
@@ -51,11 +51,11 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 static char *
 ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
-    ngx_http_clipper_policy_conf_t *policy, ngx_str_t *value)
+    clipper_policy_conf_t *policy, ngx_str_t *value)
 {
-    char        err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN];
-    u_char     *equals;
-    ngx_str_t   name, text;
+    char       err[CLIPPER_POLICY_ERR_LEN];
+    u_char    *equals;
+    ngx_str_t  name, text;
 
     equals = ngx_strlchr(value->data, value->data + value->len, '=');
 
@@ -70,7 +70,7 @@ ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
     text.data = equals + 1;
     text.len = value->len - name.len - 1;
 
-    if (ngx_http_clipper_policy_param_set(policy, &name, &text, err)
+    if (clipper_policy_param_set(policy, &name, &text, err)
         != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -96,7 +96,7 @@ ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_clipper_loss_set(&lcf->loss, &value[1]) != NGX_OK) {
+    if (clipper_loss_set(&lcf->loss, &value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown loss \"%V\"", &value[1]);
         return NGX_CONF_ERROR;
@@ -112,8 +112,8 @@ ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     range.len = value[2].len - 6;
 
     if (ngx_strncmp(value[2].data, "range=", 6) != 0
-        || lcf->loss.type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE
-        || ngx_http_clipper_loss_range(&lcf->loss, &range) != NGX_OK)
+        || lcf->loss.type == CLIPPER_LOSS_ZERO_ONE
+        || clipper_loss_range(&lcf->loss, &range) != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\"", &value[2]);
@@ -228,8 +228,8 @@ ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
             conf->select = prev->select;
 
         } else {
-            ngx_http_clipper_policy_conf_init(&conf->select,
-                                     ngx_http_clipper_policy_find(&first));
+            clipper_policy_conf_init(&conf->select,
+                                     clipper_policy_find(&first));
         }
     }
 
@@ -240,7 +240,7 @@ ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
             conf->loss = prev->loss;
 
         } else {
-            (void) ngx_http_clipper_loss_set(&conf->loss, &zero_one);
+            (void) clipper_loss_set(&conf->loss, &zero_one);
         }
     }
 
@@ -298,12 +298,11 @@ ngx_http_clipper_conf_select_app(ngx_conf_t *cf, ngx_http_clipper_app_t *app,
 
     links = app->links.elts;
 
-    if (app->links.nelts > NGX_HTTP_CLIPPER_POLICY_MEMBERS) {
+    if (app->links.nelts > CLIPPER_POLICY_MEMBERS) {
         ngx_http_clipper_conf_error(cf, lcf->file, lcf->line,
                                     "application \"%V\" links %ui models, "
                                     "more than %d", &app->name,
-                                    app->links.nelts,
-                                    NGX_HTTP_CLIPPER_POLICY_MEMBERS);
+                                    app->links.nelts, CLIPPER_POLICY_MEMBERS);
         return NGX_ERROR;
     }
 

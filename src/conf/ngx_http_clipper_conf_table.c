@@ -189,7 +189,7 @@ ngx_http_clipper_conf_current(ngx_http_clipper_model_conf_t *model)
 
         if (versions[i]->declared
             && (current == NULL
-                || ngx_http_clipper_registry_compare(
+                || clipper_registry_compare(
                        versions[i]->version.data, versions[i]->version.len,
                        current->version.data, current->version.len)
                    > 0))

@@ -23,30 +23,29 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_clipper_body_segment(ngx_http_request_t *r,
-    ngx_buf_t *b, ngx_http_clipper_segment_t *segment,
-    ngx_http_clipper_map_t *map);
+    ngx_buf_t *b, clipper_segment_t *segment, ngx_http_clipper_map_t *map);
 
 
-static ngx_http_clipper_input_t  ngx_http_clipper_body_input;
-static ngx_uint_t                ngx_http_clipper_body_ready;
+static clipper_input_t  ngx_http_clipper_body_input;
+static ngx_uint_t       ngx_http_clipper_body_ready;
 
 
-ngx_http_clipper_input_t *
+clipper_input_t *
 ngx_http_clipper_body_scan(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
     ngx_uint_t mode)
 {
-    ngx_uint_t                      n;
-    ngx_chain_t                    *cl, *bufs;
-    ngx_http_clipper_map_t          map;
-    ngx_http_clipper_segment_t      few[NGX_HTTP_CLIPPER_BODY_SEGMENTS];
-    ngx_http_clipper_segment_t     *segments;
-    ngx_http_clipper_input_t       *in;
-    ngx_http_clipper_input_conf_t   conf;
+    ngx_uint_t              n;
+    ngx_chain_t            *cl, *bufs;
+    ngx_http_clipper_map_t  map;
+    clipper_segment_t       few[NGX_HTTP_CLIPPER_BODY_SEGMENTS];
+    clipper_segment_t      *segments;
+    clipper_input_t        *in;
+    clipper_input_conf_t    conf;
 
     in = &ngx_http_clipper_body_input;
 
     if (!ngx_http_clipper_body_ready) {
-        ngx_http_clipper_input_init(in, NGX_HTTP_CLIPPER_BODY_CAP);
+        clipper_input_init(in, NGX_HTTP_CLIPPER_BODY_CAP);
         ngx_http_clipper_body_ready = 1;
     }
 
@@ -59,7 +58,7 @@ ngx_http_clipper_body_scan(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
     segments = few;
 
     if (n > NGX_HTTP_CLIPPER_BODY_SEGMENTS) {
-        segments = ngx_palloc(r->pool, n * sizeof(ngx_http_clipper_segment_t));
+        segments = ngx_palloc(r->pool, n * sizeof(clipper_segment_t));
         if (segments == NULL) {
             return NULL;
         }
@@ -82,7 +81,7 @@ ngx_http_clipper_body_scan(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
     conf.max_elements = app->limits.elements;
     conf.max_depth = app->limits.depth;
 
-    (void) ngx_http_clipper_input_scan(in, &conf, mode, segments, n);
+    (void) clipper_input_scan(in, &conf, mode, segments, n);
 
 done:
 
@@ -97,7 +96,7 @@ done:
 
 static ngx_int_t
 ngx_http_clipper_body_segment(ngx_http_request_t *r, ngx_buf_t *b,
-    ngx_http_clipper_segment_t *segment, ngx_http_clipper_map_t *map)
+    clipper_segment_t *segment, ngx_http_clipper_map_t *map)
 {
     void  *addr;
 
@@ -147,9 +146,9 @@ ngx_http_clipper_body_segment(ngx_http_request_t *r, ngx_buf_t *b,
 
 
 void
-ngx_http_clipper_body_release(ngx_http_clipper_input_t *in)
+ngx_http_clipper_body_release(clipper_input_t *in)
 {
-    ngx_http_clipper_input_trim(in, NGX_HTTP_CLIPPER_BODY_KEEP);
+    clipper_input_trim(in, NGX_HTTP_CLIPPER_BODY_KEEP);
 }
 
 

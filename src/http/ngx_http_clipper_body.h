@@ -17,10 +17,10 @@
  * Scans the body that has been read; the error member of what it gives tells
  * how that ended.  NULL: no memory or the file cannot be read, logged.
  */
-ngx_http_clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
+clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
     ngx_http_clipper_app_t *app, ngx_uint_t mode);
 
-void ngx_http_clipper_body_release(ngx_http_clipper_input_t *in);
+void ngx_http_clipper_body_release(clipper_input_t *in);
 
 /*
  * Gives back the memory of a body that was scanned: of a request that waits it

@@ -161,10 +161,10 @@ void
 ngx_http_clipper_document_number(ngx_http_clipper_document_t *d,
     const char *key, uint64_t value)
 {
-    u_char  text[NGX_HTTP_CLIPPER_JSON_U64_LEN];
+    u_char  text[CLIPPER_JSON_U64_LEN];
     size_t  len;
 
-    len = ngx_http_clipper_json_u64(text, value) - text;
+    len = clipper_json_u64(text, value) - text;
 
     ngx_http_clipper_document_raw(d, key, (char *) text, len);
 }
@@ -174,10 +174,10 @@ void
 ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
     const char *key, double value)
 {
-    u_char  text[NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN];
+    u_char  text[CLIPPER_JSON_DOUBLE_LEN];
     size_t  len;
 
-    len = ngx_http_clipper_json_double(text, value) - text;
+    len = clipper_json_double(text, value) - text;
 
     ngx_http_clipper_document_raw(d, key, (char *) text, len);
 }
@@ -217,10 +217,10 @@ ngx_http_clipper_document_string(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_key(d, key);
 
     p = ngx_http_clipper_document_room(d,
-             ngx_http_clipper_json_string_len(value->data, value->len));
+             clipper_json_string_len(value->data, value->len));
 
     if (p) {
-        d->last = ngx_http_clipper_json_string(p, value->data, value->len);
+        d->last = clipper_json_string(p, value->data, value->len);
     }
 }
 

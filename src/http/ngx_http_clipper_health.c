@@ -89,7 +89,7 @@ ngx_http_clipper_health_replicas(ngx_http_clipper_app_t *app)
 {
     ngx_uint_t                i, n, row;
     ngx_http_clipper_link_t  *links;
-    ngx_http_clipper_zone_t  *zone;
+    clipper_zone_t           *zone;
 
     zone = ngx_http_clipper_process.zone;
     links = app->links.elts;

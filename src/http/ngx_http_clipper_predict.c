@@ -32,12 +32,12 @@ static ngx_int_t ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, uint64_t start_us);
 static ngx_int_t ngx_http_clipper_predict_uid(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
-    ngx_http_clipper_member_t *uid);
+    clipper_member_t *uid);
 static ngx_int_t ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
-    ngx_http_clipper_query_t *query, ngx_http_clipper_member_t *version);
+    ngx_http_clipper_query_t *query, clipper_member_t *version);
 static ngx_int_t ngx_http_clipper_predict_start(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_query_t *query,
-    ngx_http_clipper_input_t *in);
+    clipper_input_t *in);
 static void ngx_http_clipper_predict_answered(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_predict_error(ngx_http_request_t *r,
     ngx_uint_t status, const char *error, ngx_str_t *cause);
@@ -266,21 +266,21 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, uint64_t start_us)
 {
     ngx_int_t                     rc;
-    ngx_http_clipper_input_t     *in;
+    clipper_input_t              *in;
     ngx_http_clipper_query_t     *query;
     ngx_http_clipper_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
 
     in = ngx_http_clipper_body_scan(r, lcf->app, ctx->update
-                                    ? NGX_HTTP_CLIPPER_INPUT_UPDATE
-                                    : NGX_HTTP_CLIPPER_INPUT_PREDICT);
+                                    ? CLIPPER_INPUT_UPDATE
+                                    : CLIPPER_INPUT_PREDICT);
     if (in == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (in->error.code != NGX_HTTP_CLIPPER_INPUT_SYNTAX
-        && in->error.code != NGX_HTTP_CLIPPER_INPUT_NOMEM
+    if (in->error.code != CLIPPER_INPUT_SYNTAX
+        && in->error.code != CLIPPER_INPUT_NOMEM
         && ngx_http_clipper_predict_uid(r, ctx, lcf, &in->uid) != NGX_OK)
     {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -292,8 +292,8 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
         goto done;
     }
 
-    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_SYNTAX
-        || in->error.code == NGX_HTTP_CLIPPER_INPUT_NOMEM)
+    if (in->error.code == CLIPPER_INPUT_SYNTAX
+        || in->error.code == CLIPPER_INPUT_NOMEM)
     {
         rc = ngx_http_clipper_predict_scan_error(r, in);
         goto done;
@@ -324,20 +324,19 @@ done:
 
 
 ngx_int_t
-ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
-    ngx_http_clipper_input_t *in)
+ngx_http_clipper_predict_scan_error(ngx_http_request_t *r, clipper_input_t *in)
 {
-    u_char       text[NGX_HTTP_CLIPPER_INPUT_CAUSE];
-    ngx_str_t    cause;
+    u_char     text[CLIPPER_INPUT_CAUSE];
+    ngx_str_t  cause;
 
-    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_NOMEM) {
+    if (in->error.code == CLIPPER_INPUT_NOMEM) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     cause.data = text;
-    cause.len = ngx_http_clipper_input_cause(in, text) - text;
+    cause.len = clipper_input_cause(in, text) - text;
 
-    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_LIMIT) {
+    if (in->error.code == CLIPPER_INPUT_LIMIT) {
         return ngx_http_clipper_predict_error(r,
                                          NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
                                          "Request too large", &cause);
@@ -356,7 +355,7 @@ ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_clipper_predict_uid(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
-    ngx_http_clipper_member_t *uid)
+    clipper_member_t *uid)
 {
     if (lcf->uid && ngx_http_complex_value(r, lcf->uid, &ctx->uid) != NGX_OK) {
         return NGX_ERROR;
@@ -364,8 +363,8 @@ ngx_http_clipper_predict_uid(ngx_http_request_t *r,
 
     if (ctx->uid.len
         || (lcf->uid && !lcf->uid_body)
-        || (uid->kind != NGX_HTTP_CLIPPER_KIND_STRING
-            && uid->kind != NGX_HTTP_CLIPPER_KIND_INTEGER)
+        || (uid->kind != CLIPPER_KIND_STRING
+            && uid->kind != CLIPPER_KIND_INTEGER)
         || uid->text.len == 0)
     {
         return NGX_OK;
@@ -382,7 +381,7 @@ ngx_http_clipper_predict_uid(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
-    ngx_http_clipper_query_t *query, ngx_http_clipper_member_t *version)
+    ngx_http_clipper_query_t *query, clipper_member_t *version)
 {
     u_char                   *p;
     ngx_str_t                 cause, model, *requested;
@@ -390,7 +389,7 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
 
     links = query->app->links.elts;
 
-    requested = (version->kind == NGX_HTTP_CLIPPER_KIND_STRING)
+    requested = (version->kind == CLIPPER_KIND_STRING)
                 ? &version->text : NULL;
 
     if (requested && query->app->links.nelts > 1) {
@@ -449,7 +448,7 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_clipper_predict_start(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_query_t *query,
-    ngx_http_clipper_input_t *in)
+    clipper_input_t *in)
 {
     ctx->query = query;
     ctx->batch = in->batch;
@@ -532,7 +531,7 @@ static void
 ngx_http_clipper_predict_count(ngx_http_request_t *r)
 {
     uint64_t                     *counters;
-    ngx_http_clipper_zone_t      *zone;
+    clipper_zone_t               *zone;
     ngx_http_clipper_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
@@ -542,7 +541,7 @@ ngx_http_clipper_predict_count(ngx_http_request_t *r)
         return;
     }
 
-    counters = ngx_http_clipper_metrics_app(zone, lcf->app->row);
-    ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_OUTCOME
-                                           + NGX_HTTP_CLIPPER_ERROR], 1);
+    counters = clipper_metrics_app(zone, lcf->app->row);
+    clipper_metrics_add(&counters[CLIPPER_M_OUTCOME
+                                  + NGX_HTTP_CLIPPER_ERROR], 1);
 }

@@ -36,7 +36,7 @@ ngx_int_t ngx_http_clipper_predict_handler(ngx_http_request_t *r);
 
 /* sends what the scanner found wrong */
 ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
-    ngx_http_clipper_input_t *in);
+    clipper_input_t *in);
 
 
 #endif /* _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_ */

@@ -24,22 +24,22 @@ static void ngx_http_clipper_prometheus_counter(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_counters(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_times(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_sizes(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_gauge(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_used(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_size(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_rpc(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_build(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
-static void ngx_http_clipper_prometheus_redis(
-    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_times(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_sizes(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_gauge(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_used(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_size(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_rpc(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_build(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_redis(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_started(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_loaded(
@@ -59,7 +59,7 @@ static const ngx_str_t  ngx_http_clipper_prometheus_lookups[] = {
 };
 
 
-/* ngx_http_clipper_time_bounds in seconds, ngx_http_clipper_size_bounds */
+/* clipper_time_bounds in seconds, clipper_size_bounds */
 
 static const ngx_str_t  ngx_http_clipper_prometheus_time_bounds[] = {
     ngx_string("0.0005"), ngx_string("0.001"), ngx_string("0.0025"),
@@ -86,31 +86,31 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
     { "clipper_queries_total", "counter",
       "Inputs of prediction requests by how they ended.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
-      NGX_HTTP_CLIPPER_M_OUTCOME,
+      CLIPPER_M_OUTCOME,
       "outcome", ngx_http_clipper_outcome_names,
       NGX_HTTP_CLIPPER_ANSWER, NGX_HTTP_CLIPPER_OUTCOMES },
 
     { "clipper_query_duration_seconds", "histogram",
       "Time from the last byte of the request's body to the answer.",
       ngx_http_clipper_prometheus_times, NGX_HTTP_CLIPPER_APPS,
-      NGX_HTTP_CLIPPER_M_DURATION, NGX_HTTP_CLIPPER_ALONE },
+      CLIPPER_M_DURATION, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_defaults_total", "counter",
       "Default outputs that were answered, by reason.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
-      NGX_HTTP_CLIPPER_M_DEFAULT,
+      CLIPPER_M_DEFAULT,
       "reason", ngx_http_clipper_reason_names,
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_batch_duration_seconds", "histogram",
       "Time from sending a batch to a replica to its reply.",
       ngx_http_clipper_prometheus_times, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_BATCH_TIME, NGX_HTTP_CLIPPER_ALONE },
+      CLIPPER_M_BATCH_TIME, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_batch_size", "histogram",
       "Inputs of a batch.",
       ngx_http_clipper_prometheus_sizes, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_BATCH_SIZE, NGX_HTTP_CLIPPER_ALONE },
+      CLIPPER_M_BATCH_SIZE, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_queue_tasks", "gauge",
       "Inputs that wait for a replica.",
@@ -127,35 +127,35 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
     { "clipper_tasks_dropped_total", "counter",
       "Inputs that a model did not answer in time or at all, by reason.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_DROPPED,
+      CLIPPER_M_DROPPED,
       "reason", ngx_http_clipper_reason_names,
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_hedges_total", "counter",
       "Inputs given to a second replica because the first was late.",
       ngx_http_clipper_prometheus_counter, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_HEDGES, NGX_HTTP_CLIPPER_ALONE },
+      CLIPPER_M_HEDGES, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_redispatches_total", "counter",
       "Inputs queued again because their replica was lost.",
       ngx_http_clipper_prometheus_counter, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_REDISPATCHES, NGX_HTTP_CLIPPER_ALONE },
+      CLIPPER_M_REDISPATCHES, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_cache_lookups_total", "counter",
       "Inputs looked up in the prediction cache, by result.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_CACHE,
+      CLIPPER_M_CACHE,
       "result", ngx_http_clipper_prometheus_lookups, 0, 3 },
 
     { "clipper_cache_evictions_total", "counter",
       "Entries that the outputs of a model drove out of the cache.",
       ngx_http_clipper_prometheus_counter, NGX_HTTP_CLIPPER_MODELS,
-      NGX_HTTP_CLIPPER_M_EVICTIONS, NGX_HTTP_CLIPPER_ALONE },
+      CLIPPER_M_EVICTIONS, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_feedback_total", "counter",
       "Feedback by what became of it.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
-      NGX_HTTP_CLIPPER_M_FEEDBACK,
+      CLIPPER_M_FEEDBACK,
       "result", ngx_http_clipper_feedback_names,
       NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
 
@@ -338,7 +338,7 @@ ngx_http_clipper_prometheus_times(ngx_http_clipper_prometheus_t *p,
 {
     ngx_http_clipper_prometheus_histogram(p, family,
                                       ngx_http_clipper_prometheus_time_bounds,
-                                      NGX_HTTP_CLIPPER_TIME_BUCKETS, 1);
+                                      CLIPPER_TIME_BUCKETS, 1);
 }
 
 
@@ -348,7 +348,7 @@ ngx_http_clipper_prometheus_sizes(ngx_http_clipper_prometheus_t *p,
 {
     ngx_http_clipper_prometheus_histogram(p, family,
                                       ngx_http_clipper_prometheus_size_bounds,
-                                      NGX_HTTP_CLIPPER_SIZE_BUCKETS, 0);
+                                      CLIPPER_SIZE_BUCKETS, 0);
 }
 
 
@@ -442,25 +442,25 @@ static void
 ngx_http_clipper_prometheus_used(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family)
 {
-    uint64_t                        used;
-    ngx_http_clipper_header_t      *header;
-    ngx_http_clipper_cache_usage_t  usage;
+    uint64_t               used;
+    clipper_header_t      *header;
+    clipper_cache_usage_t  usage;
 
     header = p->zone->header;
 
-    used = (uint64_t) header->flights.used * sizeof(ngx_http_clipper_flight_t)
+    used = (uint64_t) header->flights.used * sizeof(clipper_flight_t)
            + (uint64_t) header->waiters.used
-             * sizeof(ngx_http_clipper_waiter_t)
+             * sizeof(clipper_waiter_t)
            + (uint64_t) header->replicas.used
-             * sizeof(ngx_http_clipper_replica_row_t)
+             * sizeof(clipper_replica_row_t)
            + (uint64_t) header->chunks.used
-             * (sizeof(ngx_http_clipper_chunk_t) + NGX_HTTP_CLIPPER_CHUNK);
+             * (sizeof(clipper_chunk_t) + CLIPPER_CHUNK);
 
     ngx_http_clipper_prometheus_count(p, "", &ngx_http_clipper_prometheus_zone,
                                       used);
 
-    if (ngx_http_clipper_cache_enabled()) {
-        ngx_http_clipper_cache_usage(&usage);
+    if (clipper_cache_enabled()) {
+        clipper_cache_usage(&usage);
         ngx_http_clipper_prometheus_count(p, "",
                                           &ngx_http_clipper_prometheus_cache,
                                           usage.used);
@@ -475,7 +475,7 @@ ngx_http_clipper_prometheus_size(ngx_http_clipper_prometheus_t *p,
     ngx_http_clipper_prometheus_count(p, "", &ngx_http_clipper_prometheus_zone,
                                       p->conf->zone_size);
 
-    if (ngx_http_clipper_cache_enabled()) {
+    if (clipper_cache_enabled()) {
         ngx_http_clipper_prometheus_count(p, "",
                                           &ngx_http_clipper_prometheus_cache,
                                           p->conf->cache_size);
@@ -494,11 +494,11 @@ ngx_http_clipper_prometheus_rpc(ngx_http_clipper_prometheus_t *p,
 
     labels.data = buf;
 
-    for (i = NGX_HTTP_CLIPPER_PROTO_EOK + 1;
-         i < NGX_HTTP_CLIPPER_PROTO_ERRORS;
+    for (i = CLIPPER_PROTO_EOK + 1;
+         i < CLIPPER_PROTO_ERRORS;
          i++)
     {
-        cause = ngx_http_clipper_proto_error_name(i);
+        cause = clipper_proto_error_name(i);
         labels.len = 0;
 
         ngx_http_clipper_prometheus_label(&labels, "cause", cause->data,

@@ -22,7 +22,7 @@
 /* room for the labels of one sample: three names and a word */
 
 #define NGX_HTTP_CLIPPER_PROMETHEUS_LABELS                                    \
-    (3 * 2 * NGX_HTTP_CLIPPER_TEXT + 256)
+    (3 * 2 * CLIPPER_TEXT + 256)
 
 
 /* the counters that are told under the same labels */
@@ -33,7 +33,7 @@ typedef struct {
     ngx_str_t                  version;
     uint64_t                   queued;         /* gauges of models */
     uint64_t                   replicas;
-    uint64_t                   sum[NGX_HTTP_CLIPPER_BLOCK];
+    uint64_t                   sum[CLIPPER_BLOCK];
 } ngx_http_clipper_prometheus_group_t;
 
 
@@ -41,7 +41,7 @@ typedef struct {
 
 typedef struct {
     ngx_pool_t                    *pool;
-    ngx_http_clipper_zone_t       *zone;
+    clipper_zone_t                *zone;
     ngx_http_clipper_main_conf_t  *conf;
 
     ngx_array_t                    apps;       /* of .._group_t */

@@ -22,8 +22,8 @@ typedef struct {
     uint32_t    state;
     uint32_t    queued;
     uint32_t    replicas;
-    u_char      name[NGX_HTTP_CLIPPER_TEXT];
-    u_char      version[NGX_HTTP_CLIPPER_TEXT];
+    u_char      name[CLIPPER_TEXT];
+    u_char      version[CLIPPER_TEXT];
 } ngx_http_clipper_prometheus_row_t;
 
 
@@ -31,9 +31,8 @@ static ngx_int_t ngx_http_clipper_prometheus_read_apps(
     ngx_http_clipper_prometheus_t *p);
 static ngx_int_t ngx_http_clipper_prometheus_read_models(
     ngx_http_clipper_prometheus_t *p);
-static void ngx_http_clipper_prometheus_copy_locked(
-    ngx_http_clipper_zone_t *zone, ngx_uint_t row,
-    ngx_http_clipper_prometheus_row_t *copy);
+static void ngx_http_clipper_prometheus_copy_locked(clipper_zone_t *zone,
+    ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy);
 static ngx_int_t ngx_http_clipper_prometheus_add(
     ngx_http_clipper_prometheus_t *p, ngx_uint_t row,
     ngx_http_clipper_prometheus_row_t *copy);
@@ -94,8 +93,7 @@ ngx_http_clipper_prometheus_read_apps(ngx_http_clipper_prometheus_t *p)
                                           name->len);
 
         if (apps[i]->row) {
-            ngx_http_clipper_metrics_sum_app(p->zone, apps[i]->row,
-                                             group->sum);
+            clipper_metrics_sum_app(p->zone, apps[i]->row, group->sum);
         }
     }
 
@@ -122,13 +120,13 @@ ngx_http_clipper_prometheus_read_models(ngx_http_clipper_prometheus_t *p)
     for (i = 0; i < end; i += n) {
         n = ngx_min(NGX_HTTP_CLIPPER_PROMETHEUS_BITE, end - i);
 
-        ngx_http_clipper_zone_lock(p->zone);
+        clipper_zone_lock(p->zone);
 
         for (k = 0; k < n; k++) {
             ngx_http_clipper_prometheus_copy_locked(p->zone, i + k, &rows[k]);
         }
 
-        ngx_http_clipper_zone_unlock(p->zone);
+        clipper_zone_unlock(p->zone);
 
         for (k = 0; k < n; k++) {
             if (ngx_http_clipper_prometheus_add(p, i + k, &rows[k])
@@ -146,24 +144,24 @@ ngx_http_clipper_prometheus_read_models(ngx_http_clipper_prometheus_t *p)
 
 
 static void
-ngx_http_clipper_prometheus_copy_locked(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy)
+ngx_http_clipper_prometheus_copy_locked(clipper_zone_t *zone, ngx_uint_t row,
+    ngx_http_clipper_prometheus_row_t *copy)
 {
-    ngx_http_clipper_model_row_t  *model;
+    clipper_model_row_t  *model;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     model = &zone->models[row];
-    copy->state = row ? model->state : NGX_HTTP_CLIPPER_FREE;
+    copy->state = row ? model->state : CLIPPER_FREE;
 
-    if (copy->state == NGX_HTTP_CLIPPER_FREE) {
+    if (copy->state == CLIPPER_FREE) {
         return;
     }
 
     copy->queued = model->queued;
     copy->replicas = model->replicas;
-    ngx_memcpy(copy->name, model->name, NGX_HTTP_CLIPPER_TEXT);
-    ngx_memcpy(copy->version, model->version, NGX_HTTP_CLIPPER_TEXT);
+    ngx_memcpy(copy->name, model->name, CLIPPER_TEXT);
+    ngx_memcpy(copy->version, model->version, CLIPPER_TEXT);
 }
 
 
@@ -171,7 +169,7 @@ static ngx_int_t
 ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
     ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy)
 {
-    uint64_t                              sum[NGX_HTTP_CLIPPER_BLOCK];
+    uint64_t                              sum[CLIPPER_BLOCK];
     ngx_str_t                             model, version;
     ngx_uint_t                            i, own;
     ngx_http_clipper_prometheus_group_t  *group;
@@ -179,17 +177,17 @@ ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
     ngx_str_set(&model, "other");
     ngx_str_set(&version, "other");
 
-    ngx_http_clipper_metrics_sum_model(p->zone, row, sum);
+    clipper_metrics_sum_model(p->zone, row, sum);
 
-    if (copy->state == NGX_HTTP_CLIPPER_FREE) {
+    if (copy->state == CLIPPER_FREE) {
 
         /* what nobody ever used makes no series */
 
-        for (i = 0; i < NGX_HTTP_CLIPPER_BLOCK && sum[i] == 0; i++) {
+        for (i = 0; i < CLIPPER_BLOCK && sum[i] == 0; i++) {
             /* void */
         }
 
-        if (i == NGX_HTTP_CLIPPER_BLOCK) {
+        if (i == CLIPPER_BLOCK) {
             return NGX_OK;
         }
 
@@ -214,7 +212,7 @@ ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
     group->queued += copy->queued;
     group->replicas += copy->replicas;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_BLOCK; i++) {
+    for (i = 0; i < CLIPPER_BLOCK; i++) {
         group->sum[i] += sum[i];
     }
 
@@ -283,9 +281,9 @@ ngx_http_clipper_prometheus_current(ngx_http_clipper_prometheus_t *p,
         return model->row;
     }
 
-    ngx_http_clipper_zone_lock(p->zone);
-    row = ngx_http_clipper_registry_current_locked(p->zone, &model->name);
-    ngx_http_clipper_zone_unlock(p->zone);
+    clipper_zone_lock(p->zone);
+    row = clipper_registry_current_locked(p->zone, &model->name);
+    clipper_zone_unlock(p->zone);
 
     return row;
 }

@@ -34,7 +34,7 @@ ngx_http_clipper_prometheus_shares_app(ngx_http_clipper_prometheus_t *p,
     ngx_http_clipper_app_t *app)
 {
     u_char                            buf[NGX_HTTP_CLIPPER_PROMETHEUS_LABELS];
-    double                            shares[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                            shares[CLIPPER_POLICY_MEMBERS];
     uint64_t                          told;
     ngx_str_t                         labels, version;
     ngx_uint_t                        i, k, n;

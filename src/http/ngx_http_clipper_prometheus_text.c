@@ -130,7 +130,7 @@ ngx_http_clipper_prometheus_real(ngx_http_clipper_prometheus_t *p,
 
     if (b) {
         b->last = ngx_http_clipper_prometheus_sample(p, b->last, "", labels);
-        b->last = ngx_http_clipper_json_double(b->last, value);
+        b->last = clipper_json_double(b->last, value);
         *b->last++ = '\n';
     }
 }

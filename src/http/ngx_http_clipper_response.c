@@ -14,8 +14,8 @@
     (sizeof("{\"query_id\":,\"output\":,\"default\":false,"                   \
             "\"default_explanation\":\"\",\"default_reason\":\"\","            \
             "\"confidence\":},")                                              \
-     + NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN                                       \
-     + NGX_HTTP_CLIPPER_JSON_U64_LEN)
+     + CLIPPER_JSON_DOUBLE_LEN                                                \
+     + CLIPPER_JSON_U64_LEN)
 
 #define NGX_HTTP_CLIPPER_RESPONSE_BATCH                                       \
     (sizeof("{\"batch_predictions\":[]}") - 1)
@@ -37,9 +37,9 @@ static ngx_str_t  ngx_http_clipper_explanations[] = {
 
 
 static size_t ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_json_output_t *out);
+    clipper_json_output_t *out);
 static u_char *ngx_http_clipper_response_answer(u_char *p,
-    ngx_http_clipper_answer_t *answer, ngx_http_clipper_json_output_t *out);
+    ngx_http_clipper_answer_t *answer, clipper_json_output_t *out);
 static u_char *ngx_http_clipper_response_confidence(u_char *p,
     ngx_http_clipper_answer_t *answer);
 
@@ -48,11 +48,11 @@ ngx_int_t
 ngx_http_clipper_response_answers(ngx_http_request_t *r,
     ngx_http_clipper_query_t *query, ngx_uint_t batch)
 {
-    u_char                          *p;
-    ngx_buf_t                       *b;
-    ngx_uint_t                       i;
-    ngx_http_clipper_answer_t       *answer;
-    ngx_http_clipper_json_output_t   one, *out;
+    u_char                     *p;
+    ngx_buf_t                  *b;
+    ngx_uint_t                  i;
+    ngx_http_clipper_answer_t  *answer;
+    clipper_json_output_t       one, *out;
 
     /* a batch of one is answered as a single input */
 
@@ -61,8 +61,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     out = &one;
 
     if (query->n > 1) {
-        out = ngx_palloc(r->pool,
-                         query->n * sizeof(ngx_http_clipper_json_output_t));
+        out = ngx_palloc(r->pool, query->n * sizeof(clipper_json_output_t));
         if (out == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -104,7 +103,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
 
 static size_t
 ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_json_output_t *out)
+    clipper_json_output_t *out)
 {
     size_t                      len;
     ngx_uint_t                  i;
@@ -115,9 +114,8 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
     for (i = 0; i < query->n; i++) {
         answer = &query->answers[i];
 
-        ngx_http_clipper_json_output(&out[i], answer->output.data,
-                                     answer->output.len,
-                                     NGX_HTTP_CLIPPER_JSON_MAX_DEPTH);
+        clipper_json_output(&out[i], answer->output.data, answer->output.len,
+                            CLIPPER_JSON_MAX_DEPTH);
 
         len += NGX_HTTP_CLIPPER_RESPONSE_FRAME + out[i].len
                + ngx_http_clipper_explanations[answer->reason].len
@@ -130,14 +128,14 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 
 static u_char *
 ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
-    ngx_http_clipper_json_output_t *out)
+    clipper_json_output_t *out)
 {
     ngx_str_t  *text;
 
     p = ngx_cpymem(p, "{\"query_id\":", sizeof("{\"query_id\":") - 1);
-    p = ngx_http_clipper_json_u64(p, answer->query_id);
+    p = clipper_json_u64(p, answer->query_id);
     p = ngx_cpymem(p, ",\"output\":", sizeof(",\"output\":") - 1);
-    p = ngx_http_clipper_json_output_write(p, out);
+    p = clipper_json_output_write(p, out);
 
     if (answer->reason == NGX_HTTP_CLIPPER_REASON_NONE) {
         p = ngx_cpymem(p, ",\"default\":false",
@@ -172,7 +170,7 @@ ngx_http_clipper_response_confidence(u_char *p,
 {
     if (answer->confidence >= 0) {
         p = ngx_cpymem(p, ",\"confidence\":", sizeof(",\"confidence\":") - 1);
-        p = ngx_http_clipper_json_double(p, answer->confidence);
+        p = clipper_json_double(p, answer->confidence);
     }
 
     *p++ = '}';
@@ -207,18 +205,18 @@ ngx_http_clipper_response_error_buf(ngx_pool_t *pool, const char *error,
     len = ngx_strlen(error);
 
     b = ngx_create_temp_buf(pool, sizeof("{\"error\":,\"cause\":}") - 1
-                            + ngx_http_clipper_json_string_len(
+                            + clipper_json_string_len(
                                   (u_char *) error, len)
-                            + ngx_http_clipper_json_string_len(
+                            + clipper_json_string_len(
                                   cause->data, cause->len));
     if (b == NULL) {
         return NULL;
     }
 
     p = ngx_cpymem(b->last, "{\"error\":", sizeof("{\"error\":") - 1);
-    p = ngx_http_clipper_json_string(p, (u_char *) error, len);
+    p = clipper_json_string(p, (u_char *) error, len);
     p = ngx_cpymem(p, ",\"cause\":", sizeof(",\"cause\":") - 1);
-    p = ngx_http_clipper_json_string(p, cause->data, cause->len);
+    p = clipper_json_string(p, cause->data, cause->len);
     *p++ = '}';
 
     b->last = p;

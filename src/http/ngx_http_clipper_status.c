@@ -18,22 +18,22 @@
 
 
 static void ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone);
+    clipper_zone_t *zone);
 static void ngx_http_clipper_status_table(ngx_http_clipper_document_t *d,
-    const char *key, ngx_http_clipper_table_t *table);
+    const char *key, clipper_table_t *table);
 static void ngx_http_clipper_status_cache(ngx_http_clipper_document_t *d);
 static void ngx_http_clipper_status_state(ngx_http_clipper_document_t *d);
 static void ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone);
+    clipper_zone_t *zone);
 static void ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_worker_t *worker, ngx_uint_t row);
+    clipper_worker_t *worker, ngx_uint_t row);
 static void ngx_http_clipper_status_applications(
-    ngx_http_clipper_document_t *d, ngx_http_clipper_zone_t *zone,
+    ngx_http_clipper_document_t *d, clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf);
 static void ngx_http_clipper_status_links(ngx_http_clipper_document_t *d,
     ngx_http_clipper_app_t *app);
 static void ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_app_t *app);
+    clipper_zone_t *zone, ngx_http_clipper_app_t *app);
 
 
 ngx_int_t
@@ -41,7 +41,7 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
     ngx_buf_t                     *b;
-    ngx_http_clipper_zone_t       *zone;
+    clipper_zone_t                *zone;
     ngx_http_clipper_document_t    d;
     ngx_http_clipper_main_conf_t  *mcf;
 
@@ -95,9 +95,9 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
 
 static void
 ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone)
+    clipper_zone_t *zone)
 {
-    ngx_http_clipper_header_t  *header;
+    clipper_header_t  *header;
 
     header = zone->header;
 
@@ -115,7 +115,7 @@ ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_table(ngx_http_clipper_document_t *d, const char *key,
-    ngx_http_clipper_table_t *table)
+    clipper_table_t *table)
 {
     ngx_http_clipper_document_open(d, key, '{');
     ngx_http_clipper_document_number(d, "used", table->used);
@@ -127,14 +127,14 @@ ngx_http_clipper_status_table(ngx_http_clipper_document_t *d, const char *key,
 static void
 ngx_http_clipper_status_cache(ngx_http_clipper_document_t *d)
 {
-    ngx_http_clipper_cache_usage_t  usage;
+    clipper_cache_usage_t  usage;
 
-    if (!ngx_http_clipper_cache_enabled()) {
+    if (!clipper_cache_enabled()) {
         ngx_http_clipper_document_null(d, "cache");
         return;
     }
 
-    ngx_http_clipper_cache_usage(&usage);
+    clipper_cache_usage(&usage);
 
     ngx_http_clipper_document_open(d, "cache", '{');
     ngx_http_clipper_document_number(d, "size", usage.size);
@@ -173,10 +173,10 @@ ngx_http_clipper_status_state(ngx_http_clipper_document_t *d)
 
 static void
 ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone)
+    clipper_zone_t *zone)
 {
-    ngx_uint_t                 i, k, n;
-    ngx_http_clipper_worker_t  rows[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_uint_t        i, k, n;
+    clipper_worker_t  rows[NGX_HTTP_CLIPPER_STATUS_BITE];
 
     ngx_http_clipper_document_open(d, "workers", '[');
 
@@ -185,10 +185,9 @@ ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
         n = ngx_min(NGX_HTTP_CLIPPER_STATUS_BITE,
                     zone->header->workers.n - i);
 
-        ngx_http_clipper_zone_lock(zone);
-        ngx_memcpy(rows, &zone->workers[i],
-                   n * sizeof(ngx_http_clipper_worker_t));
-        ngx_http_clipper_zone_unlock(zone);
+        clipper_zone_lock(zone);
+        ngx_memcpy(rows, &zone->workers[i], n * sizeof(clipper_worker_t));
+        clipper_zone_unlock(zone);
 
         for (k = 0; k < n; k++) {
             ngx_http_clipper_status_worker(d, &rows[k], i + k);
@@ -203,9 +202,9 @@ ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_worker_t *worker, ngx_uint_t row)
+    clipper_worker_t *worker, ngx_uint_t row)
 {
-    if (worker->state == NGX_HTTP_CLIPPER_FREE) {
+    if (worker->state == CLIPPER_FREE) {
         return;
     }
 
@@ -229,7 +228,7 @@ ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_applications(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf)
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf)
 {
     ngx_uint_t                i;
     ngx_http_clipper_app_t  **apps, *app;
@@ -262,7 +261,7 @@ static void
 ngx_http_clipper_status_links(ngx_http_clipper_document_t *d,
     ngx_http_clipper_app_t *app)
 {
-    double                    shares[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                    shares[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t                i;
     ngx_http_clipper_link_t  *links;
 
@@ -289,15 +288,15 @@ ngx_http_clipper_status_links(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_app_t *app)
+    clipper_zone_t *zone, ngx_http_clipper_app_t *app)
 {
-    uint64_t    sum[NGX_HTTP_CLIPPER_BLOCK];
+    uint64_t    sum[CLIPPER_BLOCK];
     ngx_uint_t  i;
 
     ngx_memzero(sum, sizeof(sum));
 
     if (app->row) {
-        ngx_http_clipper_metrics_sum_app(zone, app->row, sum);
+        clipper_metrics_sum_app(zone, app->row, sum);
     }
 
     ngx_http_clipper_document_open(d, "queries", '{');
@@ -305,7 +304,7 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
     for (i = 0; i < NGX_HTTP_CLIPPER_OUTCOMES; i++) {
         ngx_http_clipper_document_number(d,
                           (char *) ngx_http_clipper_outcome_names[i].data,
-                          sum[NGX_HTTP_CLIPPER_M_OUTCOME + i]);
+                          sum[CLIPPER_M_OUTCOME + i]);
     }
 
     ngx_http_clipper_document_close(d, '}');
@@ -317,7 +316,7 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
     {
         ngx_http_clipper_document_number(d,
                           (char *) ngx_http_clipper_reason_names[i].data,
-                          sum[NGX_HTTP_CLIPPER_M_DEFAULT + i]);
+                          sum[CLIPPER_M_DEFAULT + i]);
     }
 
     ngx_http_clipper_document_close(d, '}');
@@ -329,5 +328,5 @@ ngx_http_clipper_status_type(ngx_http_clipper_document_t *d, const char *key,
     ngx_int_t type)
 {
     ngx_http_clipper_document_string(d, key, type == NGX_CONF_UNSET ? NULL
-                                     : ngx_http_clipper_input_type_name(type));
+                                     : clipper_input_type_name(type));
 }

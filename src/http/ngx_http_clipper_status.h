@@ -26,9 +26,9 @@ ngx_int_t ngx_http_clipper_status_handler(ngx_http_request_t *r);
 /* --- between the files of this part --- */
 
 void ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf);
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf);
 void ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone);
+    clipper_zone_t *zone);
 
 /* the name of an input type; NGX_CONF_UNSET is null */
 void ngx_http_clipper_status_type(ngx_http_clipper_document_t *d,

@@ -13,35 +13,32 @@
 
 
 static void ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
-    ngx_http_clipper_model_row_t *model, ngx_uint_t row);
-static void ngx_http_clipper_status_declaration(
-    ngx_http_clipper_document_t *d, ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_model_row_t *model,
-    ngx_uint_t row);
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    clipper_model_row_t *model, ngx_uint_t row);
+static void ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    clipper_model_row_t *model, ngx_uint_t row);
 static ngx_http_clipper_model_conf_t *ngx_http_clipper_status_find_model(
     ngx_http_clipper_main_conf_t *mcf, u_char *name);
 static ngx_http_clipper_version_conf_t *ngx_http_clipper_status_find_version(
     ngx_http_clipper_model_conf_t *model, u_char *version);
-static ngx_uint_t ngx_http_clipper_status_current(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_model_conf_t *conf,
-    ngx_http_clipper_model_row_t *model);
+static ngx_uint_t ngx_http_clipper_status_current(clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, clipper_model_row_t *model);
 static void ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_uint_t row);
+    clipper_zone_t *zone, ngx_uint_t row);
 static void ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_replica_row_t *replica,
-    ngx_http_clipper_model_row_t *model, uint32_t pid);
+    clipper_replica_row_t *replica, clipper_model_row_t *model, uint32_t pid);
 static const char *ngx_http_clipper_status_state(uint32_t state);
 static size_t ngx_http_clipper_status_token(u_char *token, size_t len);
 
 
 void
 ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf)
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf)
 {
-    uint32_t                      numbers[NGX_HTTP_CLIPPER_STATUS_BITE];
-    ngx_uint_t                    i, k, n, end;
-    ngx_http_clipper_model_row_t  rows[NGX_HTTP_CLIPPER_STATUS_BITE];
+    uint32_t             numbers[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_uint_t           i, k, n, end;
+    clipper_model_row_t  rows[NGX_HTTP_CLIPPER_STATUS_BITE];
 
     ngx_http_clipper_document_open(d, "models", '[');
 
@@ -50,17 +47,17 @@ ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
         end = ngx_min(i + NGX_HTTP_CLIPPER_STATUS_LOOK,
                       zone->header->models.n);
 
-        ngx_http_clipper_zone_lock(zone);
+        clipper_zone_lock(zone);
 
         for (n = 0; i < end && n < NGX_HTTP_CLIPPER_STATUS_BITE; i++) {
 
-            if (zone->models[i].state != NGX_HTTP_CLIPPER_FREE) {
+            if (zone->models[i].state != CLIPPER_FREE) {
                 rows[n] = zone->models[i];
                 numbers[n++] = i;
             }
         }
 
-        ngx_http_clipper_zone_unlock(zone);
+        clipper_zone_unlock(zone);
 
         for (k = 0; k < n; k++) {
             ngx_http_clipper_status_model(d, zone, mcf, &rows[k], numbers[k]);
@@ -75,8 +72,8 @@ ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
-    ngx_http_clipper_model_row_t *model, ngx_uint_t row)
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    clipper_model_row_t *model, ngx_uint_t row)
 {
     ngx_http_clipper_document_open(d, NULL, '{');
     ngx_http_clipper_document_text(d, "name", model->name);
@@ -104,8 +101,8 @@ ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
-    ngx_http_clipper_model_row_t *row_data, ngx_uint_t row)
+    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
+    clipper_model_row_t *row_data, ngx_uint_t row)
 {
     ngx_int_t                         type;
     ngx_http_clipper_model_conf_t    *model;
@@ -184,8 +181,8 @@ ngx_http_clipper_status_find_version(ngx_http_clipper_model_conf_t *model,
 /* the row that a link without a version means */
 
 static ngx_uint_t
-ngx_http_clipper_status_current(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_model_conf_t *conf, ngx_http_clipper_model_row_t *model)
+ngx_http_clipper_status_current(clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, clipper_model_row_t *model)
 {
     uint32_t   row;
     ngx_str_t  name;
@@ -197,9 +194,9 @@ ngx_http_clipper_status_current(ngx_http_clipper_zone_t *zone,
     name.data = model->name;
     name.len = ngx_strlen(model->name);
 
-    ngx_http_clipper_zone_lock(zone);
-    row = ngx_http_clipper_registry_current_locked(zone, &name);
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_lock(zone);
+    row = clipper_registry_current_locked(zone, &name);
+    clipper_zone_unlock(zone);
 
     return row;
 }
@@ -207,43 +204,43 @@ ngx_http_clipper_status_current(ngx_http_clipper_zone_t *zone,
 
 static void
 ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone, ngx_uint_t row)
+    clipper_zone_t *zone, ngx_uint_t row)
 {
-    uint64_t    sum[NGX_HTTP_CLIPPER_BLOCK], batches;
+    uint64_t    sum[CLIPPER_BLOCK], batches;
     ngx_uint_t  i;
 
     ngx_memzero(sum, sizeof(sum));
-    ngx_http_clipper_metrics_sum_model(zone, row, sum);
+    clipper_metrics_sum_model(zone, row, sum);
 
     batches = 0;
 
-    for (i = 0; i <= NGX_HTTP_CLIPPER_SIZE_BUCKETS; i++) {
-        batches += sum[NGX_HTTP_CLIPPER_M_BATCH_SIZE + i];
+    for (i = 0; i <= CLIPPER_SIZE_BUCKETS; i++) {
+        batches += sum[CLIPPER_M_BATCH_SIZE + i];
     }
 
     ngx_http_clipper_document_number(d, "batches", batches);
     ngx_http_clipper_document_number(d, "inputs",
-                            sum[NGX_HTTP_CLIPPER_M_BATCH_SIZE
-                                + NGX_HTTP_CLIPPER_SIZE_BUCKETS + 1]);
+                            sum[CLIPPER_M_BATCH_SIZE
+                                + CLIPPER_SIZE_BUCKETS + 1]);
     ngx_http_clipper_document_number(d, "batch_us",
-                            sum[NGX_HTTP_CLIPPER_M_BATCH_TIME
-                                + NGX_HTTP_CLIPPER_TIME_BUCKETS + 1]);
+                            sum[CLIPPER_M_BATCH_TIME
+                                + CLIPPER_TIME_BUCKETS + 1]);
     ngx_http_clipper_document_number(d, "errors",
-                            sum[NGX_HTTP_CLIPPER_M_ERRORS]);
+                            sum[CLIPPER_M_ERRORS]);
     ngx_http_clipper_document_number(d, "hedges",
-                            sum[NGX_HTTP_CLIPPER_M_HEDGES]);
+                            sum[CLIPPER_M_HEDGES]);
     ngx_http_clipper_document_number(d, "redispatches",
-                            sum[NGX_HTTP_CLIPPER_M_REDISPATCHES]);
+                            sum[CLIPPER_M_REDISPATCHES]);
 
     ngx_http_clipper_document_open(d, "cache", '{');
     ngx_http_clipper_document_number(d, "hits",
-                            sum[NGX_HTTP_CLIPPER_M_CACHE]);
+                            sum[CLIPPER_M_CACHE]);
     ngx_http_clipper_document_number(d, "misses",
-                            sum[NGX_HTTP_CLIPPER_M_CACHE + 1]);
+                            sum[CLIPPER_M_CACHE + 1]);
     ngx_http_clipper_document_number(d, "joined",
-                            sum[NGX_HTTP_CLIPPER_M_CACHE + 2]);
+                            sum[CLIPPER_M_CACHE + 2]);
     ngx_http_clipper_document_number(d, "evictions",
-                            sum[NGX_HTTP_CLIPPER_M_EVICTIONS]);
+                            sum[CLIPPER_M_EVICTIONS]);
     ngx_http_clipper_document_close(d, '}');
 
     ngx_http_clipper_document_open(d, "dropped", '{');
@@ -254,7 +251,7 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
     {
         ngx_http_clipper_document_number(d,
                           (char *) ngx_http_clipper_reason_names[i].data,
-                          sum[NGX_HTTP_CLIPPER_M_DROPPED + i]);
+                          sum[CLIPPER_M_DROPPED + i]);
     }
 
     ngx_http_clipper_document_close(d, '}');
@@ -263,13 +260,13 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
 
 void
 ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_zone_t *zone)
+    clipper_zone_t *zone)
 {
-    uint32_t                         pids[NGX_HTTP_CLIPPER_STATUS_BITE];
-    ngx_uint_t                       i, k, n, end;
-    ngx_http_clipper_model_row_t     models[NGX_HTTP_CLIPPER_STATUS_BITE];
-    ngx_http_clipper_replica_row_t   rows[NGX_HTTP_CLIPPER_STATUS_BITE];
-    ngx_http_clipper_replica_row_t  *row;
+    uint32_t                pids[NGX_HTTP_CLIPPER_STATUS_BITE];
+    ngx_uint_t              i, k, n, end;
+    clipper_model_row_t     models[NGX_HTTP_CLIPPER_STATUS_BITE];
+    clipper_replica_row_t   rows[NGX_HTTP_CLIPPER_STATUS_BITE];
+    clipper_replica_row_t  *row;
 
     ngx_http_clipper_document_open(d, "replicas", '[');
 
@@ -278,19 +275,19 @@ ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
         end = ngx_min(i + NGX_HTTP_CLIPPER_STATUS_LOOK,
                       zone->header->replicas.n);
 
-        ngx_http_clipper_zone_lock(zone);
+        clipper_zone_lock(zone);
 
         for (n = 0; i < end && n < NGX_HTTP_CLIPPER_STATUS_BITE; i++) {
             row = &zone->replicas[i];
 
-            if (row->state != NGX_HTTP_CLIPPER_FREE) {
+            if (row->state != CLIPPER_FREE) {
                 rows[n] = *row;
                 models[n] = zone->models[row->model];
                 pids[n++] = zone->workers[row->worker].pid;
             }
         }
 
-        ngx_http_clipper_zone_unlock(zone);
+        clipper_zone_unlock(zone);
 
         for (k = 0; k < n; k++) {
             ngx_http_clipper_status_replica(d, &rows[k], &models[k], pids[k]);
@@ -305,8 +302,7 @@ ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
 
 static void
 ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
-    ngx_http_clipper_replica_row_t *replica,
-    ngx_http_clipper_model_row_t *model, uint32_t pid)
+    clipper_replica_row_t *replica, clipper_model_row_t *model, uint32_t pid)
 {
     uint64_t  now_us;
 
@@ -344,9 +340,9 @@ static const char *
 ngx_http_clipper_status_state(uint32_t state)
 {
     switch (state) {
-    case NGX_HTTP_CLIPPER_READY:
+    case CLIPPER_READY:
         return "ready";
-    case NGX_HTTP_CLIPPER_LEAVING:
+    case CLIPPER_LEAVING:
         return "leaving";
     default:
         return "probing";

@@ -9,7 +9,7 @@
 #include "http/ngx_http_clipper_response.h"
 
 
-static uint64_t ngx_http_clipper_update_id(ngx_http_clipper_member_t *member);
+static uint64_t ngx_http_clipper_update_id(clipper_member_t *member);
 static void ngx_http_clipper_update_done(
     ngx_http_clipper_feedback_t *feedback);
 static ngx_int_t ngx_http_clipper_update_send(ngx_http_request_t *r,
@@ -18,7 +18,7 @@ static ngx_int_t ngx_http_clipper_update_send(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
-    ngx_http_clipper_input_t *in, uint64_t start_us)
+    clipper_input_t *in, uint64_t start_us)
 {
     ngx_int_t                     rc;
     ngx_http_clipper_feedback_t  *feedback;
@@ -28,13 +28,13 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
 
     /* a query is known by its id, or by its user and input */
 
-    if (in->error.code == NGX_HTTP_CLIPPER_INPUT_OK
-        && in->query_id.kind == NGX_HTTP_CLIPPER_KIND_ABSENT
+    if (in->error.code == CLIPPER_INPUT_OK
+        && in->query_id.kind == CLIPPER_KIND_ABSENT
         && lcf->uid == NULL
-        && in->uid.kind != NGX_HTTP_CLIPPER_KIND_INTEGER
-        && in->uid.kind != NGX_HTTP_CLIPPER_KIND_STRING)
+        && in->uid.kind != CLIPPER_KIND_INTEGER
+        && in->uid.kind != CLIPPER_KIND_STRING)
     {
-        ngx_http_clipper_input_require(in, "uid");
+        clipper_input_require(in, "uid");
     }
 
     if (in->error.code) {
@@ -60,7 +60,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (in->query_id.kind != NGX_HTTP_CLIPPER_KIND_ABSENT) {
+    if (in->query_id.kind != CLIPPER_KIND_ABSENT) {
         feedback->query_id = ngx_http_clipper_update_id(&in->query_id);
         feedback->has_id = 1;
     }
@@ -85,7 +85,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
 /* what is no id at all becomes the largest number, which no query has */
 
 static uint64_t
-ngx_http_clipper_update_id(ngx_http_clipper_member_t *member)
+ngx_http_clipper_update_id(clipper_member_t *member)
 {
     return (uint64_t) ngx_atoi(member->text.data, member->text.len);
 }

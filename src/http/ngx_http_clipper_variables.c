@@ -13,7 +13,7 @@
 /* longest value of one answer: names and versions of all that were asked */
 
 #define NGX_HTTP_CLIPPER_VALUE_MAX                                            \
-    (2 * NGX_HTTP_CLIPPER_TEXT * NGX_HTTP_CLIPPER_POLICY_MEMBERS)
+    (2 * CLIPPER_TEXT * CLIPPER_POLICY_MEMBERS)
 
 
 /* writes at dst, or gives dst back when the answer has no such value */
@@ -324,7 +324,7 @@ ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,
 
     p = dst;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_POLICY_MEMBERS; i++) {
+    for (i = 0; i < CLIPPER_POLICY_MEMBERS; i++) {
         if ((answer->asked >> i) & 1) {
             if (p != dst) {
                 *p++ = '|';

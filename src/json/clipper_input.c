@@ -5,27 +5,27 @@
 #include "json/clipper_input_scan.h"
 
 
-#define NGX_HTTP_CLIPPER_INPUT_IS(kind)  (1 << NGX_HTTP_CLIPPER_KIND_##kind)
+#define CLIPPER_INPUT_IS(kind)  (1 << CLIPPER_KIND_##kind)
 
-#define NGX_HTTP_CLIPPER_INPUT_SCALAR                                         \
-    (NGX_HTTP_CLIPPER_INPUT_IS(NULL) | NGX_HTTP_CLIPPER_INPUT_IS(FALSE)       \
-     | NGX_HTTP_CLIPPER_INPUT_IS(TRUE) | NGX_HTTP_CLIPPER_INPUT_IS(STRING)    \
-     | NGX_HTTP_CLIPPER_INPUT_IS(INTEGER) | NGX_HTTP_CLIPPER_INPUT_IS(REAL))
+#define CLIPPER_INPUT_SCALAR                                                  \
+    (CLIPPER_INPUT_IS(NULL) | CLIPPER_INPUT_IS(FALSE)                         \
+     | CLIPPER_INPUT_IS(TRUE) | CLIPPER_INPUT_IS(STRING)                      \
+     | CLIPPER_INPUT_IS(INTEGER) | CLIPPER_INPUT_IS(REAL))
 
-#define NGX_HTTP_CLIPPER_INPUT_ANY                                            \
-    (NGX_HTTP_CLIPPER_INPUT_SCALAR | NGX_HTTP_CLIPPER_INPUT_IS(OBJECT)        \
-     | NGX_HTTP_CLIPPER_INPUT_IS(ARRAY))
+#define CLIPPER_INPUT_ANY                                                     \
+    (CLIPPER_INPUT_SCALAR | CLIPPER_INPUT_IS(OBJECT)                          \
+     | CLIPPER_INPUT_IS(ARRAY))
 
 
 /* a member that a mode reads */
 
-typedef struct ngx_http_clipper_input_row_s  ngx_http_clipper_input_row_t;
+typedef struct clipper_input_row_s  clipper_input_row_t;
 
-struct ngx_http_clipper_input_row_s {
+struct clipper_input_row_s {
     ngx_str_t         name;
     ngx_uint_t        mode;
-    ngx_int_t       (*read)(ngx_http_clipper_input_ctx_t *ctx,
-                            const ngx_http_clipper_input_row_t *row);
+    ngx_int_t       (*read)(clipper_input_ctx_t *ctx,
+                            const clipper_input_row_t *row);
 
     /* of scalars */
 
@@ -36,66 +36,63 @@ struct ngx_http_clipper_input_row_s {
 };
 
 
-static ngx_int_t ngx_http_clipper_input_root(ngx_http_clipper_input_ctx_t *ctx);
-static ngx_int_t ngx_http_clipper_input_member(
-    ngx_http_clipper_input_ctx_t *ctx);
-static ngx_int_t ngx_http_clipper_input_single(
-    ngx_http_clipper_input_ctx_t *ctx, const ngx_http_clipper_input_row_t *row);
-static ngx_int_t ngx_http_clipper_input_batch(
-    ngx_http_clipper_input_ctx_t *ctx, const ngx_http_clipper_input_row_t *row);
-static ngx_int_t ngx_http_clipper_input_scalar(
-    ngx_http_clipper_input_ctx_t *ctx, const ngx_http_clipper_input_row_t *row);
-static ngx_int_t ngx_http_clipper_input_scalar_text(
-    ngx_http_clipper_input_ctx_t *ctx, const ngx_http_clipper_input_row_t *row,
-    ngx_uint_t *kind);
-static void ngx_http_clipper_input_finish(ngx_http_clipper_input_ctx_t *ctx,
-    ngx_int_t rc);
-static void ngx_http_clipper_input_point(ngx_http_clipper_input_ctx_t *ctx);
+static ngx_int_t clipper_input_root(clipper_input_ctx_t *ctx);
+static ngx_int_t clipper_input_member(clipper_input_ctx_t *ctx);
+static ngx_int_t clipper_input_single(clipper_input_ctx_t *ctx,
+    const clipper_input_row_t *row);
+static ngx_int_t clipper_input_batch(clipper_input_ctx_t *ctx,
+    const clipper_input_row_t *row);
+static ngx_int_t clipper_input_scalar(clipper_input_ctx_t *ctx,
+    const clipper_input_row_t *row);
+static ngx_int_t clipper_input_scalar_text(clipper_input_ctx_t *ctx,
+    const clipper_input_row_t *row, ngx_uint_t *kind);
+static void clipper_input_finish(clipper_input_ctx_t *ctx, ngx_int_t rc);
+static void clipper_input_point(clipper_input_ctx_t *ctx);
 
 
-static const ngx_http_clipper_input_row_t  ngx_http_clipper_input_rows[] = {
+static const clipper_input_row_t  clipper_input_rows[] = {
 
-    { ngx_string("input"), NGX_HTTP_CLIPPER_INPUT_PREDICT,
-      ngx_http_clipper_input_single, 0, 0, NULL, 0 },
+    { ngx_string("input"), CLIPPER_INPUT_PREDICT,
+      clipper_input_single, 0, 0, NULL, 0 },
 
-    { ngx_string("input_batch"), NGX_HTTP_CLIPPER_INPUT_PREDICT,
-      ngx_http_clipper_input_batch, 0, 0, NULL, 0 },
+    { ngx_string("input_batch"), CLIPPER_INPUT_PREDICT,
+      clipper_input_batch, 0, 0, NULL, 0 },
 
-    { ngx_string("version"), NGX_HTTP_CLIPPER_INPUT_PREDICT,
-      ngx_http_clipper_input_scalar,
-      offsetof(ngx_http_clipper_input_t, version),
-      NGX_HTTP_CLIPPER_INPUT_IS(STRING), "String", 0 },
+    { ngx_string("version"), CLIPPER_INPUT_PREDICT,
+      clipper_input_scalar,
+      offsetof(clipper_input_t, version),
+      CLIPPER_INPUT_IS(STRING), "String", 0 },
 
-    { ngx_string("uid"), NGX_HTTP_CLIPPER_INPUT_PREDICT,
-      ngx_http_clipper_input_scalar,
-      offsetof(ngx_http_clipper_input_t, uid),
-      NGX_HTTP_CLIPPER_INPUT_ANY, "", 0 },
+    { ngx_string("uid"), CLIPPER_INPUT_PREDICT,
+      clipper_input_scalar,
+      offsetof(clipper_input_t, uid),
+      CLIPPER_INPUT_ANY, "", 0 },
 
-    { ngx_string("input"), NGX_HTTP_CLIPPER_INPUT_UPDATE,
-      ngx_http_clipper_input_single, 0, 0, NULL, 0 },
+    { ngx_string("input"), CLIPPER_INPUT_UPDATE,
+      clipper_input_single, 0, 0, NULL, 0 },
 
-    { ngx_string("uid"), NGX_HTTP_CLIPPER_INPUT_UPDATE,
-      ngx_http_clipper_input_scalar,
-      offsetof(ngx_http_clipper_input_t, uid),
-      NGX_HTTP_CLIPPER_INPUT_IS(STRING) | NGX_HTTP_CLIPPER_INPUT_IS(INTEGER),
+    { ngx_string("uid"), CLIPPER_INPUT_UPDATE,
+      clipper_input_scalar,
+      offsetof(clipper_input_t, uid),
+      CLIPPER_INPUT_IS(STRING) | CLIPPER_INPUT_IS(INTEGER),
       "Integer or String", 0 },
 
-    { ngx_string("label"), NGX_HTTP_CLIPPER_INPUT_UPDATE,
-      ngx_http_clipper_input_scalar,
-      offsetof(ngx_http_clipper_input_t, label),
-      NGX_HTTP_CLIPPER_INPUT_SCALAR, "Number, String, True, False or Null", 1 },
+    { ngx_string("label"), CLIPPER_INPUT_UPDATE,
+      clipper_input_scalar,
+      offsetof(clipper_input_t, label),
+      CLIPPER_INPUT_SCALAR, "Number, String, True, False or Null", 1 },
 
-    { ngx_string("query_id"), NGX_HTTP_CLIPPER_INPUT_UPDATE,
-      ngx_http_clipper_input_scalar,
-      offsetof(ngx_http_clipper_input_t, query_id),
-      NGX_HTTP_CLIPPER_INPUT_IS(INTEGER), "Integer", 0 }
+    { ngx_string("query_id"), CLIPPER_INPUT_UPDATE,
+      clipper_input_scalar,
+      offsetof(clipper_input_t, query_id),
+      CLIPPER_INPUT_IS(INTEGER), "Integer", 0 }
 };
 
 
 void
-ngx_http_clipper_input_init(ngx_http_clipper_input_t *in, size_t cap)
+clipper_input_init(clipper_input_t *in, size_t cap)
 {
-    ngx_memzero(in, sizeof(ngx_http_clipper_input_t));
+    ngx_memzero(in, sizeof(clipper_input_t));
 
     in->values.cap = cap;
     in->texts.cap = cap;
@@ -104,18 +101,18 @@ ngx_http_clipper_input_init(ngx_http_clipper_input_t *in, size_t cap)
 
 
 void
-ngx_http_clipper_input_done(ngx_http_clipper_input_t *in)
+clipper_input_done(clipper_input_t *in)
 {
-    ngx_http_clipper_input_trim(in, 0);
+    clipper_input_trim(in, 0);
 }
 
 
 void
-ngx_http_clipper_input_trim(ngx_http_clipper_input_t *in, size_t size)
+clipper_input_trim(clipper_input_t *in, size_t size)
 {
-    ngx_http_clipper_scratch_trim(&in->values, size);
-    ngx_http_clipper_scratch_trim(&in->texts, size);
-    ngx_http_clipper_scratch_trim(&in->index, size);
+    clipper_scratch_trim(&in->values, size);
+    clipper_scratch_trim(&in->texts, size);
+    clipper_scratch_trim(&in->index, size);
 
     in->data = NULL;
     in->items = NULL;
@@ -124,12 +121,11 @@ ngx_http_clipper_input_trim(ngx_http_clipper_input_t *in, size_t size)
 
 
 ngx_int_t
-ngx_http_clipper_input_scan(ngx_http_clipper_input_t *in,
-    const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
-    const ngx_http_clipper_segment_t *segments, ngx_uint_t n)
+clipper_input_scan(clipper_input_t *in, const clipper_input_conf_t *conf,
+    ngx_uint_t mode, const clipper_segment_t *segments, ngx_uint_t n)
 {
-    ngx_int_t                     rc;
-    ngx_http_clipper_input_ctx_t  ctx;
+    ngx_int_t            rc;
+    clipper_input_ctx_t  ctx;
 
     in->values.len = 0;
     in->texts.len = 0;
@@ -140,11 +136,11 @@ ngx_http_clipper_input_scan(ngx_http_clipper_input_t *in,
     in->batch = 0;
     in->has_input = 0;
 
-    ngx_memzero(&in->error, sizeof(ngx_http_clipper_input_error_t));
-    ngx_memzero(&in->version, sizeof(ngx_http_clipper_member_t));
-    ngx_memzero(&in->uid, sizeof(ngx_http_clipper_member_t));
-    ngx_memzero(&in->label, sizeof(ngx_http_clipper_member_t));
-    ngx_memzero(&in->query_id, sizeof(ngx_http_clipper_member_t));
+    ngx_memzero(&in->error, sizeof(clipper_input_error_t));
+    ngx_memzero(&in->version, sizeof(clipper_member_t));
+    ngx_memzero(&in->uid, sizeof(clipper_member_t));
+    ngx_memzero(&in->label, sizeof(clipper_member_t));
+    ngx_memzero(&in->query_id, sizeof(clipper_member_t));
 
     ctx.in = in;
     ctx.conf = conf;
@@ -153,86 +149,85 @@ ngx_http_clipper_input_scan(ngx_http_clipper_input_t *in,
     ctx.member = in->error;
     ctx.input = in->error;
 
-    ngx_http_clipper_lex_init(&ctx.lex, segments, n, conf->max_depth,
-                              &in->texts);
+    clipper_lex_init(&ctx.lex, segments, n, conf->max_depth, &in->texts);
 
-    rc = ngx_http_clipper_input_root(&ctx);
+    rc = clipper_input_root(&ctx);
 
-    ngx_http_clipper_input_finish(&ctx, rc);
+    clipper_input_finish(&ctx, rc);
 
-    return in->error.code == NGX_HTTP_CLIPPER_INPUT_OK ? NGX_OK : NGX_ERROR;
+    return in->error.code == CLIPPER_INPUT_OK ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_clipper_input_root(ngx_http_clipper_input_ctx_t *ctx)
+clipper_input_root(clipper_input_ctx_t *ctx)
 {
-    ngx_int_t                c, rc;
-    ngx_http_clipper_lex_t  *lex;
+    ngx_int_t       c, rc;
+    clipper_lex_t  *lex;
 
     lex = &ctx->lex;
 
     /* what results point to exists even if nothing is written */
 
-    if (ngx_http_clipper_scratch_reserve(&ctx->in->values, 8) != NGX_OK
-        || ngx_http_clipper_scratch_reserve(&ctx->in->texts, 8) != NGX_OK)
+    if (clipper_scratch_reserve(&ctx->in->values, 8) != NGX_OK
+        || clipper_scratch_reserve(&ctx->in->texts, 8) != NGX_OK)
     {
-        return ngx_http_clipper_lex_nomem(lex);
+        return clipper_lex_nomem(lex);
     }
 
-    c = ngx_http_clipper_lex_space(lex);
+    c = clipper_lex_space(lex);
 
-    if (c == NGX_HTTP_CLIPPER_LEX_END) {
-        return ngx_http_clipper_lex_invalid(lex, 0, "The document is empty.");
+    if (c == CLIPPER_LEX_END) {
+        return clipper_lex_invalid(lex, 0, "The document is empty.");
     }
 
     if (c != '{') {
-        ctx->member.code = NGX_HTTP_CLIPPER_INPUT_SCHEMA;
-        ctx->member.what = NGX_HTTP_CLIPPER_INPUT_ROOT;
-        ctx->member.offset = ngx_http_clipper_lex_offset(lex);
-        ctx->member.kind = ngx_http_clipper_input_kind(c);
+        ctx->member.code = CLIPPER_INPUT_SCHEMA;
+        ctx->member.what = CLIPPER_INPUT_ROOT;
+        ctx->member.offset = clipper_lex_offset(lex);
+        ctx->member.kind = clipper_input_kind(c);
 
-        if (ngx_http_clipper_lex_skip(lex) != NGX_OK) {
+        if (clipper_lex_skip(lex) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        return ngx_http_clipper_lex_done(lex);
+        return clipper_lex_done(lex);
     }
 
-    if (ngx_http_clipper_lex_open(lex) != NGX_OK) {
+    if (clipper_lex_open(lex) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_clipper_lex_more(lex, 1);
+    rc = clipper_lex_more(lex, 1);
 
     while (rc == NGX_OK) {
 
-        if (ngx_http_clipper_input_member(ctx) == NGX_ERROR) {
+        if (clipper_input_member(ctx) == NGX_ERROR) {
             return NGX_ERROR;
         }
 
-        rc = ngx_http_clipper_lex_more(lex, 0);
+        rc = clipper_lex_more(lex, 0);
     }
 
-    return rc == NGX_DONE ? ngx_http_clipper_lex_done(lex) : NGX_ERROR;
+    return rc == NGX_DONE ? clipper_lex_done(lex) : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_clipper_input_member(ngx_http_clipper_input_ctx_t *ctx)
+clipper_input_member(clipper_input_ctx_t *ctx)
 {
-    size_t                               len, at;
-    u_char                              *name;
-    ngx_uint_t                           i;
-    ngx_http_clipper_scratch_t          *texts;
-    const ngx_http_clipper_input_row_t  *row;
+    size_t                      len, at;
+    u_char                     *name;
+    ngx_uint_t                  i;
+    clipper_scratch_t          *texts;
+    const clipper_input_row_t  *row;
 
     /* the name is only needed here: the next text takes its place */
 
     texts = &ctx->in->texts;
     at = texts->len;
 
-    if (ngx_http_clipper_lex_name(&ctx->lex, texts) != NGX_OK) {
+    if (clipper_lex_name(&ctx->lex, texts) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -240,8 +235,8 @@ ngx_http_clipper_input_member(ngx_http_clipper_input_ctx_t *ctx)
     name = texts->start + at;
     texts->len = at;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_INPUT_ROWS; i++) {
-        row = &ngx_http_clipper_input_rows[i];
+    for (i = 0; i < CLIPPER_INPUT_ROWS; i++) {
+        row = &clipper_input_rows[i];
 
         if (row->mode == ctx->in->mode && row->name.len == len
             && ngx_memcmp(row->name.data, name, len) == 0)
@@ -250,16 +245,15 @@ ngx_http_clipper_input_member(ngx_http_clipper_input_ctx_t *ctx)
         }
     }
 
-    return ngx_http_clipper_lex_skip(&ctx->lex);
+    return clipper_lex_skip(&ctx->lex);
 }
 
 
 static ngx_int_t
-ngx_http_clipper_input_single(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_row_t *row)
+clipper_input_single(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 {
     if (ctx->seen_input) {
-        return ngx_http_clipper_lex_skip(&ctx->lex);
+        return clipper_lex_skip(&ctx->lex);
     }
 
     ctx->seen_input = 1;
@@ -270,60 +264,57 @@ ngx_http_clipper_input_single(ngx_http_clipper_input_ctx_t *ctx,
     ctx->in->index.len = 0;
     ctx->in->nitems = 0;
     ctx->in->batch = 0;
-    ctx->input = (ngx_http_clipper_input_error_t) { 0 };
+    ctx->input = (clipper_input_error_t) { 0 };
 
-    return ngx_http_clipper_input_value(ctx, "input");
+    return clipper_input_value(ctx, "input");
 }
 
 
 static ngx_int_t
-ngx_http_clipper_input_batch(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_row_t *row)
+clipper_input_batch(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 {
-    ngx_int_t                rc;
-    ngx_uint_t               depth;
-    ngx_http_clipper_lex_t  *lex;
+    ngx_int_t       rc;
+    ngx_uint_t      depth;
+    clipper_lex_t  *lex;
 
     lex = &ctx->lex;
 
     if (ctx->seen_input || ctx->seen_batch) {
-        return ngx_http_clipper_lex_skip(lex);
+        return clipper_lex_skip(lex);
     }
 
     ctx->seen_batch = 1;
     ctx->in->batch = 1;
     depth = lex->depth;
 
-    if (ngx_http_clipper_lex_space(lex) != '[') {
-        return ngx_http_clipper_input_refuse(ctx, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                             NGX_HTTP_CLIPPER_INPUT_MEMBER,
-                                             "Array", "input_batch");
+    if (clipper_lex_space(lex) != '[') {
+        return clipper_input_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                    CLIPPER_INPUT_MEMBER,
+                                    "Array", "input_batch");
     }
 
-    if (ngx_http_clipper_lex_open(lex) != NGX_OK) {
+    if (clipper_lex_open(lex) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_clipper_lex_more(lex, 1);
+    rc = clipper_lex_more(lex, 1);
 
     while (rc == NGX_OK) {
 
         if (ctx->in->nitems == ctx->conf->max_batch) {
-            rc = ngx_http_clipper_input_refuse(ctx,
-                                               NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                                               NGX_HTTP_CLIPPER_INPUT_BATCH,
-                                               NULL, NULL);
+            rc = clipper_input_refuse(ctx, CLIPPER_INPUT_LIMIT,
+                                      CLIPPER_INPUT_BATCH, NULL, NULL);
 
         } else {
-            rc = ngx_http_clipper_input_value(ctx, NULL);
+            rc = clipper_input_value(ctx, NULL);
         }
 
         if (rc == NGX_DECLINED) {
-            return ngx_http_clipper_lex_skip_to(lex, depth);
+            return clipper_lex_skip_to(lex, depth);
         }
 
         if (rc == NGX_OK) {
-            rc = ngx_http_clipper_lex_more(lex, 0);
+            rc = clipper_lex_more(lex, 0);
         }
     }
 
@@ -332,40 +323,39 @@ ngx_http_clipper_input_batch(ngx_http_clipper_input_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_clipper_input_scalar(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_row_t *row)
+clipper_input_scalar(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 {
-    size_t                           at, offset;
-    ngx_uint_t                       kind;
-    ngx_http_clipper_member_t       *member;
-    ngx_http_clipper_input_error_t  *error;
+    size_t                  at, offset;
+    ngx_uint_t              kind;
+    clipper_member_t       *member;
+    clipper_input_error_t  *error;
 
-    member = (ngx_http_clipper_member_t *) ((u_char *) ctx->in + row->member);
+    member = (clipper_member_t *) ((u_char *) ctx->in + row->member);
 
-    if (member->kind != NGX_HTTP_CLIPPER_KIND_ABSENT) {
-        return ngx_http_clipper_lex_skip(&ctx->lex);
+    if (member->kind != CLIPPER_KIND_ABSENT) {
+        return clipper_lex_skip(&ctx->lex);
     }
 
-    (void) ngx_http_clipper_lex_space(&ctx->lex);
+    (void) clipper_lex_space(&ctx->lex);
 
     at = ctx->in->texts.len;
-    offset = ngx_http_clipper_lex_offset(&ctx->lex);
+    offset = clipper_lex_offset(&ctx->lex);
 
-    if (ngx_http_clipper_input_scalar_text(ctx, row, &kind) != NGX_OK) {
+    if (clipper_input_scalar_text(ctx, row, &kind) != NGX_OK) {
         return NGX_ERROR;
     }
 
     member->kind = kind;
     member->text.len = ctx->in->texts.len - at;
-    ctx->offsets[row - ngx_http_clipper_input_rows] = at;
+    ctx->offsets[row - clipper_input_rows] = at;
 
     error = &ctx->member;
 
     if (!(row->kinds & ((ngx_uint_t) 1 << kind))
-        && error->code == NGX_HTTP_CLIPPER_INPUT_OK)
+        && error->code == CLIPPER_INPUT_OK)
     {
-        error->code = NGX_HTTP_CLIPPER_INPUT_SCHEMA;
-        error->what = NGX_HTTP_CLIPPER_INPUT_MEMBER;
+        error->code = CLIPPER_INPUT_SCHEMA;
+        error->what = CLIPPER_INPUT_MEMBER;
         error->offset = offset;
         error->kind = kind;
         error->expected = row->expected;
@@ -379,45 +369,45 @@ ngx_http_clipper_input_scalar(ngx_http_clipper_input_ctx_t *ctx,
 /* appends the text of the scalar that comes next, nothing for a container */
 
 static ngx_int_t
-ngx_http_clipper_input_scalar_text(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_row_t *row, ngx_uint_t *kind)
+clipper_input_scalar_text(clipper_input_ctx_t *ctx,
+    const clipper_input_row_t *row, ngx_uint_t *kind)
 {
-    size_t                      from, to;
-    ngx_int_t                   rc;
-    ngx_http_clipper_lex_t     *lex;
-    ngx_http_clipper_number_t   number;
+    size_t            from, to;
+    ngx_int_t         rc;
+    clipper_lex_t    *lex;
+    clipper_number_t  number;
 
     lex = &ctx->lex;
 
-    *kind = ngx_http_clipper_input_kind(ngx_http_clipper_lex_space(lex));
+    *kind = clipper_input_kind(clipper_lex_space(lex));
 
-    if (*kind == NGX_HTTP_CLIPPER_KIND_STRING && !row->raw) {
-        return ngx_http_clipper_lex_string(lex, &ctx->in->texts);
+    if (*kind == CLIPPER_KIND_STRING && !row->raw) {
+        return clipper_lex_string(lex, &ctx->in->texts);
     }
 
-    from = ngx_http_clipper_lex_offset(lex);
+    from = clipper_lex_offset(lex);
 
-    if (*kind == NGX_HTTP_CLIPPER_KIND_INTEGER) {
-        rc = ngx_http_clipper_lex_number(lex, &number);
+    if (*kind == CLIPPER_KIND_INTEGER) {
+        rc = clipper_lex_number(lex, &number);
 
         if (rc == NGX_OK && number.real) {
-            *kind = NGX_HTTP_CLIPPER_KIND_REAL;
+            *kind = CLIPPER_KIND_REAL;
         }
 
     } else {
-        rc = ngx_http_clipper_lex_skip(lex);
+        rc = clipper_lex_skip(lex);
     }
 
-    if (rc != NGX_OK || *kind == NGX_HTTP_CLIPPER_KIND_OBJECT
-        || *kind == NGX_HTTP_CLIPPER_KIND_ARRAY)
+    if (rc != NGX_OK || *kind == CLIPPER_KIND_OBJECT
+        || *kind == CLIPPER_KIND_ARRAY)
     {
         return rc;
     }
 
-    to = ngx_http_clipper_lex_offset(lex);
+    to = clipper_lex_offset(lex);
 
-    if (ngx_http_clipper_lex_copy(lex, from, to, &ctx->in->texts) != NGX_OK) {
-        return ngx_http_clipper_lex_nomem(lex);
+    if (clipper_lex_copy(lex, from, to, &ctx->in->texts) != NGX_OK) {
+        return clipper_lex_nomem(lex);
     }
 
     return NGX_OK;
@@ -425,10 +415,10 @@ ngx_http_clipper_input_scalar_text(ngx_http_clipper_input_ctx_t *ctx,
 
 
 static void
-ngx_http_clipper_input_finish(ngx_http_clipper_input_ctx_t *ctx, ngx_int_t rc)
+clipper_input_finish(clipper_input_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_clipper_input_t        *in;
-    ngx_http_clipper_input_error_t  *error;
+    clipper_input_t        *in;
+    clipper_input_error_t  *error;
 
     in = ctx->in;
     error = &in->error;
@@ -439,69 +429,69 @@ ngx_http_clipper_input_finish(ngx_http_clipper_input_ctx_t *ctx, ngx_int_t rc)
         error->offset = ctx->lex.offset;
         error->reason = ctx->lex.reason;
 
-        if (ctx->lex.error == NGX_HTTP_CLIPPER_LEX_SYNTAX) {
-            error->code = NGX_HTTP_CLIPPER_INPUT_SYNTAX;
+        if (ctx->lex.error == CLIPPER_LEX_SYNTAX) {
+            error->code = CLIPPER_INPUT_SYNTAX;
 
-        } else if (ctx->lex.error == NGX_HTTP_CLIPPER_LEX_DEPTH) {
-            error->code = NGX_HTTP_CLIPPER_INPUT_LIMIT;
-            error->what = NGX_HTTP_CLIPPER_INPUT_DEPTH;
+        } else if (ctx->lex.error == CLIPPER_LEX_DEPTH) {
+            error->code = CLIPPER_INPUT_LIMIT;
+            error->what = CLIPPER_INPUT_DEPTH;
 
         } else {
-            error->code = NGX_HTTP_CLIPPER_INPUT_NOMEM;
+            error->code = CLIPPER_INPUT_NOMEM;
         }
 
-    } else if (ctx->member.code != NGX_HTTP_CLIPPER_INPUT_OK) {
+    } else if (ctx->member.code != CLIPPER_INPUT_OK) {
         *error = ctx->member;
 
-    } else if (ctx->input.code != NGX_HTTP_CLIPPER_INPUT_OK) {
+    } else if (ctx->input.code != CLIPPER_INPUT_OK) {
         *error = ctx->input;
 
-    } else if (in->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
+    } else if (in->mode == CLIPPER_INPUT_PREDICT) {
 
         if (!in->has_input) {
-            ngx_http_clipper_input_require(in, "input or input_batch");
+            clipper_input_require(in, "input or input_batch");
         }
 
-    } else if (in->label.kind == NGX_HTTP_CLIPPER_KIND_ABSENT) {
-        ngx_http_clipper_input_require(in, "label");
+    } else if (in->label.kind == CLIPPER_KIND_ABSENT) {
+        clipper_input_require(in, "label");
 
     } else if (!in->has_input
-               && in->query_id.kind == NGX_HTTP_CLIPPER_KIND_ABSENT)
+               && in->query_id.kind == CLIPPER_KIND_ABSENT)
     {
-        ngx_http_clipper_input_require(in, "query_id or input");
+        clipper_input_require(in, "query_id or input");
     }
 
-    ngx_http_clipper_input_point(ctx);
+    clipper_input_point(ctx);
 }
 
 
 /* the buffers have stopped moving: pointers into them */
 
 static void
-ngx_http_clipper_input_point(ngx_http_clipper_input_ctx_t *ctx)
+clipper_input_point(clipper_input_ctx_t *ctx)
 {
-    ngx_uint_t                           i;
-    ngx_http_clipper_input_t            *in;
-    ngx_http_clipper_member_t           *member;
-    const ngx_http_clipper_input_row_t  *row;
+    ngx_uint_t                  i;
+    clipper_input_t            *in;
+    clipper_member_t           *member;
+    const clipper_input_row_t  *row;
 
     in = ctx->in;
 
     in->data = in->values.start;
-    in->items = (ngx_http_clipper_item_t *) in->index.start;
+    in->items = (clipper_item_t *) in->index.start;
 
-    if (in->error.code != NGX_HTTP_CLIPPER_INPUT_OK) {
+    if (in->error.code != CLIPPER_INPUT_OK) {
         in->nitems = 0;
     }
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_INPUT_ROWS; i++) {
-        row = &ngx_http_clipper_input_rows[i];
+    for (i = 0; i < CLIPPER_INPUT_ROWS; i++) {
+        row = &clipper_input_rows[i];
 
         if (row->mode == in->mode && row->kinds) {
-            member = (ngx_http_clipper_member_t *) ((u_char *) in
-                                                    + row->member);
+            member = (clipper_member_t *) ((u_char *) in
+                                           + row->member);
 
-            if (member->kind != NGX_HTTP_CLIPPER_KIND_ABSENT) {
+            if (member->kind != CLIPPER_KIND_ABSENT) {
                 member->text.data = in->texts.start + ctx->offsets[i];
             }
         }

@@ -10,7 +10,7 @@
  * that "version" is known even if the input is wrong.  The first of duplicate
  * members counts; "input" wins over "input_batch".
  *
- * Ownership: the buffers belong to ngx_http_clipper_input_t and are kept from
+ * Ownership: the buffers belong to clipper_input_t and are kept from
  * scan to scan; all results point into them or into static memory and are
  * valid until the next scan, trim or done.  The segments are only read during
  * the scan.  No nginx object, clock, lock or randomness; one object must not
@@ -18,8 +18,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_INPUT_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_INPUT_H_INCLUDED_
+#ifndef _CLIPPER_INPUT_H_INCLUDED_
+#define _CLIPPER_INPUT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -29,58 +29,58 @@
 
 /* input types, the codes of the wire */
 
-#define NGX_HTTP_CLIPPER_BYTES           0
-#define NGX_HTTP_CLIPPER_INTS            1
-#define NGX_HTTP_CLIPPER_FLOATS          2
-#define NGX_HTTP_CLIPPER_DOUBLES         3
-#define NGX_HTTP_CLIPPER_STRINGS         4
+#define CLIPPER_BYTES           0
+#define CLIPPER_INTS            1
+#define CLIPPER_FLOATS          2
+#define CLIPPER_DOUBLES         3
+#define CLIPPER_STRINGS         4
 
 /* modes: which members are read, all others are only checked as JSON */
 
-#define NGX_HTTP_CLIPPER_INPUT_PREDICT   0  /* input input_batch version uid */
-#define NGX_HTTP_CLIPPER_INPUT_UPDATE    1  /* input uid label query_id */
+#define CLIPPER_INPUT_PREDICT   0           /* input input_batch version uid */
+#define CLIPPER_INPUT_UPDATE    1           /* input uid label query_id */
 
 /* error codes */
 
-#define NGX_HTTP_CLIPPER_INPUT_OK        0
-#define NGX_HTTP_CLIPPER_INPUT_SYNTAX    1  /* not JSON: 400 */
-#define NGX_HTTP_CLIPPER_INPUT_SCHEMA    2  /* JSON, but not a request: 400 */
-#define NGX_HTTP_CLIPPER_INPUT_LIMIT     3  /* over a limit: 413 */
-#define NGX_HTTP_CLIPPER_INPUT_NOMEM     4  /* no memory or over the cap: 500 */
+#define CLIPPER_INPUT_OK        0
+#define CLIPPER_INPUT_SYNTAX    1           /* not JSON: 400 */
+#define CLIPPER_INPUT_SCHEMA    2           /* JSON, but not a request: 400 */
+#define CLIPPER_INPUT_LIMIT     3           /* over a limit: 413 */
+#define CLIPPER_INPUT_NOMEM     4           /* no memory or over the cap: 500 */
 
 /* error.what of a SCHEMA error */
 
-#define NGX_HTTP_CLIPPER_INPUT_ROOT      0  /* root is no object */
-#define NGX_HTTP_CLIPPER_INPUT_MISSING   1  /* a required member is absent */
-#define NGX_HTTP_CLIPPER_INPUT_MEMBER    2  /* a member has the wrong type */
-#define NGX_HTTP_CLIPPER_INPUT_ELEMENT   3  /* an element has the wrong type */
-#define NGX_HTTP_CLIPPER_INPUT_BASE64    4  /* text is not base64 */
+#define CLIPPER_INPUT_ROOT      0           /* root is no object */
+#define CLIPPER_INPUT_MISSING   1           /* a required member is absent */
+#define CLIPPER_INPUT_MEMBER    2           /* a member has the wrong type */
+#define CLIPPER_INPUT_ELEMENT   3           /* an element has the wrong type */
+#define CLIPPER_INPUT_BASE64    4           /* text is not base64 */
 
 /* error.what of a LIMIT error */
 
-#define NGX_HTTP_CLIPPER_INPUT_BATCH     0
-#define NGX_HTTP_CLIPPER_INPUT_ELEMENTS  1
-#define NGX_HTTP_CLIPPER_INPUT_DEPTH     2
+#define CLIPPER_INPUT_BATCH     0
+#define CLIPPER_INPUT_ELEMENTS  1
+#define CLIPPER_INPUT_DEPTH     2
 
 /* kinds of JSON values */
 
-#define NGX_HTTP_CLIPPER_KIND_ABSENT     0
-#define NGX_HTTP_CLIPPER_KIND_NULL       1
-#define NGX_HTTP_CLIPPER_KIND_FALSE      2
-#define NGX_HTTP_CLIPPER_KIND_TRUE       3
-#define NGX_HTTP_CLIPPER_KIND_OBJECT     4
-#define NGX_HTTP_CLIPPER_KIND_ARRAY      5
-#define NGX_HTTP_CLIPPER_KIND_STRING     6
-#define NGX_HTTP_CLIPPER_KIND_INTEGER    7  /* number, digits only */
-#define NGX_HTTP_CLIPPER_KIND_REAL       8  /* number, fraction or exponent */
+#define CLIPPER_KIND_ABSENT     0
+#define CLIPPER_KIND_NULL       1
+#define CLIPPER_KIND_FALSE      2
+#define CLIPPER_KIND_TRUE       3
+#define CLIPPER_KIND_OBJECT     4
+#define CLIPPER_KIND_ARRAY      5
+#define CLIPPER_KIND_STRING     6
+#define CLIPPER_KIND_INTEGER    7           /* number, digits only */
+#define CLIPPER_KIND_REAL       8           /* number, fraction or exponent */
 
 /* no document is read deeper, whatever max_depth says */
 
-#define NGX_HTTP_CLIPPER_INPUT_MAX_DEPTH 1024
+#define CLIPPER_INPUT_MAX_DEPTH 1024
 
-/* ngx_http_clipper_input_cause() never writes more */
+/* clipper_input_cause() never writes more */
 
-#define NGX_HTTP_CLIPPER_INPUT_CAUSE     512
+#define CLIPPER_INPUT_CAUSE     512
 
 
 typedef struct {
@@ -89,13 +89,13 @@ typedef struct {
     ngx_uint_t                  max_elements;  /* numbers or bytes, per input */
     ngx_uint_t                  max_depth;     /* the root is at depth 1 */
     unsigned                    strict:1;      /* "1" is no double, no float */
-} ngx_http_clipper_input_conf_t;
+} clipper_input_conf_t;
 
 
 typedef struct {
     size_t                      offset;        /* of in->data */
     size_t                      len;           /* bytes */
-} ngx_http_clipper_item_t;
+} clipper_item_t;
 
 
 /*
@@ -107,7 +107,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                  kind;
     ngx_str_t                   text;
-} ngx_http_clipper_member_t;
+} clipper_member_t;
 
 
 typedef struct {
@@ -118,46 +118,46 @@ typedef struct {
     const char                 *expected;      /* type, or the missing keys */
     const char                 *key;           /* the member */
     const char                 *reason;        /* of a SYNTAX error */
-} ngx_http_clipper_input_error_t;
+} clipper_input_error_t;
 
 
 typedef struct {
     /* result */
 
-    ngx_http_clipper_input_error_t  error;
+    clipper_input_error_t           error;
 
-    ngx_http_clipper_item_t    *items;         /* back to back, in order */
+    clipper_item_t             *items;         /* back to back, in order */
     ngx_uint_t                  nitems;
     u_char                     *data;          /* aligned for every type */
     unsigned                    batch:1;       /* from "input_batch" */
     unsigned                    has_input:1;   /* "input" or "input_batch" */
 
-    ngx_http_clipper_member_t   version;
-    ngx_http_clipper_member_t   uid;
-    ngx_http_clipper_member_t   label;
-    ngx_http_clipper_member_t   query_id;
+    clipper_member_t            version;
+    clipper_member_t            uid;
+    clipper_member_t            label;
+    clipper_member_t            query_id;
 
     ngx_uint_t                  mode;          /* of this scan */
 
     /* buffers, kept */
 
-    ngx_http_clipper_scratch_t  values;
-    ngx_http_clipper_scratch_t  texts;
-    ngx_http_clipper_scratch_t  index;
-} ngx_http_clipper_input_t;
+    clipper_scratch_t           values;
+    clipper_scratch_t           texts;
+    clipper_scratch_t           index;
+} clipper_input_t;
 
 
 /* cap: no buffer grows beyond it; 0 is no cap; allocates nothing */
 
-void ngx_http_clipper_input_init(ngx_http_clipper_input_t *in, size_t cap);
+void clipper_input_init(clipper_input_t *in, size_t cap);
 
 /* frees the buffers; the object may be used again */
 
-void ngx_http_clipper_input_done(ngx_http_clipper_input_t *in);
+void clipper_input_done(clipper_input_t *in);
 
 /* frees each buffer that is larger than size, after an unusual request */
 
-void ngx_http_clipper_input_trim(ngx_http_clipper_input_t *in, size_t size);
+void clipper_input_trim(clipper_input_t *in, size_t size);
 
 /*
  * NGX_OK: the members are valid.  NGX_ERROR: in->error tells why.  After a
@@ -167,38 +167,36 @@ void ngx_http_clipper_input_trim(ngx_http_clipper_input_t *in, size_t size);
  * PREDICT requires input or input_batch; a uid of another type than string or
  * integer is only reported by its kind.  UPDATE requires label (any scalar)
  * and query_id (integer) or input; uid (string or integer) is the caller's to
- * require, by ngx_http_clipper_input_require().
+ * require, by clipper_input_require().
  */
 
-ngx_int_t ngx_http_clipper_input_scan(ngx_http_clipper_input_t *in,
-    const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
-    const ngx_http_clipper_segment_t *segments, ngx_uint_t n);
+ngx_int_t clipper_input_scan(clipper_input_t *in,
+    const clipper_input_conf_t *conf, ngx_uint_t mode,
+    const clipper_segment_t *segments, ngx_uint_t n);
 
 /* turns the result into the SCHEMA error that keys (static text) are missing */
 
-void ngx_http_clipper_input_require(ngx_http_clipper_input_t *in,
-    const char *keys);
+void  clipper_input_require(clipper_input_t *in, const char *keys);
 
 /*
  * Writes the text of in->error, "Error parsing JSON: ... Expected JSON
- * schema: ...", not yet escaped for JSON, to NGX_HTTP_CLIPPER_INPUT_CAUSE bytes
+ * schema: ...", not yet escaped for JSON, to CLIPPER_INPUT_CAUSE bytes
  * at dst; returns the end, without a terminator.
  */
 
-u_char *ngx_http_clipper_input_cause(const ngx_http_clipper_input_t *in,
-    u_char *dst);
+u_char  *clipper_input_cause(const clipper_input_t *in, u_char *dst);
 
 /* the code of a type name or synonym in any case, or -1 */
 
-ngx_int_t ngx_http_clipper_input_type(const ngx_str_t *name);
+ngx_int_t clipper_input_type(const ngx_str_t *name);
 
 /* "bytes", "integers", "floats", "doubles", "strings"; NULL if unknown */
 
-const ngx_str_t *ngx_http_clipper_input_type_name(ngx_uint_t type);
+const ngx_str_t  *clipper_input_type_name(ngx_uint_t type);
 
 /* bytes of one element, 1 for bytes and strings */
 
-size_t ngx_http_clipper_input_type_size(ngx_uint_t type);
+size_t clipper_input_type_size(ngx_uint_t type);
 
 
-#endif /* _NGX_HTTP_CLIPPER_INPUT_H_INCLUDED_ */
+#endif /* _CLIPPER_INPUT_H_INCLUDED_ */

@@ -3,17 +3,17 @@
 #include "json/clipper_input.h"
 #include "json/clipper_number_lemire.h"
 
-#if (__x86_64__ && !NGX_HTTP_CLIPPER_PORTABLE)
+#if (__x86_64__ && !CLIPPER_PORTABLE)
 #include <emmintrin.h>
-#define NGX_HTTP_CLIPPER_INPUT_SSE2  1
+#define CLIPPER_INPUT_SSE2  1
 #endif
 
 
-#define NGX_HTTP_CLIPPER_INPUT_ZEROS   0x3030303030303030
+#define CLIPPER_INPUT_ZEROS   0x3030303030303030
 
 /* a call would put the place of the next number through memory */
 
-#define NGX_HTTP_CLIPPER_INPUT_INLINE  ngx_inline __attribute__((always_inline))
+#define CLIPPER_INPUT_INLINE  ngx_inline __attribute__((always_inline))
 
 
 typedef struct {
@@ -21,28 +21,28 @@ typedef struct {
     uint64_t        negative;       /* 0 or 1 */
     ngx_uint_t      fraction;       /* digits behind the point; 0: none */
     const u_char   *end;            /* at the comma or bracket */
-} ngx_http_clipper_input_plain_t;
+} clipper_input_plain_t;
 
 
-static const uint64_t  ngx_http_clipper_input_tens[] = {
+static const uint64_t  clipper_input_tens[] = {
     1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
     1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000,
     100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
     1000000000000000000, 10000000000000000000u
 };
 
-static const double  ngx_http_clipper_input_tens64[] = {
+static const double  clipper_input_tens64[] = {
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
     1e14, 1e15, 1e16, 1e17, 1e18, 1e19
 };
 
-static const float  ngx_http_clipper_input_tens32[] = {
+static const float  clipper_input_tens32[] = {
     1e0f, 1e1f, 1e2f, 1e3f, 1e4f, 1e5f, 1e6f, 1e7f, 1e8f, 1e9f, 1e10f
 };
 
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_load(const u_char *p)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_load(const u_char *p)
 {
     uint64_t  v;
 
@@ -56,12 +56,12 @@ ngx_http_clipper_input_load(const u_char *p)
 }
 
 
-#if (NGX_HTTP_CLIPPER_INPUT_SSE2)
+#if (CLIPPER_INPUT_SSE2)
 
 /* for 16 bytes: bit i is set when p[i] is a digit */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_digits(const u_char *p)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_digits(const u_char *p)
 {
     __m128i  v;
 
@@ -76,16 +76,16 @@ ngx_http_clipper_input_digits(const u_char *p)
 
 /* for 64 bytes: bit i is set when p[i] is no digit */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_others(const u_char *p)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_others(const u_char *p)
 {
-#if (NGX_HTTP_CLIPPER_INPUT_SSE2)
+#if (CLIPPER_INPUT_SSE2)
     uint64_t    digits;
 
-    digits = ngx_http_clipper_input_digits(p);
-    digits |= ngx_http_clipper_input_digits(p + 16) << 16;
-    digits |= ngx_http_clipper_input_digits(p + 32) << 32;
-    digits |= ngx_http_clipper_input_digits(p + 48) << 48;
+    digits = clipper_input_digits(p);
+    digits |= clipper_input_digits(p + 16) << 16;
+    digits |= clipper_input_digits(p + 32) << 32;
+    digits |= clipper_input_digits(p + 48) << 48;
 
     return ~digits;
 #else
@@ -105,8 +105,8 @@ ngx_http_clipper_input_others(const u_char *p)
 
 /* the value of 8 digits, each a byte from 0 to 9, the first one lowest */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_eight(uint64_t v)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_eight(uint64_t v)
 {
     v = v * 10 + (v >> 8);
 
@@ -118,28 +118,28 @@ ngx_http_clipper_input_eight(uint64_t v)
 
 /* of the first n digits at p, 1 <= n <= 8; p[0] to p[7] are read */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_value8(const u_char *p, ngx_uint_t n)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_value8(const u_char *p, ngx_uint_t n)
 {
     uint64_t  v;
 
     /* the digits at the top, zeros instead of what is not there */
 
-    v = ngx_http_clipper_input_load(p) ^ NGX_HTTP_CLIPPER_INPUT_ZEROS;
+    v = clipper_input_load(p) ^ CLIPPER_INPUT_ZEROS;
 
-    return ngx_http_clipper_input_eight(v << (64 - 8 * n));
+    return clipper_input_eight(v << (64 - 8 * n));
 }
 
 
 /* of the first n digits at p, 0 <= n <= 3 */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_value3(const u_char *p, ngx_uint_t n)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_value3(const u_char *p, ngx_uint_t n)
 {
     uint32_t  v;
 
-    v = (uint32_t) ngx_http_clipper_input_load(p)
-        ^ (uint32_t) NGX_HTTP_CLIPPER_INPUT_ZEROS;
+    v = (uint32_t) clipper_input_load(p)
+        ^ (uint32_t) CLIPPER_INPUT_ZEROS;
     v = v << 8 << (24 - 8 * n);
     v = (v * 10 + (v >> 8)) & 0x00ff00ff;
 
@@ -149,10 +149,10 @@ ngx_http_clipper_input_value3(const u_char *p, ngx_uint_t n)
 
 /* of the n digits before end, 9 <= n <= 16 */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_value16(const u_char *end, ngx_uint_t n)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_value16(const u_char *end, ngx_uint_t n)
 {
-#if (NGX_HTTP_CLIPPER_INPUT_SSE2)
+#if (CLIPPER_INPUT_SSE2)
     __m128i              v;
     uint64_t             eights;
     static const u_char  mask[32] __attribute__((aligned(32))) = {
@@ -181,8 +181,8 @@ ngx_http_clipper_input_value16(const u_char *end, ngx_uint_t n)
 
     return (eights & 0xffffffff) * 100000000 + (eights >> 32);
 #else
-    return ngx_http_clipper_input_value8(end - 8, 8)
-           + ngx_http_clipper_input_value8(end - n, n - 8) * 100000000;
+    return clipper_input_value8(end - 8, 8)
+           + clipper_input_value8(end - n, n - 8) * 100000000;
 #endif
 }
 
@@ -196,9 +196,9 @@ ngx_http_clipper_input_value16(const u_char *end, ngx_uint_t n)
  * on others: the sign is shifted away, not branched on.
  */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE ngx_uint_t
-ngx_http_clipper_input_plain(const u_char *p, uint64_t others,
-    ngx_http_clipper_input_plain_t *plain)
+static CLIPPER_INPUT_INLINE ngx_uint_t
+clipper_input_plain(const u_char *p, uint64_t others,
+    clipper_input_plain_t *plain)
 {
     uint64_t    behind;
     ngx_uint_t  n, f, k, len;
@@ -221,7 +221,7 @@ ngx_http_clipper_input_plain(const u_char *p, uint64_t others,
     len = n;
 
     plain->mantissa = (n == 1) ? (uint64_t) *p - '0'
-                               : ngx_http_clipper_input_value8(p, n);
+                               : clipper_input_value8(p, n);
     plain->fraction = 0;
 
     if (p[n] == '.') {
@@ -235,8 +235,8 @@ ngx_http_clipper_input_plain(const u_char *p, uint64_t others,
         plain->fraction = f;
 
         if (f <= 8) {
-            plain->mantissa *= ngx_http_clipper_input_tens[f];
-            plain->mantissa += ngx_http_clipper_input_value8(p + n + 1, f);
+            plain->mantissa *= clipper_input_tens[f];
+            plain->mantissa += clipper_input_value8(p + n + 1, f);
 
         } else {
 
@@ -244,10 +244,10 @@ ngx_http_clipper_input_plain(const u_char *p, uint64_t others,
 
             k = f - ngx_min(f, 16);
 
-            plain->mantissa *= ngx_http_clipper_input_tens[k];
-            plain->mantissa += ngx_http_clipper_input_value3(p + n + 1, k);
-            plain->mantissa *= ngx_http_clipper_input_tens[f - k];
-            plain->mantissa += ngx_http_clipper_input_value16(p + len, f - k);
+            plain->mantissa *= clipper_input_tens[k];
+            plain->mantissa += clipper_input_value3(p + n + 1, k);
+            plain->mantissa *= clipper_input_tens[f - k];
+            plain->mantissa += clipper_input_value16(p + len, f - k);
         }
     }
 
@@ -259,13 +259,13 @@ ngx_http_clipper_input_plain(const u_char *p, uint64_t others,
 
 /* blanks before an element: usually none or one */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE const u_char *
-ngx_http_clipper_input_blank(const u_char *p, const u_char *last)
+static CLIPPER_INPUT_INLINE const u_char *
+clipper_input_blank(const u_char *p, const u_char *last)
 {
     while (*p <= ' ') {
 
         if ((*p != ' ' && *p != LF && *p != CR && *p != '\t')
-            || last - p < NGX_HTTP_CLIPPER_INPUT_WINDOW)
+            || last - p < CLIPPER_INPUT_WINDOW)
         {
             break;
         }
@@ -279,9 +279,8 @@ ngx_http_clipper_input_blank(const u_char *p, const u_char *last)
 
 /* one exact operation is correctly rounded (Clinger), else the long product */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint64_t
-ngx_http_clipper_input_bits64(const ngx_http_clipper_input_plain_t *plain,
-    ngx_uint_t *unsure)
+static CLIPPER_INPUT_INLINE uint64_t
+clipper_input_bits64(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
 {
 #if (__FLT_EVAL_METHOD__ == 0)
     double    value;
@@ -291,14 +290,14 @@ ngx_http_clipper_input_bits64(const ngx_http_clipper_input_plain_t *plain,
     /* so many digits are at most 8 before the point, and at least 8 behind */
 
     if (plain->mantissa >= 1000000000000000) {
-        return ngx_http_clipper_number_fraction(plain->mantissa,
-                                                -(int) plain->fraction);
+        return clipper_number_fraction(plain->mantissa,
+                                       -(int) plain->fraction);
     }
 
 #if (__FLT_EVAL_METHOD__ == 0)
 
     value = (double) (int64_t) plain->mantissa
-            / ngx_http_clipper_input_tens64[plain->fraction];
+            / clipper_input_tens64[plain->fraction];
     ngx_memcpy(&bits, &value, sizeof(double));
 
     return bits;
@@ -309,17 +308,14 @@ ngx_http_clipper_input_bits64(const ngx_http_clipper_input_plain_t *plain,
         return 0;
     }
 
-    return ngx_http_clipper_number_bits(plain->mantissa,
-                                        -(int) plain->fraction,
-                                        &ngx_http_clipper_number_format64,
-                                        unsure);
+    return clipper_number_bits(plain->mantissa, -(int) plain->fraction,
+                               &clipper_number_format64, unsure);
 #endif
 }
 
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE uint32_t
-ngx_http_clipper_input_bits32(const ngx_http_clipper_input_plain_t *plain,
-    ngx_uint_t *unsure)
+static CLIPPER_INPUT_INLINE uint32_t
+clipper_input_bits32(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
 {
 #if (__FLT_EVAL_METHOD__ == 0)
     float     value;
@@ -327,7 +323,7 @@ ngx_http_clipper_input_bits32(const ngx_http_clipper_input_plain_t *plain,
 
     if (plain->mantissa < 0x1000000 && plain->fraction <= 10) {
         value = (float) (int32_t) plain->mantissa
-                / ngx_http_clipper_input_tens32[plain->fraction];
+                / clipper_input_tens32[plain->fraction];
         ngx_memcpy(&bits, &value, sizeof(float));
 
         return bits;
@@ -338,26 +334,24 @@ ngx_http_clipper_input_bits32(const ngx_http_clipper_input_plain_t *plain,
         return 0;
     }
 
-    return ngx_http_clipper_number_bits(plain->mantissa,
-                                        -(int) plain->fraction,
-                                        &ngx_http_clipper_number_format32,
-                                        unsure);
+    return clipper_number_bits(plain->mantissa, -(int) plain->fraction,
+                               &clipper_number_format32, unsure);
 }
 
 
 /* an element of the type to dst: 1, or 0 when it is not plain for the type */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE ngx_uint_t
-ngx_http_clipper_input_store(u_char *dst, ngx_uint_t type,
-    const ngx_http_clipper_input_plain_t *plain, ngx_uint_t strict)
+static CLIPPER_INPUT_INLINE ngx_uint_t
+clipper_input_store(u_char *dst, ngx_uint_t type,
+    const clipper_input_plain_t *plain, ngx_uint_t strict)
 {
     uint32_t    value;
     uint64_t    bits;
     ngx_uint_t  unsure;
 
-    if (type == NGX_HTTP_CLIPPER_INTS) {
+    if (type == CLIPPER_INTS) {
         value = (uint32_t) plain->mantissa;
-        ngx_http_clipper_input_store32(dst, plain->negative ? -value : value);
+        clipper_input_store32(dst, plain->negative ? -value : value);
 
         return plain->fraction == 0;
     }
@@ -368,15 +362,15 @@ ngx_http_clipper_input_store(u_char *dst, ngx_uint_t type,
 
     unsure = 0;
 
-    if (type == NGX_HTTP_CLIPPER_FLOATS) {
-        value = ngx_http_clipper_input_bits32(plain, &unsure);
+    if (type == CLIPPER_FLOATS) {
+        value = clipper_input_bits32(plain, &unsure);
         value |= (uint32_t) plain->negative << 31;
-        ngx_http_clipper_input_store32(dst, value);
+        clipper_input_store32(dst, value);
 
     } else {
-        bits = ngx_http_clipper_input_bits64(plain, &unsure);
+        bits = clipper_input_bits64(plain, &unsure);
         bits |= plain->negative << 63;
-        ngx_http_clipper_input_store64(dst, bits);
+        clipper_input_store64(dst, bits);
     }
 
     return !unsure;
@@ -385,15 +379,15 @@ ngx_http_clipper_input_store(u_char *dst, ngx_uint_t type,
 
 /* type and size are constants where it is called, so each call is a loop */
 
-static NGX_HTTP_CLIPPER_INPUT_INLINE const u_char *
-ngx_http_clipper_input_run(const u_char *p, const u_char *last, u_char **out,
+static CLIPPER_INPUT_INLINE const u_char *
+clipper_input_run(const u_char *p, const u_char *last, u_char **out,
     u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed, ngx_uint_t type,
     size_t size)
 {
-    u_char                          *dst;
-    uint64_t                         others;
-    const u_char                    *window;
-    ngx_http_clipper_input_plain_t   plain;
+    u_char                *dst;
+    uint64_t               others;
+    const u_char          *window;
+    clipper_input_plain_t  plain;
 
     dst = *out;
     window = NULL;
@@ -401,22 +395,22 @@ ngx_http_clipper_input_run(const u_char *p, const u_char *last, u_char **out,
 
     while (dst < out_last) {
 
-        if (!ngx_http_clipper_input_plain(p, others, &plain)) {
+        if (!clipper_input_plain(p, others, &plain)) {
 
             /* not ordinary, or the window does not reach far enough */
 
-            if (p == window || last - p < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
+            if (p == window || last - p < CLIPPER_INPUT_WINDOW) {
                 break;
             }
 
-            p = ngx_http_clipper_input_blank(p, last);
+            p = clipper_input_blank(p, last);
             window = p;
-            others = ngx_http_clipper_input_others(p);
+            others = clipper_input_others(p);
 
             continue;
         }
 
-        if (!ngx_http_clipper_input_store(dst, type, &plain, strict)) {
+        if (!clipper_input_store(dst, type, &plain, strict)) {
             break;
         }
 
@@ -444,28 +438,27 @@ ngx_http_clipper_input_run(const u_char *p, const u_char *last, u_char **out,
 
 
 const u_char *
-ngx_http_clipper_input_run_doubles(const u_char *p, const u_char *last,
-    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
+clipper_input_run_doubles(const u_char *p, const u_char *last, u_char **out,
+    u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
-    return ngx_http_clipper_input_run(p, last, out, out_last, strict, closed,
-                                      NGX_HTTP_CLIPPER_DOUBLES,
-                                      sizeof(double));
+    return clipper_input_run(p, last, out, out_last, strict, closed,
+                             CLIPPER_DOUBLES, sizeof(double));
 }
 
 
 const u_char *
-ngx_http_clipper_input_run_floats(const u_char *p, const u_char *last,
-    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
+clipper_input_run_floats(const u_char *p, const u_char *last, u_char **out,
+    u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
-    return ngx_http_clipper_input_run(p, last, out, out_last, strict, closed,
-                                      NGX_HTTP_CLIPPER_FLOATS, sizeof(float));
+    return clipper_input_run(p, last, out, out_last, strict, closed,
+                             CLIPPER_FLOATS, sizeof(float));
 }
 
 
 const u_char *
-ngx_http_clipper_input_run_ints(const u_char *p, const u_char *last,
-    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
+clipper_input_run_ints(const u_char *p, const u_char *last, u_char **out,
+    u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
-    return ngx_http_clipper_input_run(p, last, out, out_last, strict, closed,
-                                      NGX_HTTP_CLIPPER_INTS, sizeof(int32_t));
+    return clipper_input_run(p, last, out, out_last, strict, closed,
+                             CLIPPER_INTS, sizeof(int32_t));
 }

@@ -11,8 +11,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_
+#ifndef _CLIPPER_INPUT_ARRAY_H_INCLUDED_
+#define _CLIPPER_INPUT_ARRAY_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -20,20 +20,20 @@
 
 
 /*
- * p: where an element is expected; up to NGX_HTTP_CLIPPER_INPUT_BEFORE bytes
+ * p: where an element is expected; up to CLIPPER_INPUT_BEFORE bytes
  * before it are read, nothing behind last.  *out is moved up to out_last, a
  * multiple of the element's size away.  Returns where the next element is
  * expected or, with *closed set, the bracket behind the last one.  It looks at
  * 64 bytes at a time, and at up to 8 behind them; with less than
- * NGX_HTTP_CLIPPER_INPUT_WINDOW to last it takes no element.
+ * CLIPPER_INPUT_WINDOW to last it takes no element.
  * strict: integers are no reals.
  */
 
-#define NGX_HTTP_CLIPPER_INPUT_BEFORE  8
-#define NGX_HTTP_CLIPPER_INPUT_WINDOW  80
+#define CLIPPER_INPUT_BEFORE  8
+#define CLIPPER_INPUT_WINDOW  80
 
 
-typedef const u_char *(*ngx_http_clipper_input_run_pt)(const u_char *p,
+typedef const u_char *(*clipper_input_run_pt)(const u_char *p,
     const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
     ngx_uint_t *closed);
 
@@ -41,7 +41,7 @@ typedef const u_char *(*ngx_http_clipper_input_run_pt)(const u_char *p,
 /* the container's byte order is little-endian */
 
 static ngx_inline void
-ngx_http_clipper_input_store32(u_char *dst, uint32_t v)
+clipper_input_store32(u_char *dst, uint32_t v)
 {
 #if !(NGX_HAVE_LITTLE_ENDIAN)
     v = __builtin_bswap32(v);
@@ -52,7 +52,7 @@ ngx_http_clipper_input_store32(u_char *dst, uint32_t v)
 
 
 static ngx_inline void
-ngx_http_clipper_input_store64(u_char *dst, uint64_t v)
+clipper_input_store64(u_char *dst, uint64_t v)
 {
 #if !(NGX_HAVE_LITTLE_ENDIAN)
     v = __builtin_bswap64(v);
@@ -62,15 +62,12 @@ ngx_http_clipper_input_store64(u_char *dst, uint64_t v)
 }
 
 
-const u_char *ngx_http_clipper_input_run_ints(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
-    ngx_uint_t *closed);
-const u_char *ngx_http_clipper_input_run_floats(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
-    ngx_uint_t *closed);
-const u_char *ngx_http_clipper_input_run_doubles(const u_char *p,
-    const u_char *last, u_char **out, u_char *out_last, ngx_uint_t strict,
-    ngx_uint_t *closed);
+const u_char *clipper_input_run_ints(const u_char *p, const u_char *last,
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
+const u_char *clipper_input_run_floats(const u_char *p, const u_char *last,
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
+const u_char *clipper_input_run_doubles(const u_char *p, const u_char *last,
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
 
 
-#endif /* _NGX_HTTP_CLIPPER_INPUT_ARRAY_H_INCLUDED_ */
+#endif /* _CLIPPER_INPUT_ARRAY_H_INCLUDED_ */

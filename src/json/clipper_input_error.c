@@ -5,16 +5,16 @@
 #include "json/clipper_input_scan.h"
 
 
-#define NGX_HTTP_CLIPPER_INPUT_SYNONYMS  6
+#define CLIPPER_INPUT_SYNONYMS  6
 
 
-static const char *ngx_http_clipper_input_reason(
-    const ngx_http_clipper_input_error_t *error, char *buf, size_t size);
+static const char *clipper_input_reason(const clipper_input_error_t *error,
+    char *buf, size_t size);
 
 
 /* by type code */
 
-static const ngx_str_t  ngx_http_clipper_input_names[] = {
+static const ngx_str_t  clipper_input_names[] = {
     ngx_string("bytes"),
     ngx_string("integers"),
     ngx_string("floats"),
@@ -23,7 +23,7 @@ static const ngx_str_t  ngx_http_clipper_input_names[] = {
 };
 
 static const char
-    *ngx_http_clipper_input_synonyms[][NGX_HTTP_CLIPPER_INPUT_SYNONYMS] =
+    *clipper_input_synonyms[][CLIPPER_INPUT_SYNONYMS] =
 {
     { "bytes", "byte", "b" },
     { "integers", "ints", "integer", "int", "i" },
@@ -34,14 +34,14 @@ static const char
 
 /* by kind */
 
-static const char  *ngx_http_clipper_input_kinds[] = {
+static const char  *clipper_input_kinds[] = {
     "nothing", "Null", "False", "True", "Object", "Array", "String", "Number",
     "Number"
 };
 
 /* by mode */
 
-static const char  *ngx_http_clipper_input_schemas[] = {
+static const char  *clipper_input_schemas[] = {
 
     "\n"
     "  {\n"
@@ -59,7 +59,7 @@ static const char  *ngx_http_clipper_input_schemas[] = {
 
 /* by limit */
 
-static const char  *ngx_http_clipper_input_limits[] = {
+static const char  *clipper_input_limits[] = {
     "input_batch has more inputs than allowed",
     "An input has more elements than allowed",
     "The document is nested deeper than allowed"
@@ -67,15 +67,15 @@ static const char  *ngx_http_clipper_input_limits[] = {
 
 
 ngx_int_t
-ngx_http_clipper_input_type(const ngx_str_t *name)
+clipper_input_type(const ngx_str_t *name)
 {
     ngx_uint_t   i, k;
     const char  *synonym;
 
-    for (i = 0; i <= NGX_HTTP_CLIPPER_STRINGS; i++) {
+    for (i = 0; i <= CLIPPER_STRINGS; i++) {
 
-        for (k = 0; k < NGX_HTTP_CLIPPER_INPUT_SYNONYMS; k++) {
-            synonym = ngx_http_clipper_input_synonyms[i][k];
+        for (k = 0; k < CLIPPER_INPUT_SYNONYMS; k++) {
+            synonym = clipper_input_synonyms[i][k];
 
             if (synonym && strlen(synonym) == name->len
                 && strncasecmp(synonym, (const char *) name->data, name->len)
@@ -91,55 +91,55 @@ ngx_http_clipper_input_type(const ngx_str_t *name)
 
 
 const ngx_str_t *
-ngx_http_clipper_input_type_name(ngx_uint_t type)
+clipper_input_type_name(ngx_uint_t type)
 {
-    if (type > NGX_HTTP_CLIPPER_STRINGS) {
+    if (type > CLIPPER_STRINGS) {
         return NULL;
     }
 
-    return &ngx_http_clipper_input_names[type];
+    return &clipper_input_names[type];
 }
 
 
 ngx_uint_t
-ngx_http_clipper_input_kind(ngx_int_t c)
+clipper_input_kind(ngx_int_t c)
 {
     switch (c) {
 
     case 'n':
-        return NGX_HTTP_CLIPPER_KIND_NULL;
+        return CLIPPER_KIND_NULL;
 
     case 'f':
-        return NGX_HTTP_CLIPPER_KIND_FALSE;
+        return CLIPPER_KIND_FALSE;
 
     case 't':
-        return NGX_HTTP_CLIPPER_KIND_TRUE;
+        return CLIPPER_KIND_TRUE;
 
     case '{':
-        return NGX_HTTP_CLIPPER_KIND_OBJECT;
+        return CLIPPER_KIND_OBJECT;
 
     case '[':
-        return NGX_HTTP_CLIPPER_KIND_ARRAY;
+        return CLIPPER_KIND_ARRAY;
 
     case '"':
-        return NGX_HTTP_CLIPPER_KIND_STRING;
+        return CLIPPER_KIND_STRING;
     }
 
     if (c == '-' || (c >= '0' && c <= '9')) {
-        return NGX_HTTP_CLIPPER_KIND_INTEGER;
+        return CLIPPER_KIND_INTEGER;
     }
 
-    return NGX_HTTP_CLIPPER_KIND_ABSENT;
+    return CLIPPER_KIND_ABSENT;
 }
 
 
 void
-ngx_http_clipper_input_require(ngx_http_clipper_input_t *in, const char *keys)
+clipper_input_require(clipper_input_t *in, const char *keys)
 {
-    ngx_memzero(&in->error, sizeof(ngx_http_clipper_input_error_t));
+    ngx_memzero(&in->error, sizeof(clipper_input_error_t));
 
-    in->error.code = NGX_HTTP_CLIPPER_INPUT_SCHEMA;
-    in->error.what = NGX_HTTP_CLIPPER_INPUT_MISSING;
+    in->error.code = CLIPPER_INPUT_SCHEMA;
+    in->error.what = CLIPPER_INPUT_MISSING;
     in->error.expected = keys;
 
     in->nitems = 0;
@@ -147,70 +147,70 @@ ngx_http_clipper_input_require(ngx_http_clipper_input_t *in, const char *keys)
 
 
 u_char *
-ngx_http_clipper_input_cause(const ngx_http_clipper_input_t *in, u_char *dst)
+clipper_input_cause(const clipper_input_t *in, u_char *dst)
 {
     int   n;
-    char  buf[NGX_HTTP_CLIPPER_INPUT_CAUSE / 2];
+    char  buf[CLIPPER_INPUT_CAUSE / 2];
 
-    n = snprintf((char *) dst, NGX_HTTP_CLIPPER_INPUT_CAUSE,
+    n = snprintf((char *) dst, CLIPPER_INPUT_CAUSE,
                  "Error parsing JSON: %s. Expected JSON schema: %s",
-                 ngx_http_clipper_input_reason(&in->error, buf, sizeof(buf)),
-                 ngx_http_clipper_input_schemas[in->mode]);
+                 clipper_input_reason(&in->error, buf, sizeof(buf)),
+                 clipper_input_schemas[in->mode]);
 
     if (n < 0) {
         n = 0;
     }
 
-    return dst + ngx_min(n, NGX_HTTP_CLIPPER_INPUT_CAUSE - 1);
+    return dst + ngx_min(n, CLIPPER_INPUT_CAUSE - 1);
 }
 
 
 static const char *
-ngx_http_clipper_input_reason(const ngx_http_clipper_input_error_t *error,
-    char *buf, size_t size)
+clipper_input_reason(const clipper_input_error_t *error, char *buf,
+    size_t size)
 {
     const char  *found;
 
-    found = ngx_http_clipper_input_kinds[error->kind];
+    found = clipper_input_kinds[error->kind];
 
     switch (error->code) {
 
-    case NGX_HTTP_CLIPPER_INPUT_OK:
+    case CLIPPER_INPUT_OK:
         return "no error";
 
-    case NGX_HTTP_CLIPPER_INPUT_SYNTAX:
+    case CLIPPER_INPUT_SYNTAX:
         snprintf(buf, size, "JSON parse error: %s (offset %zu)\n",
                  error->reason, error->offset);
         return buf;
 
-    case NGX_HTTP_CLIPPER_INPUT_LIMIT:
-        return ngx_http_clipper_input_limits[error->what];
+    case CLIPPER_INPUT_LIMIT:
+        return clipper_input_limits[error->what];
 
-    case NGX_HTTP_CLIPPER_INPUT_NOMEM:
+    case CLIPPER_INPUT_NOMEM:
         return "Not enough memory for the input";
     }
 
     switch (error->what) {
 
-    case NGX_HTTP_CLIPPER_INPUT_ROOT:
+    case CLIPPER_INPUT_ROOT:
         return "Can only get key-value pair from an object";
 
-    case NGX_HTTP_CLIPPER_INPUT_MISSING:
+    case CLIPPER_INPUT_MISSING:
         snprintf(buf, size, "JSON object does not have required keys %s",
                  error->expected);
         break;
 
-    case NGX_HTTP_CLIPPER_INPUT_MEMBER:
+    case CLIPPER_INPUT_MEMBER:
         snprintf(buf, size, "Type mismatch! JSON key %s expected type %s but"
                  " found type %s", error->key, error->expected, found);
         break;
 
-    case NGX_HTTP_CLIPPER_INPUT_ELEMENT:
+    case CLIPPER_INPUT_ELEMENT:
         snprintf(buf, size, "Array input of type %s is not of type %s", found,
                  error->expected);
         break;
 
-    default: /* NGX_HTTP_CLIPPER_INPUT_BASE64 */
+    default: /* CLIPPER_INPUT_BASE64 */
         snprintf(buf, size, "PredictionData of type %s is not of type"
                  " base64-encoded string", found);
     }

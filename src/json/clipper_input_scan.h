@@ -9,50 +9,49 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_INPUT_SCAN_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_INPUT_SCAN_H_INCLUDED_
+#ifndef _CLIPPER_INPUT_SCAN_H_INCLUDED_
+#define _CLIPPER_INPUT_SCAN_H_INCLUDED_
 
 
 #include "json/clipper_input.h"
 #include "json/clipper_lex.h"
 
 
-#define NGX_HTTP_CLIPPER_INPUT_ROWS  8
+#define CLIPPER_INPUT_ROWS  8
 
 
 typedef struct {
-    ngx_http_clipper_input_t             *in;
-    const ngx_http_clipper_input_conf_t  *conf;
+    clipper_input_t                      *in;
+    const clipper_input_conf_t           *conf;
 
-    ngx_http_clipper_lex_t                lex;
+    clipper_lex_t                         lex;
 
     /* the first error of meaning: of the other members, and of the input */
 
-    ngx_http_clipper_input_error_t        member;
-    ngx_http_clipper_input_error_t        input;
+    clipper_input_error_t                 member;
+    clipper_input_error_t                 input;
 
     unsigned                              seen_input:1;
     unsigned                              seen_batch:1;
 
     /* where texts of members are, as the buffer may move */
 
-    size_t                                offsets[NGX_HTTP_CLIPPER_INPUT_ROWS];
-} ngx_http_clipper_input_ctx_t;
+    size_t                                offsets[CLIPPER_INPUT_ROWS];
+} clipper_input_ctx_t;
 
 
 /* one input; key: the member's name, or NULL for an element of a batch */
 
-ngx_int_t ngx_http_clipper_input_value(ngx_http_clipper_input_ctx_t *ctx,
-    const char *key);
+ngx_int_t  clipper_input_value(clipper_input_ctx_t *ctx, const char *key);
 
 /* remembers the error of the value that comes next, and skips it */
 
-ngx_int_t ngx_http_clipper_input_refuse(ngx_http_clipper_input_ctx_t *ctx,
-    ngx_uint_t code, ngx_uint_t what, const char *expected, const char *key);
+ngx_int_t clipper_input_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
+    ngx_uint_t what, const char *expected, const char *key);
 
 /* the kind of the value that starts with c; numbers are INTEGER */
 
-ngx_uint_t ngx_http_clipper_input_kind(ngx_int_t c);
+ngx_uint_t clipper_input_kind(ngx_int_t c);
 
 
-#endif /* _NGX_HTTP_CLIPPER_INPUT_SCAN_H_INCLUDED_ */
+#endif /* _CLIPPER_INPUT_SCAN_H_INCLUDED_ */

@@ -13,115 +13,108 @@ typedef struct {
     size_t                          size;
     const char                     *text;
 
-    ngx_http_clipper_input_run_pt   run;
+    clipper_input_run_pt            run;
 
     /* NGX_DECLINED: the number is not of this type */
 
     ngx_int_t                     (*put)(u_char *dst,
-                                       const ngx_http_clipper_number_t *number,
+                                       const clipper_number_t *number,
                                        ngx_uint_t strict);
-} ngx_http_clipper_input_codec_t;
+} clipper_input_codec_t;
 
 
-static ngx_int_t ngx_http_clipper_input_numbers(
-    ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_codec_t *codec);
-static ngx_int_t ngx_http_clipper_input_number(
-    ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_codec_t *codec);
-static ngx_uint_t ngx_http_clipper_input_shortcut(
-    ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_codec_t *codec, size_t most);
-static ngx_int_t ngx_http_clipper_input_string(
-    ngx_http_clipper_input_ctx_t *ctx);
-static void ngx_http_clipper_input_remember(ngx_http_clipper_input_ctx_t *ctx,
-    ngx_uint_t code, ngx_uint_t what, const char *expected, const char *key,
-    size_t offset, ngx_uint_t kind);
-static ngx_int_t ngx_http_clipper_input_put_int(u_char *dst,
-    const ngx_http_clipper_number_t *number, ngx_uint_t strict);
-static ngx_int_t ngx_http_clipper_input_put_float(u_char *dst,
-    const ngx_http_clipper_number_t *number, ngx_uint_t strict);
-static ngx_int_t ngx_http_clipper_input_put_double(u_char *dst,
-    const ngx_http_clipper_number_t *number, ngx_uint_t strict);
+static ngx_int_t clipper_input_numbers(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec);
+static ngx_int_t clipper_input_number(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec);
+static ngx_uint_t clipper_input_shortcut(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec, size_t most);
+static ngx_int_t  clipper_input_string(clipper_input_ctx_t *ctx);
+static void clipper_input_remember(clipper_input_ctx_t *ctx, ngx_uint_t code,
+    ngx_uint_t what, const char *expected, const char *key, size_t offset,
+    ngx_uint_t kind);
+static ngx_int_t clipper_input_put_int(u_char *dst,
+    const clipper_number_t *number, ngx_uint_t strict);
+static ngx_int_t clipper_input_put_float(u_char *dst,
+    const clipper_number_t *number, ngx_uint_t strict);
+static ngx_int_t clipper_input_put_double(u_char *dst,
+    const clipper_number_t *number, ngx_uint_t strict);
 
 
 /* by type code */
 
-static const ngx_http_clipper_input_codec_t  ngx_http_clipper_input_codecs[] = {
+static const clipper_input_codec_t  clipper_input_codecs[] = {
 
     { 1, NULL, NULL, NULL },
 
-    { sizeof(int32_t), "int", ngx_http_clipper_input_run_ints,
-      ngx_http_clipper_input_put_int },
+    { sizeof(int32_t), "int", clipper_input_run_ints,
+      clipper_input_put_int },
 
-    { sizeof(float), "float", ngx_http_clipper_input_run_floats,
-      ngx_http_clipper_input_put_float },
+    { sizeof(float), "float", clipper_input_run_floats,
+      clipper_input_put_float },
 
-    { sizeof(double), "double", ngx_http_clipper_input_run_doubles,
-      ngx_http_clipper_input_put_double },
+    { sizeof(double), "double", clipper_input_run_doubles,
+      clipper_input_put_double },
 
     { 1, NULL, NULL, NULL }
 };
 
 
 size_t
-ngx_http_clipper_input_type_size(ngx_uint_t type)
+clipper_input_type_size(ngx_uint_t type)
 {
-    return ngx_http_clipper_input_codecs[type].size;
+    return clipper_input_codecs[type].size;
 }
 
 
 ngx_int_t
-ngx_http_clipper_input_value(ngx_http_clipper_input_ctx_t *ctx,
-    const char *key)
+clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
 {
-    size_t                                 start;
-    ngx_int_t                              rc;
-    ngx_uint_t                             numbers;
-    ngx_http_clipper_item_t               *item;
-    ngx_http_clipper_input_t              *in;
-    const ngx_http_clipper_input_codec_t  *codec;
+    size_t                        start;
+    ngx_int_t                     rc;
+    ngx_uint_t                    numbers;
+    clipper_item_t               *item;
+    clipper_input_t              *in;
+    const clipper_input_codec_t  *codec;
 
     in = ctx->in;
     start = in->values.len;
-    codec = &ngx_http_clipper_input_codecs[ctx->conf->type];
+    codec = &clipper_input_codecs[ctx->conf->type];
     numbers = (codec->put != NULL);
 
-    if (ngx_http_clipper_lex_space(&ctx->lex) != (numbers ? '[' : '"')) {
+    if (clipper_lex_space(&ctx->lex) != (numbers ? '[' : '"')) {
 
         if (key) {
-            return ngx_http_clipper_input_refuse(ctx,
-                                             NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                             NGX_HTTP_CLIPPER_INPUT_MEMBER,
+            return clipper_input_refuse(ctx,
+                                             CLIPPER_INPUT_SCHEMA,
+                                             CLIPPER_INPUT_MEMBER,
                                              numbers ? "Array" : "String",
                                              key);
         }
 
-        return ngx_http_clipper_input_refuse(ctx, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                             NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                                             numbers ? "array" : "string",
-                                             NULL);
+        return clipper_input_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                    CLIPPER_INPUT_ELEMENT,
+                                    numbers ? "array" : "string", NULL);
     }
 
-    rc = numbers ? ngx_http_clipper_input_numbers(ctx, codec)
-                 : ngx_http_clipper_input_string(ctx);
+    rc = numbers ? clipper_input_numbers(ctx, codec)
+                 : clipper_input_string(ctx);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (ngx_http_clipper_scratch_reserve(&in->index,
-                                         sizeof(ngx_http_clipper_item_t))
+    if (clipper_scratch_reserve(&in->index, sizeof(clipper_item_t))
         != NGX_OK)
     {
-        return ngx_http_clipper_lex_nomem(&ctx->lex);
+        return clipper_lex_nomem(&ctx->lex);
     }
 
-    item = (ngx_http_clipper_item_t *) (in->index.start + in->index.len);
+    item = (clipper_item_t *) (in->index.start + in->index.len);
     item->offset = start;
     item->len = in->values.len - start;
 
-    in->index.len += sizeof(ngx_http_clipper_item_t);
+    in->index.len += sizeof(clipper_item_t);
     in->nitems++;
 
     return NGX_OK;
@@ -129,14 +122,14 @@ ngx_http_clipper_input_value(ngx_http_clipper_input_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_clipper_input_numbers(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_codec_t *codec)
+clipper_input_numbers(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec)
 {
-    size_t                       most;
-    ngx_int_t                    rc;
-    ngx_uint_t                   depth;
-    ngx_http_clipper_lex_t      *lex;
-    ngx_http_clipper_scratch_t  *values;
+    size_t              most;
+    ngx_int_t           rc;
+    ngx_uint_t          depth;
+    clipper_lex_t      *lex;
+    clipper_scratch_t  *values;
 
     lex = &ctx->lex;
     depth = lex->depth;
@@ -147,36 +140,34 @@ ngx_http_clipper_input_numbers(ngx_http_clipper_input_ctx_t *ctx,
     most = ngx_min(ctx->conf->max_elements, SIZE_MAX / 16) * codec->size;
     most = values->len + ngx_min(most, SIZE_MAX - values->len);
 
-    if (ngx_http_clipper_lex_open(lex) != NGX_OK) {
+    if (clipper_lex_open(lex) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_clipper_lex_more(lex, 1);
+    rc = clipper_lex_more(lex, 1);
 
     while (rc == NGX_OK) {
 
-        if (ngx_http_clipper_input_shortcut(ctx, codec, most)) {
-            ngx_http_clipper_lex_close(lex);
+        if (clipper_input_shortcut(ctx, codec, most)) {
+            clipper_lex_close(lex);
             return NGX_OK;
         }
 
         if (values->len == most) {
-            rc = ngx_http_clipper_input_refuse(ctx,
-                                               NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                                               NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
-                                               NULL, NULL);
+            rc = clipper_input_refuse(ctx, CLIPPER_INPUT_LIMIT,
+                                      CLIPPER_INPUT_ELEMENTS, NULL, NULL);
 
         } else {
-            rc = ngx_http_clipper_input_number(ctx, codec);
+            rc = clipper_input_number(ctx, codec);
         }
 
         if (rc == NGX_DECLINED) {
-            rc = ngx_http_clipper_lex_skip_to(lex, depth);
+            rc = clipper_lex_skip_to(lex, depth);
             return rc == NGX_OK ? NGX_DECLINED : rc;
         }
 
         if (rc == NGX_OK) {
-            rc = ngx_http_clipper_lex_more(lex, 0);
+            rc = clipper_lex_more(lex, 0);
         }
     }
 
@@ -190,22 +181,22 @@ ngx_http_clipper_input_numbers(ngx_http_clipper_input_ctx_t *ctx,
  */
 
 static ngx_uint_t
-ngx_http_clipper_input_shortcut(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_codec_t *codec, size_t most)
+clipper_input_shortcut(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec, size_t most)
 {
     size_t                       room, n;
     u_char                      *out, *out_last;
-    u_char                       copy[NGX_HTTP_CLIPPER_INPUT_BEFORE
-                                      + 2 * NGX_HTTP_CLIPPER_INPUT_WINDOW];
-    ngx_uint_t                   closed;
-    const u_char                *p;
-    ngx_http_clipper_lex_t      *lex;
-    ngx_http_clipper_scratch_t  *values;
+    u_char                       copy[CLIPPER_INPUT_BEFORE
+                                      + 2 * CLIPPER_INPUT_WINDOW];
+    ngx_uint_t          closed;
+    const u_char       *p;
+    clipper_lex_t      *lex;
+    clipper_scratch_t  *values;
 
     lex = &ctx->lex;
     values = &ctx->in->values;
 
-    if (lex->p - lex->start < NGX_HTTP_CLIPPER_INPUT_BEFORE) {
+    if (lex->p - lex->start < CLIPPER_INPUT_BEFORE) {
         return 0;
     }
 
@@ -221,15 +212,15 @@ ngx_http_clipper_input_shortcut(ngx_http_clipper_input_ctx_t *ctx,
 
     n = lex->last - lex->p;
 
-    if (!closed && n < NGX_HTTP_CLIPPER_INPUT_WINDOW) {
+    if (!closed && n < CLIPPER_INPUT_WINDOW) {
 
         /* the end of the segment, in front of zeros, which no number has */
 
-        p = copy + NGX_HTTP_CLIPPER_INPUT_BEFORE;
+        p = copy + CLIPPER_INPUT_BEFORE;
 
         ngx_memzero(copy, sizeof(copy));
-        ngx_memcpy(copy, lex->p - NGX_HTTP_CLIPPER_INPUT_BEFORE,
-                   NGX_HTTP_CLIPPER_INPUT_BEFORE + n);
+        ngx_memcpy(copy, lex->p - CLIPPER_INPUT_BEFORE,
+                   CLIPPER_INPUT_BEFORE + n);
 
         lex->p += codec->run(p, copy + sizeof(copy), &out, out_last,
                              ctx->conf->strict, &closed)
@@ -243,43 +234,41 @@ ngx_http_clipper_input_shortcut(ngx_http_clipper_input_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_clipper_input_number(ngx_http_clipper_input_ctx_t *ctx,
-    const ngx_http_clipper_input_codec_t *codec)
+clipper_input_number(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec)
 {
-    size_t                       offset;
-    ngx_int_t                    rc;
-    ngx_http_clipper_lex_t      *lex;
-    ngx_http_clipper_number_t    number;
-    ngx_http_clipper_scratch_t  *values;
+    size_t              offset;
+    ngx_int_t           rc;
+    clipper_lex_t      *lex;
+    clipper_number_t    number;
+    clipper_scratch_t  *values;
 
     lex = &ctx->lex;
     values = &ctx->in->values;
 
-    if (ngx_http_clipper_input_kind(ngx_http_clipper_lex_space(lex))
-        != NGX_HTTP_CLIPPER_KIND_INTEGER)
+    if (clipper_input_kind(clipper_lex_space(lex))
+        != CLIPPER_KIND_INTEGER)
     {
-        return ngx_http_clipper_input_refuse(ctx, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                             NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                                             codec->text, NULL);
+        return clipper_input_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                    CLIPPER_INPUT_ELEMENT, codec->text, NULL);
     }
 
-    offset = ngx_http_clipper_lex_offset(lex);
+    offset = clipper_lex_offset(lex);
 
-    if (ngx_http_clipper_lex_number(lex, &number) != NGX_OK) {
+    if (clipper_lex_number(lex, &number) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_clipper_scratch_reserve(values, codec->size) != NGX_OK) {
-        return ngx_http_clipper_lex_nomem(lex);
+    if (clipper_scratch_reserve(values, codec->size) != NGX_OK) {
+        return clipper_lex_nomem(lex);
     }
 
     rc = codec->put(values->start + values->len, &number, ctx->conf->strict);
 
     if (rc != NGX_OK) {
-        ngx_http_clipper_input_remember(ctx, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                        NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                                        codec->text, NULL, offset,
-                                        NGX_HTTP_CLIPPER_KIND_INTEGER);
+        clipper_input_remember(ctx, CLIPPER_INPUT_SCHEMA,
+                               CLIPPER_INPUT_ELEMENT, codec->text, NULL,
+                               offset, CLIPPER_KIND_INTEGER);
         return NGX_DECLINED;
     }
 
@@ -290,28 +279,26 @@ ngx_http_clipper_input_number(ngx_http_clipper_input_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_clipper_input_string(ngx_http_clipper_input_ctx_t *ctx)
+clipper_input_string(clipper_input_ctx_t *ctx)
 {
-    size_t                       start, offset;
-    ssize_t                      n;
-    ngx_http_clipper_scratch_t  *values;
+    size_t              start, offset;
+    ssize_t             n;
+    clipper_scratch_t  *values;
 
     values = &ctx->in->values;
     start = values->len;
-    offset = ngx_http_clipper_lex_offset(&ctx->lex);
+    offset = clipper_lex_offset(&ctx->lex);
 
-    if (ngx_http_clipper_lex_string(&ctx->lex, values) != NGX_OK) {
+    if (clipper_lex_string(&ctx->lex, values) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ctx->conf->type == NGX_HTTP_CLIPPER_BYTES) {
-        n = ngx_http_clipper_base64_decode(values->start + start,
-                                           values->len - start);
+    if (ctx->conf->type == CLIPPER_BYTES) {
+        n = clipper_base64_decode(values->start + start, values->len - start);
         if (n == NGX_ERROR) {
-            ngx_http_clipper_input_remember(ctx, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                            NGX_HTTP_CLIPPER_INPUT_BASE64,
-                                            NULL, NULL, offset,
-                                            NGX_HTTP_CLIPPER_KIND_STRING);
+            clipper_input_remember(ctx, CLIPPER_INPUT_SCHEMA,
+                                   CLIPPER_INPUT_BASE64, NULL, NULL, offset,
+                                   CLIPPER_KIND_STRING);
             return NGX_DECLINED;
         }
 
@@ -319,10 +306,9 @@ ngx_http_clipper_input_string(ngx_http_clipper_input_ctx_t *ctx)
     }
 
     if (values->len - start > ctx->conf->max_elements) {
-        ngx_http_clipper_input_remember(ctx, NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                                        NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
-                                        NULL, NULL, offset,
-                                        NGX_HTTP_CLIPPER_KIND_STRING);
+        clipper_input_remember(ctx, CLIPPER_INPUT_LIMIT,
+                               CLIPPER_INPUT_ELEMENTS,
+                               NULL, NULL, offset, CLIPPER_KIND_STRING);
         return NGX_DECLINED;
     }
 
@@ -331,28 +317,28 @@ ngx_http_clipper_input_string(ngx_http_clipper_input_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_clipper_input_refuse(ngx_http_clipper_input_ctx_t *ctx,
-    ngx_uint_t code, ngx_uint_t what, const char *expected, const char *key)
+clipper_input_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
+    ngx_uint_t what, const char *expected, const char *key)
 {
-    ngx_uint_t               kind;
-    ngx_http_clipper_lex_t  *lex;
+    ngx_uint_t      kind;
+    clipper_lex_t  *lex;
 
     lex = &ctx->lex;
-    kind = ngx_http_clipper_input_kind(ngx_http_clipper_lex_space(lex));
+    kind = clipper_input_kind(clipper_lex_space(lex));
 
-    ngx_http_clipper_input_remember(ctx, code, what, expected, key,
-                                    ngx_http_clipper_lex_offset(lex), kind);
+    clipper_input_remember(ctx, code, what, expected, key,
+                           clipper_lex_offset(lex), kind);
 
-    return ngx_http_clipper_lex_skip(lex) == NGX_OK ? NGX_DECLINED : NGX_ERROR;
+    return clipper_lex_skip(lex) == NGX_OK ? NGX_DECLINED : NGX_ERROR;
 }
 
 
 static void
-ngx_http_clipper_input_remember(ngx_http_clipper_input_ctx_t *ctx,
-    ngx_uint_t code, ngx_uint_t what, const char *expected, const char *key,
-    size_t offset, ngx_uint_t kind)
+clipper_input_remember(clipper_input_ctx_t *ctx, ngx_uint_t code,
+    ngx_uint_t what, const char *expected, const char *key, size_t offset,
+    ngx_uint_t kind)
 {
-    ngx_http_clipper_input_error_t  *error;
+    clipper_input_error_t  *error;
 
     error = &ctx->input;
 
@@ -366,56 +352,56 @@ ngx_http_clipper_input_remember(ngx_http_clipper_input_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_clipper_input_put_int(u_char *dst,
-    const ngx_http_clipper_number_t *number, ngx_uint_t strict)
+clipper_input_put_int(u_char *dst, const clipper_number_t *number,
+    ngx_uint_t strict)
 {
     int32_t  value;
 
-    if (ngx_http_clipper_number_int32(number, &value) != NGX_OK) {
+    if (clipper_number_int32(number, &value) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    ngx_http_clipper_input_store32(dst, (uint32_t) value);
+    clipper_input_store32(dst, (uint32_t) value);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_clipper_input_put_float(u_char *dst,
-    const ngx_http_clipper_number_t *number, ngx_uint_t strict)
+clipper_input_put_float(u_char *dst, const clipper_number_t *number,
+    ngx_uint_t strict)
 {
     float     value;
     uint32_t  bits;
 
-    if ((strict && ngx_http_clipper_number_is_int64(number))
-        || ngx_http_clipper_number_float(number, &value) != NGX_OK)
+    if ((strict && clipper_number_is_int64(number))
+        || clipper_number_float(number, &value) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
     ngx_memcpy(&bits, &value, sizeof(float));
-    ngx_http_clipper_input_store32(dst, bits);
+    clipper_input_store32(dst, bits);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_clipper_input_put_double(u_char *dst,
-    const ngx_http_clipper_number_t *number, ngx_uint_t strict)
+clipper_input_put_double(u_char *dst, const clipper_number_t *number,
+    ngx_uint_t strict)
 {
     double    value;
     uint64_t  bits;
 
-    if (strict && ngx_http_clipper_number_is_int64(number)) {
+    if (strict && clipper_number_is_int64(number)) {
         return NGX_DECLINED;
     }
 
-    value = ngx_http_clipper_number_double(number);
+    value = clipper_number_double(number);
 
     ngx_memcpy(&bits, &value, sizeof(double));
-    ngx_http_clipper_input_store64(dst, bits);
+    clipper_input_store64(dst, bits);
 
     return NGX_OK;
 }

@@ -9,7 +9,7 @@
 
 /* digits that always read back to the same double */
 
-#define NGX_HTTP_CLIPPER_JSON_DIGITS  17
+#define CLIPPER_JSON_DIGITS  17
 
 
 /* digit[0].digit[1]... * 10^exponent */
@@ -17,26 +17,25 @@
 typedef struct {
     int     n;
     int     exponent;
-    u_char  digit[NGX_HTTP_CLIPPER_JSON_DIGITS];
-} ngx_http_clipper_json_decimal_t;
+    u_char  digit[CLIPPER_JSON_DIGITS];
+} clipper_json_decimal_t;
 
 
-static const u_char *ngx_http_clipper_json_plain(const u_char *p,
-    const u_char *last);
-static size_t ngx_http_clipper_json_special(const u_char *p, size_t n,
-    u_char *dst, size_t *len);
-static ngx_uint_t ngx_http_clipper_json_decimal(
-    ngx_http_clipper_json_decimal_t *decimal, double value, int digits);
-static u_char *ngx_http_clipper_json_decimal_write(u_char *dst,
-    const ngx_http_clipper_json_decimal_t *decimal);
+static const u_char  *clipper_json_plain(const u_char *p, const u_char *last);
+static size_t clipper_json_special(const u_char *p, size_t n, u_char *dst,
+    size_t *len);
+static ngx_uint_t clipper_json_decimal(clipper_json_decimal_t *decimal,
+    double value, int digits);
+static u_char *clipper_json_decimal_write(u_char *dst,
+    const clipper_json_decimal_t *decimal);
 
 
 ngx_int_t
-ngx_http_clipper_json_value(const u_char *data, size_t len,
-    ngx_uint_t max_depth, ngx_str_t *value)
+clipper_json_value(const u_char *data, size_t len, ngx_uint_t max_depth,
+    ngx_str_t *value)
 {
-    ngx_http_clipper_lex_t      lex;
-    ngx_http_clipper_segment_t  segment;
+    clipper_lex_t      lex;
+    clipper_segment_t  segment;
 
     if (len == 0) {
         return NGX_DECLINED;
@@ -47,19 +46,19 @@ ngx_http_clipper_json_value(const u_char *data, size_t len,
     segment.pos = (u_char *) data;
     segment.last = segment.pos + len;
 
-    ngx_http_clipper_lex_init(&lex, &segment, 1, max_depth, NULL);
+    clipper_lex_init(&lex, &segment, 1, max_depth, NULL);
 
-    (void) ngx_http_clipper_lex_space(&lex);
+    (void) clipper_lex_space(&lex);
 
-    value->data = segment.pos + ngx_http_clipper_lex_offset(&lex);
+    value->data = segment.pos + clipper_lex_offset(&lex);
 
-    if (ngx_http_clipper_lex_skip(&lex) != NGX_OK) {
+    if (clipper_lex_skip(&lex) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    value->len = segment.pos + ngx_http_clipper_lex_offset(&lex) - value->data;
+    value->len = segment.pos + clipper_lex_offset(&lex) - value->data;
 
-    if (ngx_http_clipper_lex_done(&lex) != NGX_OK) {
+    if (clipper_lex_done(&lex) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -68,7 +67,7 @@ ngx_http_clipper_json_value(const u_char *data, size_t len,
 
 
 size_t
-ngx_http_clipper_json_string_len(const u_char *data, size_t len)
+clipper_json_string_len(const u_char *data, size_t len)
 {
     size_t         n, written;
     u_char         buf[6];
@@ -80,11 +79,11 @@ ngx_http_clipper_json_string_len(const u_char *data, size_t len)
 
     while (p < last) {
         data = p;
-        p = ngx_http_clipper_json_plain(p, last);
+        p = clipper_json_plain(p, last);
         n += p - data;
 
         if (p < last) {
-            p += ngx_http_clipper_json_special(p, last - p, buf, &written);
+            p += clipper_json_special(p, last - p, buf, &written);
             n += written;
         }
     }
@@ -94,7 +93,7 @@ ngx_http_clipper_json_string_len(const u_char *data, size_t len)
 
 
 u_char *
-ngx_http_clipper_json_string(u_char *dst, const u_char *data, size_t len)
+clipper_json_string(u_char *dst, const u_char *data, size_t len)
 {
     size_t         written;
     const u_char  *p, *last;
@@ -106,11 +105,11 @@ ngx_http_clipper_json_string(u_char *dst, const u_char *data, size_t len)
 
     while (p < last) {
         data = p;
-        p = ngx_http_clipper_json_plain(p, last);
+        p = clipper_json_plain(p, last);
         dst = ngx_cpymem(dst, data, p - data);
 
         if (p < last) {
-            p += ngx_http_clipper_json_special(p, last - p, dst, &written);
+            p += clipper_json_special(p, last - p, dst, &written);
             dst += written;
         }
     }
@@ -124,7 +123,7 @@ ngx_http_clipper_json_string(u_char *dst, const u_char *data, size_t len)
 /* the first byte that is not copied as it is */
 
 static const u_char *
-ngx_http_clipper_json_plain(const u_char *p, const u_char *last)
+clipper_json_plain(const u_char *p, const u_char *last)
 {
     while (p < last && *p >= ' ' && *p < 0x80 && *p != '"' && *p != '\\') {
         p++;
@@ -137,8 +136,7 @@ ngx_http_clipper_json_plain(const u_char *p, const u_char *last)
 /* the bytes taken at p, and the 1 to 6 written for them */
 
 static size_t
-ngx_http_clipper_json_special(const u_char *p, size_t n, u_char *dst,
-    size_t *len)
+clipper_json_special(const u_char *p, size_t n, u_char *dst, size_t *len)
 {
     size_t             taken, good;
     const char        *simple;
@@ -167,7 +165,7 @@ ngx_http_clipper_json_special(const u_char *p, size_t n, u_char *dst,
         return 1;
     }
 
-    taken = ngx_http_clipper_utf8_len(p, n, &good);
+    taken = clipper_utf8_len(p, n, &good);
 
     if (taken) {
         ngx_memcpy(dst, p, taken);
@@ -176,17 +174,17 @@ ngx_http_clipper_json_special(const u_char *p, size_t n, u_char *dst,
         return taken;
     }
 
-    *len = ngx_http_clipper_utf8_write(dst, 0xfffd) - dst;
+    *len = clipper_utf8_write(dst, 0xfffd) - dst;
 
     return good ? good : 1;
 }
 
 
 void
-ngx_http_clipper_json_output(ngx_http_clipper_json_output_t *out,
-    const u_char *data, size_t len, ngx_uint_t max_depth)
+clipper_json_output(clipper_json_output_t *out, const u_char *data, size_t len,
+    ngx_uint_t max_depth)
 {
-    if (ngx_http_clipper_json_value(data, len, max_depth, &out->text)
+    if (clipper_json_value(data, len, max_depth, &out->text)
         == NGX_OK)
     {
         out->verbatim = 1;
@@ -198,26 +196,25 @@ ngx_http_clipper_json_output(ngx_http_clipper_json_output_t *out,
     out->verbatim = 0;
     out->text.data = (u_char *) data;
     out->text.len = len;
-    out->len = ngx_http_clipper_json_string_len(data, len);
+    out->len = clipper_json_string_len(data, len);
 }
 
 
 u_char *
-ngx_http_clipper_json_output_write(u_char *dst,
-    const ngx_http_clipper_json_output_t *out)
+clipper_json_output_write(u_char *dst, const clipper_json_output_t *out)
 {
     if (out->verbatim) {
         return ngx_cpymem(dst, out->text.data, out->text.len);
     }
 
-    return ngx_http_clipper_json_string(dst, out->text.data, out->text.len);
+    return clipper_json_string(dst, out->text.data, out->text.len);
 }
 
 
 u_char *
-ngx_http_clipper_json_u64(u_char *dst, uint64_t value)
+clipper_json_u64(u_char *dst, uint64_t value)
 {
-    u_char   buf[NGX_HTTP_CLIPPER_JSON_U64_LEN];
+    u_char   buf[CLIPPER_JSON_U64_LEN];
     u_char  *p;
 
     static const u_char  pairs[] =
@@ -240,10 +237,10 @@ ngx_http_clipper_json_u64(u_char *dst, uint64_t value)
 
 
 u_char *
-ngx_http_clipper_json_double(u_char *dst, double value)
+clipper_json_double(u_char *dst, double value)
 {
-    int                               digits;
-    ngx_http_clipper_json_decimal_t   decimal;
+    int                     digits;
+    clipper_json_decimal_t  decimal;
 
     if (!isfinite(value)) {
         return ngx_cpymem(dst, "null", 4);
@@ -261,31 +258,30 @@ ngx_http_clipper_json_double(u_char *dst, double value)
 
     digits = (value < DBL_MIN) ? 1 : DBL_DIG;
 
-    while (!ngx_http_clipper_json_decimal(&decimal, value, digits)
-           && digits < NGX_HTTP_CLIPPER_JSON_DIGITS)
+    while (!clipper_json_decimal(&decimal, value, digits)
+           && digits < CLIPPER_JSON_DIGITS)
     {
         digits++;
     }
 
-    return ngx_http_clipper_json_decimal_write(dst, &decimal);
+    return clipper_json_decimal_write(dst, &decimal);
 }
 
 
 /* value >= 0 with so many digits; 1: they read back to it */
 
 static ngx_uint_t
-ngx_http_clipper_json_decimal(ngx_http_clipper_json_decimal_t *decimal,
-    double value, int digits)
+clipper_json_decimal(clipper_json_decimal_t *decimal, double value, int digits)
 {
-    char                        text[NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN + 16];
-    char                       *p;
-    ngx_http_clipper_number_t   number;
+    char              text[CLIPPER_JSON_DOUBLE_LEN + 16];
+    char             *p;
+    clipper_number_t  number;
 
     /* the locale may have another point, so only digits are looked at */
 
     snprintf(text, sizeof(text), "%.*e", digits - 1, value);
 
-    ngx_memzero(&number, sizeof(ngx_http_clipper_number_t));
+    ngx_memzero(&number, sizeof(clipper_number_t));
     decimal->n = 0;
 
     for (p = text; *p != 'e'; p++) {
@@ -302,15 +298,14 @@ ngx_http_clipper_json_decimal(ngx_http_clipper_json_decimal_t *decimal,
         decimal->n--;
     }
 
-    return ngx_http_clipper_number_double(&number) == value;
+    return clipper_number_double(&number) == value;
 }
 
 
 /* as Python prints it: positional from 1e-4 up to below 1e16 */
 
 static u_char *
-ngx_http_clipper_json_decimal_write(u_char *dst,
-    const ngx_http_clipper_json_decimal_t *decimal)
+clipper_json_decimal_write(u_char *dst, const clipper_json_decimal_t *decimal)
 {
     int  i, point;
 

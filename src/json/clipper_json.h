@@ -8,34 +8,34 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_JSON_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_JSON_H_INCLUDED_
+#ifndef _CLIPPER_JSON_H_INCLUDED_
+#define _CLIPPER_JSON_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_CLIPPER_JSON_MAX_DEPTH   1024
-#define NGX_HTTP_CLIPPER_JSON_U64_LEN     20
-#define NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN  26
+#define CLIPPER_JSON_MAX_DEPTH   1024
+#define CLIPPER_JSON_U64_LEN     20
+#define CLIPPER_JSON_DOUBLE_LEN  26
 
 
 typedef struct {
     ngx_str_t                   text;       /* the caller's bytes */
     size_t                      len;        /* as written */
     unsigned                    verbatim:1; /* one JSON value, copied */
-} ngx_http_clipper_json_output_t;
+} clipper_json_output_t;
 
 
 /*
  * Is the byte string exactly one JSON value, white space around it allowed?
  * NGX_OK: value is the range without that white space.  NGX_DECLINED: not
- * JSON, deeper than max_depth (at most NGX_HTTP_CLIPPER_JSON_MAX_DEPTH, a
+ * JSON, deeper than max_depth (at most CLIPPER_JSON_MAX_DEPTH, a
  * scalar has depth 0), or with a number beyond DBL_MAX.
  */
 
-ngx_int_t ngx_http_clipper_json_value(const u_char *data, size_t len,
+ngx_int_t clipper_json_value(const u_char *data, size_t len,
     ngx_uint_t max_depth, ngx_str_t *value);
 
 /*
@@ -44,9 +44,8 @@ ngx_int_t ngx_http_clipper_json_value(const u_char *data, size_t len,
  * becomes U+FFFD (one for a maximal part of a sequence, as Unicode advises).
  */
 
-size_t ngx_http_clipper_json_string_len(const u_char *data, size_t len);
-u_char *ngx_http_clipper_json_string(u_char *dst, const u_char *data,
-    size_t len);
+size_t clipper_json_string_len(const u_char *data, size_t len);
+u_char *clipper_json_string(u_char *dst, const u_char *data, size_t len);
 
 /*
  * The output rule: a byte string that is one JSON value is embedded as it is
@@ -54,10 +53,10 @@ u_char *ngx_http_clipper_json_string(u_char *dst, const u_char *data,
  * written; writing takes exactly out->len bytes.
  */
 
-void ngx_http_clipper_json_output(ngx_http_clipper_json_output_t *out,
-    const u_char *data, size_t len, ngx_uint_t max_depth);
-u_char *ngx_http_clipper_json_output_write(u_char *dst,
-    const ngx_http_clipper_json_output_t *out);
+void clipper_json_output(clipper_json_output_t *out, const u_char *data,
+    size_t len, ngx_uint_t max_depth);
+u_char *clipper_json_output_write(u_char *dst,
+    const clipper_json_output_t *out);
 
 /*
  * Numbers: at most the lengths defined above, no terminator.  A double is
@@ -65,8 +64,8 @@ u_char *ngx_http_clipper_json_output_write(u_char *dst,
  * ("1.0", "1e+300"); what JSON has no number for is written as null.
  */
 
-u_char *ngx_http_clipper_json_u64(u_char *dst, uint64_t value);
-u_char *ngx_http_clipper_json_double(u_char *dst, double value);
+u_char  *clipper_json_u64(u_char *dst, uint64_t value);
+u_char  *clipper_json_double(u_char *dst, double value);
 
 
-#endif /* _NGX_HTTP_CLIPPER_JSON_H_INCLUDED_ */
+#endif /* _CLIPPER_JSON_H_INCLUDED_ */

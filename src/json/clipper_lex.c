@@ -2,17 +2,14 @@
 #include "json/clipper_lex.h"
 
 
-static ngx_int_t ngx_http_clipper_lex_begin(ngx_http_clipper_lex_t *lex);
-static ngx_int_t ngx_http_clipper_lex_scalar(ngx_http_clipper_lex_t *lex,
-    ngx_int_t c);
-static ngx_uint_t ngx_http_clipper_lex_in_object(
-    const ngx_http_clipper_lex_t *lex);
+static ngx_int_t clipper_lex_begin(clipper_lex_t *lex);
+static ngx_int_t clipper_lex_scalar(clipper_lex_t *lex, ngx_int_t c);
+static ngx_uint_t clipper_lex_in_object(const clipper_lex_t *lex);
 
 
 void
-ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
-    const ngx_http_clipper_segment_t *segments, ngx_uint_t n,
-    ngx_uint_t max_depth, ngx_http_clipper_scratch_t *scratch)
+clipper_lex_init(clipper_lex_t *lex, const clipper_segment_t *segments,
+    ngx_uint_t n, ngx_uint_t max_depth, clipper_scratch_t *scratch)
 {
     lex->p = NULL;
     lex->last = NULL;
@@ -26,7 +23,7 @@ ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
     lex->scratch = scratch;
 
     lex->depth = 0;
-    lex->max_depth = ngx_min(max_depth, NGX_HTTP_CLIPPER_LEX_MAX_DEPTH);
+    lex->max_depth = ngx_min(max_depth, CLIPPER_LEX_MAX_DEPTH);
 
     lex->error = 0;
     lex->offset = 0;
@@ -35,7 +32,7 @@ ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
 
 
 ngx_int_t
-ngx_http_clipper_lex_next(ngx_http_clipper_lex_t *lex)
+clipper_lex_next(clipper_lex_t *lex)
 {
     while (lex->next < lex->end) {
         lex->base += lex->last - lex->start;
@@ -55,18 +52,17 @@ ngx_http_clipper_lex_next(ngx_http_clipper_lex_t *lex)
 
 
 size_t
-ngx_http_clipper_lex_offset(const ngx_http_clipper_lex_t *lex)
+clipper_lex_offset(const clipper_lex_t *lex)
 {
     return lex->base + (lex->p - lex->start);
 }
 
 
 ngx_int_t
-ngx_http_clipper_lex_invalid(ngx_http_clipper_lex_t *lex, size_t ahead,
-    const char *reason)
+clipper_lex_invalid(clipper_lex_t *lex, size_t ahead, const char *reason)
 {
-    lex->error = NGX_HTTP_CLIPPER_LEX_SYNTAX;
-    lex->offset = ngx_http_clipper_lex_offset(lex) + ahead;
+    lex->error = CLIPPER_LEX_SYNTAX;
+    lex->offset = clipper_lex_offset(lex) + ahead;
     lex->reason = reason;
 
     return NGX_ERROR;
@@ -74,17 +70,17 @@ ngx_http_clipper_lex_invalid(ngx_http_clipper_lex_t *lex, size_t ahead,
 
 
 ngx_int_t
-ngx_http_clipper_lex_nomem(ngx_http_clipper_lex_t *lex)
+clipper_lex_nomem(clipper_lex_t *lex)
 {
-    lex->error = NGX_HTTP_CLIPPER_LEX_NOMEM;
-    lex->offset = ngx_http_clipper_lex_offset(lex);
+    lex->error = CLIPPER_LEX_NOMEM;
+    lex->offset = clipper_lex_offset(lex);
 
     return NGX_ERROR;
 }
 
 
 ngx_int_t
-ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex)
+clipper_lex_blank(clipper_lex_t *lex)
 {
     u_char  c;
 
@@ -97,19 +93,18 @@ ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex)
             }
         }
 
-    } while (ngx_http_clipper_lex_next(lex));
+    } while (clipper_lex_next(lex));
 
-    return NGX_HTTP_CLIPPER_LEX_END;
+    return CLIPPER_LEX_END;
 }
 
 
 const u_char *
-ngx_http_clipper_lex_peek(const ngx_http_clipper_lex_t *lex, u_char *buf,
-    size_t n, size_t *have)
+clipper_lex_peek(const clipper_lex_t *lex, u_char *buf, size_t n, size_t *have)
 {
-    size_t                             len;
-    const u_char                      *p, *last;
-    const ngx_http_clipper_segment_t  *next;
+    size_t                    len;
+    const u_char             *p, *last;
+    const clipper_segment_t  *next;
 
     p = lex->p;
     last = lex->last;
@@ -142,13 +137,13 @@ ngx_http_clipper_lex_peek(const ngx_http_clipper_lex_t *lex, u_char *buf,
 
 
 void
-ngx_http_clipper_lex_advance(ngx_http_clipper_lex_t *lex, size_t n)
+clipper_lex_advance(clipper_lex_t *lex, size_t n)
 {
     while (n > (size_t) (lex->last - lex->p)) {
         n -= lex->last - lex->p;
         lex->p = lex->last;
 
-        if (!ngx_http_clipper_lex_next(lex)) {
+        if (!clipper_lex_next(lex)) {
             return;
         }
     }
@@ -158,14 +153,14 @@ ngx_http_clipper_lex_advance(ngx_http_clipper_lex_t *lex, size_t n)
 
 
 ngx_int_t
-ngx_http_clipper_lex_open(ngx_http_clipper_lex_t *lex)
+clipper_lex_open(clipper_lex_t *lex)
 {
     uint32_t   bit;
     uint32_t  *word;
 
     if (lex->depth == lex->max_depth) {
-        lex->error = NGX_HTTP_CLIPPER_LEX_DEPTH;
-        lex->offset = ngx_http_clipper_lex_offset(lex);
+        lex->error = CLIPPER_LEX_DEPTH;
+        lex->offset = clipper_lex_offset(lex);
 
         return NGX_ERROR;
     }
@@ -188,7 +183,7 @@ ngx_http_clipper_lex_open(ngx_http_clipper_lex_t *lex)
 
 
 void
-ngx_http_clipper_lex_close(ngx_http_clipper_lex_t *lex)
+clipper_lex_close(clipper_lex_t *lex)
 {
     lex->depth--;
     lex->p++;
@@ -196,7 +191,7 @@ ngx_http_clipper_lex_close(ngx_http_clipper_lex_t *lex)
 
 
 static ngx_uint_t
-ngx_http_clipper_lex_in_object(const ngx_http_clipper_lex_t *lex)
+clipper_lex_in_object(const clipper_lex_t *lex)
 {
     ngx_uint_t  i;
 
@@ -207,16 +202,16 @@ ngx_http_clipper_lex_in_object(const ngx_http_clipper_lex_t *lex)
 
 
 ngx_int_t
-ngx_http_clipper_lex_more(ngx_http_clipper_lex_t *lex, ngx_uint_t first)
+clipper_lex_more(clipper_lex_t *lex, ngx_uint_t first)
 {
     ngx_int_t   c;
     ngx_uint_t  object;
 
-    c = ngx_http_clipper_lex_space(lex);
-    object = ngx_http_clipper_lex_in_object(lex);
+    c = clipper_lex_space(lex);
+    object = clipper_lex_in_object(lex);
 
     if (c == (object ? '}' : ']')) {
-        ngx_http_clipper_lex_close(lex);
+        clipper_lex_close(lex);
         return NGX_DONE;
     }
 
@@ -229,27 +224,26 @@ ngx_http_clipper_lex_more(ngx_http_clipper_lex_t *lex, ngx_uint_t first)
         return NGX_OK;
     }
 
-    return ngx_http_clipper_lex_invalid(lex, 0,
+    return clipper_lex_invalid(lex, 0,
                   object ? "Missing a comma or '}' after an object member."
                          : "Missing a comma or ']' after an array element.");
 }
 
 
 ngx_int_t
-ngx_http_clipper_lex_name(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out)
+clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out)
 {
-    if (ngx_http_clipper_lex_space(lex) != '"') {
-        return ngx_http_clipper_lex_invalid(lex, 0,
+    if (clipper_lex_space(lex) != '"') {
+        return clipper_lex_invalid(lex, 0,
                                          "Missing a name for object member.");
     }
 
-    if (ngx_http_clipper_lex_string(lex, out) != NGX_OK) {
+    if (clipper_lex_string(lex, out) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_clipper_lex_space(lex) != ':') {
-        return ngx_http_clipper_lex_invalid(lex, 0,
+    if (clipper_lex_space(lex) != ':') {
+        return clipper_lex_invalid(lex, 0,
                              "Missing a colon after a name of object member.");
     }
 
@@ -260,34 +254,34 @@ ngx_http_clipper_lex_name(ngx_http_clipper_lex_t *lex,
 
 
 ngx_int_t
-ngx_http_clipper_lex_skip(ngx_http_clipper_lex_t *lex)
+clipper_lex_skip(clipper_lex_t *lex)
 {
     ngx_uint_t  depth;
 
     depth = lex->depth;
 
-    if (ngx_http_clipper_lex_begin(lex) != NGX_OK) {
+    if (clipper_lex_begin(lex) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_clipper_lex_skip_to(lex, depth);
+    return clipper_lex_skip_to(lex, depth);
 }
 
 
 ngx_int_t
-ngx_http_clipper_lex_skip_to(ngx_http_clipper_lex_t *lex, ngx_uint_t depth)
+clipper_lex_skip_to(clipper_lex_t *lex, ngx_uint_t depth)
 {
     ngx_int_t  rc;
 
     while (lex->depth > depth) {
-        rc = ngx_http_clipper_lex_more(lex, 0);
+        rc = clipper_lex_more(lex, 0);
 
-        if (rc == NGX_OK && ngx_http_clipper_lex_in_object(lex)) {
-            rc = ngx_http_clipper_lex_name(lex, NULL);
+        if (rc == NGX_OK && clipper_lex_in_object(lex)) {
+            rc = clipper_lex_name(lex, NULL);
         }
 
         if (rc == NGX_OK) {
-            rc = ngx_http_clipper_lex_begin(lex);
+            rc = clipper_lex_begin(lex);
         }
 
         if (rc == NGX_ERROR) {
@@ -302,28 +296,28 @@ ngx_http_clipper_lex_skip_to(ngx_http_clipper_lex_t *lex, ngx_uint_t depth)
 /* a whole scalar or empty container, or brackets down to the first scalar */
 
 static ngx_int_t
-ngx_http_clipper_lex_begin(ngx_http_clipper_lex_t *lex)
+clipper_lex_begin(clipper_lex_t *lex)
 {
     ngx_int_t  c, rc;
 
     for ( ;; ) {
-        c = ngx_http_clipper_lex_space(lex);
+        c = clipper_lex_space(lex);
 
         if (c != '{' && c != '[') {
-            return ngx_http_clipper_lex_scalar(lex, c);
+            return clipper_lex_scalar(lex, c);
         }
 
-        if (ngx_http_clipper_lex_open(lex) != NGX_OK) {
+        if (clipper_lex_open(lex) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        rc = ngx_http_clipper_lex_more(lex, 1);
+        rc = clipper_lex_more(lex, 1);
 
         if (rc != NGX_OK) {
             return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
         }
 
-        if (c == '{' && ngx_http_clipper_lex_name(lex, NULL) != NGX_OK) {
+        if (c == '{' && clipper_lex_name(lex, NULL) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -331,42 +325,42 @@ ngx_http_clipper_lex_begin(ngx_http_clipper_lex_t *lex)
 
 
 static ngx_int_t
-ngx_http_clipper_lex_scalar(ngx_http_clipper_lex_t *lex, ngx_int_t c)
+clipper_lex_scalar(clipper_lex_t *lex, ngx_int_t c)
 {
-    ngx_http_clipper_number_t  number;
+    clipper_number_t  number;
 
     if (c == '"') {
-        return ngx_http_clipper_lex_string(lex, NULL);
+        return clipper_lex_string(lex, NULL);
     }
 
     if (c == '-' || (c >= '0' && c <= '9')) {
-        return ngx_http_clipper_lex_number(lex, &number);
+        return clipper_lex_number(lex, &number);
     }
 
-    return ngx_http_clipper_lex_literal(lex);
+    return clipper_lex_literal(lex);
 }
 
 
 ngx_int_t
-ngx_http_clipper_lex_done(ngx_http_clipper_lex_t *lex)
+clipper_lex_done(clipper_lex_t *lex)
 {
-    if (ngx_http_clipper_lex_space(lex) == NGX_HTTP_CLIPPER_LEX_END) {
+    if (clipper_lex_space(lex) == CLIPPER_LEX_END) {
         return NGX_OK;
     }
 
-    return ngx_http_clipper_lex_invalid(lex, 0,
+    return clipper_lex_invalid(lex, 0,
                    "The document root must not be followed by other values.");
 }
 
 
 ngx_int_t
-ngx_http_clipper_lex_copy(const ngx_http_clipper_lex_t *lex, size_t from,
-    size_t to, ngx_http_clipper_scratch_t *out)
+clipper_lex_copy(const clipper_lex_t *lex, size_t from, size_t to,
+    clipper_scratch_t *out)
 {
-    size_t                             n, len;
-    const ngx_http_clipper_segment_t  *s;
+    size_t                    n, len;
+    const clipper_segment_t  *s;
 
-    if (ngx_http_clipper_scratch_reserve(out, to - from) != NGX_OK) {
+    if (clipper_scratch_reserve(out, to - from) != NGX_OK) {
         return NGX_ERROR;
     }
 

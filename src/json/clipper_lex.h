@@ -13,8 +13,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_LEX_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_LEX_H_INCLUDED_
+#ifndef _CLIPPER_LEX_H_INCLUDED_
+#define _CLIPPER_LEX_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -23,17 +23,17 @@
 #include "base/clipper_scratch.h"
 
 
-#define NGX_HTTP_CLIPPER_LEX_MAX_DEPTH  1024
+#define CLIPPER_LEX_MAX_DEPTH  1024
 
 /* lex->error */
 
-#define NGX_HTTP_CLIPPER_LEX_SYNTAX     1
-#define NGX_HTTP_CLIPPER_LEX_DEPTH      2
-#define NGX_HTTP_CLIPPER_LEX_NOMEM      3
+#define CLIPPER_LEX_SYNTAX     1
+#define CLIPPER_LEX_DEPTH      2
+#define CLIPPER_LEX_NOMEM      3
 
-/* what ngx_http_clipper_lex_space() returns at the end; no byte is -1 */
+/* what clipper_lex_space() returns at the end; no byte is -1 */
 
-#define NGX_HTTP_CLIPPER_LEX_END        (-1)
+#define CLIPPER_LEX_END        (-1)
 
 
 typedef struct {
@@ -42,35 +42,34 @@ typedef struct {
     const u_char                     *start;    /* its start */
     size_t                            base;     /* offset of start */
 
-    const ngx_http_clipper_segment_t *segments;
-    const ngx_http_clipper_segment_t *next;
-    const ngx_http_clipper_segment_t *end;
+    const clipper_segment_t          *segments;
+    const clipper_segment_t          *next;
+    const clipper_segment_t          *end;
 
-    ngx_http_clipper_scratch_t       *scratch;  /* for tokens cut in two */
+    clipper_scratch_t                *scratch;  /* for tokens cut in two */
 
     ngx_uint_t                        depth;    /* open objects and arrays */
     ngx_uint_t                        max_depth;
     uint32_t                          objects[
-                                        NGX_HTTP_CLIPPER_LEX_MAX_DEPTH / 32];
+                                        CLIPPER_LEX_MAX_DEPTH / 32];
 
     ngx_uint_t                        error;
     size_t                            offset;
     const char                       *reason;
-} ngx_http_clipper_lex_t;
+} clipper_lex_t;
 
 
 /* scratch may be NULL when there is one segment */
 
-void ngx_http_clipper_lex_init(ngx_http_clipper_lex_t *lex,
-    const ngx_http_clipper_segment_t *segments, ngx_uint_t n,
-    ngx_uint_t max_depth, ngx_http_clipper_scratch_t *scratch);
+void clipper_lex_init(clipper_lex_t *lex, const clipper_segment_t *segments,
+    ngx_uint_t n, ngx_uint_t max_depth, clipper_scratch_t *scratch);
 
-/* skips white space; the next byte, not taken, or NGX_HTTP_CLIPPER_LEX_END */
+/* skips white space; the next byte, not taken, or CLIPPER_LEX_END */
 
-ngx_int_t ngx_http_clipper_lex_blank(ngx_http_clipper_lex_t *lex);
+ngx_int_t clipper_lex_blank(clipper_lex_t *lex);
 
 static ngx_inline ngx_int_t
-ngx_http_clipper_lex_space(ngx_http_clipper_lex_t *lex)
+clipper_lex_space(clipper_lex_t *lex)
 {
     /* no call where there is no white space, and no segment ends */
 
@@ -78,17 +77,17 @@ ngx_http_clipper_lex_space(ngx_http_clipper_lex_t *lex)
         return *lex->p;
     }
 
-    return ngx_http_clipper_lex_blank(lex);
+    return clipper_lex_blank(lex);
 }
 
 /* offset of the next byte */
 
-size_t ngx_http_clipper_lex_offset(const ngx_http_clipper_lex_t *lex);
+size_t clipper_lex_offset(const clipper_lex_t *lex);
 
-/* takes a bracket that ngx_http_clipper_lex_space() has returned */
+/* takes a bracket that clipper_lex_space() has returned */
 
-ngx_int_t ngx_http_clipper_lex_open(ngx_http_clipper_lex_t *lex);
-void ngx_http_clipper_lex_close(ngx_http_clipper_lex_t *lex);
+ngx_int_t clipper_lex_open(clipper_lex_t *lex);
+void clipper_lex_close(clipper_lex_t *lex);
 
 /*
  * What follows a value or an opening bracket: NGX_OK, an element or a name
@@ -96,55 +95,50 @@ void ngx_http_clipper_lex_close(ngx_http_clipper_lex_t *lex);
  * opening bracket, so that no comma is due.
  */
 
-ngx_int_t ngx_http_clipper_lex_more(ngx_http_clipper_lex_t *lex,
-    ngx_uint_t first);
+ngx_int_t clipper_lex_more(clipper_lex_t *lex, ngx_uint_t first);
 
 /* an object's name appended to out, if not NULL, and the colon */
 
-ngx_int_t ngx_http_clipper_lex_name(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out);
+ngx_int_t  clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out);
 
 /* scalars, the next byte being the first of one */
 
-ngx_int_t ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out);
-ngx_int_t ngx_http_clipper_lex_number(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_number_t *number);
-ngx_int_t ngx_http_clipper_lex_literal(ngx_http_clipper_lex_t *lex);
+ngx_int_t clipper_lex_string(clipper_lex_t *lex, clipper_scratch_t *out);
+ngx_int_t clipper_lex_number(clipper_lex_t *lex, clipper_number_t *number);
+ngx_int_t clipper_lex_literal(clipper_lex_t *lex);
 
 /* any value; the rest of what is open down to depth */
 
-ngx_int_t ngx_http_clipper_lex_skip(ngx_http_clipper_lex_t *lex);
-ngx_int_t ngx_http_clipper_lex_skip_to(ngx_http_clipper_lex_t *lex,
-    ngx_uint_t depth);
+ngx_int_t clipper_lex_skip(clipper_lex_t *lex);
+ngx_int_t clipper_lex_skip_to(clipper_lex_t *lex, ngx_uint_t depth);
 
 /* only white space may follow */
 
-ngx_int_t ngx_http_clipper_lex_done(ngx_http_clipper_lex_t *lex);
+ngx_int_t clipper_lex_done(clipper_lex_t *lex);
 
 /* appends the bytes from one offset to another, as written */
 
-ngx_int_t ngx_http_clipper_lex_copy(const ngx_http_clipper_lex_t *lex,
-    size_t from, size_t to, ngx_http_clipper_scratch_t *out);
+ngx_int_t clipper_lex_copy(const clipper_lex_t *lex, size_t from, size_t to,
+    clipper_scratch_t *out);
 
 
 /* between the tokenizer's own files: */
 
 /* moves to the next segment that is not empty; 0: this was the last one */
 
-ngx_int_t ngx_http_clipper_lex_next(ngx_http_clipper_lex_t *lex);
+ngx_int_t clipper_lex_next(clipper_lex_t *lex);
 
 /* sets the error and returns NGX_ERROR; ahead: bytes from the next one */
 
-ngx_int_t ngx_http_clipper_lex_invalid(ngx_http_clipper_lex_t *lex,
-    size_t ahead, const char *reason);
-ngx_int_t ngx_http_clipper_lex_nomem(ngx_http_clipper_lex_t *lex);
+ngx_int_t clipper_lex_invalid(clipper_lex_t *lex, size_t ahead,
+    const char *reason);
+ngx_int_t clipper_lex_nomem(clipper_lex_t *lex);
 
 /* the next n bytes, or what there is, in place or in buf; takes n bytes */
 
-const u_char *ngx_http_clipper_lex_peek(const ngx_http_clipper_lex_t *lex,
-    u_char *buf, size_t n, size_t *have);
-void ngx_http_clipper_lex_advance(ngx_http_clipper_lex_t *lex, size_t n);
+const u_char *clipper_lex_peek(const clipper_lex_t *lex, u_char *buf, size_t n,
+    size_t *have);
+void clipper_lex_advance(clipper_lex_t *lex, size_t n);
 
 
-#endif /* _NGX_HTTP_CLIPPER_LEX_H_INCLUDED_ */
+#endif /* _CLIPPER_LEX_H_INCLUDED_ */

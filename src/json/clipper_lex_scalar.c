@@ -5,41 +5,36 @@
 #include "json/clipper_lex.h"
 #include "base/clipper_utf8.h"
 
-#if (__SSE2__ && !NGX_HTTP_CLIPPER_PORTABLE)
+#if (__SSE2__ && !CLIPPER_PORTABLE)
 #include <emmintrin.h>
 #endif
 
 
 /* the longest escape, a surrogate pair; the longest sequence of UTF-8 */
 
-#define NGX_HTTP_CLIPPER_LEX_ESCAPE  12
-#define NGX_HTTP_CLIPPER_LEX_UTF8    4
+#define CLIPPER_LEX_ESCAPE  12
+#define CLIPPER_LEX_UTF8    4
 
-#define NGX_HTTP_CLIPPER_LEX_QUOTE                                            \
+#define CLIPPER_LEX_QUOTE                                                     \
     "Missing a closing quotation mark in string."
 
 
-static const u_char *ngx_http_clipper_lex_plain(const u_char *p,
-    const u_char *last);
-static ngx_int_t ngx_http_clipper_lex_append(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out, const u_char *p, size_t n);
-static ngx_int_t ngx_http_clipper_lex_utf8(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out);
-static ngx_int_t ngx_http_clipper_lex_escape(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out);
-static ngx_int_t ngx_http_clipper_lex_unicode(ngx_http_clipper_lex_t *lex,
-    const u_char *p, size_t have, uint32_t *code);
-static ngx_int_t ngx_http_clipper_lex_hex(ngx_http_clipper_lex_t *lex,
-    const u_char *p, size_t have, size_t i, uint32_t *code);
-static ngx_uint_t ngx_http_clipper_lex_is_cut(
-    const ngx_http_clipper_lex_t *lex);
-static ngx_int_t ngx_http_clipper_lex_gather(ngx_http_clipper_lex_t *lex,
-    size_t *len);
+static const u_char  *clipper_lex_plain(const u_char *p, const u_char *last);
+static ngx_int_t clipper_lex_append(clipper_lex_t *lex, clipper_scratch_t *out,
+    const u_char *p, size_t n);
+static ngx_int_t  clipper_lex_utf8(clipper_lex_t *lex, clipper_scratch_t *out);
+static ngx_int_t clipper_lex_escape(clipper_lex_t *lex,
+    clipper_scratch_t *out);
+static ngx_int_t clipper_lex_unicode(clipper_lex_t *lex, const u_char *p,
+    size_t have, uint32_t *code);
+static ngx_int_t clipper_lex_hex(clipper_lex_t *lex, const u_char *p,
+    size_t have, size_t i, uint32_t *code);
+static ngx_uint_t clipper_lex_is_cut(const clipper_lex_t *lex);
+static ngx_int_t clipper_lex_gather(clipper_lex_t *lex, size_t *len);
 
 
 ngx_int_t
-ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out)
+clipper_lex_string(clipper_lex_t *lex, clipper_scratch_t *out)
 {
     ngx_int_t      rc;
     const u_char  *p;
@@ -47,9 +42,9 @@ ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
     lex->p++;
 
     for ( ;; ) {
-        p = ngx_http_clipper_lex_plain(lex->p, lex->last);
+        p = clipper_lex_plain(lex->p, lex->last);
 
-        rc = ngx_http_clipper_lex_append(lex, out, lex->p, p - lex->p);
+        rc = clipper_lex_append(lex, out, lex->p, p - lex->p);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -58,9 +53,9 @@ ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
 
         if (p == lex->last) {
 
-            if (!ngx_http_clipper_lex_next(lex)) {
-                return ngx_http_clipper_lex_invalid(lex, 0,
-                                                  NGX_HTTP_CLIPPER_LEX_QUOTE);
+            if (!clipper_lex_next(lex)) {
+                return clipper_lex_invalid(lex, 0,
+                                                  CLIPPER_LEX_QUOTE);
             }
 
             continue;
@@ -72,13 +67,13 @@ ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
         }
 
         if (*p == '\\') {
-            rc = ngx_http_clipper_lex_escape(lex, out);
+            rc = clipper_lex_escape(lex, out);
 
         } else if (*p >= 0x80) {
-            rc = ngx_http_clipper_lex_utf8(lex, out);
+            rc = clipper_lex_utf8(lex, out);
 
         } else {
-            rc = ngx_http_clipper_lex_invalid(lex, 0,
+            rc = clipper_lex_invalid(lex, 0,
                                   "Control character in string.");
         }
 
@@ -92,9 +87,9 @@ ngx_http_clipper_lex_string(ngx_http_clipper_lex_t *lex,
 /* the first byte that is not plain ASCII, or last */
 
 static const u_char *
-ngx_http_clipper_lex_plain(const u_char *p, const u_char *last)
+clipper_lex_plain(const u_char *p, const u_char *last)
 {
-#if (__SSE2__ && !NGX_HTTP_CLIPPER_PORTABLE)
+#if (__SSE2__ && !CLIPPER_PORTABLE)
     int      mask;
     __m128i  v, special;
 
@@ -128,15 +123,15 @@ ngx_http_clipper_lex_plain(const u_char *p, const u_char *last)
 
 
 static ngx_int_t
-ngx_http_clipper_lex_append(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out, const u_char *p, size_t n)
+clipper_lex_append(clipper_lex_t *lex, clipper_scratch_t *out, const u_char *p,
+    size_t n)
 {
     if (out == NULL || n == 0) {
         return NGX_OK;
     }
 
-    if (ngx_http_clipper_scratch_reserve(out, n) != NGX_OK) {
-        return ngx_http_clipper_lex_nomem(lex);
+    if (clipper_scratch_reserve(out, n) != NGX_OK) {
+        return clipper_lex_nomem(lex);
     }
 
     ngx_memcpy(out->start + out->len, p, n);
@@ -149,66 +144,63 @@ ngx_http_clipper_lex_append(ngx_http_clipper_lex_t *lex,
 /* one sequence that is not ASCII */
 
 static ngx_int_t
-ngx_http_clipper_lex_utf8(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out)
+clipper_lex_utf8(clipper_lex_t *lex, clipper_scratch_t *out)
 {
     size_t         len, have, good;
-    u_char         buf[NGX_HTTP_CLIPPER_LEX_UTF8];
+    u_char         buf[CLIPPER_LEX_UTF8];
     ngx_int_t      rc;
     const u_char  *p;
 
-    p = ngx_http_clipper_lex_peek(lex, buf, NGX_HTTP_CLIPPER_LEX_UTF8, &have);
+    p = clipper_lex_peek(lex, buf, CLIPPER_LEX_UTF8, &have);
 
-    len = ngx_http_clipper_utf8_len(p, have, &good);
+    len = clipper_utf8_len(p, have, &good);
 
     if (len == 0) {
-        return ngx_http_clipper_lex_invalid(lex, good,
-                                            "Invalid encoding in string.");
+        return clipper_lex_invalid(lex, good,
+                                   "Invalid encoding in string.");
     }
 
-    rc = ngx_http_clipper_lex_append(lex, out, p, len);
+    rc = clipper_lex_append(lex, out, p, len);
 
-    ngx_http_clipper_lex_advance(lex, len);
+    clipper_lex_advance(lex, len);
 
     return rc;
 }
 
 
 static ngx_int_t
-ngx_http_clipper_lex_escape(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_scratch_t *out)
+clipper_lex_escape(clipper_lex_t *lex, clipper_scratch_t *out)
 {
-    size_t                have;
-    u_char               *last;
-    u_char                buf[NGX_HTTP_CLIPPER_LEX_ESCAPE], utf8[4];
-    uint32_t              code;
-    ngx_int_t             len;
-    const char           *simple;
-    const u_char         *p;
-    static const char     from[] = "\"\\/bfnrt";
-    static const u_char   to[] = "\"\\/\b\f\n\r\t";
+    size_t               have;
+    u_char              *last;
+    u_char               buf[CLIPPER_LEX_ESCAPE], utf8[4];
+    uint32_t             code;
+    ngx_int_t            len;
+    const char          *simple;
+    const u_char        *p;
+    static const char    from[] = "\"\\/bfnrt";
+    static const u_char  to[] = "\"\\/\b\f\n\r\t";
 
-    p = ngx_http_clipper_lex_peek(lex, buf, NGX_HTTP_CLIPPER_LEX_ESCAPE, &have);
+    p = clipper_lex_peek(lex, buf, CLIPPER_LEX_ESCAPE, &have);
 
     if (have < 2) {
-        return ngx_http_clipper_lex_invalid(lex, have,
-                                            NGX_HTTP_CLIPPER_LEX_QUOTE);
+        return clipper_lex_invalid(lex, have, CLIPPER_LEX_QUOTE);
     }
 
     if (p[1] == 'u') {
-        len = ngx_http_clipper_lex_unicode(lex, p, have, &code);
+        len = clipper_lex_unicode(lex, p, have, &code);
 
         if (len == NGX_ERROR) {
             return NGX_ERROR;
         }
 
-        last = ngx_http_clipper_utf8_write(utf8, code);
+        last = clipper_utf8_write(utf8, code);
 
     } else {
         simple = p[1] ? ngx_strchr(from, p[1]) : NULL;
 
         if (simple == NULL) {
-            return ngx_http_clipper_lex_invalid(lex, 1,
+            return clipper_lex_invalid(lex, 1,
                                         "Invalid escape character in string.");
         }
 
@@ -217,30 +209,30 @@ ngx_http_clipper_lex_escape(ngx_http_clipper_lex_t *lex,
         last = utf8 + 1;
     }
 
-    ngx_http_clipper_lex_advance(lex, len);
+    clipper_lex_advance(lex, len);
 
-    return ngx_http_clipper_lex_append(lex, out, utf8, last - utf8);
+    return clipper_lex_append(lex, out, utf8, last - utf8);
 }
 
 
 /* the length of the escape or escapes at p that make one character */
 
 static ngx_int_t
-ngx_http_clipper_lex_unicode(ngx_http_clipper_lex_t *lex, const u_char *p,
-    size_t have, uint32_t *code)
+clipper_lex_unicode(clipper_lex_t *lex, const u_char *p, size_t have,
+    uint32_t *code)
 {
     size_t              bad;
     uint32_t            low;
     ngx_int_t           rc;
     static const char   reason[] = "The surrogate pair in string is invalid.";
 
-    rc = ngx_http_clipper_lex_hex(lex, p, have, 2, code);
+    rc = clipper_lex_hex(lex, p, have, 2, code);
 
     if (*code >= 0xdc00 && *code <= 0xdfff) {
 
         /* its second digit decides that it is a low surrogate */
 
-        return ngx_http_clipper_lex_invalid(lex, 3, reason);
+        return clipper_lex_invalid(lex, 3, reason);
     }
 
     if (rc != NGX_OK) {
@@ -261,11 +253,11 @@ ngx_http_clipper_lex_unicode(ngx_http_clipper_lex_t *lex, const u_char *p,
             || (bad == 8 && (p[8] | 0x20) != 'd')
             || (bad == 9 && ((p[9] | 0x20) < 'c' || (p[9] | 0x20) > 'f')))
         {
-            return ngx_http_clipper_lex_invalid(lex, bad, reason);
+            return clipper_lex_invalid(lex, bad, reason);
         }
     }
 
-    if (ngx_http_clipper_lex_hex(lex, p, have, 8, &low) != NGX_OK) {
+    if (clipper_lex_hex(lex, p, have, 8, &low) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -278,8 +270,8 @@ ngx_http_clipper_lex_unicode(ngx_http_clipper_lex_t *lex, const u_char *p,
 /* four digits at p[i]; code has what was read even after an error */
 
 static ngx_int_t
-ngx_http_clipper_lex_hex(ngx_http_clipper_lex_t *lex, const u_char *p,
-    size_t have, size_t i, uint32_t *code)
+clipper_lex_hex(clipper_lex_t *lex, const u_char *p, size_t have, size_t i,
+    uint32_t *code)
 {
     u_char  c;
     size_t  k;
@@ -296,7 +288,7 @@ ngx_http_clipper_lex_hex(ngx_http_clipper_lex_t *lex, const u_char *p,
             *code |= (uint32_t) (c - 'a' + 10) << (4 * (i + 3 - k));
 
         } else {
-            return ngx_http_clipper_lex_invalid(lex, k,
+            return clipper_lex_invalid(lex, k,
                         "Incorrect hex digit after \\u escape in string.");
         }
     }
@@ -306,8 +298,7 @@ ngx_http_clipper_lex_hex(ngx_http_clipper_lex_t *lex, const u_char *p,
 
 
 ngx_int_t
-ngx_http_clipper_lex_number(ngx_http_clipper_lex_t *lex,
-    ngx_http_clipper_number_t *number)
+clipper_lex_number(clipper_lex_t *lex, clipper_number_t *number)
 {
     size_t         len;
     const char    *reason;
@@ -318,29 +309,28 @@ ngx_http_clipper_lex_number(ngx_http_clipper_lex_t *lex,
     error = NULL;
     reason = NULL;
 
-    end = ngx_http_clipper_number_scan(p, last, number, &error, &reason);
+    end = clipper_number_scan(p, last, number, &error, &reason);
 
-    if ((end == last || error == last) && ngx_http_clipper_lex_is_cut(lex)) {
+    if ((end == last || error == last) && clipper_lex_is_cut(lex)) {
 
-        if (ngx_http_clipper_lex_gather(lex, &len) != NGX_OK) {
-            return ngx_http_clipper_lex_nomem(lex);
+        if (clipper_lex_gather(lex, &len) != NGX_OK) {
+            return clipper_lex_nomem(lex);
         }
 
         p = lex->scratch->start + lex->scratch->len;
-        end = ngx_http_clipper_number_scan(p, p + len, number, &error,
-                                           &reason);
+        end = clipper_number_scan(p, p + len, number, &error, &reason);
     }
 
     if (end == NULL) {
-        return ngx_http_clipper_lex_invalid(lex, error - p, reason);
+        return clipper_lex_invalid(lex, error - p, reason);
     }
 
-    if (ngx_http_clipper_number_overflows(number)) {
-        return ngx_http_clipper_lex_invalid(lex, 0,
+    if (clipper_number_overflows(number)) {
+        return clipper_lex_invalid(lex, 0,
                                     "Number too big to be stored in double.");
     }
 
-    ngx_http_clipper_lex_advance(lex, end - p);
+    clipper_lex_advance(lex, end - p);
 
     return NGX_OK;
 }
@@ -349,9 +339,9 @@ ngx_http_clipper_lex_number(ngx_http_clipper_lex_t *lex,
 /* is there a byte behind this segment? */
 
 static ngx_uint_t
-ngx_http_clipper_lex_is_cut(const ngx_http_clipper_lex_t *lex)
+clipper_lex_is_cut(const clipper_lex_t *lex)
 {
-    const ngx_http_clipper_segment_t  *s;
+    const clipper_segment_t  *s;
 
     for (s = lex->next; s < lex->end; s++) {
         if (s->pos < s->last) {
@@ -366,12 +356,12 @@ ngx_http_clipper_lex_is_cut(const ngx_http_clipper_lex_t *lex)
 /* what may belong to the number, copied behind the content of the scratch */
 
 static ngx_int_t
-ngx_http_clipper_lex_gather(ngx_http_clipper_lex_t *lex, size_t *len)
+clipper_lex_gather(clipper_lex_t *lex, size_t *len)
 {
-    size_t                             n;
-    const u_char                      *p, *q, *last;
-    ngx_http_clipper_scratch_t        *s;
-    const ngx_http_clipper_segment_t  *next;
+    size_t                    n;
+    const u_char             *p, *q, *last;
+    clipper_scratch_t        *s;
+    const clipper_segment_t  *next;
 
     s = lex->scratch;
     p = lex->p;
@@ -390,7 +380,7 @@ ngx_http_clipper_lex_gather(ngx_http_clipper_lex_t *lex, size_t *len)
 
         n = q - p;
 
-        if (ngx_http_clipper_scratch_reserve(s, *len + n) != NGX_OK) {
+        if (clipper_scratch_reserve(s, *len + n) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -411,28 +401,28 @@ ngx_http_clipper_lex_gather(ngx_http_clipper_lex_t *lex, size_t *len)
 
 
 ngx_int_t
-ngx_http_clipper_lex_literal(ngx_http_clipper_lex_t *lex)
+clipper_lex_literal(clipper_lex_t *lex)
 {
     size_t         i, have;
     u_char         buf[5];
     const char    *word;
     const u_char  *p;
 
-    p = ngx_http_clipper_lex_peek(lex, buf, 5, &have);
+    p = clipper_lex_peek(lex, buf, 5, &have);
 
     if (have == 0) {
-        return ngx_http_clipper_lex_invalid(lex, 0, "Invalid value.");
+        return clipper_lex_invalid(lex, 0, "Invalid value.");
     }
 
     word = (p[0] == 't') ? "true" : (p[0] == 'f') ? "false" : "null";
 
     for (i = 0; word[i]; i++) {
         if (i == have || p[i] != (u_char) word[i]) {
-            return ngx_http_clipper_lex_invalid(lex, i, "Invalid value.");
+            return clipper_lex_invalid(lex, i, "Invalid value.");
         }
     }
 
-    ngx_http_clipper_lex_advance(lex, i);
+    clipper_lex_advance(lex, i);
 
     return NGX_OK;
 }

@@ -8,31 +8,29 @@
  * to balance with zeros, so that larger ones may be cut to it.
  */
 
-#define NGX_HTTP_CLIPPER_NUMBER_DIGITS        19
-#define NGX_HTTP_CLIPPER_NUMBER_EXPONENT_MAX  ((int64_t) 1 << 60)
+#define CLIPPER_NUMBER_DIGITS        19
+#define CLIPPER_NUMBER_EXPONENT_MAX  ((int64_t) 1 << 60)
 
 
-static const u_char *ngx_http_clipper_number_digits(const u_char *p,
+static const u_char *clipper_number_digits(const u_char *p,
     const u_char *last);
-static const u_char *ngx_http_clipper_number_exponent(const u_char *p,
+static const u_char *clipper_number_exponent(const u_char *p,
     const u_char *last, int64_t *exponent, const u_char **error);
-static void ngx_http_clipper_number_collect(ngx_http_clipper_number_t *n,
-    int64_t exponent);
-static uint64_t ngx_http_clipper_number_convert(
-    const ngx_http_clipper_number_t *n,
-    const ngx_http_clipper_number_format_t *f);
-static uint64_t ngx_http_clipper_number_scale(uint64_t mantissa, int64_t power,
-    const ngx_http_clipper_number_format_t *f, ngx_uint_t *unsure);
+static void clipper_number_collect(clipper_number_t *n, int64_t exponent);
+static uint64_t clipper_number_convert(const clipper_number_t *n,
+    const clipper_number_format_t *f);
+static uint64_t clipper_number_scale(uint64_t mantissa, int64_t power,
+    const clipper_number_format_t *f, ngx_uint_t *unsure);
 
 
 const u_char *
-ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
-    ngx_http_clipper_number_t *n, const u_char **error, const char **reason)
+clipper_number_scan(const u_char *p, const u_char *last, clipper_number_t *n,
+    const u_char **error, const char **reason)
 {
     int64_t  exponent;
 
     exponent = 0;
-    *n = (ngx_http_clipper_number_t) { 0 };
+    *n = (clipper_number_t) { 0 };
 
     if (p < last && *p == '-') {
         n->negative = 1;
@@ -45,7 +43,7 @@ ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
         p++;
 
     } else {
-        p = ngx_http_clipper_number_digits(p, last);
+        p = clipper_number_digits(p, last);
     }
 
     n->ninteger = p - n->integer;
@@ -60,7 +58,7 @@ ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
     if (p < last && *p == '.') {
         n->real = 1;
         n->fraction = ++p;
-        p = ngx_http_clipper_number_digits(p, last);
+        p = clipper_number_digits(p, last);
         n->nfraction = p - n->fraction;
 
         if (n->nfraction == 0) {
@@ -72,7 +70,7 @@ ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
 
     if (p < last && (*p | 0x20) == 'e') {
         n->real = 1;
-        p = ngx_http_clipper_number_exponent(p + 1, last, &exponent, error);
+        p = clipper_number_exponent(p + 1, last, &exponent, error);
 
         if (p == NULL) {
             *reason = "Miss exponent in number.";
@@ -80,15 +78,15 @@ ngx_http_clipper_number_scan(const u_char *p, const u_char *last,
         }
     }
 
-    ngx_http_clipper_number_collect(n, exponent);
+    clipper_number_collect(n, exponent);
 
     return p;
 }
 
 
 static const u_char *
-ngx_http_clipper_number_exponent(const u_char *p, const u_char *last,
-    int64_t *exponent, const u_char **error)
+clipper_number_exponent(const u_char *p, const u_char *last, int64_t *exponent,
+    const u_char **error)
 {
     ngx_uint_t     negative;
     const u_char  *start;
@@ -101,7 +99,7 @@ ngx_http_clipper_number_exponent(const u_char *p, const u_char *last,
     }
 
     for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
-        if (*exponent < NGX_HTTP_CLIPPER_NUMBER_EXPONENT_MAX / 16) {
+        if (*exponent < CLIPPER_NUMBER_EXPONENT_MAX / 16) {
             *exponent = *exponent * 10 + (*p - '0');
         }
     }
@@ -120,7 +118,7 @@ ngx_http_clipper_number_exponent(const u_char *p, const u_char *last,
 
 
 static const u_char *
-ngx_http_clipper_number_digits(const u_char *p, const u_char *last)
+clipper_number_digits(const u_char *p, const u_char *last)
 {
     while (p < last && *p >= '0' && *p <= '9') {
         p++;
@@ -133,7 +131,7 @@ ngx_http_clipper_number_digits(const u_char *p, const u_char *last)
 /* mantissa, exponent and truncated from the digits */
 
 static void
-ngx_http_clipper_number_collect(ngx_http_clipper_number_t *n, int64_t exponent)
+clipper_number_collect(clipper_number_t *n, int64_t exponent)
 {
     size_t         i, used;
     uint64_t       mantissa;
@@ -144,7 +142,7 @@ ngx_http_clipper_number_collect(ngx_http_clipper_number_t *n, int64_t exponent)
 
     digits = n->integer;
 
-    for (i = 0; i < n->ninteger && used < NGX_HTTP_CLIPPER_NUMBER_DIGITS; i++) {
+    for (i = 0; i < n->ninteger && used < CLIPPER_NUMBER_DIGITS; i++) {
         mantissa = mantissa * 10 + (digits[i] - '0');
         used += (mantissa != 0);
     }
@@ -157,7 +155,7 @@ ngx_http_clipper_number_collect(ngx_http_clipper_number_t *n, int64_t exponent)
 
     digits = n->fraction;
 
-    for (i = 0; i < n->nfraction && used < NGX_HTTP_CLIPPER_NUMBER_DIGITS; i++)
+    for (i = 0; i < n->nfraction && used < CLIPPER_NUMBER_DIGITS; i++)
     {
         mantissa = mantissa * 10 + (digits[i] - '0');
         used += (mantissa != 0);
@@ -175,29 +173,28 @@ ngx_http_clipper_number_collect(ngx_http_clipper_number_t *n, int64_t exponent)
 
 
 ngx_uint_t
-ngx_http_clipper_number_overflows(const ngx_http_clipper_number_t *n)
+clipper_number_overflows(const clipper_number_t *n)
 {
     /* mantissa + 1 <= 10^19, so below 10^308; most numbers end here */
 
-    if (n->exponent < 308 - NGX_HTTP_CLIPPER_NUMBER_DIGITS
+    if (n->exponent < 308 - CLIPPER_NUMBER_DIGITS
         || n->mantissa == 0)
     {
         return 0;
     }
 
-    return ngx_http_clipper_number_convert(n, &ngx_http_clipper_number_format64)
+    return clipper_number_convert(n, &clipper_number_format64)
            >> 52 == 0x7ff;
 }
 
 
 double
-ngx_http_clipper_number_double(const ngx_http_clipper_number_t *n)
+clipper_number_double(const clipper_number_t *n)
 {
     double    value;
     uint64_t  bits;
 
-    bits = ngx_http_clipper_number_convert(n,
-                                           &ngx_http_clipper_number_format64);
+    bits = clipper_number_convert(n, &clipper_number_format64);
     bits |= (uint64_t) n->negative << 63;
     ngx_memcpy(&value, &bits, sizeof(double));
 
@@ -206,18 +203,17 @@ ngx_http_clipper_number_double(const ngx_http_clipper_number_t *n)
 
 
 ngx_int_t
-ngx_http_clipper_number_float(const ngx_http_clipper_number_t *n, float *value)
+clipper_number_float(const clipper_number_t *n, float *value)
 {
     double    d;
     uint32_t  bits;
 
-    bits = ngx_http_clipper_number_convert(n,
-                                           &ngx_http_clipper_number_format32);
+    bits = clipper_number_convert(n, &clipper_number_format32);
 
     /* only what rounds to FLT_MAX or beyond can be beyond it */
 
     if (bits >= 0x7f7fffff) {
-        d = ngx_http_clipper_number_double(n);
+        d = clipper_number_double(n);
 
         if (d < 0) {
             d = -d;
@@ -236,8 +232,7 @@ ngx_http_clipper_number_float(const ngx_http_clipper_number_t *n, float *value)
 
 
 ngx_int_t
-ngx_http_clipper_number_int32(const ngx_http_clipper_number_t *n,
-    int32_t *value)
+clipper_number_int32(const clipper_number_t *n, int32_t *value)
 {
     if (n->real || n->exponent != 0
         || n->mantissa > (uint64_t) INT32_MAX + n->negative)
@@ -253,7 +248,7 @@ ngx_http_clipper_number_int32(const ngx_http_clipper_number_t *n,
 
 
 ngx_uint_t
-ngx_http_clipper_number_is_int64(const ngx_http_clipper_number_t *n)
+clipper_number_is_int64(const clipper_number_t *n)
 {
     u_char  digit;
 
@@ -280,24 +275,24 @@ ngx_http_clipper_number_is_int64(const ngx_http_clipper_number_t *n)
 /* the bits without the sign */
 
 static uint64_t
-ngx_http_clipper_number_convert(const ngx_http_clipper_number_t *n,
-    const ngx_http_clipper_number_format_t *f)
+clipper_number_convert(const clipper_number_t *n,
+    const clipper_number_format_t *f)
 {
     uint64_t    bits;
     ngx_uint_t  unsure;
 
     unsure = 0;
-    bits = ngx_http_clipper_number_scale(n->mantissa, n->exponent, f, &unsure);
+    bits = clipper_number_scale(n->mantissa, n->exponent, f, &unsure);
 
     if (n->truncated
-        && bits != ngx_http_clipper_number_scale(n->mantissa + 1, n->exponent,
-                                                 f, &unsure))
+        && bits != clipper_number_scale(n->mantissa + 1, n->exponent, f,
+                                        &unsure))
     {
         unsure = 1;
     }
 
     if (unsure) {
-        return ngx_http_clipper_number_exact(n, f, bits);
+        return clipper_number_exact(n, f, bits);
     }
 
     return bits;
@@ -305,8 +300,8 @@ ngx_http_clipper_number_convert(const ngx_http_clipper_number_t *n,
 
 
 static uint64_t
-ngx_http_clipper_number_scale(uint64_t mantissa, int64_t power,
-    const ngx_http_clipper_number_format_t *f, ngx_uint_t *unsure)
+clipper_number_scale(uint64_t mantissa, int64_t power,
+    const clipper_number_format_t *f, ngx_uint_t *unsure)
 {
     if (mantissa == 0 || power < f->min_power) {
         return 0;
@@ -316,5 +311,5 @@ ngx_http_clipper_number_scale(uint64_t mantissa, int64_t power,
         return (uint64_t) f->infinite << f->bits;
     }
 
-    return ngx_http_clipper_number_bits(mantissa, (int) power, f, unsure);
+    return clipper_number_bits(mantissa, (int) power, f, unsure);
 }

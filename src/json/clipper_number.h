@@ -14,8 +14,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_NUMBER_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_NUMBER_H_INCLUDED_
+#ifndef _CLIPPER_NUMBER_H_INCLUDED_
+#define _CLIPPER_NUMBER_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -38,7 +38,7 @@ typedef struct {
     unsigned          negative:1;
     unsigned          real:1;       /* has a fraction or an exponent */
     unsigned          truncated:1;
-} ngx_http_clipper_number_t;
+} clipper_number_t;
 
 
 /* a binary format; the ranges of powers of ten are proven by Lemire 2021 */
@@ -51,7 +51,7 @@ typedef struct {
     int               max_tie;
     int               min_power;    /* below: rounds to zero */
     int               max_power;    /* above: rounds to infinity */
-} ngx_http_clipper_number_format_t;
+} clipper_number_format_t;
 
 
 /*
@@ -59,44 +59,40 @@ typedef struct {
  * first byte (or last) that cannot continue it and *reason telling why.
  */
 
-const u_char *ngx_http_clipper_number_scan(const u_char *p,
-    const u_char *last, ngx_http_clipper_number_t *number,
-    const u_char **error, const char **reason);
+const u_char *clipper_number_scan(const u_char *p,
+    const u_char *last, clipper_number_t *number, const u_char **error,
+    const char **reason);
 
 /* beyond DBL_MAX after rounding? */
 
-ngx_uint_t ngx_http_clipper_number_overflows(
-    const ngx_http_clipper_number_t *number);
+ngx_uint_t  clipper_number_overflows(const clipper_number_t *number);
 
 /* an overflow gives infinity; "-0" gives -0.0 */
 
-double ngx_http_clipper_number_double(const ngx_http_clipper_number_t *number);
+double clipper_number_double(const clipper_number_t *number);
 
 /*
  * NGX_DECLINED: the literal as a double is beyond FLT_MAX.  (A literal between
  * FLT_MAX and the middle to the next float is declined, as the original did.)
  */
 
-ngx_int_t ngx_http_clipper_number_float(
-    const ngx_http_clipper_number_t *number, float *value);
+ngx_int_t  clipper_number_float(const clipper_number_t *number, float *value);
 
 /* NGX_DECLINED: not written as an integer, or not of 32 bits */
 
-ngx_int_t ngx_http_clipper_number_int32(
-    const ngx_http_clipper_number_t *number, int32_t *value);
+ngx_int_t  clipper_number_int32(const clipper_number_t *number, int32_t *value);
 
 /* an integer literal in [-2^63, 2^64 - 1]? */
 
-ngx_uint_t ngx_http_clipper_number_is_int64(
-    const ngx_http_clipper_number_t *number);
+ngx_uint_t  clipper_number_is_int64(const clipper_number_t *number);
 
 /*
  * The exact way: corrects the non-negative value whose bits are close to the
  * number's, by at most a few units, to the nearest one; returns its bits.
  */
 
-uint64_t ngx_http_clipper_number_exact(const ngx_http_clipper_number_t *number,
-    const ngx_http_clipper_number_format_t *format, uint64_t close);
+uint64_t clipper_number_exact(const clipper_number_t *number,
+    const clipper_number_format_t *format, uint64_t close);
 
 
-#endif /* _NGX_HTTP_CLIPPER_NUMBER_H_INCLUDED_ */
+#endif /* _CLIPPER_NUMBER_H_INCLUDED_ */

@@ -19,49 +19,48 @@
  * below 2^54 * 5^1093 < 2^2600.
  */
 
-#define NGX_HTTP_CLIPPER_NUMBER_EXACT_DIGITS  770
-#define NGX_HTTP_CLIPPER_NUMBER_EXACT_LIMBS   128
+#define CLIPPER_NUMBER_EXACT_DIGITS  770
+#define CLIPPER_NUMBER_EXACT_LIMBS   128
 
 
 typedef struct {
     ngx_uint_t  n;                  /* limbs in use, the last is not 0 */
-    uint32_t    limb[NGX_HTTP_CLIPPER_NUMBER_EXACT_LIMBS];
-} ngx_http_clipper_number_big_t;
+    uint32_t    limb[CLIPPER_NUMBER_EXACT_LIMBS];
+} clipper_number_big_t;
 
 
-static int64_t ngx_http_clipper_number_exact_digits(
-    ngx_http_clipper_number_big_t *big, const ngx_http_clipper_number_t *n);
-static ngx_int_t ngx_http_clipper_number_exact_compare(
-    const ngx_http_clipper_number_big_t *digits, int64_t exponent,
-    const ngx_http_clipper_number_format_t *f, uint64_t bits);
-static void ngx_http_clipper_number_big_mul(ngx_http_clipper_number_big_t *big,
-    uint32_t factor, uint32_t carry);
-static void ngx_http_clipper_number_big_pow5(
-    ngx_http_clipper_number_big_t *big, ngx_uint_t power);
-static void ngx_http_clipper_number_big_shift(
-    ngx_http_clipper_number_big_t *big, ngx_uint_t bits);
-static ngx_int_t ngx_http_clipper_number_big_compare(
-    const ngx_http_clipper_number_big_t *a,
-    const ngx_http_clipper_number_big_t *b);
+static int64_t clipper_number_exact_digits(clipper_number_big_t *big,
+    const clipper_number_t *n);
+static ngx_int_t clipper_number_exact_compare(
+    const clipper_number_big_t *digits, int64_t exponent,
+    const clipper_number_format_t *f, uint64_t bits);
+static void clipper_number_big_mul(clipper_number_big_t *big, uint32_t factor,
+    uint32_t carry);
+static void clipper_number_big_pow5(clipper_number_big_t *big,
+    ngx_uint_t power);
+static void clipper_number_big_shift(clipper_number_big_t *big,
+    ngx_uint_t bits);
+static ngx_int_t clipper_number_big_compare(const clipper_number_big_t *a,
+    const clipper_number_big_t *b);
 
 
 uint64_t
-ngx_http_clipper_number_exact(const ngx_http_clipper_number_t *n,
-    const ngx_http_clipper_number_format_t *f, uint64_t close)
+clipper_number_exact(const clipper_number_t *n,
+    const clipper_number_format_t *f, uint64_t close)
 {
-    int64_t                        exponent;
-    uint64_t                       infinity;
-    ngx_int_t                      rc;
-    ngx_http_clipper_number_big_t  digits;
+    int64_t               exponent;
+    uint64_t              infinity;
+    ngx_int_t             rc;
+    clipper_number_big_t  digits;
 
     infinity = (uint64_t) f->infinite << f->bits;
 
-    exponent = ngx_http_clipper_number_exact_digits(&digits, n);
+    exponent = clipper_number_exact_digits(&digits, n);
 
     /* up while the number is above the middle to the next value */
 
     while (close < infinity) {
-        rc = ngx_http_clipper_number_exact_compare(&digits, exponent, f, close);
+        rc = clipper_number_exact_compare(&digits, exponent, f, close);
 
         if (rc < 0 || (rc == 0 && (close & 1) == 0)) {
             break;
@@ -73,8 +72,7 @@ ngx_http_clipper_number_exact(const ngx_http_clipper_number_t *n,
     /* down while it is below the middle to the one before */
 
     while (close > 0) {
-        rc = ngx_http_clipper_number_exact_compare(&digits, exponent, f,
-                                                   close - 1);
+        rc = clipper_number_exact_compare(&digits, exponent, f, close - 1);
 
         if (rc > 0 || (rc == 0 && (close & 1) == 0)) {
             break;
@@ -90,8 +88,8 @@ ngx_http_clipper_number_exact(const ngx_http_clipper_number_t *n,
 /* number = big * 10^result, or just above it by less than the last digit */
 
 static int64_t
-ngx_http_clipper_number_exact_digits(ngx_http_clipper_number_big_t *big,
-    const ngx_http_clipper_number_t *n)
+clipper_number_exact_digits(clipper_number_big_t *big,
+    const clipper_number_t *n)
 {
     size_t      i, total, used;
     u_char      c;
@@ -113,7 +111,7 @@ ngx_http_clipper_number_exact_digits(ngx_http_clipper_number_big_t *big,
             continue;
         }
 
-        if (used == NGX_HTTP_CLIPPER_NUMBER_EXACT_DIGITS) {
+        if (used == CLIPPER_NUMBER_EXACT_DIGITS) {
 
             if (c != '0') {
                 sticky = 1;
@@ -128,13 +126,13 @@ ngx_http_clipper_number_exact_digits(ngx_http_clipper_number_big_t *big,
         factor *= 10;
 
         if (factor == 1000000000) {
-            ngx_http_clipper_number_big_mul(big, factor, part);
+            clipper_number_big_mul(big, factor, part);
             part = 0;
             factor = 1;
         }
     }
 
-    ngx_http_clipper_number_big_mul(big, factor, part);
+    clipper_number_big_mul(big, factor, part);
 
     /* where the mantissa's last digit is, there is the 19th of these */
 
@@ -145,7 +143,7 @@ ngx_http_clipper_number_exact_digits(ngx_http_clipper_number_big_t *big,
     }
 
     if (sticky) {
-        ngx_http_clipper_number_big_mul(big, 10, 1);
+        clipper_number_big_mul(big, 10, 1);
         exponent--;
     }
 
@@ -156,13 +154,12 @@ ngx_http_clipper_number_exact_digits(ngx_http_clipper_number_big_t *big,
 /* the digits against the middle of the value of these bits and the next one */
 
 static ngx_int_t
-ngx_http_clipper_number_exact_compare(
-    const ngx_http_clipper_number_big_t *digits, int64_t exponent,
-    const ngx_http_clipper_number_format_t *f, uint64_t bits)
+clipper_number_exact_compare(const clipper_number_big_t *digits,
+    int64_t exponent, const clipper_number_format_t *f, uint64_t bits)
 {
-    int64_t                        power;
-    uint64_t                       m;
-    ngx_http_clipper_number_big_t  left, right;
+    int64_t               power;
+    uint64_t              m;
+    clipper_number_big_t  left, right;
 
     m = bits & (((uint64_t) 1 << f->bits) - 1);
     power = (int64_t) (bits >> f->bits);
@@ -182,33 +179,33 @@ ngx_http_clipper_number_exact_compare(
     left = *digits;
 
     right.n = 0;
-    ngx_http_clipper_number_big_mul(&right, 0, (uint32_t) (m >> 32));
-    ngx_http_clipper_number_big_shift(&right, 32);
-    ngx_http_clipper_number_big_mul(&right, 1, (uint32_t) m);
+    clipper_number_big_mul(&right, 0, (uint32_t) (m >> 32));
+    clipper_number_big_shift(&right, 32);
+    clipper_number_big_mul(&right, 1, (uint32_t) m);
 
     if (exponent >= 0) {
-        ngx_http_clipper_number_big_pow5(&left, exponent);
+        clipper_number_big_pow5(&left, exponent);
 
     } else {
-        ngx_http_clipper_number_big_pow5(&right, -exponent);
+        clipper_number_big_pow5(&right, -exponent);
     }
 
     if (exponent >= power) {
-        ngx_http_clipper_number_big_shift(&left, exponent - power);
+        clipper_number_big_shift(&left, exponent - power);
 
     } else {
-        ngx_http_clipper_number_big_shift(&right, power - exponent);
+        clipper_number_big_shift(&right, power - exponent);
     }
 
-    return ngx_http_clipper_number_big_compare(&left, &right);
+    return clipper_number_big_compare(&left, &right);
 }
 
 
 /* big = big * factor + carry */
 
 static void
-ngx_http_clipper_number_big_mul(ngx_http_clipper_number_big_t *big,
-    uint32_t factor, uint32_t carry)
+clipper_number_big_mul(clipper_number_big_t *big, uint32_t factor,
+    uint32_t carry)
 {
     uint64_t    product;
     ngx_uint_t  i;
@@ -219,29 +216,27 @@ ngx_http_clipper_number_big_mul(ngx_http_clipper_number_big_t *big,
         carry = (uint32_t) (product >> 32);
     }
 
-    if (carry && big->n < NGX_HTTP_CLIPPER_NUMBER_EXACT_LIMBS) {
+    if (carry && big->n < CLIPPER_NUMBER_EXACT_LIMBS) {
         big->limb[big->n++] = carry;
     }
 }
 
 
 static void
-ngx_http_clipper_number_big_pow5(ngx_http_clipper_number_big_t *big,
-    ngx_uint_t power)
+clipper_number_big_pow5(clipper_number_big_t *big, ngx_uint_t power)
 {
     for ( /* void */ ; power >= 13; power -= 13) {
-        ngx_http_clipper_number_big_mul(big, 1220703125, 0);
+        clipper_number_big_mul(big, 1220703125, 0);
     }
 
     for ( /* void */ ; power; power--) {
-        ngx_http_clipper_number_big_mul(big, 5, 0);
+        clipper_number_big_mul(big, 5, 0);
     }
 }
 
 
 static void
-ngx_http_clipper_number_big_shift(ngx_http_clipper_number_big_t *big,
-    ngx_uint_t bits)
+clipper_number_big_shift(clipper_number_big_t *big, ngx_uint_t bits)
 {
     ngx_uint_t  limbs;
 
@@ -249,11 +244,11 @@ ngx_http_clipper_number_big_shift(ngx_http_clipper_number_big_t *big,
     bits %= 32;
 
     if (bits) {
-        ngx_http_clipper_number_big_mul(big, (uint32_t) 1 << bits, 0);
+        clipper_number_big_mul(big, (uint32_t) 1 << bits, 0);
     }
 
     if (big->n == 0 || limbs == 0
-        || limbs > NGX_HTTP_CLIPPER_NUMBER_EXACT_LIMBS - big->n)
+        || limbs > CLIPPER_NUMBER_EXACT_LIMBS - big->n)
     {
         return;
     }
@@ -265,8 +260,8 @@ ngx_http_clipper_number_big_shift(ngx_http_clipper_number_big_t *big,
 
 
 static ngx_int_t
-ngx_http_clipper_number_big_compare(const ngx_http_clipper_number_big_t *a,
-    const ngx_http_clipper_number_big_t *b)
+clipper_number_big_compare(const clipper_number_big_t *a,
+    const clipper_number_big_t *b)
 {
     ngx_uint_t  i;
 

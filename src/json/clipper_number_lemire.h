@@ -11,35 +11,35 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_NUMBER_LEMIRE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_NUMBER_LEMIRE_H_INCLUDED_
+#ifndef _CLIPPER_NUMBER_LEMIRE_H_INCLUDED_
+#define _CLIPPER_NUMBER_LEMIRE_H_INCLUDED_
 
 
 #include "json/clipper_number.h"
 
 
-#define NGX_HTTP_CLIPPER_NUMBER_MIN_POWER  (-342)
+#define CLIPPER_NUMBER_MIN_POWER  (-342)
 
 /* powers of five that 128 bits hold exactly, or whose inverses are ties' */
 
-#define NGX_HTTP_CLIPPER_NUMBER_MIN_SURE   (-27)
-#define NGX_HTTP_CLIPPER_NUMBER_MAX_SURE   55
+#define CLIPPER_NUMBER_MIN_SURE   (-27)
+#define CLIPPER_NUMBER_MAX_SURE   55
 
 
-extern const uint64_t  ngx_http_clipper_number_powers[];
+extern const uint64_t  clipper_number_powers[];
 
 
 /* here, so that the compiler folds them into the code */
 
-static const ngx_http_clipper_number_format_t
-    ngx_http_clipper_number_format64 = { 52, 1023, 0x7ff, -4, 23, -342, 308 };
+static const clipper_number_format_t
+    clipper_number_format64 = { 52, 1023, 0x7ff, -4, 23, -342, 308 };
 
-static const ngx_http_clipper_number_format_t
-    ngx_http_clipper_number_format32 = { 23, 127, 0xff, -17, 10, -64, 38 };
+static const clipper_number_format_t
+    clipper_number_format32 = { 23, 127, 0xff, -17, 10, -64, 38 };
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_number_mul(uint64_t a, uint64_t b, uint64_t *low)
+clipper_number_mul(uint64_t a, uint64_t b, uint64_t *low)
 {
 #if defined(__SIZEOF_INT128__)
     unsigned __int128  product;
@@ -72,8 +72,8 @@ ngx_http_clipper_number_mul(uint64_t a, uint64_t b, uint64_t *low)
  */
 
 static ngx_inline __attribute__((always_inline)) uint64_t
-ngx_http_clipper_number_bits(uint64_t mantissa, int power,
-    const ngx_http_clipper_number_format_t *f, ngx_uint_t *unsure)
+clipper_number_bits(uint64_t mantissa, int power,
+    const clipper_number_format_t *f, ngx_uint_t *unsure)
 {
     int              zeros, upper, shift, exponent;
     uint64_t         high, low, high2, low2, m, below, infinity;
@@ -82,21 +82,21 @@ ngx_http_clipper_number_bits(uint64_t mantissa, int power,
     zeros = __builtin_clzll(mantissa);
     mantissa <<= zeros;
 
-    five = ngx_http_clipper_number_powers
-           + 2 * (power - NGX_HTTP_CLIPPER_NUMBER_MIN_POWER);
+    five = clipper_number_powers
+           + 2 * (power - CLIPPER_NUMBER_MIN_POWER);
 
     below = UINT64_MAX >> (f->bits + 3);
 
-    high = ngx_http_clipper_number_mul(mantissa, five[0], &low);
+    high = clipper_number_mul(mantissa, five[0], &low);
 
     if ((high & below) == below) {
-        high2 = ngx_http_clipper_number_mul(mantissa, five[1], &low2);
+        high2 = clipper_number_mul(mantissa, five[1], &low2);
         low += high2;
         high += (low < high2);
 
         if (low == UINT64_MAX
-            && (power < NGX_HTTP_CLIPPER_NUMBER_MIN_SURE
-                || power > NGX_HTTP_CLIPPER_NUMBER_MAX_SURE))
+            && (power < CLIPPER_NUMBER_MIN_SURE
+                || power > CLIPPER_NUMBER_MAX_SURE))
         {
             *unsure = 1;
         }
@@ -151,7 +151,7 @@ ngx_http_clipper_number_bits(uint64_t mantissa, int power,
  */
 
 static ngx_inline __attribute__((always_inline)) uint64_t
-ngx_http_clipper_number_fraction(uint64_t mantissa, int power)
+clipper_number_fraction(uint64_t mantissa, int power)
 {
     int              zeros, upper, exponent;
     uint64_t         high, low, high2, low2;
@@ -160,14 +160,14 @@ ngx_http_clipper_number_fraction(uint64_t mantissa, int power)
     zeros = __builtin_clzll(mantissa);
     mantissa <<= zeros;
 
-    five = ngx_http_clipper_number_powers
-           + 2 * (power - NGX_HTTP_CLIPPER_NUMBER_MIN_POWER);
+    five = clipper_number_powers
+           + 2 * (power - CLIPPER_NUMBER_MIN_POWER);
 
-    high = ngx_http_clipper_number_mul(mantissa, five[0], &low);
+    high = clipper_number_mul(mantissa, five[0], &low);
 
     if ((high & 0x1ff) == 0x1ff) {
         low = mantissa * five[0];       /* so that it is not kept till here */
-        high2 = ngx_http_clipper_number_mul(mantissa, five[1], &low2);
+        high2 = clipper_number_mul(mantissa, five[1], &low2);
         high += (low + high2 < high2);
     }
 
@@ -179,4 +179,4 @@ ngx_http_clipper_number_fraction(uint64_t mantissa, int power)
 }
 
 
-#endif /* _NGX_HTTP_CLIPPER_NUMBER_LEMIRE_H_INCLUDED_ */
+#endif /* _CLIPPER_NUMBER_LEMIRE_H_INCLUDED_ */

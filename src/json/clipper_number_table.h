@@ -7,11 +7,11 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_NUMBER_TABLE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_NUMBER_TABLE_H_INCLUDED_
+#ifndef _CLIPPER_NUMBER_TABLE_H_INCLUDED_
+#define _CLIPPER_NUMBER_TABLE_H_INCLUDED_
 
 
-const uint64_t  ngx_http_clipper_number_powers[] = {
+const uint64_t  clipper_number_powers[] = {
     0xeef453d6923bd65a, 0x113faa2906a13b3f, 0x9558b4661b6565f8,
     0x4ac7ca59a424c507, 0xbaaee17fa23ebf76, 0x5d79bcf00d2df649,
     0xe95a99df8ace6f53, 0xf4d82c2c107973dc, 0x91d8a02bb6c10594,
@@ -449,4 +449,4 @@ const uint64_t  ngx_http_clipper_number_powers[] = {
 };
 
 
-#endif /* _NGX_HTTP_CLIPPER_NUMBER_TABLE_H_INCLUDED_ */
+#endif /* _CLIPPER_NUMBER_TABLE_H_INCLUDED_ */

@@ -17,7 +17,7 @@ typedef struct {
     ngx_uint_t     raw;
     uint32_t       pending;                     /* bytes of an escape still to
                                                    come, the next one lowest */
-} ngx_http_clipper_value_bytes_t;
+} clipper_value_bytes_t;
 
 
 /* a number so that equal ones look equal: an integer if it is one */
@@ -27,39 +27,32 @@ typedef struct {
     ngx_uint_t     negative;
     uint64_t       magnitude;
     double         real;
-} ngx_http_clipper_value_exact_t;
+} clipper_value_exact_t;
 
 
-static const u_char *ngx_http_clipper_value_string_end(const u_char *p,
+static const u_char *clipper_value_string_end(const u_char *p,
     const u_char *last);
-static ngx_uint_t ngx_http_clipper_value_same(
-    const ngx_http_clipper_token_t *one, const ngx_http_clipper_token_t *two);
-static ngx_uint_t ngx_http_clipper_value_same_string(
-    const ngx_http_clipper_token_t *one, const ngx_http_clipper_token_t *two);
-static void ngx_http_clipper_value_bytes(
-    const ngx_http_clipper_token_t *token,
-    ngx_http_clipper_value_bytes_t *bytes);
-static ngx_int_t ngx_http_clipper_value_byte(
-    ngx_http_clipper_value_bytes_t *bytes);
-static ngx_int_t ngx_http_clipper_value_escape(
-    ngx_http_clipper_value_bytes_t *bytes);
-static uint32_t ngx_http_clipper_value_hex(const u_char *p);
-static ngx_uint_t ngx_http_clipper_value_same_number(
-    const ngx_http_clipper_number_t *one,
-    const ngx_http_clipper_number_t *two);
-static void ngx_http_clipper_value_exact(
-    const ngx_http_clipper_number_t *number,
-    ngx_http_clipper_value_exact_t *exact);
+static ngx_uint_t clipper_value_same(const clipper_token_t *one,
+    const clipper_token_t *two);
+static ngx_uint_t clipper_value_same_string(const clipper_token_t *one,
+    const clipper_token_t *two);
+static void clipper_value_bytes(const clipper_token_t *token,
+    clipper_value_bytes_t *bytes);
+static ngx_int_t clipper_value_byte(clipper_value_bytes_t *bytes);
+static ngx_int_t clipper_value_escape(clipper_value_bytes_t *bytes);
+static uint32_t clipper_value_hex(const u_char *p);
+static ngx_uint_t clipper_value_same_number(const clipper_number_t *one,
+    const clipper_number_t *two);
+static void clipper_value_exact(const clipper_number_t *number,
+    clipper_value_exact_t *exact);
 
 
 void
-ngx_http_clipper_value_init(ngx_http_clipper_value_t *value,
-    const u_char *data, size_t len)
+clipper_value_init(clipper_value_t *value, const u_char *data, size_t len)
 {
     value->raw = 0;
 
-    if (ngx_http_clipper_json_value(data, len, NGX_HTTP_CLIPPER_JSON_MAX_DEPTH,
-                                    &value->text)
+    if (clipper_json_value(data, len, CLIPPER_JSON_MAX_DEPTH, &value->text)
         != NGX_OK)
     {
         value->text.data = (u_char *) data;
@@ -70,8 +63,7 @@ ngx_http_clipper_value_init(ngx_http_clipper_value_t *value,
 
 
 void
-ngx_http_clipper_value_open(const ngx_http_clipper_value_t *value,
-    ngx_http_clipper_cursor_t *cursor)
+clipper_value_open(const clipper_value_t *value, clipper_cursor_t *cursor)
 {
     cursor->pos = value->text.data;
     cursor->last = value->text.data + value->text.len;
@@ -82,8 +74,7 @@ ngx_http_clipper_value_open(const ngx_http_clipper_value_t *value,
 /* the text was found to be JSON: what follows relies on it */
 
 ngx_int_t
-ngx_http_clipper_value_next(ngx_http_clipper_cursor_t *cursor,
-    ngx_http_clipper_token_t *token)
+clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token)
 {
     const char    *reason;
     const u_char  *error, *p;
@@ -94,7 +85,7 @@ ngx_http_clipper_value_next(ngx_http_clipper_cursor_t *cursor,
     token->start = p;
 
     if (cursor->raw) {
-        token->kind = NGX_HTTP_CLIPPER_VALUE_STRING;
+        token->kind = CLIPPER_VALUE_STRING;
         token->end = cursor->last;
         cursor->pos = cursor->last;
         cursor->raw = 0;
@@ -112,22 +103,21 @@ ngx_http_clipper_value_next(ngx_http_clipper_cursor_t *cursor,
     token->end = p + 1;
 
     if (p == cursor->last) {
-        token->kind = NGX_HTTP_CLIPPER_VALUE_END;
+        token->kind = CLIPPER_VALUE_END;
         return NGX_DONE;
     }
 
     if (*p == '"') {
-        token->kind = NGX_HTTP_CLIPPER_VALUE_STRING;
-        token->end = ngx_http_clipper_value_string_end(p + 1, cursor->last);
+        token->kind = CLIPPER_VALUE_STRING;
+        token->end = clipper_value_string_end(p + 1, cursor->last);
 
     } else if (*p == '-' || (*p >= '0' && *p <= '9')) {
-        token->kind = NGX_HTTP_CLIPPER_VALUE_NUMBER;
-        token->end = ngx_http_clipper_number_scan(p, cursor->last,
-                                                  &token->number, &error,
-                                                  &reason);
+        token->kind = CLIPPER_VALUE_NUMBER;
+        token->end = clipper_number_scan(p, cursor->last, &token->number,
+                                         &error, &reason);
 
     } else if (*p >= 'a' && *p <= 'z') {
-        token->kind = NGX_HTTP_CLIPPER_VALUE_LITERAL;
+        token->kind = CLIPPER_VALUE_LITERAL;
 
         while (token->end < cursor->last
                && *token->end >= 'a' && *token->end <= 'z')
@@ -148,7 +138,7 @@ ngx_http_clipper_value_next(ngx_http_clipper_cursor_t *cursor,
 /* the byte after the closing quote */
 
 static const u_char *
-ngx_http_clipper_value_string_end(const u_char *p, const u_char *last)
+clipper_value_string_end(const u_char *p, const u_char *last)
 {
     while (p < last && *p != '"') {
         p += (*p == '\\') ? 2 : 1;
@@ -159,12 +149,12 @@ ngx_http_clipper_value_string_end(const u_char *p, const u_char *last)
 
 
 ngx_uint_t
-ngx_http_clipper_value_equal(const ngx_http_clipper_value_t *one,
-    const ngx_http_clipper_value_t *two, ngx_uint_t shape)
+clipper_value_equal(const clipper_value_t *one, const clipper_value_t *two,
+    ngx_uint_t shape)
 {
-    ngx_int_t                  more;
-    ngx_http_clipper_token_t   first, second;
-    ngx_http_clipper_cursor_t  a, b;
+    ngx_int_t         more;
+    clipper_token_t   first, second;
+    clipper_cursor_t  a, b;
 
     if (one->raw == two->raw && one->text.len == two->text.len
         && ngx_memcmp(one->text.data, two->text.data, one->text.len) == 0)
@@ -172,22 +162,22 @@ ngx_http_clipper_value_equal(const ngx_http_clipper_value_t *one,
         return 1;
     }
 
-    ngx_http_clipper_value_open(one, &a);
-    ngx_http_clipper_value_open(two, &b);
+    clipper_value_open(one, &a);
+    clipper_value_open(two, &b);
 
     do {
-        more = ngx_http_clipper_value_next(&a, &first);
-        (void) ngx_http_clipper_value_next(&b, &second);
+        more = clipper_value_next(&a, &first);
+        (void) clipper_value_next(&b, &second);
 
         if (first.kind != second.kind) {
             return 0;
         }
 
-        if (shape && first.kind == NGX_HTTP_CLIPPER_VALUE_NUMBER) {
+        if (shape && first.kind == CLIPPER_VALUE_NUMBER) {
             continue;
         }
 
-        if (!ngx_http_clipper_value_same(&first, &second)) {
+        if (!clipper_value_same(&first, &second)) {
             return 0;
         }
 
@@ -200,18 +190,17 @@ ngx_http_clipper_value_equal(const ngx_http_clipper_value_t *one,
 /* two tokens of one kind */
 
 static ngx_uint_t
-ngx_http_clipper_value_same(const ngx_http_clipper_token_t *one,
-    const ngx_http_clipper_token_t *two)
+clipper_value_same(const clipper_token_t *one, const clipper_token_t *two)
 {
     switch (one->kind) {
 
-    case NGX_HTTP_CLIPPER_VALUE_STRING:
-        return ngx_http_clipper_value_same_string(one, two);
+    case CLIPPER_VALUE_STRING:
+        return clipper_value_same_string(one, two);
 
-    case NGX_HTTP_CLIPPER_VALUE_NUMBER:
-        return ngx_http_clipper_value_same_number(&one->number, &two->number);
+    case CLIPPER_VALUE_NUMBER:
+        return clipper_value_same_number(&one->number, &two->number);
 
-    case NGX_HTTP_CLIPPER_VALUE_LITERAL:
+    case CLIPPER_VALUE_LITERAL:
         /* true, false and null differ in their first letters */
         return *one->start == *two->start;
 
@@ -222,19 +211,19 @@ ngx_http_clipper_value_same(const ngx_http_clipper_token_t *one,
 
 
 static ngx_uint_t
-ngx_http_clipper_value_same_string(const ngx_http_clipper_token_t *one,
-    const ngx_http_clipper_token_t *two)
+clipper_value_same_string(const clipper_token_t *one,
+    const clipper_token_t *two)
 {
-    ngx_int_t                       byte;
-    ngx_http_clipper_value_bytes_t  a, b;
+    ngx_int_t              byte;
+    clipper_value_bytes_t  a, b;
 
-    ngx_http_clipper_value_bytes(one, &a);
-    ngx_http_clipper_value_bytes(two, &b);
+    clipper_value_bytes(one, &a);
+    clipper_value_bytes(two, &b);
 
     do {
-        byte = ngx_http_clipper_value_byte(&a);
+        byte = clipper_value_byte(&a);
 
-        if (byte != ngx_http_clipper_value_byte(&b)) {
+        if (byte != clipper_value_byte(&b)) {
             return 0;
         }
 
@@ -245,8 +234,7 @@ ngx_http_clipper_value_same_string(const ngx_http_clipper_token_t *one,
 
 
 static void
-ngx_http_clipper_value_bytes(const ngx_http_clipper_token_t *token,
-    ngx_http_clipper_value_bytes_t *bytes)
+clipper_value_bytes(const clipper_token_t *token, clipper_value_bytes_t *bytes)
 {
     bytes->raw = token->raw;
     bytes->pos = token->raw ? token->start : token->start + 1;
@@ -258,7 +246,7 @@ ngx_http_clipper_value_bytes(const ngx_http_clipper_token_t *token,
 /* -1: no more */
 
 static ngx_int_t
-ngx_http_clipper_value_byte(ngx_http_clipper_value_bytes_t *bytes)
+clipper_value_byte(clipper_value_bytes_t *bytes)
 {
     u_char  ch;
 
@@ -274,7 +262,7 @@ ngx_http_clipper_value_byte(ngx_http_clipper_value_bytes_t *bytes)
 
     if (*bytes->pos == '\\' && !bytes->raw) {
         bytes->pos++;
-        return ngx_http_clipper_value_escape(bytes);
+        return clipper_value_escape(bytes);
     }
 
     return *bytes->pos++;
@@ -284,7 +272,7 @@ ngx_http_clipper_value_byte(ngx_http_clipper_value_bytes_t *bytes)
 /* after the backslash; of \u the first byte, the others become pending */
 
 static ngx_int_t
-ngx_http_clipper_value_escape(ngx_http_clipper_value_bytes_t *bytes)
+clipper_value_escape(clipper_value_bytes_t *bytes)
 {
     u_char       ch;
     uint32_t     code;
@@ -299,7 +287,7 @@ ngx_http_clipper_value_escape(ngx_http_clipper_value_bytes_t *bytes)
         return p ? p[1] : ch;
     }
 
-    code = ngx_http_clipper_value_hex(bytes->pos);
+    code = clipper_value_hex(bytes->pos);
     bytes->pos += 4;
 
     if (code < 0x80) {
@@ -320,7 +308,7 @@ ngx_http_clipper_value_escape(ngx_http_clipper_value_bytes_t *bytes)
     /* a surrogate is one of a pair */
 
     code = 0x10000 + ((code & 0x3ff) << 10)
-           + (ngx_http_clipper_value_hex(bytes->pos + 2) & 0x3ff);
+           + (clipper_value_hex(bytes->pos + 2) & 0x3ff);
     bytes->pos += 6;
 
     bytes->pending = (0x80 | ((code >> 12) & 0x3f))
@@ -332,7 +320,7 @@ ngx_http_clipper_value_escape(ngx_http_clipper_value_bytes_t *bytes)
 
 
 static uint32_t
-ngx_http_clipper_value_hex(const u_char *p)
+clipper_value_hex(const u_char *p)
 {
     uint32_t    code;
     ngx_uint_t  i;
@@ -348,13 +336,13 @@ ngx_http_clipper_value_hex(const u_char *p)
 
 
 static ngx_uint_t
-ngx_http_clipper_value_same_number(const ngx_http_clipper_number_t *one,
-    const ngx_http_clipper_number_t *two)
+clipper_value_same_number(const clipper_number_t *one,
+    const clipper_number_t *two)
 {
-    ngx_http_clipper_value_exact_t  a, b;
+    clipper_value_exact_t  a, b;
 
-    ngx_http_clipper_value_exact(one, &a);
-    ngx_http_clipper_value_exact(two, &b);
+    clipper_value_exact(one, &a);
+    clipper_value_exact(two, &b);
 
     if (a.integer != b.integer) {
         return 0;
@@ -369,8 +357,8 @@ ngx_http_clipper_value_same_number(const ngx_http_clipper_number_t *one,
 
 
 static void
-ngx_http_clipper_value_exact(const ngx_http_clipper_number_t *number,
-    ngx_http_clipper_value_exact_t *exact)
+clipper_value_exact(const clipper_number_t *number,
+    clipper_value_exact_t *exact)
 {
     double  real;
     size_t  i;
@@ -380,7 +368,7 @@ ngx_http_clipper_value_exact(const ngx_http_clipper_number_t *number,
     exact->magnitude = 0;
     exact->real = 0;
 
-    if (ngx_http_clipper_number_is_int64(number)) {
+    if (clipper_number_is_int64(number)) {
 
         for (i = 0; i < number->ninteger; i++) {
             exact->magnitude = exact->magnitude * 10
@@ -388,7 +376,7 @@ ngx_http_clipper_value_exact(const ngx_http_clipper_number_t *number,
         }
 
     } else {
-        real = ngx_http_clipper_number_double(number);
+        real = clipper_number_double(number);
 
         if (fabs(real) < 0x1p64 && real == trunc(real)) {
             exact->magnitude = (uint64_t) fabs(real);
@@ -406,21 +394,20 @@ ngx_http_clipper_value_exact(const ngx_http_clipper_number_t *number,
 
 
 ngx_int_t
-ngx_http_clipper_value_number(const ngx_http_clipper_value_t *value,
-    double *number)
+clipper_value_number(const clipper_value_t *value, double *number)
 {
-    ngx_http_clipper_token_t   token;
-    ngx_http_clipper_cursor_t  cursor;
+    clipper_token_t   token;
+    clipper_cursor_t  cursor;
 
-    ngx_http_clipper_value_open(value, &cursor);
+    clipper_value_open(value, &cursor);
 
-    if (ngx_http_clipper_value_next(&cursor, &token) != NGX_OK
-        || token.kind != NGX_HTTP_CLIPPER_VALUE_NUMBER)
+    if (clipper_value_next(&cursor, &token) != NGX_OK
+        || token.kind != CLIPPER_VALUE_NUMBER)
     {
         return NGX_DECLINED;
     }
 
-    *number = ngx_http_clipper_number_double(&token.number);
+    *number = clipper_number_double(&token.number);
 
     return NGX_OK;
 }

@@ -10,8 +10,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_VALUE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_VALUE_H_INCLUDED_
+#ifndef _CLIPPER_VALUE_H_INCLUDED_
+#define _CLIPPER_VALUE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -22,53 +22,51 @@
 typedef struct {
     ngx_str_t                   text;           /* without outer white space */
     unsigned                    raw:1;          /* not JSON: a string */
-} ngx_http_clipper_value_t;
+} clipper_value_t;
 
 
 /* brackets are tokens of their own kind, commas and colons are none */
 
-#define NGX_HTTP_CLIPPER_VALUE_END      0
-#define NGX_HTTP_CLIPPER_VALUE_STRING   '"'
-#define NGX_HTTP_CLIPPER_VALUE_NUMBER   '0'
-#define NGX_HTTP_CLIPPER_VALUE_LITERAL  'n'     /* true, false, null */
+#define CLIPPER_VALUE_END      0
+#define CLIPPER_VALUE_STRING   '"'
+#define CLIPPER_VALUE_NUMBER   '0'
+#define CLIPPER_VALUE_LITERAL  'n'              /* true, false, null */
 
 typedef struct {
     u_char                      kind;
     unsigned                    raw:1;          /* a string without quotes */
     const u_char               *start;
     const u_char               *end;
-    ngx_http_clipper_number_t   number;
-} ngx_http_clipper_token_t;
+    clipper_number_t            number;
+} clipper_token_t;
 
 typedef struct {
     const u_char               *pos;
     const u_char               *last;
     unsigned                    raw:1;
-} ngx_http_clipper_cursor_t;
+} clipper_cursor_t;
 
 
-void ngx_http_clipper_value_init(ngx_http_clipper_value_t *value,
-    const u_char *data, size_t len);
+void clipper_value_init(clipper_value_t *value, const u_char *data,
+    size_t len);
 
 /*
  * Tokens of a value from its first to the last, then NGX_DONE with the kind
- * NGX_HTTP_CLIPPER_VALUE_END.
+ * CLIPPER_VALUE_END.
  */
-void ngx_http_clipper_value_open(const ngx_http_clipper_value_t *value,
-    ngx_http_clipper_cursor_t *cursor);
-ngx_int_t ngx_http_clipper_value_next(ngx_http_clipper_cursor_t *cursor,
-    ngx_http_clipper_token_t *token);
+void clipper_value_open(const clipper_value_t *value,
+    clipper_cursor_t *cursor);
+ngx_int_t  clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token);
 
 /*
  * Equal?  With `shape` any two numbers are: the same brackets, keys and
  * everything else that is no number, in the same places.
  */
-ngx_uint_t ngx_http_clipper_value_equal(const ngx_http_clipper_value_t *one,
-    const ngx_http_clipper_value_t *two, ngx_uint_t shape);
+ngx_uint_t clipper_value_equal(const clipper_value_t *one,
+    const clipper_value_t *two, ngx_uint_t shape);
 
 /* NGX_DECLINED: not a single number */
-ngx_int_t ngx_http_clipper_value_number(const ngx_http_clipper_value_t *value,
-    double *number);
+ngx_int_t  clipper_value_number(const clipper_value_t *value, double *number);
 
 
-#endif /* _NGX_HTTP_CLIPPER_VALUE_H_INCLUDED_ */
+#endif /* _CLIPPER_VALUE_H_INCLUDED_ */

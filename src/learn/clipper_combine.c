@@ -11,65 +11,61 @@
 
 
 /* sums of weights that differ by less are equal: 0.1 + 0.2 against 0.3 */
-#define NGX_HTTP_CLIPPER_COMBINE_EQUAL  1e-12
+#define CLIPPER_COMBINE_EQUAL  1e-12
 
 
 typedef struct {
-    const ngx_http_clipper_combine_member_t  *members;
+    const clipper_combine_member_t           *members;
     ngx_uint_t                                n;
     uint64_t                                  group;
     ngx_uint_t                                size;     /* of the group */
     ngx_uint_t                                index[
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+                                         CLIPPER_POLICY_MEMBERS];
     double                                    weight[   /* sum is 1 */
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+                                         CLIPPER_POLICY_MEMBERS];
     double                                    number[
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+                                         CLIPPER_POLICY_MEMBERS];
     double                                    loss[     /* sums over numbers */
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    ngx_http_clipper_cursor_t                 cursor[
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-} ngx_http_clipper_combine_mean_t;
+                                         CLIPPER_POLICY_MEMBERS];
+    clipper_cursor_t                 cursor[
+                                         CLIPPER_POLICY_MEMBERS];
+} clipper_combine_mean_t;
 
 
-static ngx_int_t ngx_http_clipper_combine_groups(
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    ngx_uint_t shape, ngx_http_clipper_combine_result_t *result);
-static uint64_t ngx_http_clipper_combine_group(
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    ngx_uint_t first, uint64_t open, ngx_uint_t shape, double *weight);
-static void ngx_http_clipper_combine_mean(
-    const ngx_http_clipper_loss_t *loss,
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    u_char *dst, ngx_http_clipper_combine_result_t *result);
-static void ngx_http_clipper_combine_mean_open(
-    ngx_http_clipper_combine_mean_t *mean);
-static u_char *ngx_http_clipper_combine_mean_write(
-    ngx_http_clipper_combine_mean_t *mean, u_char *dst,
-    const ngx_http_clipper_loss_t *loss, ngx_uint_t *numbers);
-static double ngx_http_clipper_combine_mean_number(
-    const ngx_http_clipper_combine_mean_t *mean);
+static ngx_int_t clipper_combine_groups(
+    const clipper_combine_member_t *members, ngx_uint_t n, ngx_uint_t shape,
+    clipper_combine_result_t *result);
+static uint64_t clipper_combine_group(const clipper_combine_member_t *members,
+    ngx_uint_t n, ngx_uint_t first, uint64_t open, ngx_uint_t shape,
+    double *weight);
+static void clipper_combine_mean(const clipper_loss_t *loss,
+    const clipper_combine_member_t *members, ngx_uint_t n, u_char *dst,
+    clipper_combine_result_t *result);
+static void  clipper_combine_mean_open(clipper_combine_mean_t *mean);
+static u_char *clipper_combine_mean_write(clipper_combine_mean_t *mean,
+    u_char *dst, const clipper_loss_t *loss, ngx_uint_t *numbers);
+static double  clipper_combine_mean_number(const clipper_combine_mean_t *mean);
 
 
-ngx_http_clipper_policy_combine_e
-ngx_http_clipper_combine_mode(const ngx_http_clipper_policy_t *policy,
-    const ngx_http_clipper_loss_t *loss)
+clipper_policy_combine_e
+clipper_combine_mode(const clipper_policy_t *policy,
+    const clipper_loss_t *loss)
 {
-    if (policy->combine != NGX_HTTP_CLIPPER_POLICY_BY_LOSS) {
+    if (policy->combine != CLIPPER_POLICY_BY_LOSS) {
         return policy->combine;
     }
 
-    return (loss->type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE)
-           ? NGX_HTTP_CLIPPER_POLICY_VOTE
-           : NGX_HTTP_CLIPPER_POLICY_MEAN;
+    return (loss->type == CLIPPER_LOSS_ZERO_ONE)
+           ? CLIPPER_POLICY_VOTE
+           : CLIPPER_POLICY_MEAN;
 }
 
 
 /* a number begins the text or follows a bracket, a comma or a colon */
 
 size_t
-ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n)
+clipper_combine_size(clipper_policy_combine_e mode,
+    const clipper_combine_member_t *members, ngx_uint_t n)
 {
     u_char      *p, *last;
     size_t       len, max;
@@ -77,7 +73,7 @@ ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
 
     max = 0;
 
-    for (i = 0; mode == NGX_HTTP_CLIPPER_POLICY_MEAN && i < n; i++) {
+    for (i = 0; mode == CLIPPER_POLICY_MEAN && i < n; i++) {
 
         if (!members[i].answered) {
             continue;
@@ -85,11 +81,11 @@ ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
 
         p = members[i].value.text.data;
         last = p + members[i].value.text.len;
-        len = members[i].value.text.len + NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN;
+        len = members[i].value.text.len + CLIPPER_JSON_DOUBLE_LEN;
 
         for ( /* void */ ; p < last; p++) {
             if (*p == '[' || *p == ',' || *p == ':') {
-                len += NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN;
+                len += CLIPPER_JSON_DOUBLE_LEN;
             }
         }
 
@@ -101,21 +97,18 @@ ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
 
 
 ngx_int_t
-ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
-    const ngx_http_clipper_loss_t *loss,
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    u_char *dst, ngx_http_clipper_combine_result_t *result)
+clipper_combine(clipper_policy_combine_e mode, const clipper_loss_t *loss,
+    const clipper_combine_member_t *members, ngx_uint_t n, u_char *dst,
+    clipper_combine_result_t *result)
 {
-    if (ngx_http_clipper_combine_groups(members, n,
-                                        mode == NGX_HTTP_CLIPPER_POLICY_MEAN,
-                                        result)
+    if (clipper_combine_groups(members, n, mode == CLIPPER_POLICY_MEAN, result)
         != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    if (mode == NGX_HTTP_CLIPPER_POLICY_MEAN) {
-        ngx_http_clipper_combine_mean(loss, members, n, dst, result);
+    if (mode == CLIPPER_POLICY_MEAN) {
+        clipper_combine_mean(loss, members, n, dst, result);
     }
 
     return NGX_OK;
@@ -125,9 +118,8 @@ ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
 /* the heaviest group, with the words of its first member */
 
 static ngx_int_t
-ngx_http_clipper_combine_groups(
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    ngx_uint_t shape, ngx_http_clipper_combine_result_t *result)
+clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
+    ngx_uint_t shape, clipper_combine_result_t *result)
 {
     double      asked, best, weight;
     uint64_t    group, open;
@@ -151,12 +143,11 @@ ngx_http_clipper_combine_groups(
     while (open) {
         i = __builtin_ctzll(open);
 
-        group = ngx_http_clipper_combine_group(members, n, i, open, shape,
-                                               &weight);
+        group = clipper_combine_group(members, n, i, open, shape, &weight);
         open &= ~group;
 
         if (result->group == 0
-            || weight - best > NGX_HTTP_CLIPPER_COMBINE_EQUAL * asked)
+            || weight - best > CLIPPER_COMBINE_EQUAL * asked)
         {
             best = weight;
             result->group = group;
@@ -174,8 +165,7 @@ ngx_http_clipper_combine_groups(
 /* those of the open members that stand with the first */
 
 static uint64_t
-ngx_http_clipper_combine_group(
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
+clipper_combine_group(const clipper_combine_member_t *members, ngx_uint_t n,
     ngx_uint_t first, uint64_t open, ngx_uint_t shape, double *weight)
 {
     uint64_t    bit, group;
@@ -188,8 +178,8 @@ ngx_http_clipper_combine_group(
         bit = (uint64_t) 1 << i;
 
         if ((open & bit)
-            && ngx_http_clipper_value_equal(&members[first].value,
-                                            &members[i].value, shape))
+            && clipper_value_equal(&members[first].value, &members[i].value,
+                                   shape))
         {
             group |= bit;
             *weight += members[i].weight;
@@ -201,26 +191,25 @@ ngx_http_clipper_combine_group(
 
 
 static void
-ngx_http_clipper_combine_mean(const ngx_http_clipper_loss_t *loss,
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    u_char *dst, ngx_http_clipper_combine_result_t *result)
+clipper_combine_mean(const clipper_loss_t *loss,
+    const clipper_combine_member_t *members, ngx_uint_t n, u_char *dst,
+    clipper_combine_result_t *result)
 {
-    double                           agree;
-    ngx_uint_t                       i, numbers;
-    ngx_http_clipper_combine_mean_t  mean;
+    double                  agree;
+    ngx_uint_t              i, numbers;
+    clipper_combine_mean_t  mean;
 
     mean.members = members;
     mean.n = n;
     mean.group = result->group;
 
-    ngx_http_clipper_combine_mean_open(&mean);
+    clipper_combine_mean_open(&mean);
 
     result->output.data = dst;
-    result->output.len = ngx_http_clipper_combine_mean_write(&mean, dst, loss,
-                                                             &numbers)
+    result->output.len = clipper_combine_mean_write(&mean, dst, loss, &numbers)
                          - dst;
 
-    if (loss->type == NGX_HTTP_CLIPPER_LOSS_ZERO_ONE || numbers == 0) {
+    if (loss->type == CLIPPER_LOSS_ZERO_ONE || numbers == 0) {
         return;
     }
 
@@ -237,7 +226,7 @@ ngx_http_clipper_combine_mean(const ngx_http_clipper_loss_t *loss,
 
 
 static void
-ngx_http_clipper_combine_mean_open(ngx_http_clipper_combine_mean_t *mean)
+clipper_combine_mean_open(clipper_combine_mean_t *mean)
 {
     double      sum;
     ngx_uint_t  i, k;
@@ -253,8 +242,7 @@ ngx_http_clipper_combine_mean_open(ngx_http_clipper_combine_mean_t *mean)
             mean->loss[k] = 0;
             sum += mean->weight[k];
 
-            ngx_http_clipper_value_open(&mean->members[i].value,
-                                        &mean->cursor[k]);
+            clipper_value_open(&mean->members[i].value, &mean->cursor[k]);
             k++;
         }
     }
@@ -270,42 +258,42 @@ ngx_http_clipper_combine_mean_open(ngx_http_clipper_combine_mean_t *mean)
 /* the first one's text, each number replaced; all cursors go in step */
 
 static u_char *
-ngx_http_clipper_combine_mean_write(ngx_http_clipper_combine_mean_t *mean,
-    u_char *dst, const ngx_http_clipper_loss_t *loss, ngx_uint_t *numbers)
+clipper_combine_mean_write(clipper_combine_mean_t *mean, u_char *dst,
+    const clipper_loss_t *loss, ngx_uint_t *numbers)
 {
-    double                     value;
-    ngx_uint_t                 k;
-    const u_char              *done;
-    ngx_http_clipper_token_t   first, token;
+    double           value;
+    ngx_uint_t       k;
+    const u_char    *done;
+    clipper_token_t  first, token;
 
     *numbers = 0;
     done = mean->cursor[0].pos;
 
-    while (ngx_http_clipper_value_next(&mean->cursor[0], &first) == NGX_OK) {
+    while (clipper_value_next(&mean->cursor[0], &first) == NGX_OK) {
 
         for (k = 1; k < mean->size; k++) {
-            (void) ngx_http_clipper_value_next(&mean->cursor[k], &token);
+            (void) clipper_value_next(&mean->cursor[k], &token);
 
-            if (token.kind == NGX_HTTP_CLIPPER_VALUE_NUMBER) {
+            if (token.kind == CLIPPER_VALUE_NUMBER) {
                 mean->number[k] =
-                                ngx_http_clipper_number_double(&token.number);
+                                clipper_number_double(&token.number);
             }
         }
 
-        if (first.kind != NGX_HTTP_CLIPPER_VALUE_NUMBER) {
+        if (first.kind != CLIPPER_VALUE_NUMBER) {
             continue;
         }
 
-        mean->number[0] = ngx_http_clipper_number_double(&first.number);
-        value = ngx_http_clipper_combine_mean_number(mean);
+        mean->number[0] = clipper_number_double(&first.number);
+        value = clipper_combine_mean_number(mean);
 
         for (k = 0; k < mean->size; k++) {
-            mean->loss[k] += ngx_http_clipper_loss_number(loss,
+            mean->loss[k] += clipper_loss_number(loss,
                                                       mean->number[k], value);
         }
 
         dst = ngx_cpymem(dst, done, first.start - done);
-        dst = ngx_http_clipper_json_double(dst, value);
+        dst = clipper_json_double(dst, value);
         done = first.end;
         (*numbers)++;
     }
@@ -317,8 +305,7 @@ ngx_http_clipper_combine_mean_write(ngx_http_clipper_combine_mean_t *mean,
 /* from the first number on, so that the mean of equal numbers is that number */
 
 static double
-ngx_http_clipper_combine_mean_number(
-    const ngx_http_clipper_combine_mean_t *mean)
+clipper_combine_mean_number(const clipper_combine_mean_t *mean)
 {
     double      value;
     ngx_uint_t  k;

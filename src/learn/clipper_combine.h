@@ -16,8 +16,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_COMBINE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_COMBINE_H_INCLUDED_
+#ifndef _CLIPPER_COMBINE_H_INCLUDED_
+#define _CLIPPER_COMBINE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -32,35 +32,33 @@
 typedef struct {
     double                      weight;         /* >= 0 */
     unsigned                    answered:1;
-    ngx_http_clipper_value_t    value;          /* set if answered */
-} ngx_http_clipper_combine_member_t;
+    clipper_value_t             value;          /* set if answered */
+} clipper_combine_member_t;
 
 typedef struct {
     ngx_str_t                   output;
     ngx_uint_t                  first;          /* of the group */
     uint64_t                    group;          /* bit i: member i is in it */
     double                      confidence;
-} ngx_http_clipper_combine_result_t;
+} clipper_combine_result_t;
 
 
-/* NGX_HTTP_CLIPPER_POLICY_VOTE or _MEAN for what the policy says */
-ngx_http_clipper_policy_combine_e ngx_http_clipper_combine_mode(
-    const ngx_http_clipper_policy_t *policy,
-    const ngx_http_clipper_loss_t *loss);
+/* CLIPPER_POLICY_VOTE or _MEAN for what the policy says */
+clipper_policy_combine_e clipper_combine_mode(const clipper_policy_t *policy,
+    const clipper_loss_t *loss);
 
 /* bytes that a mean may write, 0 for a vote */
-size_t ngx_http_clipper_combine_size(ngx_http_clipper_policy_combine_e mode,
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n);
+size_t clipper_combine_size(clipper_policy_combine_e mode,
+    const clipper_combine_member_t *members, ngx_uint_t n);
 
 /*
- * n is at most NGX_HTTP_CLIPPER_POLICY_MEMBERS.  The output is in dst or a
+ * n is at most CLIPPER_POLICY_MEMBERS.  The output is in dst or a
  * member's, and JSON unless that member's is raw.  NGX_DECLINED: nobody has
  * answered.
  */
-ngx_int_t ngx_http_clipper_combine(ngx_http_clipper_policy_combine_e mode,
-    const ngx_http_clipper_loss_t *loss,
-    const ngx_http_clipper_combine_member_t *members, ngx_uint_t n,
-    u_char *dst, ngx_http_clipper_combine_result_t *result);
+ngx_int_t clipper_combine(clipper_policy_combine_e mode,
+    const clipper_loss_t *loss, const clipper_combine_member_t *members,
+    ngx_uint_t n, u_char *dst, clipper_combine_result_t *result);
 
 
-#endif /* _NGX_HTTP_CLIPPER_COMBINE_H_INCLUDED_ */
+#endif /* _CLIPPER_COMBINE_H_INCLUDED_ */

@@ -8,25 +8,25 @@
 #include <math.h>
 
 
-typedef double (*ngx_http_clipper_loss_pt)(double part);
+typedef double (*clipper_loss_pt)(double part);
 
 
 static double
-ngx_http_clipper_loss_zero_one(double part)
+clipper_loss_zero_one(double part)
 {
     return part != 0;
 }
 
 
 static double
-ngx_http_clipper_loss_absolute(double part)
+clipper_loss_absolute(double part)
 {
     return part;
 }
 
 
 static double
-ngx_http_clipper_loss_squared(double part)
+clipper_loss_squared(double part)
 {
     return part * part;
 }
@@ -36,23 +36,23 @@ ngx_http_clipper_loss_squared(double part)
 
 static const struct {
     ngx_str_t                 name;
-    ngx_http_clipper_loss_pt  scale;
-} ngx_http_clipper_losses[] = {
-    { ngx_string("zero_one"), ngx_http_clipper_loss_zero_one },
-    { ngx_string("absolute"), ngx_http_clipper_loss_absolute },
-    { ngx_string("squared"), ngx_http_clipper_loss_squared }
+    clipper_loss_pt           scale;
+} clipper_losses[] = {
+    { ngx_string("zero_one"), clipper_loss_zero_one },
+    { ngx_string("absolute"), clipper_loss_absolute },
+    { ngx_string("squared"), clipper_loss_squared }
 };
 
 
 ngx_int_t
-ngx_http_clipper_loss_set(ngx_http_clipper_loss_t *loss, const ngx_str_t *name)
+clipper_loss_set(clipper_loss_t *loss, const ngx_str_t *name)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i <= NGX_HTTP_CLIPPER_LOSS_SQUARED; i++) {
+    for (i = 0; i <= CLIPPER_LOSS_SQUARED; i++) {
 
-        if (ngx_http_clipper_losses[i].name.len == name->len
-            && ngx_memcmp(ngx_http_clipper_losses[i].name.data, name->data,
+        if (clipper_losses[i].name.len == name->len
+            && ngx_memcmp(clipper_losses[i].name.data, name->data,
                           name->len) == 0)
         {
             loss->type = i;
@@ -67,12 +67,11 @@ ngx_http_clipper_loss_set(ngx_http_clipper_loss_t *loss, const ngx_str_t *name)
 
 
 ngx_int_t
-ngx_http_clipper_loss_range(ngx_http_clipper_loss_t *loss,
-    const ngx_str_t *range)
+clipper_loss_range(clipper_loss_t *loss, const ngx_str_t *range)
 {
-    double                     high, low;
-    u_char                    *colon;
-    ngx_http_clipper_value_t   value;
+    double           high, low;
+    u_char          *colon;
+    clipper_value_t  value;
 
     colon = memchr(range->data, ':', range->len);
 
@@ -80,16 +79,16 @@ ngx_http_clipper_loss_range(ngx_http_clipper_loss_t *loss,
         return NGX_ERROR;
     }
 
-    ngx_http_clipper_value_init(&value, range->data, colon - range->data);
+    clipper_value_init(&value, range->data, colon - range->data);
 
-    if (ngx_http_clipper_value_number(&value, &low) != NGX_OK) {
+    if (clipper_value_number(&value, &low) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_clipper_value_init(&value, colon + 1,
-                                range->data + range->len - (colon + 1));
+    clipper_value_init(&value, colon + 1,
+                       range->data + range->len - (colon + 1));
 
-    if (ngx_http_clipper_value_number(&value, &high) != NGX_OK
+    if (clipper_value_number(&value, &high) != NGX_OK
         || !(low < high) || isinf(high - low))
     {
         return NGX_ERROR;
@@ -103,30 +102,28 @@ ngx_http_clipper_loss_range(ngx_http_clipper_loss_t *loss,
 
 
 double
-ngx_http_clipper_loss_value(const ngx_http_clipper_loss_t *loss,
-    const ngx_http_clipper_value_t *output,
-    const ngx_http_clipper_value_t *label)
+clipper_loss_value(const clipper_loss_t *loss, const clipper_value_t *output,
+    const clipper_value_t *label)
 {
     double  x, y;
 
-    if (loss->type != NGX_HTTP_CLIPPER_LOSS_ZERO_ONE
-        && ngx_http_clipper_value_number(output, &x) == NGX_OK
-        && ngx_http_clipper_value_number(label, &y) == NGX_OK)
+    if (loss->type != CLIPPER_LOSS_ZERO_ONE
+        && clipper_value_number(output, &x) == NGX_OK
+        && clipper_value_number(label, &y) == NGX_OK)
     {
-        return ngx_http_clipper_loss_number(loss, x, y);
+        return clipper_loss_number(loss, x, y);
     }
 
-    return ngx_http_clipper_value_equal(output, label, 0) ? 0 : 1;
+    return clipper_value_equal(output, label, 0) ? 0 : 1;
 }
 
 
 double
-ngx_http_clipper_loss_number(const ngx_http_clipper_loss_t *loss,
-    double output, double label)
+clipper_loss_number(const clipper_loss_t *loss, double output, double label)
 {
     double  part;
 
     part = fabs(output - label) / (loss->high - loss->low);
 
-    return ngx_http_clipper_losses[loss->type].scale(ngx_min(part, 1));
+    return clipper_losses[loss->type].scale(ngx_min(part, 1));
 }

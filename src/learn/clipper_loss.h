@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_LOSS_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_LOSS_H_INCLUDED_
+#ifndef _CLIPPER_LOSS_H_INCLUDED_
+#define _CLIPPER_LOSS_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -15,34 +15,31 @@
 
 
 typedef enum {
-    NGX_HTTP_CLIPPER_LOSS_ZERO_ONE = 0,         /* equal values or not */
-    NGX_HTTP_CLIPPER_LOSS_ABSOLUTE,             /* |x - y| / (high - low) */
-    NGX_HTTP_CLIPPER_LOSS_SQUARED               /* its square */
-} ngx_http_clipper_loss_e;
+    CLIPPER_LOSS_ZERO_ONE = 0,                  /* equal values or not */
+    CLIPPER_LOSS_ABSOLUTE,                      /* |x - y| / (high - low) */
+    CLIPPER_LOSS_SQUARED                        /* its square */
+} clipper_loss_e;
 
 typedef struct {
-    ngx_http_clipper_loss_e     type;
+    clipper_loss_e              type;
     double                      low;            /* range of the labels; a */
     double                      high;           /* difference over it is 1 */
-} ngx_http_clipper_loss_t;
+} clipper_loss_t;
 
 
 /* the type of that name with the range 0:1; NGX_ERROR: there is none */
-ngx_int_t ngx_http_clipper_loss_set(ngx_http_clipper_loss_t *loss,
-    const ngx_str_t *name);
+ngx_int_t  clipper_loss_set(clipper_loss_t *loss, const ngx_str_t *name);
 
 /* `LO:HI`, two JSON numbers, LO < HI; NGX_ERROR: it is not */
-ngx_int_t ngx_http_clipper_loss_range(ngx_http_clipper_loss_t *loss,
-    const ngx_str_t *range);
+ngx_int_t  clipper_loss_range(clipper_loss_t *loss, const ngx_str_t *range);
 
 /* where one of both is no number, absolute and squared are as zero_one */
-double ngx_http_clipper_loss_value(const ngx_http_clipper_loss_t *loss,
-    const ngx_http_clipper_value_t *output,
-    const ngx_http_clipper_value_t *label);
+double clipper_loss_value(const clipper_loss_t *loss,
+    const clipper_value_t *output, const clipper_value_t *label);
 
 /* of two numbers; zero_one: whether they differ */
-double ngx_http_clipper_loss_number(const ngx_http_clipper_loss_t *loss,
-    double output, double label);
+double clipper_loss_number(const clipper_loss_t *loss, double output,
+    double label);
 
 
-#endif /* _NGX_HTTP_CLIPPER_LOSS_H_INCLUDED_ */
+#endif /* _CLIPPER_LOSS_H_INCLUDED_ */

@@ -13,16 +13,16 @@
 #include <stdlib.h>
 
 
-static const ngx_http_clipper_policy_t  *ngx_http_clipper_policies[] = {
-    &ngx_http_clipper_policy_first,
-    &ngx_http_clipper_policy_split,
-    &ngx_http_clipper_policy_epsilon_greedy,
-    &ngx_http_clipper_policy_ucb,
-    &ngx_http_clipper_policy_thompson,
-    &ngx_http_clipper_policy_exp3,
-    &ngx_http_clipper_policy_exp4,
-    &ngx_http_clipper_policy_majority,
-    &ngx_http_clipper_policy_mean,
+static const clipper_policy_t  *clipper_policies[] = {
+    &clipper_policy_first,
+    &clipper_policy_split,
+    &clipper_policy_epsilon_greedy,
+    &clipper_policy_ucb,
+    &clipper_policy_thompson,
+    &clipper_policy_exp3,
+    &clipper_policy_exp4,
+    &clipper_policy_majority,
+    &clipper_policy_mean,
     NULL
 };
 
@@ -30,12 +30,12 @@ static const ngx_http_clipper_policy_t  *ngx_http_clipper_policies[] = {
 typedef struct {
     char    unit[3];
     double  seconds;
-} ngx_http_clipper_policy_unit_t;
+} clipper_policy_unit_t;
 
 
 /* as nginx writes times; the first that matches */
 
-static const ngx_http_clipper_policy_unit_t  ngx_http_clipper_policy_units[] = {
+static const clipper_policy_unit_t  clipper_policy_units[] = {
     { "ms", 0.001 },
     { "s", 1 },
     { "m", 60 },
@@ -46,28 +46,28 @@ static const ngx_http_clipper_policy_unit_t  ngx_http_clipper_policy_units[] = {
 };
 
 
-static const ngx_http_clipper_policy_param_t *
-    ngx_http_clipper_policy_param_find(
-    const ngx_http_clipper_policy_t *policy, const ngx_str_t *name);
-static ngx_int_t ngx_http_clipper_policy_param_number(const ngx_str_t *value,
+static const clipper_policy_param_t *
+    clipper_policy_param_find(const clipper_policy_t *policy,
+    const ngx_str_t *name);
+static ngx_int_t clipper_policy_param_number(const ngx_str_t *value,
     double *number);
-static ngx_int_t ngx_http_clipper_policy_param_time(const ngx_str_t *value,
+static ngx_int_t clipper_policy_param_time(const ngx_str_t *value,
     double *seconds);
-static ngx_int_t ngx_http_clipper_policy_param_check(
-    const ngx_http_clipper_policy_param_t *param, double number, char *err);
-static ngx_int_t ngx_http_clipper_policy_feedback_check(
-    const ngx_http_clipper_policy_view_t *view,
-    ngx_http_clipper_policy_feedback_t *fb, double *loss);
+static ngx_int_t clipper_policy_param_check(
+    const clipper_policy_param_t *param, double number, char *err);
+static ngx_int_t clipper_policy_feedback_check(
+    const clipper_policy_view_t *view, clipper_policy_feedback_t *fb,
+    double *loss);
 
 
-const ngx_http_clipper_policy_t *
-ngx_http_clipper_policy_find(const ngx_str_t *name)
+const clipper_policy_t *
+clipper_policy_find(const ngx_str_t *name)
 {
-    ngx_uint_t                        i;
-    const ngx_http_clipper_policy_t  *policy;
+    ngx_uint_t               i;
+    const clipper_policy_t  *policy;
 
-    for (i = 0; ngx_http_clipper_policies[i]; i++) {
-        policy = ngx_http_clipper_policies[i];
+    for (i = 0; clipper_policies[i]; i++) {
+        policy = clipper_policies[i];
 
         if (policy->name.len == name->len
             && ngx_memcmp(policy->name.data, name->data, name->len) == 0)
@@ -80,25 +80,25 @@ ngx_http_clipper_policy_find(const ngx_str_t *name)
 }
 
 
-const ngx_http_clipper_policy_t *
-ngx_http_clipper_policy_get(ngx_uint_t i)
+const clipper_policy_t *
+clipper_policy_get(ngx_uint_t i)
 {
-    if (i >= sizeof(ngx_http_clipper_policies) / sizeof(void *)) {
+    if (i >= sizeof(clipper_policies) / sizeof(void *)) {
         return NULL;
     }
 
-    return ngx_http_clipper_policies[i];
+    return clipper_policies[i];
 }
 
 
 void
-ngx_http_clipper_policy_conf_init(ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_t *policy)
+clipper_policy_conf_init(clipper_policy_conf_t *conf,
+    const clipper_policy_t *policy)
 {
-    ngx_uint_t                              i;
-    const ngx_http_clipper_policy_param_t  *param;
+    ngx_uint_t                     i;
+    const clipper_policy_param_t  *param;
 
-    ngx_memzero(conf, sizeof(ngx_http_clipper_policy_conf_t));
+    ngx_memzero(conf, sizeof(clipper_policy_conf_t));
 
     conf->policy = policy;
 
@@ -106,7 +106,7 @@ ngx_http_clipper_policy_conf_init(ngx_http_clipper_policy_conf_t *conf,
         param = &policy->params[i];
         conf->param[i] = param->value;
 
-        if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
+        if (param->type == CLIPPER_POLICY_HALF_LIFE) {
             conf->lambda = M_LN2 / param->value;
         }
     }
@@ -114,19 +114,18 @@ ngx_http_clipper_policy_conf_init(ngx_http_clipper_policy_conf_t *conf,
 
 
 ngx_int_t
-ngx_http_clipper_policy_param_set(ngx_http_clipper_policy_conf_t *conf,
-    const ngx_str_t *name, const ngx_str_t *value,
-    char err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN])
+clipper_policy_param_set(clipper_policy_conf_t *conf, const ngx_str_t *name,
+    const ngx_str_t *value, char err[CLIPPER_POLICY_ERR_LEN])
 {
-    double                                  number;
-    ngx_int_t                               rc;
-    ngx_uint_t                              i;
-    const ngx_http_clipper_policy_param_t  *param;
+    double                         number;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    const clipper_policy_param_t  *param;
 
-    param = ngx_http_clipper_policy_param_find(conf->policy, name);
+    param = clipper_policy_param_find(conf->policy, name);
 
     if (param == NULL) {
-        (void) snprintf(err, NGX_HTTP_CLIPPER_POLICY_ERR_LEN,
+        (void) snprintf(err, CLIPPER_POLICY_ERR_LEN,
                         "policy \"%s\" has no parameter \"%.*s\"",
                         (char *) conf->policy->name.data,
                         (int) ngx_min(name->len, 40), (char *) name->data);
@@ -135,7 +134,7 @@ ngx_http_clipper_policy_param_set(ngx_http_clipper_policy_conf_t *conf,
 
     i = param - conf->policy->params;
 
-    if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
+    if (param->type == CLIPPER_POLICY_HALF_LIFE) {
 
         if (value->len == 3 && ngx_memcmp(value->data, "off", 3) == 0) {
             conf->param[i] = 0;
@@ -143,23 +142,23 @@ ngx_http_clipper_policy_param_set(ngx_http_clipper_policy_conf_t *conf,
             return NGX_OK;
         }
 
-        rc = ngx_http_clipper_policy_param_time(value, &number);
+        rc = clipper_policy_param_time(value, &number);
 
     } else {
-        rc = ngx_http_clipper_policy_param_number(value, &number);
+        rc = clipper_policy_param_number(value, &number);
     }
 
     if (rc != NGX_OK) {
         number = NAN;
     }
 
-    if (ngx_http_clipper_policy_param_check(param, number, err) != NGX_OK) {
+    if (clipper_policy_param_check(param, number, err) != NGX_OK) {
         return NGX_ERROR;
     }
 
     conf->param[i] = number;
 
-    if (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE) {
+    if (param->type == CLIPPER_POLICY_HALF_LIFE) {
         conf->lambda = M_LN2 / number;
     }
 
@@ -167,11 +166,11 @@ ngx_http_clipper_policy_param_set(ngx_http_clipper_policy_conf_t *conf,
 }
 
 
-static const ngx_http_clipper_policy_param_t *
-ngx_http_clipper_policy_param_find(const ngx_http_clipper_policy_t *policy,
+static const clipper_policy_param_t *
+clipper_policy_param_find(const clipper_policy_t *policy,
     const ngx_str_t *name)
 {
-    const ngx_http_clipper_policy_param_t  *param;
+    const clipper_policy_param_t  *param;
 
     for (param = policy->params; param && param->name.len; param++) {
         if (param->name.len == name->len
@@ -188,7 +187,7 @@ ngx_http_clipper_policy_param_find(const ngx_http_clipper_policy_t *policy,
 /* a decimal number; of what strtod() knows, no hexadecimals, no "nan" */
 
 static ngx_int_t
-ngx_http_clipper_policy_param_number(const ngx_str_t *value, double *number)
+clipper_policy_param_number(const ngx_str_t *value, double *number)
 {
     char    buf[32], *end;
     size_t  i;
@@ -218,13 +217,13 @@ ngx_http_clipper_policy_param_number(const ngx_str_t *value, double *number)
 /* as nginx reads times: `90`, `90s`, `1h30m`; without a unit, seconds */
 
 static ngx_int_t
-ngx_http_clipper_policy_param_time(const ngx_str_t *value, double *seconds)
+clipper_policy_param_time(const ngx_str_t *value, double *seconds)
 {
-    size_t                                 len;
-    double                                 number;
-    ngx_uint_t                             digits;
-    u_char                                *p, *last;
-    const ngx_http_clipper_policy_unit_t  *unit;
+    size_t                        len;
+    double                        number;
+    ngx_uint_t                    digits;
+    u_char                       *p, *last;
+    const clipper_policy_unit_t  *unit;
 
     p = value->data;
     last = p + value->len;
@@ -246,7 +245,7 @@ ngx_http_clipper_policy_param_time(const ngx_str_t *value, double *seconds)
             break;
         }
 
-        for (unit = ngx_http_clipper_policy_units; unit->seconds > 0; unit++) {
+        for (unit = clipper_policy_units; unit->seconds > 0; unit++) {
             len = ngx_strlen(unit->unit);
 
             if ((size_t) (last - p) >= len
@@ -270,8 +269,8 @@ ngx_http_clipper_policy_param_time(const ngx_str_t *value, double *seconds)
 
 
 static ngx_int_t
-ngx_http_clipper_policy_param_check(
-    const ngx_http_clipper_policy_param_t *param, double number, char *err)
+clipper_policy_param_check(const clipper_policy_param_t *param, double number,
+    char *err)
 {
     const char  *unit;
 
@@ -283,10 +282,10 @@ ngx_http_clipper_policy_param_check(
         return NGX_OK;
     }
 
-    unit = (param->type == NGX_HTTP_CLIPPER_POLICY_HALF_LIFE)
+    unit = (param->type == CLIPPER_POLICY_HALF_LIFE)
            ? " seconds, or \"off\"" : "";
 
-    (void) snprintf(err, NGX_HTTP_CLIPPER_POLICY_ERR_LEN,
+    (void) snprintf(err, CLIPPER_POLICY_ERR_LEN,
                     "parameter \"%s\" must be in %c%g, %g]%s",
                     (char *) param->name.data, param->open ? '(' : '[',
                     param->min, param->max, unit);
@@ -296,12 +295,11 @@ ngx_http_clipper_policy_param_check(
 
 
 ngx_int_t
-ngx_http_clipper_policy_select(const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, uint64_t u,
-    ngx_http_clipper_policy_pick_t *pick)
+clipper_policy_select(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, uint64_t u, clipper_policy_pick_t *pick)
 {
-    double                            weights[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    const ngx_http_clipper_policy_t  *policy;
+    double                   weights[CLIPPER_POLICY_MEMBERS];
+    const clipper_policy_t  *policy;
 
     if (view->up == 0) {
         return NGX_DECLINED;
@@ -311,10 +309,10 @@ ngx_http_clipper_policy_select(const ngx_http_clipper_policy_conf_t *conf,
 
     pick->serve = __builtin_ctzll(view->up);
 
-    if (policy->combine != NGX_HTTP_CLIPPER_POLICY_SERVE) {
+    if (policy->combine != CLIPPER_POLICY_SERVE) {
         pick->ask = view->up;
-        pick->serve = NGX_HTTP_CLIPPER_POLICY_ALL;
-        pick->propensity = NGX_HTTP_CLIPPER_POLICY_NONE;
+        pick->serve = CLIPPER_POLICY_ALL;
+        pick->propensity = CLIPPER_POLICY_NONE;
         return NGX_OK;
     }
 
@@ -323,8 +321,7 @@ ngx_http_clipper_policy_select(const ngx_http_clipper_policy_conf_t *conf,
 
     } else {
         policy->weights(conf, view, weights);
-        ngx_http_clipper_policy_draw(weights, view->n,
-                                     ngx_http_clipper_policy_uniform(u), pick);
+        clipper_policy_draw(weights, view->n, clipper_policy_uniform(u), pick);
     }
 
     pick->ask = (uint64_t) 1 << pick->serve;
@@ -336,8 +333,8 @@ ngx_http_clipper_policy_select(const ngx_http_clipper_policy_conf_t *conf,
 /* rounding may leave the sum below u: then it is the last that can be drawn */
 
 void
-ngx_http_clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
-    ngx_http_clipper_policy_pick_t *pick)
+clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
+    clipper_policy_pick_t *pick)
 {
     ngx_uint_t  i;
 
@@ -359,8 +356,8 @@ ngx_http_clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
 
 
 void
-ngx_http_clipper_policy_weights(const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
     if (view->up == 0) {
         ngx_memzero(weights, view->n * sizeof(double));
@@ -372,46 +369,43 @@ ngx_http_clipper_policy_weights(const ngx_http_clipper_policy_conf_t *conf,
 
 
 ngx_int_t
-ngx_http_clipper_policy_observe(const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_feedback_t *feedback, double now,
-    double *delta)
+clipper_policy_observe(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view,
+    const clipper_policy_feedback_t *feedback, double now, double *delta)
 {
-    double                              loss[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    ngx_http_clipper_policy_feedback_t  fb;
+    double                     loss[CLIPPER_POLICY_MEMBERS];
+    clipper_policy_feedback_t  fb;
 
     if (conf->policy->observe == NULL) {
         return NGX_DECLINED;
     }
 
-    ngx_memzero(delta, ngx_http_clipper_policy_state_size(conf->policy, view->n)
+    ngx_memzero(delta, clipper_policy_state_size(conf->policy, view->n)
                        * sizeof(double));
 
-    delta[NGX_HTTP_CLIPPER_POLICY_T0] = now;
-    delta[NGX_HTTP_CLIPPER_POLICY_LAMBDA] = conf->lambda;
+    delta[CLIPPER_POLICY_T0] = now;
+    delta[CLIPPER_POLICY_LAMBDA] = conf->lambda;
 
     fb = *feedback;
 
-    if (ngx_http_clipper_policy_feedback_check(view, &fb, loss) != NGX_OK) {
+    if (clipper_policy_feedback_check(view, &fb, loss) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    return conf->policy->observe(conf, view, &fb,
-                                 delta + NGX_HTTP_CLIPPER_POLICY_ROWS);
+    return conf->policy->observe(conf, view, &fb, delta + CLIPPER_POLICY_ROWS);
 }
 
 
 /* a copy of the losses within [0,1], and sets that agree with each other */
 
 static ngx_int_t
-ngx_http_clipper_policy_feedback_check(
-    const ngx_http_clipper_policy_view_t *view,
-    ngx_http_clipper_policy_feedback_t *fb, double *loss)
+clipper_policy_feedback_check(const clipper_policy_view_t *view,
+    clipper_policy_feedback_t *fb, double *loss)
 {
     uint64_t    bit;
     ngx_uint_t  i;
 
-    if (view->n < NGX_HTTP_CLIPPER_POLICY_MEMBERS) {
+    if (view->n < CLIPPER_POLICY_MEMBERS) {
         fb->up &= ((uint64_t) 1 << view->n) - 1;
     }
 
@@ -435,7 +429,7 @@ ngx_http_clipper_policy_feedback_check(
 
     fb->loss = loss;
 
-    if (fb->served == NGX_HTTP_CLIPPER_POLICY_ALL) {
+    if (fb->served == CLIPPER_POLICY_ALL) {
         return NGX_OK;
     }
 
@@ -450,9 +444,8 @@ ngx_http_clipper_policy_feedback_check(
 
 
 void
-ngx_http_clipper_policy_link_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_link_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
     double      sum;
     ngx_uint_t  i;
@@ -471,7 +464,7 @@ ngx_http_clipper_policy_link_weights(
 
 
 double
-ngx_http_clipper_policy_uniform(uint64_t u)
+clipper_policy_uniform(uint64_t u)
 {
     return (u >> 11) * 0x1p-53;
 }
@@ -480,7 +473,7 @@ ngx_http_clipper_policy_uniform(uint64_t u)
 /* SplitMix64 (G. Steele, D. Lea, C. Flood, OOPSLA 2014) */
 
 uint64_t
-ngx_http_clipper_policy_mix(uint64_t *state)
+clipper_policy_mix(uint64_t *state)
 {
     uint64_t  z;
 

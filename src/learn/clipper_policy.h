@@ -5,81 +5,81 @@
  *
  * A policy is pure: time, randomness, and what is known about the members are
  * arguments, what it learns is a vector of doubles that is only added to
- * (ngx_http_clipper_policy_state.h).  It sees members by position; the caller
+ * (clipper_policy_state.h).  It sees members by position; the caller
  * keeps positions and interned names together.  Nothing is allocated, locked
  * or blocked on, so every function may be called with a copy of a state
  * outside of all locks.
  *
  * A new policy is one file, a line in the list at the end of this header, and
- * that line's name in the table of ngx_http_clipper_policy.c.
+ * that line's name in the table of clipper_policy.c.
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_POLICY_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_POLICY_H_INCLUDED_
+#ifndef _CLIPPER_POLICY_H_INCLUDED_
+#define _CLIPPER_POLICY_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_CLIPPER_POLICY_MEMBERS   64    /* of one application */
-#define NGX_HTTP_CLIPPER_POLICY_FIELDS    4     /* of one member, at most */
-#define NGX_HTTP_CLIPPER_POLICY_PARAMS    4     /* of one policy, at most */
-#define NGX_HTTP_CLIPPER_POLICY_ERR_LEN   128   /* of an error's text */
+#define CLIPPER_POLICY_MEMBERS   64             /* of one application */
+#define CLIPPER_POLICY_FIELDS    4              /* of one member, at most */
+#define CLIPPER_POLICY_PARAMS    4              /* of one policy, at most */
+#define CLIPPER_POLICY_ERR_LEN   128            /* of an error's text */
 
-#define NGX_HTTP_CLIPPER_POLICY_ALL       -1    /* no single member is served:
+#define CLIPPER_POLICY_ALL       -1             /* no single member is served:
                                                    the answers are combined */
-#define NGX_HTTP_CLIPPER_POLICY_NONE      -1.0  /* no propensity */
+#define CLIPPER_POLICY_NONE      -1.0           /* no propensity */
 
 
 /* how the answers of several members become one */
 
 typedef enum {
-    NGX_HTTP_CLIPPER_POLICY_SERVE = 0,          /* only one is asked */
-    NGX_HTTP_CLIPPER_POLICY_VOTE,
-    NGX_HTTP_CLIPPER_POLICY_MEAN,
-    NGX_HTTP_CLIPPER_POLICY_BY_LOSS             /* mean where the loss is one
+    CLIPPER_POLICY_SERVE = 0,                   /* only one is asked */
+    CLIPPER_POLICY_VOTE,
+    CLIPPER_POLICY_MEAN,
+    CLIPPER_POLICY_BY_LOSS                      /* mean where the loss is one
                                                    of numbers, else vote */
-} ngx_http_clipper_policy_combine_e;
+} clipper_policy_combine_e;
 
 
 /* flags of a policy */
 
-#define NGX_HTTP_CLIPPER_POLICY_WEIGHTED  0x01  /* uses the links' weights */
-#define NGX_HTTP_CLIPPER_POLICY_ASKS      0x02  /* learns from every member's
+#define CLIPPER_POLICY_WEIGHTED  0x01           /* uses the links' weights */
+#define CLIPPER_POLICY_ASKS      0x02           /* learns from every member's
                                                    loss: for feedback without
                                                    a record all are asked */
-#define NGX_HTTP_CLIPPER_POLICY_SLOW      0x04  /* weights() is an integral:
+#define CLIPPER_POLICY_SLOW      0x04           /* weights() is an integral:
                                                    give it a memo */
 
 
-typedef struct ngx_http_clipper_policy_s  ngx_http_clipper_policy_t;
+typedef struct clipper_policy_s  clipper_policy_t;
 
 
 typedef enum {
-    NGX_HTTP_CLIPPER_POLICY_NUMBER = 0,
-    NGX_HTTP_CLIPPER_POLICY_HALF_LIFE           /* a time or `off` */
-} ngx_http_clipper_policy_param_e;
+    CLIPPER_POLICY_NUMBER = 0,
+    CLIPPER_POLICY_HALF_LIFE                    /* a time or `off` */
+} clipper_policy_param_e;
 
 typedef struct {
     ngx_str_t                              name;
-    ngx_http_clipper_policy_param_e        type;
+    clipper_policy_param_e                 type;
     double                                 value;     /* unless given */
     double                                 min;
     double                                 max;
     unsigned                               open:1;    /* min is not allowed */
-} ngx_http_clipper_policy_param_t;
+} clipper_policy_param_t;
 
 
 /* `clipper_select POLICY [PARAM=VALUE...]`, plain data */
 
 typedef struct {
-    const ngx_http_clipper_policy_t       *policy;
+    const clipper_policy_t                *policy;
     double                                 lambda;    /* decay, per second */
     double                                 param[
-                                           NGX_HTTP_CLIPPER_POLICY_PARAMS];
-} ngx_http_clipper_policy_conf_t;
+                                           CLIPPER_POLICY_PARAMS];
+} clipper_policy_conf_t;
 
 
 /*
@@ -90,10 +90,10 @@ typedef struct {
 typedef struct {
     ngx_uint_t                             n;         /* 0: nothing */
     double                                 in[
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS][2];
+                                         CLIPPER_POLICY_MEMBERS][2];
     double                                 out[
-                                         NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-} ngx_http_clipper_policy_memo_t;
+                                         CLIPPER_POLICY_MEMBERS];
+} clipper_policy_memo_t;
 
 
 /* what a policy looks at; arrays have n elements, or n rows of fields */
@@ -111,15 +111,15 @@ typedef struct {
     const double                          *user;      /* NULL: nothing yet */
     uint64_t                               uid;       /* hash of user and
                                                          application; 0: none */
-    ngx_http_clipper_policy_memo_t        *memo;      /* or NULL */
-} ngx_http_clipper_policy_view_t;
+    clipper_policy_memo_t                 *memo;      /* or NULL */
+} clipper_policy_view_t;
 
 
 typedef struct {
     uint64_t                               ask;       /* members to ask */
     ngx_int_t                              serve;     /* or .._ALL */
     double                                 propensity;/* or .._NONE */
-} ngx_http_clipper_policy_pick_t;
+} clipper_policy_pick_t;
 
 
 /* one query and its label; what the record of the query says, not a new draw */
@@ -132,7 +132,7 @@ typedef struct {
     ngx_int_t                              served;    /* or .._ALL */
     double                                 propensity;
     const double                          *loss;      /* n, in [0,1] if seen */
-} ngx_http_clipper_policy_feedback_t;
+} clipper_policy_feedback_t;
 
 
 /*
@@ -143,62 +143,59 @@ typedef struct {
  * are called with a view that has a member up.
  */
 
-struct ngx_http_clipper_policy_s {
+struct clipper_policy_s {
     ngx_str_t                              name;
     ngx_uint_t                             links;     /* needs at least */
     ngx_uint_t                             flags;
-    ngx_http_clipper_policy_combine_e      combine;
+    clipper_policy_combine_e               combine;
     ngx_uint_t                             nfields;   /* 0: no state */
     const char                            *fields[
-                                           NGX_HTTP_CLIPPER_POLICY_FIELDS];
-    const ngx_http_clipper_policy_param_t *params;    /* ends with no name */
+                                           CLIPPER_POLICY_FIELDS];
+    const clipper_policy_param_t          *params;    /* ends with no name */
 
     void                                 (*weights)(
-                              const ngx_http_clipper_policy_conf_t *conf,
-                              const ngx_http_clipper_policy_view_t *view,
+                              const clipper_policy_conf_t *conf,
+                              const clipper_policy_view_t *view,
                               double *weights);
     void                                 (*select)(
-                              const ngx_http_clipper_policy_conf_t *conf,
-                              const ngx_http_clipper_policy_view_t *view,
+                              const clipper_policy_conf_t *conf,
+                              const clipper_policy_view_t *view,
                               uint64_t u,
-                              ngx_http_clipper_policy_pick_t *pick);
+                              clipper_policy_pick_t *pick);
     ngx_int_t                            (*observe)(
-                              const ngx_http_clipper_policy_conf_t *conf,
-                              const ngx_http_clipper_policy_view_t *view,
-                              const ngx_http_clipper_policy_feedback_t *fb,
+                              const clipper_policy_conf_t *conf,
+                              const clipper_policy_view_t *view,
+                              const clipper_policy_feedback_t *fb,
                               double *rows);
 };
 
 
 /* NULL: no such policy */
-const ngx_http_clipper_policy_t *ngx_http_clipper_policy_find(
-    const ngx_str_t *name);
+const clipper_policy_t  *clipper_policy_find(const ngx_str_t *name);
 
 /* the i-th of all, NULL after the last */
-const ngx_http_clipper_policy_t *ngx_http_clipper_policy_get(ngx_uint_t i);
+const clipper_policy_t  *clipper_policy_get(ngx_uint_t i);
 
 /* every parameter at its default */
-void ngx_http_clipper_policy_conf_init(ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_t *policy);
+void clipper_policy_conf_init(clipper_policy_conf_t *conf,
+    const clipper_policy_t *policy);
 
 /*
  * NGX_ERROR: unknown, malformed or out of range, with a text such as
  * `parameter "eta" must be in (0, 10]` and a NUL in err.
  */
-ngx_int_t ngx_http_clipper_policy_param_set(
-    ngx_http_clipper_policy_conf_t *conf, const ngx_str_t *name,
-    const ngx_str_t *value, char err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN]);
+ngx_int_t clipper_policy_param_set(clipper_policy_conf_t *conf,
+    const ngx_str_t *name, const ngx_str_t *value,
+    char err[CLIPPER_POLICY_ERR_LEN]);
 
 /* u: 64 random bits.  NGX_DECLINED: no member is up, there is nobody to ask */
-ngx_int_t ngx_http_clipper_policy_select(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, uint64_t u,
-    ngx_http_clipper_policy_pick_t *pick);
+ngx_int_t clipper_policy_select(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, uint64_t u,
+    clipper_policy_pick_t *pick);
 
 /* as the function of the table; all 0 when no member is up */
-void ngx_http_clipper_policy_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights);
+void clipper_policy_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights);
 
 /*
  * What one feedback at `now` (seconds) changes: a delta with the layout of a
@@ -206,36 +203,33 @@ void ngx_http_clipper_policy_weights(
  * the user's.  The view's app and user are those of the feedback's time; its
  * up is not used.  NGX_DECLINED: nothing is learned from this one.
  */
-ngx_int_t ngx_http_clipper_policy_observe(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_feedback_t *feedback, double now,
-    double *delta);
+ngx_int_t clipper_policy_observe(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view,
+    const clipper_policy_feedback_t *feedback, double now, double *delta);
 
 
 /* for policies: weights() by the links alone */
-void ngx_http_clipper_policy_link_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights);
+void clipper_policy_link_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights);
 
 /* for policies: the member that u in [0,1) falls on, with its propensity */
-void ngx_http_clipper_policy_draw(const double *weights, ngx_uint_t n,
-    double u, ngx_http_clipper_policy_pick_t *pick);
+void clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
+    clipper_policy_pick_t *pick);
 
 /* for policies: a double in [0,1) of 64 random bits; the next 64 of a state */
-double ngx_http_clipper_policy_uniform(uint64_t u);
-uint64_t ngx_http_clipper_policy_mix(uint64_t *state);
+double clipper_policy_uniform(uint64_t u);
+uint64_t clipper_policy_mix(uint64_t *state);
 
 
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_first;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_split;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_epsilon_greedy;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_ucb;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_thompson;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_exp3;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_exp4;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_majority;
-extern const ngx_http_clipper_policy_t  ngx_http_clipper_policy_mean;
+extern const clipper_policy_t  clipper_policy_first;
+extern const clipper_policy_t  clipper_policy_split;
+extern const clipper_policy_t  clipper_policy_epsilon_greedy;
+extern const clipper_policy_t  clipper_policy_ucb;
+extern const clipper_policy_t  clipper_policy_thompson;
+extern const clipper_policy_t  clipper_policy_exp3;
+extern const clipper_policy_t  clipper_policy_exp4;
+extern const clipper_policy_t  clipper_policy_majority;
+extern const clipper_policy_t  clipper_policy_mean;
 
 
-#endif /* _NGX_HTTP_CLIPPER_POLICY_H_INCLUDED_ */
+#endif /* _CLIPPER_POLICY_H_INCLUDED_ */

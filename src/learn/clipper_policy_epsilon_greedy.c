@@ -13,36 +13,35 @@
 
 
 enum {
-    NGX_HTTP_CLIPPER_POLICY_EG_EPSILON = 0,
-    NGX_HTTP_CLIPPER_POLICY_EG_KAPPA
+    CLIPPER_POLICY_EG_EPSILON = 0,
+    CLIPPER_POLICY_EG_KAPPA
 };
 
 
-static const ngx_http_clipper_policy_param_t
-    ngx_http_clipper_policy_epsilon_greedy_params[] =
+static const clipper_policy_param_t
+    clipper_policy_epsilon_greedy_params[] =
 {
-    { ngx_string("epsilon"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+    { ngx_string("epsilon"), CLIPPER_POLICY_NUMBER,
       0.1, 0, 1, 0 },
-    { ngx_string("kappa"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+    { ngx_string("kappa"), CLIPPER_POLICY_NUMBER,
       10, 0, 1e6, 1 },
-    { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
+    { ngx_string("half_life"), CLIPPER_POLICY_HALF_LIFE,
       3600, 0, 1e9, 1 },
     { ngx_null_string, 0, 0, 0, 0, 0 }
 };
 
 
 static void
-ngx_http_clipper_policy_epsilon_greedy_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_epsilon_greedy_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
-    double                            epsilon, kappa, least, mean;
-    uint64_t                          best, bit;
-    ngx_uint_t                        i;
-    ngx_http_clipper_policy_counts_t  counts;
+    double                   epsilon, kappa, least, mean;
+    uint64_t                 best, bit;
+    ngx_uint_t               i;
+    clipper_policy_counts_t  counts;
 
-    epsilon = conf->param[NGX_HTTP_CLIPPER_POLICY_EG_EPSILON];
-    kappa = conf->param[NGX_HTTP_CLIPPER_POLICY_EG_KAPPA];
+    epsilon = conf->param[CLIPPER_POLICY_EG_EPSILON];
+    kappa = conf->param[CLIPPER_POLICY_EG_KAPPA];
     least = INFINITY;
     best = 0;
 
@@ -53,7 +52,7 @@ ngx_http_clipper_policy_epsilon_greedy_weights(
             continue;
         }
 
-        ngx_http_clipper_policy_state_counts(view, kappa, i, &counts);
+        clipper_policy_state_counts(view, kappa, i, &counts);
         mean = (counts.count > 0) ? counts.loss / counts.count : 0;
 
         if (mean < least) {
@@ -81,12 +80,12 @@ ngx_http_clipper_policy_epsilon_greedy_weights(
 }
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_epsilon_greedy = {
+const clipper_policy_t  clipper_policy_epsilon_greedy = {
     .name = ngx_string("epsilon_greedy"),
     .links = 2,
     .nfields = 2,
     .fields = { "count", "loss" },
-    .params = ngx_http_clipper_policy_epsilon_greedy_params,
-    .weights = ngx_http_clipper_policy_epsilon_greedy_weights,
-    .observe = ngx_http_clipper_policy_state_count
+    .params = clipper_policy_epsilon_greedy_params,
+    .weights = clipper_policy_epsilon_greedy_weights,
+    .observe = clipper_policy_state_count
 };

@@ -15,58 +15,56 @@
 
 
 enum {
-    NGX_HTTP_CLIPPER_POLICY_EXP3_ETA = 0,
-    NGX_HTTP_CLIPPER_POLICY_EXP3_ALPHA
+    CLIPPER_POLICY_EXP3_ETA = 0,
+    CLIPPER_POLICY_EXP3_ALPHA
 };
 
 enum {
-    NGX_HTTP_CLIPPER_POLICY_EXP3_ROUNDS = 0,    /* the member could be drawn */
-    NGX_HTTP_CLIPPER_POLICY_EXP3_LOSS
+    CLIPPER_POLICY_EXP3_ROUNDS = 0,             /* the member could be drawn */
+    CLIPPER_POLICY_EXP3_LOSS
 };
 
 
-static const ngx_http_clipper_policy_param_t
-    ngx_http_clipper_policy_exp3_params[] =
+static const clipper_policy_param_t
+    clipper_policy_exp3_params[] =
 {
-    { ngx_string("eta"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+    { ngx_string("eta"), CLIPPER_POLICY_NUMBER,
       0.1, 0, 10, 1 },
-    { ngx_string("alpha"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+    { ngx_string("alpha"), CLIPPER_POLICY_NUMBER,
       0.03, 0, 1, 0 },
-    { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
+    { ngx_string("half_life"), CLIPPER_POLICY_HALF_LIFE,
       3600, 0, 1e9, 1 },
     { ngx_null_string, 0, 0, 0, 0, 0 }
 };
 
 
 static void
-ngx_http_clipper_policy_exp3_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_exp3_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
-    ngx_http_clipper_policy_sums_t  sums;
+    clipper_policy_sums_t  sums;
 
-    sums.eta = conf->param[NGX_HTTP_CLIPPER_POLICY_EXP3_ETA];
-    sums.alpha = conf->param[NGX_HTTP_CLIPPER_POLICY_EXP3_ALPHA];
-    sums.rounds = NGX_HTTP_CLIPPER_POLICY_EXP3_ROUNDS;
-    sums.cover = NGX_HTTP_CLIPPER_POLICY_EXP3_ROUNDS;
-    sums.loss = NGX_HTTP_CLIPPER_POLICY_EXP3_LOSS;
+    sums.eta = conf->param[CLIPPER_POLICY_EXP3_ETA];
+    sums.alpha = conf->param[CLIPPER_POLICY_EXP3_ALPHA];
+    sums.rounds = CLIPPER_POLICY_EXP3_ROUNDS;
+    sums.cover = CLIPPER_POLICY_EXP3_ROUNDS;
+    sums.loss = CLIPPER_POLICY_EXP3_LOSS;
 
-    ngx_http_clipper_policy_state_shares(conf, view, &sums, weights);
+    clipper_policy_state_shares(conf, view, &sums, weights);
 }
 
 
 static ngx_int_t
-ngx_http_clipper_policy_exp3_observe(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_feedback_t *fb, double *rows)
+clipper_policy_exp3_observe(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
+    double *rows)
 {
     double      gamma;
     ngx_uint_t  i;
 
     /* NaN is no propensity either */
 
-    if (fb->served == NGX_HTTP_CLIPPER_POLICY_ALL
+    if (fb->served == CLIPPER_POLICY_ALL
         || !(fb->propensity > 0 && fb->propensity <= 1))
     {
         return NGX_DECLINED;
@@ -74,25 +72,25 @@ ngx_http_clipper_policy_exp3_observe(
 
     for (i = 0; i < view->n; i++) {
         if (fb->up & ((uint64_t) 1 << i)) {
-            rows[2 * i + NGX_HTTP_CLIPPER_POLICY_EXP3_ROUNDS] = 1;
+            rows[2 * i + CLIPPER_POLICY_EXP3_ROUNDS] = 1;
         }
     }
 
-    gamma = conf->param[NGX_HTTP_CLIPPER_POLICY_EXP3_ETA] / 2;
+    gamma = conf->param[CLIPPER_POLICY_EXP3_ETA] / 2;
 
-    rows[2 * fb->served + NGX_HTTP_CLIPPER_POLICY_EXP3_LOSS] =
+    rows[2 * fb->served + CLIPPER_POLICY_EXP3_LOSS] =
                             fb->loss[fb->served] / (fb->propensity + gamma);
 
     return NGX_OK;
 }
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_exp3 = {
+const clipper_policy_t  clipper_policy_exp3 = {
     .name = ngx_string("exp3"),
     .links = 2,
     .nfields = 2,
     .fields = { "rounds", "loss" },
-    .params = ngx_http_clipper_policy_exp3_params,
-    .weights = ngx_http_clipper_policy_exp3_weights,
-    .observe = ngx_http_clipper_policy_exp3_observe
+    .params = clipper_policy_exp3_params,
+    .weights = clipper_policy_exp3_weights,
+    .observe = clipper_policy_exp3_observe
 };

@@ -10,9 +10,8 @@
 
 
 static void
-ngx_http_clipper_policy_first_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_first_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
     ngx_memzero(weights, view->n * sizeof(double));
 
@@ -20,8 +19,8 @@ ngx_http_clipper_policy_first_weights(
 }
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_first = {
+const clipper_policy_t  clipper_policy_first = {
     .name = ngx_string("first"),
     .links = 1,
-    .weights = ngx_http_clipper_policy_first_weights
+    .weights = clipper_policy_first_weights
 };

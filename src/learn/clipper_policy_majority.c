@@ -8,10 +8,10 @@
 #include "learn/clipper_policy.h"
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_majority = {
+const clipper_policy_t  clipper_policy_majority = {
     .name = ngx_string("majority"),
     .links = 2,
-    .flags = NGX_HTTP_CLIPPER_POLICY_WEIGHTED,
-    .combine = NGX_HTTP_CLIPPER_POLICY_VOTE,
-    .weights = ngx_http_clipper_policy_link_weights
+    .flags = CLIPPER_POLICY_WEIGHTED,
+    .combine = CLIPPER_POLICY_VOTE,
+    .weights = clipper_policy_link_weights
 };

@@ -9,10 +9,10 @@
 #include "learn/clipper_policy.h"
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_mean = {
+const clipper_policy_t  clipper_policy_mean = {
     .name = ngx_string("mean"),
     .links = 2,
-    .flags = NGX_HTTP_CLIPPER_POLICY_WEIGHTED,
-    .combine = NGX_HTTP_CLIPPER_POLICY_MEAN,
-    .weights = ngx_http_clipper_policy_link_weights
+    .flags = CLIPPER_POLICY_WEIGHTED,
+    .combine = CLIPPER_POLICY_MEAN,
+    .weights = clipper_policy_link_weights
 };

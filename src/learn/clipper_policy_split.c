@@ -18,35 +18,31 @@
 
 
 static double
-ngx_http_clipper_policy_split_score(const ngx_http_clipper_policy_view_t *view,
-    ngx_uint_t i)
+clipper_policy_split_score(const clipper_policy_view_t *view, ngx_uint_t i)
 {
     uint64_t  hash;
 
     hash = view->key ? view->key[i] : i;
-    hash = view->uid ^ ngx_http_clipper_policy_mix(&hash);
-    hash = ngx_http_clipper_policy_mix(&hash);
+    hash = view->uid ^ clipper_policy_mix(&hash);
+    hash = clipper_policy_mix(&hash);
 
     /* 1 - h is in (0,1] */
 
-    return -log(1 - ngx_http_clipper_policy_uniform(hash)) / view->weight[i];
+    return -log(1 - clipper_policy_uniform(hash)) / view->weight[i];
 }
 
 
 static void
-ngx_http_clipper_policy_split_select(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, uint64_t u,
-    ngx_http_clipper_policy_pick_t *pick)
+clipper_policy_split_select(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, uint64_t u, clipper_policy_pick_t *pick)
 {
-    double      least, score, weights[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double      least, score, weights[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t  i;
 
-    ngx_http_clipper_policy_link_weights(conf, view, weights);
+    clipper_policy_link_weights(conf, view, weights);
 
     if (view->uid == 0) {
-        ngx_http_clipper_policy_draw(weights, view->n,
-                                     ngx_http_clipper_policy_uniform(u), pick);
+        clipper_policy_draw(weights, view->n, clipper_policy_uniform(u), pick);
         return;
     }
 
@@ -57,7 +53,7 @@ ngx_http_clipper_policy_split_select(
             continue;
         }
 
-        score = ngx_http_clipper_policy_split_score(view, i);
+        score = clipper_policy_split_score(view, i);
 
         if (score < least) {
             least = score;
@@ -69,10 +65,10 @@ ngx_http_clipper_policy_split_select(
 }
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_split = {
+const clipper_policy_t  clipper_policy_split = {
     .name = ngx_string("split"),
     .links = 2,
-    .flags = NGX_HTTP_CLIPPER_POLICY_WEIGHTED,
-    .weights = ngx_http_clipper_policy_link_weights,
-    .select = ngx_http_clipper_policy_split_select
+    .flags = CLIPPER_POLICY_WEIGHTED,
+    .weights = clipper_policy_link_weights,
+    .select = clipper_policy_split_select
 };

@@ -9,111 +9,106 @@
 
 
 /* a smaller part of the rounds than this says nothing about a member */
-#define NGX_HTTP_CLIPPER_POLICY_COVER_MIN  1e-9
+#define CLIPPER_POLICY_COVER_MIN  1e-9
 
 
-static void ngx_http_clipper_policy_state_move(double *state, size_t size,
-    double t0);
-static double ngx_http_clipper_policy_state_mean(
-    const ngx_http_clipper_policy_sums_t *sums, uint64_t up, ngx_uint_t n,
-    const double *loss, const double *cover);
-static void ngx_http_clipper_policy_state_losses(
-    const ngx_http_clipper_policy_sums_t *sums, uint64_t up, ngx_uint_t n,
-    ngx_uint_t nfields, const double *rows, double *loss);
-static void ngx_http_clipper_policy_state_softmax(uint64_t up, ngx_uint_t n,
-    double *p);
+static void clipper_policy_state_move(double *state, size_t size, double t0);
+static double clipper_policy_state_mean(const clipper_policy_sums_t *sums,
+    uint64_t up, ngx_uint_t n, const double *loss, const double *cover);
+static void clipper_policy_state_losses(const clipper_policy_sums_t *sums,
+    uint64_t up, ngx_uint_t n, ngx_uint_t nfields, const double *rows,
+    double *loss);
+static void  clipper_policy_state_softmax(uint64_t up, ngx_uint_t n, double *p);
 
 
 size_t
-ngx_http_clipper_policy_state_size(const ngx_http_clipper_policy_t *policy,
-    ngx_uint_t n)
+clipper_policy_state_size(const clipper_policy_t *policy, ngx_uint_t n)
 {
     if (policy->nfields == 0) {
         return 0;
     }
 
-    return NGX_HTTP_CLIPPER_POLICY_ROWS + n * policy->nfields;
+    return CLIPPER_POLICY_ROWS + n * policy->nfields;
 }
 
 
 void
-ngx_http_clipper_policy_state_add(double *state, const double *delta,
-    size_t size)
+clipper_policy_state_add(double *state, const double *delta, size_t size)
 {
     double  age, factor, lambda, t;
     size_t  i;
 
-    t = delta[NGX_HTTP_CLIPPER_POLICY_T0];
-    lambda = delta[NGX_HTTP_CLIPPER_POLICY_LAMBDA];
-    age = t - state[NGX_HTTP_CLIPPER_POLICY_T0];
+    t = delta[CLIPPER_POLICY_T0];
+    lambda = delta[CLIPPER_POLICY_LAMBDA];
+    age = t - state[CLIPPER_POLICY_T0];
 
-    if (state[NGX_HTTP_CLIPPER_POLICY_LAMBDA] != lambda) {
+    if (state[CLIPPER_POLICY_LAMBDA] != lambda) {
 
         if (age > 0) {
-            ngx_http_clipper_policy_state_move(state, size, t);
+            clipper_policy_state_move(state, size, t);
             age = 0;
         }
 
-        state[NGX_HTTP_CLIPPER_POLICY_LAMBDA] = lambda;
+        state[CLIPPER_POLICY_LAMBDA] = lambda;
 
-    } else if (lambda * age > NGX_HTTP_CLIPPER_POLICY_EXPONENT_MAX) {
-        ngx_http_clipper_policy_state_move(state, size, t);
+    } else if (lambda * age > CLIPPER_POLICY_EXPONENT_MAX) {
+        clipper_policy_state_move(state, size, t);
         age = 0;
     }
 
     factor = exp(lambda * age);
 
-    for (i = NGX_HTTP_CLIPPER_POLICY_ROWS; i < size; i++) {
+    for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
         state[i] += delta[i] * factor;
     }
 }
 
 
 static void
-ngx_http_clipper_policy_state_move(double *state, size_t size, double t0)
+clipper_policy_state_move(double *state, size_t size, double t0)
 {
     double  factor;
     size_t  i;
 
-    factor = exp(state[NGX_HTTP_CLIPPER_POLICY_LAMBDA]
-                 * (state[NGX_HTTP_CLIPPER_POLICY_T0] - t0));
+    factor = exp(state[CLIPPER_POLICY_LAMBDA]
+                 * (state[CLIPPER_POLICY_T0] - t0));
 
-    for (i = NGX_HTTP_CLIPPER_POLICY_ROWS; i < size; i++) {
+    for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
         state[i] *= factor;
     }
 
-    state[NGX_HTTP_CLIPPER_POLICY_T0] = t0;
+    state[CLIPPER_POLICY_T0] = t0;
 }
 
 
 void
-ngx_http_clipper_policy_state_read(const double *state, size_t size,
-    double now, double *rows)
+clipper_policy_state_read(const double *state, size_t size, double now,
+    double *rows)
 {
     double  age, factor;
     size_t  i;
 
-    age = now - state[NGX_HTTP_CLIPPER_POLICY_T0];
+    age = now - state[CLIPPER_POLICY_T0];
 
     if (age < 0) {
         age = 0;
     }
 
-    factor = exp(-state[NGX_HTTP_CLIPPER_POLICY_LAMBDA] * age);
+    factor = exp(-state[CLIPPER_POLICY_LAMBDA] * age);
 
-    for (i = NGX_HTTP_CLIPPER_POLICY_ROWS; i < size; i++) {
+    for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
         *rows++ = state[i] * factor;
     }
 }
 
 
 ngx_int_t
-ngx_http_clipper_policy_state_check(const double *state, size_t size)
+clipper_policy_state_check(const double *state, size_t size)
 {
     size_t  i;
 
-    if (size < NGX_HTTP_CLIPPER_POLICY_ROWS
-        || size > NGX_HTTP_CLIPPER_POLICY_STATE_MAX)
+    if (size < CLIPPER_POLICY_ROWS
+        || size > CLIPPER_POLICY_STATE_MAX)
     {
         return NGX_ERROR;
     }
@@ -140,27 +135,25 @@ ngx_http_clipper_policy_state_check(const double *state, size_t size)
  */
 
 void
-ngx_http_clipper_policy_state_shares(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_sums_t *sums, double *p)
+clipper_policy_state_shares(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_sums_t *sums,
+    double *p)
 {
-    double      k, loss[NGX_HTTP_CLIPPER_POLICY_MEMBERS],
-                q[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double      k, loss[CLIPPER_POLICY_MEMBERS],
+                q[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t  i, n, nfields;
 
     n = view->n;
     nfields = conf->policy->nfields;
     k = __builtin_popcountll(view->up);
 
-    ngx_http_clipper_policy_state_losses(sums, view->up, n, nfields, view->app,
-                                         loss);
+    clipper_policy_state_losses(sums, view->up, n, nfields, view->app, loss);
 
     for (i = 0; i < n; i++) {
         p[i] = -sums->eta * loss[i];
     }
 
-    ngx_http_clipper_policy_state_softmax(view->up, n, p);
+    clipper_policy_state_softmax(view->up, n, p);
 
     for (i = 0; i < n; i++) {
         if (view->up & ((uint64_t) 1 << i)) {
@@ -172,15 +165,14 @@ ngx_http_clipper_policy_state_shares(
         return;
     }
 
-    ngx_http_clipper_policy_state_losses(sums, view->up, n, nfields,
-                                         view->user, loss);
+    clipper_policy_state_losses(sums, view->up, n, nfields, view->user, loss);
 
     for (i = 0; i < n; i++) {
         q[i] = p[i];
         p[i] = log(q[i]) - sums->eta * loss[i];
     }
 
-    ngx_http_clipper_policy_state_softmax(view->up, n, p);
+    clipper_policy_state_softmax(view->up, n, p);
 
     for (i = 0; i < n; i++) {
         p[i] = (1 - sums->alpha) * p[i] + sums->alpha * q[i];
@@ -196,11 +188,10 @@ ngx_http_clipper_policy_state_shares(
  */
 
 static void
-ngx_http_clipper_policy_state_losses(
-    const ngx_http_clipper_policy_sums_t *sums, uint64_t up, ngx_uint_t n,
-    ngx_uint_t nfields, const double *rows, double *loss)
+clipper_policy_state_losses(const clipper_policy_sums_t *sums, uint64_t up,
+    ngx_uint_t n, ngx_uint_t nfields, const double *rows, double *loss)
 {
-    double      cover[NGX_HTTP_CLIPPER_POLICY_MEMBERS], mean, rounds;
+    double      cover[CLIPPER_POLICY_MEMBERS], mean, rounds;
     ngx_uint_t  i, full;
 
     if (rows == NULL) {
@@ -233,7 +224,7 @@ ngx_http_clipper_policy_state_losses(
         return;
     }
 
-    mean = ngx_http_clipper_policy_state_mean(sums, up, n, loss, cover);
+    mean = clipper_policy_state_mean(sums, up, n, loss, cover);
 
     for (i = 0; i < n; i++) {
         loss[i] += (1 - cover[i]) * mean;
@@ -244,8 +235,8 @@ ngx_http_clipper_policy_state_losses(
 /* the sum of losses whose weight is the mean weight of the members known */
 
 static double
-ngx_http_clipper_policy_state_mean(const ngx_http_clipper_policy_sums_t *sums,
-    uint64_t up, ngx_uint_t n, const double *loss, const double *cover)
+clipper_policy_state_mean(const clipper_policy_sums_t *sums, uint64_t up,
+    ngx_uint_t n, const double *loss, const double *cover)
 {
     double      min, weight, total;
     ngx_uint_t  i, known;
@@ -255,7 +246,7 @@ ngx_http_clipper_policy_state_mean(const ngx_http_clipper_policy_sums_t *sums,
 
     for (i = 0; i < n; i++) {
         if (!(up & ((uint64_t) 1 << i))
-            || cover[i] < NGX_HTTP_CLIPPER_POLICY_COVER_MIN)
+            || cover[i] < CLIPPER_POLICY_COVER_MIN)
         {
             continue;
         }
@@ -276,7 +267,7 @@ ngx_http_clipper_policy_state_mean(const ngx_http_clipper_policy_sums_t *sums,
 
     for (i = 0; i < n; i++) {
         if (!(up & ((uint64_t) 1 << i))
-            || cover[i] < NGX_HTTP_CLIPPER_POLICY_COVER_MIN)
+            || cover[i] < CLIPPER_POLICY_COVER_MIN)
         {
             continue;
         }
@@ -292,7 +283,7 @@ ngx_http_clipper_policy_state_mean(const ngx_http_clipper_policy_sums_t *sums,
 /* from log weights; the largest is subtracted, so that it cannot underflow */
 
 static void
-ngx_http_clipper_policy_state_softmax(uint64_t up, ngx_uint_t n, double *p)
+clipper_policy_state_softmax(uint64_t up, ngx_uint_t n, double *p)
 {
     double      max, sum;
     ngx_uint_t  i;
@@ -319,9 +310,8 @@ ngx_http_clipper_policy_state_softmax(uint64_t up, ngx_uint_t n, double *p)
 
 
 void
-ngx_http_clipper_policy_state_counts(
-    const ngx_http_clipper_policy_view_t *view, double kappa, ngx_uint_t i,
-    ngx_http_clipper_policy_counts_t *counts)
+clipper_policy_state_counts(const clipper_policy_view_t *view, double kappa,
+    ngx_uint_t i, clipper_policy_counts_t *counts)
 {
     double         prior;
     const double  *row;
@@ -352,13 +342,13 @@ ngx_http_clipper_policy_state_counts(
 
 
 ngx_int_t
-ngx_http_clipper_policy_state_count(const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_feedback_t *fb, double *rows)
+clipper_policy_state_count(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
+    double *rows)
 {
     double  *row;
 
-    if (fb->served == NGX_HTTP_CLIPPER_POLICY_ALL) {
+    if (fb->served == CLIPPER_POLICY_ALL) {
         return NGX_DECLINED;
     }
 

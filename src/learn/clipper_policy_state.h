@@ -15,28 +15,27 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_POLICY_STATE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_POLICY_STATE_H_INCLUDED_
+#ifndef _CLIPPER_POLICY_STATE_H_INCLUDED_
+#define _CLIPPER_POLICY_STATE_H_INCLUDED_
 
 
 #include "learn/clipper_policy.h"
 
 
-#define NGX_HTTP_CLIPPER_POLICY_T0      0       /* seconds */
-#define NGX_HTTP_CLIPPER_POLICY_LAMBDA  1       /* per second */
-#define NGX_HTTP_CLIPPER_POLICY_ROWS    2       /* the first row */
+#define CLIPPER_POLICY_T0      0                /* seconds */
+#define CLIPPER_POLICY_LAMBDA  1                /* per second */
+#define CLIPPER_POLICY_ROWS    2                /* the first row */
 
-#define NGX_HTTP_CLIPPER_POLICY_STATE_MAX                                     \
-    (NGX_HTTP_CLIPPER_POLICY_ROWS                                             \
-     + NGX_HTTP_CLIPPER_POLICY_MEMBERS * NGX_HTTP_CLIPPER_POLICY_FIELDS)
+#define CLIPPER_POLICY_STATE_MAX                                              \
+    (CLIPPER_POLICY_ROWS                                                      \
+     + CLIPPER_POLICY_MEMBERS * CLIPPER_POLICY_FIELDS)
 
 /* t0 moves on when an exponent would become larger than this */
-#define NGX_HTTP_CLIPPER_POLICY_EXPONENT_MAX  64.0
+#define CLIPPER_POLICY_EXPONENT_MAX  64.0
 
 
 /* doubles in a state of n members; 0: the policy has none */
-size_t ngx_http_clipper_policy_state_size(
-    const ngx_http_clipper_policy_t *policy, ngx_uint_t n);
+size_t  clipper_policy_state_size(const clipper_policy_t *policy, ngx_uint_t n);
 
 /*
  * Adds a delta, or any state, with the same members.  Whoever applies deltas
@@ -44,16 +43,14 @@ size_t ngx_http_clipper_policy_state_size(
  * delta with another lambda (the half-life was changed) first brings the
  * state to its own time, and its lambda is used from then on.
  */
-void ngx_http_clipper_policy_state_add(double *state, const double *delta,
-    size_t size);
+void clipper_policy_state_add(double *state, const double *delta, size_t size);
 
 /* the rows as they count at `now`; a clock that is behind t0 is taken as t0 */
-void ngx_http_clipper_policy_state_read(const double *state, size_t size,
-    double now, double *rows);
+void clipper_policy_state_read(const double *state, size_t size, double now,
+    double *rows);
 
 /* NGX_ERROR: no state of this size came out of the functions above */
-ngx_int_t ngx_http_clipper_policy_state_check(const double *state,
-    size_t size);
+ngx_int_t clipper_policy_state_check(const double *state, size_t size);
 
 
 /*
@@ -68,12 +65,11 @@ typedef struct {
     ngx_uint_t                             rounds;
     ngx_uint_t                             cover;
     ngx_uint_t                             loss;
-} ngx_http_clipper_policy_sums_t;
+} clipper_policy_sums_t;
 
-void ngx_http_clipper_policy_state_shares(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_sums_t *sums, double *p);
+void clipper_policy_state_shares(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_sums_t *sums,
+    double *p);
 
 
 /*
@@ -85,17 +81,15 @@ void ngx_http_clipper_policy_state_shares(
 typedef struct {
     double                                 count;
     double                                 loss;
-} ngx_http_clipper_policy_counts_t;
+} clipper_policy_counts_t;
 
-void ngx_http_clipper_policy_state_counts(
-    const ngx_http_clipper_policy_view_t *view, double kappa, ngx_uint_t i,
-    ngx_http_clipper_policy_counts_t *counts);
+void clipper_policy_state_counts(const clipper_policy_view_t *view,
+    double kappa, ngx_uint_t i, clipper_policy_counts_t *counts);
 
 /* observe() of these policies: one more for the served one */
-ngx_int_t ngx_http_clipper_policy_state_count(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_feedback_t *fb, double *rows);
+ngx_int_t clipper_policy_state_count(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
+    double *rows);
 
 
-#endif /* _NGX_HTTP_CLIPPER_POLICY_STATE_H_INCLUDED_ */
+#endif /* _CLIPPER_POLICY_STATE_H_INCLUDED_ */

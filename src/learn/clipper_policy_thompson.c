@@ -19,12 +19,12 @@
 
 
 enum {
-    NGX_HTTP_CLIPPER_POLICY_THOMPSON_KAPPA = 0
+    CLIPPER_POLICY_THOMPSON_KAPPA = 0
 };
 
 enum {
-    NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN = 0,
-    NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS
+    CLIPPER_POLICY_THOMPSON_WIN = 0,
+    CLIPPER_POLICY_THOMPSON_LOSS
 };
 
 
@@ -32,15 +32,15 @@ typedef struct {
     uint64_t    state;                          /* of mix() */
     double      spare;                          /* second of a pair */
     unsigned    spared:1;
-} ngx_http_clipper_policy_normal_t;
+} clipper_policy_normal_t;
 
 
-static const ngx_http_clipper_policy_param_t
-    ngx_http_clipper_policy_thompson_params[] =
+static const clipper_policy_param_t
+    clipper_policy_thompson_params[] =
 {
-    { ngx_string("kappa"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+    { ngx_string("kappa"), CLIPPER_POLICY_NUMBER,
       10, 0, 1e6, 1 },
-    { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
+    { ngx_string("half_life"), CLIPPER_POLICY_HALF_LIFE,
       3600, 0, 1e9, 1 },
     { ngx_null_string, 0, 0, 0, 0, 0 }
 };
@@ -51,35 +51,34 @@ static const ngx_http_clipper_policy_param_t
  * mean of its Beta variable by less than twice as many standard deviations:
  * no more than the integral is exact.
  */
-#define NGX_HTTP_CLIPPER_POLICY_THOMPSON_NEAR  1e-3
+#define CLIPPER_POLICY_THOMPSON_NEAR  1e-3
 
 
-static ngx_http_clipper_policy_beta_t
-ngx_http_clipper_policy_thompson_beta(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, ngx_uint_t i)
+static clipper_policy_beta_t
+clipper_policy_thompson_beta(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, ngx_uint_t i)
 {
-    double                          kappa, mean;
-    const double                   *row;
-    ngx_http_clipper_policy_beta_t  beta;
+    double                 kappa, mean;
+    const double          *row;
+    clipper_policy_beta_t  beta;
 
     beta.a = 1;
     beta.b = 1;
 
     if (view->app) {
         row = view->app + 2 * i;
-        beta.a += row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN];
-        beta.b += row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS];
+        beta.a += row[CLIPPER_POLICY_THOMPSON_WIN];
+        beta.b += row[CLIPPER_POLICY_THOMPSON_LOSS];
     }
 
     if (view->user) {
         row = view->user + 2 * i;
-        kappa = conf->param[NGX_HTTP_CLIPPER_POLICY_THOMPSON_KAPPA];
+        kappa = conf->param[CLIPPER_POLICY_THOMPSON_KAPPA];
         mean = beta.a / (beta.a + beta.b);
 
-        beta.a = kappa * mean + row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN];
+        beta.a = kappa * mean + row[CLIPPER_POLICY_THOMPSON_WIN];
         beta.b = kappa * (1 - mean)
-                 + row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS];
+                 + row[CLIPPER_POLICY_THOMPSON_LOSS];
     }
 
     return beta;
@@ -89,7 +88,7 @@ ngx_http_clipper_policy_thompson_beta(
 /* the polar method (G. Marsaglia, T. Bray, 1964) */
 
 static double
-ngx_http_clipper_policy_thompson_normal(ngx_http_clipper_policy_normal_t *r)
+clipper_policy_thompson_normal(clipper_policy_normal_t *r)
 {
     double  s, x, y;
 
@@ -99,10 +98,10 @@ ngx_http_clipper_policy_thompson_normal(ngx_http_clipper_policy_normal_t *r)
     }
 
     do {
-        x = 2 * ngx_http_clipper_policy_uniform(
-                    ngx_http_clipper_policy_mix(&r->state)) - 1;
-        y = 2 * ngx_http_clipper_policy_uniform(
-                    ngx_http_clipper_policy_mix(&r->state)) - 1;
+        x = 2 * clipper_policy_uniform(
+                    clipper_policy_mix(&r->state)) - 1;
+        y = 2 * clipper_policy_uniform(
+                    clipper_policy_mix(&r->state)) - 1;
         s = x * x + y * y;
     } while (s >= 1 || s == 0);
 
@@ -122,16 +121,15 @@ ngx_http_clipper_policy_thompson_normal(ngx_http_clipper_policy_normal_t *r)
  */
 
 static double
-ngx_http_clipper_policy_thompson_gamma(ngx_http_clipper_policy_normal_t *r,
-    double shape)
+clipper_policy_thompson_gamma(clipper_policy_normal_t *r, double shape)
 {
     double  boost, c, d, u, v, x;
 
     boost = 0;
 
     if (shape < 1) {
-        u = 1 - ngx_http_clipper_policy_uniform(
-                    ngx_http_clipper_policy_mix(&r->state));
+        u = 1 - clipper_policy_uniform(
+                    clipper_policy_mix(&r->state));
         boost = log(u) / shape;
         shape += 1;
     }
@@ -140,7 +138,7 @@ ngx_http_clipper_policy_thompson_gamma(ngx_http_clipper_policy_normal_t *r,
     c = 1 / sqrt(9 * d);
 
     for ( ;; ) {
-        x = ngx_http_clipper_policy_thompson_normal(r);
+        x = clipper_policy_thompson_normal(r);
         v = 1 + c * x;
 
         if (v <= 0) {
@@ -148,8 +146,8 @@ ngx_http_clipper_policy_thompson_gamma(ngx_http_clipper_policy_normal_t *r,
         }
 
         v = v * v * v;
-        u = 1 - ngx_http_clipper_policy_uniform(
-                    ngx_http_clipper_policy_mix(&r->state));
+        u = 1 - clipper_policy_uniform(
+                    clipper_policy_mix(&r->state));
 
         if (u < 1 - 0.0331 * x * x * x * x
             || log(u) < x * x / 2 + d * (1 - v + log(v)))
@@ -163,15 +161,13 @@ ngx_http_clipper_policy_thompson_gamma(ngx_http_clipper_policy_normal_t *r,
 /* Beta is X / (X + Y) of two Gamma: the largest has the largest ln X - ln Y */
 
 static void
-ngx_http_clipper_policy_thompson_select(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, uint64_t u,
-    ngx_http_clipper_policy_pick_t *pick)
+clipper_policy_thompson_select(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, uint64_t u, clipper_policy_pick_t *pick)
 {
-    double                            best, theta;
-    ngx_uint_t                        i;
-    ngx_http_clipper_policy_beta_t    beta;
-    ngx_http_clipper_policy_normal_t  random;
+    double                   best, theta;
+    ngx_uint_t               i;
+    clipper_policy_beta_t    beta;
+    clipper_policy_normal_t  random;
 
     random.state = u;
     random.spared = 0;
@@ -182,10 +178,10 @@ ngx_http_clipper_policy_thompson_select(
             continue;
         }
 
-        beta = ngx_http_clipper_policy_thompson_beta(conf, view, i);
+        beta = clipper_policy_thompson_beta(conf, view, i);
 
-        theta = ngx_http_clipper_policy_thompson_gamma(&random, beta.a);
-        theta -= ngx_http_clipper_policy_thompson_gamma(&random, beta.b);
+        theta = clipper_policy_thompson_gamma(&random, beta.a);
+        theta -= clipper_policy_thompson_gamma(&random, beta.b);
 
         if (theta > best) {
             best = theta;
@@ -193,30 +189,28 @@ ngx_http_clipper_policy_thompson_select(
         }
     }
 
-    pick->propensity = NGX_HTTP_CLIPPER_POLICY_NONE;
+    pick->propensity = CLIPPER_POLICY_NONE;
 }
 
 
 static ngx_uint_t
-ngx_http_clipper_policy_thompson_near(double x, double y)
+clipper_policy_thompson_near(double x, double y)
 {
-    return fabs(x - y) <= NGX_HTTP_CLIPPER_POLICY_THOMPSON_NEAR * sqrt(x);
+    return fabs(x - y) <= CLIPPER_POLICY_THOMPSON_NEAR * sqrt(x);
 }
 
 
 /* the last result for as long as time has not changed much; fills the memo */
 
 static const double *
-ngx_http_clipper_policy_thompson_best_of(
-    const ngx_http_clipper_policy_beta_t *beta, ngx_uint_t n,
-    ngx_http_clipper_policy_memo_t *memo)
+clipper_policy_thompson_best_of(const clipper_policy_beta_t *beta,
+    ngx_uint_t n, clipper_policy_memo_t *memo)
 {
     ngx_uint_t  i;
 
     for (i = 0; memo->n == n && i < n; i++) {
-        if (!ngx_http_clipper_policy_thompson_near(memo->in[i][0], beta[i].a)
-            || !ngx_http_clipper_policy_thompson_near(memo->in[i][1],
-                                                      beta[i].b))
+        if (!clipper_policy_thompson_near(memo->in[i][0], beta[i].a)
+            || !clipper_policy_thompson_near(memo->in[i][1], beta[i].b))
         {
             memo->n = 0;
         }
@@ -233,32 +227,31 @@ ngx_http_clipper_policy_thompson_best_of(
         memo->in[i][1] = beta[i].b;
     }
 
-    ngx_http_clipper_policy_thompson_best(beta, n, memo->out);
+    clipper_policy_thompson_best(beta, n, memo->out);
 
     return memo->out;
 }
 
 
 static void
-ngx_http_clipper_policy_thompson_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
-    const double                    *p;
-    ngx_uint_t                       i, k;
-    ngx_http_clipper_policy_memo_t   memo;
-    ngx_http_clipper_policy_beta_t   beta[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    const double          *p;
+    ngx_uint_t             i, k;
+    clipper_policy_memo_t  memo;
+    clipper_policy_beta_t  beta[CLIPPER_POLICY_MEMBERS];
 
     k = 0;
 
     for (i = 0; i < view->n; i++) {
         if (view->up & ((uint64_t) 1 << i)) {
-            beta[k++] = ngx_http_clipper_policy_thompson_beta(conf, view, i);
+            beta[k++] = clipper_policy_thompson_beta(conf, view, i);
         }
     }
 
     memo.n = 0;
-    p = ngx_http_clipper_policy_thompson_best_of(beta, k,
+    p = clipper_policy_thompson_best_of(beta, k,
                                              view->memo ? view->memo : &memo);
     k = 0;
 
@@ -269,33 +262,32 @@ ngx_http_clipper_policy_thompson_weights(
 
 
 static ngx_int_t
-ngx_http_clipper_policy_thompson_observe(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view,
-    const ngx_http_clipper_policy_feedback_t *fb, double *rows)
+clipper_policy_thompson_observe(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
+    double *rows)
 {
     double  *row;
 
-    if (fb->served == NGX_HTTP_CLIPPER_POLICY_ALL) {
+    if (fb->served == CLIPPER_POLICY_ALL) {
         return NGX_DECLINED;
     }
 
     row = rows + 2 * fb->served;
-    row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_WIN] = 1 - fb->loss[fb->served];
-    row[NGX_HTTP_CLIPPER_POLICY_THOMPSON_LOSS] = fb->loss[fb->served];
+    row[CLIPPER_POLICY_THOMPSON_WIN] = 1 - fb->loss[fb->served];
+    row[CLIPPER_POLICY_THOMPSON_LOSS] = fb->loss[fb->served];
 
     return NGX_OK;
 }
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_thompson = {
+const clipper_policy_t  clipper_policy_thompson = {
     .name = ngx_string("thompson"),
     .links = 2,
-    .flags = NGX_HTTP_CLIPPER_POLICY_SLOW,
+    .flags = CLIPPER_POLICY_SLOW,
     .nfields = 2,
     .fields = { "win", "loss" },
-    .params = ngx_http_clipper_policy_thompson_params,
-    .weights = ngx_http_clipper_policy_thompson_weights,
-    .select = ngx_http_clipper_policy_thompson_select,
-    .observe = ngx_http_clipper_policy_thompson_observe
+    .params = clipper_policy_thompson_params,
+    .weights = clipper_policy_thompson_weights,
+    .select = clipper_policy_thompson_select,
+    .observe = clipper_policy_thompson_observe
 };

@@ -6,8 +6,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_POLICY_THOMPSON_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_POLICY_THOMPSON_H_INCLUDED_
+#ifndef _CLIPPER_POLICY_THOMPSON_H_INCLUDED_
+#define _CLIPPER_POLICY_THOMPSON_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -17,12 +17,12 @@
 typedef struct {
     double      a;                              /* > 0 */
     double      b;                              /* > 0 */
-} ngx_http_clipper_policy_beta_t;
+} clipper_policy_beta_t;
 
 
-/* n is at most NGX_HTTP_CLIPPER_POLICY_MEMBERS; p gets n that sum to 1 */
-void ngx_http_clipper_policy_thompson_best(
-    const ngx_http_clipper_policy_beta_t *beta, ngx_uint_t n, double *p);
+/* n is at most CLIPPER_POLICY_MEMBERS; p gets n that sum to 1 */
+void clipper_policy_thompson_best(const clipper_policy_beta_t *beta,
+    ngx_uint_t n, double *p);
 
 
-#endif /* _NGX_HTTP_CLIPPER_POLICY_THOMPSON_H_INCLUDED_ */
+#endif /* _CLIPPER_POLICY_THOMPSON_H_INCLUDED_ */

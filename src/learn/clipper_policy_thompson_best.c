@@ -19,9 +19,9 @@
 #include <stdlib.h>
 
 
-#define NGX_HTTP_CLIPPER_POLICY_BEST_NODES  1536  /* of all densities */
-#define NGX_HTTP_CLIPPER_POLICY_BEST_SIDE   54    /* of one, on each side */
-#define NGX_HTTP_CLIPPER_POLICY_BEST_DROP   20.0  /* where a density ends, in
+#define CLIPPER_POLICY_BEST_NODES  1536           /* of all densities */
+#define CLIPPER_POLICY_BEST_SIDE   54             /* of one, on each side */
+#define CLIPPER_POLICY_BEST_DROP   20.0           /* where a density ends, in
                                                      ln of its mode's */
 
 
@@ -34,7 +34,7 @@ typedef struct {
     double      log_f;                          /* the same, unscaled */
     double      F;                              /* up to it */
     double      dlog;                           /* growth of ln F since */
-} ngx_http_clipper_policy_best_t;
+} clipper_policy_best_t;
 
 
 typedef struct {
@@ -42,25 +42,24 @@ typedef struct {
     double      ly;                             /* ln (1 - x) */
     double      x;
     double      y;
-} ngx_http_clipper_policy_best_node_t;
+} clipper_policy_best_node_t;
 
 
 /* ln x = -ln(1 + e^-z), so that nothing overflows; ln(1 - x) = ln x - z */
 
 static double
-ngx_http_clipper_policy_best_lx(double z)
+clipper_policy_best_lx(double z)
 {
     return (z > 0) ? -log1p(exp(-z)) : z - log1p(exp(z));
 }
 
 
 static double
-ngx_http_clipper_policy_best_log(const ngx_http_clipper_policy_best_t *v,
-    double z)
+clipper_policy_best_log(const clipper_policy_best_t *v, double z)
 {
     double  lx;
 
-    lx = ngx_http_clipper_policy_best_lx(z);
+    lx = clipper_policy_best_lx(z);
 
     return v->a * lx + v->b * (lx - z) - v->top;
 }
@@ -69,16 +68,16 @@ ngx_http_clipper_policy_best_log(const ngx_http_clipper_policy_best_t *v,
 /* how far from the mode, in the direction of sign, the density ends */
 
 static double
-ngx_http_clipper_policy_best_reach(const ngx_http_clipper_policy_best_t *v,
-    double mode, double step, double sign)
+clipper_policy_best_reach(const clipper_policy_best_t *v, double mode,
+    double step, double sign)
 {
     double      high, low, mid;
     ngx_uint_t  i;
 
     high = step;
 
-    while (ngx_http_clipper_policy_best_log(v, mode + sign * high)
-           > -NGX_HTTP_CLIPPER_POLICY_BEST_DROP)
+    while (clipper_policy_best_log(v, mode + sign * high)
+           > -CLIPPER_POLICY_BEST_DROP)
     {
         high *= 2;
     }
@@ -88,8 +87,8 @@ ngx_http_clipper_policy_best_reach(const ngx_http_clipper_policy_best_t *v,
     for (i = 0; i < 4; i++) {
         mid = (low + high) / 2;
 
-        if (ngx_http_clipper_policy_best_log(v, mode + sign * mid)
-            > -NGX_HTTP_CLIPPER_POLICY_BEST_DROP)
+        if (clipper_policy_best_log(v, mode + sign * mid)
+            > -CLIPPER_POLICY_BEST_DROP)
         {
             low = mid;
 
@@ -105,8 +104,8 @@ ngx_http_clipper_policy_best_reach(const ngx_http_clipper_policy_best_t *v,
 /* nodes of one density, closer to each other near its mode */
 
 static ngx_uint_t
-ngx_http_clipper_policy_best_nodes(ngx_http_clipper_policy_best_t *v,
-    ngx_uint_t side, double *nodes)
+clipper_policy_best_nodes(clipper_policy_best_t *v, ngx_uint_t side,
+    double *nodes)
 {
     double      left, mode, right, sd, t;
     ngx_uint_t  i;
@@ -114,15 +113,15 @@ ngx_http_clipper_policy_best_nodes(ngx_http_clipper_policy_best_t *v,
     mode = log(v->a / v->b);
 
     v->top = 0;
-    v->top = ngx_http_clipper_policy_best_log(v, mode);
+    v->top = clipper_policy_best_log(v, mode);
 
     /* the curvature of ln f is (a + b) x (1 - x) */
 
     sd = sqrt((v->a + v->b) / v->a / v->b);
     v->scale = 1 / (sd * sqrt(2 * M_PI));
 
-    left = ngx_http_clipper_policy_best_reach(v, mode, sd, -1);
-    right = ngx_http_clipper_policy_best_reach(v, mode, sd, 1);
+    left = clipper_policy_best_reach(v, mode, sd, -1);
+    right = clipper_policy_best_reach(v, mode, sd, 1);
 
     *nodes++ = mode;
 
@@ -137,7 +136,7 @@ ngx_http_clipper_policy_best_nodes(ngx_http_clipper_policy_best_t *v,
 
 
 static int
-ngx_http_clipper_policy_best_compare(const void *one, const void *two)
+clipper_policy_best_compare(const void *one, const void *two)
 {
     double  x, y;
 
@@ -151,8 +150,8 @@ ngx_http_clipper_policy_best_compare(const void *one, const void *two)
 /* up to the next node, which is h further */
 
 static void
-ngx_http_clipper_policy_best_cell(ngx_http_clipper_policy_best_t *v,
-    const ngx_http_clipper_policy_best_node_t *node, double h)
+clipper_policy_best_cell(clipper_policy_best_t *v,
+    const clipper_policy_best_node_t *node, double h)
 {
     double  bend, cell, f, log_f;
 
@@ -178,8 +177,8 @@ ngx_http_clipper_policy_best_cell(ngx_http_clipper_policy_best_t *v,
 /* at the first node, which is left of every mode: a tail's integral */
 
 static void
-ngx_http_clipper_policy_best_first(ngx_http_clipper_policy_best_t *v,
-    const ngx_http_clipper_policy_best_node_t *node)
+clipper_policy_best_first(clipper_policy_best_t *v,
+    const clipper_policy_best_node_t *node)
 {
     v->log_f = v->a * node->lx + v->b * node->ly - v->top;
     v->f = v->scale * exp(v->log_f);
@@ -188,17 +187,17 @@ ngx_http_clipper_policy_best_first(ngx_http_clipper_policy_best_t *v,
 
 
 static void
-ngx_http_clipper_policy_best_walk(ngx_http_clipper_policy_best_t *v,
-    ngx_uint_t n, const double *nodes, ngx_uint_t nnodes, double *p)
+clipper_policy_best_walk(clipper_policy_best_t *v, ngx_uint_t n,
+    const double *nodes, ngx_uint_t nnodes, double *p)
 {
-    double                               dlog, g, grown;
-    ngx_uint_t                           i, k;
-    ngx_http_clipper_policy_best_node_t  node;
+    double                      dlog, g, grown;
+    ngx_uint_t                  i, k;
+    clipper_policy_best_node_t  node;
 
     g = 0;
 
     for (k = 0; k < nnodes; k++) {
-        node.lx = ngx_http_clipper_policy_best_lx(nodes[k]);
+        node.lx = clipper_policy_best_lx(nodes[k]);
         node.ly = node.lx - nodes[k];
         node.x = exp(node.lx);
         node.y = exp(node.ly);
@@ -208,11 +207,11 @@ ngx_http_clipper_policy_best_walk(ngx_http_clipper_policy_best_t *v,
         for (i = 0; i < n; i++) {
 
             if (k == 0) {
-                ngx_http_clipper_policy_best_first(&v[i], &node);
+                clipper_policy_best_first(&v[i], &node);
 
             } else {
-                ngx_http_clipper_policy_best_cell(&v[i], &node,
-                                                  nodes[k] - nodes[k - 1]);
+                clipper_policy_best_cell(&v[i], &node,
+                                         nodes[k] - nodes[k - 1]);
                 dlog += v[i].dlog;
             }
 
@@ -229,18 +228,18 @@ ngx_http_clipper_policy_best_walk(ngx_http_clipper_policy_best_t *v,
 
 
 void
-ngx_http_clipper_policy_thompson_best(
-    const ngx_http_clipper_policy_beta_t *beta, ngx_uint_t n, double *p)
+clipper_policy_thompson_best(const clipper_policy_beta_t *beta, ngx_uint_t n,
+    double *p)
 {
-    double                          nodes[NGX_HTTP_CLIPPER_POLICY_BEST_NODES],
+    double                          nodes[CLIPPER_POLICY_BEST_NODES],
                                     sum;
-    ngx_uint_t                      i, nnodes, side;
-    ngx_http_clipper_policy_best_t  v[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t             i, nnodes, side;
+    clipper_policy_best_t  v[CLIPPER_POLICY_MEMBERS];
 
-    side = (NGX_HTTP_CLIPPER_POLICY_BEST_NODES / n - 1) / 2;
-    side = ngx_min(side, NGX_HTTP_CLIPPER_POLICY_BEST_SIDE);
+    side = (CLIPPER_POLICY_BEST_NODES / n - 1) / 2;
+    side = ngx_min(side, CLIPPER_POLICY_BEST_SIDE);
 
-    ngx_memzero(v, n * sizeof(ngx_http_clipper_policy_best_t));
+    ngx_memzero(v, n * sizeof(clipper_policy_best_t));
     nnodes = 0;
 
     for (i = 0; i < n; i++) {
@@ -248,13 +247,12 @@ ngx_http_clipper_policy_thompson_best(
         v[i].b = beta[i].b;
         p[i] = 0;
 
-        nnodes += ngx_http_clipper_policy_best_nodes(&v[i], side,
-                                                     &nodes[nnodes]);
+        nnodes += clipper_policy_best_nodes(&v[i], side, &nodes[nnodes]);
     }
 
-    qsort(nodes, nnodes, sizeof(double), ngx_http_clipper_policy_best_compare);
+    qsort(nodes, nnodes, sizeof(double), clipper_policy_best_compare);
 
-    ngx_http_clipper_policy_best_walk(v, n, nodes, nnodes, p);
+    clipper_policy_best_walk(v, n, nodes, nnodes, p);
 
     sum = 0;
 

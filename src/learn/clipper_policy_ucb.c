@@ -16,37 +16,36 @@
 
 
 enum {
-    NGX_HTTP_CLIPPER_POLICY_UCB_KAPPA = 0
+    CLIPPER_POLICY_UCB_KAPPA = 0
 };
 
 
-static const ngx_http_clipper_policy_param_t
-    ngx_http_clipper_policy_ucb_params[] =
+static const clipper_policy_param_t
+    clipper_policy_ucb_params[] =
 {
-    { ngx_string("kappa"), NGX_HTTP_CLIPPER_POLICY_NUMBER,
+    { ngx_string("kappa"), CLIPPER_POLICY_NUMBER,
       10, 0, 1e6, 1 },
-    { ngx_string("half_life"), NGX_HTTP_CLIPPER_POLICY_HALF_LIFE,
+    { ngx_string("half_life"), CLIPPER_POLICY_HALF_LIFE,
       3600, 0, 1e9, 1 },
     { ngx_null_string, 0, 0, 0, 0, 0 }
 };
 
 
 static void
-ngx_http_clipper_policy_ucb_weights(
-    const ngx_http_clipper_policy_conf_t *conf,
-    const ngx_http_clipper_policy_view_t *view, double *weights)
+clipper_policy_ucb_weights(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, double *weights)
 {
-    double                            bound, least, two_ln_t, t;
-    uint64_t                          best, bit;
-    ngx_uint_t                        i;
-    ngx_http_clipper_policy_counts_t  counts[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                   bound, least, two_ln_t, t;
+    uint64_t                 best, bit;
+    ngx_uint_t               i;
+    clipper_policy_counts_t  counts[CLIPPER_POLICY_MEMBERS];
 
     t = 0;
 
     for (i = 0; i < view->n; i++) {
         if (view->up & ((uint64_t) 1 << i)) {
-            ngx_http_clipper_policy_state_counts(view,
-                              conf->param[NGX_HTTP_CLIPPER_POLICY_UCB_KAPPA],
+            clipper_policy_state_counts(view,
+                              conf->param[CLIPPER_POLICY_UCB_KAPPA],
                               i, &counts[i]);
             t += counts[i].count;
         }
@@ -89,12 +88,12 @@ ngx_http_clipper_policy_ucb_weights(
 }
 
 
-const ngx_http_clipper_policy_t  ngx_http_clipper_policy_ucb = {
+const clipper_policy_t  clipper_policy_ucb = {
     .name = ngx_string("ucb"),
     .links = 2,
     .nfields = 2,
     .fields = { "count", "loss" },
-    .params = ngx_http_clipper_policy_ucb_params,
-    .weights = ngx_http_clipper_policy_ucb_weights,
-    .observe = ngx_http_clipper_policy_state_count
+    .params = clipper_policy_ucb_params,
+    .weights = clipper_policy_ucb_weights,
+    .observe = clipper_policy_state_count
 };

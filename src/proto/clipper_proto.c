@@ -11,157 +11,152 @@
 #include "base/clipper_wire.h"
 
 
-typedef ngx_http_clipper_proto_error_e (*ngx_http_clipper_proto_decode_pt)(
-    ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version);
+typedef clipper_proto_error_e (*clipper_proto_decode_pt)(
+    clipper_proto_message_t *m, const clipper_proto_frame_t *frames,
+    ngx_uint_t n, ngx_uint_t version);
 
 
 typedef struct {
     uint32_t                           type;
-    ngx_http_clipper_proto_kind_e      kind;
-    ngx_http_clipper_proto_decode_pt   decode;
-} ngx_http_clipper_proto_type_t;
+    clipper_proto_kind_e               kind;
+    clipper_proto_decode_pt            decode;
+} clipper_proto_type_t;
 
 
 typedef struct {
     ngx_str_t                          name;
     ngx_str_t                          text;
-} ngx_http_clipper_proto_error_t;
+} clipper_proto_error_t;
 
 
-static ngx_http_clipper_proto_error_e ngx_http_clipper_proto_decode_metadata(
-    ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version);
-static ngx_http_clipper_proto_error_e ngx_http_clipper_proto_decode_reply(
-    ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version);
-static ngx_http_clipper_proto_error_e ngx_http_clipper_proto_decode_heartbeat(
-    ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version);
-static ngx_http_clipper_proto_error_e ngx_http_clipper_proto_decode_leaving(
-    ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version);
+static clipper_proto_error_e clipper_proto_decode_metadata(
+    clipper_proto_message_t *m, const clipper_proto_frame_t *frames,
+    ngx_uint_t n, ngx_uint_t version);
+static clipper_proto_error_e clipper_proto_decode_reply(
+    clipper_proto_message_t *m, const clipper_proto_frame_t *frames,
+    ngx_uint_t n, ngx_uint_t version);
+static clipper_proto_error_e clipper_proto_decode_heartbeat(
+    clipper_proto_message_t *m, const clipper_proto_frame_t *frames,
+    ngx_uint_t n, ngx_uint_t version);
+static clipper_proto_error_e clipper_proto_decode_leaving(
+    clipper_proto_message_t *m, const clipper_proto_frame_t *frames,
+    ngx_uint_t n, ngx_uint_t version);
 
 
-static const ngx_http_clipper_proto_type_t  ngx_http_clipper_proto_types[] = {
+static const clipper_proto_type_t  clipper_proto_types[] = {
 
-    { NGX_HTTP_CLIPPER_PROTO_NEW_CONTAINER,
-      NGX_HTTP_CLIPPER_PROTO_METADATA,
-      ngx_http_clipper_proto_decode_metadata },
+    { CLIPPER_PROTO_NEW_CONTAINER,
+      CLIPPER_PROTO_METADATA,
+      clipper_proto_decode_metadata },
 
-    { NGX_HTTP_CLIPPER_PROTO_CONTENT,
-      NGX_HTTP_CLIPPER_PROTO_REPLY,
-      ngx_http_clipper_proto_decode_reply },
+    { CLIPPER_PROTO_CONTENT,
+      CLIPPER_PROTO_REPLY,
+      clipper_proto_decode_reply },
 
-    { NGX_HTTP_CLIPPER_PROTO_BEAT,
-      NGX_HTTP_CLIPPER_PROTO_HEARTBEAT,
-      ngx_http_clipper_proto_decode_heartbeat },
+    { CLIPPER_PROTO_BEAT,
+      CLIPPER_PROTO_HEARTBEAT,
+      clipper_proto_decode_heartbeat },
 
-    { NGX_HTTP_CLIPPER_PROTO_LEAVE,
-      NGX_HTTP_CLIPPER_PROTO_LEAVING,
-      ngx_http_clipper_proto_decode_leaving }
+    { CLIPPER_PROTO_LEAVE,
+      CLIPPER_PROTO_LEAVING,
+      clipper_proto_decode_leaving }
 };
 
 
-static const ngx_http_clipper_proto_error_t
-    ngx_http_clipper_proto_errors[NGX_HTTP_CLIPPER_PROTO_ERRORS] =
+static const clipper_proto_error_t
+    clipper_proto_errors[CLIPPER_PROTO_ERRORS] =
 {
-    [NGX_HTTP_CLIPPER_PROTO_EOK] =
+    [CLIPPER_PROTO_EOK] =
         { ngx_string("none"),
           ngx_string("no error") },
-    [NGX_HTTP_CLIPPER_PROTO_ESHORT] =
+    [CLIPPER_PROTO_ESHORT] =
         { ngx_string("short_message"),
           ngx_string("too few frames") },
-    [NGX_HTTP_CLIPPER_PROTO_EDELIMITER] =
+    [CLIPPER_PROTO_EDELIMITER] =
         { ngx_string("no_delimiter"),
           ngx_string("the first frame is not empty") },
-    [NGX_HTTP_CLIPPER_PROTO_ETYPE] =
+    [CLIPPER_PROTO_ETYPE] =
         { ngx_string("unknown_type"),
           ngx_string("unknown message type") },
-    [NGX_HTTP_CLIPPER_PROTO_EFRAMES] =
+    [CLIPPER_PROTO_EFRAMES] =
         { ngx_string("frame_count"),
           ngx_string("wrong number of frames") },
-    [NGX_HTTP_CLIPPER_PROTO_EID] =
+    [CLIPPER_PROTO_EID] =
         { ngx_string("bad_id"),
           ngx_string("the message id cannot be read") },
-    [NGX_HTTP_CLIPPER_PROTO_EHEADER] =
+    [CLIPPER_PROTO_EHEADER] =
         { ngx_string("bad_header"),
           ngx_string("the header contradicts its size") },
-    [NGX_HTTP_CLIPPER_PROTO_ELENGTH] =
+    [CLIPPER_PROTO_ELENGTH] =
         { ngx_string("bad_length"),
           ngx_string("the announced lengths are not those of the outputs") },
-    [NGX_HTTP_CLIPPER_PROTO_ESTATUS] =
+    [CLIPPER_PROTO_ESTATUS] =
         { ngx_string("bad_status"),
           ngx_string("unknown status of an output") },
-    [NGX_HTTP_CLIPPER_PROTO_ECOUNT] =
+    [CLIPPER_PROTO_ECOUNT] =
         { ngx_string("output_count"),
           ngx_string("not as many outputs as inputs") },
-    [NGX_HTTP_CLIPPER_PROTO_ENAME] =
+    [CLIPPER_PROTO_ENAME] =
         { ngx_string("bad_name"),
           ngx_string("the model name has characters it may not have, none, or "
                      "too many") },
-    [NGX_HTTP_CLIPPER_PROTO_EMODEL_VERSION] =
+    [CLIPPER_PROTO_EMODEL_VERSION] =
         { ngx_string("bad_model_version"),
           ngx_string("the model version has characters it may not have, none, "
                      "or too many") },
-    [NGX_HTTP_CLIPPER_PROTO_EINPUT_TYPE] =
+    [CLIPPER_PROTO_EINPUT_TYPE] =
         { ngx_string("input_type_text"),
           ngx_string("the input type is not a number") },
-    [NGX_HTTP_CLIPPER_PROTO_EINPUT_RANGE] =
+    [CLIPPER_PROTO_EINPUT_RANGE] =
         { ngx_string("input_type_range"),
           ngx_string("the input type is not in the range 0 to 4") },
-    [NGX_HTTP_CLIPPER_PROTO_ENO_VERSION] =
+    [CLIPPER_PROTO_ENO_VERSION] =
         { ngx_string("no_rpc_version"),
           ngx_string("metadata without an RPC version") },
-    [NGX_HTTP_CLIPPER_PROTO_EVERSION] =
+    [CLIPPER_PROTO_EVERSION] =
         { ngx_string("rpc_version"),
           ngx_string("the RPC version is not 3 or 4") },
-    [NGX_HTTP_CLIPPER_PROTO_ETOKEN] =
+    [CLIPPER_PROTO_ETOKEN] =
         { ngx_string("bad_token"),
           ngx_string("the token has not 16 bytes") },
-    [NGX_HTTP_CLIPPER_PROTO_EDIGEST] =
+    [CLIPPER_PROTO_EDIGEST] =
         { ngx_string("bad_digest"),
           ngx_string("the model digest has more than 64 bytes") },
 
-    [NGX_HTTP_CLIPPER_PROTO_EUNREGISTERED] =
+    [CLIPPER_PROTO_EUNREGISTERED] =
         { ngx_string("unregistered"),
           ngx_string("a reply of a container that is not registered") },
-    [NGX_HTTP_CLIPPER_PROTO_EUNKNOWN_ID] =
+    [CLIPPER_PROTO_EUNKNOWN_ID] =
         { ngx_string("unknown_id"),
           ngx_string("a reply to nothing that is in flight") },
-    [NGX_HTTP_CLIPPER_PROTO_EREGISTERED] =
+    [CLIPPER_PROTO_EREGISTERED] =
         { ngx_string("registered_twice"),
           ngx_string("metadata of a container that is registered") },
-    [NGX_HTTP_CLIPPER_PROTO_EMISMATCH] =
+    [CLIPPER_PROTO_EMISMATCH] =
         { ngx_string("type_mismatch"),
           ngx_string("it is declared or linked with another input type") },
-    [NGX_HTTP_CLIPPER_PROTO_ENO_SPACE] =
+    [CLIPPER_PROTO_ENO_SPACE] =
         { ngx_string("no_space"),
           ngx_string("the zone has no room for another replica") }
 };
 
 
-static const u_char  ngx_http_clipper_proto_u32[7][4] = {
+static const u_char  clipper_proto_u32[7][4] = {
     { 0, 0, 0, 0 }, { 1, 0, 0, 0 }, { 2, 0, 0, 0 }, { 3, 0, 0, 0 },
     { 4, 0, 0, 0 }, { 5, 0, 0, 0 }, { 6, 0, 0, 0 }
 };
 
 
-const ngx_http_clipper_proto_codec_t *
-ngx_http_clipper_proto_codec(ngx_uint_t version)
+const clipper_proto_codec_t *
+clipper_proto_codec(ngx_uint_t version)
 {
     switch (version) {
 
-    case NGX_HTTP_CLIPPER_PROTO_V3:
-        return &ngx_http_clipper_proto_codec_v3;
+    case CLIPPER_PROTO_V3:
+        return &clipper_proto_codec_v3;
 
-    case NGX_HTTP_CLIPPER_PROTO_V4:
-        return &ngx_http_clipper_proto_codec_v4;
+    case CLIPPER_PROTO_V4:
+        return &clipper_proto_codec_v4;
 
     default:
         return NULL;
@@ -169,18 +164,18 @@ ngx_http_clipper_proto_codec(ngx_uint_t version)
 }
 
 
-static const ngx_http_clipper_proto_type_t *
-ngx_http_clipper_proto_find_type(uint32_t type)
+static const clipper_proto_type_t *
+clipper_proto_find_type(uint32_t type)
 {
     ngx_uint_t  i;
 
     for (i = 0;
-         i < sizeof(ngx_http_clipper_proto_types)
-             / sizeof(ngx_http_clipper_proto_type_t);
+         i < sizeof(clipper_proto_types)
+             / sizeof(clipper_proto_type_t);
          i++)
     {
-        if (ngx_http_clipper_proto_types[i].type == type) {
-            return &ngx_http_clipper_proto_types[i];
+        if (clipper_proto_types[i].type == type) {
+            return &clipper_proto_types[i];
         }
     }
 
@@ -189,49 +184,49 @@ ngx_http_clipper_proto_find_type(uint32_t type)
 
 
 ngx_int_t
-ngx_http_clipper_proto_decode(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version, ngx_uint_t expected)
+clipper_proto_decode(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n, ngx_uint_t version,
+    ngx_uint_t expected)
 {
-    const ngx_http_clipper_proto_type_t  *type;
+    const clipper_proto_type_t  *type;
 
-    ngx_memzero(m, sizeof(ngx_http_clipper_proto_message_t));
-    m->kind = NGX_HTTP_CLIPPER_PROTO_NONE;
+    ngx_memzero(m, sizeof(clipper_proto_message_t));
+    m->kind = CLIPPER_PROTO_NONE;
 
     if (n != 0 && frames[0].len != 0) {
-        m->error = NGX_HTTP_CLIPPER_PROTO_EDELIMITER;
+        m->error = CLIPPER_PROTO_EDELIMITER;
         return NGX_DECLINED;
     }
 
     if (n < 2) {
-        m->error = NGX_HTTP_CLIPPER_PROTO_ESHORT;
+        m->error = CLIPPER_PROTO_ESHORT;
         return NGX_DECLINED;
     }
 
     type = NULL;
 
     if (frames[1].len == 4) {
-        type = ngx_http_clipper_proto_find_type(
-                               ngx_http_clipper_wire_get32(frames[1].data));
+        type = clipper_proto_find_type(
+                               clipper_wire_get32(frames[1].data));
     }
 
     if (type == NULL) {
-        m->error = NGX_HTTP_CLIPPER_PROTO_ETYPE;
+        m->error = CLIPPER_PROTO_ETYPE;
         return NGX_DECLINED;
     }
 
     m->kind = type->kind;
     m->error = type->decode(m, frames, n, version);
 
-    if (m->error == NGX_HTTP_CLIPPER_PROTO_EOK
-        && m->kind == NGX_HTTP_CLIPPER_PROTO_REPLY
-        && expected != NGX_HTTP_CLIPPER_PROTO_ANY_COUNT
+    if (m->error == CLIPPER_PROTO_EOK
+        && m->kind == CLIPPER_PROTO_REPLY
+        && expected != CLIPPER_PROTO_ANY_COUNT
         && expected != m->count)
     {
-        m->error = NGX_HTTP_CLIPPER_PROTO_ECOUNT;
+        m->error = CLIPPER_PROTO_ECOUNT;
     }
 
-    if (m->error != NGX_HTTP_CLIPPER_PROTO_EOK) {
+    if (m->error != CLIPPER_PROTO_EOK) {
         /* no output of a bad reply is trusted */
         m->count = 0;
         return NGX_DECLINED;
@@ -241,62 +236,58 @@ ngx_http_clipper_proto_decode(ngx_http_clipper_proto_message_t *m,
 }
 
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_decode_metadata(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version)
+static clipper_proto_error_e
+clipper_proto_decode_metadata(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n, ngx_uint_t version)
 {
-    return ngx_http_clipper_proto_metadata(m, frames, n);
+    return clipper_proto_metadata(m, frames, n);
 }
 
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_decode_reply(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version)
+static clipper_proto_error_e
+clipper_proto_decode_reply(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n, ngx_uint_t version)
 {
-    const ngx_http_clipper_proto_codec_t  *codec;
+    const clipper_proto_codec_t  *codec;
 
-    codec = ngx_http_clipper_proto_codec(version);
+    codec = clipper_proto_codec(version);
 
     if (codec == NULL) {
-        return NGX_HTTP_CLIPPER_PROTO_EUNREGISTERED;
+        return CLIPPER_PROTO_EUNREGISTERED;
     }
 
     return codec->reply(m, frames, n);
 }
 
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_decode_heartbeat(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version)
+static clipper_proto_error_e
+clipper_proto_decode_heartbeat(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n, ngx_uint_t version)
 {
-    return (n == 2) ? NGX_HTTP_CLIPPER_PROTO_EOK
-                    : NGX_HTTP_CLIPPER_PROTO_EFRAMES;
+    return (n == 2) ? CLIPPER_PROTO_EOK
+                    : CLIPPER_PROTO_EFRAMES;
 }
 
 
 /* an unknown peer may have been dropped while it was leaving */
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_decode_leaving(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version)
+static clipper_proto_error_e
+clipper_proto_decode_leaving(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n, ngx_uint_t version)
 {
-    if (version == NGX_HTTP_CLIPPER_PROTO_V3) {
-        m->kind = NGX_HTTP_CLIPPER_PROTO_NONE;
-        return NGX_HTTP_CLIPPER_PROTO_ETYPE;
+    if (version == CLIPPER_PROTO_V3) {
+        m->kind = CLIPPER_PROTO_NONE;
+        return CLIPPER_PROTO_ETYPE;
     }
 
-    return (n == 2) ? NGX_HTTP_CLIPPER_PROTO_EOK
-                    : NGX_HTTP_CLIPPER_PROTO_EFRAMES;
+    return (n == 2) ? CLIPPER_PROTO_EOK
+                    : CLIPPER_PROTO_EFRAMES;
 }
 
 
 ngx_int_t
-ngx_http_clipper_proto_output_next(ngx_http_clipper_proto_message_t *m,
-    ngx_http_clipper_proto_output_t *out)
+clipper_proto_output_next(clipper_proto_message_t *m,
+    clipper_proto_output_t *out)
 {
     ngx_uint_t  i;
 
@@ -307,16 +298,16 @@ ngx_http_clipper_proto_output_next(ngx_http_clipper_proto_message_t *m,
     i = m->next++;
 
     if (m->outputs) {
-        out->status = NGX_HTTP_CLIPPER_PROTO_OUTPUT;
+        out->status = CLIPPER_PROTO_OUTPUT;
         out->data = m->outputs[i].data;
         out->len = m->outputs[i].len;
 
         return NGX_OK;
     }
 
-    out->status = ngx_http_clipper_wire_get32(m->statuses + i * 4);
+    out->status = clipper_wire_get32(m->statuses + i * 4);
     out->data = m->data;
-    out->len = ngx_http_clipper_wire_get64(m->lengths + i * 8);
+    out->len = clipper_wire_get64(m->lengths + i * 8);
 
     if (out->len) {
         m->data += out->len;
@@ -329,29 +320,27 @@ ngx_http_clipper_proto_output_next(ngx_http_clipper_proto_message_t *m,
 /* "" | u32 version | u32 type */
 
 static void
-ngx_http_clipper_proto_begin(ngx_http_clipper_proto_frame_t *frames,
-    ngx_uint_t version, ngx_uint_t type)
+clipper_proto_begin(clipper_proto_frame_t *frames, ngx_uint_t version,
+    ngx_uint_t type)
 {
-    frames[0].data = ngx_http_clipper_proto_u32[0];
+    frames[0].data = clipper_proto_u32[0];
     frames[0].len = 0;
-    frames[1].data = ngx_http_clipper_proto_u32[version];
+    frames[1].data = clipper_proto_u32[version];
     frames[1].len = 4;
-    frames[2].data = ngx_http_clipper_proto_u32[type];
+    frames[2].data = clipper_proto_u32[type];
     frames[2].len = 4;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_proto_keepalive(ngx_http_clipper_proto_frame_t *frames,
-    ngx_uint_t version)
+clipper_proto_keepalive(clipper_proto_frame_t *frames, ngx_uint_t version)
 {
-    ngx_http_clipper_proto_begin(frames,
-                                 version == NGX_HTTP_CLIPPER_PROTO_V4
-                                 ? NGX_HTTP_CLIPPER_PROTO_V4
-                                 : NGX_HTTP_CLIPPER_PROTO_V3,
-                                 NGX_HTTP_CLIPPER_PROTO_BEAT);
+    clipper_proto_begin(frames,
+                        version == CLIPPER_PROTO_V4
+                        ? CLIPPER_PROTO_V4
+                        : CLIPPER_PROTO_V3, CLIPPER_PROTO_BEAT);
 
-    frames[3].data = ngx_http_clipper_proto_u32[0];
+    frames[3].data = clipper_proto_u32[0];
     frames[3].len = 4;
 
     return 4;
@@ -359,14 +348,13 @@ ngx_http_clipper_proto_keepalive(ngx_http_clipper_proto_frame_t *frames,
 
 
 ngx_uint_t
-ngx_http_clipper_proto_ask_metadata(ngx_http_clipper_proto_frame_t *frames)
+clipper_proto_ask_metadata(clipper_proto_frame_t *frames)
 {
     /* who has not announced itself is spoken to in version 3 */
 
-    ngx_http_clipper_proto_begin(frames, NGX_HTTP_CLIPPER_PROTO_V3,
-                                 NGX_HTTP_CLIPPER_PROTO_BEAT);
+    clipper_proto_begin(frames, CLIPPER_PROTO_V3, CLIPPER_PROTO_BEAT);
 
-    frames[3].data = ngx_http_clipper_proto_u32[1];
+    frames[3].data = clipper_proto_u32[1];
     frames[3].len = 4;
 
     return 4;
@@ -374,21 +362,18 @@ ngx_http_clipper_proto_ask_metadata(ngx_http_clipper_proto_frame_t *frames)
 
 
 ngx_uint_t
-ngx_http_clipper_proto_move(ngx_http_clipper_proto_frame_t *frames)
+clipper_proto_move(clipper_proto_frame_t *frames)
 {
-    ngx_http_clipper_proto_begin(frames, NGX_HTTP_CLIPPER_PROTO_V4,
-                                 NGX_HTTP_CLIPPER_PROTO_MOVE);
+    clipper_proto_begin(frames, CLIPPER_PROTO_V4, CLIPPER_PROTO_MOVE);
 
     return 3;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_proto_refused(ngx_http_clipper_proto_frame_t *frames,
-    const ngx_str_t *text)
+clipper_proto_refused(clipper_proto_frame_t *frames, const ngx_str_t *text)
 {
-    ngx_http_clipper_proto_begin(frames, NGX_HTTP_CLIPPER_PROTO_V4,
-                                 NGX_HTTP_CLIPPER_PROTO_REFUSE);
+    clipper_proto_begin(frames, CLIPPER_PROTO_V4, CLIPPER_PROTO_REFUSE);
 
     frames[3].data = text->data;
     frames[3].len = text->len;
@@ -398,14 +383,14 @@ ngx_http_clipper_proto_refused(ngx_http_clipper_proto_frame_t *frames,
 
 
 const ngx_str_t *
-ngx_http_clipper_proto_error_name(ngx_http_clipper_proto_error_e error)
+clipper_proto_error_name(clipper_proto_error_e error)
 {
-    return &ngx_http_clipper_proto_errors[error].name;
+    return &clipper_proto_errors[error].name;
 }
 
 
 const ngx_str_t *
-ngx_http_clipper_proto_error_text(ngx_http_clipper_proto_error_e error)
+clipper_proto_error_text(clipper_proto_error_e error)
 {
-    return &ngx_http_clipper_proto_errors[error].text;
+    return &clipper_proto_errors[error].text;
 }

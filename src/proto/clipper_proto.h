@@ -9,83 +9,83 @@
  * here; whatever decode accepts can be walked without further checks.
  */
 
-#ifndef _NGX_HTTP_CLIPPER_PROTO_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_PROTO_H_INCLUDED_
+#ifndef _CLIPPER_PROTO_H_INCLUDED_
+#define _CLIPPER_PROTO_H_INCLUDED_
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_CLIPPER_PROTO_UNKNOWN      0   /* not announced yet */
-#define NGX_HTTP_CLIPPER_PROTO_V3           3
-#define NGX_HTTP_CLIPPER_PROTO_V4           4
+#define CLIPPER_PROTO_UNKNOWN      0            /* not announced yet */
+#define CLIPPER_PROTO_V3           3
+#define CLIPPER_PROTO_V4           4
 
-#define NGX_HTTP_CLIPPER_PROTO_TOKEN        16
-#define NGX_HTTP_CLIPPER_PROTO_DIGEST       64  /* longest model digest */
-#define NGX_HTTP_CLIPPER_PROTO_INPUT_TYPES  5
+#define CLIPPER_PROTO_TOKEN        16
+#define CLIPPER_PROTO_DIGEST       64           /* longest model digest */
+#define CLIPPER_PROTO_INPUT_TYPES  5
 
-#define NGX_HTTP_CLIPPER_PROTO_ANY_COUNT    ((ngx_uint_t) -1)
-
-
-typedef enum {
-    NGX_HTTP_CLIPPER_PROTO_PREDICT = 0,
-    NGX_HTTP_CLIPPER_PROTO_PROBE                /* version 4 only */
-} ngx_http_clipper_proto_request_e;
+#define CLIPPER_PROTO_ANY_COUNT    ((ngx_uint_t) -1)
 
 
 typedef enum {
-    NGX_HTTP_CLIPPER_PROTO_OUTPUT = 0,
-    NGX_HTTP_CLIPPER_PROTO_FAILED,              /* data is the error's text */
-    NGX_HTTP_CLIPPER_PROTO_SKIPPED              /* it was late; no data */
-} ngx_http_clipper_proto_status_e;
+    CLIPPER_PROTO_PREDICT = 0,
+    CLIPPER_PROTO_PROBE                         /* version 4 only */
+} clipper_proto_request_e;
 
 
 typedef enum {
-    NGX_HTTP_CLIPPER_PROTO_METADATA = 0,
-    NGX_HTTP_CLIPPER_PROTO_REPLY,
-    NGX_HTTP_CLIPPER_PROTO_HEARTBEAT,
-    NGX_HTTP_CLIPPER_PROTO_LEAVING,
-    NGX_HTTP_CLIPPER_PROTO_NONE                 /* the type was unreadable */
-} ngx_http_clipper_proto_kind_e;
+    CLIPPER_PROTO_OUTPUT = 0,
+    CLIPPER_PROTO_FAILED,                       /* data is the error's text */
+    CLIPPER_PROTO_SKIPPED                       /* it was late; no data */
+} clipper_proto_status_e;
+
+
+typedef enum {
+    CLIPPER_PROTO_METADATA = 0,
+    CLIPPER_PROTO_REPLY,
+    CLIPPER_PROTO_HEARTBEAT,
+    CLIPPER_PROTO_LEAVING,
+    CLIPPER_PROTO_NONE                          /* the type was unreadable */
+} clipper_proto_kind_e;
 
 
 /* why a message was dropped; the second group is for the caller to use */
 
 typedef enum {
-    NGX_HTTP_CLIPPER_PROTO_EOK = 0,
-    NGX_HTTP_CLIPPER_PROTO_ESHORT,
-    NGX_HTTP_CLIPPER_PROTO_EDELIMITER,
-    NGX_HTTP_CLIPPER_PROTO_ETYPE,
-    NGX_HTTP_CLIPPER_PROTO_EFRAMES,
-    NGX_HTTP_CLIPPER_PROTO_EID,
-    NGX_HTTP_CLIPPER_PROTO_EHEADER,
-    NGX_HTTP_CLIPPER_PROTO_ELENGTH,
-    NGX_HTTP_CLIPPER_PROTO_ESTATUS,
-    NGX_HTTP_CLIPPER_PROTO_ECOUNT,
-    NGX_HTTP_CLIPPER_PROTO_ENAME,
-    NGX_HTTP_CLIPPER_PROTO_EMODEL_VERSION,
-    NGX_HTTP_CLIPPER_PROTO_EINPUT_TYPE,
-    NGX_HTTP_CLIPPER_PROTO_EINPUT_RANGE,
-    NGX_HTTP_CLIPPER_PROTO_ENO_VERSION,
-    NGX_HTTP_CLIPPER_PROTO_EVERSION,
-    NGX_HTTP_CLIPPER_PROTO_ETOKEN,
-    NGX_HTTP_CLIPPER_PROTO_EDIGEST,
+    CLIPPER_PROTO_EOK = 0,
+    CLIPPER_PROTO_ESHORT,
+    CLIPPER_PROTO_EDELIMITER,
+    CLIPPER_PROTO_ETYPE,
+    CLIPPER_PROTO_EFRAMES,
+    CLIPPER_PROTO_EID,
+    CLIPPER_PROTO_EHEADER,
+    CLIPPER_PROTO_ELENGTH,
+    CLIPPER_PROTO_ESTATUS,
+    CLIPPER_PROTO_ECOUNT,
+    CLIPPER_PROTO_ENAME,
+    CLIPPER_PROTO_EMODEL_VERSION,
+    CLIPPER_PROTO_EINPUT_TYPE,
+    CLIPPER_PROTO_EINPUT_RANGE,
+    CLIPPER_PROTO_ENO_VERSION,
+    CLIPPER_PROTO_EVERSION,
+    CLIPPER_PROTO_ETOKEN,
+    CLIPPER_PROTO_EDIGEST,
 
-    NGX_HTTP_CLIPPER_PROTO_EUNREGISTERED,
-    NGX_HTTP_CLIPPER_PROTO_EUNKNOWN_ID,
-    NGX_HTTP_CLIPPER_PROTO_EREGISTERED,
-    NGX_HTTP_CLIPPER_PROTO_EMISMATCH,
-    NGX_HTTP_CLIPPER_PROTO_ENO_SPACE,
+    CLIPPER_PROTO_EUNREGISTERED,
+    CLIPPER_PROTO_EUNKNOWN_ID,
+    CLIPPER_PROTO_EREGISTERED,
+    CLIPPER_PROTO_EMISMATCH,
+    CLIPPER_PROTO_ENO_SPACE,
 
-    NGX_HTTP_CLIPPER_PROTO_ERRORS
-} ngx_http_clipper_proto_error_e;
+    CLIPPER_PROTO_ERRORS
+} clipper_proto_error_e;
 
 
 typedef struct {
     const u_char                           *data;
     size_t                                  len;
-} ngx_http_clipper_proto_frame_t;
+} clipper_proto_frame_t;
 
 
 typedef struct {
@@ -94,23 +94,23 @@ typedef struct {
     ngx_uint_t                              input_type;
     ngx_str_t                               token;      /* version 4 */
     ngx_str_t                               digest;     /* version 4 */
-} ngx_http_clipper_proto_metadata_t;
+} clipper_proto_metadata_t;
 
 
 typedef struct {
-    ngx_http_clipper_proto_status_e         status;
+    clipper_proto_status_e                  status;
     const u_char                           *data;
     size_t                                  len;
-} ngx_http_clipper_proto_output_t;
+} clipper_proto_output_t;
 
 
 typedef struct {
-    ngx_http_clipper_proto_kind_e           kind;
-    ngx_http_clipper_proto_error_e          error;
+    clipper_proto_kind_e                    kind;
+    clipper_proto_error_e                   error;
 
     /* metadata: what the last frame says, 0 if it cannot be read */
     uint32_t                                rpc_version;
-    ngx_http_clipper_proto_metadata_t       metadata;
+    clipper_proto_metadata_t                metadata;
 
     /* reply: the id is valid if has_id, whatever else is wrong */
     uint32_t                                message_id;
@@ -122,25 +122,25 @@ typedef struct {
     const u_char                           *lengths;
     const u_char                           *statuses;   /* NULL: all 0 */
     const u_char                           *data;       /* NULL: frames */
-    const ngx_http_clipper_proto_frame_t   *outputs;
-} ngx_http_clipper_proto_message_t;
+    const clipper_proto_frame_t            *outputs;
+} clipper_proto_message_t;
 
 
 typedef struct {
     uint32_t                                message_id;
-    ngx_http_clipper_proto_request_e        kind;
+    clipper_proto_request_e                 kind;
     ngx_uint_t                              input_type;
     ngx_uint_t                              count;
-} ngx_http_clipper_proto_request_t;
+} clipper_proto_request_t;
 
 
 /* the fixed frames of a request, up to the one before the header frame */
 
 typedef struct {
-    ngx_http_clipper_proto_frame_t          frames[6];
+    clipper_proto_frame_t                   frames[6];
     ngx_uint_t                              nframes;
     u_char                                  buf[24];
-} ngx_http_clipper_proto_head_t;
+} clipper_proto_head_t;
 
 
 /*
@@ -157,24 +157,23 @@ typedef struct {
 
     size_t                                (*header_size)(ngx_uint_t n);
     void                                  (*head)(
-                                  ngx_http_clipper_proto_head_t *head,
-                                  const ngx_http_clipper_proto_request_t *r);
+                                  clipper_proto_head_t *head,
+                                  const clipper_proto_request_t *r);
     void                                  (*header)(u_char *header,
-                                  const ngx_http_clipper_proto_request_t *r);
+                                  const clipper_proto_request_t *r);
     void                                  (*input)(u_char *header,
                                   ngx_uint_t n, ngx_uint_t i, uint64_t len,
                                   uint64_t left_us);
-    ngx_http_clipper_proto_error_e        (*reply)(
-                                  ngx_http_clipper_proto_message_t *m,
-                                  const ngx_http_clipper_proto_frame_t *frames,
+    clipper_proto_error_e        (*reply)(
+                                  clipper_proto_message_t *m,
+                                  const clipper_proto_frame_t *frames,
                                   ngx_uint_t n);
-} ngx_http_clipper_proto_codec_t;
+} clipper_proto_codec_t;
 
 
 /* NULL for a version that is not spoken */
 
-const ngx_http_clipper_proto_codec_t *ngx_http_clipper_proto_codec(
-    ngx_uint_t version);
+const clipper_proto_codec_t *clipper_proto_codec(ngx_uint_t version);
 
 /*
  * Decodes a whole message of a peer whose version is V3, V4 or UNKNOWN.
@@ -184,14 +183,14 @@ const ngx_http_clipper_proto_codec_t *ngx_http_clipper_proto_codec(
  * peer is EUNREGISTERED.
  */
 
-ngx_int_t ngx_http_clipper_proto_decode(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version, ngx_uint_t expected);
+ngx_int_t clipper_proto_decode(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n, ngx_uint_t version,
+    ngx_uint_t expected);
 
 /* the outputs of a decoded reply in order: NGX_OK, then NGX_DONE */
 
-ngx_int_t ngx_http_clipper_proto_output_next(
-    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_output_t *out);
+ngx_int_t clipper_proto_output_next(clipper_proto_message_t *m,
+    clipper_proto_output_t *out);
 
 /*
  * Messages to a container that consist of constant bytes and perhaps a text.
@@ -199,26 +198,22 @@ ngx_int_t ngx_http_clipper_proto_output_next(
  * move and refused are version 4 only.
  */
 
-#define NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES  4
+#define CLIPPER_PROTO_CONTROL_FRAMES  4
 
-ngx_uint_t ngx_http_clipper_proto_keepalive(
-    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t version);
-ngx_uint_t ngx_http_clipper_proto_ask_metadata(
-    ngx_http_clipper_proto_frame_t *frames);
-ngx_uint_t ngx_http_clipper_proto_move(
-    ngx_http_clipper_proto_frame_t *frames);
-ngx_uint_t ngx_http_clipper_proto_refused(
-    ngx_http_clipper_proto_frame_t *frames, const ngx_str_t *text);
+ngx_uint_t clipper_proto_keepalive(clipper_proto_frame_t *frames,
+    ngx_uint_t version);
+ngx_uint_t  clipper_proto_ask_metadata(clipper_proto_frame_t *frames);
+ngx_uint_t  clipper_proto_move(clipper_proto_frame_t *frames);
+ngx_uint_t clipper_proto_refused(clipper_proto_frame_t *frames,
+    const ngx_str_t *text);
 
 /*
  * The name of an error is the "cause" label of clipper_rpc_errors_total, its
  * text completes "container message dropped: ...".
  */
 
-const ngx_str_t *ngx_http_clipper_proto_error_name(
-    ngx_http_clipper_proto_error_e error);
-const ngx_str_t *ngx_http_clipper_proto_error_text(
-    ngx_http_clipper_proto_error_e error);
+const ngx_str_t *clipper_proto_error_name(clipper_proto_error_e error);
+const ngx_str_t *clipper_proto_error_text(clipper_proto_error_e error);
 
 
-#endif /* _NGX_HTTP_CLIPPER_PROTO_H_INCLUDED_ */
+#endif /* _CLIPPER_PROTO_H_INCLUDED_ */

@@ -3,8 +3,8 @@
  * Clipper: what the files of the wire codec share; nobody else includes it.
  */
 
-#ifndef _NGX_HTTP_CLIPPER_PROTO_CODEC_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_PROTO_CODEC_H_INCLUDED_
+#ifndef _CLIPPER_PROTO_CODEC_H_INCLUDED_
+#define _CLIPPER_PROTO_CODEC_H_INCLUDED_
 
 
 #include "proto/clipper_proto.h"
@@ -12,23 +12,22 @@
 
 /* message types on the wire; CONTENT is a request or its reply */
 
-#define NGX_HTTP_CLIPPER_PROTO_NEW_CONTAINER   0
-#define NGX_HTTP_CLIPPER_PROTO_CONTENT         1
-#define NGX_HTTP_CLIPPER_PROTO_BEAT            2
-#define NGX_HTTP_CLIPPER_PROTO_MOVE            3
-#define NGX_HTTP_CLIPPER_PROTO_LEAVE           5
-#define NGX_HTTP_CLIPPER_PROTO_REFUSE          6
+#define CLIPPER_PROTO_NEW_CONTAINER   0
+#define CLIPPER_PROTO_CONTENT         1
+#define CLIPPER_PROTO_BEAT            2
+#define CLIPPER_PROTO_MOVE            3
+#define CLIPPER_PROTO_LEAVE           5
+#define CLIPPER_PROTO_REFUSE          6
 
 
-extern const ngx_http_clipper_proto_codec_t  ngx_http_clipper_proto_codec_v3;
-extern const ngx_http_clipper_proto_codec_t  ngx_http_clipper_proto_codec_v4;
+extern const clipper_proto_codec_t  clipper_proto_codec_v3;
+extern const clipper_proto_codec_t  clipper_proto_codec_v4;
 
 
 /* the metadata message; the frames before frame 2 have been checked */
 
-ngx_http_clipper_proto_error_e ngx_http_clipper_proto_metadata(
-    ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n);
+clipper_proto_error_e clipper_proto_metadata(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n);
 
 
-#endif /* _NGX_HTTP_CLIPPER_PROTO_CODEC_H_INCLUDED_ */
+#endif /* _CLIPPER_PROTO_CODEC_H_INCLUDED_ */

@@ -18,8 +18,8 @@
 #include "base/clipper_wire.h"
 
 
-#define NGX_HTTP_CLIPPER_PROTO_V3_FRAMES  6
-#define NGX_HTTP_CLIPPER_PROTO_V4_FRAMES  8
+#define CLIPPER_PROTO_V3_FRAMES  6
+#define CLIPPER_PROTO_V4_FRAMES  8
 
 
 /*
@@ -29,8 +29,8 @@
  */
 
 static ngx_int_t
-ngx_http_clipper_proto_text(ngx_str_t *text,
-    const ngx_http_clipper_proto_frame_t *frame, uint32_t rpc_version)
+clipper_proto_text(ngx_str_t *text, const clipper_proto_frame_t *frame,
+    uint32_t rpc_version)
 {
     size_t         n, good;
     const u_char  *p, *end;
@@ -38,18 +38,18 @@ ngx_http_clipper_proto_text(ngx_str_t *text,
     text->data = (u_char *) frame->data;
     text->len = frame->len;
 
-    if (rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
-        return ngx_http_clipper_name(text);
+    if (rpc_version == CLIPPER_PROTO_V4) {
+        return clipper_name(text);
     }
 
-    if (frame->len == 0 || frame->len > NGX_HTTP_CLIPPER_NAME_MAX) {
+    if (frame->len == 0 || frame->len > CLIPPER_NAME_MAX) {
         return NGX_DECLINED;
     }
 
     end = frame->data + frame->len;
 
     for (p = frame->data; p < end; p += n) {
-        n = ngx_http_clipper_utf8_len(p, end - p, &good);
+        n = clipper_utf8_len(p, end - p, &good);
 
         if (n == 0 || *p < 0x20 || *p == 0x7f) {
             return NGX_DECLINED;
@@ -65,15 +65,14 @@ ngx_http_clipper_proto_text(ngx_str_t *text,
  * containers send as many bytes as their version text has.
  */
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_input_type(ngx_uint_t *type,
-    const ngx_http_clipper_proto_frame_t *frame)
+static clipper_proto_error_e
+clipper_proto_input_type(ngx_uint_t *type, const clipper_proto_frame_t *frame)
 {
     ngx_uint_t     n, negative;
     const u_char  *p, *end, *digits;
 
     if (frame->len == 0) {
-        return NGX_HTTP_CLIPPER_PROTO_EINPUT_TYPE;
+        return CLIPPER_PROTO_EINPUT_TYPE;
     }
 
     p = frame->data;
@@ -93,108 +92,108 @@ ngx_http_clipper_proto_input_type(ngx_uint_t *type,
 
     for (digits = p; p < end && *p >= '0' && *p <= '9'; p++) {
         /* stays beyond the range once it is there */
-        n = ngx_min(n * 10 + (*p - '0'), NGX_HTTP_CLIPPER_PROTO_INPUT_TYPES);
+        n = ngx_min(n * 10 + (*p - '0'), CLIPPER_PROTO_INPUT_TYPES);
     }
 
     if (p == digits) {
-        return NGX_HTTP_CLIPPER_PROTO_EINPUT_TYPE;
+        return CLIPPER_PROTO_EINPUT_TYPE;
     }
 
-    if (n >= NGX_HTTP_CLIPPER_PROTO_INPUT_TYPES || (negative && n != 0)) {
-        return NGX_HTTP_CLIPPER_PROTO_EINPUT_RANGE;
+    if (n >= CLIPPER_PROTO_INPUT_TYPES || (negative && n != 0)) {
+        return CLIPPER_PROTO_EINPUT_RANGE;
     }
 
     *type = n;
 
-    return NGX_HTTP_CLIPPER_PROTO_EOK;
+    return CLIPPER_PROTO_EOK;
 }
 
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_rpc_version(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+static clipper_proto_error_e
+clipper_proto_rpc_version(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n)
 {
-    ngx_uint_t                             want;
-    const ngx_http_clipper_proto_frame_t  *last;
+    ngx_uint_t                    want;
+    const clipper_proto_frame_t  *last;
 
-    if (n < NGX_HTTP_CLIPPER_PROTO_V3_FRAMES - 1) {
-        return NGX_HTTP_CLIPPER_PROTO_ESHORT;
+    if (n < CLIPPER_PROTO_V3_FRAMES - 1) {
+        return CLIPPER_PROTO_ESHORT;
     }
 
-    if (n < NGX_HTTP_CLIPPER_PROTO_V3_FRAMES) {
-        return NGX_HTTP_CLIPPER_PROTO_ENO_VERSION;
+    if (n < CLIPPER_PROTO_V3_FRAMES) {
+        return CLIPPER_PROTO_ENO_VERSION;
     }
 
     last = &frames[n - 1];
 
     if (last->len != 4 && last->len != 8) {
-        return NGX_HTTP_CLIPPER_PROTO_EVERSION;
+        return CLIPPER_PROTO_EVERSION;
     }
 
-    m->rpc_version = ngx_http_clipper_wire_get32(last->data);
+    m->rpc_version = clipper_wire_get32(last->data);
 
     switch (m->rpc_version) {
 
-    case NGX_HTTP_CLIPPER_PROTO_V3:
-        want = NGX_HTTP_CLIPPER_PROTO_V3_FRAMES;
+    case CLIPPER_PROTO_V3:
+        want = CLIPPER_PROTO_V3_FRAMES;
         break;
 
-    case NGX_HTTP_CLIPPER_PROTO_V4:
-        want = NGX_HTTP_CLIPPER_PROTO_V4_FRAMES;
+    case CLIPPER_PROTO_V4:
+        want = CLIPPER_PROTO_V4_FRAMES;
         break;
 
     default:
-        return NGX_HTTP_CLIPPER_PROTO_EVERSION;
+        return CLIPPER_PROTO_EVERSION;
     }
 
-    return (n == want) ? NGX_HTTP_CLIPPER_PROTO_EOK
-                       : NGX_HTTP_CLIPPER_PROTO_EFRAMES;
+    return (n == want) ? CLIPPER_PROTO_EOK
+                       : CLIPPER_PROTO_EFRAMES;
 }
 
 
-ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_metadata(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+clipper_proto_error_e
+clipper_proto_metadata(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n)
 {
-    ngx_http_clipper_proto_error_e      rc;
-    ngx_http_clipper_proto_metadata_t  *md;
+    clipper_proto_error_e      rc;
+    clipper_proto_metadata_t  *md;
 
     md = &m->metadata;
 
-    rc = ngx_http_clipper_proto_rpc_version(m, frames, n);
+    rc = clipper_proto_rpc_version(m, frames, n);
 
-    if (rc != NGX_HTTP_CLIPPER_PROTO_EOK) {
+    if (rc != CLIPPER_PROTO_EOK) {
         return rc;
     }
 
-    if (ngx_http_clipper_proto_text(&md->name, &frames[2], m->rpc_version)
+    if (clipper_proto_text(&md->name, &frames[2], m->rpc_version)
         != NGX_OK)
     {
-        return NGX_HTTP_CLIPPER_PROTO_ENAME;
+        return CLIPPER_PROTO_ENAME;
     }
 
-    if (ngx_http_clipper_proto_text(&md->version, &frames[3], m->rpc_version)
+    if (clipper_proto_text(&md->version, &frames[3], m->rpc_version)
         != NGX_OK)
     {
-        return NGX_HTTP_CLIPPER_PROTO_EMODEL_VERSION;
+        return CLIPPER_PROTO_EMODEL_VERSION;
     }
 
-    rc = ngx_http_clipper_proto_input_type(&md->input_type, &frames[4]);
+    rc = clipper_proto_input_type(&md->input_type, &frames[4]);
 
-    if (rc != NGX_HTTP_CLIPPER_PROTO_EOK) {
+    if (rc != CLIPPER_PROTO_EOK) {
         return rc;
     }
 
-    if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V3) {
-        return NGX_HTTP_CLIPPER_PROTO_EOK;
+    if (m->rpc_version == CLIPPER_PROTO_V3) {
+        return CLIPPER_PROTO_EOK;
     }
 
-    if (frames[5].len != NGX_HTTP_CLIPPER_PROTO_TOKEN) {
-        return NGX_HTTP_CLIPPER_PROTO_ETOKEN;
+    if (frames[5].len != CLIPPER_PROTO_TOKEN) {
+        return CLIPPER_PROTO_ETOKEN;
     }
 
-    if (frames[6].len > NGX_HTTP_CLIPPER_PROTO_DIGEST) {
-        return NGX_HTTP_CLIPPER_PROTO_EDIGEST;
+    if (frames[6].len > CLIPPER_PROTO_DIGEST) {
+        return CLIPPER_PROTO_EDIGEST;
     }
 
     md->token.data = (u_char *) frames[5].data;
@@ -202,5 +201,5 @@ ngx_http_clipper_proto_metadata(ngx_http_clipper_proto_message_t *m,
     md->digest.data = (u_char *) frames[6].data;
     md->digest.len = frames[6].len;
 
-    return NGX_HTTP_CLIPPER_PROTO_EOK;
+    return CLIPPER_PROTO_EOK;
 }

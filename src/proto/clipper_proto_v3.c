@@ -15,27 +15,27 @@
 
 
 static size_t
-ngx_http_clipper_proto_v3_header_size(ngx_uint_t n)
+clipper_proto_v3_header_size(ngx_uint_t n)
 {
     return 8 * (n + 2);
 }
 
 
 static void
-ngx_http_clipper_proto_v3_head(ngx_http_clipper_proto_head_t *head,
-    const ngx_http_clipper_proto_request_t *r)
+clipper_proto_v3_head(clipper_proto_head_t *head,
+    const clipper_proto_request_t *r)
 {
     u_char      *p;
     ngx_uint_t   i;
 
     p = head->buf;
 
-    ngx_http_clipper_wire_put32(p, NGX_HTTP_CLIPPER_PROTO_V3);
-    ngx_http_clipper_wire_put32(p + 4, NGX_HTTP_CLIPPER_PROTO_CONTENT);
-    ngx_http_clipper_wire_put32(p + 8, r->message_id);
-    ngx_http_clipper_wire_put32(p + 12, r->kind);
-    ngx_http_clipper_wire_put64(p + 16,
-                            ngx_http_clipper_proto_v3_header_size(r->count));
+    clipper_wire_put32(p, CLIPPER_PROTO_V3);
+    clipper_wire_put32(p + 4, CLIPPER_PROTO_CONTENT);
+    clipper_wire_put32(p + 8, r->message_id);
+    clipper_wire_put32(p + 12, r->kind);
+    clipper_wire_put64(p + 16,
+                            clipper_proto_v3_header_size(r->count));
 
     head->frames[0].data = p;
     head->frames[0].len = 0;
@@ -53,90 +53,89 @@ ngx_http_clipper_proto_v3_head(ngx_http_clipper_proto_head_t *head,
 
 
 static void
-ngx_http_clipper_proto_v3_header(u_char *header,
-    const ngx_http_clipper_proto_request_t *r)
+clipper_proto_v3_header(u_char *header, const clipper_proto_request_t *r)
 {
-    ngx_http_clipper_wire_put64(header, r->input_type);
-    ngx_http_clipper_wire_put64(header + 8, r->count);
+    clipper_wire_put64(header, r->input_type);
+    clipper_wire_put64(header + 8, r->count);
 }
 
 
 /* the time left is not part of version 3 */
 
 static void
-ngx_http_clipper_proto_v3_input(u_char *header, ngx_uint_t n, ngx_uint_t i,
+clipper_proto_v3_input(u_char *header, ngx_uint_t n, ngx_uint_t i,
     uint64_t len, uint64_t left_us)
 {
-    ngx_http_clipper_wire_put64(header + 16 + i * 8, len);
+    clipper_wire_put64(header + 16 + i * 8, len);
 }
 
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_v3_reply(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+static clipper_proto_error_e
+clipper_proto_v3_reply(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n)
 {
     size_t         size;
     ngx_uint_t     i, count;
     const u_char  *header;
 
     if (n < 3) {
-        return NGX_HTTP_CLIPPER_PROTO_ESHORT;
+        return CLIPPER_PROTO_ESHORT;
     }
 
     if (frames[2].len != 4) {
-        return NGX_HTTP_CLIPPER_PROTO_EID;
+        return CLIPPER_PROTO_EID;
     }
 
-    m->message_id = ngx_http_clipper_wire_get32(frames[2].data);
+    m->message_id = clipper_wire_get32(frames[2].data);
     m->has_id = 1;
 
     if (n < 5) {
-        return NGX_HTTP_CLIPPER_PROTO_ESHORT;
+        return CLIPPER_PROTO_ESHORT;
     }
 
     header = frames[4].data;
     size = frames[4].len;
 
     if (frames[3].len != 8
-        || ngx_http_clipper_wire_get64(frames[3].data) != size
+        || clipper_wire_get64(frames[3].data) != size
         || size < 8
         || size % 8)
     {
-        return NGX_HTTP_CLIPPER_PROTO_EHEADER;
+        return CLIPPER_PROTO_EHEADER;
     }
 
     count = size / 8 - 1;
 
-    if (ngx_http_clipper_wire_get64(header) != count) {
-        return NGX_HTTP_CLIPPER_PROTO_EHEADER;
+    if (clipper_wire_get64(header) != count) {
+        return CLIPPER_PROTO_EHEADER;
     }
 
     if (n - 5 != count) {
-        return NGX_HTTP_CLIPPER_PROTO_EFRAMES;
+        return CLIPPER_PROTO_EFRAMES;
     }
 
     for (i = 0; i < count; i++) {
-        if (ngx_http_clipper_wire_get64(header + 8 + i * 8)
+        if (clipper_wire_get64(header + 8 + i * 8)
             != frames[5 + i].len)
         {
-            return NGX_HTTP_CLIPPER_PROTO_ELENGTH;
+            return CLIPPER_PROTO_ELENGTH;
         }
     }
 
     m->count = count;
     m->outputs = frames + 5;
 
-    return NGX_HTTP_CLIPPER_PROTO_EOK;
+    return CLIPPER_PROTO_EOK;
 }
 
 
-const ngx_http_clipper_proto_codec_t  ngx_http_clipper_proto_codec_v3 = {
-    NGX_HTTP_CLIPPER_PROTO_V3,
+const clipper_proto_codec_t  clipper_proto_codec_v3 = {
+    CLIPPER_PROTO_V3,
     0,
     0,
-    ngx_http_clipper_proto_v3_header_size,
-    ngx_http_clipper_proto_v3_head,
-    ngx_http_clipper_proto_v3_header,
-    ngx_http_clipper_proto_v3_input,
-    ngx_http_clipper_proto_v3_reply
+    clipper_proto_v3_header_size,
+    clipper_proto_v3_head,
+    clipper_proto_v3_header,
+    clipper_proto_v3_input,
+    clipper_proto_v3_reply
 };

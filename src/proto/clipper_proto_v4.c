@@ -17,22 +17,22 @@
 
 
 static size_t
-ngx_http_clipper_proto_v4_header_size(ngx_uint_t n)
+clipper_proto_v4_header_size(ngx_uint_t n)
 {
     return 16 + 16 * n;
 }
 
 
 static void
-ngx_http_clipper_proto_v4_head(ngx_http_clipper_proto_head_t *head,
-    const ngx_http_clipper_proto_request_t *r)
+clipper_proto_v4_head(clipper_proto_head_t *head,
+    const clipper_proto_request_t *r)
 {
     u_char  *p;
 
     p = head->buf;
 
-    ngx_http_clipper_wire_put32(p, NGX_HTTP_CLIPPER_PROTO_V4);
-    ngx_http_clipper_wire_put32(p + 4, NGX_HTTP_CLIPPER_PROTO_CONTENT);
+    clipper_wire_put32(p, CLIPPER_PROTO_V4);
+    clipper_wire_put32(p + 4, CLIPPER_PROTO_CONTENT);
 
     head->frames[0].data = p;
     head->frames[0].len = 0;
@@ -46,29 +46,28 @@ ngx_http_clipper_proto_v4_head(ngx_http_clipper_proto_head_t *head,
 
 
 static void
-ngx_http_clipper_proto_v4_header(u_char *header,
-    const ngx_http_clipper_proto_request_t *r)
+clipper_proto_v4_header(u_char *header, const clipper_proto_request_t *r)
 {
-    ngx_http_clipper_wire_put32(header, r->message_id);
-    ngx_http_clipper_wire_put32(header + 4, r->kind);
-    ngx_http_clipper_wire_put32(header + 8, (uint32_t) r->input_type);
-    ngx_http_clipper_wire_put32(header + 12, (uint32_t) r->count);
+    clipper_wire_put32(header, r->message_id);
+    clipper_wire_put32(header + 4, r->kind);
+    clipper_wire_put32(header + 8, (uint32_t) r->input_type);
+    clipper_wire_put32(header + 12, (uint32_t) r->count);
 }
 
 
 static void
-ngx_http_clipper_proto_v4_input(u_char *header, ngx_uint_t n, ngx_uint_t i,
+clipper_proto_v4_input(u_char *header, ngx_uint_t n, ngx_uint_t i,
     uint64_t len, uint64_t left_us)
 {
-    ngx_http_clipper_wire_put64(header + 16 + i * 8, len);
-    ngx_http_clipper_wire_put64(header + 16 + (n + i) * 8, left_us);
+    clipper_wire_put64(header + 16 + i * 8, len);
+    clipper_wire_put64(header + 16 + (n + i) * 8, left_us);
 }
 
 
 /* each output is inside of the data frame, and nothing else is */
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_v4_check(const u_char *lengths, const u_char *statuses,
+static clipper_proto_error_e
+clipper_proto_v4_check(const u_char *lengths, const u_char *statuses,
     ngx_uint_t count, size_t left)
 {
     uint64_t    len;
@@ -76,71 +75,71 @@ ngx_http_clipper_proto_v4_check(const u_char *lengths, const u_char *statuses,
     ngx_uint_t  i;
 
     for (i = 0; i < count; i++) {
-        len = ngx_http_clipper_wire_get64(lengths + i * 8);
-        status = ngx_http_clipper_wire_get32(statuses + i * 4);
+        len = clipper_wire_get64(lengths + i * 8);
+        status = clipper_wire_get32(statuses + i * 4);
 
         if (len > left) {
-            return NGX_HTTP_CLIPPER_PROTO_ELENGTH;
+            return CLIPPER_PROTO_ELENGTH;
         }
 
-        if (status > NGX_HTTP_CLIPPER_PROTO_SKIPPED
-            || (status == NGX_HTTP_CLIPPER_PROTO_SKIPPED && len != 0))
+        if (status > CLIPPER_PROTO_SKIPPED
+            || (status == CLIPPER_PROTO_SKIPPED && len != 0))
         {
-            return NGX_HTTP_CLIPPER_PROTO_ESTATUS;
+            return CLIPPER_PROTO_ESTATUS;
         }
 
         left -= len;
     }
 
-    return left ? NGX_HTTP_CLIPPER_PROTO_ELENGTH : NGX_HTTP_CLIPPER_PROTO_EOK;
+    return left ? CLIPPER_PROTO_ELENGTH : CLIPPER_PROTO_EOK;
 }
 
 
-static ngx_http_clipper_proto_error_e
-ngx_http_clipper_proto_v4_reply(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+static clipper_proto_error_e
+clipper_proto_v4_reply(clipper_proto_message_t *m,
+    const clipper_proto_frame_t *frames, ngx_uint_t n)
 {
-    size_t                          size;
-    ngx_uint_t                      count;
-    const u_char                   *header;
-    ngx_http_clipper_proto_error_e  rc;
+    size_t                 size;
+    ngx_uint_t             count;
+    const u_char          *header;
+    clipper_proto_error_e  rc;
 
     if (n < 3) {
-        return NGX_HTTP_CLIPPER_PROTO_ESHORT;
+        return CLIPPER_PROTO_ESHORT;
     }
 
     header = frames[2].data;
     size = frames[2].len;
 
     if (size < 4) {
-        return NGX_HTTP_CLIPPER_PROTO_EID;
+        return CLIPPER_PROTO_EID;
     }
 
-    m->message_id = ngx_http_clipper_wire_get32(header);
+    m->message_id = clipper_wire_get32(header);
     m->has_id = 1;
 
     if (n < 4) {
-        return NGX_HTTP_CLIPPER_PROTO_ESHORT;
+        return CLIPPER_PROTO_ESHORT;
     }
 
     if (n > 4) {
-        return NGX_HTTP_CLIPPER_PROTO_EFRAMES;
+        return CLIPPER_PROTO_EFRAMES;
     }
 
     if (size < 8 || (size - 8) % 12) {
-        return NGX_HTTP_CLIPPER_PROTO_EHEADER;
+        return CLIPPER_PROTO_EHEADER;
     }
 
     count = (size - 8) / 12;
 
-    if (ngx_http_clipper_wire_get32(header + 4) != count) {
-        return NGX_HTTP_CLIPPER_PROTO_EHEADER;
+    if (clipper_wire_get32(header + 4) != count) {
+        return CLIPPER_PROTO_EHEADER;
     }
 
-    rc = ngx_http_clipper_proto_v4_check(header + 8, header + 8 + count * 8,
-                                         count, frames[3].len);
+    rc = clipper_proto_v4_check(header + 8, header + 8 + count * 8, count,
+                                frames[3].len);
 
-    if (rc != NGX_HTTP_CLIPPER_PROTO_EOK) {
+    if (rc != CLIPPER_PROTO_EOK) {
         return rc;
     }
 
@@ -149,17 +148,17 @@ ngx_http_clipper_proto_v4_reply(ngx_http_clipper_proto_message_t *m,
     m->statuses = header + 8 + count * 8;
     m->data = frames[3].data;
 
-    return NGX_HTTP_CLIPPER_PROTO_EOK;
+    return CLIPPER_PROTO_EOK;
 }
 
 
-const ngx_http_clipper_proto_codec_t  ngx_http_clipper_proto_codec_v4 = {
-    NGX_HTTP_CLIPPER_PROTO_V4,
+const clipper_proto_codec_t  clipper_proto_codec_v4 = {
+    CLIPPER_PROTO_V4,
     1,
     1,
-    ngx_http_clipper_proto_v4_header_size,
-    ngx_http_clipper_proto_v4_head,
-    ngx_http_clipper_proto_v4_header,
-    ngx_http_clipper_proto_v4_input,
-    ngx_http_clipper_proto_v4_reply
+    clipper_proto_v4_header_size,
+    clipper_proto_v4_head,
+    clipper_proto_v4_header,
+    clipper_proto_v4_input,
+    clipper_proto_v4_reply
 };

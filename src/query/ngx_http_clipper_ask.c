@@ -21,13 +21,13 @@ static ngx_uint_t ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask);
 static ngx_int_t ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
     const uint64_t key[2]);
 static ngx_int_t ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
-    ngx_http_clipper_task_t *task);
+    clipper_task_t *task);
 static void ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
     ngx_http_clipper_reason_e reason);
 static void ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask,
     ngx_uint_t counter);
 static void ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
-    ngx_http_clipper_mail_t *mail);
+    clipper_mail_t *mail);
 
 
 /* who of this worker waits in which row of the waiters' table */
@@ -53,7 +53,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
     size_t len)
 {
     ngx_int_t                         rc;
-    ngx_http_clipper_task_t           task;
+    clipper_task_t                    task;
     ngx_http_clipper_query_t         *query;
     const ngx_http_clipper_tuning_t  *tuning;
 
@@ -68,7 +68,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
 
     task.model = (uint32_t) ask->row;
     task.input_type = (uint32_t) query->app->input_type;
-    task.shared = query->app->cache && ngx_http_clipper_cache_enabled();
+    task.shared = query->app->cache && clipper_cache_enabled();
     task.deadline_us = query->deadline_us;
     task.data = data;
     task.len = len;
@@ -89,7 +89,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
     for ( ;; ) {
 
         if (task.shared) {
-            task.settled = ngx_http_clipper_queue_settled(
+            task.settled = clipper_queue_settled(
                                      ngx_http_clipper_process.zone, task.key);
 
             if (ngx_http_clipper_ask_cached(ask, task.key) == NGX_OK) {
@@ -107,7 +107,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
     }
 
     if (task.shared && ask->row) {
-        ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE
+        ngx_http_clipper_ask_count(ask, CLIPPER_M_CACHE
                                         + (task.joined ? 2 : 1));
     }
 
@@ -121,8 +121,8 @@ static void
 ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
     const u_char *data, size_t len, uint64_t key[2])
 {
-    uint64_t                  salt[3];
-    ngx_http_clipper_zone_t  *zone;
+    uint64_t         salt[3];
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
@@ -131,7 +131,7 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
                               __ATOMIC_ACQUIRE);
     salt[2] = ask->query->app->input_type;
 
-    ngx_http_clipper_digest(&zone->header->key, salt, data, len, key);
+    clipper_digest(&zone->header->key, salt, data, len, key);
 }
 
 
@@ -143,7 +143,7 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
 static ngx_uint_t
 ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask)
 {
-    ngx_http_clipper_zone_t  *zone;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
@@ -173,8 +173,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
     now_us = ngx_http_clipper_now_us();
     valid_us = (uint64_t) query->app->cache_valid * 1000;
 
-    rc = ngx_http_clipper_cache_get(key, now_us, valid_us, buf, sizeof(buf),
-                                    &len);
+    rc = clipper_cache_get(key, now_us, valid_us, buf, sizeof(buf), &len);
     p = NULL;
 
     if (rc == NGX_OK) {
@@ -188,8 +187,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
         size = len;
         p = ngx_pnalloc(query->pool, size);
 
-        if (p && ngx_http_clipper_cache_get(key, now_us, valid_us, p, size,
-                                            &len)
+        if (p && clipper_cache_get(key, now_us, valid_us, p, size, &len)
                  != NGX_OK)
         {
             p = NULL;
@@ -200,7 +198,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
         return NGX_DECLINED;
     }
 
-    ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_CACHE);
+    ngx_http_clipper_ask_count(ask, CLIPPER_M_CACHE);
 
     ask->outcome = NGX_HTTP_CLIPPER_CACHED;
     ask->output.data = p;
@@ -213,44 +211,43 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
 /* NGX_OK: the default; NGX_AGAIN: waits; NGX_BUSY: look in the cache again */
 
 static ngx_int_t
-ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask,
-    ngx_http_clipper_task_t *task)
+ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
 {
-    uint64_t                    now_us;
-    ngx_int_t                   rc;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_reason_e   reason;
+    uint64_t                   now_us;
+    ngx_int_t                  rc;
+    clipper_zone_t            *zone;
+    ngx_http_clipper_reason_e  reason;
 
     zone = ngx_http_clipper_process.zone;
     now_us = ngx_http_clipper_now_us();
     reason = NGX_HTTP_CLIPPER_QUEUE_FULL;
 
-    if (task->len > NGX_HTTP_CLIPPER_COPY_MAX && task->chunk == 0) {
-        ngx_http_clipper_zone_lock(zone);
-        task->chunk = ngx_http_clipper_chunk_borrow_locked(zone, task->len);
-        ngx_http_clipper_zone_unlock(zone);
+    if (task->len > CLIPPER_COPY_MAX && task->chunk == 0) {
+        clipper_zone_lock(zone);
+        task->chunk = clipper_chunk_borrow_locked(zone, task->len);
+        clipper_zone_unlock(zone);
 
         if (task->chunk == 0) {
             ngx_http_clipper_ask_fail(ask, reason);
             return NGX_OK;
         }
 
-        ngx_http_clipper_chunk_write(zone, task->chunk, task->data,
-                                     task->len);
+        clipper_chunk_write(zone, task->chunk, task->data,
+                            task->len);
     }
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     rc = ngx_http_clipper_ask_lost(ask)
          ? NGX_DECLINED
-         : ngx_http_clipper_queue_submit_locked(zone, task, now_us);
+         : clipper_queue_submit_locked(zone, task, now_us);
 
     if (rc != NGX_OK && task->chunk) {
-        ngx_http_clipper_chunk_free_locked(zone, task->chunk);
+        clipper_chunk_free_locked(zone, task->chunk);
         task->chunk = 0;
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     if (rc == NGX_AGAIN) {
         return NGX_BUSY;
@@ -281,7 +278,7 @@ ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
     ask->reason = reason;
 
     if (ask->row && reason != NGX_HTTP_CLIPPER_REASON_NONE) {
-        ngx_http_clipper_ask_count(ask, NGX_HTTP_CLIPPER_M_DROPPED + reason);
+        ngx_http_clipper_ask_count(ask, CLIPPER_M_DROPPED + reason);
     }
 }
 
@@ -293,18 +290,17 @@ ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask, ngx_uint_t counter)
 {
     uint64_t  *counters;
 
-    counters = ngx_http_clipper_metrics_model(ngx_http_clipper_process.zone,
-                                              ask->row);
+    counters = clipper_metrics_model(ngx_http_clipper_process.zone, ask->row);
 
-    ngx_http_clipper_metrics_add(&counters[counter], 1);
+    clipper_metrics_add(&counters[counter], 1);
 }
 
 
 void
-ngx_http_clipper_ask_deliver(ngx_http_clipper_mail_t *mail)
+ngx_http_clipper_ask_deliver(clipper_mail_t *mail)
 {
-    ngx_http_clipper_ask_t    *ask;
-    ngx_http_clipper_zone_t   *zone;
+    ngx_http_clipper_ask_t  *ask;
+    clipper_zone_t          *zone;
 
     zone = ngx_http_clipper_process.zone;
     ask = ngx_http_clipper_ask_waiting[mail->waiter];
@@ -320,9 +316,9 @@ ngx_http_clipper_ask_deliver(ngx_http_clipper_mail_t *mail)
     }
 
     if (mail->held) {
-        ngx_http_clipper_zone_lock(zone);
-        ngx_http_clipper_queue_leave_locked(zone, mail->waiter, mail->gen);
-        ngx_http_clipper_zone_unlock(zone);
+        clipper_zone_lock(zone);
+        clipper_queue_leave_locked(zone, mail->waiter, mail->gen);
+        clipper_zone_unlock(zone);
     }
 
     if (ask) {
@@ -332,8 +328,7 @@ ngx_http_clipper_ask_deliver(ngx_http_clipper_mail_t *mail)
 
 
 static void
-ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
-    ngx_http_clipper_mail_t *mail)
+ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
 {
     u_char                     *p;
     ngx_http_clipper_query_t   *query;
@@ -351,7 +346,7 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
     ask->model_us = mail->model_us;
     ask->batch_size = mail->batch_size;
 
-    if (mail->result != NGX_HTTP_CLIPPER_RESULT_OUTPUT) {
+    if (mail->result != CLIPPER_RESULT_OUTPUT) {
         ngx_http_clipper_ask_fail(ask, reasons[mail->result]);
         return;
     }
@@ -368,8 +363,8 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
     }
 
     if (mail->held) {
-        ngx_http_clipper_chunk_read(ngx_http_clipper_process.zone,
-                                    mail->chunk, p, mail->len);
+        clipper_chunk_read(ngx_http_clipper_process.zone,
+                           mail->chunk, p, mail->len);
     } else {
         ngx_memcpy(p, mail->data, mail->len);
     }
@@ -385,9 +380,9 @@ void
 ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
     ngx_http_clipper_reason_e reason)
 {
-    ngx_uint_t                i;
-    ngx_http_clipper_ask_t   *ask;
-    ngx_http_clipper_zone_t  *zone;
+    ngx_uint_t               i;
+    ngx_http_clipper_ask_t  *ask;
+    clipper_zone_t          *zone;
 
     zone = ngx_http_clipper_process.zone;
 
@@ -395,18 +390,18 @@ ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
         return;
     }
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     for (i = 0; i < n; i++) {
         ask = &asks[i];
 
         if (ask->waiter) {
-            ngx_http_clipper_queue_leave_locked(zone, ask->waiter, ask->gen);
+            clipper_queue_leave_locked(zone, ask->waiter, ask->gen);
             ngx_http_clipper_ask_waiting[ask->waiter] = NULL;
             ask->waiter = 0;
             ngx_http_clipper_ask_fail(ask, reason);
         }
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 }

@@ -46,7 +46,7 @@ void ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
     ngx_http_clipper_reason_e reason);
 
 /* a letter from the mailbox, for whoever still waits for it */
-void ngx_http_clipper_ask_deliver(ngx_http_clipper_mail_t *mail);
+void ngx_http_clipper_ask_deliver(clipper_mail_t *mail);
 
 
 #endif /* _NGX_HTTP_CLIPPER_ASK_H_INCLUDED_ */

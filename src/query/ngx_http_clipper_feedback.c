@@ -14,15 +14,15 @@
 
 static ngx_int_t ngx_http_clipper_feedback_find(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,
-    ngx_http_clipper_record_t *record);
+    clipper_record_t *record);
 static ngx_int_t ngx_http_clipper_feedback_ask(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len);
 static void ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query);
 static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_learn(
-    ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_record_t *record);
+    ngx_http_clipper_feedback_t *feedback, clipper_record_t *record);
 static ngx_uint_t ngx_http_clipper_feedback_judge(
-    ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_record_t *record,
-    ngx_http_clipper_policy_feedback_t *fb, double *loss);
+    ngx_http_clipper_feedback_t *feedback, clipper_record_t *record,
+    clipper_policy_feedback_t *fb, double *loss);
 static void ngx_http_clipper_feedback_end(
     ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_feedback_e result);
 
@@ -38,16 +38,16 @@ ngx_str_t  ngx_http_clipper_feedback_names[] = {
 
 /* a record is long, and one is looked at at a time */
 
-static ngx_http_clipper_record_t  ngx_http_clipper_feedback_record;
+static clipper_record_t  ngx_http_clipper_feedback_record;
 
 
 ngx_int_t
 ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
     u_char *input, size_t len, uint64_t start_us)
 {
-    ngx_http_clipper_query_t         *query;
-    ngx_http_clipper_record_t        *record;
-    const ngx_http_clipper_policy_t  *policy;
+    ngx_http_clipper_query_t  *query;
+    clipper_record_t          *record;
+    const clipper_policy_t    *policy;
 
     policy = feedback->app->select.policy;
 
@@ -90,7 +90,7 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
         return NGX_OK;
     }
 
-    if (!feedback->has_id && (policy->flags & NGX_HTTP_CLIPPER_POLICY_ASKS)
+    if (!feedback->has_id && (policy->flags & CLIPPER_POLICY_ASKS)
         && query->selection->up)
     {
         return ngx_http_clipper_feedback_ask(feedback, input, len);
@@ -104,25 +104,25 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
 
 static ngx_int_t
 ngx_http_clipper_feedback_find(ngx_http_clipper_feedback_t *feedback,
-    u_char *input, size_t len, ngx_http_clipper_record_t *record)
+    u_char *input, size_t len, clipper_record_t *record)
 {
     uint64_t                       key[2];
-    ngx_http_clipper_zone_t       *zone;
+    clipper_zone_t                *zone;
     ngx_http_clipper_selection_t  *sel;
 
     zone = ngx_http_clipper_process.zone;
     sel = feedback->query->selection;
 
     if (feedback->has_id) {
-        return ngx_http_clipper_record_take(zone, feedback->query_id,
-                                            (uint32_t) feedback->app->row,
-                                            sel->user_key, record);
+        return clipper_record_take(zone, feedback->query_id,
+                                   (uint32_t) feedback->app->row,
+                                   sel->user_key, record);
     }
 
     ngx_http_clipper_select_input(feedback->query, input, len, key);
 
-    return ngx_http_clipper_record_find(zone, (uint32_t) feedback->app->row,
-                                        sel->user_key, key, record);
+    return clipper_record_find(zone, (uint32_t) feedback->app->row,
+                               sel->user_key, key, record);
 }
 
 
@@ -132,7 +132,7 @@ static ngx_int_t
 ngx_http_clipper_feedback_ask(ngx_http_clipper_feedback_t *feedback,
     u_char *input, size_t len)
 {
-    ngx_http_clipper_item_t    item;
+    clipper_item_t             item;
     ngx_http_clipper_query_t  *query;
 
     query = feedback->query;
@@ -155,16 +155,16 @@ static void
 ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query)
 {
     ngx_int_t                     rc;
-    ngx_http_clipper_record_t    *record;
+    clipper_record_t             *record;
     ngx_http_clipper_feedback_t  *feedback;
 
     feedback = query->data;
     record = &ngx_http_clipper_feedback_record;
 
-    rc = ngx_http_clipper_record_take(ngx_http_clipper_process.zone,
-                                      query->answers[0].query_id,
-                                      (uint32_t) feedback->app->row,
-                                      query->selection->user_key, record);
+    rc = clipper_record_take(ngx_http_clipper_process.zone,
+                             query->answers[0].query_id,
+                             (uint32_t) feedback->app->row,
+                             query->selection->user_key, record);
 
     ngx_http_clipper_feedback_end(feedback,
                        rc == NGX_OK
@@ -177,15 +177,15 @@ ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query)
 
 static ngx_http_clipper_feedback_e
 ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
-    ngx_http_clipper_record_t *record)
+    clipper_record_t *record)
 {
     double                               loss[
-                                             NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+                                             CLIPPER_POLICY_MEMBERS];
     double                               delta[
-                                           NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    ngx_http_clipper_selection_t        *sel;
-    ngx_http_clipper_policy_view_t       view;
-    ngx_http_clipper_policy_feedback_t   fb;
+                                           CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_selection_t  *sel;
+    clipper_policy_view_t          view;
+    clipper_policy_feedback_t      fb;
 
     sel = feedback->query->selection;
 
@@ -195,8 +195,8 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
 
     ngx_http_clipper_select_view(feedback->query, &view);
 
-    if (ngx_http_clipper_policy_observe(&feedback->app->select, &view, &fb,
-                                        ngx_http_clipper_select_now(), delta)
+    if (clipper_policy_observe(&feedback->app->select, &view, &fb,
+                               ngx_http_clipper_select_now(), delta)
         != NGX_OK)
     {
         return NGX_HTTP_CLIPPER_FEEDBACK_USELESS;
@@ -215,24 +215,22 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
 
 static ngx_uint_t
 ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
-    ngx_http_clipper_record_t *record, ngx_http_clipper_policy_feedback_t *fb,
-    double *loss)
+    clipper_record_t *record, clipper_policy_feedback_t *fb, double *loss)
 {
     uint64_t                       bit;
     ngx_uint_t                     i, k;
-    ngx_http_clipper_value_t       label, output;
+    clipper_value_t                label, output;
     ngx_http_clipper_selection_t  *sel;
 
     sel = feedback->query->selection;
 
     fb->up = 0;
     fb->seen = 0;
-    fb->served = NGX_HTTP_CLIPPER_POLICY_ALL;
+    fb->served = CLIPPER_POLICY_ALL;
     fb->propensity = record->propensity;
     fb->loss = loss;
 
-    ngx_http_clipper_value_init(&label, feedback->label.data,
-                                feedback->label.len);
+    clipper_value_init(&label, feedback->label.data, feedback->label.len);
 
     for (i = 0; i < sel->n; i++) {
         loss[i] = 0;
@@ -258,29 +256,27 @@ ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
         }
 
         if (!((record->seen >> k) & 1)
-            || record->len[k] == NGX_HTTP_CLIPPER_RECORD_LONG)
+            || record->len[k] == CLIPPER_RECORD_LONG)
         {
             continue;
         }
 
         fb->seen |= bit;
 
-        if (record->len[k] == NGX_HTTP_CLIPPER_RECORD_MISSED) {
+        if (record->len[k] == CLIPPER_RECORD_MISSED) {
             loss[i] = 1;
             continue;
         }
 
-        ngx_http_clipper_value_init(&output, record->output[k],
-                                    record->len[k]);
-        loss[i] = ngx_http_clipper_loss_value(&feedback->app->loss, &output,
-                                              &label);
+        clipper_value_init(&output, record->output[k], record->len[k]);
+        loss[i] = clipper_loss_value(&feedback->app->loss, &output, &label);
     }
 
     /* who was served and has left the application since teaches nothing */
 
     return fb->seen != 0
-           && (record->served == NGX_HTTP_CLIPPER_POLICY_ALL
-               || fb->served != NGX_HTTP_CLIPPER_POLICY_ALL);
+           && (record->served == CLIPPER_POLICY_ALL
+               || fb->served != CLIPPER_POLICY_ALL);
 }
 
 
@@ -293,9 +289,9 @@ ngx_http_clipper_feedback_end(ngx_http_clipper_feedback_t *feedback,
     feedback->result = result;
 
     if (feedback->app->row) {
-        counters = ngx_http_clipper_metrics_app(ngx_http_clipper_process.zone,
-                                                feedback->app->row);
-        ngx_http_clipper_metrics_add(
-                     &counters[NGX_HTTP_CLIPPER_M_FEEDBACK + result], 1);
+        counters = clipper_metrics_app(ngx_http_clipper_process.zone,
+                                       feedback->app->row);
+        clipper_metrics_add(
+                     &counters[CLIPPER_M_FEEDBACK + result], 1);
     }
 }

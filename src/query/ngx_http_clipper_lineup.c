@@ -16,9 +16,9 @@ static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_make(
     ngx_http_clipper_app_t *app, const uint32_t *rows);
 static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_alloc(
     ngx_http_clipper_app_t *app);
-static void ngx_http_clipper_lineup_member_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_lineup_t *lineup,
-    ngx_uint_t i, ngx_str_t *model, uint32_t row);
+static void ngx_http_clipper_lineup_member_locked(clipper_zone_t *zone,
+    ngx_http_clipper_lineup_t *lineup, ngx_uint_t i, ngx_str_t *model,
+    uint32_t row);
 
 
 /* by the applications' index; each is held once for being here */
@@ -62,10 +62,10 @@ ngx_http_clipper_lineup_done(void)
 ngx_http_clipper_lineup_t *
 ngx_http_clipper_lineup(ngx_http_clipper_app_t *app)
 {
-    uint32_t                     rows[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    ngx_uint_t                   i;
-    ngx_http_clipper_link_t     *links;
-    ngx_http_clipper_lineup_t   *lineup, **present;
+    uint32_t                    rows[CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t                  i;
+    ngx_http_clipper_link_t    *links;
+    ngx_http_clipper_lineup_t  *lineup, **present;
 
     links = app->links.elts;
     present = &ngx_http_clipper_lineups[app->index];
@@ -97,8 +97,8 @@ static ngx_uint_t
 ngx_http_clipper_lineup_fits(ngx_http_clipper_lineup_t *lineup,
     const uint32_t *rows)
 {
-    ngx_uint_t                     i;
-    ngx_http_clipper_model_row_t  *models;
+    ngx_uint_t            i;
+    clipper_model_row_t  *models;
 
     models = ngx_http_clipper_process.zone->models;
 
@@ -121,7 +121,7 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
     uint64_t                    hash[2];
     ngx_uint_t                  i;
     ngx_http_clipper_link_t    *links;
-    ngx_http_clipper_zone_t    *zone;
+    clipper_zone_t             *zone;
     ngx_http_clipper_lineup_t  *lineup;
 
     lineup = ngx_http_clipper_lineup_alloc(app);
@@ -132,19 +132,18 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
     zone = ngx_http_clipper_process.zone;
     links = app->links.elts;
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     for (i = 0; i < lineup->id.n; i++) {
         ngx_http_clipper_lineup_member_locked(zone, lineup, i,
                                               &links[i].model->name, rows[i]);
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     for (i = 0; i < lineup->id.n; i++) {
-        ngx_http_clipper_siphash(ngx_http_clipper_lineup_public,
-                                 lineup->names[i].data, lineup->names[i].len,
-                                 hash);
+        clipper_siphash(ngx_http_clipper_lineup_public, lineup->names[i].data,
+                        lineup->names[i].len, hash);
         lineup->keys[i] = hash[0] | 1;
     }
 
@@ -187,7 +186,7 @@ ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
 
     for (i = 0; i < n; i++) {
         lineup->names[i].data = ngx_pnalloc(pool, links[i].model->name.len + 1
-                                                  + NGX_HTTP_CLIPPER_TEXT);
+                                                  + CLIPPER_TEXT);
         if (lineup->names[i].data == NULL) {
             goto failed;
         }
@@ -216,19 +215,19 @@ failed:
  */
 
 static void
-ngx_http_clipper_lineup_member_locked(ngx_http_clipper_zone_t *zone,
+ngx_http_clipper_lineup_member_locked(clipper_zone_t *zone,
     ngx_http_clipper_lineup_t *lineup, ngx_uint_t i, ngx_str_t *model,
     uint32_t row)
 {
-    ngx_str_t                     *name;
-    ngx_http_clipper_model_row_t  *r;
+    ngx_str_t            *name;
+    clipper_model_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->models[row];
 
     if (row == 0
-        || r->state != NGX_HTTP_CLIPPER_USED
+        || r->state != CLIPPER_USED
         || ngx_strlen(r->name) != model->len
         || ngx_memcmp(r->name, model->data, model->len) != 0)
     {

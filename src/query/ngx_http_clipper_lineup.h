@@ -22,7 +22,7 @@ typedef struct {
     uint64_t                       *keys;       /* of the members */
     ngx_str_t                      *names;      /* "model:version" */
     ngx_http_clipper_state_id_t     id;
-    ngx_http_clipper_policy_memo_t  memo;
+    clipper_policy_memo_t           memo;
     ngx_pool_t                     *pool;       /* its own */
     ngx_uint_t                      holds;
 } ngx_http_clipper_lineup_t;

@@ -13,11 +13,11 @@
 
 
 static ngx_int_t ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data);
+    clipper_item_t *items, u_char *data);
 static void ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data);
+    clipper_item_t *items, u_char *data);
 static void ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data);
+    clipper_item_t *items, u_char *data);
 static void ngx_http_clipper_query_expire(void *data);
 static void ngx_http_clipper_query_finish(ngx_http_clipper_query_t *query);
 static void ngx_http_clipper_query_count(ngx_http_clipper_query_t *query);
@@ -89,7 +89,7 @@ ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
 
 ngx_int_t
 ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n)
+    clipper_item_t *items, u_char *data, ngx_uint_t n)
 {
     ngx_int_t                      rc;
     ngx_uint_t                     i;
@@ -144,7 +144,7 @@ ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
 
 static ngx_int_t
 ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data)
+    clipper_item_t *items, u_char *data)
 {
     size_t      size;
     ngx_uint_t  n;
@@ -153,8 +153,7 @@ ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
     size = n ? items[n - 1].offset + items[n - 1].len : 0;
 
     query->inputs = ngx_pnalloc(query->pool, size + 1);
-    query->items = ngx_palloc(query->pool,
-                              n * sizeof(ngx_http_clipper_item_t) + 1);
+    query->items = ngx_palloc(query->pool, n * sizeof(clipper_item_t) + 1);
 
     if (query->inputs == NULL || query->items == NULL) {
         ngx_http_clipper_select_cancel(query);
@@ -162,7 +161,7 @@ ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
     }
 
     ngx_memcpy(query->inputs, data, size);
-    ngx_memcpy(query->items, items, n * sizeof(ngx_http_clipper_item_t));
+    ngx_memcpy(query->items, items, n * sizeof(clipper_item_t));
 
     return NGX_OK;
 }
@@ -177,7 +176,7 @@ ngx_http_clipper_query_begin(ngx_http_clipper_query_t *query)
 
 static void
 ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data)
+    clipper_item_t *items, u_char *data)
 {
     uint64_t  margin_us;
 
@@ -189,8 +188,7 @@ ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
         return;
     }
 
-    margin_us = ngx_min(NGX_HTTP_CLIPPER_MARGIN,
-                        (uint64_t) query->app->slo * 100);
+    margin_us = ngx_min(CLIPPER_MARGIN, (uint64_t) query->app->slo * 100);
 
     ngx_http_clipper_timer_add(&query->timer, query->deadline_us - margin_us);
 }
@@ -200,7 +198,7 @@ ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
 
 static void
 ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data)
+    clipper_item_t *items, u_char *data)
 {
     ngx_uint_t                     i, k;
     ngx_http_clipper_ask_t        *ask;
@@ -291,22 +289,22 @@ ngx_http_clipper_query_count(ngx_http_clipper_query_t *query)
     }
 
     duration_us = ngx_http_clipper_now_us() - query->start_us;
-    counters = ngx_http_clipper_metrics_app(ngx_http_clipper_process.zone,
-                                            query->app->row);
+    counters = clipper_metrics_app(ngx_http_clipper_process.zone,
+                                   query->app->row);
 
     for (i = 0; i < query->n; i++) {
         answer = &query->answers[i];
 
-        ngx_http_clipper_metrics_add(
-            &counters[NGX_HTTP_CLIPPER_M_OUTCOME + answer->outcome], 1);
+        clipper_metrics_add(
+            &counters[CLIPPER_M_OUTCOME + answer->outcome], 1);
 
         if (answer->outcome == NGX_HTTP_CLIPPER_DEFAULT) {
-            ngx_http_clipper_metrics_add(
-                &counters[NGX_HTTP_CLIPPER_M_DEFAULT + answer->reason], 1);
+            clipper_metrics_add(
+                &counters[CLIPPER_M_DEFAULT + answer->reason], 1);
         }
 
-        ngx_http_clipper_metrics_time(
-            &counters[NGX_HTTP_CLIPPER_M_DURATION], duration_us);
+        clipper_metrics_time(
+            &counters[CLIPPER_M_DURATION], duration_us);
     }
 }
 

@@ -95,7 +95,7 @@ struct ngx_http_clipper_query_s {
     ngx_uint_t                         pending;       /* asks without answer */
     u_char                            *inputs;        /* copies, while it waits
                                                          for its user */
-    ngx_http_clipper_item_t           *items;
+    clipper_item_t                    *items;
     ngx_http_clipper_timer_t           timer;         /* the deadline */
     unsigned                           everybody:1;   /* ask all links */
     unsigned                           quiet:1;       /* nobody's query: is not
@@ -125,7 +125,7 @@ ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
  * NGX_ERROR: no memory, the handler is not called.
  */
 ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_item_t *items, u_char *data, ngx_uint_t n);
+    clipper_item_t *items, u_char *data, ngx_uint_t n);
 
 /* one of its asks is over */
 void ngx_http_clipper_query_answered(ngx_http_clipper_query_t *query);

@@ -19,17 +19,17 @@ static ngx_int_t ngx_http_clipper_select_read(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query,
     ngx_str_t *uid, double **rows);
 static void ngx_http_clipper_select_loaded(void *data);
-static ngx_int_t ngx_http_clipper_select_weigh(
-    ngx_http_clipper_query_t *query, ngx_http_clipper_policy_view_t *view);
+static ngx_int_t ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
+    clipper_policy_view_t *view);
 
 
-static ngx_http_clipper_random_t  ngx_http_clipper_select_random;
+static clipper_random_t  ngx_http_clipper_select_random;
 
 
 ngx_int_t
 ngx_http_clipper_select_start(ngx_cycle_t *cycle)
 {
-    u_char  seed[NGX_HTTP_CLIPPER_HASH_SEED];
+    u_char  seed[CLIPPER_HASH_SEED];
 
     if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
@@ -37,7 +37,7 @@ ngx_http_clipper_select_start(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_http_clipper_random_init(&ngx_http_clipper_select_random, seed);
+    clipper_random_init(&ngx_http_clipper_select_random, seed);
 
     return ngx_http_clipper_lineup_init(cycle);
 }
@@ -153,9 +153,9 @@ static uint64_t
 ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
     ngx_uint_t ready)
 {
-    uint64_t                       up;
-    ngx_uint_t                     i;
-    ngx_http_clipper_model_row_t  *models;
+    uint64_t              up;
+    ngx_uint_t            i;
+    clipper_model_row_t  *models;
 
     models = ngx_http_clipper_process.zone->models;
     up = 0;
@@ -205,12 +205,11 @@ ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
         salt[1] = 0x757365720000ull;                            /* "user" */
         salt[2] = 0;
 
-        ngx_http_clipper_digest(&ngx_http_clipper_process.zone->header->key,
-                                salt, query->uid.data, query->uid.len,
-                                sel->user_key);
+        clipper_digest(&ngx_http_clipper_process.zone->header->key, salt,
+                       query->uid.data, query->uid.len, sel->user_key);
 
-        ngx_http_clipper_siphash(ngx_http_clipper_lineup_public,
-                                 query->uid.data, query->uid.len, salt);
+        clipper_siphash(ngx_http_clipper_lineup_public, query->uid.data,
+                        query->uid.len, salt);
         sel->uid = salt[0] | 1;
     }
 
@@ -292,14 +291,13 @@ static ngx_int_t
 ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
     double **rows)
 {
-    double                         vec[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    size_t                         size;
-    ngx_int_t                      rc;
-    ngx_http_clipper_lineup_t     *lineup;
+    double                      vec[CLIPPER_POLICY_STATE_MAX];
+    size_t                      size;
+    ngx_int_t                   rc;
+    ngx_http_clipper_lineup_t  *lineup;
 
     lineup = query->selection->lineup;
-    size = ngx_http_clipper_policy_state_size(query->app->select.policy,
-                                              lineup->id.n);
+    size = clipper_policy_state_size(query->app->select.policy, lineup->id.n);
 
     rc = ngx_http_clipper_state_get(&lineup->id, uid, vec);
 
@@ -316,8 +314,7 @@ ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
         }
     }
 
-    ngx_http_clipper_policy_state_read(vec, size,
-                                       ngx_http_clipper_select_now(), *rows);
+    clipper_policy_state_read(vec, size, ngx_http_clipper_select_now(), *rows);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
@@ -333,8 +330,8 @@ ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
     salt[1] = 0x696e70757400ull;                                /* "input" */
     salt[2] = query->app->input_type;
 
-    ngx_http_clipper_digest(&ngx_http_clipper_process.zone->header->key, salt,
-                            data, len, key);
+    clipper_digest(&ngx_http_clipper_process.zone->header->key, salt, data,
+                   len, key);
 }
 
 
@@ -343,7 +340,7 @@ ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
 
 void
 ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_policy_view_t *view)
+    clipper_policy_view_t *view)
 {
     ngx_http_clipper_selection_t  *sel;
 
@@ -369,14 +366,14 @@ double
 ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer)
 {
-    ngx_http_clipper_policy_view_t   view;
-    const ngx_http_clipper_policy_t  *policy;
+    clipper_policy_view_t   view;
+    const clipper_policy_t  *policy;
 
     policy = query->app->select.policy;
 
     if (answer->propensity < 0 && answer->served >= 0
         && query->selection->lineup && query->selection->n > 1
-        && (policy->flags & NGX_HTTP_CLIPPER_POLICY_SLOW))
+        && (policy->flags & CLIPPER_POLICY_SLOW))
     {
         ngx_http_clipper_select_view(query, &view);
 
@@ -393,9 +390,9 @@ void
 ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer)
 {
-    ngx_http_clipper_selection_t    *sel;
-    ngx_http_clipper_policy_pick_t   pick;
-    ngx_http_clipper_policy_view_t   view;
+    ngx_http_clipper_selection_t  *sel;
+    clipper_policy_pick_t          pick;
+    clipper_policy_view_t          view;
 
     sel = query->selection;
 
@@ -425,15 +422,15 @@ ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
         return;
     }
 
-    if (ngx_http_clipper_policy_select(&query->app->select, &view,
-                 ngx_http_clipper_random_u64(&ngx_http_clipper_select_random),
+    if (clipper_policy_select(&query->app->select, &view,
+                 clipper_random_u64(&ngx_http_clipper_select_random),
                  &pick)
         != NGX_OK)
     {
         return;
     }
 
-    if (pick.serve == NGX_HTTP_CLIPPER_POLICY_ALL
+    if (pick.serve == CLIPPER_POLICY_ALL
         && ngx_http_clipper_select_weigh(query, &view) != NGX_OK)
     {
         return;
@@ -449,7 +446,7 @@ ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
 
 static ngx_int_t
 ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_policy_view_t *view)
+    clipper_policy_view_t *view)
 {
     ngx_http_clipper_selection_t  *sel;
 
@@ -464,7 +461,7 @@ ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
         return NGX_ERROR;
     }
 
-    ngx_http_clipper_policy_weights(&query->app->select, view, sel->weights);
+    clipper_policy_weights(&query->app->select, view, sel->weights);
 
     return NGX_OK;
 }
@@ -473,17 +470,17 @@ ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
 const ngx_http_clipper_lineup_t *
 ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
 {
-    double                           rows[NGX_HTTP_CLIPPER_POLICY_STATE_MAX],
-                                     vec[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    ngx_http_clipper_lineup_t       *lineup;
-    ngx_http_clipper_policy_view_t   view;
+    double                           rows[CLIPPER_POLICY_STATE_MAX],
+                                     vec[CLIPPER_POLICY_STATE_MAX];
+    ngx_http_clipper_lineup_t  *lineup;
+    clipper_policy_view_t       view;
 
     lineup = ngx_http_clipper_lineup(app);
     if (lineup == NULL) {
         return NULL;
     }
 
-    ngx_memzero(&view, sizeof(ngx_http_clipper_policy_view_t));
+    ngx_memzero(&view, sizeof(clipper_policy_view_t));
 
     view.n = lineup->id.n;
     view.up = ngx_http_clipper_select_up(lineup->rows, view.n, 1);
@@ -494,13 +491,13 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
     if (app->select.policy->observe) {
         (void) ngx_http_clipper_state_get(&lineup->id, NULL, vec);
 
-        ngx_http_clipper_policy_state_read(vec,
-                ngx_http_clipper_policy_state_size(app->select.policy, view.n),
+        clipper_policy_state_read(vec,
+                clipper_policy_state_size(app->select.policy, view.n),
                 ngx_http_clipper_select_now(), rows);
         view.app = rows;
     }
 
-    ngx_http_clipper_policy_weights(&app->select, &view, shares);
+    clipper_policy_weights(&app->select, &view, shares);
 
     return lineup;
 }

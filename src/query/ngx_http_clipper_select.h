@@ -76,7 +76,7 @@ void ngx_http_clipper_select_answer(ngx_http_clipper_query_t *query,
 
 /* what the policy sees; its arrays are those of the selection */
 void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_policy_view_t *view);
+    clipper_policy_view_t *view);
 
 /*
  * For each link of an application, in shares: the chance that a query without

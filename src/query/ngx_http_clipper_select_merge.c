@@ -19,8 +19,8 @@ static void ngx_http_clipper_merge_one(ngx_http_clipper_query_t *query,
 static void ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer, ngx_http_clipper_ask_t *asks);
 static void ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_answer_t *answer,
-    ngx_http_clipper_combine_member_t *members, ngx_uint_t n);
+    ngx_http_clipper_answer_t *answer, clipper_combine_member_t *members,
+    ngx_uint_t n);
 static void ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query,
     ngx_uint_t i, ngx_http_clipper_ask_t *asks);
 static ngx_uint_t ngx_http_clipper_merge_missed(
@@ -103,8 +103,8 @@ ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
     ngx_uint_t                          i, n, cached, joined, answered;
     ngx_http_clipper_selection_t       *sel;
     ngx_http_clipper_reason_e           reason;
-    ngx_http_clipper_combine_member_t   members[
-                                             NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    clipper_combine_member_t   members[
+                                             CLIPPER_POLICY_MEMBERS];
 
     sel = query->selection;
     reason = NGX_HTTP_CLIPPER_NO_REPLICA;
@@ -123,9 +123,8 @@ ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
         members[n].answered = (asks[i].reason == NGX_HTTP_CLIPPER_REASON_NONE);
 
         if (members[n].answered) {
-            ngx_http_clipper_value_init(&members[n].value,
-                                        asks[i].output.data,
-                                        asks[i].output.len);
+            clipper_value_init(&members[n].value,
+                               asks[i].output.data, asks[i].output.len);
             answered++;
             cached += asks[i].outcome == NGX_HTTP_CLIPPER_CACHED;
             joined += asks[i].outcome == NGX_HTTP_CLIPPER_JOINED;
@@ -155,23 +154,22 @@ ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
 
 static void
 ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_answer_t *answer,
-    ngx_http_clipper_combine_member_t *members, ngx_uint_t n)
+    ngx_http_clipper_answer_t *answer, clipper_combine_member_t *members,
+    ngx_uint_t n)
 {
-    u_char                             *dst;
-    ngx_http_clipper_app_t             *app;
-    ngx_http_clipper_combine_result_t   result;
-    ngx_http_clipper_policy_combine_e   mode;
+    u_char                   *dst;
+    ngx_http_clipper_app_t   *app;
+    clipper_combine_result_t  result;
+    clipper_policy_combine_e  mode;
 
     app = query->app;
-    mode = ngx_http_clipper_combine_mode(app->select.policy, &app->loss);
+    mode = clipper_combine_mode(app->select.policy, &app->loss);
 
-    dst = ngx_pnalloc(query->pool,
-                      ngx_http_clipper_combine_size(mode, members, n) + 1);
+    dst = ngx_pnalloc(query->pool, clipper_combine_size(mode, members, n) + 1);
 
     if (dst == NULL
-        || ngx_http_clipper_combine(mode, &app->loss, members, n, dst,
-                                    &result)
+        || clipper_combine(mode, &app->loss, members, n, dst,
+                           &result)
            != NGX_OK)
     {
         ngx_http_clipper_merge_default(query, answer,
@@ -202,7 +200,7 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
     ngx_http_clipper_answer_t     *answer;
     ngx_http_clipper_selection_t  *sel;
 
-    static ngx_http_clipper_record_t  record;
+    static clipper_record_t  record;
 
     sel = query->selection;
     answer = &query->answers[i];
@@ -218,7 +216,7 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
     record.time = ngx_http_clipper_select_now();
     record.app = (uint32_t) query->app->row;
     record.served = answer->served >= 0 ? (int32_t) answer->served
-                                        : NGX_HTTP_CLIPPER_POLICY_ALL;
+                                        : CLIPPER_POLICY_ALL;
     record.n = (uint32_t) sel->n;
 
     for (k = 0; k < sel->n; k++) {
@@ -229,18 +227,17 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
             && asks[k].reason == NGX_HTTP_CLIPPER_REASON_NONE)
         {
             record.seen |= (uint64_t) 1 << k;
-            ngx_http_clipper_record_output(&record, k, asks[k].output.data,
-                                           asks[k].output.len);
+            clipper_record_output(&record, k, asks[k].output.data,
+                                  asks[k].output.len);
 
         } else if (ngx_http_clipper_merge_missed(answer, k, &asks[k])) {
             record.seen |= (uint64_t) 1 << k;
-            record.len[k] = NGX_HTTP_CLIPPER_RECORD_MISSED;
+            record.len[k] = CLIPPER_RECORD_MISSED;
         }
     }
 
     if (record.seen) {
-        (void) ngx_http_clipper_record_put(ngx_http_clipper_process.zone,
-                                           &record);
+        (void) clipper_record_put(ngx_http_clipper_process.zone, &record);
     }
 }
 

@@ -16,8 +16,7 @@
 #define NGX_HTTP_CLIPPER_STATE_SENDERS   128
 
 
-static uint32_t ngx_http_clipper_state_policy(
-    const ngx_http_clipper_policy_t *policy);
+static uint32_t  ngx_http_clipper_state_policy(const clipper_policy_t *policy);
 static void ngx_http_clipper_state_name_uid(
     ngx_http_clipper_state_name_of_t *name, const ngx_str_t *uid);
 static ngx_int_t ngx_http_clipper_state_known(const double *vec, size_t size);
@@ -34,16 +33,15 @@ ngx_http_clipper_state_t  ngx_http_clipper_state;
 ngx_int_t
 ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 {
-    u_char                           *p;
-    ngx_http_clipper_zone_t          *zone;
-    ngx_http_clipper_state_t         *state;
-    ngx_http_clipper_state_header_t  *h;
+    u_char                    *p;
+    clipper_zone_t            *zone;
+    ngx_http_clipper_state_t  *state;
+    clipper_state_header_t    *h;
 
     zone = ngx_http_clipper_process.zone;
     state = &ngx_http_clipper_state;
 
-    ngx_http_clipper_state_table_attach(&state->table, zone->states,
-                                        zone->pid);
+    clipper_state_table_attach(&state->table, zone->states, zone->pid);
     h = state->table.header;
 
     state->redis = ngx_http_clipper_process.conf->redis;
@@ -69,7 +67,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 
     /* a process with this pid is this one now */
 
-    (void) ngx_http_clipper_state_table_release(&state->table, zone->pid);
+    (void) clipper_state_table_release(&state->table, zone->pid);
     ngx_http_clipper_state_bury();
 
     return ngx_http_clipper_redis_init(cycle, state->redis,
@@ -104,7 +102,7 @@ ngx_http_clipper_state_done(void)
     left = ngx_http_clipper_state_flush_done();
     ngx_http_clipper_state_ask_done();
 
-    dirty = ngx_http_clipper_state_table_dirty(&state->table);
+    dirty = clipper_state_table_dirty(&state->table);
 
     if (dirty) {
         ngx_http_clipper_state_hand_over();
@@ -169,41 +167,41 @@ ngx_http_clipper_state_others(void)
 static ngx_uint_t
 ngx_http_clipper_state_other(ngx_uint_t slot)
 {
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_worker_t  *w;
+    clipper_zone_t    *zone;
+    clipper_worker_t  *w;
 
     zone = ngx_http_clipper_process.zone;
     w = &zone->workers[slot];
 
     return slot != zone->slot
            && __atomic_load_n(&w->state, __ATOMIC_ACQUIRE)
-              == NGX_HTTP_CLIPPER_USED
+              == CLIPPER_USED
            && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED)
            && w->store == zone->workers[zone->slot].store
-           && ngx_http_clipper_alive(w->pid);
+           && clipper_alive(w->pid);
 }
 
 
 void
 ngx_http_clipper_state_hand_over(void)
 {
-    uint32_t                  i;
-    ngx_http_clipper_zone_t  *zone;
+    uint32_t         i;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
     __atomic_store_n(&ngx_http_clipper_state.table.header->orphans, 1,
                      __ATOMIC_RELEASE);
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     for (i = 1; i < zone->header->workers.n; i++) {
         if (ngx_http_clipper_state_other(i)) {
-            ngx_http_clipper_registry_wake_locked(zone, i);
+            clipper_registry_wake_locked(zone, i);
         }
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
     ngx_http_clipper_wake_flush();
 }
 
@@ -241,13 +239,12 @@ ngx_http_clipper_state_bury(void)
         return;
     }
 
-    n = ngx_http_clipper_state_table_senders(&state->table, pids,
+    n = clipper_state_table_senders(&state->table, pids,
                                             NGX_HTTP_CLIPPER_STATE_SENDERS);
 
     for (i = 0; i < n; i++) {
-        if (pids[i] != state->table.pid && !ngx_http_clipper_alive(pids[i])) {
-            (void) ngx_http_clipper_state_table_release(&state->table,
-                                                        pids[i]);
+        if (pids[i] != state->table.pid && !clipper_alive(pids[i])) {
+            (void) clipper_state_table_release(&state->table, pids[i]);
         }
     }
 
@@ -259,12 +256,12 @@ ngx_int_t
 ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, double *vec)
 {
-    size_t                             size;
-    uint64_t                           max;
-    ngx_int_t                          rc;
-    ngx_http_clipper_state_t          *state;
-    ngx_http_clipper_state_age_t       age;
-    ngx_http_clipper_state_name_of_t   name;
+    size_t                            size;
+    uint64_t                          max;
+    ngx_int_t                         rc;
+    ngx_http_clipper_state_t         *state;
+    clipper_state_age_t               age;
+    ngx_http_clipper_state_name_of_t  name;
 
     state = &ngx_http_clipper_state;
 
@@ -272,13 +269,12 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
         return NGX_DECLINED;
     }
 
-    size = ngx_http_clipper_policy_state_size(id->conf->policy, id->n);
-    max = (name.who.kind == NGX_HTTP_CLIPPER_STATE_APP)
+    size = clipper_policy_state_size(id->conf->policy, id->n);
+    max = (name.who.kind == CLIPPER_STATE_APP)
           ? NGX_HTTP_CLIPPER_STATE_APP_AGE : NGX_HTTP_CLIPPER_STATE_USER_AGE;
 
-    rc = ngx_http_clipper_state_table_read(&state->table, &name.who, vec,
-                                           ngx_http_clipper_now_us(), max,
-                                           &age);
+    rc = clipper_state_table_read(&state->table, &name.who, vec,
+                                  ngx_http_clipper_now_us(), max, &age);
 
     if (state->redis
         && (rc != NGX_OK || age.stale)
@@ -297,7 +293,7 @@ ngx_http_clipper_state_known(const double *vec, size_t size)
 {
     size_t  i;
 
-    for (i = NGX_HTTP_CLIPPER_POLICY_ROWS; i < size; i++) {
+    for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
         if (vec[i] != 0) {
             return NGX_OK;
         }
@@ -321,12 +317,12 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
         return NGX_OK;
     }
 
-    rc = ngx_http_clipper_state_table_add(&state->table, &name.who, delta);
+    rc = clipper_state_table_add(&state->table, &name.who, delta);
 
     if (uid && uid->len) {
         (void) ngx_http_clipper_state_name(&name, id, uid);
 
-        if (ngx_http_clipper_state_table_add(&state->table, &name.who, delta)
+        if (clipper_state_table_add(&state->table, &name.who, delta)
             != NGX_OK)
         {
             rc = NGX_DECLINED;
@@ -346,15 +342,15 @@ ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid)
 {
     u_char                           *p, digest[
-                                          NGX_HTTP_CLIPPER_STATE_NAME
-                                          + NGX_HTTP_CLIPPER_STATE_UID + 2];
-    const ngx_http_clipper_policy_t  *policy;
+                                          CLIPPER_STATE_NAME
+                                          + CLIPPER_STATE_UID + 2];
+    const clipper_policy_t  *policy;
 
     policy = id->conf->policy;
 
     if (policy->nfields == 0
         || id->app_name->len + 1 + policy->name.len
-           > NGX_HTTP_CLIPPER_STATE_NAME)
+           > CLIPPER_STATE_NAME)
     {
         return NGX_DECLINED;
     }
@@ -378,8 +374,8 @@ ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
     *p++ = (u_char) name->who.kind;
     p = ngx_cpymem(p, name->uid, name->who.uid.len);
 
-    ngx_http_clipper_siphash(ngx_http_clipper_process.zone->header->key.sip,
-                             digest, p - digest, name->who.id);
+    clipper_siphash(ngx_http_clipper_process.zone->header->key.sip, digest,
+                    p - digest, name->who.id);
 
     return NGX_OK;
 }
@@ -396,12 +392,12 @@ ngx_http_clipper_state_name_uid(ngx_http_clipper_state_name_of_t *name,
     name->who.uid.len = 0;
 
     if (uid == NULL || uid->len == 0) {
-        name->who.kind = NGX_HTTP_CLIPPER_STATE_APP;
+        name->who.kind = CLIPPER_STATE_APP;
         return;
     }
 
-    if (uid->len <= NGX_HTTP_CLIPPER_STATE_UID) {
-        name->who.kind = NGX_HTTP_CLIPPER_STATE_USER;
+    if (uid->len <= CLIPPER_STATE_UID) {
+        name->who.kind = CLIPPER_STATE_USER;
         name->who.uid.len = uid->len;
         ngx_memcpy(name->uid, uid->data, uid->len);
         return;
@@ -411,18 +407,18 @@ ngx_http_clipper_state_name_uid(ngx_http_clipper_state_name_of_t *name,
     ngx_sha1_update(&sha1, uid->data, uid->len);
     ngx_sha1_final(hash, &sha1);
 
-    name->who.kind = NGX_HTTP_CLIPPER_STATE_DIGEST;
+    name->who.kind = CLIPPER_STATE_DIGEST;
     name->who.uid.len = NGX_HTTP_CLIPPER_STATE_DIGEST_LEN;
     (void) ngx_hex_dump(name->uid, hash, sizeof(hash));
 }
 
 
 static uint32_t
-ngx_http_clipper_state_policy(const ngx_http_clipper_policy_t *policy)
+ngx_http_clipper_state_policy(const clipper_policy_t *policy)
 {
     uint32_t  i;
 
-    for (i = 0; ngx_http_clipper_policy_get(i) != policy; i++) { /* void */ }
+    for (i = 0; clipper_policy_get(i) != policy; i++) { /* void */ }
 
     return i;
 }
@@ -431,8 +427,8 @@ ngx_http_clipper_state_policy(const ngx_http_clipper_policy_t *policy)
 void
 ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat)
 {
-    ngx_http_clipper_state_t         *state;
-    ngx_http_clipper_state_header_t  *h;
+    ngx_http_clipper_state_t  *state;
+    clipper_state_header_t    *h;
 
     state = &ngx_http_clipper_state;
     h = state->table.header;
@@ -448,7 +444,7 @@ ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat)
     stat->rows = h->m.rows;
     stat->rows_max = h->nrows - 1;
     stat->pending = stat->redis
-                    ? ngx_http_clipper_state_table_dirty(&state->table) : 0;
+                    ? clipper_state_table_dirty(&state->table) : 0;
     stat->sent = h->sent;
     stat->dropped = h->dropped;
     stat->evicted = h->evicted;

@@ -1,7 +1,7 @@
 
 /*
  * What the policies have learned: a vector per application and one per user
- * of an application, with the layout of ngx_http_clipper_policy_state.h.
+ * of an application, with the layout of clipper_policy_state.h.
  *
  * The hot set lives in shared memory, bounded.  With clipper_redis everything
  * is in Redis too: what is added here is sent there in the background, and
@@ -25,7 +25,7 @@
 
 typedef struct {
     ngx_str_t                             *app_name;
-    const ngx_http_clipper_policy_conf_t  *conf;
+    const clipper_policy_conf_t           *conf;
     ngx_uint_t                             n;         /* members */
     const uint64_t                        *key;       /* of each, never 0; as
                                                          policies see them */
@@ -45,7 +45,7 @@ typedef struct {
 
 
 /*
- * Fills vec, whose size is ngx_http_clipper_policy_state_size(policy, n).
+ * Fills vec, whose size is clipper_policy_state_size(policy, n).
  * uid: NULL or empty means the application's state.  NGX_OK; NGX_AGAIN: it is
  * not here and Redis is being asked; NGX_DECLINED: nothing is known (yet), vec
  * is zeroed, which is the state of a new user.  After NGX_AGAIN vec has what
@@ -76,7 +76,7 @@ ngx_int_t ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
  * The id of the next query: below 2^53, not guessable by counting, different
  * from those of other workers and of other instances on the same Redis.
  */
-uint64_t ngx_http_clipper_query_id_next(ngx_http_clipper_zone_t *zone);
+uint64_t ngx_http_clipper_query_id_next(clipper_zone_t *zone);
 
 
 /* for the status and the metrics */

@@ -28,12 +28,11 @@ static ngx_http_clipper_state_ask_t *ngx_http_clipper_state_ask_find(
 static ngx_int_t ngx_http_clipper_state_ask_send(
     ngx_http_clipper_state_ask_t *ask);
 static void ngx_http_clipper_state_ask_args(
-    ngx_http_clipper_state_args_t *args,
-    const ngx_http_clipper_state_who_t *who);
+    ngx_http_clipper_state_args_t *args, const clipper_state_who_t *who);
 static void ngx_http_clipper_state_ask_answered(
     ngx_http_clipper_redis_call_t *call, redisReply *reply);
-static void ngx_http_clipper_state_ask_load(
-    ngx_http_clipper_state_ask_t *ask, redisReply *reply);
+static void ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
+    redisReply *reply);
 static void ngx_http_clipper_state_ask_tell(ngx_event_t *ev);
 
 
@@ -166,12 +165,12 @@ ngx_http_clipper_state_ask_send(ngx_http_clipper_state_ask_t *ask)
 
 static void
 ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
-    const ngx_http_clipper_state_who_t *who)
+    const clipper_state_who_t *who)
 {
-    uint32_t                          i, k;
-    const ngx_http_clipper_policy_t  *policy;
+    uint32_t                 i, k;
+    const clipper_policy_t  *policy;
 
-    policy = ngx_http_clipper_policy_get(who->policy);
+    policy = clipper_policy_get(who->policy);
 
     ngx_http_clipper_state_arg(args, "HMGET", 5);
     ngx_http_clipper_state_arg_key(args, who->kind, &who->owner, &who->uid);
@@ -225,9 +224,9 @@ static void
 ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
     redisReply *reply)
 {
-    double                          rows[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    ngx_http_clipper_state_who_t   *who;
-    ngx_http_clipper_state_reply_t  parsed;
+    double                 rows[CLIPPER_POLICY_STATE_MAX];
+    clipper_state_who_t   *who;
+    clipper_state_reply_t  parsed;
 
     who = &ask->name.who;
 
@@ -243,9 +242,8 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
     parsed.n = who->n;
     parsed.key = who->key;
 
-    (void) ngx_http_clipper_state_table_load(&ngx_http_clipper_state.table,
-                                             who, &parsed,
-                                             ngx_http_clipper_now_us());
+    (void) clipper_state_table_load(&ngx_http_clipper_state.table, who,
+                                    &parsed, ngx_http_clipper_now_us());
 }
 
 

@@ -35,7 +35,7 @@
 
 
 typedef struct {
-    ngx_http_clipper_state_table_t   table;
+    clipper_state_table_t            table;
     ngx_http_clipper_redis_conf_t   *redis;     /* NULL: none */
     ngx_log_t                       *log;
     u_char                           source[
@@ -51,9 +51,9 @@ void ngx_http_clipper_state_hand_over(void);
 /* a who with the room for its texts */
 
 typedef struct {
-    ngx_http_clipper_state_who_t     who;
-    u_char                           owner[NGX_HTTP_CLIPPER_STATE_NAME];
-    u_char                           uid[NGX_HTTP_CLIPPER_STATE_UID];
+    clipper_state_who_t              who;
+    u_char                           owner[CLIPPER_STATE_NAME];
+    u_char                           uid[CLIPPER_STATE_UID];
 } ngx_http_clipper_state_name_of_t;
 
 
@@ -96,7 +96,7 @@ ngx_int_t ngx_http_clipper_state_args_make(
  * none, or has values that are no sums.
  */
 ngx_int_t ngx_http_clipper_state_parse(redisReply *reply,
-    ngx_http_clipper_state_reply_t *out, ngx_uint_t n, double *rows);
+    clipper_state_reply_t *out, ngx_uint_t n, double *rows);
 
 /* counts it, and logs it once a minute */
 void ngx_http_clipper_state_error(const char *what, redisReply *reply);

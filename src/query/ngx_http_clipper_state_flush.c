@@ -31,10 +31,9 @@ typedef struct {
 
 
 static void ngx_http_clipper_state_flush_timer(ngx_event_t *ev);
-static ngx_int_t ngx_http_clipper_state_flush_send(
-    ngx_http_clipper_state_update_t *u);
+static ngx_int_t ngx_http_clipper_state_flush_send(clipper_state_update_t *u);
 static void ngx_http_clipper_state_flush_args(
-    ngx_http_clipper_state_args_t *args, ngx_http_clipper_state_update_t *u);
+    ngx_http_clipper_state_args_t *args, clipper_state_update_t *u);
 static void ngx_http_clipper_state_flush_answered(
     ngx_http_clipper_redis_call_t *call, redisReply *reply);
 static ngx_int_t ngx_http_clipper_state_flush_settle(
@@ -43,7 +42,7 @@ static ngx_int_t ngx_http_clipper_state_flush_settle(
 
 /*
  * KEYS: the hash.  ARGV: source, number, t0, lambda, then member fields and
- * their deltas.  The arithmetic is that of ngx_http_clipper_policy_state_add:
+ * their deltas.  The arithmetic is that of clipper_policy_state_add:
  * times move before exponents grow large.  Gives t0, lambda, the number of
  * the source's last delta, and the values of the fields.
  */
@@ -202,20 +201,20 @@ ngx_http_clipper_state_flush_timer(ngx_event_t *ev)
 void
 ngx_http_clipper_state_flush_now(void)
 {
-    static ngx_http_clipper_state_update_t  update;
+    static clipper_state_update_t  update;
 
-    ngx_http_clipper_state_table_t  *table;
+    clipper_state_table_t  *table;
 
     table = &ngx_http_clipper_state.table;
 
     while (ngx_http_clipper_redis_up()
            && ngx_http_clipper_state_under_way
               < NGX_HTTP_CLIPPER_STATE_WINDOW
-           && ngx_http_clipper_state_table_take(table, &update) == NGX_OK)
+           && clipper_state_table_take(table, &update) == NGX_OK)
     {
         if (ngx_http_clipper_state_flush_send(&update) != NGX_OK) {
-            ngx_http_clipper_state_table_settle(table, update.row, update.id,
-                                                update.seq, NULL, 0);
+            clipper_state_table_settle(table, update.row, update.id,
+                                       update.seq, NULL, 0);
             ngx_http_clipper_state_flush_later();
             return;
         }
@@ -224,7 +223,7 @@ ngx_http_clipper_state_flush_now(void)
 
 
 static ngx_int_t
-ngx_http_clipper_state_flush_send(ngx_http_clipper_state_update_t *u)
+ngx_http_clipper_state_flush_send(clipper_state_update_t *u)
 {
     ngx_int_t                       rc;
     ngx_http_clipper_state_args_t   args;
@@ -273,13 +272,13 @@ ngx_http_clipper_state_flush_send(ngx_http_clipper_state_update_t *u)
 
 static void
 ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
-    ngx_http_clipper_state_update_t *u)
+    clipper_state_update_t *u)
 {
-    uint32_t                          i, k;
-    ngx_str_t                         uid;
-    const ngx_http_clipper_policy_t  *policy;
+    uint32_t                 i, k;
+    ngx_str_t                uid;
+    const clipper_policy_t  *policy;
 
-    policy = ngx_http_clipper_policy_get(u->policy);
+    policy = clipper_policy_get(u->policy);
     uid.data = u->uid;
     uid.len = u->uid_len;
 
@@ -351,7 +350,7 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
     if (full && rc == NGX_OK) {
         ngx_http_clipper_state_flush_now();
 
-    } else if (ngx_http_clipper_state_table_waiting(
+    } else if (clipper_state_table_waiting(
                    &ngx_http_clipper_state.table))
     {
         ngx_http_clipper_state_flush_later();
@@ -365,10 +364,10 @@ static ngx_int_t
 ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
     redisReply *reply)
 {
-    double                           rows[NGX_HTTP_CLIPPER_STATE_CELLS
-                                          * NGX_HTTP_CLIPPER_STATE_FIELDS];
-    ngx_int_t                        rc;
-    ngx_http_clipper_state_reply_t   parsed, *arrived;
+    double                           rows[CLIPPER_STATE_CELLS
+                                          * CLIPPER_STATE_FIELDS];
+    ngx_int_t              rc;
+    clipper_state_reply_t  parsed, *arrived;
 
     arrived = NULL;
     rc = NGX_AGAIN;
@@ -397,9 +396,9 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         ngx_http_clipper_state_script_known |= sent->evaled;
     }
 
-    ngx_http_clipper_state_table_settle(&ngx_http_clipper_state.table,
-                                        sent->row, sent->id, sent->seq,
-                                        arrived, ngx_http_clipper_now_us());
+    clipper_state_table_settle(&ngx_http_clipper_state.table, sent->row,
+                               sent->id, sent->seq, arrived,
+                               ngx_http_clipper_now_us());
 
     return rc;
 }

@@ -35,22 +35,22 @@ static ngx_http_clipper_redis_call_t  ngx_http_clipper_state_id_call = {
     ngx_http_clipper_state_id_answered
 };
 
-static ngx_http_clipper_hash_key_t    ngx_http_clipper_state_id_key;
-static ngx_uint_t                     ngx_http_clipper_state_id_known;
+static clipper_hash_key_t  ngx_http_clipper_state_id_key;
+static ngx_uint_t          ngx_http_clipper_state_id_known;
 
 
 uint64_t
-ngx_http_clipper_query_id_next(ngx_http_clipper_zone_t *zone)
+ngx_http_clipper_query_id_next(clipper_zone_t *zone)
 {
-    uint64_t                          count, number;
-    ngx_http_clipper_state_header_t  *h;
+    uint64_t                 count, number;
+    clipper_state_header_t  *h;
 
     h = zone->states;
     count = __atomic_fetch_add(&zone->header->query_id, 1, __ATOMIC_RELAXED);
     number = __atomic_load_n(&h->ids_number, __ATOMIC_ACQUIRE);
 
     if (number == 0) {
-        return ngx_http_clipper_scramble(&zone->header->key, count);
+        return clipper_scramble(&zone->header->key, count);
     }
 
     if (!ngx_http_clipper_state_id_known) {
@@ -62,7 +62,7 @@ ngx_http_clipper_query_id_next(ngx_http_clipper_zone_t *zone)
     count &= ((uint64_t) 1 << NGX_HTTP_CLIPPER_STATE_ID_BITS) - 1;
     count |= number << NGX_HTTP_CLIPPER_STATE_ID_BITS;
 
-    return ngx_http_clipper_scramble(&ngx_http_clipper_state_id_key, count);
+    return clipper_scramble(&ngx_http_clipper_state_id_key, count);
 }
 
 
@@ -125,11 +125,11 @@ static void
 ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
     redisReply *reply)
 {
-    u_char                           *text;
-    uint64_t                          perm[2];
-    ngx_int_t                         number, digit;
-    ngx_uint_t                        i;
-    ngx_http_clipper_state_header_t  *h;
+    u_char                  *text;
+    uint64_t                 perm[2];
+    ngx_int_t                number, digit;
+    ngx_uint_t               i;
+    clipper_state_header_t  *h;
 
     h = ngx_http_clipper_state.table.header;
 
@@ -169,8 +169,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
         perm[i / 16] = (perm[i / 16] << 4) | (uint64_t) digit;
     }
 
-    ngx_http_clipper_journal_begin(&h->journal, h,
-                                   ngx_http_clipper_process.zone->pid);
+    clipper_journal_begin(&h->journal, h, ngx_http_clipper_process.zone->pid);
 
     if (h->ids_number == 0) {
         h->ids_key[0] = perm[0];
@@ -178,5 +177,5 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
         __atomic_store_n(&h->ids_number, (uint64_t) number, __ATOMIC_RELEASE);
     }
 
-    ngx_http_clipper_journal_end(&h->journal);
+    clipper_journal_end(&h->journal);
 }

@@ -19,7 +19,7 @@ ngx_http_clipper_state_redis_key(u_char *p, uint32_t kind,
     ngx_str_t   space;
     ngx_str_t  *prefix;
 
-    if (kind == NGX_HTTP_CLIPPER_STATE_DIGEST) {
+    if (kind == CLIPPER_STATE_DIGEST) {
         ngx_str_set(&space, "digest:");
     } else {
         ngx_str_set(&space, "state:");
@@ -139,8 +139,8 @@ ngx_http_clipper_state_args_make(ngx_http_clipper_state_args_t *args)
 
 
 ngx_int_t
-ngx_http_clipper_state_parse(redisReply *reply,
-    ngx_http_clipper_state_reply_t *out, ngx_uint_t n, double *rows)
+ngx_http_clipper_state_parse(redisReply *reply, clipper_state_reply_t *out,
+    ngx_uint_t n, double *rows)
 {
     double        head[NGX_HTTP_CLIPPER_STATE_HEAD], *value;
     ngx_uint_t    i;
@@ -199,7 +199,7 @@ ngx_http_clipper_state_error(const char *what, redisReply *reply)
 {
     static time_t  last;
 
-    ngx_http_clipper_state_header_t  *h;
+    clipper_state_header_t  *h;
 
     h = ngx_http_clipper_state.table.header;
     (void) __atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);

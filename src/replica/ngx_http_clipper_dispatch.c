@@ -24,27 +24,27 @@ static void ngx_http_clipper_dispatch_watch(
 static ngx_int_t ngx_http_clipper_dispatch_room(
     ngx_http_clipper_replica_t *replica, ngx_uint_t n);
 static void ngx_http_clipper_dispatch_take_locked(
-    ngx_http_clipper_replica_t *replica, ngx_http_clipper_take_t *take);
+    ngx_http_clipper_replica_t *replica, clipper_take_t *take);
 static void ngx_http_clipper_dispatch_taken(
-    ngx_http_clipper_replica_t *replica, ngx_http_clipper_take_t *take);
-static ngx_http_clipper_output_t *ngx_http_clipper_dispatch_outputs(
-    ngx_http_clipper_replica_t *replica, ngx_http_clipper_proto_message_t *m);
-static void ngx_http_clipper_dispatch_long(
-    ngx_http_clipper_output_t *outputs, ngx_uint_t n);
+    ngx_http_clipper_replica_t *replica, clipper_take_t *take);
+static clipper_output_t *ngx_http_clipper_dispatch_outputs(
+    ngx_http_clipper_replica_t *replica, clipper_proto_message_t *m);
+static void ngx_http_clipper_dispatch_long(clipper_output_t *outputs,
+    ngx_uint_t n);
 static void ngx_http_clipper_dispatch_cache(
-    ngx_http_clipper_replica_t *replica, ngx_http_clipper_output_t *outputs,
+    ngx_http_clipper_replica_t *replica, clipper_output_t *outputs,
     uint64_t now_us);
 static void ngx_http_clipper_dispatch_settle_locked(
-    ngx_http_clipper_replica_t *replica, ngx_http_clipper_output_t *outputs,
+    ngx_http_clipper_replica_t *replica, clipper_output_t *outputs,
     uint64_t now_us);
 static void ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_output_t *output);
+    clipper_output_t *output);
 
 
 /* of the reply being settled */
 
-static ngx_http_clipper_output_t  *ngx_http_clipper_dispatch_buf;
-static ngx_uint_t                  ngx_http_clipper_dispatch_size;
+static clipper_output_t  *ngx_http_clipper_dispatch_buf;
+static ngx_uint_t         ngx_http_clipper_dispatch_size;
 
 
 void
@@ -67,10 +67,10 @@ ngx_uint_t
 ngx_http_clipper_dispatch_due_locked(void)
 {
     ngx_queue_t                 *q;
-    ngx_http_clipper_zone_t     *zone;
+    clipper_zone_t              *zone;
     ngx_http_clipper_replica_t  *replica;
 
-    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+    clipper_zone_locked(ngx_http_clipper_process.zone);
 
     zone = ngx_http_clipper_process.zone;
 
@@ -95,8 +95,8 @@ ngx_http_clipper_dispatch_due_locked(void)
 void
 ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
 {
-    ngx_http_clipper_take_t   take;
-    ngx_http_clipper_zone_t  *zone;
+    clipper_take_t   take;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
@@ -106,9 +106,9 @@ ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
         return;
     }
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
     ngx_http_clipper_dispatch_take_locked(replica, &take);
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     ngx_http_clipper_wake_flush();
     ngx_http_clipper_dispatch_taken(replica, &take);
@@ -117,23 +117,23 @@ ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
 
 static void
 ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_take_t *take)
+    clipper_take_t *take)
 {
-    ngx_uint_t                       limit;
-    ngx_http_clipper_zone_t         *zone;
-    ngx_http_clipper_replica_row_t  *row;
+    ngx_uint_t              limit;
+    clipper_zone_t         *zone;
+    clipper_replica_row_t  *row;
 
-    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+    clipper_zone_locked(ngx_http_clipper_process.zone);
 
     zone = ngx_http_clipper_process.zone;
     row = &zone->replicas[replica->row];
 
-    limit = ngx_http_clipper_batch_limit(&row->batch, &replica->batch);
+    limit = clipper_batch_limit(&row->batch, &replica->batch);
     limit = ngx_min(limit, zone->models[replica->model].queued);
 
     take->conf = &replica->batch;
     take->now_us = ngx_http_clipper_now_us();
-    take->margin_us = NGX_HTTP_CLIPPER_MARGIN;
+    take->margin_us = CLIPPER_MARGIN;
     take->wait_us = 0;
 
     replica->nleases = 0;
@@ -145,7 +145,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     }
 
     take->max = replica->room;
-    replica->nleases = ngx_http_clipper_queue_take_locked(zone, replica->row,
+    replica->nleases = clipper_queue_take_locked(zone, replica->row,
                                                       take, replica->leases);
 }
 
@@ -154,7 +154,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
 
 static void
 ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_take_t *take)
+    clipper_take_t *take)
 {
     ngx_http_clipper_timer_del(&replica->wait);
 
@@ -169,7 +169,7 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 
     replica->sent_us = take->now_us;
 
-    if (ngx_http_clipper_request_send(replica, NGX_HTTP_CLIPPER_PROTO_PREDICT)
+    if (ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PREDICT)
         != NGX_OK)
     {
         ngx_http_clipper_replica_gone(replica, "connection closed");
@@ -193,8 +193,8 @@ ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
     uint64_t now_us)
 {
     uint64_t                          after_us, left_us, waited_us;
-    ngx_http_clipper_zone_t          *zone;
-    ngx_http_clipper_flight_t        *f;
+    clipper_zone_t                   *zone;
+    clipper_flight_t                 *f;
     const ngx_http_clipper_tuning_t  *tuning;
 
     tuning = replica->tuning;
@@ -213,7 +213,7 @@ ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
         after_us = after_us < NGX_HTTP_CLIPPER_HEDGE_MIN ? 0 : after_us;
 
     } else if (tuning->hedge_auto) {
-        after_us = 2 * ngx_http_clipper_batch_latency(
+        after_us = 2 * clipper_batch_latency(
                            &zone->replicas[replica->row].batch,
                            replica->nleases);
         after_us = after_us ? ngx_max(after_us, NGX_HTTP_CLIPPER_HEDGE_MIN)
@@ -235,29 +235,29 @@ ngx_http_clipper_dispatch_hedge(void *data)
 {
     uint64_t                    *counters;
     ngx_uint_t                   n, others;
-    ngx_http_clipper_zone_t     *zone;
+    clipper_zone_t              *zone;
     ngx_http_clipper_replica_t  *replica;
 
     replica = data;
     zone = ngx_http_clipper_process.zone;
     n = 0;
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     others = zone->models[replica->model].replicas
-             - (zone->replicas[replica->row].state == NGX_HTTP_CLIPPER_READY);
+             - (zone->replicas[replica->row].state == CLIPPER_READY);
 
     if (others) {
-        n = ngx_http_clipper_queue_hedge_locked(zone, replica->row,
+        n = clipper_queue_hedge_locked(zone, replica->row,
                                           replica->leases, replica->nleases);
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
     ngx_http_clipper_wake_flush();
 
     if (n) {
-        counters = ngx_http_clipper_metrics_model(zone, replica->model);
-        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_HEDGES], n);
+        counters = clipper_metrics_model(zone, replica->model);
+        clipper_metrics_add(&counters[CLIPPER_M_HEDGES], n);
     }
 
     if (others == 0) {
@@ -270,8 +270,8 @@ static ngx_int_t
 ngx_http_clipper_dispatch_room(ngx_http_clipper_replica_t *replica,
     ngx_uint_t n)
 {
-    ngx_uint_t                 room;
-    ngx_http_clipper_lease_t  *leases;
+    ngx_uint_t        room;
+    clipper_lease_t  *leases;
 
     if (n <= replica->room) {
         return NGX_OK;
@@ -281,7 +281,7 @@ ngx_http_clipper_dispatch_room(ngx_http_clipper_replica_t *replica,
 
     room = ngx_max(n, ngx_max(replica->room * 2,
                               NGX_HTTP_CLIPPER_DISPATCH_ROOM));
-    leases = ngx_alloc(room * sizeof(ngx_http_clipper_lease_t),
+    leases = ngx_alloc(room * sizeof(clipper_lease_t),
                        ngx_http_clipper_process.log);
 
     if (leases == NULL) {
@@ -302,7 +302,7 @@ ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica)
     replica->nleases = 0;
     replica->probing = 1;
 
-    if (ngx_http_clipper_request_send(replica, NGX_HTTP_CLIPPER_PROTO_PROBE)
+    if (ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PROBE)
         != NGX_OK)
     {
         ngx_http_clipper_replica_gone(replica, "connection closed");
@@ -315,12 +315,12 @@ ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica)
 
 void
 ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_message_t *reply)
+    clipper_proto_message_t *reply)
 {
-    uint64_t                    now_us;
-    ngx_http_clipper_take_t     take;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_output_t  *outputs;
+    uint64_t           now_us;
+    clipper_take_t     take;
+    clipper_zone_t    *zone;
+    clipper_output_t  *outputs;
 
     zone = ngx_http_clipper_process.zone;
     now_us = ngx_http_clipper_now_us();
@@ -336,15 +336,15 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
 
     ngx_http_clipper_dispatch_cache(replica, outputs, now_us);
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     ngx_http_clipper_dispatch_settle_locked(replica, outputs, now_us);
 
     replica->in_flight = 0;
-    ngx_http_clipper_registry_idle_locked(zone, replica->row);
+    clipper_registry_idle_locked(zone, replica->row);
     ngx_http_clipper_dispatch_take_locked(replica, &take);
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
     ngx_http_clipper_wake_flush();
 
     ngx_http_clipper_dispatch_taken(replica, &take);
@@ -353,18 +353,18 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
 
 /* what each lease ends with; NULL: no memory */
 
-static ngx_http_clipper_output_t *
+static clipper_output_t *
 ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_message_t *m)
+    clipper_proto_message_t *m)
 {
-    ngx_uint_t                        i, n, longs;
-    ngx_http_clipper_output_t        *outputs;
-    ngx_http_clipper_proto_output_t   out;
+    ngx_uint_t              i, n, longs;
+    clipper_output_t       *outputs;
+    clipper_proto_output_t  out;
 
     n = replica->nleases;
 
     if (n > ngx_http_clipper_dispatch_size) {
-        outputs = ngx_alloc(replica->room * sizeof(ngx_http_clipper_output_t),
+        outputs = ngx_alloc(replica->room * sizeof(clipper_output_t),
                             ngx_http_clipper_process.log);
         if (outputs == NULL) {
             return NULL;
@@ -379,25 +379,25 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
     longs = 0;
 
     for (i = 0; i < n; i++) {
-        outputs[i].result = NGX_HTTP_CLIPPER_RESULT_ERROR;
+        outputs[i].result = CLIPPER_RESULT_ERROR;
         outputs[i].chunk = 0;
         outputs[i].data = NULL;
         outputs[i].len = 0;
 
         if (m == NULL
-            || ngx_http_clipper_proto_output_next(m, &out) != NGX_OK)
+            || clipper_proto_output_next(m, &out) != NGX_OK)
         {
             continue;
         }
 
-        if (out.status == NGX_HTTP_CLIPPER_PROTO_OUTPUT) {
-            outputs[i].result = NGX_HTTP_CLIPPER_RESULT_OUTPUT;
+        if (out.status == CLIPPER_PROTO_OUTPUT) {
+            outputs[i].result = CLIPPER_RESULT_OUTPUT;
             outputs[i].data = out.data;
             outputs[i].len = out.len;
-            longs += out.len > NGX_HTTP_CLIPPER_INLINE;
+            longs += out.len > CLIPPER_INLINE;
 
-        } else if (out.status == NGX_HTTP_CLIPPER_PROTO_SKIPPED) {
-            outputs[i].result = NGX_HTTP_CLIPPER_RESULT_LATE;
+        } else if (out.status == CLIPPER_PROTO_SKIPPED) {
+            outputs[i].result = CLIPPER_RESULT_LATE;
 
         } else {
             outputs[i].data = out.data;
@@ -418,39 +418,38 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 /* long outputs are copied while nobody waits for the lock */
 
 static void
-ngx_http_clipper_dispatch_long(ngx_http_clipper_output_t *outputs,
-    ngx_uint_t n)
+ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
 {
-    ngx_uint_t                i;
-    ngx_http_clipper_zone_t  *zone;
+    ngx_uint_t       i;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     for (i = 0; i < n; i++) {
-        if (outputs[i].len > NGX_HTTP_CLIPPER_INLINE) {
-            outputs[i].chunk = ngx_http_clipper_chunk_borrow_locked(zone,
+        if (outputs[i].len > CLIPPER_INLINE) {
+            outputs[i].chunk = clipper_chunk_borrow_locked(zone,
                                                              outputs[i].len);
         }
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     for (i = 0; i < n; i++) {
 
-        if (outputs[i].len <= NGX_HTTP_CLIPPER_INLINE) {
+        if (outputs[i].len <= CLIPPER_INLINE) {
             continue;
         }
 
         if (outputs[i].chunk == 0) {
-            outputs[i].result = NGX_HTTP_CLIPPER_RESULT_SHED;
+            outputs[i].result = CLIPPER_RESULT_SHED;
             outputs[i].len = 0;
             continue;
         }
 
-        ngx_http_clipper_chunk_write(zone, outputs[i].chunk, outputs[i].data,
-                                     outputs[i].len);
+        clipper_chunk_write(zone, outputs[i].chunk, outputs[i].data,
+                            outputs[i].len);
     }
 }
 
@@ -463,17 +462,17 @@ ngx_http_clipper_dispatch_long(ngx_http_clipper_output_t *outputs,
 
 static void
 ngx_http_clipper_dispatch_cache(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_output_t *outputs, uint64_t now_us)
+    clipper_output_t *outputs, uint64_t now_us)
 {
-    uint64_t                   *counters;
-    ngx_uint_t                  i, evicted;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_flight_t  *f;
+    uint64_t          *counters;
+    ngx_uint_t         i, evicted;
+    clipper_zone_t    *zone;
+    clipper_flight_t  *f;
 
     zone = ngx_http_clipper_process.zone;
     evicted = 0;
 
-    if (!ngx_http_clipper_cache_enabled()
+    if (!clipper_cache_enabled()
         || zone->replicas[replica->row].epoch
            != zone->models[replica->model].epoch)
     {
@@ -483,34 +482,33 @@ ngx_http_clipper_dispatch_cache(ngx_http_clipper_replica_t *replica,
     for (i = 0; i < replica->nleases; i++) {
         f = &zone->flights[replica->leases[i].flight];
 
-        if (outputs[i].result == NGX_HTTP_CLIPPER_RESULT_OUTPUT
+        if (outputs[i].result == CLIPPER_RESULT_OUTPUT
             && f->gen == replica->leases[i].gen
             && f->shared)
         {
-            evicted += ngx_http_clipper_cache_put(f->key, now_us,
+            evicted += clipper_cache_put(f->key, now_us,
                                             outputs[i].data, outputs[i].len);
         }
     }
 
     if (evicted) {
-        counters = ngx_http_clipper_metrics_model(zone, replica->model);
-        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_EVICTIONS],
-                                     evicted);
+        counters = clipper_metrics_model(zone, replica->model);
+        clipper_metrics_add(&counters[CLIPPER_M_EVICTIONS], evicted);
     }
 }
 
 
 static void
 ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_output_t *outputs, uint64_t now_us)
+    clipper_output_t *outputs, uint64_t now_us)
 {
-    uint64_t                         *counters, latency_us;
-    ngx_uint_t                        i, n, on_time, errors;
-    ngx_http_clipper_zone_t          *zone;
-    ngx_http_clipper_flight_t        *f;
-    ngx_http_clipper_replica_row_t   *row;
+    uint64_t               *counters, latency_us;
+    ngx_uint_t              i, n, on_time, errors;
+    clipper_zone_t         *zone;
+    clipper_flight_t       *f;
+    clipper_replica_row_t  *row;
 
-    ngx_http_clipper_zone_locked(ngx_http_clipper_process.zone);
+    clipper_zone_locked(ngx_http_clipper_process.zone);
 
     zone = ngx_http_clipper_process.zone;
     row = &zone->replicas[replica->row];
@@ -526,32 +524,30 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
             on_time = 0;
         }
 
-        errors += outputs[i].result == NGX_HTTP_CLIPPER_RESULT_ERROR;
+        errors += outputs[i].result == CLIPPER_RESULT_ERROR;
 
-        (void) ngx_http_clipper_queue_settle_locked(zone, replica->row,
+        (void) clipper_queue_settle_locked(zone, replica->row,
                                  &replica->leases[i], &outputs[i], now_us);
     }
 
     /* being stopped or starved says nothing about the size of batches */
 
     if (!row->stuck) {
-        ngx_http_clipper_batch_observe(&row->batch, &replica->batch, now_us,
-                                       n, latency_us, on_time);
+        clipper_batch_observe(&row->batch, &replica->batch, now_us,
+                              n, latency_us, on_time);
     }
 
     row->nbatches++;
     row->ninputs += n;
     row->nerrors += errors;
 
-    counters = ngx_http_clipper_metrics_model(zone, replica->model);
+    counters = clipper_metrics_model(zone, replica->model);
 
-    ngx_http_clipper_metrics_time(&counters[NGX_HTTP_CLIPPER_M_BATCH_TIME],
-                                  latency_us);
-    ngx_http_clipper_metrics_size(&counters[NGX_HTTP_CLIPPER_M_BATCH_SIZE], n);
+    clipper_metrics_time(&counters[CLIPPER_M_BATCH_TIME], latency_us);
+    clipper_metrics_size(&counters[CLIPPER_M_BATCH_SIZE], n);
 
     if (errors) {
-        ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_ERRORS],
-                                     errors);
+        clipper_metrics_add(&counters[CLIPPER_M_ERRORS], errors);
     }
 }
 
@@ -560,11 +556,11 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 
 static void
 ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_output_t *output)
+    clipper_output_t *output)
 {
-    uint64_t                       now_us;
-    ngx_str_t                      text;
-    ngx_http_clipper_model_row_t  *model;
+    uint64_t              now_us;
+    ngx_str_t             text;
+    clipper_model_row_t  *model;
 
     static uint64_t                logged;
 

@@ -27,7 +27,7 @@ void ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica);
  * batch at once.
  */
 void ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_message_t *reply);
+    clipper_proto_message_t *reply);
 
 /* the reply to a replica's batch is late: others may have the inputs, too */
 void ngx_http_clipper_dispatch_hedge(void *replica);
@@ -37,7 +37,7 @@ void ngx_http_clipper_dispatch_hedge(void *replica);
  * connection is gone (ngx_http_clipper_request.c).
  */
 ngx_int_t ngx_http_clipper_request_send(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_request_e kind);
+    clipper_proto_request_e kind);
 
 /* under the zone's lock: an idle replica here has queued work to look at */
 ngx_uint_t ngx_http_clipper_dispatch_due_locked(void);

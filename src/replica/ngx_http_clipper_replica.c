@@ -20,18 +20,16 @@
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
 
 
-static void ngx_http_clipper_replica_heartbeat(
-    ngx_http_clipper_identity_t *id, ngx_http_clipper_replica_t *replica);
-static void ngx_http_clipper_replica_reply(
-    ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_message_t *m);
+static void ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica);
+static void ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
+    clipper_proto_message_t *m);
 static void ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
-    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_error_e cause);
+    clipper_proto_message_t *m, clipper_proto_error_e cause);
 static void ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id,
-    int fd, ngx_http_clipper_proto_message_t *m);
+    int fd, clipper_proto_message_t *m);
 static ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
-    ngx_http_clipper_identity_t *id, int fd,
-    ngx_http_clipper_proto_message_t *m);
+    ngx_http_clipper_identity_t *id, int fd, clipper_proto_message_t *m);
 static void ngx_http_clipper_replica_wait(void *data);
 static void ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
     ngx_str_t *name, u_char *buf, size_t size);
@@ -94,13 +92,13 @@ ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id)
 
 void
 ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
-    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+    clipper_proto_frame_t *frames, ngx_uint_t n)
 {
-    u_char                             buf[NGX_HTTP_CLIPPER_TEXT * 2];
-    ngx_str_t                          name;
-    ngx_int_t                          rc;
-    ngx_http_clipper_replica_t        *replica;
-    ngx_http_clipper_proto_message_t   m;
+    u_char                       buf[CLIPPER_TEXT * 2];
+    ngx_str_t                    name;
+    ngx_int_t                    rc;
+    ngx_http_clipper_replica_t  *replica;
+    clipper_proto_message_t      m;
 
     replica = ngx_http_clipper_replica_tree_find(id);
 
@@ -108,26 +106,26 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
         replica->active_us = ngx_http_clipper_now_us();
     }
 
-    rc = ngx_http_clipper_proto_decode(&m, frames, n,
+    rc = clipper_proto_decode(&m, frames, n,
              replica ? replica->codec->version
-                     : NGX_HTTP_CLIPPER_PROTO_UNKNOWN,
+                     : CLIPPER_PROTO_UNKNOWN,
              replica && replica->in_flight ? replica->nleases
-                                           : NGX_HTTP_CLIPPER_PROTO_ANY_COUNT);
+                                  : CLIPPER_PROTO_ANY_COUNT);
 
-    if (rc == NGX_OK && m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY
+    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_REPLY
         && (!replica->in_flight || replica->message_id != m.message_id))
     {
-        m.error = NGX_HTTP_CLIPPER_PROTO_EUNKNOWN_ID;
+        m.error = CLIPPER_PROTO_EUNKNOWN_ID;
         rc = NGX_DECLINED;
     }
 
-    if (rc == NGX_OK && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA && replica) {
-        m.error = NGX_HTTP_CLIPPER_PROTO_EREGISTERED;
+    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_METADATA && replica) {
+        m.error = CLIPPER_PROTO_EREGISTERED;
         rc = NGX_DECLINED;
     }
 
     if (rc != NGX_OK) {
-        if (replica == NULL && m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA) {
+        if (replica == NULL && m.kind == CLIPPER_PROTO_METADATA) {
             ngx_http_clipper_replica_refuse(id, &m, m.error);
             return;
         }
@@ -137,7 +135,7 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
 
         /* the reply is worth nothing, but the replica is free again */
 
-        if (replica && m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY && m.has_id
+        if (replica && m.kind == CLIPPER_PROTO_REPLY && m.has_id
             && replica->in_flight && replica->message_id == m.message_id)
         {
             ngx_http_clipper_replica_reply(replica, NULL);
@@ -148,25 +146,25 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
 
     switch (m.kind) {
 
-    case NGX_HTTP_CLIPPER_PROTO_HEARTBEAT:
+    case CLIPPER_PROTO_HEARTBEAT:
         ngx_http_clipper_replica_heartbeat(id, replica);
         break;
 
-    case NGX_HTTP_CLIPPER_PROTO_METADATA:
+    case CLIPPER_PROTO_METADATA:
         ngx_http_clipper_replica_metadata(id, fd, &m);
         break;
 
-    case NGX_HTTP_CLIPPER_PROTO_REPLY:
+    case CLIPPER_PROTO_REPLY:
         ngx_http_clipper_replica_reply(replica, &m);
         break;
 
-    default: /* NGX_HTTP_CLIPPER_PROTO_LEAVING */
+    default: /* CLIPPER_PROTO_LEAVING */
 
         if (replica) {
-            ngx_http_clipper_zone_lock(ngx_http_clipper_process.zone);
-            ngx_http_clipper_registry_leaving_locked(
+            clipper_zone_lock(ngx_http_clipper_process.zone);
+            clipper_registry_leaving_locked(
                            ngx_http_clipper_process.zone, replica->row);
-            ngx_http_clipper_zone_unlock(ngx_http_clipper_process.zone);
+            clipper_zone_unlock(ngx_http_clipper_process.zone);
         }
     }
 }
@@ -177,12 +175,11 @@ ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
     ngx_http_clipper_replica_t *replica)
 {
     ngx_uint_t                      n;
-    ngx_http_clipper_proto_frame_t  frames[
-                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+    clipper_proto_frame_t  frames[
+                                        CLIPPER_PROTO_CONTROL_FRAMES];
 
-    n = replica ? ngx_http_clipper_proto_keepalive(frames,
-                                                   replica->codec->version)
-                : ngx_http_clipper_proto_ask_metadata(frames);
+    n = replica ? clipper_proto_keepalive(frames, replica->codec->version)
+                : clipper_proto_ask_metadata(frames);
 
     if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK && replica) {
         ngx_http_clipper_replica_gone(replica, "connection closed");
@@ -192,9 +189,9 @@ ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
 
 static void
 ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_message_t *m)
+    clipper_proto_message_t *m)
 {
-    ngx_http_clipper_zone_t  *zone;
+    clipper_zone_t  *zone;
 
     if (!replica->probing) {
         ngx_http_clipper_dispatch_reply(replica, m);
@@ -211,10 +208,10 @@ ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
     replica->probing = 0;
     replica->in_flight = 0;
 
-    ngx_http_clipper_zone_lock(zone);
-    ngx_http_clipper_registry_ready_locked(zone, replica->row);
-    ngx_http_clipper_registry_idle_locked(zone, replica->row);
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_lock(zone);
+    clipper_registry_ready_locked(zone, replica->row);
+    clipper_registry_idle_locked(zone, replica->row);
+    clipper_zone_unlock(zone);
 
     ngx_http_clipper_wake_flush();
     ngx_http_clipper_dispatch_one(replica);
@@ -225,19 +222,19 @@ ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
 
 static void
 ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
-    ngx_http_clipper_proto_message_t *m, ngx_http_clipper_proto_error_e cause)
+    clipper_proto_message_t *m, clipper_proto_error_e cause)
 {
-    u_char                          buf[NGX_HTTP_CLIPPER_TEXT * 2];
-    ngx_str_t                       name;
-    ngx_uint_t                      n;
-    ngx_http_clipper_proto_frame_t  frames[
-                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+    u_char      buf[CLIPPER_TEXT * 2];
+    ngx_str_t   name;
+    ngx_uint_t  n;
+    clipper_proto_frame_t  frames[
+                                        CLIPPER_PROTO_CONTROL_FRAMES];
 
     ngx_str_set(&name, "-");
 
     /* metadata that cannot be read have no name */
 
-    if (m->error == NGX_HTTP_CLIPPER_PROTO_EOK) {
+    if (m->error == CLIPPER_PROTO_EOK) {
         name.data = buf;
         name.len = ngx_snprintf(buf, sizeof(buf), "%V:%V", &m->metadata.name,
                                 &m->metadata.version)
@@ -246,9 +243,9 @@ ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
 
     ngx_http_clipper_rpc_error(cause, &name);
 
-    if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
-        n = ngx_http_clipper_proto_refused(frames,
-                                   ngx_http_clipper_proto_error_text(cause));
+    if (m->rpc_version == CLIPPER_PROTO_V4) {
+        n = clipper_proto_refused(frames,
+                                   clipper_proto_error_text(cause));
         (void) ngx_http_clipper_rpc_control(id, frames, n);
     }
 }
@@ -256,20 +253,20 @@ ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
 
 static void
 ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
-    ngx_http_clipper_proto_message_t *m)
+    clipper_proto_message_t *m)
 {
     ngx_uint_t                      n;
     ngx_http_clipper_replica_t     *replica;
-    ngx_http_clipper_proto_frame_t  frames[
-                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+    clipper_proto_frame_t  frames[
+                                        CLIPPER_PROTO_CONTROL_FRAMES];
 
     /* an older connection may have had the same descriptor */
 
     ngx_http_clipper_monitor_sync();
 
     if (ngx_http_clipper_process.retiring) {
-        if (m->rpc_version == NGX_HTTP_CLIPPER_PROTO_V4) {
-            n = ngx_http_clipper_proto_move(frames);
+        if (m->rpc_version == CLIPPER_PROTO_V4) {
+            n = clipper_proto_move(frames);
             (void) ngx_http_clipper_rpc_control(id, frames, n);
 
         } else {
@@ -282,16 +279,14 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
     if (!ngx_http_clipper_model_takes(&m->metadata.name, &m->metadata.version,
                                       m->metadata.input_type))
     {
-        ngx_http_clipper_replica_refuse(id, m,
-                                        NGX_HTTP_CLIPPER_PROTO_EMISMATCH);
+        ngx_http_clipper_replica_refuse(id, m, CLIPPER_PROTO_EMISMATCH);
         return;
     }
 
     replica = ngx_http_clipper_replica_create(id, fd, m);
 
     if (replica == NULL) {
-        ngx_http_clipper_replica_refuse(id, m,
-                                        NGX_HTTP_CLIPPER_PROTO_ENO_SPACE);
+        ngx_http_clipper_replica_refuse(id, m, CLIPPER_PROTO_ENO_SPACE);
         return;
     }
 
@@ -301,7 +296,7 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
                   m->rpc_version);
 
     if (replica->codec->probes) {
-        n = ngx_http_clipper_proto_keepalive(frames, replica->codec->version);
+        n = clipper_proto_keepalive(frames, replica->codec->version);
 
         if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK) {
             ngx_http_clipper_replica_gone(replica, "connection closed");
@@ -321,13 +316,13 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
 
 static ngx_http_clipper_replica_t *
 ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
-    ngx_http_clipper_proto_message_t *m)
+    clipper_proto_message_t *m)
 {
-    uint32_t                          row;
-    ngx_log_t                        *log;
-    ngx_http_clipper_zone_t          *zone;
-    ngx_http_clipper_replica_t       *replica;
-    ngx_http_clipper_announcement_t   a;
+    uint32_t                     row;
+    ngx_log_t                   *log;
+    clipper_zone_t              *zone;
+    ngx_http_clipper_replica_t  *replica;
+    clipper_announcement_t       a;
 
     zone = ngx_http_clipper_process.zone;
     log = ngx_http_clipper_process.log;
@@ -344,16 +339,16 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     a.digest = m->metadata.digest;
     row = 0;
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
-    a.model = ngx_http_clipper_registry_model_locked(zone, &m->metadata.name,
-                                                     &m->metadata.version);
+    a.model = clipper_registry_model_locked(zone, &m->metadata.name,
+                                            &m->metadata.version);
     if (a.model) {
-        row = ngx_http_clipper_registry_join_locked(zone, &a,
+        row = clipper_registry_join_locked(zone, &a,
                                                   ngx_http_clipper_now_us());
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
     ngx_http_clipper_wake_flush();
 
     if (row == 0) {
@@ -365,7 +360,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->fd = fd;
     replica->row = row;
     replica->model = a.model;
-    replica->codec = ngx_http_clipper_proto_codec(m->rpc_version);
+    replica->codec = clipper_proto_codec(m->rpc_version);
     replica->tuning = ngx_http_clipper_model_tuning(&m->metadata.name,
                                                     &m->metadata.version);
     replica->batch.fixed = ngx_max(replica->tuning->batch, 0);
@@ -406,12 +401,12 @@ void
 ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     const char *why)
 {
-    u_char                    buf[NGX_HTTP_CLIPPER_TEXT * 2];
-    uint64_t                  now_us;
-    ngx_str_t                 name;
-    uint64_t                 *counters;
-    ngx_uint_t                i, again;
-    ngx_http_clipper_zone_t  *zone;
+    u_char           buf[CLIPPER_TEXT * 2];
+    uint64_t         now_us;
+    ngx_str_t        name;
+    uint64_t        *counters;
+    ngx_uint_t       i, again;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
     now_us = ngx_http_clipper_now_us();
@@ -426,22 +421,21 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     ngx_queue_remove(&replica->link);
     ngx_http_clipper_replica_tree_remove(replica);
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
-    ngx_http_clipper_registry_leaving_locked(zone, replica->row);
+    clipper_registry_leaving_locked(zone, replica->row);
 
     for (i = 0; i < replica->nleases; i++) {
-        again += ngx_http_clipper_queue_lost_locked(zone, replica->row,
+        again += clipper_queue_lost_locked(zone, replica->row,
                                              &replica->leases[i], now_us);
     }
 
-    ngx_http_clipper_registry_gone_locked(zone, replica->row);
+    clipper_registry_gone_locked(zone, replica->row);
 
-    counters = ngx_http_clipper_metrics_model(zone, replica->model);
-    ngx_http_clipper_metrics_add(&counters[NGX_HTTP_CLIPPER_M_REDISPATCHES],
-                                 again);
+    counters = clipper_metrics_model(zone, replica->model);
+    clipper_metrics_add(&counters[CLIPPER_M_REDISPATCHES], again);
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
     ngx_http_clipper_wake_flush();
 
     ngx_free(replica->leases);
@@ -455,7 +449,7 @@ static void
 ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
     ngx_str_t *name, u_char *buf, size_t size)
 {
-    ngx_http_clipper_model_row_t  *model;
+    clipper_model_row_t  *model;
 
     if (replica == NULL) {
         ngx_str_set(name, "-");

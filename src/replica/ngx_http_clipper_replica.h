@@ -23,9 +23,9 @@ typedef struct {
 
     uint32_t                               row;       /* of the registry */
     uint32_t                               model;     /* row */
-    const ngx_http_clipper_proto_codec_t  *codec;
+    const clipper_proto_codec_t           *codec;
     const ngx_http_clipper_tuning_t       *tuning;
-    ngx_http_clipper_batch_conf_t          batch;
+    clipper_batch_conf_t                   batch;
     ngx_uint_t                             input_type;
 
     uint64_t                               active_us; /* last message of it */
@@ -33,7 +33,7 @@ typedef struct {
     /* the request in flight */
     uint32_t                               message_id;
     uint64_t                               sent_us;
-    ngx_http_clipper_lease_t              *leases;
+    clipper_lease_t                       *leases;
     ngx_uint_t                             nleases;   /* 0 also for a probe */
     ngx_uint_t                             room;      /* leases allocated */
     ngx_http_clipper_timer_t               wait;      /* for a fuller batch */
@@ -54,7 +54,7 @@ void ngx_http_clipper_replica_done(void);
 
 /* a message of n frames after the identity frame; fd is its connection's */
 void ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
-    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n);
+    clipper_proto_frame_t *frames, ngx_uint_t n);
 
 /* more frames than any valid message of this peer has */
 ngx_uint_t ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id);
@@ -79,8 +79,7 @@ void ngx_http_clipper_move_done(void);
 
 void ngx_http_clipper_replica_tree_init(void);
 void ngx_http_clipper_replica_tree_add(ngx_http_clipper_replica_t *replica);
-void ngx_http_clipper_replica_tree_remove(
-    ngx_http_clipper_replica_t *replica);
+void ngx_http_clipper_replica_tree_remove(ngx_http_clipper_replica_t *replica);
 ngx_http_clipper_replica_t *ngx_http_clipper_replica_tree_find(
     ngx_http_clipper_identity_t *id);
 

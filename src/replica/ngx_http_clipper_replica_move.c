@@ -129,17 +129,17 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
 static ngx_uint_t
 ngx_http_clipper_move_alone(void)
 {
-    ngx_uint_t                  i;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_worker_t  *w;
+    ngx_uint_t         i;
+    clipper_zone_t    *zone;
+    clipper_worker_t  *w;
 
     zone = ngx_http_clipper_process.zone;
 
-    for (i = 1; i < NGX_HTTP_CLIPPER_WORKERS; i++) {
+    for (i = 1; i < CLIPPER_WORKERS; i++) {
         w = &zone->workers[i];
 
         if (__atomic_load_n(&w->state, __ATOMIC_RELAXED)
-            != NGX_HTTP_CLIPPER_FREE
+            != CLIPPER_FREE
             && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED))
         {
             return 0;
@@ -157,16 +157,16 @@ ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
     uint64_t now_us, ngx_uint_t now)
 {
     ngx_uint_t                      n;
-    ngx_http_clipper_proto_frame_t  frames[
-                                        NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+    clipper_proto_frame_t  frames[
+                                        CLIPPER_PROTO_CONTROL_FRAMES];
 
-    if (!now && replica->codec->version == NGX_HTTP_CLIPPER_PROTO_V4) {
+    if (!now && replica->codec->version == CLIPPER_PROTO_V4) {
 
         if (!replica->moving) {
             replica->moving = 1;
             replica->moved_us = now_us;
 
-            n = ngx_http_clipper_proto_move(frames);
+            n = clipper_proto_move(frames);
             return ngx_http_clipper_rpc_control(&replica->id, frames, n)
                    != NGX_OK;
         }
@@ -203,23 +203,23 @@ static ngx_uint_t
 ngx_http_clipper_move_turn(ngx_http_clipper_replica_t *replica,
     uint64_t now_us)
 {
-    uint32_t                         i, members;
-    ngx_uint_t                       turn;
-    ngx_http_clipper_zone_t         *zone;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                i, members;
+    ngx_uint_t              turn;
+    clipper_zone_t         *zone;
+    clipper_replica_row_t  *r;
 
     zone = ngx_http_clipper_process.zone;
     members = 0;
     turn = now_us - ngx_http_clipper_move_begun_us
            > NGX_HTTP_CLIPPER_MOVE_GATHER;
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         r = &zone->replicas[i];
 
-        if (r->state == NGX_HTTP_CLIPPER_FREE || r->model != replica->model
-            || r->rpc_version != NGX_HTTP_CLIPPER_PROTO_V3)
+        if (r->state == CLIPPER_FREE || r->model != replica->model
+            || r->rpc_version != CLIPPER_PROTO_V3)
         {
             continue;
         }
@@ -240,10 +240,10 @@ ngx_http_clipper_move_turn(ngx_http_clipper_replica_t *replica,
     }
 
     if (turn) {
-        ngx_http_clipper_registry_leaving_locked(zone, replica->row);
+        clipper_registry_leaving_locked(zone, replica->row);
     }
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     return turn;
 }

@@ -20,16 +20,16 @@ static uint32_t  ngx_http_clipper_request_id;
 
 ngx_int_t
 ngx_http_clipper_request_send(ngx_http_clipper_replica_t *replica,
-    ngx_http_clipper_proto_request_e kind)
+    clipper_proto_request_e kind)
 {
-    u_char                            *header;
-    uint64_t                           now_us;
-    zmq_msg_t                          msg;
-    ngx_int_t                          rc;
-    ngx_uint_t                         i, n;
-    ngx_http_clipper_flight_t         *f;
-    ngx_http_clipper_proto_head_t      head;
-    ngx_http_clipper_proto_request_t   request;
+    u_char                  *header;
+    uint64_t                 now_us;
+    zmq_msg_t                msg;
+    ngx_int_t                rc;
+    ngx_uint_t               i, n;
+    clipper_flight_t        *f;
+    clipper_proto_head_t     head;
+    clipper_proto_request_t  request;
 
     n = replica->nleases;
     now_us = ngx_http_clipper_now_us();
@@ -89,12 +89,12 @@ ngx_http_clipper_request_send(ngx_http_clipper_replica_t *replica,
 static ngx_int_t
 ngx_http_clipper_request_joined(ngx_http_clipper_replica_t *replica)
 {
-    size_t                      size;
-    u_char                     *p;
-    zmq_msg_t                   msg;
-    ngx_uint_t                  i;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_flight_t  *f;
+    size_t             size;
+    u_char            *p;
+    zmq_msg_t          msg;
+    ngx_uint_t         i;
+    clipper_zone_t    *zone;
+    clipper_flight_t  *f;
 
     zone = ngx_http_clipper_process.zone;
     size = 0;
@@ -111,7 +111,7 @@ ngx_http_clipper_request_joined(ngx_http_clipper_replica_t *replica)
 
     for (i = 0; i < replica->nleases; i++) {
         f = &zone->flights[replica->leases[i].flight];
-        ngx_http_clipper_chunk_read(zone, f->input, p, f->input_len);
+        clipper_chunk_read(zone, f->input, p, f->input_len);
         p += f->input_len;
     }
 
@@ -124,10 +124,10 @@ ngx_http_clipper_request_joined(ngx_http_clipper_replica_t *replica)
 static ngx_int_t
 ngx_http_clipper_request_apart(ngx_http_clipper_replica_t *replica)
 {
-    zmq_msg_t                   msg;
-    ngx_uint_t                  i;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_flight_t  *f;
+    zmq_msg_t          msg;
+    ngx_uint_t         i;
+    clipper_zone_t    *zone;
+    clipper_flight_t  *f;
 
     zone = ngx_http_clipper_process.zone;
 
@@ -138,8 +138,7 @@ ngx_http_clipper_request_apart(ngx_http_clipper_replica_t *replica)
             return NGX_ERROR;
         }
 
-        ngx_http_clipper_chunk_read(zone, f->input, zmq_msg_data(&msg),
-                                    f->input_len);
+        clipper_chunk_read(zone, f->input, zmq_msg_data(&msg), f->input_len);
 
         if (ngx_http_clipper_rpc_message(&msg, i == replica->nleases - 1)
             != NGX_OK)

@@ -44,9 +44,9 @@ static ngx_array_t                     *ngx_http_clipper_rpc_endpoints;
 
 /* the message being read */
 
-static zmq_msg_t                       *ngx_http_clipper_rpc_parts;
-static ngx_http_clipper_proto_frame_t  *ngx_http_clipper_rpc_frames;
-static ngx_uint_t                       ngx_http_clipper_rpc_nparts;
+static zmq_msg_t              *ngx_http_clipper_rpc_parts;
+static clipper_proto_frame_t  *ngx_http_clipper_rpc_frames;
+static ngx_uint_t              ngx_http_clipper_rpc_nparts;
 
 
 ngx_int_t
@@ -391,9 +391,9 @@ ngx_http_clipper_rpc_receive(void)
 static ngx_int_t
 ngx_http_clipper_rpc_room(ngx_uint_t n)
 {
-    zmq_msg_t                       *parts;
-    ngx_uint_t                       i, room;
-    ngx_http_clipper_proto_frame_t  *frames;
+    zmq_msg_t              *parts;
+    ngx_uint_t              i, room;
+    clipper_proto_frame_t  *frames;
 
     if (n <= ngx_http_clipper_rpc_nparts) {
         return NGX_OK;
@@ -402,8 +402,7 @@ ngx_http_clipper_rpc_room(ngx_uint_t n)
     room = ngx_max(n, ngx_http_clipper_rpc_nparts * 2);
 
     parts = ngx_alloc(room * sizeof(zmq_msg_t), ngx_cycle->log);
-    frames = ngx_alloc(room * sizeof(ngx_http_clipper_proto_frame_t),
-                       ngx_cycle->log);
+    frames = ngx_alloc(room * sizeof(clipper_proto_frame_t), ngx_cycle->log);
 
     if (parts == NULL || frames == NULL) {
         ngx_free(parts);
@@ -480,7 +479,7 @@ ngx_http_clipper_rpc_message(zmq_msg_t *msg, ngx_uint_t last)
 
 ngx_int_t
 ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
-    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n)
+    clipper_proto_frame_t *frames, ngx_uint_t n)
 {
     ngx_uint_t  i;
 
@@ -502,13 +501,12 @@ ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
 
 
 void
-ngx_http_clipper_rpc_error(ngx_http_clipper_proto_error_e cause,
-    ngx_str_t *peer)
+ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer)
 {
-    uint64_t                   now_us;
-    ngx_http_clipper_zone_t   *zone;
+    uint64_t         now_us;
+    clipper_zone_t  *zone;
 
-    static uint64_t            logged[NGX_HTTP_CLIPPER_CAUSES];
+    static uint64_t  logged[CLIPPER_CAUSES];
 
     zone = ngx_http_clipper_process.zone;
 
@@ -525,5 +523,5 @@ ngx_http_clipper_rpc_error(ngx_http_clipper_proto_error_e cause,
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
                   "container message dropped: %V, from \"%V\"",
-                  ngx_http_clipper_proto_error_text(cause), peer);
+                  clipper_proto_error_text(cause), peer);
 }

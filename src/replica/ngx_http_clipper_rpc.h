@@ -46,7 +46,7 @@ ngx_int_t ngx_http_clipper_rpc_message(zmq_msg_t *msg, ngx_uint_t last);
 
 /* a whole message of a few short frames */
 ngx_int_t ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
-    ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n);
+    clipper_proto_frame_t *frames, ngx_uint_t n);
 
 /* has the socket looked at again: needed after sending outside its events */
 void ngx_http_clipper_rpc_check(void);
@@ -55,8 +55,7 @@ void ngx_http_clipper_rpc_check(void);
 void ngx_http_clipper_rpc_shutdown(int fd);
 
 /* counts a dropped message, logs it once a minute for each cause */
-void ngx_http_clipper_rpc_error(ngx_http_clipper_proto_error_e cause,
-    ngx_str_t *peer);
+void  ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer);
 
 
 #endif /* _NGX_HTTP_CLIPPER_RPC_H_INCLUDED_ */

@@ -16,7 +16,7 @@ static void ngx_http_clipper_monitor_event(ngx_event_t *ev);
 static void ngx_http_clipper_monitor_read(void);
 
 
-static ngx_http_clipper_zmq_t  ngx_http_clipper_monitor;
+static ngx_http_clipper_zmq_t  ngx_http_clipper_rpc_monitor;
 
 
 ngx_int_t
@@ -34,7 +34,7 @@ ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context, void *router)
     }
 
     socket = zmq_socket(context, ZMQ_PAIR);
-    ngx_http_clipper_monitor.socket = socket;
+    ngx_http_clipper_rpc_monitor.socket = socket;
 
     /* a report that finds no room would hold up libzmq's thread */
 
@@ -45,7 +45,7 @@ ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context, void *router)
         return NGX_ERROR;
     }
 
-    return ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_monitor,
+    return ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_monitor,
                                       ngx_http_clipper_monitor_event,
                                       ngx_http_clipper_monitor_event);
 }
@@ -58,7 +58,7 @@ ngx_http_clipper_monitor_done(void *router)
         (void) zmq_socket_monitor(router, NULL, 0);
     }
 
-    ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_monitor);
+    ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_monitor);
 }
 
 
@@ -87,11 +87,11 @@ ngx_http_clipper_monitor_read(void)
     uint16_t   event;
     zmq_msg_t  msg;
 
-    while (ngx_http_clipper_zmq_readable(&ngx_http_clipper_monitor)) {
+    while (ngx_http_clipper_zmq_readable(&ngx_http_clipper_rpc_monitor)) {
 
         (void) zmq_msg_init(&msg);
 
-        if (zmq_msg_recv(&msg, ngx_http_clipper_monitor.socket,
+        if (zmq_msg_recv(&msg, ngx_http_clipper_rpc_monitor.socket,
                          ZMQ_DONTWAIT)
             < (int) (sizeof(event) + sizeof(value)))
         {
@@ -106,7 +106,7 @@ ngx_http_clipper_monitor_read(void)
         more = zmq_msg_more(&msg);
 
         while (more) {
-            if (zmq_msg_recv(&msg, ngx_http_clipper_monitor.socket,
+            if (zmq_msg_recv(&msg, ngx_http_clipper_rpc_monitor.socket,
                              ZMQ_DONTWAIT)
                 == -1)
             {
@@ -131,7 +131,7 @@ ngx_http_clipper_monitor_read(void)
 void
 ngx_http_clipper_monitor_sync(void)
 {
-    if (ngx_http_clipper_monitor.socket) {
+    if (ngx_http_clipper_rpc_monitor.socket) {
         ngx_http_clipper_monitor_read();
     }
 }

@@ -1,61 +1,61 @@
 
 /*
  * The prediction cache: set-up, reading, writing; its memory is described in
- * ngx_http_clipper_cache_ring.h.
+ * clipper_cache_ring.h.
  */
 
 
 #include "shm/clipper_cache_ring.h"
 
 
-#define NGX_HTTP_CLIPPER_CACHE_MAGIC     0x436c697043616301ull
+#define CLIPPER_CACHE_MAGIC     0x436c697043616301ull
 
-#define NGX_HTTP_CLIPPER_CACHE_GROUP     448        /* words: 16 buckets, 7
+#define CLIPPER_CACHE_GROUP     448                 /* words: 16 buckets, 7
                                                        words of marks */
-#define NGX_HTTP_CLIPPER_CACHE_GROUPS    4          /* at least */
+#define CLIPPER_CACHE_GROUPS    4                   /* at least */
 
-#define NGX_HTTP_CLIPPER_CACHE_RESERVE   8192       /* words, at most */
-#define NGX_HTTP_CLIPPER_CACHE_ROUNDS    64         /* of one put */
-#define NGX_HTTP_CLIPPER_CACHE_TRIES     4          /* of one get */
+#define CLIPPER_CACHE_RESERVE   8192                /* words, at most */
+#define CLIPPER_CACHE_ROUNDS    64                  /* of one put */
+#define CLIPPER_CACHE_TRIES     4                   /* of one get */
 
 
-static ngx_int_t ngx_http_clipper_cache_view(ngx_http_clipper_cache_t *cache,
-    void *addr, size_t size, uint64_t *words);
-static ngx_int_t ngx_http_clipper_cache_read(const uint64_t key[2],
-    uint64_t now_us, uint64_t valid_us, u_char *buf, size_t size,
+static ngx_int_t clipper_cache_view(clipper_cache_t *cache, void *addr,
+    size_t size, uint64_t *words);
+static ngx_int_t clipper_cache_read(const uint64_t key[2], uint64_t now_us,
+    uint64_t valid_us, u_char *buf, size_t size,
     size_t *len);
-static ngx_uint_t ngx_http_clipper_cache_expired(uint64_t stamp,
-    uint64_t now_us, uint64_t valid_us);
-static void ngx_http_clipper_cache_lock(void);
-static void ngx_http_clipper_cache_unlock(void);
+static ngx_uint_t clipper_cache_expired(uint64_t stamp, uint64_t now_us,
+    uint64_t valid_us);
+static void clipper_cache_lock(void);
+static void clipper_cache_unlock(void);
 
 
-ngx_http_clipper_cache_t  ngx_http_clipper_cache;
+clipper_cache_t  clipper_cache;
 
 
 static ngx_int_t
-ngx_http_clipper_cache_view(ngx_http_clipper_cache_t *cache, void *addr,
-    size_t size, uint64_t *words)
+clipper_cache_view(clipper_cache_t *cache, void *addr, size_t size,
+    uint64_t *words)
 {
     u_char  *p;
     size_t   head, group;
 
     p = ngx_align_ptr((u_char *) addr, 64);
     head = (size_t) (p - (u_char *) addr)
-           + sizeof(ngx_http_clipper_cache_header_t);
-    group = NGX_HTTP_CLIPPER_CACHE_GROUP * sizeof(uint64_t)
-            + NGX_HTTP_CLIPPER_CACHE_GROUP / 28 * 64
-            + NGX_HTTP_CLIPPER_CACHE_GROUP / 64 * sizeof(uint32_t);
+           + sizeof(clipper_cache_header_t);
+    group = CLIPPER_CACHE_GROUP * sizeof(uint64_t)
+            + CLIPPER_CACHE_GROUP / 28 * 64
+            + CLIPPER_CACHE_GROUP / 64 * sizeof(uint32_t);
 
-    if (size < head + group * NGX_HTTP_CLIPPER_CACHE_GROUPS) {
+    if (size < head + group * CLIPPER_CACHE_GROUPS) {
         return NGX_ERROR;
     }
 
-    *words = (size - head) / group * NGX_HTTP_CLIPPER_CACHE_GROUP;
+    *words = (size - head) / group * CLIPPER_CACHE_GROUP;
 
-    cache->header = (ngx_http_clipper_cache_header_t *) p;
+    cache->header = (clipper_cache_header_t *) p;
     cache->slots = (uint64_t *) (cache->header + 1);
-    cache->ring = cache->slots + *words / 28 * NGX_HTTP_CLIPPER_CACHE_SLOTS;
+    cache->ring = cache->slots + *words / 28 * CLIPPER_CACHE_SLOTS;
     cache->marks = (uint32_t *) (cache->ring + *words);
 
     return NGX_OK;
@@ -63,13 +63,13 @@ ngx_http_clipper_cache_view(ngx_http_clipper_cache_t *cache, void *addr,
 
 
 ngx_int_t
-ngx_http_clipper_cache_create(void *addr, size_t size)
+clipper_cache_create(void *addr, size_t size)
 {
-    uint64_t                          words;
-    ngx_http_clipper_cache_t          cache;
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                 words;
+    clipper_cache_t          cache;
+    clipper_cache_header_t  *header;
 
-    if (ngx_http_clipper_cache_view(&cache, addr, size, &words) != NGX_OK) {
+    if (clipper_cache_view(&cache, addr, size, &words) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -77,32 +77,31 @@ ngx_http_clipper_cache_create(void *addr, size_t size)
     header->size = size;
     header->words = words;
     header->buckets = (uint32_t) (words / 28);
-    header->reserve = (uint32_t) ngx_min(words / 16,
-                                         NGX_HTTP_CLIPPER_CACHE_RESERVE);
+    header->reserve = (uint32_t) ngx_min(words / 16, CLIPPER_CACHE_RESERVE);
     header->entries = 0;
     header->resets = 0;
     header->head = words;       /* an empty slot's 0 is behind the tail */
     header->tail = words;
-    header->magic = NGX_HTTP_CLIPPER_CACHE_MAGIC;
+    header->magic = CLIPPER_CACHE_MAGIC;
 
     return NGX_OK;
 }
 
 
 ngx_int_t
-ngx_http_clipper_cache_validate(void *addr, size_t size)
+clipper_cache_validate(void *addr, size_t size)
 {
-    uint64_t                          words;
-    ngx_http_clipper_cache_t          cache;
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                 words;
+    clipper_cache_t          cache;
+    clipper_cache_header_t  *header;
 
-    if (ngx_http_clipper_cache_view(&cache, addr, size, &words) != NGX_OK) {
+    if (clipper_cache_view(&cache, addr, size, &words) != NGX_OK) {
         return NGX_ERROR;
     }
 
     header = cache.header;
 
-    return header->magic == NGX_HTTP_CLIPPER_CACHE_MAGIC
+    return header->magic == CLIPPER_CACHE_MAGIC
            && header->size == size && header->words == words
            && header->buckets == words / 28
            ? NGX_OK : NGX_ERROR;
@@ -110,49 +109,49 @@ ngx_http_clipper_cache_validate(void *addr, size_t size)
 
 
 void
-ngx_http_clipper_cache_attach(void *addr, uint32_t pid)
+clipper_cache_attach(void *addr, uint32_t pid)
 {
-    uint64_t                          words;
-    ngx_http_clipper_cache_t         *cache;
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                 words;
+    clipper_cache_t         *cache;
+    clipper_cache_header_t  *header;
 
-    cache = &ngx_http_clipper_cache;
-    ngx_memzero(cache, sizeof(ngx_http_clipper_cache_t));
+    cache = &clipper_cache;
+    ngx_memzero(cache, sizeof(clipper_cache_t));
 
     if (addr == NULL) {
         return;
     }
 
-    header = (ngx_http_clipper_cache_header_t *)
+    header = (clipper_cache_header_t *)
              ngx_align_ptr((u_char *) addr, 64);
 
-    (void) ngx_http_clipper_cache_view(cache, addr, header->size, &words);
+    (void) clipper_cache_view(cache, addr, header->size, &words);
     cache->pid = pid;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_cache_enabled(void)
+clipper_cache_enabled(void)
 {
-    return ngx_http_clipper_cache.header != NULL;
+    return clipper_cache.header != NULL;
 }
 
 
 void
-ngx_http_clipper_cache_usage(ngx_http_clipper_cache_usage_t *usage)
+clipper_cache_usage(clipper_cache_usage_t *usage)
 {
-    uint64_t                          tail, head;
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                 tail, head;
+    clipper_cache_header_t  *header;
 
-    ngx_memzero(usage, sizeof(ngx_http_clipper_cache_usage_t));
+    ngx_memzero(usage, sizeof(clipper_cache_usage_t));
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
 
     if (header == NULL) {
         return;
     }
 
-    tail = ngx_http_clipper_cache_tail();
+    tail = clipper_cache_tail();
     head = __atomic_load_n(&header->head, __ATOMIC_RELAXED);
 
     usage->size = header->size;
@@ -164,21 +163,20 @@ ngx_http_clipper_cache_usage(ngx_http_clipper_cache_usage_t *usage)
 
 
 ngx_int_t
-ngx_http_clipper_cache_get(const uint64_t key[2], uint64_t now_us,
-    uint64_t valid_us, u_char *buf, size_t size, size_t *len)
+clipper_cache_get(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
+    u_char *buf, size_t size, size_t *len)
 {
     ngx_int_t   rc;
     ngx_uint_t  i;
 
-    if (ngx_http_clipper_cache.header == NULL) {
+    if (clipper_cache.header == NULL) {
         return NGX_DECLINED;
     }
 
     /* an entry that gets its second chance is found at its new place */
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_CACHE_TRIES; i++) {
-        rc = ngx_http_clipper_cache_read(key, now_us, valid_us, buf, size,
-                                         len);
+    for (i = 0; i < CLIPPER_CACHE_TRIES; i++) {
+        rc = clipper_cache_read(key, now_us, valid_us, buf, size, len);
         if (rc != NGX_BUSY) {
             return rc;
         }
@@ -193,17 +191,16 @@ ngx_http_clipper_cache_get(const uint64_t key[2], uint64_t now_us,
 /* 1: what was read at the position before is what was written there */
 
 static ngx_inline ngx_uint_t
-ngx_http_clipper_cache_intact(uint64_t position)
+clipper_cache_intact(uint64_t position)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
-    return ngx_http_clipper_cache_tail() <= position;
+    return clipper_cache_tail() <= position;
 }
 
 
 static ngx_uint_t
-ngx_http_clipper_cache_expired(uint64_t stamp, uint64_t now_us,
-    uint64_t valid_us)
+clipper_cache_expired(uint64_t stamp, uint64_t now_us, uint64_t valid_us)
 {
     uint64_t  age;
 
@@ -222,49 +219,48 @@ ngx_http_clipper_cache_expired(uint64_t stamp, uint64_t now_us,
 /* NGX_BUSY: what the slot named went meanwhile, perhaps to another place */
 
 static ngx_int_t
-ngx_http_clipper_cache_read(const uint64_t key[2], uint64_t now_us,
-    uint64_t valid_us, u_char *buf, size_t size, size_t *len)
+clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
+    u_char *buf, size_t size, size_t *len)
 {
-    uint64_t                        *bucket, slot, position, tail;
-    ngx_uint_t                       i;
-    ngx_http_clipper_cache_entry_t   entry;
+    uint64_t              *bucket, slot, position, tail;
+    ngx_uint_t             i;
+    clipper_cache_entry_t  entry;
 
-    tail = ngx_http_clipper_cache_tail();
+    tail = clipper_cache_tail();
 
-    for (i = 0; i < 2 * NGX_HTTP_CLIPPER_CACHE_SLOTS; i++) {
-        bucket = ngx_http_clipper_cache_bucket(key,
-                                           i / NGX_HTTP_CLIPPER_CACHE_SLOTS);
-        slot = __atomic_load_n(&bucket[i % NGX_HTTP_CLIPPER_CACHE_SLOTS],
+    for (i = 0; i < 2 * CLIPPER_CACHE_SLOTS; i++) {
+        bucket = clipper_cache_bucket(key,
+                                           i / CLIPPER_CACHE_SLOTS);
+        slot = __atomic_load_n(&bucket[i % CLIPPER_CACHE_SLOTS],
                                __ATOMIC_ACQUIRE);
-        position = ngx_http_clipper_cache_position(slot);
+        position = clipper_cache_position(slot);
 
-        if ((slot ^ position) != ngx_http_clipper_cache_tag(key)
+        if ((slot ^ position) != clipper_cache_tag(key)
             || position < tail)
         {
             continue;
         }
 
-        ngx_http_clipper_cache_entry(position, &entry);
+        clipper_cache_entry(position, &entry);
 
-        if (ngx_http_clipper_cache_same(entry.key, key) && entry.len <= size) {
-            ngx_http_clipper_cache_copy(position, buf, entry.len);
+        if (clipper_cache_same(entry.key, key) && entry.len <= size) {
+            clipper_cache_copy(position, buf, entry.len);
         }
 
-        if (!ngx_http_clipper_cache_intact(position)) {
+        if (!clipper_cache_intact(position)) {
             return NGX_BUSY;
         }
 
-        if (!ngx_http_clipper_cache_same(entry.key, key)) {
+        if (!clipper_cache_same(entry.key, key)) {
             continue;
         }
 
-        if (ngx_http_clipper_cache_expired(entry.stamp, now_us, valid_us)) {
-            ngx_http_clipper_cache_mark(position, NGX_HTTP_CLIPPER_CACHE_OLD,
-                                        0);
+        if (clipper_cache_expired(entry.stamp, now_us, valid_us)) {
+            clipper_cache_mark(position, CLIPPER_CACHE_OLD, 0);
             return NGX_DECLINED;
         }
 
-        ngx_http_clipper_cache_mark(position, NGX_HTTP_CLIPPER_CACHE_USED, 0);
+        clipper_cache_mark(position, CLIPPER_CACHE_USED, 0);
 
         *len = entry.len;
 
@@ -276,54 +272,54 @@ ngx_http_clipper_cache_read(const uint64_t key[2], uint64_t now_us,
 
 
 ngx_uint_t
-ngx_http_clipper_cache_put(const uint64_t key[2], uint64_t now_us,
-    const u_char *data, size_t len)
+clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
+    size_t len)
 {
-    uint64_t                          words, *slot;
-    ngx_uint_t                        evicted, rounds;
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                 words, *slot;
+    ngx_uint_t               evicted, rounds;
+    clipper_cache_header_t  *header;
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
 
     if (header == NULL
-        || len > ngx_min(header->size / 4, NGX_HTTP_CLIPPER_CACHE_LEN_MAX))
+        || len > ngx_min(header->size / 4, CLIPPER_CACHE_LEN_MAX))
     {
         return 0;
     }
 
-    words = ngx_http_clipper_cache_words(len);
-    rounds = ngx_min(1 + words / 64, NGX_HTTP_CLIPPER_CACHE_ROUNDS);
+    words = clipper_cache_words(len);
+    rounds = ngx_min(1 + words / 64, CLIPPER_CACHE_ROUNDS);
     evicted = 0;
 
     /* others may have the lock between the rounds */
 
     for ( /* void */ ; rounds; rounds--) {
-        ngx_http_clipper_cache_lock();
+        clipper_cache_lock();
 
-        slot = ngx_http_clipper_cache_find_locked(key);
+        slot = clipper_cache_find_locked(key);
 
         if (slot != NULL
-            && !(ngx_http_clipper_cache_marks(
-                                        ngx_http_clipper_cache_position(*slot))
-                 & NGX_HTTP_CLIPPER_CACHE_OLD))
+            && !(clipper_cache_marks(
+                                        clipper_cache_position(*slot))
+                 & CLIPPER_CACHE_OLD))
         {
-            ngx_http_clipper_cache_unlock();
+            clipper_cache_unlock();
             break;
         }
 
-        if (ngx_http_clipper_cache_room_locked(words, &evicted)) {
-            slot = ngx_http_clipper_cache_slot_locked(key, &evicted);
+        if (clipper_cache_room_locked(words, &evicted)) {
+            slot = clipper_cache_slot_locked(key, &evicted);
 
-            __atomic_store_n(slot, ngx_http_clipper_cache_tag(key)
-                             | ngx_http_clipper_cache_append_locked(key, now_us,
+            __atomic_store_n(slot, clipper_cache_tag(key)
+                             | clipper_cache_append_locked(key, now_us,
                                                              data, len),
                              __ATOMIC_RELEASE);
 
-            ngx_http_clipper_cache_unlock();
+            clipper_cache_unlock();
             break;
         }
 
-        ngx_http_clipper_cache_unlock();
+        clipper_cache_unlock();
     }
 
     return evicted;
@@ -333,13 +329,13 @@ ngx_http_clipper_cache_put(const uint64_t key[2], uint64_t now_us,
 /* what a dead holder may have left half done is dropped */
 
 static void
-ngx_http_clipper_cache_lock(void)
+clipper_cache_lock(void)
 {
-    ngx_http_clipper_cache_header_t  *header;
+    clipper_cache_header_t  *header;
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
 
-    if (ngx_http_clipper_lock(&header->lock, ngx_http_clipper_cache.pid)
+    if (clipper_lock(&header->lock, clipper_cache.pid)
         == NGX_BUSY)
     {
         header->entries = 0;
@@ -350,7 +346,7 @@ ngx_http_clipper_cache_lock(void)
 
 
 static void
-ngx_http_clipper_cache_unlock(void)
+clipper_cache_unlock(void)
 {
-    ngx_http_clipper_unlock(&ngx_http_clipper_cache.header->lock);
+    clipper_unlock(&clipper_cache.header->lock);
 }

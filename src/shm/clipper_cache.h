@@ -14,8 +14,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_CACHE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_CACHE_H_INCLUDED_
+#ifndef _CLIPPER_CACHE_H_INCLUDED_
+#define _CLIPPER_CACHE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -28,26 +28,26 @@ typedef struct {
     size_t      used;               /* bytes that they take */
     uint64_t    entries;
     uint64_t    resets;             /* emptied after the death of a writer */
-} ngx_http_clipper_cache_usage_t;
+} clipper_cache_usage_t;
 
 
 /* lays out fresh, zeroed memory; NGX_ERROR: too small, nothing is written */
-ngx_int_t ngx_http_clipper_cache_create(void *addr, size_t size);
+ngx_int_t clipper_cache_create(void *addr, size_t size);
 
 /* whether memory that was used before is a cache of this size; only reads */
-ngx_int_t ngx_http_clipper_cache_validate(void *addr, size_t size);
+ngx_int_t clipper_cache_validate(void *addr, size_t size);
 
 /* this process' view; NULL: it has no cache, all gets miss */
-void ngx_http_clipper_cache_attach(void *addr, uint32_t pid);
+void clipper_cache_attach(void *addr, uint32_t pid);
 
-ngx_uint_t ngx_http_clipper_cache_enabled(void);
+ngx_uint_t clipper_cache_enabled(void);
 
 /*
  * NGX_OK: *len bytes are in buf; NGX_AGAIN: *len is larger than size, call
  * again with a larger buffer; NGX_DECLINED: there is none, or it is older
  * than valid_us (0: any age will do).  buf may be written in any case.
  */
-ngx_int_t ngx_http_clipper_cache_get(const uint64_t key[2], uint64_t now_us,
+ngx_int_t clipper_cache_get(const uint64_t key[2], uint64_t now_us,
     uint64_t valid_us, u_char *buf, size_t size, size_t *len);
 
 /*
@@ -56,10 +56,10 @@ ngx_int_t ngx_http_clipper_cache_get(const uint64_t key[2], uint64_t now_us,
  * until a get has found it too old.  A value over a quarter of the zone or
  * of 16 MiB is not kept.
  */
-ngx_uint_t ngx_http_clipper_cache_put(const uint64_t key[2], uint64_t now_us,
+ngx_uint_t clipper_cache_put(const uint64_t key[2], uint64_t now_us,
     const u_char *data, size_t len);
 
-void ngx_http_clipper_cache_usage(ngx_http_clipper_cache_usage_t *usage);
+void clipper_cache_usage(clipper_cache_usage_t *usage);
 
 
-#endif /* _NGX_HTTP_CLIPPER_CACHE_H_INCLUDED_ */
+#endif /* _CLIPPER_CACHE_H_INCLUDED_ */

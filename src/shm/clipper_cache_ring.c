@@ -8,65 +8,63 @@
 #include "shm/clipper_cache_ring.h"
 
 
-static ngx_uint_t ngx_http_clipper_cache_pass_locked(int64_t *budget);
-static uint64_t ngx_http_clipper_cache_move_locked(uint64_t from,
-    uint64_t words);
+static ngx_uint_t clipper_cache_pass_locked(int64_t *budget);
+static uint64_t clipper_cache_move_locked(uint64_t from, uint64_t words);
 
 
 /* words that readers and writers race for */
 
 static ngx_inline uint64_t
-ngx_http_clipper_cache_load(const uint64_t *word)
+clipper_cache_load(const uint64_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
 
 static ngx_inline void
-ngx_http_clipper_cache_store(uint64_t *word, uint64_t value)
+clipper_cache_store(uint64_t *word, uint64_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
 
 void
-ngx_http_clipper_cache_entry(uint64_t position,
-    ngx_http_clipper_cache_entry_t *entry)
+clipper_cache_entry(uint64_t position, clipper_cache_entry_t *entry)
 {
-    uint64_t    word[NGX_HTTP_CLIPPER_CACHE_HEAD], words, offset;
+    uint64_t    word[CLIPPER_CACHE_HEAD], words, offset;
     ngx_uint_t  i;
 
-    words = ngx_http_clipper_cache.header->words;
+    words = clipper_cache.header->words;
     offset = position % words;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_CACHE_HEAD; i++) {
-        word[i] = ngx_http_clipper_cache_load(ngx_http_clipper_cache.ring
-                                              + offset);
+    for (i = 0; i < CLIPPER_CACHE_HEAD; i++) {
+        word[i] = clipper_cache_load(clipper_cache.ring
+                                     + offset);
         offset = (offset + 1 == words) ? 0 : offset + 1;
     }
 
     entry->key[0] = word[0];
     entry->key[1] = word[1];
     entry->stamp = word[2] >> 24;
-    entry->len = word[2] & NGX_HTTP_CLIPPER_CACHE_LEN_MAX;
+    entry->len = word[2] & CLIPPER_CACHE_LEN_MAX;
 }
 
 
 /* copies n bytes of a value, whole words but the last */
 
 void
-ngx_http_clipper_cache_copy(uint64_t position, u_char *buf, size_t n)
+clipper_cache_copy(uint64_t position, u_char *buf, size_t n)
 {
     uint64_t   word, offset;
     uint64_t  *ring, *p, *end;
 
-    ring = ngx_http_clipper_cache.ring;
-    end = ring + ngx_http_clipper_cache.header->words;
-    offset = (position + NGX_HTTP_CLIPPER_CACHE_HEAD)
-             % ngx_http_clipper_cache.header->words;
+    ring = clipper_cache.ring;
+    end = ring + clipper_cache.header->words;
+    offset = (position + CLIPPER_CACHE_HEAD)
+             % clipper_cache.header->words;
 
     for (p = ring + offset; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
-        word = ngx_http_clipper_cache_load(p);
+        word = clipper_cache_load(p);
         ngx_memcpy(buf, &word, sizeof(uint64_t));
         buf += sizeof(uint64_t);
 
@@ -76,32 +74,32 @@ ngx_http_clipper_cache_copy(uint64_t position, u_char *buf, size_t n)
     }
 
     if (n) {
-        word = ngx_http_clipper_cache_load(p);
+        word = clipper_cache_load(p);
         ngx_memcpy(buf, &word, n);
     }
 }
 
 
 static ngx_inline uint32_t *
-ngx_http_clipper_cache_mark_at(uint64_t position, ngx_uint_t *shift)
+clipper_cache_mark_at(uint64_t position, ngx_uint_t *shift)
 {
     uint64_t  granule;
 
-    granule = position % ngx_http_clipper_cache.header->words
-              / NGX_HTTP_CLIPPER_CACHE_GRANULE;
+    granule = position % clipper_cache.header->words
+              / CLIPPER_CACHE_GRANULE;
     *shift = granule % 16 * 2;
 
-    return ngx_http_clipper_cache.marks + granule / 16;
+    return clipper_cache.marks + granule / 16;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_cache_marks(uint64_t position)
+clipper_cache_marks(uint64_t position)
 {
     uint32_t    *word;
     ngx_uint_t   shift;
 
-    word = ngx_http_clipper_cache_mark_at(position, &shift);
+    word = clipper_cache_mark_at(position, &shift);
 
     return (__atomic_load_n(word, __ATOMIC_RELAXED) >> shift) & 3;
 }
@@ -110,12 +108,12 @@ ngx_http_clipper_cache_marks(uint64_t position)
 /* sets these marks and clears those; a word that fits is not written */
 
 void
-ngx_http_clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear)
+clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear)
 {
     uint32_t    *word, old;
     ngx_uint_t   shift;
 
-    word = ngx_http_clipper_cache_mark_at(position, &shift);
+    word = clipper_cache_mark_at(position, &shift);
     old = __atomic_load_n(word, __ATOMIC_RELAXED) >> shift;
 
     if ((old & set) != set) {
@@ -129,28 +127,27 @@ ngx_http_clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear)
 
 
 uint64_t *
-ngx_http_clipper_cache_find_locked(const uint64_t key[2])
+clipper_cache_find_locked(const uint64_t key[2])
 {
-    uint64_t                        *bucket, slot, position;
-    ngx_uint_t                       i, k;
-    ngx_http_clipper_cache_entry_t   entry;
+    uint64_t              *bucket, slot, position;
+    ngx_uint_t             i, k;
+    clipper_cache_entry_t  entry;
 
-    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
-                            ngx_http_clipper_cache.pid);
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
     for (i = 0; i < 2; i++) {
-        bucket = ngx_http_clipper_cache_bucket(key, i);
+        bucket = clipper_cache_bucket(key, i);
 
-        for (k = 0; k < NGX_HTTP_CLIPPER_CACHE_SLOTS; k++) {
+        for (k = 0; k < CLIPPER_CACHE_SLOTS; k++) {
             slot = bucket[k];
-            position = ngx_http_clipper_cache_position(slot);
+            position = clipper_cache_position(slot);
 
-            if ((slot ^ position) == ngx_http_clipper_cache_tag(key)
-                && position >= ngx_http_clipper_cache.header->tail)
+            if ((slot ^ position) == clipper_cache_tag(key)
+                && position >= clipper_cache.header->tail)
             {
-                ngx_http_clipper_cache_entry(position, &entry);
+                clipper_cache_entry(position, &entry);
 
-                if (ngx_http_clipper_cache_same(entry.key, key)) {
+                if (clipper_cache_same(entry.key, key)) {
                     return &bucket[k];
                 }
             }
@@ -162,34 +159,33 @@ ngx_http_clipper_cache_find_locked(const uint64_t key[2])
 
 
 uint64_t *
-ngx_http_clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
+clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
 {
-    uint64_t                         *bucket, *slot, *oldest[2];
-    ngx_uint_t                        i, k, used[2];
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                *bucket, *slot, *oldest[2];
+    ngx_uint_t               i, k, used[2];
+    clipper_cache_header_t  *header;
 
-    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
-                            ngx_http_clipper_cache.pid);
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
-    header = ngx_http_clipper_cache.header;
-    slot = ngx_http_clipper_cache_find_locked(key);
+    header = clipper_cache.header;
+    slot = clipper_cache_find_locked(key);
 
     if (slot != NULL) {
         return slot;
     }
 
     for (i = 0; i < 2; i++) {
-        bucket = ngx_http_clipper_cache_bucket(key, i);
+        bucket = clipper_cache_bucket(key, i);
         oldest[i] = bucket;
         used[i] = 0;
 
-        for (k = 0; k < NGX_HTTP_CLIPPER_CACHE_SLOTS; k++) {
-            if (ngx_http_clipper_cache_position(bucket[k]) >= header->tail) {
+        for (k = 0; k < CLIPPER_CACHE_SLOTS; k++) {
+            if (clipper_cache_position(bucket[k]) >= header->tail) {
                 used[i]++;
             }
 
-            if (ngx_http_clipper_cache_position(bucket[k])
-                < ngx_http_clipper_cache_position(*oldest[i]))
+            if (clipper_cache_position(bucket[k])
+                < clipper_cache_position(*oldest[i]))
             {
                 oldest[i] = &bucket[k];
             }
@@ -200,11 +196,11 @@ ngx_http_clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
         slot = oldest[used[1] < used[0]];
 
     } else {
-        slot = oldest[ngx_http_clipper_cache_position(*oldest[1])
-                      < ngx_http_clipper_cache_position(*oldest[0])];
+        slot = oldest[clipper_cache_position(*oldest[1])
+                      < clipper_cache_position(*oldest[0])];
     }
 
-    if (ngx_http_clipper_cache_position(*slot) >= header->tail) {
+    if (clipper_cache_position(*slot) >= header->tail) {
         (*evicted)++;
         header->entries--;
     }
@@ -216,31 +212,30 @@ ngx_http_clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
 
 
 ngx_uint_t
-ngx_http_clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
+clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
 {
-    int64_t                           budget;
-    uint64_t                          limit;
-    ngx_uint_t                        i;
-    ngx_http_clipper_cache_header_t  *header;
+    int64_t                  budget;
+    uint64_t                 limit;
+    ngx_uint_t               i;
+    clipper_cache_header_t  *header;
 
-    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
-                            ngx_http_clipper_cache.pid);
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
 
-    if (header->head + words > NGX_HTTP_CLIPPER_CACHE_POSITION) {
+    if (header->head + words > CLIPPER_CACHE_POSITION) {
         return 0;       /* after 36 petabytes */
     }
 
     limit = header->words - header->reserve;
     budget = header->reserve;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_CACHE_STEPS && budget > 0; i++) {
+    for (i = 0; i < CLIPPER_CACHE_STEPS && budget > 0; i++) {
         if (header->head - header->tail + words <= limit) {
             return 1;
         }
 
-        *evicted += ngx_http_clipper_cache_pass_locked(&budget);
+        *evicted += clipper_cache_pass_locked(&budget);
     }
 
     return header->head - header->tail + words <= limit;
@@ -253,30 +248,29 @@ ngx_http_clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
  */
 
 static ngx_uint_t
-ngx_http_clipper_cache_pass_locked(int64_t *budget)
+clipper_cache_pass_locked(int64_t *budget)
 {
-    uint64_t                          words, *slot, tail, moved;
-    ngx_uint_t                        marks, gone;
-    ngx_http_clipper_cache_entry_t    entry;
-    ngx_http_clipper_cache_header_t  *header;
+    uint64_t                 words, *slot, tail, moved;
+    ngx_uint_t               marks, gone;
+    clipper_cache_entry_t    entry;
+    clipper_cache_header_t  *header;
 
-    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
-                            ngx_http_clipper_cache.pid);
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
     tail = header->tail;
     gone = 0;
 
-    ngx_http_clipper_cache_entry(tail, &entry);
+    clipper_cache_entry(tail, &entry);
 
-    words = ngx_http_clipper_cache_words(entry.len);
-    slot = ngx_http_clipper_cache_find_locked(entry.key);
-    marks = ngx_http_clipper_cache_marks(tail);
+    words = clipper_cache_words(entry.len);
+    slot = clipper_cache_find_locked(entry.key);
+    marks = clipper_cache_marks(tail);
 
-    if (slot == NULL || ngx_http_clipper_cache_position(*slot) != tail) {
+    if (slot == NULL || clipper_cache_position(*slot) != tail) {
         /* its slot was given to another: not an entry any more */
 
-    } else if ((marks & NGX_HTTP_CLIPPER_CACHE_USED)
+    } else if ((marks & CLIPPER_CACHE_USED)
                && words <= header->reserve)
     {
         *budget -= words;
@@ -285,9 +279,9 @@ ngx_http_clipper_cache_pass_locked(int64_t *budget)
             return 0;
         }
 
-        moved = ngx_http_clipper_cache_move_locked(tail, words);
+        moved = clipper_cache_move_locked(tail, words);
 
-        __atomic_store_n(slot, ngx_http_clipper_cache_tag(entry.key) | moved,
+        __atomic_store_n(slot, clipper_cache_tag(entry.key) | moved,
                          __ATOMIC_RELEASE);
 
     } else {
@@ -307,22 +301,21 @@ ngx_http_clipper_cache_pass_locked(int64_t *budget)
  */
 
 uint64_t
-ngx_http_clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
+clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
     const u_char *data, size_t len)
 {
-    size_t                            n;
-    uint64_t                          position, word[3], *p, *end;
-    ngx_uint_t                        i;
-    ngx_http_clipper_cache_header_t  *header;
+    size_t                   n;
+    uint64_t                 position, word[3], *p, *end;
+    ngx_uint_t               i;
+    clipper_cache_header_t  *header;
 
-    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
-                            ngx_http_clipper_cache.pid);
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
     position = header->head;
 
-    p = ngx_http_clipper_cache.ring + position % header->words;
-    end = ngx_http_clipper_cache.ring + header->words;
+    p = clipper_cache.ring + position % header->words;
+    end = clipper_cache.ring + header->words;
 
     word[0] = key[0];
     word[1] = key[1];
@@ -330,32 +323,32 @@ ngx_http_clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
 
     __atomic_thread_fence(__ATOMIC_RELEASE);
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_CACHE_HEAD; i++) {
-        ngx_http_clipper_cache_store(p, word[i]);
-        p = (p + 1 == end) ? ngx_http_clipper_cache.ring : p + 1;
+    for (i = 0; i < CLIPPER_CACHE_HEAD; i++) {
+        clipper_cache_store(p, word[i]);
+        p = (p + 1 == end) ? clipper_cache.ring : p + 1;
     }
 
     for (n = len; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
         ngx_memcpy(word, data, sizeof(uint64_t));
         data += sizeof(uint64_t);
 
-        ngx_http_clipper_cache_store(p, word[0]);
-        p = (p + 1 == end) ? ngx_http_clipper_cache.ring : p + 1;
+        clipper_cache_store(p, word[0]);
+        p = (p + 1 == end) ? clipper_cache.ring : p + 1;
     }
 
     if (n) {
         word[0] = 0;
         ngx_memcpy(word, data, n);
-        ngx_http_clipper_cache_store(p, word[0]);
+        clipper_cache_store(p, word[0]);
     }
 
     /* it has a whole turn of the ring to be asked for */
 
-    ngx_http_clipper_cache_mark(position, 0, NGX_HTTP_CLIPPER_CACHE_USED
-                                             | NGX_HTTP_CLIPPER_CACHE_OLD);
+    clipper_cache_mark(position, 0, CLIPPER_CACHE_USED
+                                    | CLIPPER_CACHE_OLD);
 
-    ngx_http_clipper_cache_store(&header->head,
-                          position + ngx_http_clipper_cache_words(len));
+    clipper_cache_store(&header->head,
+                          position + clipper_cache_words(len));
 
     return position;
 }
@@ -364,19 +357,18 @@ ngx_http_clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
 /* writes an entry once more at the head, and unused */
 
 static uint64_t
-ngx_http_clipper_cache_move_locked(uint64_t from, uint64_t words)
+clipper_cache_move_locked(uint64_t from, uint64_t words)
 {
-    uint32_t                          marks;
-    uint64_t                          position, *ring, *p, *q, *end, n;
-    ngx_http_clipper_cache_header_t  *header;
+    uint32_t                 marks;
+    uint64_t                 position, *ring, *p, *q, *end, n;
+    clipper_cache_header_t  *header;
 
-    ngx_http_clipper_locked(&ngx_http_clipper_cache.header->lock,
-                            ngx_http_clipper_cache.pid);
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
     position = header->head;
 
-    ring = ngx_http_clipper_cache.ring;
+    ring = clipper_cache.ring;
     end = ring + header->words;
     p = ring + position % header->words;
     q = ring + from % header->words;
@@ -384,16 +376,16 @@ ngx_http_clipper_cache_move_locked(uint64_t from, uint64_t words)
     __atomic_thread_fence(__ATOMIC_RELEASE);
 
     for (n = 0; n < words; n++) {
-        ngx_http_clipper_cache_store(p, ngx_http_clipper_cache_load(q));
+        clipper_cache_store(p, clipper_cache_load(q));
         p = (p + 1 == end) ? ring : p + 1;
         q = (q + 1 == end) ? ring : q + 1;
     }
 
-    marks = ngx_http_clipper_cache_marks(from) & NGX_HTTP_CLIPPER_CACHE_OLD;
+    marks = clipper_cache_marks(from) & CLIPPER_CACHE_OLD;
 
-    ngx_http_clipper_cache_mark(position, marks, ~marks & 3);
+    clipper_cache_mark(position, marks, ~marks & 3);
 
-    ngx_http_clipper_cache_store(&header->head, position + words);
+    clipper_cache_store(&header->head, position + words);
 
     return position;
 }

@@ -22,27 +22,27 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_CACHE_RING_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_CACHE_RING_H_INCLUDED_
+#ifndef _CLIPPER_CACHE_RING_H_INCLUDED_
+#define _CLIPPER_CACHE_RING_H_INCLUDED_
 
 
 #include "shm/clipper_cache.h"
 #include "shm/clipper_lock.h"
 
 
-#define NGX_HTTP_CLIPPER_CACHE_SLOTS     8          /* of a bucket: a line */
-#define NGX_HTTP_CLIPPER_CACHE_HEAD      3          /* words before a value */
-#define NGX_HTTP_CLIPPER_CACHE_GRANULE   4          /* words, the least entry */
-#define NGX_HTTP_CLIPPER_CACHE_STEPS     32         /* under one lock */
+#define CLIPPER_CACHE_SLOTS     8                   /* of a bucket: a line */
+#define CLIPPER_CACHE_HEAD      3                   /* words before a value */
+#define CLIPPER_CACHE_GRANULE   4                   /* words, the least entry */
+#define CLIPPER_CACHE_STEPS     32                  /* under one lock */
 
-#define NGX_HTTP_CLIPPER_CACHE_LEN_MAX   0xffffff
-#define NGX_HTTP_CLIPPER_CACHE_POSITION  0xfffffffffffffull
+#define CLIPPER_CACHE_LEN_MAX   0xffffff
+#define CLIPPER_CACHE_POSITION  0xfffffffffffffull
 
 
 /* marks of an entry; a stray one from a late reader does no harm */
 
-#define NGX_HTTP_CLIPPER_CACHE_USED      1          /* gets a second chance */
-#define NGX_HTTP_CLIPPER_CACHE_OLD       2          /* was too old for a get */
+#define CLIPPER_CACHE_USED      1                   /* gets a second chance */
+#define CLIPPER_CACHE_OLD       2                   /* was too old for a get */
 
 
 typedef struct {
@@ -53,52 +53,50 @@ typedef struct {
     uint32_t                         reserve;       /* words, see room */
 
     /* for writers */
-    ngx_http_clipper_lock_t          lock  __attribute__((aligned(64)));
+    clipper_lock_t                   lock  __attribute__((aligned(64)));
     uint64_t                         head;
     uint64_t                         entries;
     uint64_t                         resets;
 
     /* for all */
     uint64_t                         tail  __attribute__((aligned(64)));
-} ngx_http_clipper_cache_header_t;
+} clipper_cache_header_t;
 
 
 typedef struct {
-    ngx_http_clipper_cache_header_t *header;
+    clipper_cache_header_t          *header;
     uint64_t                        *slots;
     uint32_t                        *marks;         /* 2 bits of a granule */
     uint64_t                        *ring;
     uint32_t                         pid;
-} ngx_http_clipper_cache_t;
+} clipper_cache_t;
 
 
 typedef struct {
     uint64_t                         key[2];
     uint64_t                         stamp;         /* units of 256 us */
     size_t                           len;
-} ngx_http_clipper_cache_entry_t;
+} clipper_cache_entry_t;
 
 
-extern ngx_http_clipper_cache_t  ngx_http_clipper_cache;
+extern clipper_cache_t  clipper_cache;
 
 
 /* what stands at a position, perhaps no longer an entry: ask intact() then */
-void ngx_http_clipper_cache_entry(uint64_t position,
-    ngx_http_clipper_cache_entry_t *entry);
-void ngx_http_clipper_cache_copy(uint64_t position, u_char *buf, size_t n);
+void clipper_cache_entry(uint64_t position, clipper_cache_entry_t *entry);
+void clipper_cache_copy(uint64_t position, u_char *buf, size_t n);
 
-ngx_uint_t ngx_http_clipper_cache_marks(uint64_t position);
-void ngx_http_clipper_cache_mark(uint64_t position, uint32_t set,
-    uint32_t clear);
+ngx_uint_t clipper_cache_marks(uint64_t position);
+void clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear);
 
 /* the slot that names an entry of this key, or NULL */
-uint64_t *ngx_http_clipper_cache_find_locked(const uint64_t key[2]);
+uint64_t  *clipper_cache_find_locked(const uint64_t key[2]);
 
 /*
  * The slot for a new entry of the key: that of its old one, or a free one in
  * the emptier of its buckets, or that of the oldest entry there.
  */
-uint64_t *ngx_http_clipper_cache_slot_locked(const uint64_t key[2],
+uint64_t *clipper_cache_slot_locked(const uint64_t key[2],
     ngx_uint_t *evicted);
 
 /*
@@ -106,64 +104,61 @@ uint64_t *ngx_http_clipper_cache_slot_locked(const uint64_t key[2],
  * stays free, so that an entry can be moved before the tail passes it: who
  * looks for it meanwhile finds it.
  */
-ngx_uint_t ngx_http_clipper_cache_room_locked(uint64_t words,
-    ngx_uint_t *evicted);
+ngx_uint_t  clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted);
 
 /* writes an entry at the head, where there is room, and gives its position */
-uint64_t ngx_http_clipper_cache_append_locked(const uint64_t key[2],
-    uint64_t now_us, const u_char *data, size_t len);
+uint64_t clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
+    const u_char *data, size_t len);
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_cache_tail(void)
+clipper_cache_tail(void)
 {
-    return __atomic_load_n(&ngx_http_clipper_cache.header->tail,
-                           __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&clipper_cache.header->tail, __ATOMIC_ACQUIRE);
 }
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_cache_position(uint64_t slot)
+clipper_cache_position(uint64_t slot)
 {
-    return slot & NGX_HTTP_CLIPPER_CACHE_POSITION;
+    return slot & CLIPPER_CACHE_POSITION;
 }
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_cache_tag(const uint64_t key[2])
+clipper_cache_tag(const uint64_t key[2])
 {
-    return key[0] & ~NGX_HTTP_CLIPPER_CACHE_POSITION;
+    return key[0] & ~CLIPPER_CACHE_POSITION;
 }
 
 
 static ngx_inline uint64_t
-ngx_http_clipper_cache_words(size_t len)
+clipper_cache_words(size_t len)
 {
-    return ngx_max(NGX_HTTP_CLIPPER_CACHE_HEAD + (len + 7) / 8,
-                   NGX_HTTP_CLIPPER_CACHE_GRANULE);
+    return ngx_max(CLIPPER_CACHE_HEAD + (len + 7) / 8, CLIPPER_CACHE_GRANULE);
 }
 
 
 /* i: 0 and 1 for the first and second bucket of a key */
 
 static ngx_inline uint64_t *
-ngx_http_clipper_cache_bucket(const uint64_t key[2], ngx_uint_t i)
+clipper_cache_bucket(const uint64_t key[2], ngx_uint_t i)
 {
     uint64_t  bucket;
 
-    bucket = ((key[i] & 0xffffffff) * ngx_http_clipper_cache.header->buckets)
+    bucket = ((key[i] & 0xffffffff) * clipper_cache.header->buckets)
              >> 32;
 
-    return ngx_http_clipper_cache.slots
-           + bucket * NGX_HTTP_CLIPPER_CACHE_SLOTS;
+    return clipper_cache.slots
+           + bucket * CLIPPER_CACHE_SLOTS;
 }
 
 
 static ngx_inline ngx_uint_t
-ngx_http_clipper_cache_same(const uint64_t a[2], const uint64_t b[2])
+clipper_cache_same(const uint64_t a[2], const uint64_t b[2])
 {
     return a[0] == b[0] && a[1] == b[1];
 }
 
 
-#endif /* _NGX_HTTP_CLIPPER_CACHE_RING_H_INCLUDED_ */
+#endif /* _CLIPPER_CACHE_RING_H_INCLUDED_ */

@@ -7,27 +7,25 @@
 #include "shm/clipper_chunk.h"
 
 
-#define NGX_HTTP_CLIPPER_CHUNK_LINE  64
+#define CLIPPER_CHUNK_LINE  64
 
 
-static u_char *ngx_http_clipper_chunk_data(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk);
-static void ngx_http_clipper_chunk_copy(u_char *dst, const u_char *src,
-    size_t n);
+static u_char *clipper_chunk_data(clipper_zone_t *zone, uint32_t chunk);
+static void clipper_chunk_copy(u_char *dst, const u_char *src, size_t n);
 
 
 uint32_t
-ngx_http_clipper_chunk_borrow_locked(ngx_http_clipper_zone_t *zone,
+clipper_chunk_borrow_locked(clipper_zone_t *zone,
     size_t len)
 {
-    size_t                     i, n;
-    uint32_t                   chunk, first;
-    ngx_http_clipper_table_t  *table;
+    size_t            i, n;
+    uint32_t          chunk, first;
+    clipper_table_t  *table;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     table = &zone->header->chunks;
-    n = (len + NGX_HTTP_CLIPPER_CHUNK - 1) / NGX_HTTP_CLIPPER_CHUNK;
+    n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
 
     if (n > table->n - 1 - table->used) {
         return 0;
@@ -38,14 +36,14 @@ ngx_http_clipper_chunk_borrow_locked(ngx_http_clipper_zone_t *zone,
     first = 0;
 
     for (i = 0; i < n; i++) {
-        ngx_http_clipper_row_take(table, zone->chunks, chunk);
+        clipper_row_take(table, zone->chunks, chunk);
 
         if (chunk == 0) {
             break;
         }
 
-        ngx_http_clipper_publish(zone->chunks[chunk].owner,
-                                 NGX_HTTP_CLIPPER_CHUNK_LOAN | zone->slot);
+        clipper_publish(zone->chunks[chunk].owner,
+                        CLIPPER_CHUNK_LOAN | zone->slot);
         zone->chunks[chunk].next = first;
         first = chunk;
     }
@@ -55,10 +53,9 @@ ngx_http_clipper_chunk_borrow_locked(ngx_http_clipper_zone_t *zone,
 
 
 void
-ngx_http_clipper_chunk_own_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk, uint32_t flight)
+clipper_chunk_own_locked(clipper_zone_t *zone, uint32_t chunk, uint32_t flight)
 {
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     for ( /* void */ ; chunk; chunk = zone->chunks[chunk].next) {
         zone->chunks[chunk].owner = flight;
@@ -67,34 +64,32 @@ ngx_http_clipper_chunk_own_locked(ngx_http_clipper_zone_t *zone,
 
 
 void
-ngx_http_clipper_chunk_free_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk)
+clipper_chunk_free_locked(clipper_zone_t *zone, uint32_t chunk)
 {
-    uint32_t                   next;
-    ngx_http_clipper_table_t  *table;
+    uint32_t          next;
+    clipper_table_t  *table;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     table = &zone->header->chunks;
 
     for ( /* void */ ; chunk; chunk = next) {
         next = zone->chunks[chunk].next;
-        zone->chunks[chunk].owner = NGX_HTTP_CLIPPER_FREE;
-        ngx_http_clipper_row_give(table, zone->chunks, chunk);
+        zone->chunks[chunk].owner = CLIPPER_FREE;
+        clipper_row_give(table, zone->chunks, chunk);
     }
 }
 
 
 void
-ngx_http_clipper_chunk_write(ngx_http_clipper_zone_t *zone, uint32_t chunk,
-    const u_char *data, size_t len)
+clipper_chunk_write(clipper_zone_t *zone, uint32_t chunk, const u_char *data,
+    size_t len)
 {
     size_t  n;
 
     for ( /* void */ ; chunk && len; chunk = zone->chunks[chunk].next) {
-        n = ngx_min(len, NGX_HTTP_CLIPPER_CHUNK);
-        ngx_http_clipper_chunk_copy(ngx_http_clipper_chunk_data(zone, chunk),
-                                    data, n);
+        n = ngx_min(len, CLIPPER_CHUNK);
+        clipper_chunk_copy(clipper_chunk_data(zone, chunk), data, n);
         data += n;
         len -= n;
     }
@@ -102,16 +97,14 @@ ngx_http_clipper_chunk_write(ngx_http_clipper_zone_t *zone, uint32_t chunk,
 
 
 void
-ngx_http_clipper_chunk_read(ngx_http_clipper_zone_t *zone, uint32_t chunk,
-    u_char *data, size_t len)
+clipper_chunk_read(clipper_zone_t *zone, uint32_t chunk, u_char *data,
+    size_t len)
 {
     size_t  n;
 
     for ( /* void */ ; chunk && len; chunk = zone->chunks[chunk].next) {
-        n = ngx_min(len, NGX_HTTP_CLIPPER_CHUNK);
-        ngx_http_clipper_chunk_copy(data,
-                                    ngx_http_clipper_chunk_data(zone, chunk),
-                                    n);
+        n = ngx_min(len, CLIPPER_CHUNK);
+        clipper_chunk_copy(data, clipper_chunk_data(zone, chunk), n);
         data += n;
         len -= n;
     }
@@ -119,23 +112,23 @@ ngx_http_clipper_chunk_read(ngx_http_clipper_zone_t *zone, uint32_t chunk,
 
 
 static u_char *
-ngx_http_clipper_chunk_data(ngx_http_clipper_zone_t *zone, uint32_t chunk)
+clipper_chunk_data(clipper_zone_t *zone, uint32_t chunk)
 {
-    return zone->payload + (size_t) chunk * NGX_HTTP_CLIPPER_CHUNK;
+    return zone->payload + (size_t) chunk * CLIPPER_CHUNK;
 }
 
 
 /* up to a chunk, in lines: what compilers make of the whole is "rep movs" */
 
 static void
-ngx_http_clipper_chunk_copy(u_char *dst, const u_char *src, size_t n)
+clipper_chunk_copy(u_char *dst, const u_char *src, size_t n)
 {
-    for ( /* void */ ; n >= NGX_HTTP_CLIPPER_CHUNK_LINE;
-          n -= NGX_HTTP_CLIPPER_CHUNK_LINE)
+    for ( /* void */ ; n >= CLIPPER_CHUNK_LINE;
+          n -= CLIPPER_CHUNK_LINE)
     {
-        ngx_memcpy(dst, src, NGX_HTTP_CLIPPER_CHUNK_LINE);
-        dst += NGX_HTTP_CLIPPER_CHUNK_LINE;
-        src += NGX_HTTP_CLIPPER_CHUNK_LINE;
+        ngx_memcpy(dst, src, CLIPPER_CHUNK_LINE);
+        dst += CLIPPER_CHUNK_LINE;
+        src += CLIPPER_CHUNK_LINE;
     }
 
     ngx_memcpy(dst, src, n);

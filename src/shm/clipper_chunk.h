@@ -9,29 +9,27 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_CHUNK_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_CHUNK_H_INCLUDED_
+#ifndef _CLIPPER_CHUNK_H_INCLUDED_
+#define _CLIPPER_CHUNK_H_INCLUDED_
 
 
 #include "shm/clipper_zone.h"
 
 
 /* a chain on loan to the calling worker for len > 0 bytes; 0: zone is full */
-uint32_t ngx_http_clipper_chunk_borrow_locked(ngx_http_clipper_zone_t *zone,
-    size_t len);
+uint32_t clipper_chunk_borrow_locked(clipper_zone_t *zone, size_t len);
 
 /* makes the chain the flight's */
-void ngx_http_clipper_chunk_own_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk, uint32_t flight);
+void clipper_chunk_own_locked(clipper_zone_t *zone, uint32_t chunk,
+    uint32_t flight);
 
-void ngx_http_clipper_chunk_free_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk);
+void clipper_chunk_free_locked(clipper_zone_t *zone, uint32_t chunk);
 
 /* the chain belongs to the caller or to a flight that cannot go meanwhile */
-void ngx_http_clipper_chunk_write(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk, const u_char *data, size_t len);
-void ngx_http_clipper_chunk_read(ngx_http_clipper_zone_t *zone,
+void clipper_chunk_write(clipper_zone_t *zone, uint32_t chunk,
+    const u_char *data, size_t len);
+void clipper_chunk_read(clipper_zone_t *zone,
     uint32_t chunk, u_char *data, size_t len);
 
 
-#endif /* _NGX_HTTP_CLIPPER_CHUNK_H_INCLUDED_ */
+#endif /* _CLIPPER_CHUNK_H_INCLUDED_ */

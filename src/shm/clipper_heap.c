@@ -13,20 +13,19 @@
 #include "shm/clipper_queue.h"
 
 
-static uint32_t ngx_http_clipper_heap_merge(ngx_http_clipper_zone_t *zone,
-    uint32_t a, uint32_t b);
-static ngx_uint_t ngx_http_clipper_heap_before(ngx_http_clipper_flight_t *a,
-    ngx_http_clipper_flight_t *b);
-static void ngx_http_clipper_heap_settle(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
+static uint32_t clipper_heap_merge(clipper_zone_t *zone, uint32_t a,
+    uint32_t b);
+static ngx_uint_t clipper_heap_before(clipper_flight_t *a,
+    clipper_flight_t *b);
+static void clipper_heap_settle(clipper_zone_t *zone, uint32_t flight);
 
 
 void
-ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_model_row_t *model, uint32_t flight)
+clipper_heap_insert(clipper_zone_t *zone, clipper_model_row_t *model,
+    uint32_t flight)
 {
-    uint32_t                    last;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           last;
+    clipper_flight_t  *f;
 
     last = model->last;
 
@@ -36,7 +35,7 @@ ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
     f->parent = 0;
     f->rank = 1;
 
-    if (last && ngx_http_clipper_heap_before(&zone->flights[last], f)) {
+    if (last && clipper_heap_before(&zone->flights[last], f)) {
         zone->flights[last].left = flight;
         f->parent = last;
         model->last = flight;
@@ -49,17 +48,17 @@ ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
         model->tail_us = f->deadline_us;
     }
 
-    model->root = ngx_http_clipper_heap_merge(zone, model->root, flight);
+    model->root = clipper_heap_merge(zone, model->root, flight);
     zone->flights[model->root].parent = 0;
 }
 
 
 void
-ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_model_row_t *model, uint32_t flight)
+clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
+    uint32_t flight)
 {
-    uint32_t                    merged, parent;
-    ngx_http_clipper_flight_t  *f, *p;
+    uint32_t           merged, parent;
+    clipper_flight_t  *f, *p;
 
     f = &zone->flights[flight];
     parent = f->parent;
@@ -68,7 +67,7 @@ ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
         model->last = 0;
     }
 
-    merged = ngx_http_clipper_heap_merge(zone, f->left, f->right);
+    merged = clipper_heap_merge(zone, f->left, f->right);
 
     if (merged) {
         zone->flights[merged].parent = parent;
@@ -98,7 +97,7 @@ ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
         p = &zone->flights[parent];
         merged = p->rank;
 
-        ngx_http_clipper_heap_settle(zone, parent);
+        clipper_heap_settle(zone, parent);
 
         if (p->rank == merged) {
             break;
@@ -110,8 +109,7 @@ ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
 /* the right spines are O(log n) long, and so is the recursion */
 
 static uint32_t
-ngx_http_clipper_heap_merge(ngx_http_clipper_zone_t *zone, uint32_t a,
-    uint32_t b)
+clipper_heap_merge(clipper_zone_t *zone, uint32_t a, uint32_t b)
 {
     uint32_t  t;
 
@@ -119,26 +117,25 @@ ngx_http_clipper_heap_merge(ngx_http_clipper_zone_t *zone, uint32_t a,
         return a + b;
     }
 
-    if (ngx_http_clipper_heap_before(&zone->flights[b], &zone->flights[a])) {
+    if (clipper_heap_before(&zone->flights[b], &zone->flights[a])) {
         t = a;
         a = b;
         b = t;
     }
 
-    t = ngx_http_clipper_heap_merge(zone, zone->flights[a].right, b);
+    t = clipper_heap_merge(zone, zone->flights[a].right, b);
 
     zone->flights[a].right = t;
     zone->flights[t].parent = a;
 
-    ngx_http_clipper_heap_settle(zone, a);
+    clipper_heap_settle(zone, a);
 
     return a;
 }
 
 
 static ngx_uint_t
-ngx_http_clipper_heap_before(ngx_http_clipper_flight_t *a,
-    ngx_http_clipper_flight_t *b)
+clipper_heap_before(clipper_flight_t *a, clipper_flight_t *b)
 {
     if (a->deadline_us != b->deadline_us) {
         return a->deadline_us < b->deadline_us;
@@ -151,10 +148,10 @@ ngx_http_clipper_heap_before(ngx_http_clipper_flight_t *a,
 /* puts the child of the higher rank to the left and computes the own rank */
 
 static void
-ngx_http_clipper_heap_settle(ngx_http_clipper_zone_t *zone, uint32_t flight)
+clipper_heap_settle(clipper_zone_t *zone, uint32_t flight)
 {
-    uint32_t                    t, left, right;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           t, left, right;
+    clipper_flight_t  *f;
 
     f = &zone->flights[flight];
     left = f->left ? zone->flights[f->left].rank : 0;

@@ -11,19 +11,18 @@
 typedef struct {
     uint32_t  offset;
     uint32_t  len;
-} ngx_http_clipper_journal_piece_t;
+} clipper_journal_piece_t;
 
 
-static void ngx_http_clipper_journal_undo(ngx_http_clipper_journal_t *journal,
-    void *base);
+static void  clipper_journal_undo(clipper_journal_t *journal, void *base);
 
 
 void
-ngx_http_clipper_journal_begin(ngx_http_clipper_journal_t *journal,
+clipper_journal_begin(clipper_journal_t *journal,
     void *base, uint32_t pid)
 {
-    if (ngx_http_clipper_lock(&journal->lock, pid) == NGX_BUSY) {
-        ngx_http_clipper_journal_undo(journal, base);
+    if (clipper_lock(&journal->lock, pid) == NGX_BUSY) {
+        clipper_journal_undo(journal, base);
     }
 }
 
@@ -34,16 +33,16 @@ ngx_http_clipper_journal_begin(ngx_http_clipper_journal_t *journal,
  */
 
 static void
-ngx_http_clipper_journal_undo(ngx_http_clipper_journal_t *journal, void *base)
+clipper_journal_undo(clipper_journal_t *journal, void *base)
 {
-    size_t                             used;
-    ngx_http_clipper_journal_piece_t  *piece;
+    size_t                    used;
+    clipper_journal_piece_t  *piece;
 
     used = journal->used;
 
     while (used) {
-        used -= sizeof(ngx_http_clipper_journal_piece_t);
-        piece = (ngx_http_clipper_journal_piece_t *) (journal->data + used);
+        used -= sizeof(clipper_journal_piece_t);
+        piece = (clipper_journal_piece_t *) (journal->data + used);
 
         used -= ngx_align(piece->len, sizeof(uint64_t));
         ngx_memcpy((u_char *) base + piece->offset, journal->data + used,
@@ -52,22 +51,22 @@ ngx_http_clipper_journal_undo(ngx_http_clipper_journal_t *journal, void *base)
 
     journal->undone++;
 
-    ngx_http_clipper_journal_commit(journal);
+    clipper_journal_commit(journal);
 }
 
 
 void
-ngx_http_clipper_journal_save(ngx_http_clipper_journal_t *journal,
+clipper_journal_save(clipper_journal_t *journal,
     void *base, void *piece, size_t len)
 {
-    size_t                             used, size;
-    ngx_http_clipper_journal_piece_t  *p;
+    size_t                    used, size;
+    clipper_journal_piece_t  *p;
 
     used = journal->used;
     size = ngx_align(len, sizeof(uint64_t));
 
-    if (used + size + sizeof(ngx_http_clipper_journal_piece_t)
-        > NGX_HTTP_CLIPPER_JOURNAL_SIZE)
+    if (used + size + sizeof(clipper_journal_piece_t)
+        > CLIPPER_JOURNAL_SIZE)
     {
         journal->overflows++;
         return;
@@ -76,10 +75,10 @@ ngx_http_clipper_journal_save(ngx_http_clipper_journal_t *journal,
     ngx_memcpy(journal->data + used, piece, len);
     used += size;
 
-    p = (ngx_http_clipper_journal_piece_t *) (journal->data + used);
+    p = (clipper_journal_piece_t *) (journal->data + used);
     p->offset = (uint32_t) ((u_char *) piece - (u_char *) base);
     p->len = (uint32_t) len;
-    used += sizeof(ngx_http_clipper_journal_piece_t);
+    used += sizeof(clipper_journal_piece_t);
 
     __atomic_store_n(&journal->used, (uint32_t) used, __ATOMIC_RELEASE);
 
@@ -90,7 +89,7 @@ ngx_http_clipper_journal_save(ngx_http_clipper_journal_t *journal,
 
 
 void
-ngx_http_clipper_journal_commit(ngx_http_clipper_journal_t *journal)
+clipper_journal_commit(clipper_journal_t *journal)
 {
     __atomic_store_n(&journal->used, 0, __ATOMIC_RELEASE);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -98,8 +97,8 @@ ngx_http_clipper_journal_commit(ngx_http_clipper_journal_t *journal)
 
 
 void
-ngx_http_clipper_journal_end(ngx_http_clipper_journal_t *journal)
+clipper_journal_end(clipper_journal_t *journal)
 {
-    ngx_http_clipper_journal_commit(journal);
-    ngx_http_clipper_unlock(&journal->lock);
+    clipper_journal_commit(journal);
+    clipper_unlock(&journal->lock);
 }

@@ -12,49 +12,49 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_JOURNAL_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_JOURNAL_H_INCLUDED_
+#ifndef _CLIPPER_JOURNAL_H_INCLUDED_
+#define _CLIPPER_JOURNAL_H_INCLUDED_
 
 
 #include "shm/clipper_lock.h"
 
 
-#define NGX_HTTP_CLIPPER_JOURNAL_SIZE  (24 * 1024)
+#define CLIPPER_JOURNAL_SIZE  (24 * 1024)
 
 typedef struct {
-    ngx_http_clipper_lock_t  lock;
+    clipper_lock_t           lock;
     uint32_t                 used;              /* bytes; 0: all committed */
     uint32_t                 undone;            /* deaths survived */
     uint32_t                 overflows;         /* pieces not saved */
     uint32_t                 unused;
-    u_char                   data[NGX_HTTP_CLIPPER_JOURNAL_SIZE];
-} ngx_http_clipper_journal_t;
+    u_char                   data[CLIPPER_JOURNAL_SIZE];
+} clipper_journal_t;
 
 
 /* takes the lock; `base` is where the area is mapped in this process */
-void ngx_http_clipper_journal_begin(ngx_http_clipper_journal_t *journal,
-    void *base, uint32_t pid);
+void clipper_journal_begin(clipper_journal_t *journal, void *base,
+    uint32_t pid);
 
 /*
  * To be called before a piece of the area is written.  A piece that does not
  * fit is not undone after a death, which is counted: whoever changes much
  * commits in between, where everything is consistent.
  */
-void ngx_http_clipper_journal_save(ngx_http_clipper_journal_t *journal,
-    void *base, void *piece, size_t len);
+void clipper_journal_save(clipper_journal_t *journal, void *base, void *piece,
+    size_t len);
 
-void ngx_http_clipper_journal_commit(ngx_http_clipper_journal_t *journal);
+void clipper_journal_commit(clipper_journal_t *journal);
 
 /* commits and releases the lock */
-void ngx_http_clipper_journal_end(ngx_http_clipper_journal_t *journal);
+void clipper_journal_end(clipper_journal_t *journal);
 
 
-#if (NGX_HTTP_CLIPPER_LOCK_CHECK)
-#define ngx_http_clipper_journal_locked(journal, pid)                         \
-    ngx_http_clipper_locked(&(journal)->lock, pid)
+#if (CLIPPER_LOCK_CHECK)
+#define clipper_journal_locked(journal, pid)                                  \
+    clipper_locked(&(journal)->lock, pid)
 #else
-#define ngx_http_clipper_journal_locked(journal, pid)
+#define clipper_journal_locked(journal, pid)
 #endif
 
 
-#endif /* _NGX_HTTP_CLIPPER_JOURNAL_H_INCLUDED_ */
+#endif /* _CLIPPER_JOURNAL_H_INCLUDED_ */

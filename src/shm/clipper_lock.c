@@ -10,22 +10,21 @@
 #include <sys/syscall.h>
 
 
-#define NGX_HTTP_CLIPPER_LOCK_SPIN     2048     /* pauses before a yield */
-#define NGX_HTTP_CLIPPER_LOCK_DOUBT    2000000  /* ns of one holder */
+#define CLIPPER_LOCK_SPIN     2048              /* pauses before a yield */
+#define CLIPPER_LOCK_DOUBT    2000000           /* ns of one holder */
 
 
-static ngx_uint_t ngx_http_clipper_lock_try(ngx_http_clipper_lock_t *lock,
-    uint32_t expected, uint32_t pid);
-static uint64_t ngx_http_clipper_lock_now_ns(void);
-static void ngx_http_clipper_lock_wait(ngx_http_clipper_lock_t *lock,
+static ngx_uint_t clipper_lock_try(clipper_lock_t *lock, uint32_t expected,
     uint32_t pid);
+static uint64_t clipper_lock_now_ns(void);
+static void clipper_lock_wait(clipper_lock_t *lock, uint32_t pid);
 
 
 ngx_int_t
-ngx_http_clipper_lock(ngx_http_clipper_lock_t *lock, uint32_t pid)
+clipper_lock(clipper_lock_t *lock, uint32_t pid)
 {
-    if (!ngx_http_clipper_lock_try(lock, 0, pid)) {
-        ngx_http_clipper_lock_wait(lock, pid);
+    if (!clipper_lock_try(lock, 0, pid)) {
+        clipper_lock_wait(lock, pid);
     }
 
     if (lock->dirty) {
@@ -40,7 +39,7 @@ ngx_http_clipper_lock(ngx_http_clipper_lock_t *lock, uint32_t pid)
 
 
 void
-ngx_http_clipper_unlock(ngx_http_clipper_lock_t *lock)
+clipper_unlock(clipper_lock_t *lock)
 {
     __atomic_store_n(&lock->dirty, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
@@ -48,8 +47,7 @@ ngx_http_clipper_unlock(ngx_http_clipper_lock_t *lock)
 
 
 static ngx_uint_t
-ngx_http_clipper_lock_try(ngx_http_clipper_lock_t *lock, uint32_t expected,
-    uint32_t pid)
+clipper_lock_try(clipper_lock_t *lock, uint32_t expected, uint32_t pid)
 {
     return lock->holder == expected
            && __atomic_compare_exchange_n(&lock->holder, &expected, pid, 0,
@@ -58,7 +56,7 @@ ngx_http_clipper_lock_try(ngx_http_clipper_lock_t *lock, uint32_t expected,
 
 
 static void
-ngx_http_clipper_lock_wait(ngx_http_clipper_lock_t *lock, uint32_t pid)
+clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
 {
     uint32_t    holder, doubted;
     uint64_t    since;
@@ -69,8 +67,8 @@ ngx_http_clipper_lock_wait(ngx_http_clipper_lock_t *lock, uint32_t pid)
 
     for ( ;; ) {
 
-        for (i = 0; i < NGX_HTTP_CLIPPER_LOCK_SPIN; i++) {
-            if (ngx_http_clipper_lock_try(lock, 0, pid)) {
+        for (i = 0; i < CLIPPER_LOCK_SPIN; i++) {
+            if (clipper_lock_try(lock, 0, pid)) {
                 return;
             }
 
@@ -87,20 +85,20 @@ ngx_http_clipper_lock_wait(ngx_http_clipper_lock_t *lock, uint32_t pid)
 
         if (holder != doubted) {
             doubted = holder;
-            since = ngx_http_clipper_lock_now_ns();
+            since = clipper_lock_now_ns();
             continue;
         }
 
-        if (ngx_http_clipper_lock_now_ns() - since
-            < NGX_HTTP_CLIPPER_LOCK_DOUBT)
+        if (clipper_lock_now_ns() - since
+            < CLIPPER_LOCK_DOUBT)
         {
             continue;
         }
 
         /* one's own pid: that of a predecessor, who died with the lock */
 
-        if ((holder == pid || !ngx_http_clipper_alive(holder))
-            && ngx_http_clipper_lock_try(lock, holder, pid))
+        if ((holder == pid || !clipper_alive(holder))
+            && clipper_lock_try(lock, holder, pid))
         {
             return;
         }
@@ -111,7 +109,7 @@ ngx_http_clipper_lock_wait(ngx_http_clipper_lock_t *lock, uint32_t pid)
 
 
 ngx_uint_t
-ngx_http_clipper_alive(uint32_t pid)
+clipper_alive(uint32_t pid)
 {
     int            fd, n;
     struct pollfd  pfd;
@@ -144,7 +142,7 @@ ngx_http_clipper_alive(uint32_t pid)
 
 
 static uint64_t
-ngx_http_clipper_lock_now_ns(void)
+clipper_lock_now_ns(void)
 {
     struct timespec  ts;
 
@@ -154,11 +152,10 @@ ngx_http_clipper_lock_now_ns(void)
 }
 
 
-#if (NGX_HTTP_CLIPPER_LOCK_CHECK)
+#if (CLIPPER_LOCK_CHECK)
 
 void
-ngx_http_clipper_lock_check(ngx_http_clipper_lock_t *lock, uint32_t pid,
-    const char *function)
+clipper_lock_check(clipper_lock_t *lock, uint32_t pid, const char *function)
 {
     if (lock->holder == pid && lock->dirty) {
         return;

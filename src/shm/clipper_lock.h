@@ -12,8 +12,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_LOCK_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_LOCK_H_INCLUDED_
+#ifndef _CLIPPER_LOCK_H_INCLUDED_
+#define _CLIPPER_LOCK_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -23,36 +23,36 @@
 typedef struct {
     volatile uint32_t  holder;       /* pid, 0: free */
     volatile uint32_t  dirty;
-} ngx_http_clipper_lock_t;
+} clipper_lock_t;
 
 
 /*
  * NGX_OK: the lock is held and marked; NGX_BUSY: the same, but a holder died
  * in the middle of a change.  Never fails, waits as long as the holder lives.
  */
-ngx_int_t ngx_http_clipper_lock(ngx_http_clipper_lock_t *lock, uint32_t pid);
+ngx_int_t clipper_lock(clipper_lock_t *lock, uint32_t pid);
 
-void ngx_http_clipper_unlock(ngx_http_clipper_lock_t *lock);
+void clipper_unlock(clipper_lock_t *lock);
 
 /* 1 while the process has not exited; a zombie has */
-ngx_uint_t ngx_http_clipper_alive(uint32_t pid);
+ngx_uint_t clipper_alive(uint32_t pid);
 
 
 /* in the checked build every `_locked` function asks for its mutex */
 
-#if (NGX_HTTP_CLIPPER_LOCK_CHECK)
+#if (CLIPPER_LOCK_CHECK)
 
-void ngx_http_clipper_lock_check(ngx_http_clipper_lock_t *lock, uint32_t pid,
+void clipper_lock_check(clipper_lock_t *lock, uint32_t pid,
     const char *function);
 
-#define ngx_http_clipper_locked(lock, pid)                                    \
-    ngx_http_clipper_lock_check(lock, pid, __func__)
+#define clipper_locked(lock, pid)                                             \
+    clipper_lock_check(lock, pid, __func__)
 
 #else
 
-#define ngx_http_clipper_locked(lock, pid)
+#define clipper_locked(lock, pid)
 
 #endif
 
 
-#endif /* _NGX_HTTP_CLIPPER_LOCK_H_INCLUDED_ */
+#endif /* _CLIPPER_LOCK_H_INCLUDED_ */

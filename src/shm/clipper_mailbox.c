@@ -8,18 +8,17 @@
 #include "shm/clipper_registry.h"
 
 
-static void ngx_http_clipper_mailbox_read(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter, ngx_http_clipper_mail_t *mail);
+static void clipper_mailbox_read(clipper_zone_t *zone, uint32_t waiter,
+    clipper_mail_t *mail);
 
 
 void
-ngx_http_clipper_mailbox_post_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter)
+clipper_mailbox_post_locked(clipper_zone_t *zone, uint32_t waiter)
 {
-    ngx_http_clipper_waiter_t  *w;
-    ngx_http_clipper_worker_t  *worker;
+    clipper_waiter_t  *w;
+    clipper_worker_t  *worker;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     w = &zone->waiters[waiter];
     worker = &zone->workers[w->worker];
@@ -37,18 +36,17 @@ ngx_http_clipper_mailbox_post_locked(ngx_http_clipper_zone_t *zone,
 
     worker->mail_tail = waiter;
 
-    ngx_http_clipper_registry_wake_locked(zone, w->worker);
+    clipper_registry_wake_locked(zone, w->worker);
 }
 
 
 void
-ngx_http_clipper_mailbox_remove_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter)
+clipper_mailbox_remove_locked(clipper_zone_t *zone, uint32_t waiter)
 {
-    ngx_http_clipper_waiter_t  *w;
-    ngx_http_clipper_worker_t  *worker;
+    clipper_waiter_t  *w;
+    clipper_worker_t  *worker;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     w = &zone->waiters[waiter];
     worker = &zone->workers[w->worker];
@@ -72,25 +70,25 @@ ngx_http_clipper_mailbox_remove_locked(ngx_http_clipper_zone_t *zone,
 
 
 ngx_uint_t
-ngx_http_clipper_mailbox_take_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_mail_t *mail, ngx_uint_t n)
+clipper_mailbox_take_locked(clipper_zone_t *zone, clipper_mail_t *mail,
+    ngx_uint_t n)
 {
-    uint32_t                    waiter;
-    ngx_uint_t                  i;
-    ngx_http_clipper_worker_t  *worker;
+    uint32_t           waiter;
+    ngx_uint_t         i;
+    clipper_worker_t  *worker;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     worker = &zone->workers[zone->slot];
 
     for (i = 0; i < n && worker->mail_head; i++) {
         waiter = worker->mail_head;
 
-        ngx_http_clipper_mailbox_remove_locked(zone, waiter);
-        ngx_http_clipper_mailbox_read(zone, waiter, &mail[i]);
+        clipper_mailbox_remove_locked(zone, waiter);
+        clipper_mailbox_read(zone, waiter, &mail[i]);
 
         if (!mail[i].held) {
-            ngx_http_clipper_queue_leave_locked(zone, waiter, mail[i].gen);
+            clipper_queue_leave_locked(zone, waiter, mail[i].gen);
         }
     }
 
@@ -99,11 +97,11 @@ ngx_http_clipper_mailbox_take_locked(ngx_http_clipper_zone_t *zone,
 
 
 static void
-ngx_http_clipper_mailbox_read(ngx_http_clipper_zone_t *zone, uint32_t waiter,
-    ngx_http_clipper_mail_t *mail)
+clipper_mailbox_read(clipper_zone_t *zone, uint32_t waiter,
+    clipper_mail_t *mail)
 {
-    ngx_http_clipper_flight_t  *f;
-    ngx_http_clipper_waiter_t  *w;
+    clipper_flight_t  *f;
+    clipper_waiter_t  *w;
 
     w = &zone->waiters[waiter];
 
@@ -112,7 +110,7 @@ ngx_http_clipper_mailbox_read(ngx_http_clipper_zone_t *zone, uint32_t waiter,
     mail->joined = w->joined;
     mail->held = 0;
 
-    if (w->state == NGX_HTTP_CLIPPER_DROPPED) {
+    if (w->state == CLIPPER_DROPPED) {
         mail->result = w->reason;
         mail->len = 0;
         mail->chunk = 0;

@@ -8,73 +8,69 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_METRICS_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_METRICS_H_INCLUDED_
+#ifndef _CLIPPER_METRICS_H_INCLUDED_
+#define _CLIPPER_METRICS_H_INCLUDED_
 
 
 #include "shm/clipper_zone.h"
 
 
-#define NGX_HTTP_CLIPPER_STRIPES        8
-#define NGX_HTTP_CLIPPER_BLOCK          64      /* counters */
-#define NGX_HTTP_CLIPPER_TIME_BUCKETS   14      /* 0.5 ms .. 10 s */
-#define NGX_HTTP_CLIPPER_SIZE_BUCKETS   14      /* 1 .. 8192 inputs */
+#define CLIPPER_STRIPES        8
+#define CLIPPER_BLOCK          64               /* counters */
+#define CLIPPER_TIME_BUCKETS   14               /* 0.5 ms .. 10 s */
+#define CLIPPER_SIZE_BUCKETS   14               /* 1 .. 8192 inputs */
 
 
 /* a histogram: its buckets, one for what is above, and the sum */
 
-#define NGX_HTTP_CLIPPER_HISTOGRAM      (NGX_HTTP_CLIPPER_TIME_BUCKETS + 2)
+#define CLIPPER_HISTOGRAM      (CLIPPER_TIME_BUCKETS + 2)
 
 /* of an application */
 
-#define NGX_HTTP_CLIPPER_M_OUTCOME      0       /* + outcome, 6 */
-#define NGX_HTTP_CLIPPER_M_DEFAULT      8       /* + reason, 7 */
-#define NGX_HTTP_CLIPPER_M_FEEDBACK     16      /* + result, 6 */
-#define NGX_HTTP_CLIPPER_M_DURATION     24      /* histogram, us */
+#define CLIPPER_M_OUTCOME      0                /* + outcome, 6 */
+#define CLIPPER_M_DEFAULT      8                /* + reason, 7 */
+#define CLIPPER_M_FEEDBACK     16               /* + result, 6 */
+#define CLIPPER_M_DURATION     24               /* histogram, us */
 
 /* of a model version */
 
-#define NGX_HTTP_CLIPPER_M_CACHE        0       /* + hit, miss, joined */
-#define NGX_HTTP_CLIPPER_M_EVICTIONS    3
-#define NGX_HTTP_CLIPPER_M_DROPPED      4       /* + reason, 7 */
-#define NGX_HTTP_CLIPPER_M_HEDGES       12
-#define NGX_HTTP_CLIPPER_M_REDISPATCHES 13
-#define NGX_HTTP_CLIPPER_M_ERRORS       14      /* outputs that are errors */
-#define NGX_HTTP_CLIPPER_M_BATCH_TIME   16      /* histogram, us */
-#define NGX_HTTP_CLIPPER_M_BATCH_SIZE   32      /* histogram, inputs */
+#define CLIPPER_M_CACHE        0                /* + hit, miss, joined */
+#define CLIPPER_M_EVICTIONS    3
+#define CLIPPER_M_DROPPED      4                /* + reason, 7 */
+#define CLIPPER_M_HEDGES       12
+#define CLIPPER_M_REDISPATCHES 13
+#define CLIPPER_M_ERRORS       14               /* outputs that are errors */
+#define CLIPPER_M_BATCH_TIME   16               /* histogram, us */
+#define CLIPPER_M_BATCH_SIZE   32               /* histogram, inputs */
 
 
-extern const uint64_t  ngx_http_clipper_time_bounds[];      /* us */
-extern const uint64_t  ngx_http_clipper_size_bounds[];      /* inputs */
+extern const uint64_t  clipper_time_bounds[];               /* us */
+extern const uint64_t  clipper_size_bounds[];               /* inputs */
 
 
 /* the block of the calling worker's stripe */
-uint64_t *ngx_http_clipper_metrics_app(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row);
-uint64_t *ngx_http_clipper_metrics_model(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row);
+uint64_t *clipper_metrics_app(clipper_zone_t *zone, ngx_uint_t row);
+uint64_t *clipper_metrics_model(clipper_zone_t *zone, ngx_uint_t row);
 
 /* sums a block over the stripes */
-void ngx_http_clipper_metrics_sum_app(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row, uint64_t sum[NGX_HTTP_CLIPPER_BLOCK]);
-void ngx_http_clipper_metrics_sum_model(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row, uint64_t sum[NGX_HTTP_CLIPPER_BLOCK]);
+void clipper_metrics_sum_app(clipper_zone_t *zone, ngx_uint_t row,
+    uint64_t sum[CLIPPER_BLOCK]);
+void clipper_metrics_sum_model(clipper_zone_t *zone, ngx_uint_t row,
+    uint64_t sum[CLIPPER_BLOCK]);
 
-void ngx_http_clipper_metrics_clear_app(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row);
-void ngx_http_clipper_metrics_clear_model(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t row);
+void clipper_metrics_clear_app(clipper_zone_t *zone, ngx_uint_t row);
+void clipper_metrics_clear_model(clipper_zone_t *zone, ngx_uint_t row);
 
 /* adds one observation to the histogram that begins at `counters` */
-void ngx_http_clipper_metrics_time(uint64_t *counters, uint64_t us);
-void ngx_http_clipper_metrics_size(uint64_t *counters, uint64_t inputs);
+void clipper_metrics_time(uint64_t *counters, uint64_t us);
+void clipper_metrics_size(uint64_t *counters, uint64_t inputs);
 
 
 static ngx_inline void
-ngx_http_clipper_metrics_add(uint64_t *counter, uint64_t n)
+clipper_metrics_add(uint64_t *counter, uint64_t n)
 {
     (void) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
 
-#endif /* _NGX_HTTP_CLIPPER_METRICS_H_INCLUDED_ */
+#endif /* _CLIPPER_METRICS_H_INCLUDED_ */

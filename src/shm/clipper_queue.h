@@ -11,24 +11,24 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_QUEUE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_QUEUE_H_INCLUDED_
+#ifndef _CLIPPER_QUEUE_H_INCLUDED_
+#define _CLIPPER_QUEUE_H_INCLUDED_
 
 
 #include "shm/clipper_zone.h"
 
 
 /* inputs up to this size are copied under the lock, larger ones before */
-#define NGX_HTTP_CLIPPER_COPY_MAX   1024
+#define CLIPPER_COPY_MAX   1024
 
 /* what an answer needs between its arrival and the client, us */
-#define NGX_HTTP_CLIPPER_MARGIN     500
+#define CLIPPER_MARGIN     500
 
 /* how long an input that replicas died of is remembered, us */
-#define NGX_HTTP_CLIPPER_SUSPICION  60000000
+#define CLIPPER_SUSPICION  60000000
 
 /* us: a replica that connected so lately is about to be ready */
-#define NGX_HTTP_CLIPPER_PROBE_US   1000000
+#define CLIPPER_PROBE_US   1000000
 
 
 typedef struct {
@@ -48,7 +48,7 @@ typedef struct {
     uint32_t          waiter;           /* out */
     uint32_t          gen;
     uint32_t          joined;
-} ngx_http_clipper_task_t;
+} clipper_task_t;
 
 
 /* one input of a batch that a replica has */
@@ -56,15 +56,15 @@ typedef struct {
 typedef struct {
     uint32_t          flight;
     uint32_t          gen;
-} ngx_http_clipper_lease_t;
+} clipper_lease_t;
 
 
 typedef struct {
-    uint32_t          result;           /* ngx_http_clipper_result_e */
+    uint32_t          result;           /* clipper_result_e */
     uint32_t          chunk;            /* chain on loan, when it is long */
     const u_char     *data;             /* else */
     size_t            len;
-} ngx_http_clipper_output_t;
+} clipper_output_t;
 
 
 /* a result on its way back to who waits */
@@ -82,24 +82,23 @@ typedef struct {
                                            read it and leave */
     uint32_t          chunk;
     size_t            len;
-    u_char            data[NGX_HTTP_CLIPPER_INLINE];
-} ngx_http_clipper_mail_t;
+    u_char            data[CLIPPER_INLINE];
+} clipper_mail_t;
 
 
 /* what a batch may be, and when to ask again if there is none yet */
 
 typedef struct {
-    const ngx_http_clipper_batch_conf_t  *conf;
+    const clipper_batch_conf_t           *conf;
     ngx_uint_t                            max;       /* leases of the caller */
     uint64_t                              now_us;
     uint64_t                              margin_us; /* to deliver an answer */
     uint64_t                              wait_us;   /* out; 0: no need to */
-} ngx_http_clipper_take_t;
+} clipper_take_t;
 
 
 /* the count to give as task.settled */
-uint32_t ngx_http_clipper_queue_settled(ngx_http_clipper_zone_t *zone,
-    const uint64_t key[2]);
+uint32_t clipper_queue_settled(clipper_zone_t *zone, const uint64_t key[2]);
 
 /*
  * NGX_OK: waiter and gen name the ask; NGX_DECLINED: the model has no replica,
@@ -108,91 +107,80 @@ uint32_t ngx_http_clipper_queue_settled(ngx_http_clipper_zone_t *zone,
  * read, so the cache has to be asked again.  Unless NGX_OK the chain stays
  * with the caller; when it was joined to another flight the chain is freed.
  */
-ngx_int_t ngx_http_clipper_queue_submit_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_task_t *task, uint64_t now_us);
+ngx_int_t clipper_queue_submit_locked(clipper_zone_t *zone,
+    clipper_task_t *task, uint64_t now_us);
 
 /* the ask ends, whatever its state; an unknown gen is ignored */
-void ngx_http_clipper_queue_leave_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter, uint32_t gen);
+void clipper_queue_leave_locked(clipper_zone_t *zone, uint32_t waiter,
+    uint32_t gen);
 
 /*
  * A batch for an idle replica, by deadline; tasks that cannot be on time are
  * dropped on the way.  Gives the number of leases, 0: nothing to do now.
  */
-ngx_uint_t ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, ngx_http_clipper_take_t *take,
-    ngx_http_clipper_lease_t *leases);
+ngx_uint_t clipper_queue_take_locked(clipper_zone_t *zone, uint32_t replica,
+    clipper_take_t *take, clipper_lease_t *leases);
 
 /*
  * The replica's answer to one lease.  1: it was the first and counts; 0: the
  * flight had ended before.  A chain on loan is taken or freed.  Of a flight
  * that was skipped as late those who have time left are asked for again.
  */
-ngx_uint_t ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease,
-    const ngx_http_clipper_output_t *output, uint64_t now_us);
+ngx_uint_t clipper_queue_settle_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *lease, const clipper_output_t *output,
+    uint64_t now_us);
 
 /*
  * The replica was lost with this lease: the flight is queued again (1), or
  * when that was so before ends as an error.
  */
-ngx_uint_t ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease, uint64_t now_us);
+ngx_uint_t clipper_queue_lost_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *lease, uint64_t now_us);
 
 /*
  * A batch is late: what of it still waits, and no other replica has, is queued
  * again beside its lease; the first answer counts.  The number of flights.
  */
-ngx_uint_t ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *leases, ngx_uint_t n);
+ngx_uint_t clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n);
 
 /* has the worker of an idle replica of the model woken; 0: there is none */
-ngx_uint_t ngx_http_clipper_queue_notify_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t model);
+ngx_uint_t clipper_queue_notify_locked(clipper_zone_t *zone, uint32_t model);
 
 
 /* --- between the files of this part, and for the rebuild --- */
 
-void ngx_http_clipper_queue_insert_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
-void ngx_http_clipper_queue_hash_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
-void ngx_http_clipper_queue_link_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter);
-void ngx_http_clipper_queue_release_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
+void clipper_queue_insert_locked(clipper_zone_t *zone, uint32_t flight);
+void clipper_queue_hash_locked(clipper_zone_t *zone, uint32_t flight);
+void clipper_queue_link_locked(clipper_zone_t *zone, uint32_t waiter);
+void clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight);
 
 
-void ngx_http_clipper_queue_suspect_locked(ngx_http_clipper_zone_t *zone,
-    const uint64_t key[2], uint64_t now_us);
-void ngx_http_clipper_queue_remove_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
-void ngx_http_clipper_queue_unhash_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
-void ngx_http_clipper_queue_unlink_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter);
+void clipper_queue_suspect_locked(clipper_zone_t *zone, const uint64_t key[2],
+    uint64_t now_us);
+void clipper_queue_remove_locked(clipper_zone_t *zone, uint32_t flight);
+void clipper_queue_unhash_locked(clipper_zone_t *zone, uint32_t flight);
+void clipper_queue_unlink_locked(clipper_zone_t *zone, uint32_t waiter);
 
 
-/* --- the mailboxes (ngx_http_clipper_mailbox.c) --- */
+/* --- the mailboxes (clipper_mailbox.c) --- */
 
 /* for a waiter that is done or dropped */
-void ngx_http_clipper_mailbox_post_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter);
+void clipper_mailbox_post_locked(clipper_zone_t *zone, uint32_t waiter);
 
 /* moves up to n letters of the calling worker's mailbox to `mail` */
-ngx_uint_t ngx_http_clipper_mailbox_take_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_mail_t *mail, ngx_uint_t n);
+ngx_uint_t clipper_mailbox_take_locked(clipper_zone_t *zone,
+    clipper_mail_t *mail, ngx_uint_t n);
 
-void ngx_http_clipper_mailbox_remove_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t waiter);
-
-
-/* --- the heap (ngx_http_clipper_heap.c) --- */
-
-void ngx_http_clipper_heap_insert(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_model_row_t *model, uint32_t flight);
-void ngx_http_clipper_heap_remove(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_model_row_t *model, uint32_t flight);
+void clipper_mailbox_remove_locked(clipper_zone_t *zone, uint32_t waiter);
 
 
-#endif /* _NGX_HTTP_CLIPPER_QUEUE_H_INCLUDED_ */
+/* --- the heap (clipper_heap.c) --- */
+
+void clipper_heap_insert(clipper_zone_t *zone, clipper_model_row_t *model,
+    uint32_t flight);
+void clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
+    uint32_t flight);
+
+
+#endif /* _CLIPPER_QUEUE_H_INCLUDED_ */

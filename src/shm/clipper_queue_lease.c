@@ -10,49 +10,45 @@
 #include "shm/clipper_registry.h"
 
 
-static ngx_uint_t ngx_http_clipper_queue_plan_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r,
-    ngx_http_clipper_take_t *take);
-static ngx_uint_t ngx_http_clipper_queue_alike(ngx_http_clipper_flight_t *f,
-    ngx_http_clipper_flight_t *first, ngx_uint_t n);
-static void ngx_http_clipper_queue_expire_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r,
-    uint64_t ready_us, int64_t need_us);
-static void ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint64_t bound_us, uint32_t reason);
-static void ngx_http_clipper_queue_skipped_locked(
-    ngx_http_clipper_zone_t *zone, uint32_t flight, uint64_t now_us);
-static void ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint32_t result, uint64_t now_us);
-static ngx_uint_t ngx_http_clipper_queue_unlease_locked(
-    ngx_http_clipper_zone_t *zone, uint32_t replica,
-    const ngx_http_clipper_lease_t *lease);
-static uint64_t ngx_http_clipper_queue_leased(ngx_http_clipper_flight_t *f);
+static ngx_uint_t clipper_queue_plan_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r, clipper_take_t *take);
+static ngx_uint_t clipper_queue_alike(clipper_flight_t *f,
+    clipper_flight_t *first, ngx_uint_t n);
+static void clipper_queue_expire_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us);
+static void clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
+    uint64_t bound_us, uint32_t reason);
+static void clipper_queue_skipped_locked(clipper_zone_t *zone, uint32_t flight,
+    uint64_t now_us);
+static void clipper_queue_done_locked(clipper_zone_t *zone, uint32_t flight,
+    uint32_t result, uint64_t now_us);
+static ngx_uint_t clipper_queue_unlease_locked(clipper_zone_t *zone,
+    uint32_t replica, const clipper_lease_t *lease);
+static uint64_t clipper_queue_leased(clipper_flight_t *f);
 
 
 ngx_uint_t
-ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, ngx_http_clipper_take_t *take,
-    ngx_http_clipper_lease_t *leases)
+clipper_queue_take_locked(clipper_zone_t *zone, uint32_t replica,
+    clipper_take_t *take, clipper_lease_t *leases)
 {
-    uint32_t                         flight;
-    uint64_t                         lease;
-    ngx_uint_t                       i, n, limit;
-    ngx_http_clipper_flight_t       *f, *first;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                flight;
+    uint64_t                lease;
+    ngx_uint_t              i, n, limit;
+    clipper_flight_t       *f, *first;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
     take->wait_us = 0;
 
-    if (r->state != NGX_HTTP_CLIPPER_READY || r->busy) {
+    if (r->state != CLIPPER_READY || r->busy) {
         return 0;
     }
 
-    limit = ngx_http_clipper_queue_plan_locked(zone, r, take);
+    limit = clipper_queue_plan_locked(zone, r, take);
 
     lease = ((uint64_t) r->gen << 32) | replica;
 
@@ -62,15 +58,15 @@ ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
         flight = model->root;
         f = &zone->flights[flight];
 
-        if (!ngx_http_clipper_queue_alike(f, first, n)) {
+        if (!clipper_queue_alike(f, first, n)) {
             break;
         }
 
-        ngx_http_clipper_queue_remove_locked(zone, flight);
+        clipper_queue_remove_locked(zone, flight);
 
         f->lease[f->lease[0] ? 1 : 0] = lease;
         f->sent_us = take->now_us;
-        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
+        clipper_publish(f->state, CLIPPER_LEASED);
 
         leases[n].flight = flight;
         leases[n].gen = f->gen;
@@ -93,10 +89,10 @@ ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
     r->sent_us = take->now_us;
     r->stuck = 0;
     r->busy = (uint32_t) n;
-    ngx_http_clipper_registry_busy_locked(zone, replica);
+    clipper_registry_busy_locked(zone, replica);
 
     if (model->root) {
-        (void) ngx_http_clipper_queue_notify_locked(zone, r->model);
+        (void) clipper_queue_notify_locked(zone, r->model);
     }
 
     return n;
@@ -109,8 +105,7 @@ ngx_http_clipper_queue_take_locked(ngx_http_clipper_zone_t *zone,
  */
 
 static ngx_uint_t
-ngx_http_clipper_queue_alike(ngx_http_clipper_flight_t *f,
-    ngx_http_clipper_flight_t *first, ngx_uint_t n)
+clipper_queue_alike(clipper_flight_t *f, clipper_flight_t *first, ngx_uint_t n)
 {
     if (f->input_type != first->input_type) {
         return 0;
@@ -127,23 +122,23 @@ ngx_http_clipper_queue_alike(ngx_http_clipper_flight_t *f,
 /* how many to take now, after what cannot be on time has left the queue */
 
 static ngx_uint_t
-ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_replica_row_t *r, ngx_http_clipper_take_t *take)
+clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
+    clipper_take_t *take)
 {
-    uint64_t                        ready_us;
-    ngx_http_clipper_flight_t      *f;
-    ngx_http_clipper_model_row_t   *model;
-    ngx_http_clipper_batch_load_t   load;
-    ngx_http_clipper_batch_plan_t   plan;
+    uint64_t              ready_us;
+    clipper_flight_t     *f;
+    clipper_model_row_t  *model;
+    clipper_batch_load_t  load;
+    clipper_batch_plan_t  plan;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     model = &zone->models[r->model];
     ready_us = take->now_us + take->margin_us;
     plan.need_us = 0;
 
     for ( ;; ) {
-        ngx_http_clipper_queue_expire_locked(zone, r, ready_us, plan.need_us);
+        clipper_queue_expire_locked(zone, r, ready_us, plan.need_us);
 
         if (model->root == 0) {
             return 0;
@@ -159,8 +154,7 @@ ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
         load.waited_us = take->now_us > f->queued_us
                          ? take->now_us - f->queued_us : 0;
 
-        switch (ngx_http_clipper_batch_plan(&r->batch, take->conf, &load,
-                                            &plan))
+        switch (clipper_batch_plan(&r->batch, take->conf, &load, &plan))
         {
         case NGX_OK:
             return ngx_min(plan.take, take->max);
@@ -183,25 +177,25 @@ ngx_http_clipper_queue_plan_locked(ngx_http_clipper_zone_t *zone,
  */
 
 static void
-ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us)
+clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
+    uint64_t ready_us, int64_t need_us)
 {
-    uint32_t                       flight;
-    uint64_t                       alone_us, bound_us;
-    ngx_http_clipper_model_row_t  *model;
+    uint32_t              flight;
+    uint64_t              alone_us, bound_us;
+    clipper_model_row_t  *model;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     model = &zone->models[r->model];
     bound_us = ready_us + need_us;
-    alone_us = ready_us + ngx_http_clipper_batch_latency(&r->batch, 1);
+    alone_us = ready_us + clipper_batch_latency(&r->batch, 1);
 
     while (model->root) {
         flight = model->root;
 
         if (zone->flights[flight].input_type != r->input_type) {
-            ngx_http_clipper_queue_drop_locked(zone, flight, (uint64_t) -1,
-                                               NGX_HTTP_CLIPPER_RESULT_ERROR);
+            clipper_queue_drop_locked(zone, flight, (uint64_t) -1,
+                                      CLIPPER_RESULT_ERROR);
             continue;
         }
 
@@ -209,10 +203,10 @@ ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
             break;
         }
 
-        ngx_http_clipper_queue_drop_locked(zone, flight, bound_us,
+        clipper_queue_drop_locked(zone, flight, bound_us,
                            zone->flights[flight].deadline_us < alone_us
-                           ? NGX_HTTP_CLIPPER_RESULT_LATE
-                           : NGX_HTTP_CLIPPER_RESULT_SHED);
+                           ? CLIPPER_RESULT_LATE
+                           : CLIPPER_RESULT_SHED);
     }
 }
 
@@ -220,14 +214,14 @@ ngx_http_clipper_queue_expire_locked(ngx_http_clipper_zone_t *zone,
 /* the waiters of a queued flight that would be late leave it */
 
 static void
-ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint64_t bound_us, uint32_t reason)
+clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
+    uint64_t bound_us, uint32_t reason)
 {
-    uint32_t                    waiter, next;
-    ngx_http_clipper_flight_t  *f;
-    ngx_http_clipper_waiter_t  *w;
+    uint32_t           waiter, next;
+    clipper_flight_t  *f;
+    clipper_waiter_t  *w;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 
@@ -239,57 +233,57 @@ ngx_http_clipper_queue_drop_locked(ngx_http_clipper_zone_t *zone,
             continue;
         }
 
-        ngx_http_clipper_queue_unlink_locked(zone, waiter);
+        clipper_queue_unlink_locked(zone, waiter);
 
         w->reason = reason;
-        ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_DROPPED);
-        ngx_http_clipper_mailbox_post_locked(zone, waiter);
+        clipper_publish(w->state, CLIPPER_DROPPED);
+        clipper_mailbox_post_locked(zone, waiter);
     }
 
-    ngx_http_clipper_queue_remove_locked(zone, flight);
+    clipper_queue_remove_locked(zone, flight);
 
     if (f->waiters) {
-        ngx_http_clipper_queue_insert_locked(zone, flight);
+        clipper_queue_insert_locked(zone, flight);
         return;
     }
 
     /* with a lease left it is no longer queued, but a late answer may come */
 
-    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
-    ngx_http_clipper_queue_release_locked(zone, flight);
+    clipper_publish(f->state, CLIPPER_LEASED);
+    clipper_queue_release_locked(zone, flight);
 }
 
 
 ngx_uint_t
-ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease,
-    const ngx_http_clipper_output_t *output, uint64_t now_us)
+clipper_queue_settle_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *lease, const clipper_output_t *output,
+    uint64_t now_us)
 {
-    ngx_http_clipper_flight_t  *f;
+    clipper_flight_t  *f;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     f = &zone->flights[lease->flight];
 
-    if (!ngx_http_clipper_queue_unlease_locked(zone, replica, lease)
-        || f->state == NGX_HTTP_CLIPPER_DONE)
+    if (!clipper_queue_unlease_locked(zone, replica, lease)
+        || f->state == CLIPPER_DONE)
     {
         if (output->chunk) {
-            ngx_http_clipper_chunk_free_locked(zone, output->chunk);
+            clipper_chunk_free_locked(zone, output->chunk);
         }
 
         if (f->gen == lease->gen) {
-            ngx_http_clipper_queue_release_locked(zone, lease->flight);
+            clipper_queue_release_locked(zone, lease->flight);
         }
 
         return 0;
     }
 
-    if (output->result == NGX_HTTP_CLIPPER_RESULT_LATE
+    if (output->result == CLIPPER_RESULT_LATE
         && f->waiters
-        && f->deadline_us <= now_us + NGX_HTTP_CLIPPER_MARGIN)
+        && f->deadline_us <= now_us + CLIPPER_MARGIN)
     {
-        ngx_http_clipper_queue_skipped_locked(zone, lease->flight, now_us);
+        clipper_queue_skipped_locked(zone, lease->flight, now_us);
         return 1;
     }
 
@@ -297,14 +291,13 @@ ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
     f->output_len = (uint32_t) output->len;
 
     if (output->chunk) {
-        ngx_http_clipper_chunk_own_locked(zone, output->chunk, lease->flight);
+        clipper_chunk_own_locked(zone, output->chunk, lease->flight);
 
     } else if (output->len) {
         ngx_memcpy(f->data, output->data, output->len);
     }
 
-    ngx_http_clipper_queue_done_locked(zone, lease->flight, output->result,
-                                       now_us);
+    clipper_queue_done_locked(zone, lease->flight, output->result, now_us);
 
     return 1;
 }
@@ -316,41 +309,40 @@ ngx_http_clipper_queue_settle_locked(ngx_http_clipper_zone_t *zone,
  */
 
 static void
-ngx_http_clipper_queue_skipped_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint64_t now_us)
+clipper_queue_skipped_locked(clipper_zone_t *zone, uint32_t flight,
+    uint64_t now_us)
 {
-    ngx_http_clipper_flight_t  *f;
+    clipper_flight_t  *f;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 
-    if (f->state == NGX_HTTP_CLIPPER_LEASED) {
+    if (f->state == CLIPPER_LEASED) {
 
-        if (ngx_http_clipper_queue_leased(f)) {
+        if (clipper_queue_leased(f)) {
             return;
         }
 
-        ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
-        ngx_http_clipper_queue_insert_locked(zone, flight);
+        clipper_publish(f->state, CLIPPER_QUEUED);
+        clipper_queue_insert_locked(zone, flight);
     }
 
-    ngx_http_clipper_queue_drop_locked(zone, flight,
-                                       now_us + NGX_HTTP_CLIPPER_MARGIN + 1,
-                                       NGX_HTTP_CLIPPER_RESULT_LATE);
-    (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
+    clipper_queue_drop_locked(zone, flight, now_us + CLIPPER_MARGIN + 1,
+                              CLIPPER_RESULT_LATE);
+    (void) clipper_queue_notify_locked(zone, f->model);
 }
 
 
 ngx_uint_t
-ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease, uint64_t now_us)
+clipper_queue_lost_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *lease, uint64_t now_us)
 {
-    ngx_http_clipper_flight_t  *f;
+    clipper_flight_t  *f;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
-    if (!ngx_http_clipper_queue_unlease_locked(zone, replica, lease)) {
+    if (!clipper_queue_unlease_locked(zone, replica, lease)) {
         return 0;
     }
 
@@ -360,42 +352,41 @@ ngx_http_clipper_queue_lost_locked(ngx_http_clipper_zone_t *zone,
 
     f->attempts++;
 
-    if (f->state != NGX_HTTP_CLIPPER_LEASED
+    if (f->state != CLIPPER_LEASED
         || f->waiters == 0
-        || ngx_http_clipper_queue_leased(f))
+        || clipper_queue_leased(f))
     {
-        ngx_http_clipper_queue_release_locked(zone, lease->flight);
+        clipper_queue_release_locked(zone, lease->flight);
         return 0;
     }
 
     if (f->retried) {
         f->output_len = 0;
-        ngx_http_clipper_queue_suspect_locked(zone, f->key, now_us);
-        ngx_http_clipper_queue_done_locked(zone, lease->flight,
-                                           NGX_HTTP_CLIPPER_RESULT_ERROR,
-                                           now_us);
+        clipper_queue_suspect_locked(zone, f->key, now_us);
+        clipper_queue_done_locked(zone, lease->flight, CLIPPER_RESULT_ERROR,
+                                  now_us);
         return 0;
     }
 
     f->retried = 1;
-    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
-    ngx_http_clipper_queue_insert_locked(zone, lease->flight);
-    (void) ngx_http_clipper_queue_notify_locked(zone, f->model);
+    clipper_publish(f->state, CLIPPER_QUEUED);
+    clipper_queue_insert_locked(zone, lease->flight);
+    (void) clipper_queue_notify_locked(zone, f->model);
 
     return 1;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *leases, ngx_uint_t n)
+clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n)
 {
-    ngx_uint_t                       i, hedged;
-    ngx_http_clipper_flight_t       *f;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    ngx_uint_t              i, hedged;
+    clipper_flight_t       *f;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
@@ -407,19 +398,19 @@ ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
         f = &zone->flights[leases[i].flight];
 
         if (f->gen == leases[i].gen
-            && f->state == NGX_HTTP_CLIPPER_LEASED
+            && f->state == CLIPPER_LEASED
             && f->waiters
             && f->attempts == 0
             && (f->lease[0] == 0 || f->lease[1] == 0))
         {
-            ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
-            ngx_http_clipper_queue_insert_locked(zone, leases[i].flight);
+            clipper_publish(f->state, CLIPPER_QUEUED);
+            clipper_queue_insert_locked(zone, leases[i].flight);
             hedged++;
         }
     }
 
     if (model->root) {
-        (void) ngx_http_clipper_queue_notify_locked(zone, r->model);
+        (void) clipper_queue_notify_locked(zone, r->model);
     }
 
     return hedged;
@@ -427,55 +418,55 @@ ngx_http_clipper_queue_hedge_locked(ngx_http_clipper_zone_t *zone,
 
 
 static void
-ngx_http_clipper_queue_done_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t flight, uint32_t result, uint64_t now_us)
+clipper_queue_done_locked(clipper_zone_t *zone, uint32_t flight,
+    uint32_t result, uint64_t now_us)
 {
-    uint32_t                    waiter;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           waiter;
+    clipper_flight_t  *f;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
 
-    if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
-        ngx_http_clipper_queue_remove_locked(zone, flight);
+    if (f->state == CLIPPER_QUEUED) {
+        clipper_queue_remove_locked(zone, flight);
     }
 
-    ngx_http_clipper_queue_unhash_locked(zone, flight);
+    clipper_queue_unhash_locked(zone, flight);
 
     f->result = result;
     f->done_us = now_us;
-    ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_DONE);
+    clipper_publish(f->state, CLIPPER_DONE);
 
     for (waiter = f->waiters; waiter; waiter = zone->waiters[waiter].next) {
-        ngx_http_clipper_mailbox_post_locked(zone, waiter);
+        clipper_mailbox_post_locked(zone, waiter);
     }
 
-    ngx_http_clipper_queue_release_locked(zone, flight);
+    clipper_queue_release_locked(zone, flight);
 }
 
 
 /* 1: the replica had this lease, and has it no more */
 
 static ngx_uint_t
-ngx_http_clipper_queue_unlease_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica, const ngx_http_clipper_lease_t *lease)
+clipper_queue_unlease_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *lease)
 {
-    uint64_t                    word;
-    ngx_uint_t                  i;
-    ngx_http_clipper_flight_t  *f;
+    uint64_t           word;
+    ngx_uint_t         i;
+    clipper_flight_t  *f;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     f = &zone->flights[lease->flight];
 
-    if (f->gen != lease->gen || f->state == NGX_HTTP_CLIPPER_FREE) {
+    if (f->gen != lease->gen || f->state == CLIPPER_FREE) {
         return 0;
     }
 
     word = ((uint64_t) zone->replicas[replica].gen << 32) | replica;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_LEASES; i++) {
+    for (i = 0; i < CLIPPER_LEASES; i++) {
         if (f->lease[i] == word) {
             f->lease[i] = 0;
             return 1;
@@ -487,7 +478,7 @@ ngx_http_clipper_queue_unlease_locked(ngx_http_clipper_zone_t *zone,
 
 
 static uint64_t
-ngx_http_clipper_queue_leased(ngx_http_clipper_flight_t *f)
+clipper_queue_leased(clipper_flight_t *f)
 {
     return f->lease[0] | f->lease[1];
 }

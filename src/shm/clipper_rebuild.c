@@ -11,38 +11,37 @@
 #include "shm/clipper_registry.h"
 
 
-static void ngx_http_clipper_rebuild_heads(ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_rebuild_replicas(ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_rebuild_flights(ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_rebuild_waiters(ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_rebuild_leases(ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_rebuild_chunks(ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_rebuild_mark(ngx_http_clipper_zone_t *zone,
-    uint32_t chunk, uint32_t flight, size_t len);
-static ngx_uint_t ngx_http_clipper_rebuild_leased(
-    ngx_http_clipper_zone_t *zone, uint64_t lease);
+static void clipper_rebuild_heads(clipper_zone_t *zone);
+static void clipper_rebuild_replicas(clipper_zone_t *zone);
+static void clipper_rebuild_flights(clipper_zone_t *zone);
+static void clipper_rebuild_waiters(clipper_zone_t *zone);
+static void clipper_rebuild_leases(clipper_zone_t *zone);
+static void clipper_rebuild_chunks(clipper_zone_t *zone);
+static void clipper_rebuild_mark(clipper_zone_t *zone, uint32_t chunk,
+    uint32_t flight, size_t len);
+static ngx_uint_t  clipper_rebuild_leased(clipper_zone_t *zone, uint64_t lease);
 
 
 void
-ngx_http_clipper_rebuild_locked(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_locked(clipper_zone_t *zone)
 {
     uint32_t  i;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
-    ngx_http_clipper_rebuild_heads(zone);
-    ngx_http_clipper_rebuild_replicas(zone);
-    ngx_http_clipper_rebuild_flights(zone);
-    ngx_http_clipper_rebuild_waiters(zone);
-    ngx_http_clipper_rebuild_leases(zone);
-    ngx_http_clipper_rebuild_chunks(zone);
+    clipper_rebuild_heads(zone);
+    clipper_rebuild_replicas(zone);
+    clipper_rebuild_flights(zone);
+    clipper_rebuild_waiters(zone);
+    clipper_rebuild_leases(zone);
+    clipper_rebuild_chunks(zone);
 
     zone->header->registry++;
 
     /* somebody may have died between a post and its ring */
 
     for (i = 1; i < zone->header->workers.n; i++) {
-        if (zone->workers[i].state == NGX_HTTP_CLIPPER_USED) {
+        if (zone->workers[i].state == CLIPPER_USED) {
             zone->workers[i].armed = 0;
             zone->ring[i / 64] |= (uint64_t) 1 << (i % 64);
         }
@@ -51,11 +50,11 @@ ngx_http_clipper_rebuild_locked(ngx_http_clipper_zone_t *zone)
 
 
 static void
-ngx_http_clipper_rebuild_heads(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_heads(clipper_zone_t *zone)
 {
-    uint32_t                       i;
-    ngx_http_clipper_header_t     *header;
-    ngx_http_clipper_model_row_t  *model;
+    uint32_t              i;
+    clipper_header_t     *header;
+    clipper_model_row_t  *model;
 
     header = zone->header;
 
@@ -84,12 +83,12 @@ ngx_http_clipper_rebuild_heads(ngx_http_clipper_zone_t *zone)
 
 
 static void
-ngx_http_clipper_rebuild_replicas(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_replicas(clipper_zone_t *zone)
 {
-    uint32_t                         i;
-    ngx_http_clipper_table_t        *table;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                i;
+    clipper_table_t        *table;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
     table = &zone->header->replicas;
     table->free = 0;
@@ -99,19 +98,19 @@ ngx_http_clipper_rebuild_replicas(ngx_http_clipper_zone_t *zone)
         r = &zone->replicas[i];
         r->idle = 0;
 
-        if (r->state == NGX_HTTP_CLIPPER_FREE) {
-            ngx_http_clipper_row_give(table, zone->replicas, i);
+        if (r->state == CLIPPER_FREE) {
+            clipper_row_give(table, zone->replicas, i);
             continue;
         }
 
         model = &zone->models[r->model];
         model->members++;
 
-        if (r->state == NGX_HTTP_CLIPPER_READY) {
+        if (r->state == CLIPPER_READY) {
             model->replicas++;
 
             if (!r->busy) {
-                ngx_http_clipper_registry_idle_locked(zone, i);
+                clipper_registry_idle_locked(zone, i);
             }
         }
     }
@@ -119,11 +118,11 @@ ngx_http_clipper_rebuild_replicas(ngx_http_clipper_zone_t *zone)
 
 
 static void
-ngx_http_clipper_rebuild_flights(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_flights(clipper_zone_t *zone)
 {
-    uint32_t                    i;
-    ngx_http_clipper_table_t   *table;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           i;
+    clipper_table_t   *table;
+    clipper_flight_t  *f;
 
     table = &zone->header->flights;
     table->free = 0;
@@ -133,12 +132,12 @@ ngx_http_clipper_rebuild_flights(ngx_http_clipper_zone_t *zone)
         f = &zone->flights[i];
         f->waiters = 0;
 
-        if (f->state == NGX_HTTP_CLIPPER_FREE) {
+        if (f->state == CLIPPER_FREE) {
             f->input = 0;
             f->output = 0;
             f->lease[0] = 0;
             f->lease[1] = 0;
-            ngx_http_clipper_row_give(table, zone->flights, i);
+            clipper_row_give(table, zone->flights, i);
             continue;
         }
 
@@ -148,11 +147,11 @@ ngx_http_clipper_rebuild_flights(ngx_http_clipper_zone_t *zone)
 
 
 static void
-ngx_http_clipper_rebuild_waiters(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_waiters(clipper_zone_t *zone)
 {
-    uint32_t                    i;
-    ngx_http_clipper_table_t   *table;
-    ngx_http_clipper_waiter_t  *w;
+    uint32_t           i;
+    clipper_table_t   *table;
+    clipper_waiter_t  *w;
 
     table = &zone->header->waiters;
     table->free = 0;
@@ -162,20 +161,20 @@ ngx_http_clipper_rebuild_waiters(ngx_http_clipper_zone_t *zone)
         w = &zone->waiters[i];
         w->posted = 0;
 
-        if (w->state == NGX_HTTP_CLIPPER_FREE) {
-            ngx_http_clipper_row_give(table, zone->waiters, i);
+        if (w->state == CLIPPER_FREE) {
+            clipper_row_give(table, zone->waiters, i);
             continue;
         }
 
-        if (w->state == NGX_HTTP_CLIPPER_DROPPED) {
-            ngx_http_clipper_mailbox_post_locked(zone, i);
+        if (w->state == CLIPPER_DROPPED) {
+            clipper_mailbox_post_locked(zone, i);
             continue;
         }
 
-        ngx_http_clipper_queue_link_locked(zone, i);
+        clipper_queue_link_locked(zone, i);
 
-        if (zone->flights[w->flight].state == NGX_HTTP_CLIPPER_DONE) {
-            ngx_http_clipper_mailbox_post_locked(zone, i);
+        if (zone->flights[w->flight].state == CLIPPER_DONE) {
+            clipper_mailbox_post_locked(zone, i);
         }
     }
 }
@@ -184,24 +183,24 @@ ngx_http_clipper_rebuild_waiters(ngx_http_clipper_zone_t *zone)
 /* with the waiters linked: which flights go, wait again, can be joined */
 
 static void
-ngx_http_clipper_rebuild_leases(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_leases(clipper_zone_t *zone)
 {
-    uint32_t                    i;
-    ngx_uint_t                  k;
-    ngx_http_clipper_table_t   *table;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           i;
+    ngx_uint_t         k;
+    clipper_table_t   *table;
+    clipper_flight_t  *f;
 
     table = &zone->header->flights;
 
     for (i = 1; i < table->n; i++) {
         f = &zone->flights[i];
 
-        if (f->state == NGX_HTTP_CLIPPER_FREE) {
+        if (f->state == CLIPPER_FREE) {
             continue;
         }
 
-        for (k = 0; k < NGX_HTTP_CLIPPER_LEASES; k++) {
-            if (!ngx_http_clipper_rebuild_leased(zone, f->lease[k])) {
+        for (k = 0; k < CLIPPER_LEASES; k++) {
+            if (!clipper_rebuild_leased(zone, f->lease[k])) {
                 f->lease[k] = 0;
             }
         }
@@ -210,36 +209,36 @@ ngx_http_clipper_rebuild_leases(ngx_http_clipper_zone_t *zone)
 
             if (f->waiters == 0) {
                 f->gen++;
-                ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_FREE);
+                clipper_publish(f->state, CLIPPER_FREE);
                 f->input = 0;
                 f->output = 0;
                 zone->models[f->model].flights--;
-                ngx_http_clipper_row_give(table, zone->flights, i);
+                clipper_row_give(table, zone->flights, i);
                 continue;
             }
 
-            if (f->state == NGX_HTTP_CLIPPER_LEASED) {
-                ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_QUEUED);
+            if (f->state == CLIPPER_LEASED) {
+                clipper_publish(f->state, CLIPPER_QUEUED);
             }
         }
 
-        if (f->state == NGX_HTTP_CLIPPER_QUEUED && f->waiters == 0) {
-            ngx_http_clipper_publish(f->state, NGX_HTTP_CLIPPER_LEASED);
+        if (f->state == CLIPPER_QUEUED && f->waiters == 0) {
+            clipper_publish(f->state, CLIPPER_LEASED);
         }
 
-        if (f->state == NGX_HTTP_CLIPPER_QUEUED) {
-            ngx_http_clipper_queue_insert_locked(zone, i);
+        if (f->state == CLIPPER_QUEUED) {
+            clipper_queue_insert_locked(zone, i);
         }
 
-        if (f->state != NGX_HTTP_CLIPPER_DONE) {
-            ngx_http_clipper_queue_hash_locked(zone, i);
+        if (f->state != CLIPPER_DONE) {
+            clipper_queue_hash_locked(zone, i);
         }
     }
 }
 
 
 static ngx_uint_t
-ngx_http_clipper_rebuild_leased(ngx_http_clipper_zone_t *zone, uint64_t lease)
+clipper_rebuild_leased(clipper_zone_t *zone, uint64_t lease)
 {
     uint32_t  row;
 
@@ -247,7 +246,7 @@ ngx_http_clipper_rebuild_leased(ngx_http_clipper_zone_t *zone, uint64_t lease)
 
     return row != 0
            && row < zone->header->replicas.n
-           && zone->replicas[row].state != NGX_HTTP_CLIPPER_FREE
+           && zone->replicas[row].state != CLIPPER_FREE
            && zone->replicas[row].gen == (uint32_t) (lease >> 32)
            && zone->replicas[row].busy;
 }
@@ -256,31 +255,31 @@ ngx_http_clipper_rebuild_leased(ngx_http_clipper_zone_t *zone, uint64_t lease)
 /* a chunk that says it is a flight's, but is in none of its chains, is free */
 
 static void
-ngx_http_clipper_rebuild_chunks(ngx_http_clipper_zone_t *zone)
+clipper_rebuild_chunks(clipper_zone_t *zone)
 {
-    uint32_t                    i, owner;
-    ngx_http_clipper_table_t   *table;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           i, owner;
+    clipper_table_t   *table;
+    clipper_flight_t  *f;
 
     table = &zone->header->chunks;
 
     for (i = 1; i < table->n; i++) {
         owner = zone->chunks[i].owner;
 
-        if (owner && !(owner & NGX_HTTP_CLIPPER_CHUNK_LOAN)) {
-            zone->chunks[i].owner = owner | NGX_HTTP_CLIPPER_CHUNK_ORPHAN;
+        if (owner && !(owner & CLIPPER_CHUNK_LOAN)) {
+            zone->chunks[i].owner = owner | CLIPPER_CHUNK_ORPHAN;
         }
     }
 
     for (i = 1; i < zone->header->flights.n; i++) {
         f = &zone->flights[i];
 
-        if (f->state != NGX_HTTP_CLIPPER_FREE) {
-            ngx_http_clipper_rebuild_mark(zone, f->input, i, f->input_len);
+        if (f->state != CLIPPER_FREE) {
+            clipper_rebuild_mark(zone, f->input, i, f->input_len);
         }
 
-        if (f->state == NGX_HTTP_CLIPPER_DONE) {
-            ngx_http_clipper_rebuild_mark(zone, f->output, i, f->output_len);
+        if (f->state == CLIPPER_DONE) {
+            clipper_rebuild_mark(zone, f->output, i, f->output_len);
 
         } else {
             f->output = 0;
@@ -293,24 +292,24 @@ ngx_http_clipper_rebuild_chunks(ngx_http_clipper_zone_t *zone)
     for (i = table->n - 1; i; i--) {
         owner = zone->chunks[i].owner;
 
-        if (owner == NGX_HTTP_CLIPPER_FREE
-            || (!(owner & NGX_HTTP_CLIPPER_CHUNK_LOAN)
-                && (owner & NGX_HTTP_CLIPPER_CHUNK_ORPHAN)))
+        if (owner == CLIPPER_FREE
+            || (!(owner & CLIPPER_CHUNK_LOAN)
+                && (owner & CLIPPER_CHUNK_ORPHAN)))
         {
-            zone->chunks[i].owner = NGX_HTTP_CLIPPER_FREE;
-            ngx_http_clipper_row_give(table, zone->chunks, i);
+            zone->chunks[i].owner = CLIPPER_FREE;
+            clipper_row_give(table, zone->chunks, i);
         }
     }
 }
 
 
 static void
-ngx_http_clipper_rebuild_mark(ngx_http_clipper_zone_t *zone, uint32_t chunk,
-    uint32_t flight, size_t len)
+clipper_rebuild_mark(clipper_zone_t *zone, uint32_t chunk, uint32_t flight,
+    size_t len)
 {
     size_t  n;
 
-    n = (len + NGX_HTTP_CLIPPER_CHUNK - 1) / NGX_HTTP_CLIPPER_CHUNK;
+    n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
 
     for ( /* void */ ; chunk && n; n--) {
         zone->chunks[chunk].owner = flight;
@@ -320,21 +319,21 @@ ngx_http_clipper_rebuild_mark(ngx_http_clipper_zone_t *zone, uint32_t chunk,
 
 
 void
-ngx_http_clipper_reclaim_locked(ngx_http_clipper_zone_t *zone, uint32_t slot)
+clipper_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
 {
-    uint32_t                         i;
-    ngx_http_clipper_waiter_t       *w;
-    ngx_http_clipper_worker_t       *worker;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                i;
+    clipper_waiter_t       *w;
+    clipper_worker_t       *worker;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->waiters.n; i++) {
         w = &zone->waiters[i];
 
-        if (w->state != NGX_HTTP_CLIPPER_FREE && w->worker == slot) {
+        if (w->state != CLIPPER_FREE && w->worker == slot) {
             w->gen++;
-            ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_FREE);
+            clipper_publish(w->state, CLIPPER_FREE);
         }
     }
 
@@ -343,21 +342,21 @@ ngx_http_clipper_reclaim_locked(ngx_http_clipper_zone_t *zone, uint32_t slot)
     for (i = 1; i < zone->header->replicas.n; i++) {
         r = &zone->replicas[i];
 
-        if (r->state != NGX_HTTP_CLIPPER_FREE && r->worker == slot) {
+        if (r->state != CLIPPER_FREE && r->worker == slot) {
             r->gen++;
-            ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_FREE);
+            clipper_publish(r->state, CLIPPER_FREE);
         }
     }
 
     for (i = 1; i < zone->header->chunks.n; i++) {
-        if (zone->chunks[i].owner == (NGX_HTTP_CLIPPER_CHUNK_LOAN | slot)) {
-            zone->chunks[i].owner = NGX_HTTP_CLIPPER_FREE;
+        if (zone->chunks[i].owner == (CLIPPER_CHUNK_LOAN | slot)) {
+            zone->chunks[i].owner = CLIPPER_FREE;
         }
     }
 
     worker = &zone->workers[slot];
     worker->gen++;
-    ngx_http_clipper_publish(worker->state, NGX_HTTP_CLIPPER_FREE);
+    clipper_publish(worker->state, CLIPPER_FREE);
 
-    ngx_http_clipper_rebuild_locked(zone);
+    clipper_rebuild_locked(zone);
 }

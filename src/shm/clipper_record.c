@@ -12,17 +12,17 @@
 #include "shm/clipper_journal.h"
 
 
-#define NGX_HTTP_CLIPPER_RECORD_UNIT   8
+#define CLIPPER_RECORD_UNIT   8
 
 /* a bucket with more of other inputs than this is not searched to its end */
-#define NGX_HTTP_CLIPPER_RECORD_WALK   512
+#define CLIPPER_RECORD_WALK   512
 
 /* what is common to all records is stored as it is in the struct */
-#define NGX_HTTP_CLIPPER_RECORD_FIXED  offsetof(ngx_http_clipper_record_t, key)
+#define CLIPPER_RECORD_FIXED  offsetof(clipper_record_t, key)
 
 
 typedef struct {
-    ngx_http_clipper_journal_t  journal;
+    clipper_journal_t           journal;
     size_t                      ring;           /* offset of it */
     size_t                      size;           /* of it */
     size_t                      buckets;        /* a power of two; of each
@@ -36,7 +36,7 @@ typedef struct {
     uint32_t                    bucket[];       /* first by id, then by input;
                                                    units from the ring's start
                                                    plus one, 0: none */
-} ngx_http_clipper_record_area_t;
+} clipper_record_area_t;
 
 
 typedef struct {
@@ -45,62 +45,58 @@ typedef struct {
     uint32_t                    next[2];        /* of both tables */
     uint32_t                    prev[2];        /* 0: it is the first */
     u_char                      data[];
-} ngx_http_clipper_record_row_t;
+} clipper_record_row_t;
 
 
-#define ngx_http_clipper_record_row(area, pos)                                \
-    ((ngx_http_clipper_record_row_t *) ((u_char *) (area) + (area)->ring      \
-                         + (size_t) (pos) * NGX_HTTP_CLIPPER_RECORD_UNIT))
+#define clipper_record_row(area, pos)                                         \
+    ((clipper_record_row_t *) ((u_char *) (area) + (area)->ring               \
+                         + (size_t) (pos) * CLIPPER_RECORD_UNIT))
 
-#define ngx_http_clipper_record_fixed(row)                                    \
-    ((ngx_http_clipper_record_t *) (row)->data)
+#define clipper_record_fixed(row)                                             \
+    ((clipper_record_t *) (row)->data)
 
-#define ngx_http_clipper_record_save(area, piece)                             \
-    ngx_http_clipper_journal_save(&(area)->journal, area, &(piece),           \
-                                  sizeof(piece))
+#define clipper_record_save(area, piece)                                      \
+    clipper_journal_save(&(area)->journal, area, &(piece),                    \
+                         sizeof(piece))
 
 
-static size_t ngx_http_clipper_record_size(
-    const ngx_http_clipper_record_t *record);
-static void ngx_http_clipper_record_drop_locked(
-    ngx_http_clipper_record_area_t *area);
-static void ngx_http_clipper_record_pad_locked(
-    ngx_http_clipper_record_area_t *area, size_t size);
-static void ngx_http_clipper_record_write_locked(
-    ngx_http_clipper_record_area_t *area,
-    const ngx_http_clipper_record_t *record, size_t size);
-static void ngx_http_clipper_record_link_locked(
-    ngx_http_clipper_record_area_t *area, size_t size);
-static void ngx_http_clipper_record_unlink_locked(
-    ngx_http_clipper_record_area_t *area, uint32_t pos);
-static uint32_t *ngx_http_clipper_record_bucket(
-    ngx_http_clipper_record_area_t *area, ngx_uint_t table, uint64_t query_id,
-    uint32_t app, const uint64_t uid[2], const uint64_t input[2]);
-static void ngx_http_clipper_record_consume_locked(
-    ngx_http_clipper_record_area_t *area, uint32_t pos,
-    ngx_http_clipper_record_t *out);
+static size_t clipper_record_size(const clipper_record_t *record);
+static void clipper_record_drop_locked(clipper_record_area_t *area);
+static void clipper_record_pad_locked(clipper_record_area_t *area,
+    size_t size);
+static void clipper_record_write_locked(clipper_record_area_t *area,
+    const clipper_record_t *record, size_t size);
+static void clipper_record_link_locked(clipper_record_area_t *area,
+    size_t size);
+static void clipper_record_unlink_locked(clipper_record_area_t *area,
+    uint32_t pos);
+static uint32_t *clipper_record_bucket(clipper_record_area_t *area,
+    ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
+    const uint64_t input[2]);
+static void clipper_record_consume_locked(clipper_record_area_t *area,
+    uint32_t pos, clipper_record_t *out);
 
 
 ngx_int_t
-ngx_http_clipper_record_create(void *addr, size_t size)
+clipper_record_create(void *addr, size_t size)
 {
-    size_t                           n, offset;
-    ngx_http_clipper_record_area_t  *area;
+    size_t                  n, offset;
+    clipper_record_area_t  *area;
 
     area = addr;
 
     for (n = 64; n * 2 <= size / 256; n *= 2) { /* void */ }
 
-    offset = ngx_align(sizeof(ngx_http_clipper_record_area_t)
+    offset = ngx_align(sizeof(clipper_record_area_t)
                        + 2 * n * sizeof(uint32_t), 64);
 
-    if (offset + 4 * sizeof(ngx_http_clipper_record_t) > size) {
+    if (offset + 4 * sizeof(clipper_record_t) > size) {
         return NGX_ERROR;
     }
 
     area->ring = offset;
     area->size = ngx_min(size - offset, (size_t) 1 << 34)
-                 & ~((size_t) NGX_HTTP_CLIPPER_RECORD_UNIT - 1);
+                 & ~((size_t) CLIPPER_RECORD_UNIT - 1);
     area->buckets = n;
 
     return NGX_OK;
@@ -108,22 +104,21 @@ ngx_http_clipper_record_create(void *addr, size_t size)
 
 
 ngx_int_t
-ngx_http_clipper_record_put(ngx_http_clipper_zone_t *zone,
-    const ngx_http_clipper_record_t *record)
+clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
 {
-    size_t                           size, need;
-    ngx_http_clipper_record_area_t  *area;
+    size_t                  size, need;
+    clipper_record_area_t  *area;
 
     area = zone->records;
-    size = ngx_http_clipper_record_size(record);
+    size = clipper_record_size(record);
 
-    if (record->n > NGX_HTTP_CLIPPER_POLICY_MEMBERS
+    if (record->n > CLIPPER_POLICY_MEMBERS
         || size > area->size / 2)
     {
         return NGX_DECLINED;
     }
 
-    ngx_http_clipper_journal_begin(&area->journal, area, zone->pid);
+    clipper_journal_begin(&area->journal, area, zone->pid);
 
     need = size;
 
@@ -132,39 +127,39 @@ ngx_http_clipper_record_put(ngx_http_clipper_zone_t *zone,
     }
 
     while (area->size - area->m.used < need) {
-        ngx_http_clipper_record_drop_locked(area);
+        clipper_record_drop_locked(area);
     }
 
     if (need != size) {
-        ngx_http_clipper_record_pad_locked(area, need - size);
+        clipper_record_pad_locked(area, need - size);
     }
 
-    ngx_http_clipper_record_write_locked(area, record, size);
-    ngx_http_clipper_record_link_locked(area, size);
+    clipper_record_write_locked(area, record, size);
+    clipper_record_link_locked(area, size);
 
-    ngx_http_clipper_journal_end(&area->journal);
+    clipper_journal_end(&area->journal);
 
     return NGX_OK;
 }
 
 
 static size_t
-ngx_http_clipper_record_size(const ngx_http_clipper_record_t *record)
+clipper_record_size(const clipper_record_t *record)
 {
     size_t    size;
     uint32_t  i;
 
-    size = sizeof(ngx_http_clipper_record_row_t)
-           + NGX_HTTP_CLIPPER_RECORD_FIXED
+    size = sizeof(clipper_record_row_t)
+           + CLIPPER_RECORD_FIXED
            + record->n * (sizeof(uint64_t) + 1);
 
     for (i = 0; i < record->n; i++) {
-        if (record->len[i] <= NGX_HTTP_CLIPPER_RECORD_OUTPUT) {
+        if (record->len[i] <= CLIPPER_RECORD_OUTPUT) {
             size += record->len[i];
         }
     }
 
-    return ngx_align(size, NGX_HTTP_CLIPPER_RECORD_UNIT);
+    return ngx_align(size, CLIPPER_RECORD_UNIT);
 }
 
 
@@ -174,19 +169,19 @@ ngx_http_clipper_record_size(const ngx_http_clipper_record_t *record)
  */
 
 static void
-ngx_http_clipper_record_drop_locked(ngx_http_clipper_record_area_t *area)
+clipper_record_drop_locked(clipper_record_area_t *area)
 {
-    uint32_t                        pos;
-    ngx_http_clipper_record_row_t  *row;
+    uint32_t               pos;
+    clipper_record_row_t  *row;
 
-    pos = (uint32_t) (area->m.tail / NGX_HTTP_CLIPPER_RECORD_UNIT);
-    row = ngx_http_clipper_record_row(area, pos);
+    pos = (uint32_t) (area->m.tail / CLIPPER_RECORD_UNIT);
+    row = clipper_record_row(area, pos);
 
     if (row->live) {
-        ngx_http_clipper_record_unlink_locked(area, pos);
+        clipper_record_unlink_locked(area, pos);
     }
 
-    ngx_http_clipper_record_save(area, area->m);
+    clipper_record_save(area, area->m);
 
     area->m.used -= row->size;
     area->m.tail += row->size;
@@ -195,56 +190,55 @@ ngx_http_clipper_record_drop_locked(ngx_http_clipper_record_area_t *area)
         area->m.tail = 0;
     }
 
-    ngx_http_clipper_journal_commit(&area->journal);
+    clipper_journal_commit(&area->journal);
 }
 
 
 /* the rest of the ring is too short for the next record */
 
 static void
-ngx_http_clipper_record_pad_locked(ngx_http_clipper_record_area_t *area,
-    size_t size)
+clipper_record_pad_locked(clipper_record_area_t *area, size_t size)
 {
-    ngx_http_clipper_record_row_t  *row;
+    clipper_record_row_t  *row;
 
     if (size) {
-        row = ngx_http_clipper_record_row(area,
-                            area->m.head / NGX_HTTP_CLIPPER_RECORD_UNIT);
+        row = clipper_record_row(area,
+                            area->m.head / CLIPPER_RECORD_UNIT);
         row->size = (uint32_t) size;
         row->live = 0;
     }
 
-    ngx_http_clipper_record_save(area, area->m);
+    clipper_record_save(area, area->m);
 
     area->m.used += size;
     area->m.head = 0;
 
-    ngx_http_clipper_journal_commit(&area->journal);
+    clipper_journal_commit(&area->journal);
 }
 
 
 /* into room that belongs to nobody yet */
 
 static void
-ngx_http_clipper_record_write_locked(ngx_http_clipper_record_area_t *area,
-    const ngx_http_clipper_record_t *record, size_t size)
+clipper_record_write_locked(clipper_record_area_t *area,
+    const clipper_record_t *record, size_t size)
 {
-    u_char                         *p;
-    uint32_t                        i;
-    ngx_http_clipper_record_row_t  *row;
+    u_char                *p;
+    uint32_t               i;
+    clipper_record_row_t  *row;
 
-    row = ngx_http_clipper_record_row(area,
-                            area->m.head / NGX_HTTP_CLIPPER_RECORD_UNIT);
+    row = clipper_record_row(area,
+                            area->m.head / CLIPPER_RECORD_UNIT);
 
     row->size = (uint32_t) size;
     row->live = 1;
 
-    p = ngx_cpymem(row->data, record, NGX_HTTP_CLIPPER_RECORD_FIXED);
+    p = ngx_cpymem(row->data, record, CLIPPER_RECORD_FIXED);
     p = ngx_cpymem(p, record->key, record->n * sizeof(uint64_t));
     p = ngx_cpymem(p, record->len, record->n);
 
     for (i = 0; i < record->n; i++) {
-        if (record->len[i] <= NGX_HTTP_CLIPPER_RECORD_OUTPUT) {
+        if (record->len[i] <= CLIPPER_RECORD_OUTPUT) {
             p = ngx_cpymem(p, record->output[i], record->len[i]);
         }
     }
@@ -252,32 +246,30 @@ ngx_http_clipper_record_write_locked(ngx_http_clipper_record_area_t *area,
 
 
 static void
-ngx_http_clipper_record_link_locked(ngx_http_clipper_record_area_t *area,
-    size_t size)
+clipper_record_link_locked(clipper_record_area_t *area, size_t size)
 {
-    uint32_t                        pos, *bucket;
-    ngx_uint_t                      table;
-    ngx_http_clipper_record_t      *fixed;
-    ngx_http_clipper_record_row_t  *row, *next;
+    uint32_t               pos, *bucket;
+    ngx_uint_t             table;
+    clipper_record_t      *fixed;
+    clipper_record_row_t  *row, *next;
 
-    pos = (uint32_t) (area->m.head / NGX_HTTP_CLIPPER_RECORD_UNIT);
-    row = ngx_http_clipper_record_row(area, pos);
-    fixed = ngx_http_clipper_record_fixed(row);
+    pos = (uint32_t) (area->m.head / CLIPPER_RECORD_UNIT);
+    row = clipper_record_row(area, pos);
+    fixed = clipper_record_fixed(row);
 
-    ngx_http_clipper_record_save(area, area->m);
+    clipper_record_save(area, area->m);
 
     for (table = 0; table < 2; table++) {
-        bucket = ngx_http_clipper_record_bucket(area, table, fixed->query_id,
-                                                fixed->app, fixed->uid,
-                                                fixed->input);
-        ngx_http_clipper_record_save(area, *bucket);
+        bucket = clipper_record_bucket(area, table, fixed->query_id,
+                                       fixed->app, fixed->uid, fixed->input);
+        clipper_record_save(area, *bucket);
 
         row->next[table] = *bucket;
         row->prev[table] = 0;
 
         if (*bucket) {
-            next = ngx_http_clipper_record_row(area, *bucket - 1);
-            ngx_http_clipper_record_save(area, next->prev[table]);
+            next = clipper_record_row(area, *bucket - 1);
+            clipper_record_save(area, next->prev[table]);
             next->prev[table] = pos + 1;
         }
 
@@ -294,46 +286,44 @@ ngx_http_clipper_record_link_locked(ngx_http_clipper_record_area_t *area,
 
 
 static void
-ngx_http_clipper_record_unlink_locked(ngx_http_clipper_record_area_t *area,
-    uint32_t pos)
+clipper_record_unlink_locked(clipper_record_area_t *area, uint32_t pos)
 {
-    uint32_t                       *p;
-    ngx_uint_t                      table;
-    ngx_http_clipper_record_t      *fixed;
-    ngx_http_clipper_record_row_t  *row, *next;
+    uint32_t              *p;
+    ngx_uint_t             table;
+    clipper_record_t      *fixed;
+    clipper_record_row_t  *row, *next;
 
-    row = ngx_http_clipper_record_row(area, pos);
-    fixed = ngx_http_clipper_record_fixed(row);
+    row = clipper_record_row(area, pos);
+    fixed = clipper_record_fixed(row);
 
     for (table = 0; table < 2; table++) {
 
         if (row->prev[table]) {
-            p = &ngx_http_clipper_record_row(area, row->prev[table] - 1)
+            p = &clipper_record_row(area, row->prev[table] - 1)
                     ->next[table];
         } else {
-            p = ngx_http_clipper_record_bucket(area, table, fixed->query_id,
-                                               fixed->app, fixed->uid,
-                                               fixed->input);
+            p = clipper_record_bucket(area, table, fixed->query_id, fixed->app,
+                                      fixed->uid, fixed->input);
         }
 
-        ngx_http_clipper_record_save(area, *p);
+        clipper_record_save(area, *p);
         *p = row->next[table];
 
         if (row->next[table]) {
-            next = ngx_http_clipper_record_row(area, row->next[table] - 1);
-            ngx_http_clipper_record_save(area, next->prev[table]);
+            next = clipper_record_row(area, row->next[table] - 1);
+            clipper_record_save(area, next->prev[table]);
             next->prev[table] = row->prev[table];
         }
     }
 
-    ngx_http_clipper_record_save(area, row->live);
+    clipper_record_save(area, row->live);
     row->live = 0;
 }
 
 
 static uint32_t *
-ngx_http_clipper_record_bucket(ngx_http_clipper_record_area_t *area,
-    ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
+clipper_record_bucket(clipper_record_area_t *area, ngx_uint_t table,
+    uint64_t query_id, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2])
 {
     uint64_t  h;
@@ -347,26 +337,26 @@ ngx_http_clipper_record_bucket(ngx_http_clipper_record_area_t *area,
 
 
 ngx_int_t
-ngx_http_clipper_record_take(ngx_http_clipper_zone_t *zone,
+clipper_record_take(clipper_zone_t *zone,
     uint64_t query_id, uint32_t app, const uint64_t uid[2],
-    ngx_http_clipper_record_t *out)
+    clipper_record_t *out)
 {
-    uint32_t                         pos;
-    ngx_int_t                        rc;
-    ngx_http_clipper_record_t       *fixed;
-    ngx_http_clipper_record_row_t   *row;
-    ngx_http_clipper_record_area_t  *area;
+    uint32_t                pos;
+    ngx_int_t               rc;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
 
     area = zone->records;
     rc = NGX_DECLINED;
 
-    ngx_http_clipper_journal_begin(&area->journal, area, zone->pid);
+    clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = *ngx_http_clipper_record_bucket(area, 0, query_id, 0, uid, uid);
+    pos = *clipper_record_bucket(area, 0, query_id, 0, uid, uid);
 
     while (pos) {
-        row = ngx_http_clipper_record_row(area, pos - 1);
-        fixed = ngx_http_clipper_record_fixed(row);
+        row = clipper_record_row(area, pos - 1);
+        fixed = clipper_record_fixed(row);
 
         if (fixed->query_id == query_id) {
 
@@ -374,7 +364,7 @@ ngx_http_clipper_record_take(ngx_http_clipper_zone_t *zone,
                 && fixed->uid[0] == uid[0]
                 && fixed->uid[1] == uid[1])
             {
-                ngx_http_clipper_record_consume_locked(area, pos - 1, out);
+                clipper_record_consume_locked(area, pos - 1, out);
                 rc = NGX_OK;
             }
 
@@ -384,40 +374,39 @@ ngx_http_clipper_record_take(ngx_http_clipper_zone_t *zone,
         pos = row->next[0];
     }
 
-    ngx_http_clipper_journal_end(&area->journal);
+    clipper_journal_end(&area->journal);
 
     return rc;
 }
 
 
 ngx_int_t
-ngx_http_clipper_record_find(ngx_http_clipper_zone_t *zone, uint32_t app,
-    const uint64_t uid[2], const uint64_t input[2],
-    ngx_http_clipper_record_t *out)
+clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
+    const uint64_t input[2], clipper_record_t *out)
 {
-    uint32_t                         pos;
-    ngx_int_t                        rc;
-    ngx_uint_t                       i;
-    ngx_http_clipper_record_t       *fixed;
-    ngx_http_clipper_record_row_t   *row;
-    ngx_http_clipper_record_area_t  *area;
+    uint32_t                pos;
+    ngx_int_t               rc;
+    ngx_uint_t              i;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
 
     area = zone->records;
     rc = NGX_DECLINED;
 
-    ngx_http_clipper_journal_begin(&area->journal, area, zone->pid);
+    clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = *ngx_http_clipper_record_bucket(area, 1, 0, app, uid, input);
+    pos = *clipper_record_bucket(area, 1, 0, app, uid, input);
 
-    for (i = 0; pos && i < NGX_HTTP_CLIPPER_RECORD_WALK; i++) {
-        row = ngx_http_clipper_record_row(area, pos - 1);
-        fixed = ngx_http_clipper_record_fixed(row);
+    for (i = 0; pos && i < CLIPPER_RECORD_WALK; i++) {
+        row = clipper_record_row(area, pos - 1);
+        fixed = clipper_record_fixed(row);
 
         if (fixed->app == app
             && fixed->uid[0] == uid[0] && fixed->uid[1] == uid[1]
             && fixed->input[0] == input[0] && fixed->input[1] == input[1])
         {
-            ngx_http_clipper_record_consume_locked(area, pos - 1, out);
+            clipper_record_consume_locked(area, pos - 1, out);
             rc = NGX_OK;
             break;
         }
@@ -425,24 +414,24 @@ ngx_http_clipper_record_find(ngx_http_clipper_zone_t *zone, uint32_t app,
         pos = row->next[1];
     }
 
-    ngx_http_clipper_journal_end(&area->journal);
+    clipper_journal_end(&area->journal);
 
     return rc;
 }
 
 
 static void
-ngx_http_clipper_record_consume_locked(ngx_http_clipper_record_area_t *area,
-    uint32_t pos, ngx_http_clipper_record_t *out)
+clipper_record_consume_locked(clipper_record_area_t *area, uint32_t pos,
+    clipper_record_t *out)
 {
-    u_char                         *p;
-    uint32_t                        i;
-    ngx_http_clipper_record_row_t  *row;
+    u_char                *p;
+    uint32_t               i;
+    clipper_record_row_t  *row;
 
-    row = ngx_http_clipper_record_row(area, pos);
+    row = clipper_record_row(area, pos);
 
-    ngx_memcpy(out, row->data, NGX_HTTP_CLIPPER_RECORD_FIXED);
-    p = row->data + NGX_HTTP_CLIPPER_RECORD_FIXED;
+    ngx_memcpy(out, row->data, CLIPPER_RECORD_FIXED);
+    p = row->data + CLIPPER_RECORD_FIXED;
 
     ngx_memcpy(out->key, p, out->n * sizeof(uint64_t));
     p += out->n * sizeof(uint64_t);
@@ -451,11 +440,11 @@ ngx_http_clipper_record_consume_locked(ngx_http_clipper_record_area_t *area,
     p += out->n;
 
     for (i = 0; i < out->n; i++) {
-        if (out->len[i] <= NGX_HTTP_CLIPPER_RECORD_OUTPUT) {
+        if (out->len[i] <= CLIPPER_RECORD_OUTPUT) {
             ngx_memcpy(out->output[i], p, out->len[i]);
             p += out->len[i];
         }
     }
 
-    ngx_http_clipper_record_unlink_locked(area, pos);
+    clipper_record_unlink_locked(area, pos);
 }

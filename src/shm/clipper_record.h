@@ -10,8 +10,8 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_RECORD_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_RECORD_H_INCLUDED_
+#ifndef _CLIPPER_RECORD_H_INCLUDED_
+#define _CLIPPER_RECORD_H_INCLUDED_
 
 
 #include "learn/clipper_policy.h"
@@ -19,11 +19,11 @@
 
 
 /* a longer output is not kept, so it cannot be judged */
-#define NGX_HTTP_CLIPPER_RECORD_OUTPUT   64
-#define NGX_HTTP_CLIPPER_RECORD_LONG     255
+#define CLIPPER_RECORD_OUTPUT   64
+#define CLIPPER_RECORD_LONG     255
 
 /* it was to be served, and had no output in time */
-#define NGX_HTTP_CLIPPER_RECORD_MISSED   254
+#define CLIPPER_RECORD_MISSED   254
 
 
 typedef struct {
@@ -38,22 +38,22 @@ typedef struct {
     uint32_t            app;                    /* registry row */
     int32_t             served;                 /* or .._POLICY_ALL */
     uint32_t            n;
-    uint64_t            key[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    u_char              len[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    uint64_t            key[CLIPPER_POLICY_MEMBERS];
+    u_char              len[CLIPPER_POLICY_MEMBERS];
                                                 /* of outputs, or .._LONG,
                                                    .._MISSED */
-    u_char              output[NGX_HTTP_CLIPPER_POLICY_MEMBERS]
-                              [NGX_HTTP_CLIPPER_RECORD_OUTPUT];
-} ngx_http_clipper_record_t;
+    u_char              output[CLIPPER_POLICY_MEMBERS]
+                              [CLIPPER_RECORD_OUTPUT];
+} clipper_record_t;
 
 
 /* keeps the output of member i, or that it was too long */
 static ngx_inline void
-ngx_http_clipper_record_output(ngx_http_clipper_record_t *record,
+clipper_record_output(clipper_record_t *record,
     ngx_uint_t i, const u_char *data, size_t len)
 {
-    if (len > NGX_HTTP_CLIPPER_RECORD_OUTPUT) {
-        record->len[i] = NGX_HTTP_CLIPPER_RECORD_LONG;
+    if (len > CLIPPER_RECORD_OUTPUT) {
+        record->len[i] = CLIPPER_RECORD_LONG;
         return;
     }
 
@@ -66,24 +66,22 @@ ngx_http_clipper_record_output(ngx_http_clipper_record_t *record,
 
 
 /* lays out an empty ring in zeroed bytes; NGX_ERROR: too few */
-ngx_int_t ngx_http_clipper_record_create(void *addr, size_t size);
+ngx_int_t clipper_record_create(void *addr, size_t size);
 
 /* overwrites the oldest ones.  NGX_DECLINED: it is longer than the ring */
-ngx_int_t ngx_http_clipper_record_put(ngx_http_clipper_zone_t *zone,
-    const ngx_http_clipper_record_t *record);
+ngx_int_t clipper_record_put(clipper_zone_t *zone,
+    const clipper_record_t *record);
 
 /*
  * NGX_OK: *out is the record, which is consumed.  NGX_DECLINED: there is none
  * (any more), or it is another application's or another user's.
  */
-ngx_int_t ngx_http_clipper_record_take(ngx_http_clipper_zone_t *zone,
-    uint64_t query_id, uint32_t app, const uint64_t uid[2],
-    ngx_http_clipper_record_t *out);
+ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], clipper_record_t *out);
 
 /* the same for the newest one of an application, a user and an input */
-ngx_int_t ngx_http_clipper_record_find(ngx_http_clipper_zone_t *zone,
-    uint32_t app, const uint64_t uid[2], const uint64_t input[2],
-    ngx_http_clipper_record_t *out);
+ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
+    const uint64_t uid[2], const uint64_t input[2], clipper_record_t *out);
 
 
-#endif /* _NGX_HTTP_CLIPPER_RECORD_H_INCLUDED_ */
+#endif /* _CLIPPER_RECORD_H_INCLUDED_ */

@@ -8,26 +8,25 @@
 #include "shm/clipper_metrics.h"
 
 
-static ngx_uint_t ngx_http_clipper_registry_named(const u_char *text,
-    ngx_str_t *name);
-static void ngx_http_clipper_registry_name(u_char *text, ngx_str_t *name);
-static ngx_uint_t ngx_http_clipper_registry_pinned(
-    ngx_http_clipper_zone_t *zone, ngx_uint_t model, uint32_t row);
+static ngx_uint_t clipper_registry_named(const u_char *text, ngx_str_t *name);
+static void clipper_registry_name(u_char *text, ngx_str_t *name);
+static ngx_uint_t clipper_registry_pinned(clipper_zone_t *zone,
+    ngx_uint_t model, uint32_t row);
 
 
 uint32_t
-ngx_http_clipper_registry_claim_locked(ngx_http_clipper_zone_t *zone,
-    const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now)
+clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
+    size_t door_len, ngx_str_t *generation, int64_t now)
 {
-    uint32_t                    i;
-    ngx_http_clipper_worker_t  *w;
+    uint32_t           i;
+    clipper_worker_t  *w;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
-    (void) ngx_http_clipper_registry_bury_locked(zone);
+    (void) clipper_registry_bury_locked(zone);
 
     for (i = 1; i < zone->header->workers.n; i++) {
-        if (zone->workers[i].state == NGX_HTTP_CLIPPER_FREE) {
+        if (zone->workers[i].state == CLIPPER_FREE) {
             break;
         }
     }
@@ -53,7 +52,7 @@ ngx_http_clipper_registry_claim_locked(ngx_http_clipper_zone_t *zone,
     ngx_memcpy(w->generation, generation->data,
                ngx_min(generation->len, sizeof(w->generation) - 1));
 
-    ngx_http_clipper_publish(w->state, NGX_HTTP_CLIPPER_USED);
+    clipper_publish(w->state, CLIPPER_USED);
 
     zone->slot = i;
 
@@ -62,12 +61,12 @@ ngx_http_clipper_registry_claim_locked(ngx_http_clipper_zone_t *zone,
 
 
 ngx_uint_t
-ngx_http_clipper_registry_bury_locked(ngx_http_clipper_zone_t *zone)
+clipper_registry_bury_locked(clipper_zone_t *zone)
 {
     uint32_t    i;
     ngx_uint_t  n;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     n = 0;
 
@@ -75,11 +74,11 @@ ngx_http_clipper_registry_bury_locked(ngx_http_clipper_zone_t *zone)
         /* a row with one's own pid is that of a predecessor */
 
         if (i != zone->slot
-            && zone->workers[i].state != NGX_HTTP_CLIPPER_FREE
+            && zone->workers[i].state != CLIPPER_FREE
             && (zone->workers[i].pid == zone->pid
-                || !ngx_http_clipper_alive(zone->workers[i].pid)))
+                || !clipper_alive(zone->workers[i].pid)))
         {
-            ngx_http_clipper_reclaim_locked(zone, i);
+            clipper_reclaim_locked(zone, i);
             n++;
         }
     }
@@ -89,12 +88,11 @@ ngx_http_clipper_registry_bury_locked(ngx_http_clipper_zone_t *zone)
 
 
 void
-ngx_http_clipper_registry_wake_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t slot)
+clipper_registry_wake_locked(clipper_zone_t *zone, uint32_t slot)
 {
-    ngx_http_clipper_worker_t  *w;
+    clipper_worker_t  *w;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     w = &zone->workers[slot];
 
@@ -111,23 +109,22 @@ ngx_http_clipper_registry_wake_locked(ngx_http_clipper_zone_t *zone,
 
 
 uint32_t
-ngx_http_clipper_registry_app_locked(ngx_http_clipper_zone_t *zone,
-    ngx_str_t *name)
+clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
 {
-    uint32_t                     i, row;
-    ngx_http_clipper_app_row_t  *app;
+    uint32_t            i, row;
+    clipper_app_row_t  *app;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     row = 0;
 
     for (i = 1; i < zone->header->apps.n; i++) {
         app = &zone->apps[i];
 
-        if (app->state == NGX_HTTP_CLIPPER_FREE) {
+        if (app->state == CLIPPER_FREE) {
             row = row ? row : i;
 
-        } else if (ngx_http_clipper_registry_named(app->name, name)) {
+        } else if (clipper_registry_named(app->name, name)) {
             return i;
         }
     }
@@ -135,7 +132,7 @@ ngx_http_clipper_registry_app_locked(ngx_http_clipper_zone_t *zone,
     /* a full table: what no configuration names any more makes room */
 
     for (i = 1; row == 0 && i < zone->header->apps.n; i++) {
-        if (!ngx_http_clipper_registry_pinned(zone, 0, i)) {
+        if (!clipper_registry_pinned(zone, 0, i)) {
             row = i;
         }
     }
@@ -145,31 +142,31 @@ ngx_http_clipper_registry_app_locked(ngx_http_clipper_zone_t *zone,
     }
 
     app = &zone->apps[row];
-    app->state = NGX_HTTP_CLIPPER_FREE;
+    app->state = CLIPPER_FREE;
 
-    ngx_http_clipper_metrics_clear_app(zone, row);
-    ngx_http_clipper_registry_name(app->name, name);
-    ngx_http_clipper_publish(app->state, NGX_HTTP_CLIPPER_USED);
+    clipper_metrics_clear_app(zone, row);
+    clipper_registry_name(app->name, name);
+    clipper_publish(app->state, CLIPPER_USED);
 
     return row;
 }
 
 
 uint32_t
-ngx_http_clipper_registry_find_locked(ngx_http_clipper_zone_t *zone,
-    ngx_str_t *name, ngx_str_t *version)
+clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
+    ngx_str_t *version)
 {
-    uint32_t                       i;
-    ngx_http_clipper_model_row_t  *model;
+    uint32_t              i;
+    clipper_model_row_t  *model;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->models.n; i++) {
         model = &zone->models[i];
 
-        if (model->state == NGX_HTTP_CLIPPER_USED
-            && ngx_http_clipper_registry_named(model->name, name)
-            && ngx_http_clipper_registry_named(model->version, version))
+        if (model->state == CLIPPER_USED
+            && clipper_registry_named(model->name, name)
+            && clipper_registry_named(model->version, version))
         {
             return i;
         }
@@ -180,30 +177,30 @@ ngx_http_clipper_registry_find_locked(ngx_http_clipper_zone_t *zone,
 
 
 uint32_t
-ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
-    ngx_str_t *name, ngx_str_t *version)
+clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
+    ngx_str_t *version)
 {
-    size_t                         kept;
-    uint32_t                       i, row;
-    ngx_http_clipper_model_row_t  *model;
+    size_t                kept;
+    uint32_t              i, row;
+    clipper_model_row_t  *model;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
-    row = ngx_http_clipper_registry_find_locked(zone, name, version);
+    row = clipper_registry_find_locked(zone, name, version);
 
     if (row) {
         return row;
     }
 
     for (i = 1; row == 0 && i < zone->header->models.n; i++) {
-        if (zone->models[i].state == NGX_HTTP_CLIPPER_FREE) {
+        if (zone->models[i].state == CLIPPER_FREE) {
             row = i;
         }
     }
 
     for (i = 1; row == 0 && i < zone->header->models.n; i++) {
         if (zone->models[i].members == 0 && zone->models[i].flights == 0
-            && !ngx_http_clipper_registry_pinned(zone, 1, i))
+            && !clipper_registry_pinned(zone, 1, i))
         {
             row = i;
         }
@@ -220,19 +217,18 @@ ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
      */
 
     model = &zone->models[row];
-    ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_FREE);
-    ngx_http_clipper_publish(model->gen, model->gen + 1);
-    ngx_http_clipper_publish(model->epoch, model->epoch + 1);
+    clipper_publish(model->state, CLIPPER_FREE);
+    clipper_publish(model->gen, model->gen + 1);
+    clipper_publish(model->epoch, model->epoch + 1);
 
-    kept = offsetof(ngx_http_clipper_model_row_t, name);
+    kept = offsetof(clipper_model_row_t, name);
 
-    ngx_memzero((u_char *) model + kept,
-                sizeof(ngx_http_clipper_model_row_t) - kept);
-    ngx_http_clipper_metrics_clear_model(zone, row);
+    ngx_memzero((u_char *) model + kept, sizeof(clipper_model_row_t) - kept);
+    clipper_metrics_clear_model(zone, row);
 
-    ngx_http_clipper_registry_name(model->name, name);
-    ngx_http_clipper_registry_name(model->version, version);
-    ngx_http_clipper_publish(model->state, NGX_HTTP_CLIPPER_USED);
+    clipper_registry_name(model->name, name);
+    clipper_registry_name(model->version, version);
+    clipper_publish(model->state, CLIPPER_USED);
 
     zone->header->registry++;
 
@@ -241,22 +237,21 @@ ngx_http_clipper_registry_model_locked(ngx_http_clipper_zone_t *zone,
 
 
 uint32_t
-ngx_http_clipper_registry_current_locked(ngx_http_clipper_zone_t *zone,
-    ngx_str_t *name)
+clipper_registry_current_locked(clipper_zone_t *zone, ngx_str_t *name)
 {
-    uint32_t                       i, row;
-    ngx_http_clipper_model_row_t  *model, *best;
+    uint32_t              i, row;
+    clipper_model_row_t  *model, *best;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     row = 0;
 
     for (i = 1; i < zone->header->models.n; i++) {
         model = &zone->models[i];
 
-        if (model->state != NGX_HTTP_CLIPPER_USED
+        if (model->state != CLIPPER_USED
             || !model->announced
-            || !ngx_http_clipper_registry_named(model->name, name))
+            || !clipper_registry_named(model->name, name))
         {
             continue;
         }
@@ -264,10 +259,10 @@ ngx_http_clipper_registry_current_locked(ngx_http_clipper_zone_t *zone,
         best = &zone->models[row];
 
         if (row == 0
-            || ngx_http_clipper_registry_compare(model->version,
-                                                 ngx_strlen(model->version),
-                                                 best->version,
-                                                 ngx_strlen(best->version))
+            || clipper_registry_compare(model->version,
+                                        ngx_strlen(model->version),
+                                        best->version,
+                                        ngx_strlen(best->version))
                > 0)
         {
             row = i;
@@ -279,28 +274,26 @@ ngx_http_clipper_registry_current_locked(ngx_http_clipper_zone_t *zone,
 
 
 void
-ngx_http_clipper_registry_pin_locked(ngx_http_clipper_zone_t *zone,
-    uint64_t *map, uint32_t row)
+clipper_registry_pin_locked(clipper_zone_t *zone, uint64_t *map, uint32_t row)
 {
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     map[row / 64] |= (uint64_t) 1 << (row % 64);
 }
 
 
 static ngx_uint_t
-ngx_http_clipper_registry_pinned(ngx_http_clipper_zone_t *zone,
-    ngx_uint_t model, uint32_t row)
+clipper_registry_pinned(clipper_zone_t *zone, ngx_uint_t model, uint32_t row)
 {
-    uint64_t                   *map;
-    ngx_uint_t                  i;
-    ngx_http_clipper_worker_t  *w;
+    uint64_t          *map;
+    ngx_uint_t         i;
+    clipper_worker_t  *w;
 
     for (i = 1; i < zone->header->workers.n; i++) {
         w = &zone->workers[i];
         map = model ? w->models : w->apps;
 
-        if (w->state != NGX_HTTP_CLIPPER_FREE
+        if (w->state != CLIPPER_FREE
             && (map[row / 64] >> (row % 64)) & 1)
         {
             return 1;
@@ -312,29 +305,29 @@ ngx_http_clipper_registry_pinned(ngx_http_clipper_zone_t *zone,
 
 
 static ngx_uint_t
-ngx_http_clipper_registry_named(const u_char *text, ngx_str_t *name)
+clipper_registry_named(const u_char *text, ngx_str_t *name)
 {
-    return name->len < NGX_HTTP_CLIPPER_TEXT
+    return name->len < CLIPPER_TEXT
            && ngx_memcmp(text, name->data, name->len) == 0
            && text[name->len] == '\0';
 }
 
 
 static void
-ngx_http_clipper_registry_name(u_char *text, ngx_str_t *name)
+clipper_registry_name(u_char *text, ngx_str_t *name)
 {
     size_t  len;
 
-    len = ngx_min(name->len, NGX_HTTP_CLIPPER_TEXT - 1);
+    len = ngx_min(name->len, CLIPPER_TEXT - 1);
 
     ngx_memcpy(text, name->data, len);
-    ngx_memzero(text + len, NGX_HTTP_CLIPPER_TEXT - len);
+    ngx_memzero(text + len, CLIPPER_TEXT - len);
 }
 
 
 ngx_int_t
-ngx_http_clipper_registry_compare(const u_char *a, size_t alen,
-    const u_char *b, size_t blen)
+clipper_registry_compare(const u_char *a, size_t alen, const u_char *b,
+    size_t blen)
 {
     size_t         i, j, n, m;
     ngx_int_t      rc;

@@ -7,24 +7,24 @@
 #include "shm/clipper_registry.h"
 
 
-static ngx_http_clipper_batch_t *ngx_http_clipper_members_learned_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_replica_row_t *r);
-static ngx_uint_t ngx_http_clipper_members_same(
-    ngx_http_clipper_replica_row_t *a, ngx_http_clipper_replica_row_t *b);
+static clipper_batch_t *clipper_members_learned_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r);
+static ngx_uint_t clipper_members_same(clipper_replica_row_t *a,
+    clipper_replica_row_t *b);
 
 
 uint32_t
-ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_announcement_t *a, uint64_t now_us)
+clipper_registry_join_locked(clipper_zone_t *zone, clipper_announcement_t *a,
+    uint64_t now_us)
 {
-    uint32_t                         row;
-    ngx_uint_t                       known;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                row;
+    ngx_uint_t              known;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
-    ngx_http_clipper_row_take(&zone->header->replicas, zone->replicas, row);
+    clipper_row_take(&zone->header->replicas, zone->replicas, row);
 
     if (row == 0) {
         return 0;
@@ -77,15 +77,15 @@ ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
 
     r->epoch = model->epoch;
 
-    ngx_http_clipper_batch_init(&r->batch,
-                        ngx_http_clipper_members_learned_locked(zone, r),
+    clipper_batch_init(&r->batch,
+                        clipper_members_learned_locked(zone, r),
                         now_us);
 
     model->announced = 1;
     model->input_type = a->input_type;
     model->members++;
 
-    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_PROBING);
+    clipper_publish(r->state, CLIPPER_PROBING);
 
     zone->header->registry++;
 
@@ -95,17 +95,16 @@ ngx_http_clipper_registry_join_locked(ngx_http_clipper_zone_t *zone,
 
 /* its own when it moves here from another worker, else of the last one gone */
 
-static ngx_http_clipper_batch_t *
-ngx_http_clipper_members_learned_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_replica_row_t *r)
+static clipper_batch_t *
+clipper_members_learned_locked(clipper_zone_t *zone, clipper_replica_row_t *r)
 {
-    uint32_t                       i;
-    ngx_http_clipper_model_row_t  *model;
+    uint32_t              i;
+    clipper_model_row_t  *model;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->replicas.n; i++) {
-        if (ngx_http_clipper_members_same(r, &zone->replicas[i])) {
+        if (clipper_members_same(r, &zone->replicas[i])) {
             return &zone->replicas[i].batch;
         }
     }
@@ -117,17 +116,16 @@ ngx_http_clipper_members_learned_locked(ngx_http_clipper_zone_t *zone,
 
 
 void
-ngx_http_clipper_registry_ready_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica)
+clipper_registry_ready_locked(clipper_zone_t *zone, uint32_t replica)
 {
-    uint32_t                         i;
-    ngx_http_clipper_replica_row_t  *r, *old;
+    uint32_t                i;
+    clipper_replica_row_t  *r, *old;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
 
-    if (r->state != NGX_HTTP_CLIPPER_PROBING) {
+    if (r->state != CLIPPER_PROBING) {
         return;
     }
 
@@ -139,20 +137,20 @@ ngx_http_clipper_registry_ready_locked(ngx_http_clipper_zone_t *zone,
     for (i = 1; i < zone->header->replicas.n; i++) {
         old = &zone->replicas[i];
 
-        if (old->id > r->id && ngx_http_clipper_members_same(r, old)) {
-            ngx_http_clipper_registry_leaving_locked(zone, replica);
+        if (old->id > r->id && clipper_members_same(r, old)) {
+            clipper_registry_leaving_locked(zone, replica);
             return;
         }
     }
 
-    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_READY);
+    clipper_publish(r->state, CLIPPER_READY);
     zone->models[r->model].replicas++;
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         old = &zone->replicas[i];
 
-        if (i != replica && ngx_http_clipper_members_same(r, old)) {
-            ngx_http_clipper_registry_leaving_locked(zone, i);
+        if (i != replica && clipper_members_same(r, old)) {
+            clipper_registry_leaving_locked(zone, i);
         }
     }
 
@@ -163,12 +161,11 @@ ngx_http_clipper_registry_ready_locked(ngx_http_clipper_zone_t *zone,
 /* two connections of one container */
 
 static ngx_uint_t
-ngx_http_clipper_members_same(ngx_http_clipper_replica_row_t *a,
-    ngx_http_clipper_replica_row_t *b)
+clipper_members_same(clipper_replica_row_t *a, clipper_replica_row_t *b)
 {
     static u_char  none[16];
 
-    return b->state == NGX_HTTP_CLIPPER_READY
+    return b->state == CLIPPER_READY
            && a->model == b->model
            && ngx_memcmp(a->token, b->token, sizeof(a->token)) == 0
            && ngx_memcmp(a->token, none, sizeof(none)) != 0;
@@ -176,69 +173,65 @@ ngx_http_clipper_members_same(ngx_http_clipper_replica_row_t *a,
 
 
 void
-ngx_http_clipper_registry_leaving_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica)
+clipper_registry_leaving_locked(clipper_zone_t *zone, uint32_t replica)
 {
-    ngx_http_clipper_replica_row_t  *r;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
 
-    if (r->state == NGX_HTTP_CLIPPER_READY) {
-        ngx_http_clipper_registry_busy_locked(zone, replica);
+    if (r->state == CLIPPER_READY) {
+        clipper_registry_busy_locked(zone, replica);
         zone->models[r->model].replicas--;
     }
 
-    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_LEAVING);
+    clipper_publish(r->state, CLIPPER_LEAVING);
     zone->header->registry++;
 }
 
 
 void
-ngx_http_clipper_registry_gone_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica)
+clipper_registry_gone_locked(clipper_zone_t *zone, uint32_t replica)
 {
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
 
-    ngx_http_clipper_registry_leaving_locked(zone, replica);
+    clipper_registry_leaving_locked(zone, replica);
 
     /* the next one of the same model begins with what this one has learned */
 
     if (r->epoch == model->epoch) {
         model->profiled = 0;
         model->profile = r->batch;
-        ngx_http_clipper_publish(model->profiled, 1);
+        clipper_publish(model->profiled, 1);
     }
 
     model->members--;
 
     r->gen++;
-    ngx_http_clipper_publish(r->state, NGX_HTTP_CLIPPER_FREE);
-    ngx_http_clipper_row_give(&zone->header->replicas, zone->replicas,
-                              replica);
+    clipper_publish(r->state, CLIPPER_FREE);
+    clipper_row_give(&zone->header->replicas, zone->replicas, replica);
 }
 
 
 void
-ngx_http_clipper_registry_idle_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica)
+clipper_registry_idle_locked(clipper_zone_t *zone, uint32_t replica)
 {
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
     r->busy = 0;
 
-    if (r->state != NGX_HTTP_CLIPPER_READY || r->idle) {
+    if (r->state != CLIPPER_READY || r->idle) {
         return;
     }
 
@@ -257,12 +250,11 @@ ngx_http_clipper_registry_idle_locked(ngx_http_clipper_zone_t *zone,
 
 
 void
-ngx_http_clipper_registry_busy_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t replica)
+clipper_registry_busy_locked(clipper_zone_t *zone, uint32_t replica)
 {
-    ngx_http_clipper_replica_row_t  *r;
+    clipper_replica_row_t  *r;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     r = &zone->replicas[replica];
 

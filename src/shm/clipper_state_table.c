@@ -9,68 +9,65 @@
 #include <math.h>
 
 
-#define NGX_HTTP_CLIPPER_STATE_ALIGN    64
-#define NGX_HTTP_CLIPPER_STATE_PER_ROW  4       /* cells, on average */
+#define CLIPPER_STATE_ALIGN    64
+#define CLIPPER_STATE_PER_ROW  4                /* cells, on average */
 
 
-static void ngx_http_clipper_state_table_gather(
-    ngx_http_clipper_state_table_t *table, uint32_t row, ngx_uint_t vector,
-    uint32_t n, const uint32_t *cells, double *vec);
+static void clipper_state_table_gather(clipper_state_table_t *table,
+    uint32_t row, ngx_uint_t vector, uint32_t n, const uint32_t *cells,
+    double *vec);
 
 
 ngx_int_t
-ngx_http_clipper_state_table_create(void *addr, size_t size,
-    const u_char seed[32])
+clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 {
-    size_t                            left, per_row;
-    uint32_t                          i;
-    uint64_t                          key[2];
-    ngx_http_clipper_state_table_t    table;
-    ngx_http_clipper_state_header_t  *h;
+    size_t                   left, per_row;
+    uint32_t                 i;
+    uint64_t                 key[2];
+    clipper_state_table_t    table;
+    clipper_state_header_t  *h;
 
     h = addr;
 
     h->nnames = (uint32_t) ngx_min(ngx_max(size / 16384, 24), 2048);
 
-    h->names = ngx_align(sizeof(ngx_http_clipper_state_header_t),
-                         NGX_HTTP_CLIPPER_STATE_ALIGN);
+    h->names = ngx_align(sizeof(clipper_state_header_t), CLIPPER_STATE_ALIGN);
     h->name_buckets = h->names
-                      + h->nnames * sizeof(ngx_http_clipper_state_name_t);
+                      + h->nnames * sizeof(clipper_state_name_t);
     h->buckets = h->name_buckets + h->nnames * sizeof(uint32_t);
 
     /* a row has at most two buckets, and the arrays are aligned */
 
-    per_row = sizeof(ngx_http_clipper_state_row_t)
-              + NGX_HTTP_CLIPPER_STATE_PER_ROW
-                * sizeof(ngx_http_clipper_state_cell_t)
+    per_row = sizeof(clipper_state_row_t)
+              + CLIPPER_STATE_PER_ROW
+                * sizeof(clipper_state_cell_t)
               + 2 * sizeof(uint32_t);
 
-    if (size < h->buckets + 4 * NGX_HTTP_CLIPPER_STATE_ALIGN + 64 * per_row) {
+    if (size < h->buckets + 4 * CLIPPER_STATE_ALIGN + 64 * per_row) {
         return NGX_ERROR;
     }
 
-    left = size - h->buckets - 4 * NGX_HTTP_CLIPPER_STATE_ALIGN;
+    left = size - h->buckets - 4 * CLIPPER_STATE_ALIGN;
 
     h->nrows = (uint32_t) (left / per_row);
-    h->ncells = h->nrows * NGX_HTTP_CLIPPER_STATE_PER_ROW;
+    h->ncells = h->nrows * CLIPPER_STATE_PER_ROW;
 
     for (h->nbuckets = 1; h->nbuckets < h->nrows; h->nbuckets *= 2) {
         /* void */
     }
 
     h->rows = ngx_align(h->buckets + h->nbuckets * sizeof(uint32_t),
-                        NGX_HTTP_CLIPPER_STATE_ALIGN);
+                        CLIPPER_STATE_ALIGN);
     h->cells = ngx_align(h->rows
-                         + h->nrows * sizeof(ngx_http_clipper_state_row_t),
-                         NGX_HTTP_CLIPPER_STATE_ALIGN);
+                         + h->nrows * sizeof(clipper_state_row_t),
+                         CLIPPER_STATE_ALIGN);
 
     /* Redis sees it: it must tell nothing about the seed */
 
     ngx_memcpy(key, seed, sizeof(key));
-    ngx_http_clipper_siphash(key, (u_char *) "source", sizeof("source") - 1,
-                             h->source);
+    clipper_siphash(key, (u_char *) "source", sizeof("source") - 1, h->source);
 
-    ngx_http_clipper_state_table_attach(&table, addr, 0);
+    clipper_state_table_attach(&table, addr, 0);
 
     for (i = h->nrows - 1; i; i--) {
         table.rows[i].next = h->m.free_rows;
@@ -92,19 +89,19 @@ ngx_http_clipper_state_table_create(void *addr, size_t size,
 
 
 void
-ngx_http_clipper_state_table_attach(ngx_http_clipper_state_table_t *table,
-    void *addr, uint32_t pid)
+clipper_state_table_attach(clipper_state_table_t *table, void *addr,
+    uint32_t pid)
 {
-    u_char                           *p;
-    ngx_http_clipper_state_header_t  *h;
+    u_char                  *p;
+    clipper_state_header_t  *h;
 
     p = addr;
     h = addr;
 
     table->header = h;
-    table->rows = (ngx_http_clipper_state_row_t *) (p + h->rows);
-    table->cells = (ngx_http_clipper_state_cell_t *) (p + h->cells);
-    table->names = (ngx_http_clipper_state_name_t *) (p + h->names);
+    table->rows = (clipper_state_row_t *) (p + h->rows);
+    table->cells = (clipper_state_cell_t *) (p + h->cells);
+    table->names = (clipper_state_name_t *) (p + h->names);
     table->buckets = (uint32_t *) (p + h->buckets);
     table->name_buckets = (uint32_t *) (p + h->name_buckets);
     table->pid = pid;
@@ -113,28 +110,27 @@ ngx_http_clipper_state_table_attach(ngx_http_clipper_state_table_t *table,
 
 
 ngx_int_t
-ngx_http_clipper_state_table_read(ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who, double *vec, uint64_t now_us,
-    uint64_t stale_us, ngx_http_clipper_state_age_t *age)
+clipper_state_table_read(clipper_state_table_t *table,
+    const clipper_state_who_t *who, double *vec, uint64_t now_us,
+    uint64_t stale_us, clipper_state_age_t *age)
 {
-    double                         add[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    size_t                         size;
+    double  add[CLIPPER_POLICY_STATE_MAX];
+    size_t  size;
     uint32_t                       row, i,
-                                   cells[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    ngx_int_t                      rc;
-    ngx_http_clipper_state_row_t  *r;
+                                   cells[CLIPPER_POLICY_MEMBERS];
+    ngx_int_t             rc;
+    clipper_state_row_t  *r;
 
-    size = NGX_HTTP_CLIPPER_POLICY_ROWS + who->n * who->nfields;
+    size = CLIPPER_POLICY_ROWS + who->n * who->nfields;
     age->stale = 0;
     age->acked = 0;
 
-    ngx_http_clipper_journal_begin(&table->header->journal, table->header,
-                                   table->pid);
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = ngx_http_clipper_state_row_find_locked(table, who->id);
+    row = clipper_state_row_find_locked(table, who->id);
 
     if (row == 0) {
-        ngx_http_clipper_journal_end(&table->header->journal);
+        clipper_journal_end(&table->header->journal);
         ngx_memzero(vec, size * sizeof(double));
         return NGX_DECLINED;
     }
@@ -149,8 +145,7 @@ ngx_http_clipper_state_table_read(ngx_http_clipper_state_table_t *table,
         age->stale = 1;
     }
 
-    (void) ngx_http_clipper_state_row_cells_locked(table, row, who->n,
-                                                   who->key, cells);
+    (void) clipper_state_row_cells_locked(table, row, who->n, who->key, cells);
 
     for (i = 0; i < who->n; i++) {
         if (cells[i] == 0 || !table->cells[cells[i]].loaded) {
@@ -158,37 +153,33 @@ ngx_http_clipper_state_table_read(ngx_http_clipper_state_table_t *table,
         }
     }
 
-    ngx_http_clipper_state_table_gather(table, row,
-                                        NGX_HTTP_CLIPPER_STATE_BASE,
-                                        who->n, cells, vec);
+    clipper_state_table_gather(table, row, CLIPPER_STATE_BASE,
+                               who->n, cells, vec);
     if (r->seq) {
-        ngx_http_clipper_state_table_gather(table, row,
-                                            NGX_HTTP_CLIPPER_STATE_FLIGHT,
-                                            who->n, cells, add);
-        ngx_http_clipper_policy_state_add(vec, add, size);
+        clipper_state_table_gather(table, row, CLIPPER_STATE_FLIGHT, who->n,
+                                   cells, add);
+        clipper_policy_state_add(vec, add, size);
     }
 
     if (r->pending) {
-        ngx_http_clipper_state_table_gather(table, row,
-                                            NGX_HTTP_CLIPPER_STATE_PENDING,
-                                            who->n, cells, add);
-        ngx_http_clipper_policy_state_add(vec, add, size);
+        clipper_state_table_gather(table, row, CLIPPER_STATE_PENDING, who->n,
+                                   cells, add);
+        clipper_policy_state_add(vec, add, size);
     }
 
-    ngx_http_clipper_journal_end(&table->header->journal);
+    clipper_journal_end(&table->header->journal);
 
     return rc;
 }
 
 
 static void
-ngx_http_clipper_state_table_gather(ngx_http_clipper_state_table_t *table,
-    uint32_t row, ngx_uint_t vector, uint32_t n, const uint32_t *cells,
-    double *vec)
+clipper_state_table_gather(clipper_state_table_t *table, uint32_t row,
+    ngx_uint_t vector, uint32_t n, const uint32_t *cells, double *vec)
 {
-    size_t                         size;
-    uint32_t                       i;
-    ngx_http_clipper_state_row_t  *r;
+    size_t                size;
+    uint32_t              i;
+    clipper_state_row_t  *r;
 
     r = &table->rows[row];
     size = r->nfields * sizeof(double);
@@ -215,28 +206,27 @@ ngx_http_clipper_state_table_gather(ngx_http_clipper_state_table_t *table,
  */
 
 ngx_int_t
-ngx_http_clipper_state_table_add(ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who, const double *delta)
+clipper_state_table_add(clipper_state_table_t *table,
+    const clipper_state_who_t *who, const double *delta)
 {
-    double                          sum[NGX_HTTP_CLIPPER_POLICY_ROWS
-                                        + NGX_HTTP_CLIPPER_STATE_CELLS
-                                          * NGX_HTTP_CLIPPER_STATE_FIELDS],
-                                    add[NGX_HTTP_CLIPPER_POLICY_ROWS
-                                        + NGX_HTTP_CLIPPER_STATE_CELLS
-                                          * NGX_HTTP_CLIPPER_STATE_FIELDS];
+    double                          sum[CLIPPER_POLICY_ROWS
+                                        + CLIPPER_STATE_CELLS
+                                          * CLIPPER_STATE_FIELDS],
+                                    add[CLIPPER_POLICY_ROWS
+                                        + CLIPPER_STATE_CELLS
+                                          * CLIPPER_STATE_FIELDS];
     double                         *p;
     uint32_t                        row, i, k, n, cell,
-                                    cells[NGX_HTTP_CLIPPER_STATE_CELLS];
-    ngx_http_clipper_state_row_t   *r;
-    ngx_http_clipper_state_cell_t  *c;
+                                    cells[CLIPPER_STATE_CELLS];
+    clipper_state_row_t   *r;
+    clipper_state_cell_t  *c;
 
-    ngx_http_clipper_journal_begin(&table->header->journal, table->header,
-                                   table->pid);
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = ngx_http_clipper_state_row_get_locked(table, who);
+    row = clipper_state_row_get_locked(table, who);
 
     if (row == 0) {
-        ngx_http_clipper_journal_end(&table->header->journal);
+        clipper_journal_end(&table->header->journal);
         (void) __atomic_fetch_add(&table->header->dropped, 1,
                                   __ATOMIC_RELAXED);
         return NGX_DECLINED;
@@ -244,7 +234,7 @@ ngx_http_clipper_state_table_add(ngx_http_clipper_state_table_t *table,
 
     /* making room may have filled the journal; the row is consistent */
 
-    ngx_http_clipper_journal_commit(&table->header->journal);
+    clipper_journal_commit(&table->header->journal);
 
     r = &table->rows[row];
     n = 0;
@@ -253,15 +243,14 @@ ngx_http_clipper_state_table_add(ngx_http_clipper_state_table_t *table,
         cells[n++] = cell;
     }
 
-    ngx_http_clipper_state_table_gather(table, row,
-                                        NGX_HTTP_CLIPPER_STATE_PENDING,
-                                        n, cells, sum);
+    clipper_state_table_gather(table, row, CLIPPER_STATE_PENDING,
+                               n, cells, sum);
 
-    ngx_memzero(add, (NGX_HTTP_CLIPPER_POLICY_ROWS + n * r->nfields)
+    ngx_memzero(add, (CLIPPER_POLICY_ROWS + n * r->nfields)
                      * sizeof(double));
-    add[NGX_HTTP_CLIPPER_POLICY_T0] = delta[NGX_HTTP_CLIPPER_POLICY_T0];
-    add[NGX_HTTP_CLIPPER_POLICY_LAMBDA] =
-                                      delta[NGX_HTTP_CLIPPER_POLICY_LAMBDA];
+    add[CLIPPER_POLICY_T0] = delta[CLIPPER_POLICY_T0];
+    add[CLIPPER_POLICY_LAMBDA] =
+                             delta[CLIPPER_POLICY_LAMBDA];
 
     for (i = 0, k = 0; i < who->n; i++) {
 
@@ -269,59 +258,57 @@ ngx_http_clipper_state_table_add(ngx_http_clipper_state_table_t *table,
             k = (k + 1) % n;
         }
 
-        p = add + NGX_HTTP_CLIPPER_POLICY_ROWS + k * r->nfields;
+        p = add + CLIPPER_POLICY_ROWS + k * r->nfields;
 
-        ngx_memcpy(p, delta + NGX_HTTP_CLIPPER_POLICY_ROWS + i * r->nfields,
+        ngx_memcpy(p, delta + CLIPPER_POLICY_ROWS + i * r->nfields,
                    r->nfields * sizeof(double));
     }
 
-    ngx_http_clipper_policy_state_add(sum, add,
-                              NGX_HTTP_CLIPPER_POLICY_ROWS + n * r->nfields);
+    clipper_policy_state_add(sum, add,
+                              CLIPPER_POLICY_ROWS + n * r->nfields);
 
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, *r);
 
     r->pending = 1;
-    r->t0[NGX_HTTP_CLIPPER_STATE_PENDING] = sum[NGX_HTTP_CLIPPER_POLICY_T0];
-    r->lambda[NGX_HTTP_CLIPPER_STATE_PENDING] =
-                                         sum[NGX_HTTP_CLIPPER_POLICY_LAMBDA];
+    r->t0[CLIPPER_STATE_PENDING] = sum[CLIPPER_POLICY_T0];
+    r->lambda[CLIPPER_STATE_PENDING] =
+                                   sum[CLIPPER_POLICY_LAMBDA];
 
     for (k = 0; k < n; k++) {
         c = &table->cells[cells[k]];
 
-        ngx_http_clipper_state_save(table,
-                                    c->v[NGX_HTTP_CLIPPER_STATE_PENDING]);
-        ngx_memcpy(c->v[NGX_HTTP_CLIPPER_STATE_PENDING],
-                   sum + NGX_HTTP_CLIPPER_POLICY_ROWS + k * r->nfields,
+        clipper_state_save(table, c->v[CLIPPER_STATE_PENDING]);
+        ngx_memcpy(c->v[CLIPPER_STATE_PENDING],
+                   sum + CLIPPER_POLICY_ROWS + k * r->nfields,
                    r->nfields * sizeof(double));
     }
 
-    ngx_http_clipper_state_row_place_locked(table, row);
+    clipper_state_row_place_locked(table, row);
 
-    ngx_http_clipper_journal_end(&table->header->journal);
+    clipper_journal_end(&table->header->journal);
 
     return NGX_OK;
 }
 
 
 ngx_int_t
-ngx_http_clipper_state_table_load(ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who,
-    const ngx_http_clipper_state_reply_t *reply, uint64_t now_us)
+clipper_state_table_load(clipper_state_table_t *table,
+    const clipper_state_who_t *who, const clipper_state_reply_t *reply,
+    uint64_t now_us)
 {
-    uint32_t                       row;
-    ngx_http_clipper_state_row_t  *r;
+    uint32_t              row;
+    clipper_state_row_t  *r;
 
-    ngx_http_clipper_journal_begin(&table->header->journal, table->header,
-                                   table->pid);
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = ngx_http_clipper_state_row_get_locked(table, who);
+    row = clipper_state_row_get_locked(table, who);
 
     if (row == 0) {
-        ngx_http_clipper_journal_end(&table->header->journal);
+        clipper_journal_end(&table->header->journal);
         return NGX_DECLINED;
     }
 
-    ngx_http_clipper_journal_commit(&table->header->journal);
+    clipper_journal_commit(&table->header->journal);
 
     r = &table->rows[row];
 
@@ -332,12 +319,12 @@ ngx_http_clipper_state_table_load(ngx_http_clipper_state_table_t *table,
      */
 
     if (reply->last >= r->acked || reply->acked == r->acked) {
-        ngx_http_clipper_state_table_base_locked(table, row, reply, now_us);
+        clipper_state_table_base_locked(table, row, reply, now_us);
     }
 
-    ngx_http_clipper_state_row_place_locked(table, row);
+    clipper_state_row_place_locked(table, row);
 
-    ngx_http_clipper_journal_end(&table->header->journal);
+    clipper_journal_end(&table->header->journal);
 
     return NGX_OK;
 }
@@ -349,45 +336,44 @@ ngx_http_clipper_state_table_load(ngx_http_clipper_state_table_t *table,
  */
 
 void
-ngx_http_clipper_state_table_base_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row,
-    const ngx_http_clipper_state_reply_t *reply, uint64_t now_us)
+clipper_state_table_base_locked(clipper_state_table_t *table, uint32_t row,
+    const clipper_state_reply_t *reply, uint64_t now_us)
 {
     double                         factor, flight, *v, *add;
     uint32_t                       i, k, cell,
-                                   cells[NGX_HTTP_CLIPPER_STATE_CELLS];
-    ngx_uint_t                     landed;
-    ngx_http_clipper_state_row_t  *r;
+                                   cells[CLIPPER_STATE_CELLS];
+    ngx_uint_t            landed;
+    clipper_state_row_t  *r;
 
     r = &table->rows[row];
     landed = (r->seq && reply->last >= r->seq);
 
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, *r);
 
     flight = landed ? exp(reply->lambda
-                          * (r->t0[NGX_HTTP_CLIPPER_STATE_FLIGHT]
+                          * (r->t0[CLIPPER_STATE_FLIGHT]
                              - reply->t0))
                     : 0;
-    factor = exp(r->lambda[NGX_HTTP_CLIPPER_STATE_BASE]
-                 * (r->t0[NGX_HTTP_CLIPPER_STATE_BASE] - reply->t0));
+    factor = exp(r->lambda[CLIPPER_STATE_BASE]
+                 * (r->t0[CLIPPER_STATE_BASE] - reply->t0));
 
-    r->t0[NGX_HTTP_CLIPPER_STATE_BASE] = reply->t0;
-    r->lambda[NGX_HTTP_CLIPPER_STATE_BASE] = reply->lambda;
+    r->t0[CLIPPER_STATE_BASE] = reply->t0;
+    r->lambda[CLIPPER_STATE_BASE] = reply->lambda;
     r->asked_us = now_us;
 
-    (void) ngx_http_clipper_state_row_cells_locked(table, row, reply->n,
-                                                   reply->key, cells);
+    (void) clipper_state_row_cells_locked(table, row, reply->n, reply->key,
+                                          cells);
     for (i = 0; i < reply->n; i++) {
 
         if (cells[i] == 0) {
             continue;
         }
 
-        v = table->cells[cells[i]].v[NGX_HTTP_CLIPPER_STATE_BASE];
+        v = table->cells[cells[i]].v[CLIPPER_STATE_BASE];
 
-        ngx_http_clipper_journal_save(&table->header->journal, table->header,
-                                      v, r->nfields * sizeof(double));
-        ngx_http_clipper_state_save(table, table->cells[cells[i]].loaded);
+        clipper_journal_save(&table->header->journal, table->header, v,
+                             r->nfields * sizeof(double));
+        clipper_state_save(table, table->cells[cells[i]].loaded);
 
         ngx_memcpy(v, reply->rows + i * r->nfields,
                    r->nfields * sizeof(double));
@@ -402,11 +388,11 @@ ngx_http_clipper_state_table_base_locked(
             continue;
         }
 
-        v = table->cells[cell].v[NGX_HTTP_CLIPPER_STATE_BASE];
-        add = table->cells[cell].v[NGX_HTTP_CLIPPER_STATE_FLIGHT];
+        v = table->cells[cell].v[CLIPPER_STATE_BASE];
+        add = table->cells[cell].v[CLIPPER_STATE_FLIGHT];
 
-        ngx_http_clipper_journal_save(&table->header->journal, table->header,
-                                      v, r->nfields * sizeof(double));
+        clipper_journal_save(&table->header->journal, table->header, v,
+                             r->nfields * sizeof(double));
 
         for (k = 0; k < r->nfields; k++) {
             v[k] = v[k] * factor + add[k] * flight;
@@ -414,6 +400,6 @@ ngx_http_clipper_state_table_base_locked(
     }
 
     if (landed) {
-        ngx_http_clipper_state_table_landed_locked(table, row);
+        clipper_state_table_landed_locked(table, row);
     }
 }

@@ -20,46 +20,46 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_STATE_TABLE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_STATE_TABLE_H_INCLUDED_
+#ifndef _CLIPPER_STATE_TABLE_H_INCLUDED_
+#define _CLIPPER_STATE_TABLE_H_INCLUDED_
 
 
 #include "shm/clipper_journal.h"
 #include "learn/clipper_policy_state.h"
 
 
-#define NGX_HTTP_CLIPPER_STATE_UID      64      /* bytes */
-#define NGX_HTTP_CLIPPER_STATE_NAME     524     /* model:version, app:policy */
-#define NGX_HTTP_CLIPPER_STATE_CELLS    128     /* of one row, at most */
-#define NGX_HTTP_CLIPPER_STATE_FIELDS   NGX_HTTP_CLIPPER_POLICY_FIELDS
+#define CLIPPER_STATE_UID      64               /* bytes */
+#define CLIPPER_STATE_NAME     524              /* model:version, app:policy */
+#define CLIPPER_STATE_CELLS    128              /* of one row, at most */
+#define CLIPPER_STATE_FIELDS   CLIPPER_POLICY_FIELDS
 
 
 /* kinds of rows */
 
-#define NGX_HTTP_CLIPPER_STATE_APP      1
-#define NGX_HTTP_CLIPPER_STATE_USER     2
-#define NGX_HTTP_CLIPPER_STATE_DIGEST   3       /* a user whose id was long */
+#define CLIPPER_STATE_APP      1
+#define CLIPPER_STATE_USER     2
+#define CLIPPER_STATE_DIGEST   3                /* a user whose id was long */
 
 
 /* the three vectors */
 
 enum {
-    NGX_HTTP_CLIPPER_STATE_BASE = 0,
-    NGX_HTTP_CLIPPER_STATE_FLIGHT,
-    NGX_HTTP_CLIPPER_STATE_PENDING,
-    NGX_HTTP_CLIPPER_STATE_VECTORS
+    CLIPPER_STATE_BASE = 0,
+    CLIPPER_STATE_FLIGHT,
+    CLIPPER_STATE_PENDING,
+    CLIPPER_STATE_VECTORS
 };
 
 
 /* lists */
 
 enum {
-    NGX_HTTP_CLIPPER_STATE_CLEAN_USER = 0,
-    NGX_HTTP_CLIPPER_STATE_CLEAN_APP,
-    NGX_HTTP_CLIPPER_STATE_DIRTY_USER,
-    NGX_HTTP_CLIPPER_STATE_DIRTY_APP,
-    NGX_HTTP_CLIPPER_STATE_SENT,
-    NGX_HTTP_CLIPPER_STATE_LISTS
+    CLIPPER_STATE_CLEAN_USER = 0,
+    CLIPPER_STATE_CLEAN_APP,
+    CLIPPER_STATE_DIRTY_USER,
+    CLIPPER_STATE_DIRTY_APP,
+    CLIPPER_STATE_SENT,
+    CLIPPER_STATE_LISTS
 };
 
 
@@ -68,9 +68,9 @@ typedef struct {
     uint32_t                    name;
     uint32_t                    next;           /* of the row, or free list */
     uint32_t                    loaded;         /* base is what Redis said */
-    double                      v[NGX_HTTP_CLIPPER_STATE_VECTORS]
-                                 [NGX_HTTP_CLIPPER_STATE_FIELDS];
-} ngx_http_clipper_state_cell_t;
+    double                      v[CLIPPER_STATE_VECTORS]
+                                 [CLIPPER_STATE_FIELDS];
+} clipper_state_cell_t;
 
 
 typedef struct {
@@ -89,27 +89,27 @@ typedef struct {
     uint32_t                    pending;
     uint64_t                    seq;            /* of the flight; 0: none */
     uint64_t                    acked;          /* last that Redis has */
-    double                      t0[NGX_HTTP_CLIPPER_STATE_VECTORS];
-    double                      lambda[NGX_HTTP_CLIPPER_STATE_VECTORS];
+    double                      t0[CLIPPER_STATE_VECTORS];
+    double                      lambda[CLIPPER_STATE_VECTORS];
     uint32_t                    uid_len;
-    u_char                      uid[NGX_HTTP_CLIPPER_STATE_UID];
+    u_char                      uid[CLIPPER_STATE_UID];
 
     /* hints, outside the journal */
     uint32_t                    used;           /* since the clock came by */
     uint64_t                    asked_us;       /* Redis, about the base */
-} ngx_http_clipper_state_row_t;
+} clipper_state_row_t;
 
 
 typedef struct {
     uint32_t                    refs;
     uint32_t                    next;           /* hash chain, or free list */
     uint32_t                    len;
-    u_char                      text[NGX_HTTP_CLIPPER_STATE_NAME];
-} ngx_http_clipper_state_name_t;
+    u_char                      text[CLIPPER_STATE_NAME];
+} clipper_state_name_t;
 
 
 typedef struct {
-    ngx_http_clipper_journal_t  journal;
+    clipper_journal_t           journal;
     uint64_t                    source[2];      /* random: this zone to Redis */
 
     uint32_t                    nrows;          /* with row 0, which is none */
@@ -131,9 +131,9 @@ typedef struct {
         uint32_t                cells;
         uint32_t                user_rows;
         uint32_t                user_cells;
-        uint32_t                count[NGX_HTTP_CLIPPER_STATE_LISTS];
-        uint32_t                head[NGX_HTTP_CLIPPER_STATE_LISTS];
-        uint32_t                tail[NGX_HTTP_CLIPPER_STATE_LISTS];
+        uint32_t                count[CLIPPER_STATE_LISTS];
+        uint32_t                head[CLIPPER_STATE_LISTS];
+        uint32_t                tail[CLIPPER_STATE_LISTS];
     } m;
 
     /* totals, atomic */
@@ -147,22 +147,22 @@ typedef struct {
     /* query ids of the instances on one Redis, see .._state_id.c */
     uint64_t                    ids_key[2];
     uint64_t                    ids_number;     /* 0: none yet; stored last */
-} ngx_http_clipper_state_header_t;
+} clipper_state_header_t;
 
 
 /* a process' view */
 
 typedef struct {
-    ngx_http_clipper_state_header_t  *header;
-    ngx_http_clipper_state_row_t     *rows;
-    ngx_http_clipper_state_cell_t    *cells;
-    ngx_http_clipper_state_name_t    *names;
+    clipper_state_header_t           *header;
+    clipper_state_row_t              *rows;
+    clipper_state_cell_t             *cells;
+    clipper_state_name_t             *names;
     uint32_t                         *buckets;
     uint32_t                         *name_buckets;
     uint32_t                          pid;
     ngx_uint_t                        keep;     /* there is a Redis: dirty
                                                    rows stay */
-} ngx_http_clipper_state_table_t;
+} clipper_state_table_t;
 
 
 /* whose state, and the members that are wanted in that order */
@@ -177,7 +177,7 @@ typedef struct {
     uint32_t                    n;
     const uint64_t             *key;
     const ngx_str_t            *names;
-} ngx_http_clipper_state_who_t;
+} clipper_state_who_t;
 
 
 /* what Redis said about some members */
@@ -192,7 +192,7 @@ typedef struct {
     uint32_t                    n;
     const uint64_t             *key;
     const double               *rows;           /* n times nfields */
-} ngx_http_clipper_state_reply_t;
+} clipper_state_reply_t;
 
 
 /* a delta that is to be sent; names stay where they are while it is */
@@ -208,19 +208,19 @@ typedef struct {
     double                      lambda;
     ngx_str_t                   owner;
     size_t                      uid_len;
-    u_char                      uid[NGX_HTTP_CLIPPER_STATE_UID];
+    u_char                      uid[CLIPPER_STATE_UID];
     uint32_t                    n;
-    uint64_t                    key[NGX_HTTP_CLIPPER_STATE_CELLS];
-    ngx_str_t                   name[NGX_HTTP_CLIPPER_STATE_CELLS];
-    double                      rows[NGX_HTTP_CLIPPER_STATE_CELLS
-                                     * NGX_HTTP_CLIPPER_STATE_FIELDS];
-} ngx_http_clipper_state_update_t;
+    uint64_t                    key[CLIPPER_STATE_CELLS];
+    ngx_str_t                   name[CLIPPER_STATE_CELLS];
+    double                      rows[CLIPPER_STATE_CELLS
+                                     * CLIPPER_STATE_FIELDS];
+} clipper_state_update_t;
 
 
-ngx_int_t ngx_http_clipper_state_table_create(void *addr, size_t size,
+ngx_int_t clipper_state_table_create(void *addr, size_t size,
     const u_char seed[32]);
-void ngx_http_clipper_state_table_attach(
-    ngx_http_clipper_state_table_t *table, void *addr, uint32_t pid);
+void clipper_state_table_attach(clipper_state_table_t *table, void *addr,
+    uint32_t pid);
 
 /* about a row, for who wants to ask Redis about it */
 
@@ -228,93 +228,83 @@ typedef struct {
     uint64_t                    acked;
     ngx_uint_t                  stale;          /* the base is old; said once
                                                    to all callers together */
-} ngx_http_clipper_state_age_t;
+} clipper_state_age_t;
 
 
 /*
  * The sum of what is known.  NGX_OK: of all members; NGX_AGAIN: of some, Redis
  * has not told about the others; NGX_DECLINED: no row.
  */
-ngx_int_t ngx_http_clipper_state_table_read(
-    ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who, double *vec, uint64_t now_us,
-    uint64_t stale_us, ngx_http_clipper_state_age_t *age);
+ngx_int_t clipper_state_table_read(clipper_state_table_t *table,
+    const clipper_state_who_t *who, double *vec, uint64_t now_us,
+    uint64_t stale_us, clipper_state_age_t *age);
 
 /* NGX_DECLINED: no room */
-ngx_int_t ngx_http_clipper_state_table_add(
-    ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who, const double *delta);
+ngx_int_t clipper_state_table_add(clipper_state_table_t *table,
+    const clipper_state_who_t *who, const double *delta);
 
 /* the answer to a question; makes a row if there is none */
-ngx_int_t ngx_http_clipper_state_table_load(
-    ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who,
-    const ngx_http_clipper_state_reply_t *reply, uint64_t now_us);
+ngx_int_t clipper_state_table_load(clipper_state_table_t *table,
+    const clipper_state_who_t *who, const clipper_state_reply_t *reply,
+    uint64_t now_us);
 
 /* the next delta to be sent, applications' first; NGX_DECLINED: none */
-ngx_int_t ngx_http_clipper_state_table_take(
-    ngx_http_clipper_state_table_t *table,
-    ngx_http_clipper_state_update_t *update);
+ngx_int_t clipper_state_table_take(clipper_state_table_t *table,
+    clipper_state_update_t *update);
 
 /* it arrived; reply NULL: it is not known, and has to be sent again */
-void ngx_http_clipper_state_table_settle(
-    ngx_http_clipper_state_table_t *table, uint32_t row, const uint64_t id[2],
-    uint64_t seq, const ngx_http_clipper_state_reply_t *reply,
+void clipper_state_table_settle(clipper_state_table_t *table, uint32_t row,
+    const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
     uint64_t now_us);
 
 /* who has sent something; at most n pids */
-ngx_uint_t ngx_http_clipper_state_table_senders(
-    ngx_http_clipper_state_table_t *table, uint32_t *pids, ngx_uint_t n);
+ngx_uint_t clipper_state_table_senders(clipper_state_table_t *table,
+    uint32_t *pids, ngx_uint_t n);
 
 /* the sender has gone: what it sent has to be sent again */
-ngx_uint_t ngx_http_clipper_state_table_release(
-    ngx_http_clipper_state_table_t *table, uint32_t pid);
+ngx_uint_t clipper_state_table_release(clipper_state_table_t *table,
+    uint32_t pid);
 
 /* rows whose deltas are not yet known to be in Redis; read without the lock */
-ngx_uint_t ngx_http_clipper_state_table_dirty(
-    ngx_http_clipper_state_table_t *table);
+ngx_uint_t  clipper_state_table_dirty(clipper_state_table_t *table);
 
 /* those of them that nobody has sent */
-ngx_uint_t ngx_http_clipper_state_table_waiting(
-    ngx_http_clipper_state_table_t *table);
+ngx_uint_t  clipper_state_table_waiting(clipper_state_table_t *table);
 
 
 /* --- between the files of this part --- */
 
 /* the base becomes what Redis said; a flight that is in it has landed */
-void ngx_http_clipper_state_table_base_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row,
-    const ngx_http_clipper_state_reply_t *reply, uint64_t now_us);
-void ngx_http_clipper_state_table_landed_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row);
+void clipper_state_table_base_locked(clipper_state_table_t *table,
+    uint32_t row, const clipper_state_reply_t *reply, uint64_t now_us);
+void clipper_state_table_landed_locked(clipper_state_table_t *table,
+    uint32_t row);
 
 /* one more reference; 0: no room, or too long */
-uint32_t ngx_http_clipper_state_name_get_locked(
-    ngx_http_clipper_state_table_t *table, const ngx_str_t *text);
-void ngx_http_clipper_state_name_leave_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t name);
+uint32_t clipper_state_name_get_locked(clipper_state_table_t *table,
+    const ngx_str_t *text);
+void clipper_state_name_leave_locked(clipper_state_table_t *table,
+    uint32_t name);
 
-#define ngx_http_clipper_state_save(table, piece)                             \
-    ngx_http_clipper_journal_save(&(table)->header->journal,                  \
-                                  (table)->header, &(piece), sizeof(piece))
+#define clipper_state_save(table, piece)                                      \
+    clipper_journal_save(&(table)->header->journal,                           \
+                         (table)->header, &(piece), sizeof(piece))
 
 /* 0: no such row */
-uint32_t ngx_http_clipper_state_row_find_locked(
-    ngx_http_clipper_state_table_t *table, const uint64_t id[2]);
+uint32_t clipper_state_row_find_locked(clipper_state_table_t *table,
+    const uint64_t id[2]);
 
 /* the same, made if there is none, with all cells; 0: no room */
-uint32_t ngx_http_clipper_state_row_get_locked(
-    ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who);
+uint32_t clipper_state_row_get_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *who);
 
 /* the cells of n keys, 0 where there is none; gives the number of those */
-ngx_uint_t ngx_http_clipper_state_row_cells_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row, uint32_t n,
-    const uint64_t *key, uint32_t *cells);
+ngx_uint_t clipper_state_row_cells_locked(clipper_state_table_t *table,
+    uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells);
 
 /* puts a row on the list where it belongs */
-void ngx_http_clipper_state_row_place_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row);
+void clipper_state_row_place_locked(clipper_state_table_t *table,
+    uint32_t row);
 
 
-#endif /* _NGX_HTTP_CLIPPER_STATE_TABLE_H_INCLUDED_ */
+#endif /* _CLIPPER_STATE_TABLE_H_INCLUDED_ */

@@ -7,46 +7,45 @@
 #include "shm/clipper_state_table.h"
 
 
-static void ngx_http_clipper_state_table_fly_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row);
-static void ngx_http_clipper_state_table_copy(
-    ngx_http_clipper_state_table_t *table, uint32_t row,
-    ngx_http_clipper_state_update_t *update);
+static void clipper_state_table_fly_locked(clipper_state_table_t *table,
+    uint32_t row);
+static void clipper_state_table_copy(clipper_state_table_t *table,
+    uint32_t row, clipper_state_update_t *update);
 
 
 ngx_int_t
-ngx_http_clipper_state_table_take(ngx_http_clipper_state_table_t *table,
-    ngx_http_clipper_state_update_t *update)
+clipper_state_table_take(clipper_state_table_t *table,
+    clipper_state_update_t *update)
 {
-    uint32_t                          row;
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 row;
+    clipper_state_row_t     *r;
+    clipper_state_header_t  *h;
 
     h = table->header;
 
-    ngx_http_clipper_journal_begin(&h->journal, h, table->pid);
+    clipper_journal_begin(&h->journal, h, table->pid);
 
-    row = h->m.head[NGX_HTTP_CLIPPER_STATE_DIRTY_APP];
+    row = h->m.head[CLIPPER_STATE_DIRTY_APP];
 
     if (row == 0) {
-        row = h->m.head[NGX_HTTP_CLIPPER_STATE_DIRTY_USER];
+        row = h->m.head[CLIPPER_STATE_DIRTY_USER];
     }
 
     if (row) {
         r = &table->rows[row];
-        ngx_http_clipper_state_save(table, *r);
+        clipper_state_save(table, *r);
 
         if (r->seq == 0) {
-            ngx_http_clipper_state_table_fly_locked(table, row);
+            clipper_state_table_fly_locked(table, row);
         }
 
         r->sender = table->pid;
 
-        ngx_http_clipper_state_row_place_locked(table, row);
-        ngx_http_clipper_state_table_copy(table, row, update);
+        clipper_state_row_place_locked(table, row);
+        clipper_state_table_copy(table, row, update);
     }
 
-    ngx_http_clipper_journal_end(&h->journal);
+    clipper_journal_end(&h->journal);
 
     return row ? NGX_OK : NGX_DECLINED;
 }
@@ -55,36 +54,34 @@ ngx_http_clipper_state_table_take(ngx_http_clipper_state_table_t *table,
 /* what is pending gets a number and may not change any more */
 
 static void
-ngx_http_clipper_state_table_fly_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t row)
+clipper_state_table_fly_locked(clipper_state_table_t *table, uint32_t row)
 {
-    uint32_t                        cell;
-    ngx_http_clipper_state_row_t   *r;
-    ngx_http_clipper_state_cell_t  *c;
+    uint32_t               cell;
+    clipper_state_row_t   *r;
+    clipper_state_cell_t  *c;
 
     r = &table->rows[row];
 
-    ngx_http_clipper_state_save(table, table->header->m);
+    clipper_state_save(table, table->header->m);
 
     r->seq = ++table->header->m.seq;
     r->pending = 0;
 
-    r->t0[NGX_HTTP_CLIPPER_STATE_FLIGHT] =
-                                       r->t0[NGX_HTTP_CLIPPER_STATE_PENDING];
-    r->lambda[NGX_HTTP_CLIPPER_STATE_FLIGHT] =
-                                   r->lambda[NGX_HTTP_CLIPPER_STATE_PENDING];
-    r->t0[NGX_HTTP_CLIPPER_STATE_PENDING] = 0;
-    r->lambda[NGX_HTTP_CLIPPER_STATE_PENDING] = 0;
+    r->t0[CLIPPER_STATE_FLIGHT] =
+                              r->t0[CLIPPER_STATE_PENDING];
+    r->lambda[CLIPPER_STATE_FLIGHT] =
+                                  r->lambda[CLIPPER_STATE_PENDING];
+    r->t0[CLIPPER_STATE_PENDING] = 0;
+    r->lambda[CLIPPER_STATE_PENDING] = 0;
 
     for (cell = r->cells; cell; cell = c->next) {
         c = &table->cells[cell];
-        ngx_http_clipper_state_save(table, c->v);
+        clipper_state_save(table, c->v);
 
-        ngx_memcpy(c->v[NGX_HTTP_CLIPPER_STATE_FLIGHT],
-                   c->v[NGX_HTTP_CLIPPER_STATE_PENDING],
-                   sizeof(c->v[NGX_HTTP_CLIPPER_STATE_PENDING]));
-        ngx_memzero(c->v[NGX_HTTP_CLIPPER_STATE_PENDING],
-                    sizeof(c->v[NGX_HTTP_CLIPPER_STATE_PENDING]));
+        ngx_memcpy(c->v[CLIPPER_STATE_FLIGHT], c->v[CLIPPER_STATE_PENDING],
+                   sizeof(c->v[CLIPPER_STATE_PENDING]));
+        ngx_memzero(c->v[CLIPPER_STATE_PENDING],
+                    sizeof(c->v[CLIPPER_STATE_PENDING]));
     }
 }
 
@@ -92,15 +89,14 @@ ngx_http_clipper_state_table_fly_locked(ngx_http_clipper_state_table_t *table,
 /* Redis has it, and the base too */
 
 void
-ngx_http_clipper_state_table_landed_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row)
+clipper_state_table_landed_locked(clipper_state_table_t *table, uint32_t row)
 {
-    uint32_t                       cell;
-    ngx_http_clipper_state_row_t  *r;
+    uint32_t              cell;
+    clipper_state_row_t  *r;
 
     r = &table->rows[row];
 
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, *r);
 
     r->acked = r->seq;
     r->seq = 0;
@@ -109,22 +105,22 @@ ngx_http_clipper_state_table_landed_locked(
     (void) __atomic_fetch_add(&table->header->sent, 1, __ATOMIC_RELAXED);
 
     for (cell = r->cells; cell; cell = table->cells[cell].next) {
-        ngx_http_clipper_state_save(table,
-                     table->cells[cell].v[NGX_HTTP_CLIPPER_STATE_FLIGHT]);
-        ngx_memzero(table->cells[cell].v[NGX_HTTP_CLIPPER_STATE_FLIGHT],
+        clipper_state_save(table,
+                     table->cells[cell].v[CLIPPER_STATE_FLIGHT]);
+        ngx_memzero(table->cells[cell].v[CLIPPER_STATE_FLIGHT],
                     sizeof(table->cells[cell].v[0]));
     }
 }
 
 
 static void
-ngx_http_clipper_state_table_copy(ngx_http_clipper_state_table_t *table,
-    uint32_t row, ngx_http_clipper_state_update_t *update)
+clipper_state_table_copy(clipper_state_table_t *table, uint32_t row,
+    clipper_state_update_t *update)
 {
-    uint32_t                        cell;
-    ngx_http_clipper_state_row_t   *r;
-    ngx_http_clipper_state_cell_t  *c;
-    ngx_http_clipper_state_name_t  *name;
+    uint32_t               cell;
+    clipper_state_row_t   *r;
+    clipper_state_cell_t  *c;
+    clipper_state_name_t  *name;
 
     r = &table->rows[row];
     name = &table->names[r->owner];
@@ -136,8 +132,8 @@ ngx_http_clipper_state_table_copy(ngx_http_clipper_state_table_t *table,
     update->id[0] = r->id[0];
     update->id[1] = r->id[1];
     update->seq = r->seq;
-    update->t0 = r->t0[NGX_HTTP_CLIPPER_STATE_FLIGHT];
-    update->lambda = r->lambda[NGX_HTTP_CLIPPER_STATE_FLIGHT];
+    update->t0 = r->t0[CLIPPER_STATE_FLIGHT];
+    update->lambda = r->lambda[CLIPPER_STATE_FLIGHT];
     update->owner.data = name->text;
     update->owner.len = name->len;
     update->uid_len = r->uid_len;
@@ -152,61 +148,57 @@ ngx_http_clipper_state_table_copy(ngx_http_clipper_state_table_t *table,
         update->name[update->n].data = name->text;
         update->name[update->n].len = name->len;
         ngx_memcpy(update->rows + update->n * r->nfields,
-                   c->v[NGX_HTTP_CLIPPER_STATE_FLIGHT],
-                   r->nfields * sizeof(double));
+                   c->v[CLIPPER_STATE_FLIGHT], r->nfields * sizeof(double));
         update->n++;
     }
 }
 
 
 void
-ngx_http_clipper_state_table_settle(ngx_http_clipper_state_table_t *table,
-    uint32_t row, const uint64_t id[2], uint64_t seq,
-    const ngx_http_clipper_state_reply_t *reply, uint64_t now_us)
+clipper_state_table_settle(clipper_state_table_t *table, uint32_t row,
+    const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
+    uint64_t now_us)
 {
-    ngx_http_clipper_state_row_t  *r;
+    clipper_state_row_t  *r;
 
     r = &table->rows[row];
 
-    ngx_http_clipper_journal_begin(&table->header->journal, table->header,
-                                   table->pid);
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
     /* it may have been found out otherwise, and the row be another's */
 
     if (r->kind && r->id[0] == id[0] && r->id[1] == id[1]) {
 
         if (r->seq == seq && r->sender == table->pid) {
-            ngx_http_clipper_state_save(table, *r);
+            clipper_state_save(table, *r);
             r->sender = 0;
         }
 
         /* the answer to a second copy may know of a later one */
 
         if (reply && reply->last >= r->acked) {
-            ngx_http_clipper_state_table_base_locked(table, row, reply,
-                                                     now_us);
+            clipper_state_table_base_locked(table, row, reply, now_us);
         }
 
-        ngx_http_clipper_state_row_place_locked(table, row);
+        clipper_state_row_place_locked(table, row);
     }
 
-    ngx_http_clipper_journal_end(&table->header->journal);
+    clipper_journal_end(&table->header->journal);
 }
 
 
 ngx_uint_t
-ngx_http_clipper_state_table_senders(ngx_http_clipper_state_table_t *table,
-    uint32_t *pids, ngx_uint_t n)
+clipper_state_table_senders(clipper_state_table_t *table, uint32_t *pids,
+    ngx_uint_t n)
 {
     uint32_t    row;
     ngx_uint_t  i, found;
 
     found = 0;
 
-    ngx_http_clipper_journal_begin(&table->header->journal, table->header,
-                                   table->pid);
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    for (row = table->header->m.head[NGX_HTTP_CLIPPER_STATE_SENT];
+    for (row = table->header->m.head[CLIPPER_STATE_SENT];
          row;
          row = table->rows[row].list_next)
     {
@@ -219,25 +211,23 @@ ngx_http_clipper_state_table_senders(ngx_http_clipper_state_table_t *table,
         }
     }
 
-    ngx_http_clipper_journal_end(&table->header->journal);
+    clipper_journal_end(&table->header->journal);
 
     return found;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_state_table_release(ngx_http_clipper_state_table_t *table,
-    uint32_t pid)
+clipper_state_table_release(clipper_state_table_t *table, uint32_t pid)
 {
     uint32_t    row, next;
     ngx_uint_t  n;
 
     n = 0;
 
-    ngx_http_clipper_journal_begin(&table->header->journal, table->header,
-                                   table->pid);
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    for (row = table->header->m.head[NGX_HTTP_CLIPPER_STATE_SENT];
+    for (row = table->header->m.head[CLIPPER_STATE_SENT];
          row;
          row = next)
     {
@@ -247,39 +237,39 @@ ngx_http_clipper_state_table_release(ngx_http_clipper_state_table_t *table,
             continue;
         }
 
-        ngx_http_clipper_state_save(table, table->rows[row]);
+        clipper_state_save(table, table->rows[row]);
         table->rows[row].sender = 0;
-        ngx_http_clipper_state_row_place_locked(table, row);
-        ngx_http_clipper_journal_commit(&table->header->journal);
+        clipper_state_row_place_locked(table, row);
+        clipper_journal_commit(&table->header->journal);
         n++;
     }
 
-    ngx_http_clipper_journal_end(&table->header->journal);
+    clipper_journal_end(&table->header->journal);
 
     return n;
 }
 
 
 ngx_uint_t
-ngx_http_clipper_state_table_dirty(ngx_http_clipper_state_table_t *table)
+clipper_state_table_dirty(clipper_state_table_t *table)
 {
     uint32_t  *count;
 
     count = table->header->m.count;
 
-    return count[NGX_HTTP_CLIPPER_STATE_DIRTY_USER]
-           + count[NGX_HTTP_CLIPPER_STATE_DIRTY_APP]
-           + count[NGX_HTTP_CLIPPER_STATE_SENT];
+    return count[CLIPPER_STATE_DIRTY_USER]
+           + count[CLIPPER_STATE_DIRTY_APP]
+           + count[CLIPPER_STATE_SENT];
 }
 
 
 ngx_uint_t
-ngx_http_clipper_state_table_waiting(ngx_http_clipper_state_table_t *table)
+clipper_state_table_waiting(clipper_state_table_t *table)
 {
     uint32_t  *count;
 
     count = table->header->m.count;
 
-    return count[NGX_HTTP_CLIPPER_STATE_DIRTY_USER]
-           + count[NGX_HTTP_CLIPPER_STATE_DIRTY_APP];
+    return count[CLIPPER_STATE_DIRTY_USER]
+           + count[CLIPPER_STATE_DIRTY_APP];
 }

@@ -8,20 +8,20 @@
 #include "shm/clipper_state_table.h"
 
 
-static uint32_t *ngx_http_clipper_state_name_bucket(
-    ngx_http_clipper_state_table_t *table, const u_char *text, size_t len);
+static uint32_t *clipper_state_name_bucket(clipper_state_table_t *table,
+    const u_char *text, size_t len);
 
 
 uint32_t
-ngx_http_clipper_state_name_get_locked(ngx_http_clipper_state_table_t *table,
+clipper_state_name_get_locked(clipper_state_table_t *table,
     const ngx_str_t *text)
 {
-    uint32_t                          name, *bucket;
-    ngx_http_clipper_state_name_t    *t;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 name, *bucket;
+    clipper_state_name_t    *t;
+    clipper_state_header_t  *h;
 
     h = table->header;
-    bucket = ngx_http_clipper_state_name_bucket(table, text->data, text->len);
+    bucket = clipper_state_name_bucket(table, text->data, text->len);
 
     for (name = *bucket; name; name = t->next) {
         t = &table->names[name];
@@ -29,7 +29,7 @@ ngx_http_clipper_state_name_get_locked(ngx_http_clipper_state_table_t *table,
         if (t->len == text->len
             && ngx_memcmp(t->text, text->data, text->len) == 0)
         {
-            ngx_http_clipper_state_save(table, t->refs);
+            clipper_state_save(table, t->refs);
             t->refs++;
             return name;
         }
@@ -37,16 +37,16 @@ ngx_http_clipper_state_name_get_locked(ngx_http_clipper_state_table_t *table,
 
     name = h->m.free_names;
 
-    if (name == 0 || text->len > NGX_HTTP_CLIPPER_STATE_NAME) {
+    if (name == 0 || text->len > CLIPPER_STATE_NAME) {
         return 0;
     }
 
     t = &table->names[name];
 
-    ngx_http_clipper_state_save(table, h->m.free_names);
-    ngx_http_clipper_state_save(table, *bucket);
-    ngx_http_clipper_state_save(table, t->next);
-    ngx_http_clipper_state_save(table, t->refs);
+    clipper_state_save(table, h->m.free_names);
+    clipper_state_save(table, *bucket);
+    clipper_state_save(table, t->next);
+    clipper_state_save(table, t->refs);
 
     h->m.free_names = t->next;
 
@@ -61,41 +61,40 @@ ngx_http_clipper_state_name_get_locked(ngx_http_clipper_state_table_t *table,
 
 
 void
-ngx_http_clipper_state_name_leave_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t name)
+clipper_state_name_leave_locked(clipper_state_table_t *table, uint32_t name)
 {
-    uint32_t                         *p;
-    ngx_http_clipper_state_name_t    *t;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                *p;
+    clipper_state_name_t    *t;
+    clipper_state_header_t  *h;
 
     h = table->header;
     t = &table->names[name];
 
-    ngx_http_clipper_state_save(table, t->refs);
+    clipper_state_save(table, t->refs);
 
     if (--t->refs) {
         return;
     }
 
-    p = ngx_http_clipper_state_name_bucket(table, t->text, t->len);
+    p = clipper_state_name_bucket(table, t->text, t->len);
 
     while (*p != name) {
         p = &table->names[*p].next;
     }
 
-    ngx_http_clipper_state_save(table, h->m.free_names);
-    ngx_http_clipper_state_save(table, *p);
+    clipper_state_save(table, h->m.free_names);
+    clipper_state_save(table, *p);
     *p = t->next;
 
-    ngx_http_clipper_state_save(table, t->next);
+    clipper_state_save(table, t->next);
     t->next = h->m.free_names;
     h->m.free_names = name;
 }
 
 
 static uint32_t *
-ngx_http_clipper_state_name_bucket(ngx_http_clipper_state_table_t *table,
-    const u_char *text, size_t len)
+clipper_state_name_bucket(clipper_state_table_t *table, const u_char *text,
+    size_t len)
 {
     size_t    i;
     uint32_t  h;

@@ -7,39 +7,34 @@
 #include "shm/clipper_state_table.h"
 
 
-#define NGX_HTTP_CLIPPER_STATE_CHANCES  8       /* of used rows, per eviction */
-#define NGX_HTTP_CLIPPER_STATE_SWEEP    256     /* evictions of one call */
+#define CLIPPER_STATE_CHANCES  8                /* of used rows, per eviction */
+#define CLIPPER_STATE_SWEEP    256              /* evictions of one call */
 
 
-static ngx_uint_t ngx_http_clipper_state_row_room_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t kind, uint32_t nrows,
-    uint32_t ncells, uint32_t except);
-static ngx_uint_t ngx_http_clipper_state_row_evict_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t list, uint32_t except);
-static uint32_t ngx_http_clipper_state_row_new_locked(
-    ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who);
-static void ngx_http_clipper_state_row_free_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row);
-static ngx_int_t ngx_http_clipper_state_row_extend_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row,
-    const ngx_http_clipper_state_who_t *who, const uint32_t *cells);
-static void ngx_http_clipper_state_row_prune_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row,
-    const ngx_http_clipper_state_who_t *who);
-static ngx_uint_t ngx_http_clipper_state_cell_kept(
-    ngx_http_clipper_state_table_t *table, uint32_t cell,
-    const ngx_http_clipper_state_who_t *who);
-static void ngx_http_clipper_state_cell_free_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t kind, uint32_t cell);
-static void ngx_http_clipper_state_list_remove_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row);
-static void ngx_http_clipper_state_list_append_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row, uint32_t list);
+static ngx_uint_t clipper_state_row_room_locked(clipper_state_table_t *table,
+    uint32_t kind, uint32_t nrows, uint32_t ncells, uint32_t except);
+static ngx_uint_t clipper_state_row_evict_locked(clipper_state_table_t *table,
+    uint32_t list, uint32_t except);
+static uint32_t clipper_state_row_new_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *who);
+static void clipper_state_row_free_locked(clipper_state_table_t *table,
+    uint32_t row);
+static ngx_int_t clipper_state_row_extend_locked(clipper_state_table_t *table,
+    uint32_t row, const clipper_state_who_t *who, const uint32_t *cells);
+static void clipper_state_row_prune_locked(clipper_state_table_t *table,
+    uint32_t row, const clipper_state_who_t *who);
+static ngx_uint_t clipper_state_cell_kept(clipper_state_table_t *table,
+    uint32_t cell, const clipper_state_who_t *who);
+static void clipper_state_cell_free_locked(clipper_state_table_t *table,
+    uint32_t kind, uint32_t cell);
+static void clipper_state_list_remove_locked(clipper_state_table_t *table,
+    uint32_t row);
+static void clipper_state_list_append_locked(clipper_state_table_t *table,
+    uint32_t row, uint32_t list);
 
 
 uint32_t
-ngx_http_clipper_state_row_find_locked(ngx_http_clipper_state_table_t *table,
+clipper_state_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2])
 {
     uint32_t  row;
@@ -58,8 +53,8 @@ ngx_http_clipper_state_row_find_locked(ngx_http_clipper_state_table_t *table,
 
 
 ngx_uint_t
-ngx_http_clipper_state_row_cells_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells)
+clipper_state_row_cells_locked(clipper_state_table_t *table, uint32_t row,
+    uint32_t n, const uint64_t *key, uint32_t *cells)
 {
     uint32_t    cell, first;
     ngx_uint_t  i, missing;
@@ -100,24 +95,23 @@ ngx_http_clipper_state_row_cells_locked(ngx_http_clipper_state_table_t *table,
 
 
 uint32_t
-ngx_http_clipper_state_row_get_locked(ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who)
+clipper_state_row_get_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *who)
 {
-    uint32_t    row, cells[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    uint32_t    row, cells[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t  made, missing;
 
-    row = ngx_http_clipper_state_row_find_locked(table, who->id);
+    row = clipper_state_row_find_locked(table, who->id);
     made = 0;
 
     if (row == 0) {
 
-        if (!ngx_http_clipper_state_row_room_locked(table, who->kind, 1,
-                                                    who->n, 0))
+        if (!clipper_state_row_room_locked(table, who->kind, 1, who->n, 0))
         {
             return 0;
         }
 
-        row = ngx_http_clipper_state_row_new_locked(table, who);
+        row = clipper_state_row_new_locked(table, who);
 
         if (row == 0) {
             return 0;
@@ -128,27 +122,27 @@ ngx_http_clipper_state_row_get_locked(ngx_http_clipper_state_table_t *table,
 
     table->rows[row].used = 1;
 
-    missing = ngx_http_clipper_state_row_cells_locked(table, row, who->n,
-                                                      who->key, cells);
+    missing = clipper_state_row_cells_locked(table, row, who->n, who->key,
+                                             cells);
     if (missing == 0) {
         return row;
     }
 
-    if (table->rows[row].ncells + missing > NGX_HTTP_CLIPPER_STATE_CELLS) {
-        ngx_http_clipper_state_row_prune_locked(table, row, who);
+    if (table->rows[row].ncells + missing > CLIPPER_STATE_CELLS) {
+        clipper_state_row_prune_locked(table, row, who);
     }
 
-    if (table->rows[row].ncells + missing <= NGX_HTTP_CLIPPER_STATE_CELLS
-        && ngx_http_clipper_state_row_room_locked(table, who->kind, 0,
-                                                  (uint32_t) missing, row)
-        && ngx_http_clipper_state_row_extend_locked(table, row, who, cells)
+    if (table->rows[row].ncells + missing <= CLIPPER_STATE_CELLS
+        && clipper_state_row_room_locked(table, who->kind, 0,
+                                         (uint32_t) missing, row)
+        && clipper_state_row_extend_locked(table, row, who, cells)
            == NGX_OK)
     {
         return row;
     }
 
     if (made) {
-        ngx_http_clipper_state_row_free_locked(table, row);
+        clipper_state_row_free_locked(table, row);
     }
 
     return 0;
@@ -158,19 +152,19 @@ ngx_http_clipper_state_row_get_locked(ngx_http_clipper_state_table_t *table,
 /* others make room, committed one by one, each of which is consistent */
 
 static ngx_uint_t
-ngx_http_clipper_state_row_room_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t kind, uint32_t nrows, uint32_t ncells, uint32_t except)
+clipper_state_row_room_locked(clipper_state_table_t *table, uint32_t kind,
+    uint32_t nrows, uint32_t ncells, uint32_t except)
 {
-    uint32_t                          max_rows, max_cells;
-    ngx_uint_t                        i, app, over;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 max_rows, max_cells;
+    ngx_uint_t               i, app, over;
+    clipper_state_header_t  *h;
 
     h = table->header;
-    app = (kind == NGX_HTTP_CLIPPER_STATE_APP);
+    app = (kind == CLIPPER_STATE_APP);
     max_rows = (h->nrows - 1) / 4 * 3;
     max_cells = (h->ncells - 1) / 4 * 3;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_STATE_SWEEP; i++) {
+    for (i = 0; i < CLIPPER_STATE_SWEEP; i++) {
 
         over = !app && (h->m.user_rows + nrows > max_rows
                         || h->m.user_cells + ncells > max_cells);
@@ -182,23 +176,23 @@ ngx_http_clipper_state_row_room_locked(ngx_http_clipper_state_table_t *table,
             return 1;
         }
 
-        if (!ngx_http_clipper_state_row_evict_locked(table,
-                                 NGX_HTTP_CLIPPER_STATE_CLEAN_USER, except)
+        if (!clipper_state_row_evict_locked(table,
+                                 CLIPPER_STATE_CLEAN_USER, except)
             && (table->keep
-                || !ngx_http_clipper_state_row_evict_locked(table,
-                                 NGX_HTTP_CLIPPER_STATE_DIRTY_USER, except))
+                || !clipper_state_row_evict_locked(table,
+                                 CLIPPER_STATE_DIRTY_USER, except))
             && (!app
-                || !ngx_http_clipper_state_row_evict_locked(table,
-                                 NGX_HTTP_CLIPPER_STATE_CLEAN_APP, except))
+                || !clipper_state_row_evict_locked(table,
+                                 CLIPPER_STATE_CLEAN_APP, except))
             && (!app || table->keep
-                || !ngx_http_clipper_state_row_evict_locked(table,
-                                 NGX_HTTP_CLIPPER_STATE_DIRTY_APP, except)))
+                || !clipper_state_row_evict_locked(table,
+                                 CLIPPER_STATE_DIRTY_APP, except)))
         {
             return 0;
         }
 
         (void) __atomic_fetch_add(&h->evicted, 1, __ATOMIC_RELAXED);
-        ngx_http_clipper_journal_commit(&h->journal);
+        clipper_journal_commit(&h->journal);
     }
 
     return 0;
@@ -206,14 +200,14 @@ ngx_http_clipper_state_row_room_locked(ngx_http_clipper_state_table_t *table,
 
 
 static ngx_uint_t
-ngx_http_clipper_state_row_evict_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t list, uint32_t except)
+clipper_state_row_evict_locked(clipper_state_table_t *table, uint32_t list,
+    uint32_t except)
 {
-    uint32_t                       row;
-    ngx_uint_t                     i;
-    ngx_http_clipper_state_row_t  *r;
+    uint32_t              row;
+    ngx_uint_t            i;
+    clipper_state_row_t  *r;
 
-    for (i = 0; i <= NGX_HTTP_CLIPPER_STATE_CHANCES; i++) {
+    for (i = 0; i <= CLIPPER_STATE_CHANCES; i++) {
         row = table->header->m.head[list];
 
         if (row == 0) {
@@ -223,9 +217,9 @@ ngx_http_clipper_state_row_evict_locked(ngx_http_clipper_state_table_t *table,
         r = &table->rows[row];
 
         if (row != except
-            && (!r->used || i == NGX_HTTP_CLIPPER_STATE_CHANCES))
+            && (!r->used || i == CLIPPER_STATE_CHANCES))
         {
-            ngx_http_clipper_state_row_free_locked(table, row);
+            clipper_state_row_free_locked(table, row);
             return 1;
         }
 
@@ -235,8 +229,8 @@ ngx_http_clipper_state_row_evict_locked(ngx_http_clipper_state_table_t *table,
 
         r->used = 0;
 
-        ngx_http_clipper_state_list_remove_locked(table, row);
-        ngx_http_clipper_state_list_append_locked(table, row, list);
+        clipper_state_list_remove_locked(table, row);
+        clipper_state_list_append_locked(table, row, list);
     }
 
     return 0;
@@ -244,12 +238,12 @@ ngx_http_clipper_state_row_evict_locked(ngx_http_clipper_state_table_t *table,
 
 
 static uint32_t
-ngx_http_clipper_state_row_new_locked(ngx_http_clipper_state_table_t *table,
-    const ngx_http_clipper_state_who_t *who)
+clipper_state_row_new_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *who)
 {
-    uint32_t                          row, owner, *bucket;
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 row, owner, *bucket;
+    clipper_state_row_t     *r;
+    clipper_state_header_t  *h;
 
     h = table->header;
     row = h->m.free_rows;
@@ -258,7 +252,7 @@ ngx_http_clipper_state_row_new_locked(ngx_http_clipper_state_table_t *table,
         return 0;
     }
 
-    owner = ngx_http_clipper_state_name_get_locked(table, &who->owner);
+    owner = clipper_state_name_get_locked(table, &who->owner);
 
     if (owner == 0) {
         return 0;
@@ -267,24 +261,24 @@ ngx_http_clipper_state_row_new_locked(ngx_http_clipper_state_table_t *table,
     r = &table->rows[row];
     bucket = &table->buckets[who->id[0] & (h->nbuckets - 1)];
 
-    ngx_http_clipper_state_save(table, h->m);
-    ngx_http_clipper_state_save(table, *bucket);
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, h->m);
+    clipper_state_save(table, *bucket);
+    clipper_state_save(table, *r);
 
     h->m.free_rows = r->next;
     h->m.rows++;
-    h->m.user_rows += (who->kind != NGX_HTTP_CLIPPER_STATE_APP);
+    h->m.user_rows += (who->kind != CLIPPER_STATE_APP);
 
-    ngx_memzero(r, sizeof(ngx_http_clipper_state_row_t));
+    ngx_memzero(r, sizeof(clipper_state_row_t));
 
     r->id[0] = who->id[0];
     r->id[1] = who->id[1];
-    r->list = NGX_HTTP_CLIPPER_STATE_LISTS;
+    r->list = CLIPPER_STATE_LISTS;
     r->owner = owner;
     r->kind = who->kind;
     r->policy = who->policy;
     r->nfields = who->nfields;
-    r->uid_len = (uint32_t) ngx_min(who->uid.len, NGX_HTTP_CLIPPER_STATE_UID);
+    r->uid_len = (uint32_t) ngx_min(who->uid.len, CLIPPER_STATE_UID);
 
     if (r->uid_len) {
         ngx_memcpy(r->uid, who->uid.data, r->uid_len);
@@ -293,24 +287,23 @@ ngx_http_clipper_state_row_new_locked(ngx_http_clipper_state_table_t *table,
     r->next = *bucket;
     *bucket = row;
 
-    ngx_http_clipper_state_row_place_locked(table, row);
+    clipper_state_row_place_locked(table, row);
 
     return row;
 }
 
 
 static void
-ngx_http_clipper_state_row_free_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t row)
+clipper_state_row_free_locked(clipper_state_table_t *table, uint32_t row)
 {
-    uint32_t                          cell, next, *p;
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 cell, next, *p;
+    clipper_state_row_t     *r;
+    clipper_state_header_t  *h;
 
     h = table->header;
     r = &table->rows[row];
 
-    ngx_http_clipper_state_list_remove_locked(table, row);
+    clipper_state_list_remove_locked(table, row);
 
     p = &table->buckets[r->id[0] & (h->nbuckets - 1)];
 
@@ -318,21 +311,21 @@ ngx_http_clipper_state_row_free_locked(ngx_http_clipper_state_table_t *table,
         p = &table->rows[*p].next;
     }
 
-    ngx_http_clipper_state_save(table, *p);
+    clipper_state_save(table, *p);
     *p = r->next;
 
-    ngx_http_clipper_state_save(table, h->m);
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, h->m);
+    clipper_state_save(table, *r);
 
     for (cell = r->cells; cell; cell = next) {
         next = table->cells[cell].next;
-        ngx_http_clipper_state_cell_free_locked(table, r->kind, cell);
+        clipper_state_cell_free_locked(table, r->kind, cell);
     }
 
-    ngx_http_clipper_state_name_leave_locked(table, r->owner);
+    clipper_state_name_leave_locked(table, r->owner);
 
     h->m.rows--;
-    h->m.user_rows -= (r->kind != NGX_HTTP_CLIPPER_STATE_APP);
+    h->m.user_rows -= (r->kind != CLIPPER_STATE_APP);
 
     r->kind = 0;
     r->cells = 0;
@@ -342,20 +335,19 @@ ngx_http_clipper_state_row_free_locked(ngx_http_clipper_state_table_t *table,
 
 
 static ngx_int_t
-ngx_http_clipper_state_row_extend_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row,
-    const ngx_http_clipper_state_who_t *who, const uint32_t *cells)
+clipper_state_row_extend_locked(clipper_state_table_t *table, uint32_t row,
+    const clipper_state_who_t *who, const uint32_t *cells)
 {
-    uint32_t                          i, cell, name, *tail;
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_cell_t    *c;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 i, cell, name, *tail;
+    clipper_state_row_t     *r;
+    clipper_state_cell_t    *c;
+    clipper_state_header_t  *h;
 
     h = table->header;
     r = &table->rows[row];
 
-    ngx_http_clipper_state_save(table, h->m);
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, h->m);
+    clipper_state_save(table, *r);
 
     for (tail = &r->cells; *tail; tail = &table->cells[*tail].next) {
         /* void */
@@ -367,7 +359,7 @@ ngx_http_clipper_state_row_extend_locked(
             continue;
         }
 
-        name = ngx_http_clipper_state_name_get_locked(table, &who->names[i]);
+        name = clipper_state_name_get_locked(table, &who->names[i]);
 
         if (name == 0) {
             return NGX_ERROR;
@@ -376,14 +368,14 @@ ngx_http_clipper_state_row_extend_locked(
         cell = h->m.free_cells;
         c = &table->cells[cell];
 
-        ngx_http_clipper_state_save(table, *tail);
-        ngx_http_clipper_state_save(table, c->next);
+        clipper_state_save(table, *tail);
+        clipper_state_save(table, c->next);
 
         h->m.free_cells = c->next;
         h->m.cells++;
-        h->m.user_cells += (r->kind != NGX_HTTP_CLIPPER_STATE_APP);
+        h->m.user_cells += (r->kind != CLIPPER_STATE_APP);
 
-        ngx_memzero(c, sizeof(ngx_http_clipper_state_cell_t));
+        ngx_memzero(c, sizeof(clipper_state_cell_t));
         c->key = who->key[i];
         c->name = name;
 
@@ -399,11 +391,11 @@ ngx_http_clipper_state_row_extend_locked(
 /* members that have gone from an application make room for those that came */
 
 static void
-ngx_http_clipper_state_row_prune_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t row, const ngx_http_clipper_state_who_t *who)
+clipper_state_row_prune_locked(clipper_state_table_t *table, uint32_t row,
+    const clipper_state_who_t *who)
 {
-    uint32_t                       cell, *p;
-    ngx_http_clipper_state_row_t  *r;
+    uint32_t              cell, *p;
+    clipper_state_row_t  *r;
 
     r = &table->rows[row];
 
@@ -411,35 +403,35 @@ ngx_http_clipper_state_row_prune_locked(ngx_http_clipper_state_table_t *table,
         return;
     }
 
-    ngx_http_clipper_state_save(table, *r);
-    ngx_http_clipper_state_save(table, table->header->m);
+    clipper_state_save(table, *r);
+    clipper_state_save(table, table->header->m);
 
     p = &r->cells;
 
     while (*p) {
         cell = *p;
 
-        if (ngx_http_clipper_state_cell_kept(table, cell, who)) {
+        if (clipper_state_cell_kept(table, cell, who)) {
             p = &table->cells[cell].next;
             continue;
         }
 
-        ngx_http_clipper_state_save(table, *p);
+        clipper_state_save(table, *p);
         *p = table->cells[cell].next;
         r->ncells--;
-        ngx_http_clipper_state_cell_free_locked(table, r->kind, cell);
+        clipper_state_cell_free_locked(table, r->kind, cell);
     }
 
-    ngx_http_clipper_journal_commit(&table->header->journal);
+    clipper_journal_commit(&table->header->journal);
 }
 
 
 static ngx_uint_t
-ngx_http_clipper_state_cell_kept(ngx_http_clipper_state_table_t *table,
-    uint32_t cell, const ngx_http_clipper_state_who_t *who)
+clipper_state_cell_kept(clipper_state_table_t *table, uint32_t cell,
+    const clipper_state_who_t *who)
 {
-    uint32_t                        i;
-    ngx_http_clipper_state_cell_t  *c;
+    uint32_t               i;
+    clipper_state_cell_t  *c;
 
     c = &table->cells[cell];
 
@@ -449,8 +441,8 @@ ngx_http_clipper_state_cell_kept(ngx_http_clipper_state_table_t *table,
         }
     }
 
-    for (i = 0; table->keep && i < NGX_HTTP_CLIPPER_STATE_FIELDS; i++) {
-        if (c->v[NGX_HTTP_CLIPPER_STATE_PENDING][i] != 0) {
+    for (i = 0; table->keep && i < CLIPPER_STATE_FIELDS; i++) {
+        if (c->v[CLIPPER_STATE_PENDING][i] != 0) {
             return 1;
         }
     }
@@ -462,111 +454,109 @@ ngx_http_clipper_state_cell_kept(ngx_http_clipper_state_table_t *table,
 /* the caller has saved the header's lists */
 
 static void
-ngx_http_clipper_state_cell_free_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t kind, uint32_t cell)
+clipper_state_cell_free_locked(clipper_state_table_t *table, uint32_t kind,
+    uint32_t cell)
 {
-    ngx_http_clipper_state_cell_t    *c;
-    ngx_http_clipper_state_header_t  *h;
+    clipper_state_cell_t    *c;
+    clipper_state_header_t  *h;
 
     h = table->header;
     c = &table->cells[cell];
 
-    ngx_http_clipper_state_name_leave_locked(table, c->name);
+    clipper_state_name_leave_locked(table, c->name);
 
-    ngx_http_clipper_state_save(table, c->next);
+    clipper_state_save(table, c->next);
     c->next = h->m.free_cells;
 
     h->m.free_cells = cell;
     h->m.cells--;
-    h->m.user_cells -= (kind != NGX_HTTP_CLIPPER_STATE_APP);
+    h->m.user_cells -= (kind != CLIPPER_STATE_APP);
 }
 
 
 void
-ngx_http_clipper_state_row_place_locked(ngx_http_clipper_state_table_t *table,
-    uint32_t row)
+clipper_state_row_place_locked(clipper_state_table_t *table, uint32_t row)
 {
-    uint32_t                       list;
-    ngx_http_clipper_state_row_t  *r;
+    uint32_t              list;
+    clipper_state_row_t  *r;
 
     r = &table->rows[row];
 
     if (r->sender) {
-        list = NGX_HTTP_CLIPPER_STATE_SENT;
+        list = CLIPPER_STATE_SENT;
 
     } else if (r->seq || r->pending) {
-        list = (r->kind == NGX_HTTP_CLIPPER_STATE_APP)
-               ? NGX_HTTP_CLIPPER_STATE_DIRTY_APP
-               : NGX_HTTP_CLIPPER_STATE_DIRTY_USER;
+        list = (r->kind == CLIPPER_STATE_APP)
+               ? CLIPPER_STATE_DIRTY_APP
+               : CLIPPER_STATE_DIRTY_USER;
 
     } else {
-        list = (r->kind == NGX_HTTP_CLIPPER_STATE_APP)
-               ? NGX_HTTP_CLIPPER_STATE_CLEAN_APP
-               : NGX_HTTP_CLIPPER_STATE_CLEAN_USER;
+        list = (r->kind == CLIPPER_STATE_APP)
+               ? CLIPPER_STATE_CLEAN_APP
+               : CLIPPER_STATE_CLEAN_USER;
     }
 
     if (r->list == list) {
         return;
     }
 
-    if (r->list != NGX_HTTP_CLIPPER_STATE_LISTS) {
-        ngx_http_clipper_state_list_remove_locked(table, row);
+    if (r->list != CLIPPER_STATE_LISTS) {
+        clipper_state_list_remove_locked(table, row);
     }
 
-    ngx_http_clipper_state_list_append_locked(table, row, list);
+    clipper_state_list_append_locked(table, row, list);
 }
 
 
 static void
-ngx_http_clipper_state_list_remove_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row)
+clipper_state_list_remove_locked(clipper_state_table_t *table, uint32_t row)
 {
-    uint32_t                         *p;
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                *p;
+    clipper_state_row_t     *r;
+    clipper_state_header_t  *h;
 
     h = table->header;
     r = &table->rows[row];
 
-    ngx_http_clipper_state_save(table, h->m);
-    ngx_http_clipper_state_save(table, r->list);
+    clipper_state_save(table, h->m);
+    clipper_state_save(table, r->list);
 
     p = r->list_prev ? &table->rows[r->list_prev].list_next
                      : &h->m.head[r->list];
-    ngx_http_clipper_state_save(table, *p);
+    clipper_state_save(table, *p);
     *p = r->list_next;
 
     p = r->list_next ? &table->rows[r->list_next].list_prev
                      : &h->m.tail[r->list];
-    ngx_http_clipper_state_save(table, *p);
+    clipper_state_save(table, *p);
     *p = r->list_prev;
 
     h->m.count[r->list]--;
-    r->list = NGX_HTTP_CLIPPER_STATE_LISTS;
+    r->list = CLIPPER_STATE_LISTS;
 }
 
 
 static void
-ngx_http_clipper_state_list_append_locked(
-    ngx_http_clipper_state_table_t *table, uint32_t row, uint32_t list)
+clipper_state_list_append_locked(clipper_state_table_t *table, uint32_t row,
+    uint32_t list)
 {
-    uint32_t                          tail;
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_header_t  *h;
+    uint32_t                 tail;
+    clipper_state_row_t     *r;
+    clipper_state_header_t  *h;
 
     h = table->header;
     r = &table->rows[row];
     tail = h->m.tail[list];
 
-    ngx_http_clipper_state_save(table, h->m);
-    ngx_http_clipper_state_save(table, *r);
+    clipper_state_save(table, h->m);
+    clipper_state_save(table, *r);
 
     r->list = list;
     r->list_prev = tail;
     r->list_next = 0;
 
     if (tail) {
-        ngx_http_clipper_state_save(table, table->rows[tail].list_next);
+        clipper_state_save(table, table->rows[tail].list_next);
         table->rows[tail].list_next = row;
 
     } else {

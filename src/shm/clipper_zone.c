@@ -10,90 +10,87 @@
 #include "shm/clipper_state_table.h"
 
 
-#define NGX_HTTP_CLIPPER_ALIGN     64
+#define CLIPPER_ALIGN     64
 
 /* changes with the layout: an old zone is never read with new eyes */
-#define NGX_HTTP_CLIPPER_MAGIC                                                \
+#define CLIPPER_MAGIC                                                         \
     (0x436c697070657201ull                                                    \
-     ^ ((uint64_t) sizeof(ngx_http_clipper_header_t) << 40)                   \
-     ^ ((uint64_t) sizeof(ngx_http_clipper_flight_t) << 32)                   \
-     ^ ((uint64_t) sizeof(ngx_http_clipper_replica_row_t) << 16)              \
-     ^ ((uint64_t) sizeof(ngx_http_clipper_model_row_t)))
+     ^ ((uint64_t) sizeof(clipper_header_t) << 40)                            \
+     ^ ((uint64_t) sizeof(clipper_flight_t) << 32)                            \
+     ^ ((uint64_t) sizeof(clipper_replica_row_t) << 16)                       \
+     ^ ((uint64_t) sizeof(clipper_model_row_t)))
 
 
-static size_t ngx_http_clipper_zone_place(ngx_http_clipper_table_t *table,
-    size_t offset, size_t n, size_t size);
-static size_t ngx_http_clipper_zone_clamp(size_t n, size_t min, size_t max);
+static size_t clipper_zone_place(clipper_table_t *table, size_t offset,
+    size_t n, size_t size);
+static size_t clipper_zone_clamp(size_t n, size_t min, size_t max);
 
 
 ngx_int_t
-ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
+clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     int64_t now)
 {
     size_t                      offset, rows, flights, buckets, chunks,
                                 states, records;
-    ngx_http_clipper_zone_t     zone;
-    ngx_http_clipper_header_t  *header;
+    clipper_zone_t     zone;
+    clipper_header_t  *header;
 
     header = addr;
-    rows = ngx_http_clipper_zone_rows(size);
-    flights = ngx_http_clipper_zone_clamp(size / 2048, 512, 1024 * 1024);
+    rows = clipper_zone_rows(size);
+    flights = clipper_zone_clamp(size / 2048, 512, 1024 * 1024);
 
-    states = ngx_http_clipper_zone_clamp(size / 8, 0, (size_t) 1 << 31);
-    records = ngx_http_clipper_zone_clamp(size / 16, 0, (size_t) 1 << 31);
+    states = clipper_zone_clamp(size / 8, 0, (size_t) 1 << 31);
+    records = clipper_zone_clamp(size / 16, 0, (size_t) 1 << 31);
 
     for (buckets = 1; buckets < flights; buckets *= 2) { /* void */ }
 
-    offset = sizeof(ngx_http_clipper_header_t);
+    offset = sizeof(clipper_header_t);
 
-    offset = ngx_http_clipper_zone_place(&header->workers, offset,
-                                         NGX_HTTP_CLIPPER_WORKERS,
-                                         sizeof(ngx_http_clipper_worker_t));
-    offset = ngx_http_clipper_zone_place(&header->apps, offset, rows,
-                                         sizeof(ngx_http_clipper_app_row_t));
-    offset = ngx_http_clipper_zone_place(&header->models, offset, rows,
-                                         sizeof(ngx_http_clipper_model_row_t));
-    offset = ngx_http_clipper_zone_place(&header->replicas, offset,
-                             ngx_http_clipper_zone_clamp(size / 65536, 32,
-                                                         1024),
-                             sizeof(ngx_http_clipper_replica_row_t));
-    offset = ngx_http_clipper_zone_place(&header->metrics, offset,
-                             NGX_HTTP_CLIPPER_STRIPES * rows * 2,
-                             NGX_HTTP_CLIPPER_BLOCK * sizeof(uint64_t));
-    offset = ngx_http_clipper_zone_place(&header->flights, offset, flights,
-                                         sizeof(ngx_http_clipper_flight_t));
-    offset = ngx_http_clipper_zone_place(&header->waiters, offset, flights * 2,
-                                         sizeof(ngx_http_clipper_waiter_t));
-    offset = ngx_http_clipper_zone_place(&header->buckets, offset, buckets,
-                                         sizeof(ngx_http_clipper_bucket_t));
-    offset = ngx_http_clipper_zone_place(&header->states, offset, states, 1);
-    offset = ngx_http_clipper_zone_place(&header->records, offset, records, 1);
+    offset = clipper_zone_place(&header->workers, offset, CLIPPER_WORKERS,
+                                sizeof(clipper_worker_t));
+    offset = clipper_zone_place(&header->apps, offset, rows,
+                                sizeof(clipper_app_row_t));
+    offset = clipper_zone_place(&header->models, offset, rows,
+                                sizeof(clipper_model_row_t));
+    offset = clipper_zone_place(&header->replicas, offset,
+                             clipper_zone_clamp(size / 65536, 32, 1024),
+                             sizeof(clipper_replica_row_t));
+    offset = clipper_zone_place(&header->metrics, offset,
+                             CLIPPER_STRIPES * rows * 2,
+                             CLIPPER_BLOCK * sizeof(uint64_t));
+    offset = clipper_zone_place(&header->flights, offset, flights,
+                                sizeof(clipper_flight_t));
+    offset = clipper_zone_place(&header->waiters, offset, flights * 2,
+                                sizeof(clipper_waiter_t));
+    offset = clipper_zone_place(&header->buckets, offset, buckets,
+                                sizeof(clipper_bucket_t));
+    offset = clipper_zone_place(&header->states, offset, states, 1);
+    offset = clipper_zone_place(&header->records, offset, records, 1);
 
     /* what is left holds payload: a chunk and its row, and two alignments */
 
-    if (offset + 4 * NGX_HTTP_CLIPPER_ALIGN + size / 4 > size) {
+    if (offset + 4 * CLIPPER_ALIGN + size / 4 > size) {
         return NGX_ERROR;
     }
 
-    chunks = (size - offset - 2 * NGX_HTTP_CLIPPER_ALIGN)
-             / (NGX_HTTP_CLIPPER_CHUNK + sizeof(ngx_http_clipper_chunk_t));
-    chunks = ngx_min(chunks, NGX_HTTP_CLIPPER_CHUNK_ORPHAN - 1);
+    chunks = (size - offset - 2 * CLIPPER_ALIGN)
+             / (CLIPPER_CHUNK + sizeof(clipper_chunk_t));
+    chunks = ngx_min(chunks, CLIPPER_CHUNK_ORPHAN - 1);
 
-    offset = ngx_http_clipper_zone_place(&header->chunks, offset, chunks,
-                                         sizeof(ngx_http_clipper_chunk_t));
-    (void) ngx_http_clipper_zone_place(&header->payload, offset, chunks,
-                                       NGX_HTTP_CLIPPER_CHUNK);
+    offset = clipper_zone_place(&header->chunks, offset, chunks,
+                                sizeof(clipper_chunk_t));
+    (void) clipper_zone_place(&header->payload, offset, chunks, CLIPPER_CHUNK);
 
     header->size = size;
     header->started = now;
-    ngx_http_clipper_hash_init(&header->key, seed);
+    clipper_hash_init(&header->key, seed);
     ngx_memcpy(&header->query_id, seed, sizeof(uint64_t));
-    header->magic = NGX_HTTP_CLIPPER_MAGIC;
+    header->magic = CLIPPER_MAGIC;
 
-    if (ngx_http_clipper_zone_attach(&zone, addr, size, 0) != NGX_OK
-        || ngx_http_clipper_state_table_create(zone.states, states, seed)
+    if (clipper_zone_attach(&zone, addr, size, 0) != NGX_OK
+        || clipper_state_table_create(zone.states, states, seed)
            != NGX_OK
-        || ngx_http_clipper_record_create(zone.records, records) != NGX_OK)
+        || clipper_record_create(zone.records, records) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -105,20 +102,19 @@ ngx_http_clipper_zone_create(void *addr, size_t size, const u_char seed[32],
 
 
 size_t
-ngx_http_clipper_zone_rows(size_t size)
+clipper_zone_rows(size_t size)
 {
-    return ngx_http_clipper_zone_clamp(size / (128 * 1024), 32,
-                                       NGX_HTTP_CLIPPER_ROWS_MAX);
+    return clipper_zone_clamp(size / (128 * 1024), 32, CLIPPER_ROWS_MAX);
 }
 
 
 static size_t
-ngx_http_clipper_zone_place(ngx_http_clipper_table_t *table, size_t offset,
-    size_t n, size_t size)
+clipper_zone_place(clipper_table_t *table, size_t offset, size_t n,
+    size_t size)
 {
-    offset = ngx_align(offset, NGX_HTTP_CLIPPER_ALIGN);
+    offset = ngx_align(offset, CLIPPER_ALIGN);
 
-    table->offset = (uint32_t) (offset / NGX_HTTP_CLIPPER_ALIGN);
+    table->offset = (uint32_t) (offset / CLIPPER_ALIGN);
     table->n = (uint32_t) n;
 
     return offset + n * size;
@@ -126,62 +122,62 @@ ngx_http_clipper_zone_place(ngx_http_clipper_table_t *table, size_t offset,
 
 
 static size_t
-ngx_http_clipper_zone_clamp(size_t n, size_t min, size_t max)
+clipper_zone_clamp(size_t n, size_t min, size_t max)
 {
     return n < min ? min : n > max ? max : n;
 }
 
 
 ngx_int_t
-ngx_http_clipper_zone_attach(ngx_http_clipper_zone_t *zone, void *addr,
-    size_t size, uint32_t pid)
+clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
+    uint32_t pid)
 {
-    ngx_http_clipper_header_t  *header;
+    clipper_header_t  *header;
 
     header = addr;
 
-    if (header->magic != NGX_HTTP_CLIPPER_MAGIC || header->size != size) {
+    if (header->magic != CLIPPER_MAGIC || header->size != size) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(zone, sizeof(ngx_http_clipper_zone_t));
+    ngx_memzero(zone, sizeof(clipper_zone_t));
 
     zone->header = header;
     zone->pid = pid;
 
-#define ngx_http_clipper_table_at(table)                                      \
+#define clipper_table_at(table)                                               \
     (void *) ((u_char *) addr                                                 \
-              + (size_t) header->table.offset * NGX_HTTP_CLIPPER_ALIGN)
+              + (size_t) header->table.offset * CLIPPER_ALIGN)
 
-    zone->workers = ngx_http_clipper_table_at(workers);
-    zone->apps = ngx_http_clipper_table_at(apps);
-    zone->models = ngx_http_clipper_table_at(models);
-    zone->replicas = ngx_http_clipper_table_at(replicas);
-    zone->flights = ngx_http_clipper_table_at(flights);
-    zone->waiters = ngx_http_clipper_table_at(waiters);
-    zone->chunks = ngx_http_clipper_table_at(chunks);
-    zone->buckets = ngx_http_clipper_table_at(buckets);
-    zone->metrics = ngx_http_clipper_table_at(metrics);
-    zone->payload = ngx_http_clipper_table_at(payload);
-    zone->states = ngx_http_clipper_table_at(states);
-    zone->records = ngx_http_clipper_table_at(records);
+    zone->workers = clipper_table_at(workers);
+    zone->apps = clipper_table_at(apps);
+    zone->models = clipper_table_at(models);
+    zone->replicas = clipper_table_at(replicas);
+    zone->flights = clipper_table_at(flights);
+    zone->waiters = clipper_table_at(waiters);
+    zone->chunks = clipper_table_at(chunks);
+    zone->buckets = clipper_table_at(buckets);
+    zone->metrics = clipper_table_at(metrics);
+    zone->payload = clipper_table_at(payload);
+    zone->states = clipper_table_at(states);
+    zone->records = clipper_table_at(records);
 
     return NGX_OK;
 }
 
 
 void
-ngx_http_clipper_zone_lock(ngx_http_clipper_zone_t *zone)
+clipper_zone_lock(clipper_zone_t *zone)
 {
-    if (ngx_http_clipper_lock(&zone->header->lock, zone->pid) == NGX_BUSY) {
+    if (clipper_lock(&zone->header->lock, zone->pid) == NGX_BUSY) {
         zone->header->rebuilds++;
-        ngx_http_clipper_rebuild_locked(zone);
+        clipper_rebuild_locked(zone);
     }
 }
 
 
 void
-ngx_http_clipper_zone_unlock(ngx_http_clipper_zone_t *zone)
+clipper_zone_unlock(clipper_zone_t *zone)
 {
-    ngx_http_clipper_unlock(&zone->header->lock);
+    clipper_unlock(&zone->header->lock);
 }

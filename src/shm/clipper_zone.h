@@ -6,15 +6,15 @@
  * row has a `state` word that is stored last, and the mark of its owner.  All
  * lists, heaps and counts (marked "derived") follow from the tables, so that
  * a zone whose holder died in the middle of a change is rebuilt by one scan
- * (ngx_http_clipper_rebuild.c).
+ * (clipper_rebuild.c).
  *
  * Rows are named by their index; row 0 of every table is unused and means
  * "none".  No pointer lives in shared memory.
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_ZONE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_ZONE_H_INCLUDED_
+#ifndef _CLIPPER_ZONE_H_INCLUDED_
+#define _CLIPPER_ZONE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -24,51 +24,51 @@
 #include "batch/clipper_batch.h"
 
 
-#define NGX_HTTP_CLIPPER_WORKERS       128      /* rows, live and retiring */
-#define NGX_HTTP_CLIPPER_TEXT          256      /* a name with its NUL */
-#define NGX_HTTP_CLIPPER_CHUNK         512      /* bytes of payload */
-#define NGX_HTTP_CLIPPER_INLINE        96       /* bytes of a short output */
-#define NGX_HTTP_CLIPPER_LEASES        2        /* replicas of one task */
-#define NGX_HTTP_CLIPPER_CAUSES        64       /* of dropped messages */
+#define CLIPPER_WORKERS       128               /* rows, live and retiring */
+#define CLIPPER_TEXT          256               /* a name with its NUL */
+#define CLIPPER_CHUNK         512               /* bytes of payload */
+#define CLIPPER_INLINE        96                /* bytes of a short output */
+#define CLIPPER_LEASES        2                 /* replicas of one task */
+#define CLIPPER_CAUSES        64                /* of dropped messages */
 
 
 /* state words; 0 is a free row in every table */
 
-#define NGX_HTTP_CLIPPER_FREE          0
+#define CLIPPER_FREE          0
 
-#define NGX_HTTP_CLIPPER_QUEUED        1        /* flight: waits in the queue */
-#define NGX_HTTP_CLIPPER_LEASED        2        /*         is with a replica */
-#define NGX_HTTP_CLIPPER_DONE          3        /*         has its result */
+#define CLIPPER_QUEUED        1                 /* flight: waits in the queue */
+#define CLIPPER_LEASED        2                 /*         is with a replica */
+#define CLIPPER_DONE          3                 /*         has its result */
 
-#define NGX_HTTP_CLIPPER_WAITING       1        /* waiter: for its flight */
-#define NGX_HTTP_CLIPPER_DROPPED       2        /*         cannot be on time */
+#define CLIPPER_WAITING       1                 /* waiter: for its flight */
+#define CLIPPER_DROPPED       2                 /*         cannot be on time */
 
-#define NGX_HTTP_CLIPPER_USED          1        /* worker, model, application */
+#define CLIPPER_USED          1                 /* worker, model, application */
 
-#define NGX_HTTP_CLIPPER_PROBING       1        /* replica: not yet ready */
-#define NGX_HTTP_CLIPPER_READY         2        /*          may get work */
-#define NGX_HTTP_CLIPPER_LEAVING       3        /*          gets no new work */
+#define CLIPPER_PROBING       1                 /* replica: not yet ready */
+#define CLIPPER_READY         2                 /*          may get work */
+#define CLIPPER_LEAVING       3                 /*          gets no new work */
 
 
 /* how a flight ended */
 
 typedef enum {
-    NGX_HTTP_CLIPPER_RESULT_OUTPUT = 0,
-    NGX_HTTP_CLIPPER_RESULT_ERROR,              /* the model failed on it */
-    NGX_HTTP_CLIPPER_RESULT_LATE,               /* skipped or infeasible */
-    NGX_HTTP_CLIPPER_RESULT_SHED                /* dropped for others' sake */
-} ngx_http_clipper_result_e;
+    CLIPPER_RESULT_OUTPUT = 0,
+    CLIPPER_RESULT_ERROR,                       /* the model failed on it */
+    CLIPPER_RESULT_LATE,                        /* skipped or infeasible */
+    CLIPPER_RESULT_SHED                         /* dropped for others' sake */
+} clipper_result_e;
 
 
 /* owner of a payload chunk: free, on loan to a worker, or a flight's */
 
-#define NGX_HTTP_CLIPPER_CHUNK_LOAN    0x80000000u
-#define NGX_HTTP_CLIPPER_CHUNK_ORPHAN  0x40000000u
+#define CLIPPER_CHUNK_LOAN    0x80000000u
+#define CLIPPER_CHUNK_ORPHAN  0x40000000u
 
 typedef struct {
     uint32_t                   owner;
     uint32_t                   next;            /* of the chain, or free list */
-} ngx_http_clipper_chunk_t;
+} clipper_chunk_t;
 
 
 /* one input on its way to one model, wanted by one or more waiters */
@@ -82,7 +82,7 @@ typedef struct {
     uint64_t                   key[2];          /* digest of its input */
     uint32_t                   shared;          /* found by its key */
     uint64_t                   seq;             /* order of equal deadlines */
-    uint64_t                   lease[NGX_HTTP_CLIPPER_LEASES];
+    uint64_t                   lease[CLIPPER_LEASES];
     uint64_t                   queued_us;
     uint64_t                   sent_us;
     uint64_t                   done_us;
@@ -93,7 +93,7 @@ typedef struct {
     uint32_t                   result;
     uint32_t                   batch_size;
     uint32_t                   input_type;
-    u_char                     data[NGX_HTTP_CLIPPER_INLINE];
+    u_char                     data[CLIPPER_INLINE];
 
     /* derived */
     uint64_t                   deadline_us;     /* earliest of its waiters */
@@ -103,7 +103,7 @@ typedef struct {
     uint32_t                   rank;
     uint32_t                   next;            /* hash chain, or free list */
     uint32_t                   waiters;         /* list */
-} ngx_http_clipper_flight_t;
+} clipper_flight_t;
 
 
 /* one ask of a worker: {worker, row, gen} is all that shared memory knows */
@@ -123,7 +123,7 @@ typedef struct {
     uint32_t                   mail_next;
     uint32_t                   mail_prev;
     uint32_t                   posted;          /* in its worker's mailbox */
-} ngx_http_clipper_waiter_t;
+} clipper_waiter_t;
 
 
 typedef struct {
@@ -148,13 +148,13 @@ typedef struct {
     uint64_t                   ninputs;
     uint64_t                   nerrors;
 
-    ngx_http_clipper_batch_t   batch;
+    clipper_batch_t            batch;
 
     /* derived */
     uint32_t                   idle;            /* in its model's list */
     uint32_t                   next;            /* idle, or free list */
     uint32_t                   prev;
-} ngx_http_clipper_replica_row_t;
+} clipper_replica_row_t;
 
 
 typedef struct {
@@ -162,15 +162,15 @@ typedef struct {
     uint32_t                   epoch;           /* part of every cache key */
     uint32_t                   gen;             /* of the name: a row that
                                                    is another's has another */
-    u_char                     name[NGX_HTTP_CLIPPER_TEXT];
-    u_char                     version[NGX_HTTP_CLIPPER_TEXT];
+    u_char                     name[CLIPPER_TEXT];
+    u_char                     version[CLIPPER_TEXT];
     uint32_t                   announced;       /* by a replica, once */
     uint32_t                   input_type;      /* as announced last */
     uint32_t                   next_id;         /* of replicas */
     uint32_t                   digest_len;
     u_char                     digest[64];
     uint32_t                   profiled;
-    ngx_http_clipper_batch_t   profile;         /* of the last replica */
+    clipper_batch_t            profile;         /* of the last replica */
 
     /* derived */
     uint32_t                   root;            /* heap of queued flights */
@@ -182,16 +182,16 @@ typedef struct {
     uint32_t                   idle;            /* list of replicas */
     uint32_t                   replicas;        /* ready ones */
     uint32_t                   members;         /* in any state */
-} ngx_http_clipper_model_row_t;
+} clipper_model_row_t;
 
 
 typedef struct {
     uint32_t                   state;
-    u_char                     name[NGX_HTTP_CLIPPER_TEXT];
-} ngx_http_clipper_app_row_t;
+    u_char                     name[CLIPPER_TEXT];
+} clipper_app_row_t;
 
 
-#define NGX_HTTP_CLIPPER_ROWS_MAX      512      /* models, applications */
+#define CLIPPER_ROWS_MAX      512               /* models, applications */
 
 typedef struct {
     uint32_t                   state;
@@ -204,29 +204,29 @@ typedef struct {
     u_char                     door[16];        /* abstract socket name */
     int64_t                    started;         /* seconds since the epoch */
     u_char                     generation[64];
-    uint64_t                   models[NGX_HTTP_CLIPPER_ROWS_MAX / 64];
-    uint64_t                   apps[NGX_HTTP_CLIPPER_ROWS_MAX / 64];
+    uint64_t                   models[CLIPPER_ROWS_MAX / 64];
+    uint64_t                   apps[CLIPPER_ROWS_MAX / 64];
 
     /* derived */
     uint32_t                   mail_head;
     uint32_t                   mail_tail;
-} ngx_http_clipper_worker_t;
+} clipper_worker_t;
 
 
 typedef struct {
     uint32_t                   head;
     uint32_t                   settled;         /* flights that ended here */
-} ngx_http_clipper_bucket_t;
+} clipper_bucket_t;
 
 
 /* an input that replicas died of, for a minute */
 
-#define NGX_HTTP_CLIPPER_SUSPECTS      64
+#define CLIPPER_SUSPECTS      64
 
 typedef struct {
     uint64_t                   key[2];
     uint64_t                   until_us;
-} ngx_http_clipper_suspect_t;
+} clipper_suspect_t;
 
 
 typedef struct {
@@ -234,51 +234,51 @@ typedef struct {
     uint32_t                   n;               /* rows, with row 0 */
     uint32_t                   free;            /* derived: list */
     uint32_t                   used;            /* derived */
-} ngx_http_clipper_table_t;
+} clipper_table_t;
 
 
 typedef struct {
     uint64_t                   magic;
     uint64_t                   size;
-    ngx_http_clipper_lock_t    lock;
+    clipper_lock_t             lock;
 
-    ngx_http_clipper_table_t   workers;
-    ngx_http_clipper_table_t   apps;
-    ngx_http_clipper_table_t   models;
-    ngx_http_clipper_table_t   replicas;
-    ngx_http_clipper_table_t   flights;
-    ngx_http_clipper_table_t   waiters;
-    ngx_http_clipper_table_t   chunks;
-    ngx_http_clipper_table_t   buckets;
-    ngx_http_clipper_table_t   metrics;
-    ngx_http_clipper_table_t   payload;
-    ngx_http_clipper_table_t   states;          /* areas with locks of their */
-    ngx_http_clipper_table_t   records;         /* own, measured in bytes */
+    clipper_table_t            workers;
+    clipper_table_t            apps;
+    clipper_table_t            models;
+    clipper_table_t            replicas;
+    clipper_table_t            flights;
+    clipper_table_t            waiters;
+    clipper_table_t            chunks;
+    clipper_table_t            buckets;
+    clipper_table_t            metrics;
+    clipper_table_t            payload;
+    clipper_table_t            states;          /* areas with locks of their */
+    clipper_table_t            records;         /* own, measured in bytes */
 
     uint64_t                   seq;             /* of flights */
     uint64_t                   query_id;        /* next, before scrambling */
     uint64_t                   rebuilds;
     uint32_t                   registry;        /* changes of the registry */
     uint64_t                   suspect_us;      /* until there may be one */
-    ngx_http_clipper_suspect_t suspects[NGX_HTTP_CLIPPER_SUSPECTS];
-    uint64_t                   rpc_errors[NGX_HTTP_CLIPPER_CAUSES];
+    clipper_suspect_t suspects[CLIPPER_SUSPECTS];
+    uint64_t                   rpc_errors[CLIPPER_CAUSES];
     int64_t                    started;
-    ngx_http_clipper_hash_key_t  key;
-} ngx_http_clipper_header_t;
+    clipper_hash_key_t  key;
+} clipper_header_t;
 
 
 /* a process' view of the zone */
 
 typedef struct {
-    ngx_http_clipper_header_t       *header;
-    ngx_http_clipper_worker_t       *workers;
-    ngx_http_clipper_app_row_t      *apps;
-    ngx_http_clipper_model_row_t    *models;
-    ngx_http_clipper_replica_row_t  *replicas;
-    ngx_http_clipper_flight_t       *flights;
-    ngx_http_clipper_waiter_t       *waiters;
-    ngx_http_clipper_chunk_t        *chunks;
-    ngx_http_clipper_bucket_t       *buckets;
+    clipper_header_t                *header;
+    clipper_worker_t                *workers;
+    clipper_app_row_t               *apps;
+    clipper_model_row_t             *models;
+    clipper_replica_row_t           *replicas;
+    clipper_flight_t                *flights;
+    clipper_waiter_t                *waiters;
+    clipper_chunk_t                 *chunks;
+    clipper_bucket_t                *buckets;
     uint64_t                        *metrics;
     u_char                          *payload;
     void                            *states;
@@ -286,28 +286,28 @@ typedef struct {
 
     uint32_t                         pid;
     uint32_t                         slot;      /* of this worker, or 0 */
-    uint64_t                         ring[NGX_HTTP_CLIPPER_WORKERS / 64];
+    uint64_t                         ring[CLIPPER_WORKERS / 64];
                                                 /* workers to wake once the
                                                    lock is free */
-} ngx_http_clipper_zone_t;
+} clipper_zone_t;
 
 
 /* lays out a fresh zone in `size` zeroed bytes; NGX_ERROR: too small */
-ngx_int_t ngx_http_clipper_zone_create(void *addr, size_t size,
-    const u_char seed[32], int64_t now);
+ngx_int_t clipper_zone_create(void *addr, size_t size, const u_char seed[32],
+    int64_t now);
 
 /* rows for applications, and for model versions, with row 0 */
-size_t ngx_http_clipper_zone_rows(size_t size);
+size_t clipper_zone_rows(size_t size);
 
 /* a view of a zone; NGX_ERROR: not a zone of this layout and size */
-ngx_int_t ngx_http_clipper_zone_attach(ngx_http_clipper_zone_t *zone,
-    void *addr, size_t size, uint32_t pid);
+ngx_int_t clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
+    uint32_t pid);
 
-void ngx_http_clipper_zone_lock(ngx_http_clipper_zone_t *zone);
-void ngx_http_clipper_zone_unlock(ngx_http_clipper_zone_t *zone);
+void clipper_zone_lock(clipper_zone_t *zone);
+void clipper_zone_unlock(clipper_zone_t *zone);
 
 /* takes a row from a table's free list; 0: the table is full */
-#define ngx_http_clipper_row_take(table, rows, row)                           \
+#define clipper_row_take(table, rows, row)                                    \
     do {                                                                      \
         (row) = (table)->free;                                                \
         if (row) {                                                            \
@@ -316,7 +316,7 @@ void ngx_http_clipper_zone_unlock(ngx_http_clipper_zone_t *zone);
         }                                                                     \
     } while (0)
 
-#define ngx_http_clipper_row_give(table, rows, row)                           \
+#define clipper_row_give(table, rows, row)                                    \
     do {                                                                      \
         (rows)[row].next = (table)->free;                                     \
         (table)->free = (row);                                                \
@@ -324,28 +324,24 @@ void ngx_http_clipper_zone_unlock(ngx_http_clipper_zone_t *zone);
     } while (0)
 
 /* stores the word that makes a row what it says, after all that it relies on */
-#define ngx_http_clipper_publish(word, value)                                 \
+#define clipper_publish(word, value)                                          \
     __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
 
-#if (NGX_HTTP_CLIPPER_LOCK_CHECK)
-#define ngx_http_clipper_zone_locked(zone)                                    \
-    ngx_http_clipper_locked(&(zone)->header->lock, (zone)->pid)
+#if (CLIPPER_LOCK_CHECK)
+#define clipper_zone_locked(zone)                                             \
+    clipper_locked(&(zone)->header->lock, (zone)->pid)
 #else
-#define ngx_http_clipper_zone_locked(zone)
+#define clipper_zone_locked(zone)
 #endif
 
 
 /* --- rebuild --- */
 
 /* derives lists, heaps and counts from the tables; frees what nobody owns */
-void ngx_http_clipper_rebuild_locked(ngx_http_clipper_zone_t *zone);
+void clipper_rebuild_locked(clipper_zone_t *zone);
 
 /* gives back all that a worker held; its clients are lost, nobody else's */
-void ngx_http_clipper_reclaim_locked(ngx_http_clipper_zone_t *zone,
-    uint32_t slot);
-
-/* NULL, or what contradicts what; for tests */
-const char *ngx_http_clipper_check_locked(ngx_http_clipper_zone_t *zone);
+void clipper_reclaim_locked(clipper_zone_t *zone, uint32_t slot);
 
 
-#endif /* _NGX_HTTP_CLIPPER_ZONE_H_INCLUDED_ */
+#endif /* _CLIPPER_ZONE_H_INCLUDED_ */

@@ -19,11 +19,9 @@ typedef struct {
 } ngx_http_clipper_announced_t;
 
 
-static void ngx_http_clipper_model_part_locked(
-    ngx_http_clipper_zone_t *zone);
-static void ngx_http_clipper_model_pin_versions_locked(
-    ngx_http_clipper_zone_t *zone, ngx_http_clipper_worker_t *worker,
-    ngx_http_clipper_model_conf_t *model);
+static void  ngx_http_clipper_model_part_locked(clipper_zone_t *zone);
+static void ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model);
 static ngx_uint_t ngx_http_clipper_model_announced(
     ngx_http_clipper_model_conf_t *model);
 static ngx_uint_t ngx_http_clipper_model_equal(ngx_str_t *a, ngx_str_t *b);
@@ -40,7 +38,7 @@ static ngx_http_clipper_announced_t  *ngx_http_clipper_model_memo;
 static struct {
     uint32_t                           registry;
     const ngx_http_clipper_tuning_t   *tuning;
-} ngx_http_clipper_model_tunings[NGX_HTTP_CLIPPER_ROWS_MAX];
+} ngx_http_clipper_model_tunings[CLIPPER_ROWS_MAX];
 
 static const ngx_http_clipper_tuning_t  ngx_http_clipper_model_defaults = {
     .batch = NGX_HTTP_CLIPPER_BATCH_ADAPTIVE,
@@ -55,27 +53,27 @@ static const ngx_http_clipper_tuning_t  ngx_http_clipper_model_defaults = {
 
 
 void
-ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
+ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf)
 {
     uint32_t                         row;
     ngx_uint_t                       i;
     ngx_http_clipper_app_t         **apps;
-    ngx_http_clipper_worker_t       *worker;
+    clipper_worker_t                *worker;
     ngx_http_clipper_model_conf_t  **models;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     worker = &zone->workers[zone->slot];
     apps = mcf->apps.elts;
     models = mcf->models.elts;
 
     for (i = 0; i < mcf->apps.nelts; i++) {
-        row = ngx_http_clipper_registry_app_locked(zone, &apps[i]->name);
+        row = clipper_registry_app_locked(zone, &apps[i]->name);
         apps[i]->row = row;
 
         if (row) {
-            ngx_http_clipper_registry_pin_locked(zone, worker->apps, row);
+            clipper_registry_pin_locked(zone, worker->apps, row);
         }
     }
 
@@ -100,20 +98,20 @@ ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
  */
 
 static void
-ngx_http_clipper_model_part_locked(ngx_http_clipper_zone_t *zone)
+ngx_http_clipper_model_part_locked(clipper_zone_t *zone)
 {
-    uint32_t                         i;
-    ngx_str_t                        name, version;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *replica;
+    uint32_t                i;
+    ngx_str_t               name, version;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *replica;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         replica = &zone->replicas[i];
 
-        if (replica->state != NGX_HTTP_CLIPPER_PROBING
-            && replica->state != NGX_HTTP_CLIPPER_READY)
+        if (replica->state != CLIPPER_PROBING
+            && replica->state != CLIPPER_READY)
         {
             continue;
         }
@@ -128,30 +126,30 @@ ngx_http_clipper_model_part_locked(ngx_http_clipper_zone_t *zone)
         if (!ngx_http_clipper_model_takes(&name, &version,
                                           replica->input_type))
         {
-            ngx_http_clipper_registry_leaving_locked(zone, i);
+            clipper_registry_leaving_locked(zone, i);
         }
     }
 }
 
 
 static void
-ngx_http_clipper_model_pin_versions_locked(ngx_http_clipper_zone_t *zone,
-    ngx_http_clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model)
+ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model)
 {
     ngx_uint_t                         i;
     ngx_http_clipper_version_conf_t  **versions, *current;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
     versions = model->versions.elts;
 
     for (i = 0; i < model->versions.nelts; i++) {
-        versions[i]->row = ngx_http_clipper_registry_model_locked(zone,
+        versions[i]->row = clipper_registry_model_locked(zone,
                                          &model->name, &versions[i]->version);
 
         if (versions[i]->row) {
-            ngx_http_clipper_registry_pin_locked(zone, worker->models,
-                                                 versions[i]->row);
+            clipper_registry_pin_locked(zone, worker->models,
+                                        versions[i]->row);
         }
     }
 
@@ -161,11 +159,10 @@ ngx_http_clipper_model_pin_versions_locked(ngx_http_clipper_zone_t *zone,
         model->row = current->row;
 
     } else if (model->version.len) {
-        model->row = ngx_http_clipper_registry_model_locked(zone,
+        model->row = clipper_registry_model_locked(zone,
                                                &model->name, &model->version);
         if (model->row) {
-            ngx_http_clipper_registry_pin_locked(zone, worker->models,
-                                                 model->row);
+            clipper_registry_pin_locked(zone, worker->models, model->row);
         }
     }
 }
@@ -191,7 +188,7 @@ ngx_http_clipper_model_announced(ngx_http_clipper_model_conf_t *model)
 {
     uint32_t                       registry;
     ngx_uint_t                     i;
-    ngx_http_clipper_zone_t       *zone;
+    clipper_zone_t                *zone;
     ngx_http_clipper_announced_t  *memo;
 
     zone = ngx_http_clipper_process.zone;
@@ -206,12 +203,11 @@ ngx_http_clipper_model_announced(ngx_http_clipper_model_conf_t *model)
     for (i = 0; memo[i].model != model; i++) { /* void */ }
 
     if (memo[i].registry != registry) {
-        ngx_http_clipper_zone_lock(zone);
+        clipper_zone_lock(zone);
 
         memo[i].registry = zone->header->registry;
-        memo[i].row = ngx_http_clipper_registry_current_locked(zone,
-                                                               &model->name);
-        ngx_http_clipper_zone_unlock(zone);
+        memo[i].row = clipper_registry_current_locked(zone, &model->name);
+        clipper_zone_unlock(zone);
     }
 
     return memo[i].row;
@@ -223,7 +219,7 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
     ngx_str_t *version, uint32_t *gen)
 {
     uint32_t                          row;
-    ngx_http_clipper_zone_t          *zone;
+    clipper_zone_t                   *zone;
     ngx_http_clipper_version_conf_t  *conf;
 
     zone = ngx_http_clipper_process.zone;
@@ -234,10 +230,9 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
         return (uint32_t) conf->row;
     }
 
-    ngx_http_clipper_zone_lock(zone);
+    clipper_zone_lock(zone);
 
-    row = ngx_http_clipper_registry_find_locked(zone, &link->model->name,
-                                                version);
+    row = clipper_registry_find_locked(zone, &link->model->name, version);
 
     if (row && row != link->model->row && !zone->models[row].announced) {
         row = 0;
@@ -245,7 +240,7 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
 
     *gen = zone->models[row].gen;
 
-    ngx_http_clipper_zone_unlock(zone);
+    clipper_zone_unlock(zone);
 
     return row;
 }
@@ -272,10 +267,10 @@ ngx_http_clipper_model_tuning(ngx_str_t *name, ngx_str_t *version)
 const ngx_http_clipper_tuning_t *
 ngx_http_clipper_model_row_tuning(ngx_uint_t row)
 {
-    uint32_t                       registry;
-    ngx_str_t                      name, version;
-    ngx_http_clipper_zone_t       *zone;
-    ngx_http_clipper_model_row_t  *model;
+    uint32_t              registry;
+    ngx_str_t             name, version;
+    clipper_zone_t       *zone;
+    clipper_model_row_t  *model;
 
     zone = ngx_http_clipper_process.zone;
     registry = __atomic_load_n(&zone->header->registry, __ATOMIC_ACQUIRE);

@@ -14,7 +14,7 @@
 
 
 /* interns and pins all names of the configuration, at the worker's start */
-void ngx_http_clipper_model_pin_locked(ngx_http_clipper_zone_t *zone,
+void ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf);
 
 /* the row that a link means now; 0: there is no version yet */
@@ -28,8 +28,8 @@ uint32_t ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
     ngx_str_t *version, uint32_t *gen);
 
 /* never NULL: of the version, else of the model, else the defaults */
-const ngx_http_clipper_tuning_t *ngx_http_clipper_model_tuning(
-    ngx_str_t *name, ngx_str_t *version);
+const ngx_http_clipper_tuning_t *ngx_http_clipper_model_tuning(ngx_str_t *name,
+    ngx_str_t *version);
 
 /* the same for a row */
 const ngx_http_clipper_tuning_t *ngx_http_clipper_model_row_tuning(

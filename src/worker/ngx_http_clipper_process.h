@@ -15,7 +15,7 @@
 
 
 typedef struct {
-    ngx_http_clipper_zone_t       *zone;       /* mapped view */
+    clipper_zone_t                *zone;       /* mapped view */
     ngx_http_clipper_main_conf_t  *conf;
     ngx_cycle_t                   *cycle;
     ngx_log_t                     *log;

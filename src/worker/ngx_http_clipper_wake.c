@@ -154,14 +154,14 @@ ngx_http_clipper_wake_local(ngx_event_t *ev)
 void
 ngx_http_clipper_wake_flush(void)
 {
-    uint32_t                  slot;
-    uint64_t                  bits;
-    ngx_uint_t                i;
-    ngx_http_clipper_zone_t  *zone;
+    uint32_t         slot;
+    uint64_t         bits;
+    ngx_uint_t       i;
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_WORKERS / 64; i++) {
+    for (i = 0; i < CLIPPER_WORKERS / 64; i++) {
 
         while (zone->ring[i]) {
             bits = zone->ring[i];
@@ -194,10 +194,10 @@ ngx_http_clipper_wake_later(void)
 static void
 ngx_http_clipper_wake_ring(uint32_t slot)
 {
-    ngx_err_t                   err;
-    struct sockaddr_un          sun;
-    ngx_http_clipper_zone_t    *zone;
-    ngx_http_clipper_worker_t  *w;
+    ngx_err_t           err;
+    struct sockaddr_un  sun;
+    clipper_zone_t     *zone;
+    clipper_worker_t   *w;
 
     zone = ngx_http_clipper_process.zone;
     w = &zone->workers[slot];

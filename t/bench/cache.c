@@ -75,14 +75,14 @@ seconds(void)
 static ngx_int_t
 locked_get(const uint64_t key[2], size_t *len)
 {
-    ngx_int_t                 rc;
-    ngx_http_clipper_lock_t  *lock;
+    ngx_int_t        rc;
+    clipper_lock_t  *lock;
 
-    lock = &ngx_http_clipper_cache.header->lock;
+    lock = &clipper_cache.header->lock;
 
-    (void) ngx_http_clipper_lock(lock, ngx_http_clipper_cache.pid);
-    rc = ngx_http_clipper_cache_get(key, 0, 0, got, sizeof(got), len);
-    ngx_http_clipper_unlock(lock);
+    (void) clipper_lock(lock, clipper_cache.pid);
+    rc = clipper_cache_get(key, 0, 0, got, sizeof(got), len);
+    clipper_unlock(lock);
 
     return rc;
 }
@@ -109,7 +109,7 @@ work(const run_t *r, uint64_t seed, double *hits)
         key[1] = mix(~name);
 
         if ((seed >> 32) % 100 < r->puts) {
-            (void) ngx_http_clipper_cache_put(key, 0, value, r->len);
+            (void) clipper_cache_put(key, 0, value, r->len);
             continue;
         }
 
@@ -119,8 +119,8 @@ work(const run_t *r, uint64_t seed, double *hits)
             found += locked_get(key, &len) == NGX_OK;
 
         } else {
-            found += ngx_http_clipper_cache_get(key, 0, 0, got, sizeof(got),
-                                                &len) == NGX_OK;
+            found += clipper_cache_get(key, 0, 0, got, sizeof(got),
+                                       &len) == NGX_OK;
         }
     }
 
@@ -140,19 +140,19 @@ fill(const run_t *r)
                 -1, 0);
 
     if (addr == MAP_FAILED
-        || ngx_http_clipper_cache_create(addr, ZONE) != NGX_OK)
+        || clipper_cache_create(addr, ZONE) != NGX_OK)
     {
         exit(1);
     }
 
-    ngx_http_clipper_cache_attach(addr, getpid());
+    clipper_cache_attach(addr, getpid());
 
     for (name = 0; name < r->names && name * (r->len + 32) < 2 * ZONE;
          name++)
     {
         key[0] = mix(name);
         key[1] = mix(~name);
-        (void) ngx_http_clipper_cache_put(key, 0, value, r->len);
+        (void) clipper_cache_put(key, 0, value, r->len);
     }
 }
 
@@ -172,7 +172,7 @@ bench(const run_t *r)
     pid = fork();
 
     if (pid == 0) {
-        ngx_http_clipper_cache.pid = getpid();
+        clipper_cache.pid = getpid();
         (void) work(r, 2, &hits);
         _exit(0);
     }
@@ -184,8 +184,8 @@ bench(const run_t *r)
     (void) printf("%-28s %8.0f ns, two processes %8.0f ns each, %3.0f%% hits"
                   "\n", r->name, one, two, hits);
 
-    addr = ngx_http_clipper_cache.header;
-    ngx_http_clipper_cache_attach(NULL, 0);
+    addr = clipper_cache.header;
+    clipper_cache_attach(NULL, 0);
     (void) munmap(addr, ZONE);
 }
 

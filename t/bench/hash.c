@@ -26,12 +26,12 @@ seconds(void)
 int
 main(void)
 {
-    double                       t, best;
-    u_char                      *data, seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    uint64_t                     salt[3], out[2], sum;
-    ngx_uint_t                   i, k, n, run;
-    ngx_http_clipper_random_t    random;
-    ngx_http_clipper_hash_key_t  key;
+    double              t, best;
+    u_char             *data, seed[CLIPPER_HASH_SEED];
+    uint64_t            salt[3], out[2], sum;
+    ngx_uint_t          i, k, n, run;
+    clipper_random_t    random;
+    clipper_hash_key_t  key;
 
     static const size_t  sizes[] = { 8, 48, 49, 80, 256, 1024, 6272, 65536 };
 
@@ -42,8 +42,8 @@ main(void)
 
     memset(seed, 3, sizeof(seed));
     memset(salt, 0, sizeof(salt));
-    ngx_http_clipper_hash_init(&key, seed);
-    ngx_http_clipper_random_init(&random, seed);
+    clipper_hash_init(&key, seed);
+    clipper_random_init(&random, seed);
     sum = 0;
 
     for (k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
@@ -56,7 +56,7 @@ main(void)
             for (i = 0; i < n; i++) {
                 /* the next input depends on this digest */
                 salt[0] = sum;
-                ngx_http_clipper_digest(&key, salt, data, sizes[k], out);
+                clipper_digest(&key, salt, data, sizes[k], out);
                 sum += out[0];
             }
 
@@ -69,13 +69,13 @@ main(void)
 
     t = seconds();
     for (i = 0; i < 1000000; i++) {
-        sum += ngx_http_clipper_random_u64(&random);
+        sum += clipper_random_u64(&random);
     }
     printf("random: %.1f ns\n", (seconds() - t) * 1e3);
 
     t = seconds();
     for (i = 0; i < 1000000; i++) {
-        sum = ngx_http_clipper_scramble(&key, sum);
+        sum = clipper_scramble(&key, sum);
     }
     printf("scramble: %.1f ns\n", (seconds() - t) * 1e3);
 

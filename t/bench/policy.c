@@ -20,26 +20,26 @@
 #include "learn/clipper_policy_state.h"
 
 
-#define STATE_MAX  NGX_HTTP_CLIPPER_POLICY_STATE_MAX
+#define STATE_MAX  CLIPPER_POLICY_STATE_MAX
 
 
 typedef struct {
-    ngx_http_clipper_policy_conf_t   conf;
-    ngx_http_clipper_policy_view_t   view;
+    clipper_policy_conf_t            conf;
+    clipper_policy_view_t            view;
     size_t                           size;
     uint64_t                         seed;
     double                           now;
-    double                           weight[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
-    double                           loss[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double                           weight[CLIPPER_POLICY_MEMBERS];
+    double                           loss[CLIPPER_POLICY_MEMBERS];
     double                           app[STATE_MAX];
     double                           user[STATE_MAX];
     double                           delta[STATE_MAX];
     double                           rows[2][STATE_MAX];
-    ngx_http_clipper_policy_memo_t   memo;
+    clipper_policy_memo_t            memo;
 } bench_t;
 
 
-static ngx_http_clipper_policy_pick_t  pick;
+static clipper_policy_pick_t  pick;
 
 
 static double
@@ -63,12 +63,11 @@ bench_read(bench_t *b, ngx_uint_t personal)
         return;
     }
 
-    ngx_http_clipper_policy_state_read(b->app, b->size, b->now, b->rows[0]);
+    clipper_policy_state_read(b->app, b->size, b->now, b->rows[0]);
     b->view.app = b->rows[0];
 
     if (personal) {
-        ngx_http_clipper_policy_state_read(b->user, b->size, b->now,
-                                           b->rows[1]);
+        clipper_policy_state_read(b->user, b->size, b->now, b->rows[1]);
         b->view.user = b->rows[1];
     }
 }
@@ -80,8 +79,8 @@ bench_select(bench_t *b, ngx_uint_t personal)
     b->now += 1e-4;
     bench_read(b, personal);
 
-    (void) ngx_http_clipper_policy_select(&b->conf, &b->view,
-                                  ngx_http_clipper_policy_mix(&b->seed),
+    (void) clipper_policy_select(&b->conf, &b->view,
+                                  clipper_policy_mix(&b->seed),
                                   &pick);
 }
 
@@ -91,11 +90,11 @@ bench_select(bench_t *b, ngx_uint_t personal)
 static void
 bench_weights(bench_t *b, ngx_uint_t personal)
 {
-    double  weights[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double  weights[CLIPPER_POLICY_MEMBERS];
 
     b->now += 1e-4;
     bench_read(b, personal);
-    ngx_http_clipper_policy_weights(&b->conf, &b->view, weights);
+    clipper_policy_weights(&b->conf, &b->view, weights);
     pick.propensity = weights[0];
 }
 
@@ -112,32 +111,31 @@ bench_again(bench_t *b, ngx_uint_t personal)
 static void
 bench_observe(bench_t *b, ngx_uint_t personal)
 {
-    ngx_http_clipper_policy_feedback_t  fb;
+    clipper_policy_feedback_t  fb;
 
     b->now += 1e-4;
 
     fb.up = b->view.up;
     fb.seen = b->view.up;
-    fb.served = ngx_http_clipper_policy_mix(&b->seed) % b->view.n;
+    fb.served = clipper_policy_mix(&b->seed) % b->view.n;
     fb.propensity = 0.3;
     fb.loss = b->loss;
 
-    if (b->conf.policy->flags & NGX_HTTP_CLIPPER_POLICY_ASKS) {
-        fb.served = NGX_HTTP_CLIPPER_POLICY_ALL;
-        fb.propensity = NGX_HTTP_CLIPPER_POLICY_NONE;
+    if (b->conf.policy->flags & CLIPPER_POLICY_ASKS) {
+        fb.served = CLIPPER_POLICY_ALL;
+        fb.propensity = CLIPPER_POLICY_NONE;
     }
 
-    if (ngx_http_clipper_policy_observe(&b->conf, &b->view, &fb, b->now,
-                                        b->delta)
+    if (clipper_policy_observe(&b->conf, &b->view, &fb, b->now, b->delta)
         != NGX_OK)
     {
         return;
     }
 
-    ngx_http_clipper_policy_state_add(b->app, b->delta, b->size);
+    clipper_policy_state_add(b->app, b->delta, b->size);
 
     if (personal) {
-        ngx_http_clipper_policy_state_add(b->user, b->delta, b->size);
+        clipper_policy_state_add(b->user, b->delta, b->size);
     }
 }
 
@@ -166,14 +164,14 @@ measure(bench_t *b, void (*run)(bench_t *b, ngx_uint_t personal),
 
 
 static void
-bench(const ngx_http_clipper_policy_t *policy, ngx_uint_t n, double limit)
+bench(const clipper_policy_t *policy, ngx_uint_t n, double limit)
 {
     bench_t     b;
     ngx_uint_t  i;
 
     memset(&b, 0, sizeof(b));
-    ngx_http_clipper_policy_conf_init(&b.conf, policy);
-    b.size = ngx_http_clipper_policy_state_size(policy, n);
+    clipper_policy_conf_init(&b.conf, policy);
+    b.size = clipper_policy_state_size(policy, n);
     b.seed = 1;
     b.now = 1.7e9;
     b.view.n = n;
@@ -202,17 +200,17 @@ bench(const ngx_http_clipper_policy_t *policy, ngx_uint_t n, double limit)
 /* five answers, texts that differ though some values are equal */
 
 static void
-bench_combine(const char *what, ngx_http_clipper_policy_combine_e mode,
+bench_combine(const char *what, clipper_policy_combine_e mode,
     const char **texts, double limit)
 {
-    double                             start, took;
-    u_char                             dst[4096];
-    ngx_uint_t                         i, k, n;
-    ngx_http_clipper_loss_t            loss;
-    ngx_http_clipper_combine_member_t  members[5];
-    ngx_http_clipper_combine_result_t  result;
+    double                    start, took;
+    u_char                    dst[4096];
+    ngx_uint_t                i, k, n;
+    clipper_loss_t            loss;
+    clipper_combine_member_t  members[5];
+    clipper_combine_result_t  result;
 
-    loss.type = NGX_HTTP_CLIPPER_LOSS_ZERO_ONE;
+    loss.type = CLIPPER_LOSS_ZERO_ONE;
     n = 0;
     start = seconds();
 
@@ -222,14 +220,13 @@ bench_combine(const char *what, ngx_http_clipper_policy_combine_e mode,
             for (i = 0; i < 5; i++) {
                 members[i].weight = 0.2;
                 members[i].answered = 1;
-                ngx_http_clipper_value_init(&members[i].value,
-                                            (const u_char *) texts[i],
-                                            strlen(texts[i]));
+                clipper_value_init(&members[i].value,
+                                   (const u_char *) texts[i],
+                                   strlen(texts[i]));
             }
 
-            if (ngx_http_clipper_combine_size(mode, members, 5) > sizeof(dst)
-                || ngx_http_clipper_combine(mode, &loss, members, 5, dst,
-                                            &result)
+            if (clipper_combine_size(mode, members, 5) > sizeof(dst)
+                || clipper_combine(mode, &loss, members, 5, dst, &result)
                    != NGX_OK)
             {
                 abort();
@@ -247,26 +244,26 @@ bench_combine(const char *what, ngx_http_clipper_policy_combine_e mode,
 int
 main(int argc, char **argv)
 {
-    double                            limit;
-    ngx_uint_t                        i;
-    const ngx_http_clipper_policy_t  *policy;
+    double                   limit;
+    ngx_uint_t               i;
+    const clipper_policy_t  *policy;
 
     limit = (argc > 1) ? atof(argv[1]) : 0.1;
 
     printf("%-15s %3s %9s %9s %9s %9s %9s   (ns)\n", "policy", "of",
            "select", "personal", "weights", "again", "feedback");
 
-    for (i = 0; (policy = ngx_http_clipper_policy_get(i)); i++) {
+    for (i = 0; (policy = clipper_policy_get(i)); i++) {
         bench(policy, 5, limit);
         bench(policy, 64, limit);
     }
 
-    bench_combine("vote of 5 labels", NGX_HTTP_CLIPPER_POLICY_VOTE,
+    bench_combine("vote of 5 labels", CLIPPER_POLICY_VOTE,
                   (const char *[]) { "3", "3.0", "7", "3", "7" }, limit);
-    bench_combine("mean of 5 numbers", NGX_HTTP_CLIPPER_POLICY_MEAN,
+    bench_combine("mean of 5 numbers", CLIPPER_POLICY_MEAN,
                   (const char *[]) { "0.31", "0.5271", "0.11", "0.9", "1.0" },
                   limit);
-    bench_combine("mean of 5 times 3 numbers", NGX_HTTP_CLIPPER_POLICY_MEAN,
+    bench_combine("mean of 5 times 3 numbers", CLIPPER_POLICY_MEAN,
                   (const char *[]) { "[0.31,0.2,0.49]", "[0.1,0.22,0.68]",
                                      "[0.2,0.2,0.6]", "[0.1,0.8,0.1]",
                                      "[0.5,0.1,0.4]" },

@@ -37,13 +37,13 @@ static void write_pixel(char *dst, double u);
 
 
 static const shape_t  shapes[] = {
-    { "784 doubles, 3 decimals", NGX_HTTP_CLIPPER_DOUBLES, write3 },
-    { "784 doubles, 17 digits", NGX_HTTP_CLIPPER_DOUBLES, write17 },
-    { "784 doubles, as Python prints, signed", NGX_HTTP_CLIPPER_DOUBLES,
+    { "784 doubles, 3 decimals", CLIPPER_DOUBLES, write3 },
+    { "784 doubles, 17 digits", CLIPPER_DOUBLES, write17 },
+    { "784 doubles, as Python prints, signed", CLIPPER_DOUBLES,
       write_normal },
-    { "784 doubles, exponents", NGX_HTTP_CLIPPER_DOUBLES, write_exponent },
-    { "784 floats, 17 digits", NGX_HTTP_CLIPPER_FLOATS, write17 },
-    { "784 ints, 0 to 255", NGX_HTTP_CLIPPER_INTS, write_pixel }
+    { "784 doubles, exponents", CLIPPER_DOUBLES, write_exponent },
+    { "784 floats, 17 digits", CLIPPER_FLOATS, write17 },
+    { "784 ints, 0 to 255", CLIPPER_INTS, write_pixel }
 };
 
 static uint64_t  seed = 88172645463325252u;
@@ -167,13 +167,13 @@ run_jansson(const char *body, size_t len)
 static void
 measure(const shape_t *shape, ngx_uint_t rounds)
 {
-    char                           *body;
-    size_t                          len;
-    double                          t, *ours, *theirs;
-    ngx_uint_t                      i, k;
-    ngx_http_clipper_input_t        in;
-    ngx_http_clipper_segment_t      segment;
-    ngx_http_clipper_input_conf_t   conf;
+    char                 *body;
+    size_t                len;
+    double                t, *ours, *theirs;
+    ngx_uint_t            i, k;
+    clipper_input_t       in;
+    clipper_segment_t     segment;
+    clipper_input_conf_t  conf;
 
     body = malloc(N * 32);
     ours = malloc(rounds * sizeof(double));
@@ -194,13 +194,13 @@ measure(const shape_t *shape, ngx_uint_t rounds)
     conf.max_elements = 1 << 20;
     conf.max_depth = 64;
 
-    ngx_http_clipper_input_init(&in, 0);
+    clipper_input_init(&in, 0);
 
     for (i = 0; i < rounds; i++) {
         t = now_us();
 
         for (k = 0; k < REPEATS; k++) {
-            if (ngx_http_clipper_input_scan(&in, &conf, 0, &segment, 1)
+            if (clipper_input_scan(&in, &conf, 0, &segment, 1)
                 != NGX_OK)
             {
                 exit(1);
@@ -225,7 +225,7 @@ measure(const shape_t *shape, ngx_uint_t rounds)
            len / ours[rounds / 2], theirs[rounds / 2],
            theirs[rounds / 2] / ours[rounds / 2]);
 
-    ngx_http_clipper_input_done(&in);
+    clipper_input_done(&in);
     free(theirs);
     free(ours);
     free(body);

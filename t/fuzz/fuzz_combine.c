@@ -39,7 +39,7 @@ check(int good, const char *what)
 /* NULL: not JSON, or nothing jansson can hold */
 
 static json_t *
-tree_of(const ngx_http_clipper_value_t *value)
+tree_of(const clipper_value_t *value)
 {
     if (value->raw) {
         return NULL;
@@ -51,16 +51,15 @@ tree_of(const ngx_http_clipper_value_t *value)
 
 
 static void
-check_equal(const ngx_http_clipper_value_t *a,
-    const ngx_http_clipper_value_t *b)
+check_equal(const clipper_value_t *a, const clipper_value_t *b)
 {
     json_t      *one, *two;
     ngx_uint_t   equal;
 
-    equal = ngx_http_clipper_value_equal(a, b, 0);
+    equal = clipper_value_equal(a, b, 0);
 
-    check(equal == ngx_http_clipper_value_equal(b, a, 0), "not mutual");
-    check(!equal || ngx_http_clipper_value_equal(a, b, 1),
+    check(equal == clipper_value_equal(b, a, 0), "not mutual");
+    check(!equal || clipper_value_equal(a, b, 1),
           "equal values of different shapes");
 
     if (!equal) {
@@ -78,11 +77,11 @@ check_equal(const ngx_http_clipper_value_t *a,
 /* arrays and scalars only: jansson does not keep an object's duplicates */
 
 static void
-check_rewritten(const ngx_http_clipper_value_t *value)
+check_rewritten(const clipper_value_t *value)
 {
-    char                      *text;
-    json_t                    *tree;
-    ngx_http_clipper_value_t   again;
+    char            *text;
+    json_t          *tree;
+    clipper_value_t  again;
 
     if (memchr(value->text.data, '{', value->text.len)) {
         return;
@@ -101,13 +100,13 @@ check_rewritten(const ngx_http_clipper_value_t *value)
         return;
     }
 
-    ngx_http_clipper_value_init(&again, (u_char *) text, strlen(text));
+    clipper_value_init(&again, (u_char *) text, strlen(text));
 
     /* as reals, integers beyond 2^53 are others: the shape remains */
 
-    check(ngx_http_clipper_value_equal(value, &again, 1), "shape rewritten");
+    check(clipper_value_equal(value, &again, 1), "shape rewritten");
     check(value->text.len > 15
-          || ngx_http_clipper_value_equal(value, &again, 0),
+          || clipper_value_equal(value, &again, 0),
           "value rewritten");
 
     free(text);
@@ -117,21 +116,21 @@ check_rewritten(const ngx_http_clipper_value_t *value)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t                             most;
-    u_char                            *dst, *end, *last, *p;
-    ngx_str_t                          json;
-    ngx_uint_t                         i, j, n;
-    ngx_http_clipper_loss_t            loss;
-    ngx_http_clipper_combine_result_t  result;
-    ngx_http_clipper_policy_combine_e  mode;
-    ngx_http_clipper_combine_member_t  members[MEMBERS];
+    size_t                    most;
+    u_char                   *dst, *end, *last, *p;
+    ngx_str_t                 json;
+    ngx_uint_t                i, j, n;
+    clipper_loss_t            loss;
+    clipper_combine_result_t  result;
+    clipper_policy_combine_e  mode;
+    clipper_combine_member_t  members[MEMBERS];
 
     if (size == 0) {
         return 0;
     }
 
-    mode = (data[0] & 1) ? NGX_HTTP_CLIPPER_POLICY_MEAN
-                         : NGX_HTTP_CLIPPER_POLICY_VOTE;
+    mode = (data[0] & 1) ? CLIPPER_POLICY_MEAN
+                         : CLIPPER_POLICY_VOTE;
     loss.type = (data[0] >> 1) % 3;
     loss.low = -1;
     loss.high = 10;
@@ -149,7 +148,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (end > p) {
             members[n].answered = 1;
-            ngx_http_clipper_value_init(&members[n].value, p, end - p);
+            clipper_value_init(&members[n].value, p, end - p);
             check_rewritten(&members[n].value);
         }
 
@@ -164,19 +163,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
-    most = ngx_http_clipper_combine_size(mode, members, n);
+    most = clipper_combine_size(mode, members, n);
     dst = malloc(most + 1);
 
-    if (ngx_http_clipper_combine(mode, &loss, members, n, dst, &result)
+    if (clipper_combine(mode, &loss, members, n, dst, &result)
         == NGX_OK)
     {
         check(result.output.data != dst || result.output.len <= most, "size");
         check(result.confidence >= 0 && result.confidence <= 1, "confidence");
         check(members[result.first].value.raw
-              || ngx_http_clipper_json_value(result.output.data,
-                                             result.output.len,
-                                             NGX_HTTP_CLIPPER_JSON_MAX_DEPTH,
-                                             &json)
+              || clipper_json_value(result.output.data, result.output.len,
+                                    CLIPPER_JSON_MAX_DEPTH, &json)
                  == NGX_OK, "no JSON");
     }
 

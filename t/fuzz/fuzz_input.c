@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t                          n, at, step, cuts[ORACLE_CUTS];
-    const char                     *failure;
-    ngx_uint_t                      mode;
-    ngx_http_clipper_input_conf_t   conf;
+    size_t                n, at, step, cuts[ORACLE_CUTS];
+    const char           *failure;
+    ngx_uint_t            mode;
+    clipper_input_conf_t  conf;
 
     if (size < 4) {
         return 0;
@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     conf.strict = data[0] >> 3 & 1;
     conf.max_batch = (data[0] & 0x10) ? 2 : 1000;
     conf.max_elements = (data[0] & 0x20) ? 5 : 1000000;
-    conf.max_depth = (data[0] & 0x40) ? 4 : NGX_HTTP_CLIPPER_INPUT_MAX_DEPTH;
+    conf.max_depth = (data[0] & 0x40) ? 4 : CLIPPER_INPUT_MAX_DEPTH;
     mode = data[0] >> 7;
 
     at = data[1];

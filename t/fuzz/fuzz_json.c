@@ -40,8 +40,7 @@ check_value(const uint8_t *data, size_t size)
 
     tree = json_loadb((const char *) data, size, FLAGS, &error);
 
-    rc = ngx_http_clipper_json_value(data, size,
-                                     NGX_HTTP_CLIPPER_JSON_MAX_DEPTH, &value);
+    rc = clipper_json_value(data, size, CLIPPER_JSON_MAX_DEPTH, &value);
 
     /* jansson takes a NUL byte for the end, JSON has none at all */
 
@@ -68,7 +67,7 @@ check_value(const uint8_t *data, size_t size)
         json_decref(again);
 
     } else {
-        check(size > NGX_HTTP_CLIPPER_JSON_MAX_DEPTH, "refused what is JSON");
+        check(size > CLIPPER_JSON_MAX_DEPTH, "refused what is JSON");
     }
 
     json_decref(tree);
@@ -82,10 +81,10 @@ check_string(const uint8_t *data, size_t size)
     size_t   len;
     json_t  *string, *want;
 
-    len = ngx_http_clipper_json_string_len(data, size);
+    len = clipper_json_string_len(data, size);
     text = malloc(len);
 
-    check(ngx_http_clipper_json_string(text, data, size) == text + len,
+    check(clipper_json_string(text, data, size) == text + len,
           "another length of a string");
 
     string = json_loadb((char *) text, len, FLAGS, NULL);
@@ -105,18 +104,18 @@ check_string(const uint8_t *data, size_t size)
 static void
 check_output(const uint8_t *data, size_t size)
 {
-    u_char                          *text;
-    ngx_str_t                        value;
-    ngx_http_clipper_json_output_t   out;
+    u_char                *text;
+    ngx_str_t              value;
+    clipper_json_output_t  out;
 
-    ngx_http_clipper_json_output(&out, data, size, 64);
+    clipper_json_output(&out, data, size, 64);
 
     text = malloc(out.len);
 
-    check(ngx_http_clipper_json_output_write(text, &out) == text + out.len,
+    check(clipper_json_output_write(text, &out) == text + out.len,
           "another length of an output");
 
-    check(ngx_http_clipper_json_value(text, out.len, 64, &value) == NGX_OK
+    check(clipper_json_value(text, out.len, 64, &value) == NGX_OK
           && value.len == out.len, "an output that is not JSON");
 
     free(text);

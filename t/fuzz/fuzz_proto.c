@@ -40,7 +40,7 @@ touch(const u_char *p, size_t len)
 
 
 static ngx_uint_t
-split(ngx_http_clipper_proto_frame_t *frames, const uint8_t *data, size_t size)
+split(clipper_proto_frame_t *frames, const uint8_t *data, size_t size)
 {
     size_t      len;
     u_char     *p;
@@ -71,24 +71,24 @@ split(ngx_http_clipper_proto_frame_t *frames, const uint8_t *data, size_t size)
 
 
 static void
-check_metadata(const ngx_http_clipper_proto_message_t *m)
+check_metadata(const clipper_proto_message_t *m)
 {
-    const ngx_http_clipper_proto_metadata_t  *md;
+    const clipper_proto_metadata_t  *md;
 
     md = &m->metadata;
 
     check(m->rpc_version == 3 || m->rpc_version == 4);
-    check(md->input_type < NGX_HTTP_CLIPPER_PROTO_INPUT_TYPES);
-    check(md->name.len > 0 && md->name.len <= NGX_HTTP_CLIPPER_NAME_MAX);
+    check(md->input_type < CLIPPER_PROTO_INPUT_TYPES);
+    check(md->name.len > 0 && md->name.len <= CLIPPER_NAME_MAX);
     check(md->version.len > 0
-          && md->version.len <= NGX_HTTP_CLIPPER_NAME_MAX);
+          && md->version.len <= CLIPPER_NAME_MAX);
     check(m->rpc_version == 3
-          || (ngx_http_clipper_name(&md->name) == NGX_OK
-              && ngx_http_clipper_name(&md->version) == NGX_OK));
+          || (clipper_name(&md->name) == NGX_OK
+              && clipper_name(&md->version) == NGX_OK));
     check(memchr(md->name.data, 0, md->name.len) == NULL);
     check(memchr(md->version.data, 0, md->version.len) == NULL);
     check(md->token.len == (m->rpc_version == 4 ? 16 : 0));
-    check(md->digest.len <= NGX_HTTP_CLIPPER_PROTO_DIGEST);
+    check(md->digest.len <= CLIPPER_PROTO_DIGEST);
 
     touch(md->name.data, md->name.len);
     touch(md->version.data, md->version.len);
@@ -98,25 +98,24 @@ check_metadata(const ngx_http_clipper_proto_message_t *m)
 
 
 static void
-check_reply(ngx_http_clipper_proto_message_t *m,
-    const ngx_http_clipper_proto_frame_t *frames, ngx_uint_t n,
-    ngx_uint_t version)
+check_reply(clipper_proto_message_t *m, const clipper_proto_frame_t *frames,
+    ngx_uint_t n, ngx_uint_t version)
 {
-    size_t                           total;
-    ngx_uint_t                       i, count;
-    ngx_http_clipper_proto_output_t  out;
+    size_t                  total;
+    ngx_uint_t              i, count;
+    clipper_proto_output_t  out;
 
     check(m->has_id);
 
     total = 0;
 
     for (count = 0;
-         ngx_http_clipper_proto_output_next(m, &out) == NGX_OK;
+         clipper_proto_output_next(m, &out) == NGX_OK;
          count++)
     {
         touch(out.data, out.len);
         total += out.len;
-        check(out.status <= NGX_HTTP_CLIPPER_PROTO_SKIPPED);
+        check(out.status <= CLIPPER_PROTO_SKIPPED);
     }
 
     check(count == m->count);
@@ -132,16 +131,16 @@ check_reply(ngx_http_clipper_proto_message_t *m,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    ngx_int_t                         rc;
-    ngx_uint_t                        n, version, expected;
-    ngx_http_clipper_proto_frame_t    frames[MAX_FRAMES];
-    ngx_http_clipper_proto_output_t   out;
-    ngx_http_clipper_proto_message_t  m;
+    ngx_int_t                rc;
+    ngx_uint_t               n, version, expected;
+    clipper_proto_frame_t    frames[MAX_FRAMES];
+    clipper_proto_output_t   out;
+    clipper_proto_message_t  m;
 
     static const ngx_uint_t  versions[] = {
-        NGX_HTTP_CLIPPER_PROTO_UNKNOWN,
-        NGX_HTTP_CLIPPER_PROTO_V3,
-        NGX_HTTP_CLIPPER_PROTO_V4
+        CLIPPER_PROTO_UNKNOWN,
+        CLIPPER_PROTO_V3,
+        CLIPPER_PROTO_V4
     };
 
     if (size < 2) {
@@ -149,31 +148,31 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     version = versions[data[0] % 3];
-    expected = (data[1] == 255) ? NGX_HTTP_CLIPPER_PROTO_ANY_COUNT : data[1];
+    expected = (data[1] == 255) ? CLIPPER_PROTO_ANY_COUNT : data[1];
 
     n = split(frames, data + 2, size - 2);
-    rc = ngx_http_clipper_proto_decode(&m, frames, n, version, expected);
+    rc = clipper_proto_decode(&m, frames, n, version, expected);
 
     if (rc == NGX_OK) {
-        check(m.error == NGX_HTTP_CLIPPER_PROTO_EOK);
+        check(m.error == CLIPPER_PROTO_EOK);
 
-        if (m.kind == NGX_HTTP_CLIPPER_PROTO_METADATA) {
+        if (m.kind == CLIPPER_PROTO_METADATA) {
             check_metadata(&m);
 
-        } else if (m.kind == NGX_HTTP_CLIPPER_PROTO_REPLY) {
-            check(expected == NGX_HTTP_CLIPPER_PROTO_ANY_COUNT
+        } else if (m.kind == CLIPPER_PROTO_REPLY) {
+            check(expected == CLIPPER_PROTO_ANY_COUNT
                   || expected == m.count);
             check_reply(&m, frames, n, version);
         }
 
     } else {
         check(rc == NGX_DECLINED);
-        check(m.error > NGX_HTTP_CLIPPER_PROTO_EOK);
-        check(m.error < NGX_HTTP_CLIPPER_PROTO_EUNREGISTERED
-              || (m.error == NGX_HTTP_CLIPPER_PROTO_EUNREGISTERED
-                  && version == NGX_HTTP_CLIPPER_PROTO_UNKNOWN));
-        check(ngx_http_clipper_proto_output_next(&m, &out) == NGX_DONE);
-        touch(ngx_http_clipper_proto_error_name(m.error)->data, 1);
+        check(m.error > CLIPPER_PROTO_EOK);
+        check(m.error < CLIPPER_PROTO_EUNREGISTERED
+              || (m.error == CLIPPER_PROTO_EUNREGISTERED
+                  && version == CLIPPER_PROTO_UNKNOWN));
+        check(clipper_proto_output_next(&m, &out) == NGX_DONE);
+        touch(clipper_proto_error_name(m.error)->data, 1);
     }
 
     while (n) {

@@ -22,17 +22,17 @@
 #include "base/clipper_hash.h"
 
 
-static ngx_http_clipper_batch_t       b;
-static ngx_http_clipper_batch_conf_t  conf;
-static ngx_http_clipper_batch_load_t  load;
-static ngx_http_clipper_batch_plan_t  plan;
+static clipper_batch_t       b;
+static clipper_batch_conf_t  conf;
+static clipper_batch_load_t  load;
+static clipper_batch_plan_t  plan;
 
 
 static int
 setup(void **state)
 {
     memset(&conf, 0, sizeof(conf));
-    ngx_http_clipper_batch_init(&b, NULL, 1000);
+    clipper_batch_init(&b, NULL, 1000);
 
     load.now_us = 1000;
     load.queued = 1;
@@ -48,7 +48,7 @@ setup(void **state)
 static inline ngx_int_t
 ask(void)
 {
-    return ngx_http_clipper_batch_plan(&b, &conf, &load, &plan);
+    return clipper_batch_plan(&b, &conf, &load, &plan);
 }
 
 
@@ -58,15 +58,14 @@ static inline void
 observe(ngx_uint_t n, uint64_t latency_us, ngx_uint_t on_time)
 {
     load.now_us += latency_us;
-    ngx_http_clipper_batch_observe(&b, &conf, load.now_us, n, latency_us,
-                                   on_time);
+    clipper_batch_observe(&b, &conf, load.now_us, n, latency_us, on_time);
 }
 
 
 static inline ngx_uint_t
 limit(void)
 {
-    return ngx_http_clipper_batch_limit(&b, &conf);
+    return clipper_batch_limit(&b, &conf);
 }
 
 

@@ -34,11 +34,11 @@ typedef double (*sim_law_pt)(sim_t *sim, double n, double now_us);
 
 
 typedef struct {
-    ngx_http_clipper_batch_t       batch;
+    clipper_batch_t                batch;
     double                         done_us;     /* INFINITY: idle */
     double                         sent_us;
     ngx_uint_t                     n;
-    double                         deadlines[NGX_HTTP_CLIPPER_BATCH_MAX];
+    double                         deadlines[CLIPPER_BATCH_MAX];
 } sim_replica_t;
 
 
@@ -51,11 +51,11 @@ struct sim_s {
     ngx_uint_t                     clients;     /* closed loop if not 0 */
     double                         slo_us;
     ngx_uint_t                     replicas;
-    ngx_http_clipper_batch_conf_t  conf;
+    clipper_batch_conf_t           conf;
 
     /* the state */
     double                         now_us;
-    ngx_http_clipper_random_t      random;
+    clipper_random_t               random;
     sim_replica_t                 *replica;
     double                        *queue;       /* deadlines, a ring */
     ngx_uint_t                     head;
@@ -83,7 +83,7 @@ struct sim_s {
 static double
 sim_random(sim_t *sim)
 {
-    return ngx_http_clipper_random_double(&sim->random);
+    return clipper_random_double(&sim->random);
 }
 
 
@@ -98,11 +98,11 @@ sim_normal(sim_t *sim)
 static void
 sim_init(sim_t *sim, sim_law_pt law, double rate, ngx_uint_t clients)
 {
-    u_char  seed[NGX_HTTP_CLIPPER_HASH_SEED];
+    u_char  seed[CLIPPER_HASH_SEED];
 
     memset(sim, 0, sizeof(*sim));
     memset(seed, 42, sizeof(seed));
-    ngx_http_clipper_random_init(&sim->random, seed);
+    clipper_random_init(&sim->random, seed);
 
     sim->law = law;
     sim->rate = rate;
@@ -209,9 +209,9 @@ sim_pop(sim_t *sim)
 static void
 sim_dispatch(sim_t *sim, sim_replica_t *r)
 {
-    ngx_uint_t                      i;
-    ngx_http_clipper_batch_load_t   load;
-    ngx_http_clipper_batch_plan_t   plan;
+    ngx_uint_t            i;
+    clipper_batch_load_t  load;
+    clipper_batch_plan_t  plan;
 
     while (sim->queued) {
         load.now_us = (uint64_t) sim->now_us;
@@ -225,8 +225,7 @@ sim_dispatch(sim_t *sim, sim_replica_t *r)
 
         sim->plans++;
 
-        switch (ngx_http_clipper_batch_plan(&r->batch, &sim->conf, &load,
-                                            &plan))
+        switch (clipper_batch_plan(&r->batch, &sim->conf, &load, &plan))
         {
         case NGX_AGAIN:
             sim->wake_us = ngx_min(sim->wake_us, sim->now_us + plan.wait_us);
@@ -285,10 +284,8 @@ sim_reply(sim_t *sim, sim_replica_t *r)
     sim->late += r->n - good;
     sim->good[sim_tick(sim)] += (uint32_t) good;
 
-    ngx_http_clipper_batch_observe(&r->batch, &sim->conf,
-                                   (uint64_t) sim->now_us, r->n,
-                                   (uint64_t) (sim->now_us - r->sent_us),
-                                   good == r->n);
+    clipper_batch_observe(&r->batch, &sim->conf, (uint64_t) sim->now_us, r->n,
+                          (uint64_t) (sim->now_us - r->sent_us), good == r->n);
     r->done_us = INFINITY;
 }
 
@@ -299,7 +296,7 @@ sim_start(sim_t *sim)
     ngx_uint_t  i;
 
     for (i = 0; i < sim->replicas; i++) {
-        ngx_http_clipper_batch_init(&sim->replica[i].batch, NULL, 0);
+        clipper_batch_init(&sim->replica[i].batch, NULL, 0);
         sim->replica[i].done_us = INFINITY;
     }
 

@@ -102,15 +102,15 @@ make(size_t size)
     void  *addr;
 
     addr = zone(size);
-    assert_int_equal(ngx_http_clipper_cache_create(addr, size), NGX_OK);
-    ngx_http_clipper_cache_attach(addr, getpid());
+    assert_int_equal(clipper_cache_create(addr, size), NGX_OK);
+    clipper_cache_attach(addr, getpid());
 }
 
 
 static void cache_unused
 drop(void)
 {
-    ngx_http_clipper_cache_attach(NULL, 0);
+    clipper_cache_attach(NULL, 0);
     assert_int_equal(munmap(map, map_size), 0);
 }
 
@@ -122,7 +122,7 @@ put(uint64_t name, size_t len)
 
     key_of(name, key);
 
-    return ngx_http_clipper_cache_put(key, 0, value_of(name, len), len);
+    return clipper_cache_put(key, 0, value_of(name, len), len);
 }
 
 
@@ -137,7 +137,7 @@ get(uint64_t name)
 
     key_of(name, key);
     len = 0;
-    rc = ngx_http_clipper_cache_get(key, 0, 0, got, sizeof(got), &len);
+    rc = clipper_cache_get(key, 0, 0, got, sizeof(got), &len);
 
     if (rc == NGX_DECLINED) {
         return 0;
@@ -155,27 +155,27 @@ get(uint64_t name)
 static ngx_uint_t cache_unused
 kept(uint64_t name)
 {
-    uint64_t                         key[2];
-    ngx_uint_t                       yes;
-    ngx_http_clipper_cache_header_t *header;
+    uint64_t                 key[2];
+    ngx_uint_t               yes;
+    clipper_cache_header_t  *header;
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
     key_of(name, key);
 
-    assert_int_equal(ngx_http_clipper_lock(&header->lock, getpid()), NGX_OK);
-    yes = (ngx_http_clipper_cache_find_locked(key) != NULL);
-    ngx_http_clipper_unlock(&header->lock);
+    assert_int_equal(clipper_lock(&header->lock, getpid()), NGX_OK);
+    yes = (clipper_cache_find_locked(key) != NULL);
+    clipper_unlock(&header->lock);
 
     return yes;
 }
 
 
-static ngx_http_clipper_cache_usage_t cache_unused
+static clipper_cache_usage_t cache_unused
 usage(void)
 {
-    ngx_http_clipper_cache_usage_t  u;
+    clipper_cache_usage_t  u;
 
-    ngx_http_clipper_cache_usage(&u);
+    clipper_cache_usage(&u);
     assert_true(u.used <= u.capacity && u.capacity <= u.size);
 
     return u;
@@ -187,12 +187,12 @@ usage(void)
 static void cache_unused
 check(void)
 {
-    uint64_t                         position, *slot;
-    ngx_uint_t                       live;
-    ngx_http_clipper_cache_entry_t   entry;
-    ngx_http_clipper_cache_header_t *header;
+    uint64_t                 position, *slot;
+    ngx_uint_t               live;
+    clipper_cache_entry_t    entry;
+    clipper_cache_header_t  *header;
 
-    header = ngx_http_clipper_cache.header;
+    header = clipper_cache.header;
     live = 0;
 
     assert_int_equal(header->lock.holder, 0);
@@ -200,20 +200,20 @@ check(void)
     assert_true(header->head - header->tail
                 <= header->words - header->reserve);
 
-    (void) ngx_http_clipper_lock(&header->lock, getpid());
+    (void) clipper_lock(&header->lock, getpid());
 
     for (position = header->tail; position < header->head;
-         position += ngx_http_clipper_cache_words(entry.len))
+         position += clipper_cache_words(entry.len))
     {
-        ngx_http_clipper_cache_entry(position, &entry);
-        slot = ngx_http_clipper_cache_find_locked(entry.key);
+        clipper_cache_entry(position, &entry);
+        slot = clipper_cache_find_locked(entry.key);
 
-        if (slot && ngx_http_clipper_cache_position(*slot) == position) {
+        if (slot && clipper_cache_position(*slot) == position) {
             live++;
         }
     }
 
-    ngx_http_clipper_unlock(&header->lock);
+    clipper_unlock(&header->lock);
 
     assert_int_equal(position, header->head);
     assert_int_equal(live, header->entries);

@@ -11,17 +11,17 @@ double
 oracle_loss(int type, double low, double high, const char *output,
     size_t output_len, const char *label, size_t label_len)
 {
-    ngx_http_clipper_loss_t   loss;
-    ngx_http_clipper_value_t  x, y;
+    clipper_loss_t   loss;
+    clipper_value_t  x, y;
 
     loss.type = type;
     loss.low = low;
     loss.high = high;
 
-    ngx_http_clipper_value_init(&x, (u_char *) output, output_len);
-    ngx_http_clipper_value_init(&y, (u_char *) label, label_len);
+    clipper_value_init(&x, (u_char *) output, output_len);
+    clipper_value_init(&y, (u_char *) label, label_len);
 
-    return ngx_http_clipper_loss_value(&loss, &x, &y);
+    return clipper_loss_value(&loss, &x, &y);
 }
 
 
@@ -32,33 +32,32 @@ oracle_combine(int mean, int type, double low, double high, int n,
     const char **texts, const size_t *lens, const double *weights, char *dst,
     size_t size, double *confidence, uint64_t *group)
 {
-    ngx_int_t                          rc;
-    ngx_uint_t                         i;
-    ngx_http_clipper_loss_t            loss;
-    ngx_http_clipper_policy_combine_e  mode;
-    ngx_http_clipper_combine_result_t  result;
-    ngx_http_clipper_combine_member_t  m[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    clipper_loss_t            loss;
+    clipper_policy_combine_e  mode;
+    clipper_combine_result_t  result;
+    clipper_combine_member_t  m[CLIPPER_POLICY_MEMBERS];
 
     loss.type = type;
     loss.low = low;
     loss.high = high;
-    mode = mean ? NGX_HTTP_CLIPPER_POLICY_MEAN : NGX_HTTP_CLIPPER_POLICY_VOTE;
+    mode = mean ? CLIPPER_POLICY_MEAN : CLIPPER_POLICY_VOTE;
 
     for (i = 0; i < (ngx_uint_t) n; i++) {
         m[i].weight = weights[i];
         m[i].answered = (texts[i] != NULL);
 
         if (texts[i]) {
-            ngx_http_clipper_value_init(&m[i].value, (u_char *) texts[i],
-                                        lens[i]);
+            clipper_value_init(&m[i].value, (u_char *) texts[i], lens[i]);
         }
     }
 
-    if (ngx_http_clipper_combine_size(mode, m, n) > size) {
+    if (clipper_combine_size(mode, m, n) > size) {
         abort();
     }
 
-    rc = ngx_http_clipper_combine(mode, &loss, m, n, (u_char *) dst, &result);
+    rc = clipper_combine(mode, &loss, m, n, (u_char *) dst, &result);
 
     if (rc != NGX_OK) {
         return -1;

@@ -27,8 +27,7 @@ static size_t  oracle_seen[5][5];
 
 
 static int
-oracle_same_text(const ngx_http_clipper_member_t *a,
-    const ngx_http_clipper_member_t *b)
+oracle_same_text(const clipper_member_t *a, const clipper_member_t *b)
 {
     return a->kind == b->kind && a->text.len == b->text.len
            && (a->text.len == 0
@@ -37,8 +36,7 @@ oracle_same_text(const ngx_http_clipper_member_t *a,
 
 
 static int
-oracle_same(const ngx_http_clipper_input_t *a,
-    const ngx_http_clipper_input_t *b)
+oracle_same(const clipper_input_t *a, const clipper_input_t *b)
 {
     size_t  i, len;
 
@@ -72,11 +70,11 @@ oracle_same(const ngx_http_clipper_input_t *a,
 /* scans the body in pieces of their own memory; cuts is a rising list */
 
 static void
-oracle_scan(ngx_http_clipper_input_t *in, const oracle_t *o,
-    const u_char *body, size_t len, const size_t *cuts, size_t ncuts)
+oracle_scan(clipper_input_t *in, const oracle_t *o, const u_char *body,
+    size_t len, const size_t *cuts, size_t ncuts)
 {
-    size_t                      i, from, to;
-    ngx_http_clipper_segment_t  segments[ORACLE_CUTS + 1];
+    size_t             i, from, to;
+    clipper_segment_t  segments[ORACLE_CUTS + 1];
 
     for (i = 0, from = 0; i <= ncuts; i++, from = to) {
         to = (i < ncuts) ? cuts[i] : len;
@@ -86,7 +84,7 @@ oracle_scan(ngx_http_clipper_input_t *in, const oracle_t *o,
         memcpy(segments[i].pos, body + from, to - from);
     }
 
-    ngx_http_clipper_input_scan(in, o->conf, o->mode, segments, ncuts + 1);
+    clipper_input_scan(in, o->conf, o->mode, segments, ncuts + 1);
 
     for (i = 0; i <= ncuts; i++) {
         free(segments[i].pos);
@@ -99,11 +97,11 @@ oracle_scan(ngx_http_clipper_input_t *in, const oracle_t *o,
 static const char *
 oracle_offset(const oracle_t *o, const u_char *body, size_t len, size_t offset)
 {
-    const char                *failure;
-    ngx_http_clipper_input_t   in;
+    const char      *failure;
+    clipper_input_t  in;
 
     failure = NULL;
-    ngx_http_clipper_input_init(&in, 0);
+    clipper_input_init(&in, 0);
 
     if (offset > len) {
         failure = "an error behind the end";
@@ -112,7 +110,7 @@ oracle_offset(const oracle_t *o, const u_char *body, size_t len, size_t offset)
     if (failure == NULL && offset < len) {
         oracle_scan(&in, o, body, offset + 1, NULL, 0);
 
-        if (in.error.code != NGX_HTTP_CLIPPER_INPUT_SYNTAX
+        if (in.error.code != CLIPPER_INPUT_SYNTAX
             || in.error.offset != offset)
         {
             failure = "the byte at the error's offset is not to blame";
@@ -122,7 +120,7 @@ oracle_offset(const oracle_t *o, const u_char *body, size_t len, size_t offset)
     if (failure == NULL) {
         oracle_scan(&in, o, body, offset, NULL, 0);
 
-        if (in.error.code == NGX_HTTP_CLIPPER_INPUT_SYNTAX
+        if (in.error.code == CLIPPER_INPUT_SYNTAX
             && in.error.offset != offset
             && strncmp(in.error.reason, "Number too big", 14) != 0)
         {
@@ -130,7 +128,7 @@ oracle_offset(const oracle_t *o, const u_char *body, size_t len, size_t offset)
         }
     }
 
-    ngx_http_clipper_input_done(&in);
+    clipper_input_done(&in);
 
     return failure;
 }
@@ -175,21 +173,21 @@ oracle_parse(const u_char *body, size_t len, json_t **a, json_t **b,
 
 
 static const char *
-oracle_check(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
+oracle_check(const clipper_input_conf_t *conf, ngx_uint_t mode,
     const u_char *body, size_t len, const size_t *cuts, size_t ncuts)
 {
-    int                        twice, known;
-    json_t                    *a, *b;
-    oracle_t                   o;
-    const char                *failure;
-    ngx_http_clipper_input_t   in, cut;
+    int              twice, known;
+    json_t          *a, *b;
+    oracle_t         o;
+    const char      *failure;
+    clipper_input_t  in, cut;
 
     memset(&o, 0, sizeof(o));
     o.conf = conf;
     o.mode = mode;
 
-    ngx_http_clipper_input_init(&in, 0);
-    ngx_http_clipper_input_init(&cut, 0);
+    clipper_input_init(&in, 0);
+    clipper_input_init(&cut, 0);
 
     oracle_scan(&in, &o, body, len, NULL, 0);
     oracle_scan(&cut, &o, body, len, cuts, ncuts);
@@ -198,17 +196,17 @@ oracle_check(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
     failure = NULL;
     known = oracle_parse(body, len, &a, &b, &twice);
 
-    if (in.error.code == NGX_HTTP_CLIPPER_INPUT_NOMEM) {
+    if (in.error.code == CLIPPER_INPUT_NOMEM) {
         failure = "no memory";
 
-    } else if (in.error.code == NGX_HTTP_CLIPPER_INPUT_LIMIT
-               && in.error.what == NGX_HTTP_CLIPPER_INPUT_DEPTH)
+    } else if (in.error.code == CLIPPER_INPUT_LIMIT
+               && in.error.what == CLIPPER_INPUT_DEPTH)
     {
         known = 0;
 
     } else if (known
                && (b == NULL)
-                  != (in.error.code == NGX_HTTP_CLIPPER_INPUT_SYNTAX))
+                  != (in.error.code == CLIPPER_INPUT_SYNTAX))
     {
         failure = b ? "refused what is JSON" : "took what is not JSON";
     }
@@ -225,7 +223,7 @@ oracle_check(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
         failure = "another result for the same body in pieces";
     }
 
-    if (failure == NULL && in.error.code == NGX_HTTP_CLIPPER_INPUT_SYNTAX
+    if (failure == NULL && in.error.code == CLIPPER_INPUT_SYNTAX
         && strncmp(in.error.reason, "Number too big", 14) != 0)
     {
         failure = oracle_offset(&o, body, len, in.error.offset);
@@ -234,8 +232,8 @@ oracle_check(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
     json_decref(a);
     json_decref(b);
 
-    ngx_http_clipper_input_done(&in);
-    ngx_http_clipper_input_done(&cut);
+    clipper_input_done(&in);
+    clipper_input_done(&cut);
 
     return failure;
 }

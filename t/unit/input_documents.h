@@ -284,12 +284,12 @@ put_input(ngx_uint_t type)
         return;
     }
 
-    if (type == NGX_HTTP_CLIPPER_STRINGS) {
+    if (type == CLIPPER_STRINGS) {
         put_string();
         return;
     }
 
-    if (type == NGX_HTTP_CLIPPER_BYTES) {
+    if (type == CLIPPER_BYTES) {
         put_base64();
         return;
     }
@@ -303,7 +303,7 @@ put_input(ngx_uint_t type)
         if (rnd() % 200 == 0) {
             put_value(1);
 
-        } else if (type == NGX_HTTP_CLIPPER_INTS && rnd() % 50) {
+        } else if (type == CLIPPER_INTS && rnd() % 50) {
             len += sprintf(text + len, "%d",
                            (int) rnd() >> (rnd() % 32));
         } else {
@@ -318,7 +318,7 @@ put_input(ngx_uint_t type)
 
 
 static void
-make_document(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode)
+make_document(const clipper_input_conf_t *conf, ngx_uint_t mode)
 {
     size_t              i, n;
     static const char  *names[] = {
@@ -374,9 +374,9 @@ make_document(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode)
 
 
 static void
-make_conf(ngx_http_clipper_input_conf_t *conf)
+make_conf(clipper_input_conf_t *conf)
 {
-    memset(conf, 0, sizeof(ngx_http_clipper_input_conf_t));
+    memset(conf, 0, sizeof(clipper_input_conf_t));
 
     conf->type = rnd() % 5;
     conf->strict = (rnd() % 8 == 0);

@@ -18,30 +18,30 @@
 #include "json/clipper_input.h"
 
 
-#define BYTES    NGX_HTTP_CLIPPER_BYTES
-#define INTS     NGX_HTTP_CLIPPER_INTS
-#define FLOATS   NGX_HTTP_CLIPPER_FLOATS
-#define DOUBLES  NGX_HTTP_CLIPPER_DOUBLES
-#define STRINGS  NGX_HTTP_CLIPPER_STRINGS
+#define BYTES    CLIPPER_BYTES
+#define INTS     CLIPPER_INTS
+#define FLOATS   CLIPPER_FLOATS
+#define DOUBLES  CLIPPER_DOUBLES
+#define STRINGS  CLIPPER_STRINGS
 
-#define PREDICT  NGX_HTTP_CLIPPER_INPUT_PREDICT
-#define UPDATE   NGX_HTTP_CLIPPER_INPUT_UPDATE
+#define PREDICT  CLIPPER_INPUT_PREDICT
+#define UPDATE   CLIPPER_INPUT_UPDATE
 
-#define OK       NGX_HTTP_CLIPPER_INPUT_OK
-#define SYNTAX   NGX_HTTP_CLIPPER_INPUT_SYNTAX
-#define SCHEMA   NGX_HTTP_CLIPPER_INPUT_SCHEMA
-#define LIMIT    NGX_HTTP_CLIPPER_INPUT_LIMIT
-#define NOMEM    NGX_HTTP_CLIPPER_INPUT_NOMEM
+#define OK       CLIPPER_INPUT_OK
+#define SYNTAX   CLIPPER_INPUT_SYNTAX
+#define SCHEMA   CLIPPER_INPUT_SCHEMA
+#define LIMIT    CLIPPER_INPUT_LIMIT
+#define NOMEM    CLIPPER_INPUT_NOMEM
 
 
-static ngx_http_clipper_input_t        in;
-static ngx_http_clipper_input_conf_t   conf;
+static clipper_input_t       in;
+static clipper_input_conf_t  conf;
 
 
 static int
 setup(void **state)
 {
-    ngx_http_clipper_input_init(&in, 0);
+    clipper_input_init(&in, 0);
 
     memset(&conf, 0, sizeof(conf));
     conf.type = DOUBLES;
@@ -56,7 +56,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    ngx_http_clipper_input_done(&in);
+    clipper_input_done(&in);
 
     return 0;
 }
@@ -65,14 +65,14 @@ teardown(void **state)
 static ngx_uint_t
 scan_bytes(ngx_uint_t mode, const char *body, size_t len)
 {
-    ngx_int_t                    rc;
-    ngx_http_clipper_segment_t   segment;
+    ngx_int_t          rc;
+    clipper_segment_t  segment;
 
     segment.pos = malloc(len ? len : 1);
     segment.last = segment.pos + len;
     memcpy(segment.pos, body, len);
 
-    rc = ngx_http_clipper_input_scan(&in, &conf, mode, &segment, 1);
+    rc = clipper_input_scan(&in, &conf, mode, &segment, 1);
 
     free(segment.pos);
 
@@ -92,8 +92,7 @@ scan(ngx_uint_t type, const char *body)
 
 
 static void
-assert_text(const ngx_http_clipper_member_t *member, ngx_uint_t kind,
-    const char *text)
+assert_text(const clipper_member_t *member, ngx_uint_t kind, const char *text)
 {
     assert_int_equal(member->kind, kind);
     assert_int_equal(member->text.len, strlen(text));

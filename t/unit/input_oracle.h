@@ -27,7 +27,7 @@
 
 
 typedef struct {
-    const ngx_http_clipper_input_conf_t  *conf;
+    const clipper_input_conf_t           *conf;
     ngx_uint_t                            mode;
 
     /* expected */
@@ -49,21 +49,21 @@ oracle_kind(const json_t *v)
 {
     switch (json_typeof(v)) {
     case JSON_NULL:
-        return NGX_HTTP_CLIPPER_KIND_NULL;
+        return CLIPPER_KIND_NULL;
     case JSON_FALSE:
-        return NGX_HTTP_CLIPPER_KIND_FALSE;
+        return CLIPPER_KIND_FALSE;
     case JSON_TRUE:
-        return NGX_HTTP_CLIPPER_KIND_TRUE;
+        return CLIPPER_KIND_TRUE;
     case JSON_OBJECT:
-        return NGX_HTTP_CLIPPER_KIND_OBJECT;
+        return CLIPPER_KIND_OBJECT;
     case JSON_ARRAY:
-        return NGX_HTTP_CLIPPER_KIND_ARRAY;
+        return CLIPPER_KIND_ARRAY;
     case JSON_STRING:
-        return NGX_HTTP_CLIPPER_KIND_STRING;
+        return CLIPPER_KIND_STRING;
     case JSON_INTEGER:
-        return NGX_HTTP_CLIPPER_KIND_INTEGER;
+        return CLIPPER_KIND_INTEGER;
     default:
-        return NGX_HTTP_CLIPPER_KIND_REAL;
+        return CLIPPER_KIND_REAL;
     }
 }
 
@@ -73,12 +73,12 @@ oracle_kind(const json_t *v)
 static ngx_uint_t
 oracle_same_kind(ngx_uint_t a, ngx_uint_t b)
 {
-    if (a == NGX_HTTP_CLIPPER_KIND_REAL) {
-        a = NGX_HTTP_CLIPPER_KIND_INTEGER;
+    if (a == CLIPPER_KIND_REAL) {
+        a = CLIPPER_KIND_INTEGER;
     }
 
-    if (b == NGX_HTTP_CLIPPER_KIND_REAL) {
-        b = NGX_HTTP_CLIPPER_KIND_INTEGER;
+    if (b == CLIPPER_KIND_REAL) {
+        b = CLIPPER_KIND_INTEGER;
     }
 
     return a == b;
@@ -181,12 +181,12 @@ oracle_number(oracle_t *o, const json_t *a, const json_t *b, const u_char *got)
     strict = o->conf->strict;
     d = json_real_value(b);
 
-    if (a == NULL && (type == NGX_HTTP_CLIPPER_INTS || strict)) {
+    if (a == NULL && (type == CLIPPER_INTS || strict)) {
         o->unknown = 1;
         return 0;
     }
 
-    if (type == NGX_HTTP_CLIPPER_INTS) {
+    if (type == CLIPPER_INTS) {
         v = json_integer_value(a);
 
         if (!json_is_integer(a) || v < INT32_MIN || v > INT32_MAX) {
@@ -208,7 +208,7 @@ oracle_number(oracle_t *o, const json_t *a, const json_t *b, const u_char *got)
         return 0;
     }
 
-    if (type == NGX_HTTP_CLIPPER_FLOATS) {
+    if (type == CLIPPER_FLOATS) {
 
         if (fabs(d) > FLT_MAX) {
             return 0;
@@ -232,7 +232,7 @@ oracle_number(oracle_t *o, const json_t *a, const json_t *b, const u_char *got)
 
 static int
 oracle_string(oracle_t *o, const json_t *v, const u_char *data,
-    const ngx_http_clipper_item_t *item)
+    const clipper_item_t *item)
 {
     size_t    n;
     ssize_t   len;
@@ -243,7 +243,7 @@ oracle_string(oracle_t *o, const json_t *v, const u_char *data,
     memcpy(bytes, json_string_value(v), n);
     len = n;
 
-    if (o->conf->type == NGX_HTTP_CLIPPER_BYTES) {
+    if (o->conf->type == CLIPPER_BYTES) {
         len = oracle_base64(json_string_value(v), n, bytes);
     }
 
@@ -257,15 +257,13 @@ oracle_string(oracle_t *o, const json_t *v, const u_char *data,
     free(bytes);
 
     if (len < 0) {
-        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                             NGX_HTTP_CLIPPER_INPUT_BASE64,
-                             NGX_HTTP_CLIPPER_KIND_STRING);
+        return oracle_refuse(o, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_BASE64,
+                             CLIPPER_KIND_STRING);
     }
 
     if ((size_t) len > o->conf->max_elements) {
-        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                             NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
-                             NGX_HTTP_CLIPPER_KIND_STRING);
+        return oracle_refuse(o, CLIPPER_INPUT_LIMIT, CLIPPER_INPUT_ELEMENTS,
+                             CLIPPER_KIND_STRING);
     }
 
     return 1;
@@ -274,21 +272,20 @@ oracle_string(oracle_t *o, const json_t *v, const u_char *data,
 
 static int
 oracle_array(oracle_t *o, const json_t *a, const json_t *b,
-    const u_char *data, const ngx_http_clipper_item_t *item)
+    const u_char *data, const clipper_item_t *item)
 {
     size_t         i, n, size;
     const json_t  *v;
 
     n = json_array_size(b);
-    size = ngx_http_clipper_input_type_size(o->conf->type);
+    size = clipper_input_type_size(o->conf->type);
 
     for (i = 0; i < n; i++) {
         v = json_array_get(b, i);
 
         if (i == o->conf->max_elements) {
-            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                                 NGX_HTTP_CLIPPER_INPUT_ELEMENTS,
-                                 oracle_kind(v));
+            return oracle_refuse(o, CLIPPER_INPUT_LIMIT,
+                                 CLIPPER_INPUT_ELEMENTS, oracle_kind(v));
         }
 
         if (!json_is_number(v)
@@ -296,9 +293,8 @@ oracle_array(oracle_t *o, const json_t *a, const json_t *b,
                               item && item->len >= (i + 1) * size
                               ? data + item->offset + i * size : NULL))
         {
-            return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                                 NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                                 oracle_kind(v));
+            return oracle_refuse(o, CLIPPER_INPUT_SCHEMA,
+                                 CLIPPER_INPUT_ELEMENT, oracle_kind(v));
         }
     }
 
@@ -314,18 +310,17 @@ oracle_array(oracle_t *o, const json_t *a, const json_t *b,
 
 static int
 oracle_value(oracle_t *o, const json_t *a, const json_t *b,
-    const u_char *data, const ngx_http_clipper_item_t *item, int member)
+    const u_char *data, const clipper_item_t *item, int member)
 {
     int  string;
 
-    string = (o->conf->type == NGX_HTTP_CLIPPER_BYTES
-              || o->conf->type == NGX_HTTP_CLIPPER_STRINGS);
+    string = (o->conf->type == CLIPPER_BYTES
+              || o->conf->type == CLIPPER_STRINGS);
 
     if (string ? !json_is_string(b) : !json_is_array(b)) {
-        return oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                             member ? NGX_HTTP_CLIPPER_INPUT_MEMBER
-                                    : NGX_HTTP_CLIPPER_INPUT_ELEMENT,
-                             oracle_kind(b));
+        return oracle_refuse(o, CLIPPER_INPUT_SCHEMA,
+                             member ? CLIPPER_INPUT_MEMBER
+                                    : CLIPPER_INPUT_ELEMENT, oracle_kind(b));
     }
 
     return string ? oracle_string(o, b, data, item)
@@ -335,12 +330,12 @@ oracle_value(oracle_t *o, const json_t *a, const json_t *b,
 
 static void
 oracle_single(oracle_t *o, const json_t *a, const json_t *b,
-    const ngx_http_clipper_input_t *in)
+    const clipper_input_t *in)
 {
     oracle_value(o, a, b, in->data, in->nitems ? in->items : NULL, 1);
 
-    if (o->code == NGX_HTTP_CLIPPER_INPUT_OK && !o->unknown
-        && in->error.code == NGX_HTTP_CLIPPER_INPUT_OK
+    if (o->code == CLIPPER_INPUT_OK && !o->unknown
+        && in->error.code == CLIPPER_INPUT_OK
         && (in->nitems != 1 || in->batch || in->items[0].offset != 0))
     {
         o->failure = "not one input";
@@ -350,13 +345,13 @@ oracle_single(oracle_t *o, const json_t *a, const json_t *b,
 
 static void
 oracle_batch(oracle_t *o, const json_t *a, const json_t *b,
-    const ngx_http_clipper_input_t *in)
+    const clipper_input_t *in)
 {
     size_t  i, n, next;
 
     if (!json_is_array(b)) {
-        oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                      NGX_HTTP_CLIPPER_INPUT_MEMBER, oracle_kind(b));
+        oracle_refuse(o, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_MEMBER,
+                      oracle_kind(b));
         return;
     }
 
@@ -364,8 +359,7 @@ oracle_batch(oracle_t *o, const json_t *a, const json_t *b,
 
     for (i = 0; i < n; i++) {
         if (i == o->conf->max_batch) {
-            oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_LIMIT,
-                          NGX_HTTP_CLIPPER_INPUT_BATCH,
+            oracle_refuse(o, CLIPPER_INPUT_LIMIT, CLIPPER_INPUT_BATCH,
                           oracle_kind(json_array_get(b, i)));
             return;
         }
@@ -378,7 +372,7 @@ oracle_batch(oracle_t *o, const json_t *a, const json_t *b,
         }
     }
 
-    if (in->error.code != NGX_HTTP_CLIPPER_INPUT_OK) {
+    if (in->error.code != CLIPPER_INPUT_OK) {
         return;
     }
 
@@ -398,7 +392,7 @@ oracle_batch(oracle_t *o, const json_t *a, const json_t *b,
 
 static void
 oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
-    const ngx_http_clipper_input_t *in)
+    const clipper_input_t *in)
 {
     const json_t  *v;
 
@@ -411,7 +405,7 @@ oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
 
     v = json_object_get(b, "input_batch");
 
-    if (v && o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
+    if (v && o->mode == CLIPPER_INPUT_PREDICT) {
         oracle_batch(o, a ? json_object_get(a, "input_batch") : NULL, v, in);
     }
 }
@@ -421,7 +415,7 @@ oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
 
 static void
 oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
-    const ngx_http_clipper_member_t *member, ngx_uint_t allowed, int raw)
+    const clipper_member_t *member, ngx_uint_t allowed, int raw)
 {
     json_t        *again;
     const json_t  *v;
@@ -458,22 +452,22 @@ oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
     }
 
     if (!(allowed & (1u << oracle_kind(v)))
-        && o->code == NGX_HTTP_CLIPPER_INPUT_OK)
+        && o->code == CLIPPER_INPUT_OK)
     {
-        oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                      NGX_HTTP_CLIPPER_INPUT_MEMBER, oracle_kind(v));
+        oracle_refuse(o, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_MEMBER,
+                      oracle_kind(v));
     }
 }
 
 
-#define ORACLE_IS(kind)  (1u << NGX_HTTP_CLIPPER_KIND_##kind)
+#define ORACLE_IS(kind)  (1u << CLIPPER_KIND_##kind)
 
 
 /* in the order of the document, in which the first error counts */
 
 static void
 oracle_members(oracle_t *o, const json_t *a, const json_t *b,
-    const ngx_http_clipper_input_t *in)
+    const clipper_input_t *in)
 {
     int          predict;
     void        *i;
@@ -483,7 +477,7 @@ oracle_members(oracle_t *o, const json_t *a, const json_t *b,
 
     seen = 0;
     root = (json_t *) b;
-    predict = (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT);
+    predict = (o->mode == CLIPPER_INPUT_PREDICT);
 
     for (i = json_object_iter(root); i; i = json_object_iter_next(root, i)) {
         name = json_object_iter_key(i);
@@ -521,35 +515,34 @@ oracle_members(oracle_t *o, const json_t *a, const json_t *b,
 
 static const char *
 oracle_compare(oracle_t *o, const json_t *a, const json_t *b,
-    const ngx_http_clipper_input_t *in)
+    const clipper_input_t *in)
 {
     int  input;
 
     if (!json_is_object(b)) {
-        oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                      NGX_HTTP_CLIPPER_INPUT_ROOT, oracle_kind(b));
+        oracle_refuse(o, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_ROOT,
+                      oracle_kind(b));
 
     } else {
         oracle_members(o, a, b, in);
 
         input = json_object_get(b, "input") != NULL;
 
-        if (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT) {
+        if (o->mode == CLIPPER_INPUT_PREDICT) {
             input |= json_object_get(b, "input_batch") != NULL;
         }
 
-        if (o->code == NGX_HTTP_CLIPPER_INPUT_OK) {
+        if (o->code == CLIPPER_INPUT_OK) {
             oracle_inputs(o, a, b, in);
         }
 
-        if (o->code == NGX_HTTP_CLIPPER_INPUT_OK
-            && (o->mode == NGX_HTTP_CLIPPER_INPUT_PREDICT
+        if (o->code == CLIPPER_INPUT_OK
+            && (o->mode == CLIPPER_INPUT_PREDICT
                 ? !input
                 : json_object_get(b, "label") == NULL
                   || (!input && json_object_get(b, "query_id") == NULL)))
         {
-            oracle_refuse(o, NGX_HTTP_CLIPPER_INPUT_SCHEMA,
-                          NGX_HTTP_CLIPPER_INPUT_MISSING, 0);
+            oracle_refuse(o, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_MISSING, 0);
         }
     }
 
@@ -558,7 +551,7 @@ oracle_compare(oracle_t *o, const json_t *a, const json_t *b,
     }
 
     if (in->error.code != o->code
-        || (o->code != NGX_HTTP_CLIPPER_INPUT_OK && in->error.what != o->what))
+        || (o->code != CLIPPER_INPUT_OK && in->error.what != o->what))
     {
         return "another error";
     }

@@ -23,8 +23,7 @@
 /* scans a copy that ends where the text ends, for the sanitizers */
 
 static inline const u_char *
-scan(const char *text, ngx_http_clipper_number_t *number, u_char **copy,
-    size_t *error)
+scan(const char *text, clipper_number_t *number, u_char **copy, size_t *error)
 {
     size_t         len;
     const char    *reason;
@@ -35,8 +34,7 @@ scan(const char *text, ngx_http_clipper_number_t *number, u_char **copy,
     memcpy(*copy, text, len);
 
     bad = NULL;
-    end = ngx_http_clipper_number_scan(*copy, *copy + len, number, &bad,
-                                       &reason);
+    end = clipper_number_scan(*copy, *copy + len, number, &bad, &reason);
     if (end == NULL) {
         *error = bad - *copy;
         assert_non_null(reason);

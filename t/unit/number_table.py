@@ -41,15 +41,15 @@ def main():
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_NUMBER_TABLE_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_NUMBER_TABLE_H_INCLUDED_
+#ifndef _CLIPPER_NUMBER_TABLE_H_INCLUDED_
+#define _CLIPPER_NUMBER_TABLE_H_INCLUDED_
 
 """ % (MIN, MAX))
-    print("const uint64_t  ngx_http_clipper_number_powers[] = {")
+    print("const uint64_t  clipper_number_powers[] = {")
     for i in range(0, len(words), 3):
         print("    " + " ".join("0x%016x," % w for w in words[i:i + 3]))
     print("};")
-    print("\n\n#endif /* _NGX_HTTP_CLIPPER_NUMBER_TABLE_H_INCLUDED_ */")
+    print("\n\n#endif /* _CLIPPER_NUMBER_TABLE_H_INCLUDED_ */")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@
 #include "learn/clipper_policy_state.h"
 
 
-#define K_MAX  NGX_HTTP_CLIPPER_POLICY_MEMBERS
-#define NONE   NGX_HTTP_CLIPPER_POLICY_NONE
-#define ALL    NGX_HTTP_CLIPPER_POLICY_ALL
+#define K_MAX  CLIPPER_POLICY_MEMBERS
+#define NONE   CLIPPER_POLICY_NONE
+#define ALL    CLIPPER_POLICY_ALL
 
 #define assert_close(x, y, eps)                                               \
     do {                                                                      \
@@ -37,20 +37,20 @@
 
 
 typedef struct {
-    ngx_http_clipper_policy_conf_t   conf;
-    ngx_http_clipper_policy_view_t   view;
+    clipper_policy_conf_t            conf;
+    clipper_policy_view_t            view;
     size_t                           size;
     double                           now;
     double                           weight[K_MAX];
     uint64_t                         key[K_MAX];
-    double                           app[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    double                           user[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    double                           delta[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+    double                           app[CLIPPER_POLICY_STATE_MAX];
+    double                           user[CLIPPER_POLICY_STATE_MAX];
+    double                           delta[CLIPPER_POLICY_STATE_MAX];
     double                           app_rows[
-                                          NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
+                                          CLIPPER_POLICY_STATE_MAX];
     double                           user_rows[
-                                          NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    ngx_http_clipper_policy_pick_t   pick;
+                                          CLIPPER_POLICY_STATE_MAX];
+    clipper_policy_pick_t            pick;
 } policy_fixture_t;
 
 
@@ -60,7 +60,7 @@ static inline void
 fixture_init(policy_fixture_t *f, const char *policy, ngx_uint_t k,
     const char *params)
 {
-    char        err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN], text[128], *eq, *p, *save;
+    char        err[CLIPPER_POLICY_ERR_LEN], text[128], *eq, *p, *save;
     ngx_str_t   name, value;
     ngx_uint_t  i;
 
@@ -69,8 +69,7 @@ fixture_init(policy_fixture_t *f, const char *policy, ngx_uint_t k,
     name.data = (u_char *) policy;
     name.len = strlen(policy);
 
-    ngx_http_clipper_policy_conf_init(&f->conf,
-                                      ngx_http_clipper_policy_find(&name));
+    clipper_policy_conf_init(&f->conf, clipper_policy_find(&name));
 
     strcpy(text, params);
 
@@ -81,7 +80,7 @@ fixture_init(policy_fixture_t *f, const char *policy, ngx_uint_t k,
         value.data = (u_char *) eq + 1;
         value.len = strlen(eq + 1);
 
-        if (ngx_http_clipper_policy_param_set(&f->conf, &name, &value, err)
+        if (clipper_policy_param_set(&f->conf, &name, &value, err)
             != NGX_OK)
         {
             print_error("%s: %s\n", p, err);
@@ -94,7 +93,7 @@ fixture_init(policy_fixture_t *f, const char *policy, ngx_uint_t k,
         f->key[i] = i * 1000003;
     }
 
-    f->size = ngx_http_clipper_policy_state_size(f->conf.policy, k);
+    f->size = clipper_policy_state_size(f->conf.policy, k);
     f->view.n = k;
     f->view.up = (k == 64) ? ~0ULL : (1ULL << k) - 1;
     f->view.weight = f->weight;
@@ -115,11 +114,10 @@ fixture_read(policy_fixture_t *f, ngx_uint_t personal)
         return;
     }
 
-    ngx_http_clipper_policy_state_read(f->app, f->size, f->now, f->app_rows);
+    clipper_policy_state_read(f->app, f->size, f->now, f->app_rows);
 
     if (personal) {
-        ngx_http_clipper_policy_state_read(f->user, f->size, f->now,
-                                           f->user_rows);
+        clipper_policy_state_read(f->user, f->size, f->now, f->user_rows);
         f->view.user = f->user_rows;
     }
 }
@@ -128,7 +126,7 @@ fixture_read(policy_fixture_t *f, ngx_uint_t personal)
 static inline ngx_int_t
 fixture_select(policy_fixture_t *f, uint64_t u)
 {
-    return ngx_http_clipper_policy_select(&f->conf, &f->view, u, &f->pick);
+    return clipper_policy_select(&f->conf, &f->view, u, &f->pick);
 }
 
 
@@ -138,8 +136,8 @@ static inline ngx_int_t
 fixture_served(policy_fixture_t *f, ngx_int_t served, double propensity,
     double loss)
 {
-    double                              losses[K_MAX] = { 0 };
-    ngx_http_clipper_policy_feedback_t  fb;
+    double                     losses[K_MAX] = { 0 };
+    clipper_policy_feedback_t  fb;
 
     losses[served] = loss;
 
@@ -149,8 +147,7 @@ fixture_served(policy_fixture_t *f, ngx_int_t served, double propensity,
     fb.propensity = propensity;
     fb.loss = losses;
 
-    return ngx_http_clipper_policy_observe(&f->conf, &f->view, &fb, f->now,
-                                           f->delta);
+    return clipper_policy_observe(&f->conf, &f->view, &fb, f->now, f->delta);
 }
 
 
@@ -159,7 +156,7 @@ fixture_served(policy_fixture_t *f, ngx_int_t served, double propensity,
 static inline ngx_int_t
 fixture_seen(policy_fixture_t *f, uint64_t seen, const double *losses)
 {
-    ngx_http_clipper_policy_feedback_t  fb;
+    clipper_policy_feedback_t  fb;
 
     fb.up = f->view.up;
     fb.seen = seen;
@@ -167,22 +164,21 @@ fixture_seen(policy_fixture_t *f, uint64_t seen, const double *losses)
     fb.propensity = NONE;
     fb.loss = losses;
 
-    return ngx_http_clipper_policy_observe(&f->conf, &f->view, &fb, f->now,
-                                           f->delta);
+    return clipper_policy_observe(&f->conf, &f->view, &fb, f->now, f->delta);
 }
 
 
 static inline void
 fixture_learn(policy_fixture_t *f)
 {
-    ngx_http_clipper_policy_state_add(f->app, f->delta, f->size);
+    clipper_policy_state_add(f->app, f->delta, f->size);
 }
 
 
 static inline double *
 fixture_row(policy_fixture_t *f, double *state, ngx_uint_t i)
 {
-    return state + NGX_HTTP_CLIPPER_POLICY_ROWS + i * f->conf.policy->nfields;
+    return state + CLIPPER_POLICY_ROWS + i * f->conf.policy->nfields;
 }
 
 

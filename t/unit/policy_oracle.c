@@ -43,7 +43,7 @@ oracle_look(policy_fixture_t *f, double now, uint64_t up, int personal)
 void
 oracle_weights(policy_fixture_t *f, double *weights)
 {
-    ngx_http_clipper_policy_weights(&f->conf, &f->view, weights);
+    clipper_policy_weights(&f->conf, &f->view, weights);
 }
 
 
@@ -66,7 +66,7 @@ int
 oracle_observe(policy_fixture_t *f, uint64_t seen, int served,
     double propensity, const double *losses, int personal)
 {
-    ngx_http_clipper_policy_feedback_t  fb;
+    clipper_policy_feedback_t  fb;
 
     fb.up = f->view.up;
     fb.seen = seen;
@@ -74,8 +74,7 @@ oracle_observe(policy_fixture_t *f, uint64_t seen, int served,
     fb.propensity = propensity;
     fb.loss = losses;
 
-    if (ngx_http_clipper_policy_observe(&f->conf, &f->view, &fb, f->now,
-                                        f->delta)
+    if (clipper_policy_observe(&f->conf, &f->view, &fb, f->now, f->delta)
         != NGX_OK)
     {
         return 0;
@@ -84,7 +83,7 @@ oracle_observe(policy_fixture_t *f, uint64_t seen, int served,
     fixture_learn(f);
 
     if (personal) {
-        ngx_http_clipper_policy_state_add(f->user, f->delta, f->size);
+        clipper_policy_state_add(f->user, f->delta, f->size);
     }
 
     return 1;
@@ -97,7 +96,7 @@ void
 oracle_rows(policy_fixture_t *f, int personal, double *rows)
 {
     memcpy(rows, personal ? f->user_rows : f->app_rows,
-           (f->size - NGX_HTTP_CLIPPER_POLICY_ROWS) * sizeof(double));
+           (f->size - CLIPPER_POLICY_ROWS) * sizeof(double));
 }
 
 
@@ -114,7 +113,7 @@ oracle_answer(policy_fixture_t *f, const int *outputs)
         return outputs[f->pick.serve];
     }
 
-    ngx_http_clipper_policy_weights(&f->conf, &f->view, w);
+    clipper_policy_weights(&f->conf, &f->view, w);
     best = outputs[0];
     most = 0;
 
@@ -152,7 +151,7 @@ oracle_run(policy_fixture_t *f, int steps, const int *outputs,
         f->now = 1.7e9 + t;
         fixture_read(f, 0);
 
-        if (fixture_select(f, ngx_http_clipper_policy_mix(&seed)) != NGX_OK) {
+        if (fixture_select(f, clipper_policy_mix(&seed)) != NGX_OK) {
             abort();
         }
 

@@ -22,17 +22,17 @@
 
 
 #define MAX_FRAMES  16
-#define V3          NGX_HTTP_CLIPPER_PROTO_V3
-#define V4          NGX_HTTP_CLIPPER_PROTO_V4
-#define UNKNOWN     NGX_HTTP_CLIPPER_PROTO_UNKNOWN
-#define ANY         NGX_HTTP_CLIPPER_PROTO_ANY_COUNT
+#define V3          CLIPPER_PROTO_V3
+#define V4          CLIPPER_PROTO_V4
+#define UNKNOWN     CLIPPER_PROTO_UNKNOWN
+#define ANY         CLIPPER_PROTO_ANY_COUNT
 
-#define E(name)     NGX_HTTP_CLIPPER_PROTO_E##name
-#define KIND(name)  NGX_HTTP_CLIPPER_PROTO_##name
+#define E(name)     CLIPPER_PROTO_E##name
+#define KIND(name)  CLIPPER_PROTO_##name
 
 
-typedef ngx_http_clipper_proto_frame_t    frame_t;
-typedef ngx_http_clipper_proto_message_t  message_t;
+typedef clipper_proto_frame_t    frame_t;
+typedef clipper_proto_message_t  message_t;
 
 
 static frame_t     frames[MAX_FRAMES];
@@ -117,18 +117,17 @@ static ngx_int_t
 decode(const char *text, ngx_uint_t version, ngx_uint_t expected)
 {
     set_frames(text);
-    return ngx_http_clipper_proto_decode(&m, frames, nframes, version,
-                                         expected);
+    return clipper_proto_decode(&m, frames, nframes, version, expected);
 }
 
 
 static void
 assert_end(void)
 {
-    ngx_http_clipper_proto_output_t  out;
+    clipper_proto_output_t  out;
 
-    assert_int_equal(ngx_http_clipper_proto_output_next(&m, &out), NGX_DONE);
-    assert_int_equal(ngx_http_clipper_proto_output_next(&m, &out), NGX_DONE);
+    assert_int_equal(clipper_proto_output_next(&m, &out), NGX_DONE);
+    assert_int_equal(clipper_proto_output_next(&m, &out), NGX_DONE);
 }
 
 

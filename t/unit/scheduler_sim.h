@@ -30,6 +30,7 @@
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
+#include "zone_check.h"
 
 
 #define SCHED_WORKERS    4
@@ -101,7 +102,7 @@ typedef struct {
     uint32_t                       model;
     uint64_t                       sent_us;
     ngx_uint_t                     n;
-    ngx_http_clipper_lease_t      *leases;
+    clipper_lease_t               *leases;
 } sched_replica_t;
 
 
@@ -142,7 +143,7 @@ typedef struct {
     uint32_t                       nmodels;
     uint32_t                       napps;
     uint32_t                       workers;
-    ngx_http_clipper_batch_conf_t  conf;
+    clipper_batch_conf_t           conf;
     double                         failures;    /* per s, of each replica */
     double                         deaths;      /* per s, of workers */
     double                         aborts;      /* part of the queries */
@@ -156,7 +157,7 @@ typedef struct {
     size_t                         zone_size;
 
     /* the state */
-    ngx_http_clipper_zone_t        views[SCHED_WORKERS];
+    clipper_zone_t                 views[SCHED_WORKERS];
     uint32_t                       woken[SCHED_WORKERS];
     pid_t                          pids[SCHED_WORKERS];
     sched_replica_t                replicas[SCHED_REPLICAS];
@@ -331,18 +332,18 @@ sched_ring(sched_t *sim, uint32_t worker)
 static void
 sched_lock(sched_t *sim, uint32_t worker)
 {
-    ngx_http_clipper_zone_lock(&sim->views[worker]);
+    clipper_zone_lock(&sim->views[worker]);
 }
 
 
 static void
 sched_unlock(sched_t *sim, uint32_t worker)
 {
-    uint32_t                  i;
-    ngx_http_clipper_zone_t  *v;
+    uint32_t         i;
+    clipper_zone_t  *v;
 
     v = &sim->views[worker];
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_unlock(v);
 
     for (i = 0; i < sim->workers; i++) {
         if ((v->ring[sim->views[i].slot / 64]

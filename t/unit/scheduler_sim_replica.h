@@ -13,13 +13,13 @@
 static void
 sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
 {
-    int64_t                          head_us;
-    uint64_t                         latency_us;
-    ngx_uint_t                       i;
-    ngx_http_clipper_zone_t         *v;
-    ngx_http_clipper_flight_t       *f, *prev;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *row;
+    int64_t                 head_us;
+    uint64_t                latency_us;
+    ngx_uint_t              i;
+    clipper_zone_t         *v;
+    clipper_flight_t       *f, *prev;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *row;
 
     v = &sim->views[r->worker];
     row = &v->replicas[r->row];
@@ -29,7 +29,7 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
     for (i = 0; i < r->n; i++) {
         f = &v->flights[r->leases[i].flight];
         SCHED_REQUIRE(sim, f->gen == r->leases[i].gen);
-        SCHED_REQUIRE(sim, f->state == NGX_HTTP_CLIPPER_LEASED);
+        SCHED_REQUIRE(sim, f->state == CLIPPER_LEASED);
         SCHED_REQUIRE(sim, prev == NULL || prev->deadline_us < f->deadline_us
                            || (prev->deadline_us == f->deadline_us
                                && prev->seq < f->seq));
@@ -47,7 +47,7 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
 
     f = &v->flights[r->leases[0].flight];
     head_us = (int64_t) (f->deadline_us - sim->now_us - SCHED_MARGIN_US);
-    latency_us = ngx_http_clipper_batch_latency(&row->batch, r->n);
+    latency_us = clipper_batch_latency(&row->batch, r->n);
 
     SCHED_REQUIRE(sim, head_us > 0);
 
@@ -64,10 +64,10 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
 static void
 sched_watch(sched_t *sim, uint32_t replica)
 {
-    double                           left_us, after_us;
-    sched_replica_t                 *r;
-    ngx_http_clipper_zone_t         *v;
-    ngx_http_clipper_replica_row_t  *row;
+    double                  left_us, after_us;
+    sched_replica_t        *r;
+    clipper_zone_t         *v;
+    clipper_replica_row_t  *row;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
@@ -75,7 +75,7 @@ sched_watch(sched_t *sim, uint32_t replica)
 
     left_us = (double) v->flights[r->leases[0].flight].deadline_us
               - (double) sim->now_us;
-    after_us = 2 * (double) ngx_http_clipper_batch_latency(&row->batch, r->n);
+    after_us = 2 * (double) clipper_batch_latency(&row->batch, r->n);
     after_us = after_us > 0 ? ngx_max(after_us, 2000) : left_us / 2;
     after_us = ngx_min(after_us, left_us / 2);
 
@@ -87,12 +87,12 @@ sched_watch(sched_t *sim, uint32_t replica)
 static void
 sched_take_locked(sched_t *sim, uint32_t replica)
 {
-    double                    us;
-    uint64_t                  seen_us;
-    sched_model_t            *m;
-    sched_replica_t          *r;
-    ngx_http_clipper_take_t   take;
-    ngx_http_clipper_zone_t  *v;
+    double            us;
+    uint64_t          seen_us;
+    sched_model_t    *m;
+    sched_replica_t  *r;
+    clipper_take_t    take;
+    clipper_zone_t   *v;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
@@ -106,7 +106,7 @@ sched_take_locked(sched_t *sim, uint32_t replica)
 
     r->waits = 0;
     seen_us = v->replicas[r->row].batch.seen_us;
-    r->n = ngx_http_clipper_queue_take_locked(v, r->row, &take, r->leases);
+    r->n = clipper_queue_take_locked(v, r->row, &take, r->leases);
     r->serial++;
     sim->steps++;
 
@@ -142,9 +142,9 @@ sched_take_locked(sched_t *sim, uint32_t replica)
 static void
 sched_dispatch(sched_t *sim, uint32_t worker)
 {
-    uint32_t                  i;
-    sched_replica_t          *r;
-    ngx_http_clipper_zone_t  *v;
+    uint32_t          i;
+    sched_replica_t  *r;
+    clipper_zone_t   *v;
 
     v = &sim->views[worker];
 
@@ -163,7 +163,7 @@ sched_dispatch(sched_t *sim, uint32_t worker)
 /* a waiting query that a batch's input is for; the first of them */
 
 static uint64_t
-sched_deadline(sched_t *sim, ngx_http_clipper_flight_t *f)
+sched_deadline(sched_t *sim, clipper_flight_t *f)
 {
     if (!sim->fifo) {
         return f->deadline_us;
@@ -177,20 +177,20 @@ sched_deadline(sched_t *sim, ngx_http_clipper_flight_t *f)
 static void
 sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
 {
-    size_t                      len;
-    uint32_t                    name;
-    uint64_t                    gen;
-    u_char                      output[512];
-    ngx_http_clipper_zone_t    *v;
-    ngx_http_clipper_output_t   o;
-    ngx_http_clipper_flight_t  *f;
+    size_t             len;
+    uint32_t           name;
+    uint64_t           gen;
+    u_char             output[512];
+    clipper_zone_t    *v;
+    clipper_output_t   o;
+    clipper_flight_t  *f;
 
     v = &sim->views[r->worker];
     f = &v->flights[r->leases[i].flight];
     memset(&o, 0, sizeof(o));
 
     if (f->gen == r->leases[i].gen) {
-        ngx_http_clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
+        clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
         memcpy(&name, sim->bytes, 4);
         len = sched_output_len(name);
         memset(output, 'z', sizeof(output));
@@ -200,13 +200,13 @@ sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
         o.data = output;
         o.len = len;
 
-        if (len > NGX_HTTP_CLIPPER_INLINE) {
-            o.chunk = ngx_http_clipper_chunk_borrow_locked(v, len);
+        if (len > CLIPPER_INLINE) {
+            o.chunk = clipper_chunk_borrow_locked(v, len);
 
             if (o.chunk) {
-                ngx_http_clipper_chunk_write(v, o.chunk, output, len);
+                clipper_chunk_write(v, o.chunk, output, len);
             } else {
-                o.result = NGX_HTTP_CLIPPER_RESULT_SHED;
+                o.result = CLIPPER_RESULT_SHED;
                 o.len = 0;
             }
         }
@@ -214,8 +214,7 @@ sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
 
     gen = (uint64_t) r->leases[i].gen + 1;
 
-    if (ngx_http_clipper_queue_settle_locked(v, r->row, &r->leases[i], &o,
-                                             sim->now_us))
+    if (clipper_queue_settle_locked(v, r->row, &r->leases[i], &o, sim->now_us))
     {
         SCHED_REQUIRE(sim, sim->settled[r->leases[i].flight] != gen);
         sim->settled[r->leases[i].flight] = gen;
@@ -228,11 +227,11 @@ sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
 static void
 sched_settle(sched_t *sim, uint32_t replica)
 {
-    ngx_uint_t                       i, on_time;
-    sched_replica_t                 *r;
-    ngx_http_clipper_zone_t         *v;
-    ngx_http_clipper_flight_t       *f;
-    ngx_http_clipper_replica_row_t  *row;
+    ngx_uint_t              i, on_time;
+    sched_replica_t        *r;
+    clipper_zone_t         *v;
+    clipper_flight_t       *f;
+    clipper_replica_row_t  *row;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
@@ -254,13 +253,12 @@ sched_settle(sched_t *sim, uint32_t replica)
     }
 
     if (!row->stuck) {
-        ngx_http_clipper_batch_observe(&row->batch, &sim->conf, sim->now_us,
-                                       r->n, sim->now_us - r->sent_us,
-                                       on_time);
+        clipper_batch_observe(&row->batch, &sim->conf, sim->now_us, r->n,
+                              sim->now_us - r->sent_us, on_time);
     }
 
     r->busy = 0;
-    ngx_http_clipper_registry_idle_locked(v, r->row);
+    clipper_registry_idle_locked(v, r->row);
     sched_take_locked(sim, replica);
 
     sched_unlock(sim, r->worker);
@@ -273,10 +271,10 @@ sched_settle(sched_t *sim, uint32_t replica)
 static void
 sched_join(sched_t *sim, uint32_t replica)
 {
-    u_char                           token[16];
-    sched_replica_t                 *r;
-    ngx_http_clipper_zone_t         *v;
-    ngx_http_clipper_announcement_t  a;
+    u_char                  token[16];
+    sched_replica_t        *r;
+    clipper_zone_t         *v;
+    clipper_announcement_t  a;
 
     r = &sim->replicas[replica];
 
@@ -296,10 +294,10 @@ sched_join(sched_t *sim, uint32_t replica)
 
     sched_lock(sim, r->worker);
 
-    r->row = ngx_http_clipper_registry_join_locked(v, &a, sim->now_us);
+    r->row = clipper_registry_join_locked(v, &a, sim->now_us);
     SCHED_REQUIRE(sim, r->row != 0);
-    ngx_http_clipper_registry_ready_locked(v, r->row);
-    ngx_http_clipper_registry_idle_locked(v, r->row);
+    clipper_registry_ready_locked(v, r->row);
+    clipper_registry_idle_locked(v, r->row);
 
     r->in = 1;
     r->busy = 0;
@@ -343,8 +341,8 @@ sched_out(sched_t *sim, uint32_t replica)
 /* an input must not meet more replicas that die of it than the bound */
 
 static void
-sched_count_loss(sched_t *sim, const ngx_http_clipper_lease_t *lease,
-    ngx_http_clipper_flight_t *f)
+sched_count_loss(sched_t *sim, const clipper_lease_t *lease,
+    clipper_flight_t *f)
 {
     uint64_t  *word;
 
@@ -363,9 +361,9 @@ sched_count_loss(sched_t *sim, const ngx_http_clipper_lease_t *lease,
 static void
 sched_lose(sched_t *sim, uint32_t replica)
 {
-    ngx_uint_t                i;
-    sched_replica_t          *r;
-    ngx_http_clipper_zone_t  *v;
+    ngx_uint_t        i;
+    sched_replica_t  *r;
+    clipper_zone_t   *v;
 
     r = &sim->replicas[replica];
 
@@ -377,17 +375,17 @@ sched_lose(sched_t *sim, uint32_t replica)
 
     sched_lock(sim, r->worker);
 
-    ngx_http_clipper_registry_leaving_locked(v, r->row);
+    clipper_registry_leaving_locked(v, r->row);
 
     for (i = 0; i < r->n; i++) {
         sched_count_loss(sim, &r->leases[i],
                          &v->flights[r->leases[i].flight]);
-        sim->again += ngx_http_clipper_queue_lost_locked(v, r->row,
+        sim->again += clipper_queue_lost_locked(v, r->row,
                                              &r->leases[i], sim->now_us);
         sim->steps++;
     }
 
-    ngx_http_clipper_registry_gone_locked(v, r->row);
+    clipper_registry_gone_locked(v, r->row);
 
     sched_unlock(sim, r->worker);
 
@@ -399,11 +397,11 @@ sched_lose(sched_t *sim, uint32_t replica)
 static void
 sched_reply(sched_t *sim, uint32_t replica)
 {
-    uint32_t                    name;
-    ngx_uint_t                  i;
-    sched_replica_t            *r;
-    ngx_http_clipper_zone_t    *v;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           name;
+    ngx_uint_t         i;
+    sched_replica_t   *r;
+    clipper_zone_t    *v;
+    clipper_flight_t  *f;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
@@ -415,7 +413,7 @@ sched_reply(sched_t *sim, uint32_t replica)
             continue;
         }
 
-        ngx_http_clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
+        clipper_chunk_read(v, f->input, sim->bytes, f->input_len);
         memcpy(&name, sim->bytes, 4);
 
         if (sched_poisonous(sim, name)) {
@@ -431,8 +429,8 @@ sched_reply(sched_t *sim, uint32_t replica)
 static void
 sched_hedge(sched_t *sim, uint32_t replica)
 {
-    sched_replica_t          *r;
-    ngx_http_clipper_zone_t  *v;
+    sched_replica_t  *r;
+    clipper_zone_t   *v;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
@@ -440,7 +438,7 @@ sched_hedge(sched_t *sim, uint32_t replica)
     sched_lock(sim, r->worker);
 
     if (v->models[v->replicas[r->row].model].replicas > 1) {
-        sim->hedges += ngx_http_clipper_queue_hedge_locked(v, r->row,
+        sim->hedges += clipper_queue_hedge_locked(v, r->row,
                                                        r->leases, r->n);
     }
 

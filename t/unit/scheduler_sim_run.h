@@ -28,11 +28,11 @@ sched_query(sched_t *sim)
 static void
 sched_ask(sched_t *sim, const sched_app_t *app)
 {
-    uint32_t                  query;
-    ngx_int_t                 rc;
-    sched_query_t            *q;
-    ngx_http_clipper_task_t   task;
-    ngx_http_clipper_zone_t  *v;
+    uint32_t         query;
+    ngx_int_t        rc;
+    sched_query_t   *q;
+    clipper_task_t   task;
+    clipper_zone_t  *v;
 
     query = sim->nqueries;
     q = sched_query(sim);
@@ -57,16 +57,16 @@ sched_ask(sched_t *sim, const sched_app_t *app)
 
     /* now and then a flight ends while the cache is asked */
 
-    task.settled = ngx_http_clipper_queue_settled(v, task.key)
+    task.settled = clipper_queue_settled(v, task.key)
                    - (sched_mix(query) % 64 == 0);
 
     sched_lock(sim, q->worker);
-    rc = ngx_http_clipper_queue_submit_locked(v, &task, sim->now_us);
+    rc = clipper_queue_submit_locked(v, &task, sim->now_us);
 
     if (rc == NGX_AGAIN) {
         sim->again_rc++;
-        task.settled = ngx_http_clipper_queue_settled(v, task.key);
-        rc = ngx_http_clipper_queue_submit_locked(v, &task, sim->now_us);
+        task.settled = clipper_queue_settled(v, task.key);
+        rc = clipper_queue_submit_locked(v, &task, sim->now_us);
         SCHED_REQUIRE(sim, rc != NGX_AGAIN);
     }
 
@@ -150,8 +150,7 @@ sched_leave(sched_t *sim, uint32_t query, uint64_t *count)
     }
 
     sched_lock(sim, q->worker);
-    ngx_http_clipper_queue_leave_locked(&sim->views[q->worker], q->waiter,
-                                        q->gen);
+    clipper_queue_leave_locked(&sim->views[q->worker], q->waiter, q->gen);
     sched_unlock(sim, q->worker);
 
     q->open = 0;
@@ -162,12 +161,12 @@ sched_leave(sched_t *sim, uint32_t query, uint64_t *count)
 
 
 static void
-sched_letter(sched_t *sim, uint32_t worker, ngx_http_clipper_mail_t *mail)
+sched_letter(sched_t *sim, uint32_t worker, clipper_mail_t *mail)
 {
-    u_char                    output[512];
-    uint32_t                  name;
-    sched_query_t            *q;
-    ngx_http_clipper_zone_t  *v;
+    u_char           output[512];
+    uint32_t         name;
+    sched_query_t   *q;
+    clipper_zone_t  *v;
 
     v = &sim->views[worker];
     q = &sim->queries[sim->by_waiter[mail->waiter]];
@@ -178,11 +177,11 @@ sched_letter(sched_t *sim, uint32_t worker, ngx_http_clipper_mail_t *mail)
     q->open = 0;
     sim->by_waiter[mail->waiter] = 0;
 
-    if (mail->result == NGX_HTTP_CLIPPER_RESULT_OUTPUT) {
+    if (mail->result == CLIPPER_RESULT_OUTPUT) {
         SCHED_REQUIRE(sim, mail->len == sched_output_len(q->name));
 
         if (mail->held) {
-            ngx_http_clipper_chunk_read(v, mail->chunk, output, mail->len);
+            clipper_chunk_read(v, mail->chunk, output, mail->len);
         } else {
             memcpy(output, mail->data, mail->len);
         }
@@ -193,14 +192,14 @@ sched_letter(sched_t *sim, uint32_t worker, ngx_http_clipper_mail_t *mail)
 
     if (mail->held) {
         sched_lock(sim, worker);
-        ngx_http_clipper_queue_leave_locked(v, mail->waiter, mail->gen);
+        clipper_queue_leave_locked(v, mail->waiter, mail->gen);
         sched_unlock(sim, worker);
     }
 
-    if (mail->result == NGX_HTTP_CLIPPER_RESULT_ERROR) {
+    if (mail->result == CLIPPER_RESULT_ERROR) {
         sim->errors++;
 
-    } else if (mail->result != NGX_HTTP_CLIPPER_RESULT_OUTPUT) {
+    } else if (mail->result != CLIPPER_RESULT_OUTPUT) {
         sim->dropped++;
 
     } else if (sim->now_us <= q->deadline_us) {
@@ -219,9 +218,9 @@ sched_letter(sched_t *sim, uint32_t worker, ngx_http_clipper_mail_t *mail)
 static void
 sched_wake(sched_t *sim, uint32_t worker)
 {
-    ngx_uint_t                n, k;
-    ngx_http_clipper_mail_t   mail[64];
-    ngx_http_clipper_zone_t  *v;
+    ngx_uint_t       n, k;
+    clipper_mail_t   mail[64];
+    clipper_zone_t  *v;
 
     v = &sim->views[worker];
     sim->woken[worker] = 0;
@@ -229,7 +228,7 @@ sched_wake(sched_t *sim, uint32_t worker)
     do {
         sched_lock(sim, worker);
         sched_dispatch(sim, worker);
-        n = ngx_http_clipper_mailbox_take_locked(v, mail, 64);
+        n = clipper_mailbox_take_locked(v, mail, 64);
 
         if (n < 64) {
             v->workers[v->slot].armed = 1;
@@ -269,9 +268,8 @@ sched_spawn(sched_t *sim, uint32_t worker)
     }
 
     sim->pids[worker] = pid;
-    SCHED_REQUIRE(sim, ngx_http_clipper_zone_attach(&sim->views[worker],
-                                                    sim->addr, sim->zone_size,
-                                                    (uint32_t) pid)
+    SCHED_REQUIRE(sim, clipper_zone_attach(&sim->views[worker], sim->addr,
+                                           sim->zone_size, (uint32_t) pid)
                        == NGX_OK);
 }
 
@@ -293,7 +291,7 @@ sched_claim(sched_t *sim, uint32_t worker)
     sched_spawn(sim, worker);
 
     sched_lock(sim, worker);
-    SCHED_REQUIRE(sim, ngx_http_clipper_registry_claim_locked(
+    SCHED_REQUIRE(sim, clipper_registry_claim_locked(
                            &sim->views[worker], (u_char *) "door", 4,
                            &generation, 1)
                        != 0);
@@ -322,7 +320,7 @@ sched_death(sched_t *sim, uint32_t worker)
     sched_kill(sim, worker);
 
     sched_lock(sim, other);
-    SCHED_REQUIRE(sim, ngx_http_clipper_registry_bury_locked(
+    SCHED_REQUIRE(sim, clipper_registry_bury_locked(
                            &sim->views[other])
                        == 1);
     sched_unlock(sim, other);
@@ -371,8 +369,7 @@ sched_start(sched_t *sim)
     sim->addr = mmap(NULL, sim->zone_size, PROT_READ|PROT_WRITE,
                      MAP_ANONYMOUS|MAP_PRIVATE, -1, 0);
     SCHED_REQUIRE(sim, sim->addr != MAP_FAILED);
-    SCHED_REQUIRE(sim, ngx_http_clipper_zone_create(sim->addr, sim->zone_size,
-                                                    seed, 1)
+    SCHED_REQUIRE(sim, clipper_zone_create(sim->addr, sim->zone_size, seed, 1)
                        == NGX_OK);
 
     for (i = 0; i < sim->workers; i++) {
@@ -392,14 +389,14 @@ sched_start(sched_t *sim)
         n.data = (u_char *) name;
 
         sched_lock(sim, 0);
-        sim->models[i].row = ngx_http_clipper_registry_model_locked(
+        sim->models[i].row = clipper_registry_model_locked(
                                  &sim->views[0], &n, &version);
         sched_unlock(sim, 0);
 
         for (k = 0; k < sim->models[i].replicas; k++) {
             sim->replicas[sim->nreplicas].model = i;
             sim->replicas[sim->nreplicas].leases =
-                calloc(SCHED_LEASES, sizeof(ngx_http_clipper_lease_t));
+                calloc(SCHED_LEASES, sizeof(clipper_lease_t));
             sched_at(sim, 0, SCHED_ON_JOIN, sim->nreplicas++, 0);
         }
     }
@@ -481,9 +478,9 @@ sched_event(sched_t *sim, const sched_event_t *event)
 static void
 sched_check_idle(sched_t *sim)
 {
-    uint32_t                         i, idle[SCHED_MODELS];
-    sched_replica_t                 *r;
-    ngx_http_clipper_zone_t         *v;
+    uint32_t          i, idle[SCHED_MODELS];
+    sched_replica_t  *r;
+    clipper_zone_t   *v;
 
     memset(idle, 0, sizeof(idle));
     v = &sim->views[0];
@@ -511,7 +508,7 @@ sched_check_zone(sched_t *sim)
     const char  *text;
 
     sched_lock(sim, 0);
-    text = ngx_http_clipper_check_locked(&sim->views[0]);
+    text = zone_check_locked(&sim->views[0]);
     sched_unlock(sim, 0);
 
     if (text) {
@@ -548,8 +545,8 @@ sched_run(sched_t *sim, uint64_t check)
 static void
 sched_finish(sched_t *sim)
 {
-    uint32_t                    i;
-    ngx_http_clipper_header_t  *header;
+    uint32_t           i;
+    clipper_header_t  *header;
 
     header = sim->views[0].header;
     sim->failures = 0;

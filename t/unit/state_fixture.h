@@ -20,10 +20,10 @@
 #define FIELDS    2
 
 
-typedef ngx_http_clipper_state_table_t   table_t;
-typedef ngx_http_clipper_state_who_t     who_t;
-typedef ngx_http_clipper_state_reply_t   reply_t;
-typedef ngx_http_clipper_state_update_t  update_t;
+typedef clipper_state_table_t   table_t;
+typedef clipper_state_who_t     who_t;
+typedef clipper_state_reply_t   reply_t;
+typedef clipper_state_update_t  update_t;
 
 
 static const uint64_t   keys[MEMBERS] = { 11, 22, 33, 44, 55 };
@@ -41,9 +41,8 @@ table_make(size_t size)
     const u_char   seed[32] = { 5, 6, 7 };
 
     addr = death_map(size);
-    assert_int_equal(ngx_http_clipper_state_table_create(addr, size, seed),
-                     NGX_OK);
-    ngx_http_clipper_state_table_attach(&table, addr, (uint32_t) getpid());
+    assert_int_equal(clipper_state_table_create(addr, size, seed), NGX_OK);
+    clipper_state_table_attach(&table, addr, (uint32_t) getpid());
     table.keep = 1;
 
     return table;
@@ -60,7 +59,7 @@ who_of(who_t *who, uint32_t id, uint32_t first, uint32_t n)
     memset(who, 0, sizeof(*who));
     who->id[0] = (id + 1) * 0x9e3779b97f4a7c15;
     who->id[1] = id;
-    who->kind = id ? NGX_HTTP_CLIPPER_STATE_USER : NGX_HTTP_CLIPPER_STATE_APP;
+    who->kind = id ? CLIPPER_STATE_USER : CLIPPER_STATE_APP;
     who->nfields = FIELDS;
     who->owner.data = (u_char *) "app:thompson";
     who->owner.len = sizeof("app:thompson") - 1;
@@ -90,8 +89,8 @@ table_check(table_t *t)
 {
     uint32_t                          i, row, cell, n, lists, ncells, used,
                                       refs[4096] = { 0 };
-    ngx_http_clipper_state_row_t     *r;
-    ngx_http_clipper_state_header_t  *h;
+    clipper_state_row_t     *r;
+    clipper_state_header_t  *h;
 
     h = t->header;
     used = 0;
@@ -119,19 +118,19 @@ table_check(table_t *t)
             return "cells of a row";
         }
 
-        if (ngx_http_clipper_state_row_find_locked(t, r->id) != row) {
+        if (clipper_state_row_find_locked(t, r->id) != row) {
             return "a row that is not found";
         }
 
-        if ((r->list == NGX_HTTP_CLIPPER_STATE_SENT) != (r->sender != 0)
-            || (r->list < NGX_HTTP_CLIPPER_STATE_DIRTY_USER)
+        if ((r->list == CLIPPER_STATE_SENT) != (r->sender != 0)
+            || (r->list < CLIPPER_STATE_DIRTY_USER)
                != (r->sender == 0 && !r->pending && r->seq == 0))
         {
             return "a row on a wrong list";
         }
     }
 
-    for (i = 0, lists = 0; i < NGX_HTTP_CLIPPER_STATE_LISTS; i++) {
+    for (i = 0, lists = 0; i < CLIPPER_STATE_LISTS; i++) {
 
         for (row = h->m.head[i], n = 0; row; row = t->rows[row].list_next) {
             if (t->rows[row].list != i || ++n > h->nrows) {

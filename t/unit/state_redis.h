@@ -98,13 +98,13 @@ redis_answer(table_t *t, flight_t *f, int lost)
     if (f->question) {
         if (!lost) {
             who_of(&who, f->id, member_of(f->key[0]), f->n);
-            (void) ngx_http_clipper_state_table_load(t, &who, &reply, 1);
+            (void) clipper_state_table_load(t, &who, &reply, 1);
         }
 
     } else if (!f->orphan) {
         t->pid = f->pid;
-        ngx_http_clipper_state_table_settle(t, f->row, f->hash, f->seq,
-                                            lost ? NULL : &reply, 1);
+        clipper_state_table_settle(t, f->row, f->hash, f->seq,
+                                   lost ? NULL : &reply, 1);
     }
 
     /* what was lost on the way back or forth may still be under way */
@@ -150,7 +150,7 @@ flight_take(table_t *t, uint32_t pid)
 
     t->pid = pid;
 
-    if (ngx_http_clipper_state_table_take(t, &u) != NGX_OK) {
+    if (clipper_state_table_take(t, &u) != NGX_OK) {
         f->used = 0;
         return;
     }
@@ -193,7 +193,7 @@ state_add(table_t *t, uint32_t id)
         delta[2 + i] = (double) death_random(4);
     }
 
-    rc = (int) ngx_http_clipper_state_table_add(t, &who, delta);
+    rc = (int) clipper_state_table_add(t, &who, delta);
 
     for (i = 0; rc == NGX_OK && i < n; i++) {
         for (k = 0; k < FIELDS; k++) {

@@ -11,7 +11,7 @@
 static void
 test_size(void **state)
 {
-    assert_true(sizeof(ngx_http_clipper_batch_t) <= 1536);
+    assert_true(sizeof(clipper_batch_t) <= 1536);
 }
 
 
@@ -24,7 +24,7 @@ test_cold_replica_gets_one_at_once(void **state)
 
     assert_int_equal(ask(), NGX_OK);
     assert_int_equal(plan.take, 1);
-    assert_int_equal(ngx_http_clipper_batch_latency(&b, 1), 0);
+    assert_int_equal(clipper_batch_latency(&b, 1), 0);
 }
 
 
@@ -155,7 +155,7 @@ test_probes(void **state)
     for (probes = 0; probes < 100; probes++) {
         observe(1, 1000, 1);
 
-        if (ngx_http_clipper_batch_latency(&b, 1) < 20000) {
+        if (clipper_batch_latency(&b, 1) < 20000) {
             break;
         }
 
@@ -194,12 +194,12 @@ test_waits_for_a_fuller_batch(void **state)
     assert_int_equal(ask(), NGX_AGAIN);
     assert_true(plan.wait_us < 300);
 
-    load.head_us = ngx_http_clipper_batch_latency(&b, 7);
+    load.head_us = clipper_batch_latency(&b, 7);
     assert_int_equal(ask(), NGX_OK);
 
     /* late already for what may come, but not for what is there */
 
-    load.head_us = ngx_http_clipper_batch_latency(&b, 6);
+    load.head_us = clipper_batch_latency(&b, 6);
     assert_int_equal(ask(), NGX_OK);
     assert_int_equal(plan.take, 5);
 }
@@ -210,17 +210,17 @@ test_waits_for_a_fuller_batch(void **state)
 static void
 test_any_history(void **state)
 {
-    u_char                     seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    uint64_t                   r, last, latency;
-    ngx_int_t                  rc;
-    ngx_uint_t                 i, n;
-    ngx_http_clipper_random_t  random;
+    u_char            seed[CLIPPER_HASH_SEED];
+    uint64_t          r, last, latency;
+    ngx_int_t         rc;
+    ngx_uint_t        i, n;
+    clipper_random_t  random;
 
     memset(seed, 9, sizeof(seed));
-    ngx_http_clipper_random_init(&random, seed);
+    clipper_random_init(&random, seed);
 
     for (i = 0; i < 200000; i++) {
-        r = ngx_http_clipper_random_u64(&random);
+        r = clipper_random_u64(&random);
 
         load.queued = 1 + (r >> 8) % ((r & 1) ? 10 : 20000);
         load.replicas = 1 + (r >> 4) % 3;
@@ -231,7 +231,7 @@ test_any_history(void **state)
         conf.fixed = (r & 0x70) ? 0 : 1 + (r >> 20) % 500;
         conf.max = (r & 0x700) ? 0 : 1 + (r >> 12) % 100000;
 
-        r = ngx_http_clipper_random_u64(&random);
+        r = clipper_random_u64(&random);
         load.now_us += r % ((r >> 60) ? 1000 : 3000000);
 
         rc = ask();
@@ -255,7 +255,7 @@ test_any_history(void **state)
 
         if (i % 100 == 0) {
             for (n = 1, last = 0; n < 100000; n += n / 3 + 1) {
-                latency = ngx_http_clipper_batch_latency(&b, n);
+                latency = clipper_batch_latency(&b, n);
                 assert_true(latency >= last && latency < 1ULL << 62);
                 last = latency;
             }

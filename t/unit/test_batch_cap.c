@@ -146,7 +146,7 @@ test_bounds_of_the_operator(void **state)
         observe(limit(), 100, 1);
     }
 
-    assert_int_equal(limit(), NGX_HTTP_CLIPPER_BATCH_MAX);
+    assert_int_equal(limit(), CLIPPER_BATCH_MAX);
 }
 
 

@@ -19,8 +19,8 @@ test_profile_follows_the_model(void **state)
     learn(400);
     last = 0;
 
-    for (n = 1; n <= 2 * NGX_HTTP_CLIPPER_BATCH_MAX; n += n / 50 + 1) {
-        latency = ngx_http_clipper_batch_latency(&b, n);
+    for (n = 1; n <= 2 * CLIPPER_BATCH_MAX; n += n / 50 + 1) {
+        latency = clipper_batch_latency(&b, n);
 
         /* monotone everywhere, and near the truth where it was tried */
         assert_true(latency >= last);
@@ -41,27 +41,27 @@ test_profile_follows_the_model(void **state)
 static void
 test_profile_is_the_quantile(void **state)
 {
-    double                     latency;
-    u_char                     seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    ngx_uint_t                 i, n, below, total;
-    ngx_http_clipper_random_t  random;
+    double            latency;
+    u_char            seed[CLIPPER_HASH_SEED];
+    ngx_uint_t        i, n, below, total;
+    clipper_random_t  random;
 
     memset(seed, 5, sizeof(seed));
-    ngx_http_clipper_random_init(&random, seed);
+    clipper_random_init(&random, seed);
     below = 0;
     total = 0;
 
     for (i = 0; i < 5000; i++) {
-        n = 1 + (ngx_uint_t) (ngx_http_clipper_random_double(&random) * 60);
+        n = 1 + (ngx_uint_t) (clipper_random_double(&random) * 60);
 
         /* an exponential tail */
         latency = (300 + 20 * (double) n)
-                  * (1 - 0.3 * log(1 - ngx_http_clipper_random_double(
+                  * (1 - 0.3 * log(1 - clipper_random_double(
                                                                    &random)));
 
         if (i > 500) {
             total++;
-            below += latency <= (double) ngx_http_clipper_batch_latency(&b, n);
+            below += latency <= (double) clipper_batch_latency(&b, n);
         }
 
         observe(n, (uint64_t) latency, 1);
@@ -77,11 +77,11 @@ test_one_outlier_is_no_rule(void **state)
     uint64_t  before;
 
     learn(100);
-    before = ngx_http_clipper_batch_latency(&b, 50);
+    before = clipper_batch_latency(&b, 50);
 
     observe(50, 500000, 1);
-    assert_true(ngx_http_clipper_batch_latency(&b, 50) < before * 2);
-    assert_true(ngx_http_clipper_batch_latency(&b, 1) < 1000);
+    assert_true(clipper_batch_latency(&b, 50) < before * 2);
+    assert_true(clipper_batch_latency(&b, 1) < 1000);
 }
 
 
@@ -96,7 +96,7 @@ test_many_outliers_are_the_rule(void **state)
         observe(50, 5000, 1);
     }
 
-    assert_in_range(ngx_http_clipper_batch_latency(&b, 50), 4700, 9000);
+    assert_in_range(clipper_batch_latency(&b, 50), 4700, 9000);
 }
 
 
@@ -112,21 +112,21 @@ test_knowledge_fades(void **state)
     assert_int_equal(ask(), NGX_DECLINED);
     load.now_us += 60000000;
     assert_int_equal(ask(), NGX_OK);
-    assert_int_equal(ngx_http_clipper_batch_latency(&b, 1), 0);
+    assert_int_equal(clipper_batch_latency(&b, 1), 0);
 }
 
 
 static void
 test_inherited_profile(void **state)
 {
-    ngx_http_clipper_batch_t  other;
+    clipper_batch_t  other;
 
     learn(400);
     other = b;
-    ngx_http_clipper_batch_init(&b, &other, load.now_us);
+    clipper_batch_init(&b, &other, load.now_us);
 
-    assert_int_equal(limit(), ngx_http_clipper_batch_limit(&other, &conf));
-    assert_in_range(ngx_http_clipper_batch_latency(&b, 100), 2200, 2800);
+    assert_int_equal(limit(), clipper_batch_limit(&other, &conf));
+    assert_in_range(clipper_batch_latency(&b, 100), 2200, 2800);
     assert_int_equal(b.batches, 0);
 
     /* its own experience soon counts more */
@@ -134,7 +134,7 @@ test_inherited_profile(void **state)
         observe(100, 4000, 1);
     }
 
-    assert_true(ngx_http_clipper_batch_latency(&b, 100) > 3800);
+    assert_true(clipper_batch_latency(&b, 100) > 3800);
 }
 
 

@@ -44,7 +44,7 @@ static const sim_case_t  cases[] = {
 static sim_t *
 new_sim(sim_law_pt law, double rate, ngx_uint_t clients, u_char seed)
 {
-    u_char  bytes[NGX_HTTP_CLIPPER_HASH_SEED];
+    u_char  bytes[CLIPPER_HASH_SEED];
     sim_t  *sim;
 
     sim = malloc(sizeof(sim_t));
@@ -52,7 +52,7 @@ new_sim(sim_law_pt law, double rate, ngx_uint_t clients, u_char seed)
     sim_init(sim, law, rate, clients);
 
     memset(bytes, seed, sizeof(bytes));
-    ngx_http_clipper_random_init(&sim->random, bytes);
+    clipper_random_init(&sim->random, bytes);
 
     return sim;
 }

@@ -20,11 +20,10 @@ test_create_sizes(void **state)
     for (size = 0; size < 64 * 1024; size += 8) {
         addr = zone(size + 16);
 
-        if (ngx_http_clipper_cache_create(addr, size) == NGX_OK) {
+        if (clipper_cache_create(addr, size) == NGX_OK) {
             least = addr;
-            assert_int_equal(ngx_http_clipper_cache_validate(addr, size),
-                             NGX_OK);
-            assert_int_equal(ngx_http_clipper_cache_validate(addr, size + 8),
+            assert_int_equal(clipper_cache_validate(addr, size), NGX_OK);
+            assert_int_equal(clipper_cache_validate(addr, size + 8),
                              NGX_ERROR);
             break;
         }
@@ -33,16 +32,15 @@ test_create_sizes(void **state)
 
         assert_true(size == 0 || (addr[0] == 0
                                   && memcmp(addr, addr + 1, size - 1) == 0));
-        assert_int_equal(ngx_http_clipper_cache_validate(addr, size),
-                         NGX_ERROR);
+        assert_int_equal(clipper_cache_validate(addr, size), NGX_ERROR);
         munmap(map, map_size);
     }
 
     assert_non_null(least);
     assert_in_range(size, 16 * 1024, 32 * 1024);
 
-    ngx_http_clipper_cache_attach(least, getpid());
-    assert_true(ngx_http_clipper_cache_enabled());
+    clipper_cache_attach(least, getpid());
+    assert_true(clipper_cache_enabled());
 
     for (size = 0; size < 5000; size++) {
         (void) put(size, chance(300));
@@ -55,11 +53,11 @@ test_create_sizes(void **state)
     check();
     drop();
 
-    assert_false(ngx_http_clipper_cache_enabled());
+    assert_false(clipper_cache_enabled());
     key_of(1, key);
-    assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got, 1, &size),
+    assert_int_equal(clipper_cache_get(key, 0, 0, got, 1, &size),
                      NGX_DECLINED);
-    assert_int_equal(ngx_http_clipper_cache_put(key, 0, got, 1), 0);
+    assert_int_equal(clipper_cache_put(key, 0, got, 1), 0);
     assert_int_equal(usage().size, 0);
 }
 
@@ -76,8 +74,8 @@ test_create_aligned(void **state)
         addr = zone(64 * 1024 + i);
         n = 64 * 1024;
 
-        assert_int_equal(ngx_http_clipper_cache_create(addr, n + i), NGX_OK);
-        ngx_http_clipper_cache_attach(addr, getpid());
+        assert_int_equal(clipper_cache_create(addr, n + i), NGX_OK);
+        clipper_cache_attach(addr, getpid());
 
         for (n = 0; n < 3000; n++) {
             (void) put(n, chance(100));
@@ -108,8 +106,7 @@ test_values_of_all_sizes(void **state)
         if (len) {
             key_of(len, key);
             memset(got, 0xa5, len + 1);
-            assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got,
-                                                        len - 1, &n),
+            assert_int_equal(clipper_cache_get(key, 0, 0, got, len - 1, &n),
                              NGX_AGAIN);
             assert_int_equal(n, len);
             assert_int_equal(got[len - 1], 0xa5);
@@ -144,8 +141,7 @@ test_key_is_all_bits(void **state)
         other[1] = key[1];
         other[i / 64] ^= (uint64_t) 1 << (i % 64);
 
-        assert_int_equal(ngx_http_clipper_cache_get(other, 0, 0, got, 64,
-                                                    &len),
+        assert_int_equal(clipper_cache_get(other, 0, 0, got, 64, &len),
                          NGX_DECLINED);
     }
 
@@ -166,12 +162,12 @@ test_first_value_stays(void **state)
     key_of(1, key);
     now = 5000000;
 
-    (void) ngx_http_clipper_cache_put(key, now, (u_char *) "one", 3);
-    (void) ngx_http_clipper_cache_put(key, now + 9000000, (u_char *) "two",
-                                      3);
+    (void) clipper_cache_put(key, now, (u_char *) "one", 3);
+    (void) clipper_cache_put(key, now + 9000000, (u_char *) "two",
+                             3);
 
-    assert_int_equal(ngx_http_clipper_cache_get(key, now + 9000000, 0, got, 8,
-                                                &len), NGX_OK);
+    assert_int_equal(clipper_cache_get(key, now + 9000000, 0, got, 8, &len),
+                                       NGX_OK);
     assert_memory_equal(got, "one", 3);
     assert_int_equal(usage().entries, 1);
 
@@ -194,42 +190,40 @@ test_valid_time(void **state)
     for (now = 5000000; now; now = (now == 5000000)
                                    ? ((uint64_t) 1 << 48) - 1000000 : 0)
     {
-        (void) ngx_http_clipper_cache_put(key, now, (u_char *) "one", 3);
+        (void) clipper_cache_put(key, now, (u_char *) "one", 3);
 
         /* another worker's clock was a little behind */
 
-        assert_int_equal(ngx_http_clipper_cache_get(key, now - 2000, 1000,
-                                                    got, 8, &len), NGX_OK);
-        assert_int_equal(ngx_http_clipper_cache_get(key, now + 1999000,
-                                                    2000000, got, 8, &len),
-                         NGX_OK);
+        assert_int_equal(clipper_cache_get(key, now - 2000, 1000,
+                                           got, 8, &len), NGX_OK);
+        assert_int_equal(clipper_cache_get(key, now + 1999000, 2000000, got, 8,
+                                           &len), NGX_OK);
 
         /* too old for one, not for another, who still has the first */
 
         at = now + 2001000;
 
-        assert_int_equal(ngx_http_clipper_cache_get(key, at, 2000000, got, 8,
-                                                    &len), NGX_DECLINED);
-        assert_int_equal(ngx_http_clipper_cache_get(key, at, 3000000, got, 8,
-                                                    &len), NGX_OK);
+        assert_int_equal(clipper_cache_get(key, at, 2000000, got, 8, &len),
+                                           NGX_DECLINED);
+        assert_int_equal(clipper_cache_get(key, at, 3000000, got, 8, &len),
+                                           NGX_OK);
         assert_memory_equal(got, "one", 3);
 
         /* now it may be replaced, once */
 
-        (void) ngx_http_clipper_cache_put(key, at, (u_char *) "two", 3);
-        (void) ngx_http_clipper_cache_put(key, at, (u_char *) "six", 3);
+        (void) clipper_cache_put(key, at, (u_char *) "two", 3);
+        (void) clipper_cache_put(key, at, (u_char *) "six", 3);
 
-        assert_int_equal(ngx_http_clipper_cache_get(key, at, 2000000, got, 8,
-                                                    &len), NGX_OK);
+        assert_int_equal(clipper_cache_get(key, at, 2000000, got, 8, &len),
+                                           NGX_OK);
         assert_memory_equal(got, "two", 3);
         assert_int_equal(usage().entries, 1);
         check();
 
         /* the next turn begins with a key too old */
 
-        assert_int_equal(ngx_http_clipper_cache_get(key, at + 9000000, 1000,
-                                                    got, 8, &len),
-                         NGX_DECLINED);
+        assert_int_equal(clipper_cache_get(key, at + 9000000, 1000, got, 8,
+                                           &len), NGX_DECLINED);
     }
 
     drop();
@@ -259,15 +253,15 @@ model_put(uint64_t name, size_t len)
     gone = 0;
     words = 3 + (len + 7) / 8;
     words = words < 4 ? 4 : words;
-    limit = ngx_http_clipper_cache.header->words
-            - ngx_http_clipper_cache.header->reserve;
+    limit = clipper_cache.header->words
+            - clipper_cache.header->reserve;
 
     if (there[name]) {
         return 0;
     }
 
     for (rounds = 1 + words / 64; rounds; rounds--) {
-        budget = ngx_http_clipper_cache.header->reserve;
+        budget = clipper_cache.header->reserve;
 
         for (steps = 0; steps <= 32; steps++) {
             for (taken = 0, i = first; i < last; i++) {
@@ -287,7 +281,7 @@ model_put(uint64_t name, size_t len)
             }
 
             if (!list[first].used
-                || list[first].words > ngx_http_clipper_cache.header->reserve)
+                || list[first].words > clipper_cache.header->reserve)
             {
                 there[list[first].name] = 0;
                 first++;
@@ -408,18 +402,18 @@ test_old_mark_moves(void **state)
 
     (void) put(1, 5);
     key_of(1, key);
-    assert_int_equal(ngx_http_clipper_cache_get(key, 9000000, 1000, got, 8,
-                                                &len), NGX_DECLINED);
+    assert_int_equal(clipper_cache_get(key, 9000000, 1000, got, 8, &len),
+                                       NGX_DECLINED);
 
     for (name = 100, i = 0; i < 3000; i++) {
         (void) put(name++, 20);
         assert_true(get(1));
     }
 
-    (void) ngx_http_clipper_cache_put(key, 9000000, (u_char *) "new", 3);
+    (void) clipper_cache_put(key, 9000000, (u_char *) "new", 3);
 
-    assert_int_equal(ngx_http_clipper_cache_get(key, 9000000, 1000, got, 8,
-                                                &len), NGX_OK);
+    assert_int_equal(clipper_cache_get(key, 9000000, 1000, got, 8, &len),
+                                       NGX_OK);
     assert_memory_equal(got, "new", 3);
     check();
     drop();
@@ -442,7 +436,7 @@ test_crowded_buckets(void **state)
     for (i = 0; i < 100; i++) {
         key[0] = (uint64_t) i << 52;
         key[1] = (uint64_t) 1 << 31 | (uint64_t) i << 32;
-        gone += ngx_http_clipper_cache_put(key, 0, (u_char *) &i, sizeof(i));
+        gone += clipper_cache_put(key, 0, (u_char *) &i, sizeof(i));
 
         assert_int_equal(usage().entries, ngx_min(i + 1, 16));
         assert_int_equal(gone, i < 16 ? 0 : i - 15);
@@ -454,13 +448,12 @@ test_crowded_buckets(void **state)
         key[1] = (uint64_t) 1 << 31 | (uint64_t) i << 32;
 
         if (i < 84) {
-            assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got, 8,
-                                                        &len), NGX_DECLINED);
+            assert_int_equal(clipper_cache_get(key, 0, 0, got, 8, &len),
+                                               NGX_DECLINED);
             continue;
         }
 
-        assert_int_equal(ngx_http_clipper_cache_get(key, 0, 0, got, 8, &len),
-                         NGX_OK);
+        assert_int_equal(clipper_cache_get(key, 0, 0, got, 8, &len), NGX_OK);
         assert_memory_equal(got, &i, sizeof(i));
     }
 
@@ -473,9 +466,9 @@ test_crowded_buckets(void **state)
 static void
 test_small_entries_fill_it(void **state)
 {
-    uint64_t                        name;
-    ngx_uint_t                      crowded;
-    ngx_http_clipper_cache_usage_t  u;
+    uint64_t               name;
+    ngx_uint_t             crowded;
+    clipper_cache_usage_t  u;
 
     make(4 * 1024 * 1024);
 

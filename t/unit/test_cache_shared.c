@@ -33,7 +33,7 @@ work(ngx_uint_t steps, size_t largest)
         name = chance(SHARED);
         key_of(name, key);
 
-        rc = ngx_http_clipper_cache_get(key, 0, 0, got, sizeof(got), &len);
+        rc = clipper_cache_get(key, 0, 0, got, sizeof(got), &len);
 
         if (rc == NGX_OK && memcmp(got, value_of(name, len), len) != 0) {
             wrong("another value", name);
@@ -45,8 +45,7 @@ work(ngx_uint_t steps, size_t largest)
 
         if (rc == NGX_DECLINED) {
             len = chance(8) ? chance(40) : chance(largest);
-            (void) ngx_http_clipper_cache_put(key, 0, value_of(name, len),
-                                              len);
+            (void) clipper_cache_put(key, 0, value_of(name, len), len);
         }
     }
 }
@@ -64,7 +63,7 @@ worker(size_t largest)
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
         seed = mix(getpid() + seed);
-        ngx_http_clipper_cache.pid = getpid();
+        clipper_cache.pid = getpid();
         work((ngx_uint_t) -1, largest);
     }
 
@@ -101,7 +100,7 @@ test_readers_and_writers(void **state)
         work(i < 2 ? 200000 : 50000, sizes[i]);
         end(pid, 1);
 
-        if (ngx_http_clipper_cache.header->lock.dirty == 0) {
+        if (clipper_cache.header->lock.dirty == 0) {
             check();
         }
 
@@ -161,12 +160,12 @@ test_death_empties(void **state)
 
         /* as a holder that died half way would leave it */
 
-        ngx_http_clipper_cache.header->lock.dirty = 1;
-        ngx_http_clipper_cache.header->entries = 77;
+        clipper_cache.header->lock.dirty = 1;
+        clipper_cache.header->entries = 77;
 
         if (i == 2) {
-            ngx_http_clipper_cache.header->tail =
-                                         ngx_http_clipper_cache.header->head;
+            clipper_cache.header->tail =
+                                clipper_cache.header->head;
         }
 
         (void) put(1000, 20);
@@ -206,7 +205,7 @@ put_stopping(uint64_t name, size_t len)
 
     key_of(name, key);
     memcpy(mine, value_of(name, len), len);
-    (void) ngx_http_clipper_cache_put(key, 0, mine, len);
+    (void) clipper_cache_put(key, 0, mine, len);
 }
 
 
@@ -240,7 +239,7 @@ put_over_old(void *data)
     uint64_t  key[2];
 
     key_of(390, key);
-    (void) ngx_http_clipper_cache_get(key, 9000000, 1000, got, 64, &len);
+    (void) clipper_cache_get(key, 9000000, 1000, got, 64, &len);
     put_stopping(390, 390 % 60);
 }
 
@@ -253,8 +252,8 @@ get_some(void *data)
     static u_char  mine[64];
 
     key_of(390, key);
-    (void) ngx_http_clipper_cache_get(key, 0, 0, mine, 64, &len);
-    (void) ngx_http_clipper_cache_get(key, 9000000, 1000, mine, 64, &len);
+    (void) clipper_cache_get(key, 0, 0, mine, 64, &len);
+    (void) clipper_cache_get(key, 9000000, 1000, mine, 64, &len);
 }
 
 
@@ -282,12 +281,12 @@ stop(void)
     uint32_t   dirty;
     uint64_t   name, resets;
 
-    addr = ngx_http_clipper_cache.header;
+    addr = clipper_cache.header;
     memcpy(copy, addr, TINY);
-    ngx_http_clipper_cache_attach(copy, getpid());
+    clipper_cache_attach(copy, getpid());
 
-    ngx_http_clipper_cache.header->lock.holder = 0;
-    dirty = ngx_http_clipper_cache.header->lock.dirty;
+    clipper_cache.header->lock.holder = 0;
+    dirty = clipper_cache.header->lock.dirty;
     resets = usage().resets;
 
     for (name = 0; name < TINIES; name++) {
@@ -311,7 +310,7 @@ stop(void)
 
     check();
 
-    ngx_http_clipper_cache_attach(addr, getpid());
+    clipper_cache_attach(addr, getpid());
 }
 
 
@@ -344,8 +343,8 @@ test_death_at_every_store(void **state)
     copy = aligned_alloc(64, TINY);
     assert_true(first && copy);
 
-    assert_int_equal(ngx_http_clipper_cache_create(addr, TINY), NGX_OK);
-    ngx_http_clipper_cache_attach(addr, getpid());
+    assert_int_equal(clipper_cache_create(addr, TINY), NGX_OK);
+    clipper_cache_attach(addr, getpid());
     tiny();
     assert_true(kept(390));
     memcpy(first, addr, TINY);

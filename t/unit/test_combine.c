@@ -20,8 +20,8 @@
 
 
 #define MEMBERS  8
-#define VOTE     NGX_HTTP_CLIPPER_POLICY_VOTE
-#define MEAN     NGX_HTTP_CLIPPER_POLICY_MEAN
+#define VOTE     CLIPPER_POLICY_VOTE
+#define MEAN     CLIPPER_POLICY_MEAN
 
 #define assert_close(x, y, eps)                                               \
     do {                                                                      \
@@ -33,20 +33,20 @@
     } while (0)
 
 
-static const ngx_http_clipper_loss_t  zero_one = {
-    NGX_HTTP_CLIPPER_LOSS_ZERO_ONE, 0, 1
+static const clipper_loss_t  zero_one = {
+    CLIPPER_LOSS_ZERO_ONE, 0, 1
 };
 
-static ngx_http_clipper_combine_result_t  result;
-static char                               output[4096];
+static clipper_combine_result_t  result;
+static char                      output[4096];
 
 
-static ngx_http_clipper_value_t
+static clipper_value_t
 value(const char *text)
 {
-    ngx_http_clipper_value_t  v;
+    clipper_value_t  v;
 
-    ngx_http_clipper_value_init(&v, (const u_char *) text, strlen(text));
+    clipper_value_init(&v, (const u_char *) text, strlen(text));
 
     return v;
 }
@@ -55,15 +55,15 @@ value(const char *text)
 static ngx_uint_t
 equal(const char *one, const char *two, ngx_uint_t shape)
 {
-    ngx_uint_t                there;
-    ngx_http_clipper_value_t  a, b;
+    ngx_uint_t       there;
+    clipper_value_t  a, b;
 
     a = value(one);
     b = value(two);
-    there = ngx_http_clipper_value_equal(&a, &b, shape);
+    there = clipper_value_equal(&a, &b, shape);
 
-    assert_int_equal(there, ngx_http_clipper_value_equal(&b, &a, shape));
-    assert_true(ngx_http_clipper_value_equal(&a, &a, shape));
+    assert_int_equal(there, clipper_value_equal(&b, &a, shape));
+    assert_true(clipper_value_equal(&a, &a, shape));
 
     return there;
 }
@@ -147,24 +147,24 @@ test_equal_shapes(void **state)
 static double
 loss(const char *name, const char *range, const char *out, const char *label)
 {
-    ngx_str_t                 text;
-    ngx_http_clipper_loss_t   l;
-    ngx_http_clipper_value_t  x, y;
+    ngx_str_t        text;
+    clipper_loss_t   l;
+    clipper_value_t  x, y;
 
     text.data = (u_char *) name;
     text.len = strlen(name);
-    assert_int_equal(ngx_http_clipper_loss_set(&l, &text), NGX_OK);
+    assert_int_equal(clipper_loss_set(&l, &text), NGX_OK);
 
     if (range) {
         text.data = (u_char *) range;
         text.len = strlen(range);
-        assert_int_equal(ngx_http_clipper_loss_range(&l, &text), NGX_OK);
+        assert_int_equal(clipper_loss_range(&l, &text), NGX_OK);
     }
 
     x = value(out);
     y = value(label);
 
-    return ngx_http_clipper_loss_value(&l, &x, &y);
+    return clipper_loss_value(&l, &x, &y);
 }
 
 
@@ -197,9 +197,9 @@ test_losses(void **state)
 static void
 test_loss_settings(void **state)
 {
-    ngx_str_t                text;
-    ngx_uint_t               i;
-    ngx_http_clipper_loss_t  l, before;
+    ngx_str_t       text;
+    ngx_uint_t      i;
+    clipper_loss_t  l, before;
 
     static const char  *bad[] = { "", ":", "1", "0:", ":1", "1:0", "1:1",
                                   "a:b", "0:1:2", "0:nan", "0:inf", "[0]:1",
@@ -207,12 +207,12 @@ test_loss_settings(void **state)
 
     text.data = (u_char *) "hinge";
     text.len = 5;
-    assert_int_equal(ngx_http_clipper_loss_set(&l, &text), NGX_ERROR);
+    assert_int_equal(clipper_loss_set(&l, &text), NGX_ERROR);
 
     text.data = (u_char *) "squared";
     text.len = 7;
-    assert_int_equal(ngx_http_clipper_loss_set(&l, &text), NGX_OK);
-    assert_int_equal(l.type, NGX_HTTP_CLIPPER_LOSS_SQUARED);
+    assert_int_equal(clipper_loss_set(&l, &text), NGX_OK);
+    assert_int_equal(l.type, CLIPPER_LOSS_SQUARED);
     assert_close(l.high - l.low, 1, 0);
 
     before = l;
@@ -221,7 +221,7 @@ test_loss_settings(void **state)
         text.data = (u_char *) bad[i];
         text.len = strlen(bad[i]);
 
-        if (ngx_http_clipper_loss_range(&l, &text) != NGX_ERROR) {
+        if (clipper_loss_range(&l, &text) != NGX_ERROR) {
             fail_msg("range %s", bad[i]);
         }
     }
@@ -233,16 +233,15 @@ test_loss_settings(void **state)
 /* answers: NULL has not answered; weights */
 
 static ngx_int_t
-combine_with(const ngx_http_clipper_loss_t *l,
-    ngx_http_clipper_policy_combine_e mode, const char **answers,
-    const double *weights, ngx_uint_t n)
+combine_with(const clipper_loss_t *l, clipper_policy_combine_e mode,
+    const char **answers, const double *weights, ngx_uint_t n)
 {
-    size_t                             size;
-    u_char                            *dst;
-    ngx_int_t                          rc;
-    ngx_str_t                          json;
-    ngx_uint_t                         i;
-    ngx_http_clipper_combine_member_t  members[MEMBERS];
+    size_t                    size;
+    u_char                   *dst;
+    ngx_int_t                 rc;
+    ngx_str_t                 json;
+    ngx_uint_t                i;
+    clipper_combine_member_t  members[MEMBERS];
 
     memset(members, 0, sizeof(members));
 
@@ -257,11 +256,11 @@ combine_with(const ngx_http_clipper_loss_t *l,
 
     /* of exactly that size, so that a sanitizer sees one byte too many */
 
-    size = ngx_http_clipper_combine_size(mode, members, n);
+    size = clipper_combine_size(mode, members, n);
     assert_true(mode == MEAN || size == 0);
     dst = malloc(size ? size : 1);
 
-    rc = ngx_http_clipper_combine(mode, l, members, n, dst, &result);
+    rc = clipper_combine(mode, l, members, n, dst, &result);
 
     if (rc == NGX_OK) {
         assert_true(result.output.len < sizeof(output));
@@ -271,9 +270,9 @@ combine_with(const ngx_http_clipper_loss_t *l,
         assert_true(result.confidence >= 0 && result.confidence <= 1);
         assert_true(result.group >> result.first & 1);
         assert_true(members[result.first].value.raw
-                    || ngx_http_clipper_json_value(result.output.data,
+                    || clipper_json_value(result.output.data,
                               result.output.len,
-                              NGX_HTTP_CLIPPER_JSON_MAX_DEPTH, &json)
+                              CLIPPER_JSON_MAX_DEPTH, &json)
                        == NGX_OK);
     }
 
@@ -284,7 +283,7 @@ combine_with(const ngx_http_clipper_loss_t *l,
 
 
 static ngx_int_t
-combine(ngx_http_clipper_policy_combine_e mode, const char **answers,
+combine(clipper_policy_combine_e mode, const char **answers,
     const double *weights, ngx_uint_t n)
 {
     return combine_with(&zero_one, mode, answers, weights, n);
@@ -454,13 +453,13 @@ test_mean_of_different_shapes(void **state)
 static void
 test_confidence_of_a_mean(void **state)
 {
-    ngx_http_clipper_loss_t  absolute, squared;
+    clipper_loss_t  absolute, squared;
 
-    absolute.type = NGX_HTTP_CLIPPER_LOSS_ABSOLUTE;
+    absolute.type = CLIPPER_LOSS_ABSOLUTE;
     absolute.low = 0;
     absolute.high = 10;
     squared = absolute;
-    squared.type = NGX_HTTP_CLIPPER_LOSS_SQUARED;
+    squared.type = CLIPPER_LOSS_SQUARED;
 
     combine_with(&absolute, MEAN, A("2", "4"), W(1, 1), 2);
     assert_string_equal(output, "3.0");
@@ -488,18 +487,18 @@ test_confidence_of_a_mean(void **state)
 static void
 test_mode_follows_the_loss(void **state)
 {
-    ngx_http_clipper_loss_t  l;
+    clipper_loss_t  l;
 
     l = zero_one;
-    assert_int_equal(ngx_http_clipper_combine_mode(
-                         &ngx_http_clipper_policy_exp4, &l), VOTE);
-    assert_int_equal(ngx_http_clipper_combine_mode(
-                         &ngx_http_clipper_policy_mean, &l), MEAN);
-    l.type = NGX_HTTP_CLIPPER_LOSS_SQUARED;
-    assert_int_equal(ngx_http_clipper_combine_mode(
-                         &ngx_http_clipper_policy_exp4, &l), MEAN);
-    assert_int_equal(ngx_http_clipper_combine_mode(
-                         &ngx_http_clipper_policy_majority, &l), VOTE);
+    assert_int_equal(clipper_combine_mode(
+                         &clipper_policy_exp4, &l), VOTE);
+    assert_int_equal(clipper_combine_mode(
+                         &clipper_policy_mean, &l), MEAN);
+    l.type = CLIPPER_LOSS_SQUARED;
+    assert_int_equal(clipper_combine_mode(
+                         &clipper_policy_exp4, &l), MEAN);
+    assert_int_equal(clipper_combine_mode(
+                         &clipper_policy_majority, &l), VOTE);
 }
 
 

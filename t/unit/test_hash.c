@@ -17,21 +17,21 @@
 #include "base/clipper_hash.h"
 
 
-static ngx_http_clipper_hash_key_t  key;
-static const uint64_t               salt[3] = { 1, 2, 3 };
+static clipper_hash_key_t  key;
+static const uint64_t      salt[3] = { 1, 2, 3 };
 
 
 static int
 setup(void **state)
 {
-    u_char      seed[NGX_HTTP_CLIPPER_HASH_SEED];
+    u_char      seed[CLIPPER_HASH_SEED];
     ngx_uint_t  i;
 
     for (i = 0; i < sizeof(seed); i++) {
         seed[i] = (u_char) (i * 37 + 11);
     }
 
-    ngx_http_clipper_hash_init(&key, seed);
+    clipper_hash_init(&key, seed);
 
     return 0;
 }
@@ -84,7 +84,7 @@ test_siphash_vectors(void **state)
     }
 
     for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-        ngx_http_clipper_siphash(k, msg, vectors[i].len, out);
+        clipper_siphash(k, msg, vectors[i].len, out);
         bytes_of(out, got);
         assert_memory_equal(got, vectors[i].hash, 16);
     }
@@ -115,7 +115,7 @@ reference(const uint64_t s[3], const u_char *data, size_t len, uint64_t out[2])
     if (len <= 48) {
         memcpy(m + n, data, len);
         n += len;
-        ngx_http_clipper_siphash(key.sip, m, n, out);
+        clipper_siphash(key.sip, m, n, out);
         free(m);
         return;
     }
@@ -144,7 +144,7 @@ reference(const uint64_t s[3], const u_char *data, size_t len, uint64_t out[2])
         }
     }
 
-    ngx_http_clipper_siphash(key.sip, m, n, out);
+    clipper_siphash(key.sip, m, n, out);
     free(m);
 }
 
@@ -166,7 +166,7 @@ test_digest_reference(void **state)
     }
 
     for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-        ngx_http_clipper_digest(&key, salt, data, lengths[i], a);
+        clipper_digest(&key, salt, data, lengths[i], a);
         reference(salt, data, lengths[i], b);
         assert_memory_equal(a, b, 16);
     }
@@ -212,13 +212,13 @@ test_digest_every_bit(void **state)
         len = lengths[k];
         memset(data, 0x5a, sizeof(data));
 
-        ngx_http_clipper_digest(&key, salt, data, len, set[0]);
+        clipper_digest(&key, salt, data, len, set[0]);
         n = 1;
         diff = 0;
 
         for (i = 0; i < len * 8; i++) {
             data[i / 8] ^= (u_char) (1 << i % 8);
-            ngx_http_clipper_digest(&key, salt, data, len, set[n]);
+            clipper_digest(&key, salt, data, len, set[n]);
             data[i / 8] ^= (u_char) (1 << i % 8);
 
             diff += __builtin_popcountll(set[n][0] ^ set[0][0]);
@@ -250,7 +250,7 @@ test_digest_length(void **state)
     assert_non_null(set);
 
     for (i = 0; i <= sizeof(zeros); i++) {
-        ngx_http_clipper_digest(&key, salt, zeros, i, set[i]);
+        clipper_digest(&key, salt, zeros, i, set[i]);
     }
 
     assert_distinct(set, sizeof(zeros) + 1);
@@ -261,10 +261,10 @@ test_digest_length(void **state)
 static void
 test_digest_salt_and_key(void **state)
 {
-    u_char                        data[1500], seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    uint64_t                      s[3], set[200][2];
-    ngx_uint_t                    i, n;
-    ngx_http_clipper_hash_key_t   other;
+    u_char              data[1500], seed[CLIPPER_HASH_SEED];
+    uint64_t            s[3], set[200][2];
+    ngx_uint_t          i, n;
+    clipper_hash_key_t  other;
 
     memset(data, 7, sizeof(data));
     n = 0;
@@ -272,20 +272,20 @@ test_digest_salt_and_key(void **state)
     for (i = 0; i < 192; i++) {
         memcpy(s, salt, sizeof(s));
         s[i / 64] ^= 1ULL << i % 64;
-        ngx_http_clipper_digest(&key, s, data, 80, set[n++]);
+        clipper_digest(&key, s, data, 80, set[n++]);
     }
 
     /* moving a word from one place of the salt to another is a change */
     s[0] = 2; s[1] = 1; s[2] = 3;
-    ngx_http_clipper_digest(&key, s, data, 80, set[n++]);
-    ngx_http_clipper_digest(&key, salt, data, 80, set[n++]);
+    clipper_digest(&key, s, data, 80, set[n++]);
+    clipper_digest(&key, salt, data, 80, set[n++]);
     assert_distinct(set, n);
 
     for (i = 0; i < 32; i++) {
         memset(seed, 0, sizeof(seed));
         seed[i] = 1;
-        ngx_http_clipper_hash_init(&other, seed);
-        ngx_http_clipper_digest(&other, salt, data, sizeof(data), set[i]);
+        clipper_hash_init(&other, seed);
+        clipper_digest(&other, salt, data, sizeof(data), set[i]);
     }
 
     assert_distinct(set, 32);
@@ -306,7 +306,7 @@ test_digest_alignment(void **state)
     }
 
     for (len = 0; len < sizeof(data); len += 13) {
-        ngx_http_clipper_digest(&key, salt, data, len, a);
+        clipper_digest(&key, salt, data, len, a);
 
         for (i = 0; i < 16; i++) {
             /* exactly so long that a sanitizer sees a read beyond the end */
@@ -318,7 +318,7 @@ test_digest_alignment(void **state)
                 memcpy(p + i, data, len);
             }
 
-            ngx_http_clipper_digest(&key, salt, p + i, len, b);
+            clipper_digest(&key, salt, p + i, len, b);
             assert_memory_equal(a, b, 16);
             free(p);
         }
@@ -340,7 +340,7 @@ test_digest_distribution(void **state)
 
     for (i = 0; i < 20000; i++) {
         memcpy(data, &i, sizeof(i));
-        ngx_http_clipper_digest(&key, salt, data, sizeof(data), out);
+        clipper_digest(&key, salt, data, sizeof(data), out);
 
         for (bit = 0; bit < 128; bit++) {
             ones[bit] += (out[bit / 64] >> bit % 64) & 1;
@@ -359,8 +359,8 @@ test_digest_distribution(void **state)
 static void
 test_random_vectors(void **state)
 {
-    ngx_uint_t                 i;
-    ngx_http_clipper_random_t  r;
+    ngx_uint_t        i;
+    clipper_random_t  r;
 
     static const uint64_t  expected[] = {
         11520ULL, 0ULL, 1509978240ULL, 1215971899390074240ULL,
@@ -370,7 +370,7 @@ test_random_vectors(void **state)
     r.s[0] = 1; r.s[1] = 2; r.s[2] = 3; r.s[3] = 4;
 
     for (i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        assert_true(ngx_http_clipper_random_u64(&r) == expected[i]);
+        assert_true(clipper_random_u64(&r) == expected[i]);
     }
 }
 
@@ -378,19 +378,19 @@ test_random_vectors(void **state)
 static void
 test_random_double(void **state)
 {
-    double                     x, sum, min, max;
-    u_char                     seed[NGX_HTTP_CLIPPER_HASH_SEED];
-    ngx_uint_t                 i, bins[16];
-    ngx_http_clipper_random_t  r;
+    double            x, sum, min, max;
+    u_char            seed[CLIPPER_HASH_SEED];
+    ngx_uint_t        i, bins[16];
+    clipper_random_t  r;
 
     memset(seed, 0, sizeof(seed));
     memset(bins, 0, sizeof(bins));
-    ngx_http_clipper_random_init(&r, seed);
+    clipper_random_init(&r, seed);
 
     sum = 0; min = 1; max = 0;
 
     for (i = 0; i < 160000; i++) {
-        x = ngx_http_clipper_random_double(&r);
+        x = clipper_random_double(&r);
         assert_true(x >= 0 && x < 1);
 
         sum += x;
@@ -427,9 +427,9 @@ test_scramble_bijection(void **state)
     assert_non_null(set);
 
     for (i = 0; i < 200000; i++) {
-        set[i] = ngx_http_clipper_scramble(&key, i);
+        set[i] = clipper_scramble(&key, i);
         assert_true(set[i] < 1ULL << 53);
-        assert_true(ngx_http_clipper_unscramble(&key, set[i]) == i);
+        assert_true(clipper_unscramble(&key, set[i]) == i);
     }
 
     qsort(set, 200000, sizeof(uint64_t), compare64);
@@ -442,13 +442,13 @@ test_scramble_bijection(void **state)
 
     for (i = 0; i < 53; i++) {
         x = 1ULL << i;
-        assert_true(ngx_http_clipper_unscramble(&key,
-                                ngx_http_clipper_scramble(&key, x)) == x);
+        assert_true(clipper_unscramble(&key,
+                                clipper_scramble(&key, x)) == x);
     }
 
     x = (1ULL << 53) - 1;
-    assert_true(ngx_http_clipper_unscramble(&key,
-                                ngx_http_clipper_scramble(&key, x)) == x);
+    assert_true(clipper_unscramble(&key,
+                                clipper_scramble(&key, x)) == x);
 }
 
 
@@ -464,8 +464,8 @@ test_scramble_unguessable(void **state)
     memset(ones, 0, sizeof(ones));
 
     for (i = 0; i < 20000; i++) {
-        a = ngx_http_clipper_scramble(&key, i);
-        b = ngx_http_clipper_scramble(&key, i + 1);
+        a = clipper_scramble(&key, i);
+        b = clipper_scramble(&key, i + 1);
 
         near += (a > b ? a - b : b - a) < 1ULL << 33;
 

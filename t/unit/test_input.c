@@ -116,7 +116,7 @@ test_which_member_counts(void **state)
     assert_item(0, "\1\0\0\0", 4);
     assert_int_equal(scan(INTS, "{\"input\":[1],\"version\":\"a\","
                                 "\"version\":5}"), OK);
-    assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "a");
+    assert_text(&in.version, CLIPPER_KIND_STRING, "a");
 
     /* names may have escapes, and must be whole */
 
@@ -128,7 +128,7 @@ test_which_member_counts(void **state)
 
     assert_int_equal(scan(INTS, "{\"a\":[[{\"input\":1.5}]],\"input\":[1],"
                                 "\"label\":{},\"query_id\":null}"), OK);
-    assert_int_equal(in.label.kind, NGX_HTTP_CLIPPER_KIND_ABSENT);
+    assert_int_equal(in.label.kind, CLIPPER_KIND_ABSENT);
 }
 
 
@@ -137,22 +137,22 @@ test_members(void **state)
 {
     assert_int_equal(scan(INTS, "{\"version\":\"v\\u00e9\\n\",\"input\":[1],"
                                 "\"uid\":-12}"), OK);
-    assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "v\xc3\xa9\n");
-    assert_text(&in.uid, NGX_HTTP_CLIPPER_KIND_INTEGER, "-12");
+    assert_text(&in.version, CLIPPER_KIND_STRING, "v\xc3\xa9\n");
+    assert_text(&in.uid, CLIPPER_KIND_INTEGER, "-12");
 
     assert_int_equal(scan(INTS, "{\"uid\":\"\",\"version\":\"\",\"input\":[]}"),
                      OK);
-    assert_text(&in.uid, NGX_HTTP_CLIPPER_KIND_STRING, "");
-    assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "");
+    assert_text(&in.uid, CLIPPER_KIND_STRING, "");
+    assert_text(&in.version, CLIPPER_KIND_STRING, "");
 
     /* what no user can be is only told */
 
     assert_int_equal(scan(INTS, "{\"uid\":[1],\"input\":[]}"), OK);
-    assert_int_equal(in.uid.kind, NGX_HTTP_CLIPPER_KIND_ARRAY);
+    assert_int_equal(in.uid.kind, CLIPPER_KIND_ARRAY);
     assert_int_equal(scan(INTS, "{\"uid\":1.0,\"input\":[]}"), OK);
-    assert_text(&in.uid, NGX_HTTP_CLIPPER_KIND_REAL, "1.0");
+    assert_text(&in.uid, CLIPPER_KIND_REAL, "1.0");
     assert_int_equal(scan(INTS, "{\"uid\":null,\"input\":[]}"), OK);
-    assert_text(&in.uid, NGX_HTTP_CLIPPER_KIND_NULL, "null");
+    assert_text(&in.uid, CLIPPER_KIND_NULL, "null");
 }
 
 
@@ -275,7 +275,7 @@ test_base64(void **state)
             assert_item(0, cases[i].bytes, strlen(cases[i].bytes));
 
         } else {
-            assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_BASE64);
+            assert_int_equal(in.error.what, CLIPPER_INPUT_BASE64);
             assert_int_equal(in.nitems, 0);
         }
     }
@@ -307,20 +307,20 @@ test_type_names(void **state)
         name.data = (u_char *) cases[i].name;
         name.len = strlen(cases[i].name);
 
-        if (ngx_http_clipper_input_type(&name) != cases[i].type) {
+        if (clipper_input_type(&name) != cases[i].type) {
             fail_msg("%s", cases[i].name);
         }
     }
 
     for (i = BYTES; i <= STRINGS; i++) {
-        assert_int_equal(ngx_http_clipper_input_type(
-                             ngx_http_clipper_input_type_name(i)), i);
+        assert_int_equal(clipper_input_type(
+                             clipper_input_type_name(i)), i);
     }
 
-    assert_null(ngx_http_clipper_input_type_name(5));
-    assert_int_equal(ngx_http_clipper_input_type_size(DOUBLES), 8);
-    assert_int_equal(ngx_http_clipper_input_type_size(FLOATS), 4);
-    assert_int_equal(ngx_http_clipper_input_type_size(BYTES), 1);
+    assert_null(clipper_input_type_name(5));
+    assert_int_equal(clipper_input_type_size(DOUBLES), 8);
+    assert_int_equal(clipper_input_type_size(FLOATS), 4);
+    assert_int_equal(clipper_input_type_size(BYTES), 1);
 }
 
 

@@ -18,13 +18,13 @@
 static void
 assert_cause(const char *text)
 {
-    char     want[NGX_HTTP_CLIPPER_INPUT_CAUSE];
-    u_char   cause[NGX_HTTP_CLIPPER_INPUT_CAUSE];
+    char     want[CLIPPER_INPUT_CAUSE];
+    u_char   cause[CLIPPER_INPUT_CAUSE];
     u_char  *end;
 
     snprintf(want, sizeof(want), "Error parsing JSON: %s" SCHEMA_TEXT, text);
 
-    end = ngx_http_clipper_input_cause(&in, cause);
+    end = clipper_input_cause(&in, cause);
 
     assert_in_range(end - cause, 1, sizeof(cause));
     *end = '\0';
@@ -44,32 +44,32 @@ update(const char *body)
 static void
 test_update(void **state)
 {
-    u_char   cause[NGX_HTTP_CLIPPER_INPUT_CAUSE];
+    u_char   cause[CLIPPER_INPUT_CAUSE];
     u_char  *end;
 
     assert_int_equal(update("{\"uid\":0,\"input\":[1.0],\"label\":1.0}"), OK);
     assert_int_equal(in.nitems, 1);
-    assert_text(&in.uid, NGX_HTTP_CLIPPER_KIND_INTEGER, "0");
-    assert_text(&in.label, NGX_HTTP_CLIPPER_KIND_REAL, "1.0");
+    assert_text(&in.uid, CLIPPER_KIND_INTEGER, "0");
+    assert_text(&in.label, CLIPPER_KIND_REAL, "1.0");
 
     /* labels are kept as written */
 
     assert_int_equal(update("{\"query_id\":123456789012345678,"
                             "\"label\":\"\\u0061\\n\"}"), OK);
-    assert_text(&in.query_id, NGX_HTTP_CLIPPER_KIND_INTEGER,
+    assert_text(&in.query_id, CLIPPER_KIND_INTEGER,
                 "123456789012345678");
-    assert_text(&in.label, NGX_HTTP_CLIPPER_KIND_STRING, "\"\\u0061\\n\"");
+    assert_text(&in.label, CLIPPER_KIND_STRING, "\"\\u0061\\n\"");
     assert_int_equal(update("{\"query_id\":1,\"label\":false}"), OK);
-    assert_text(&in.label, NGX_HTTP_CLIPPER_KIND_FALSE, "false");
+    assert_text(&in.label, CLIPPER_KIND_FALSE, "false");
     assert_int_equal(update("{\"query_id\":1,\"label\":null}"), OK);
 
     /* a batch is no member of an update, nor is a version */
 
     assert_int_equal(update("{\"input_batch\":[[1.0]],\"label\":1}"), SCHEMA);
-    assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_MISSING);
+    assert_int_equal(in.error.what, CLIPPER_INPUT_MISSING);
     assert_string_equal(in.error.expected, "query_id or input");
     assert_int_equal(update("{\"version\":5,\"query_id\":1,\"label\":1}"), OK);
-    assert_int_equal(in.version.kind, NGX_HTTP_CLIPPER_KIND_ABSENT);
+    assert_int_equal(in.version.kind, CLIPPER_KIND_ABSENT);
 
     assert_int_equal(update("{\"query_id\":1}"), SCHEMA);
     assert_string_equal(in.error.expected, "label");
@@ -85,10 +85,10 @@ test_update(void **state)
     /* what only the caller knows to be missing */
 
     assert_int_equal(update("{\"input\":[1.0],\"label\":1}"), OK);
-    ngx_http_clipper_input_require(&in, "uid");
+    clipper_input_require(&in, "uid");
     assert_int_equal(in.error.code, SCHEMA);
 
-    end = ngx_http_clipper_input_cause(&in, cause);
+    end = clipper_input_cause(&in, cause);
     *end = '\0';
     assert_string_equal((char *) cause,
         "Error parsing JSON: JSON object does not have required keys uid."
@@ -157,11 +157,11 @@ test_which_error_comes_first(void **state)
 
     assert_int_equal(scan(INTS, "{\"input\":[1.5,[{}]],\"version\":\"7\"}"),
                      SCHEMA);
-    assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_ELEMENT);
+    assert_int_equal(in.error.what, CLIPPER_INPUT_ELEMENT);
     assert_int_equal(in.error.offset, 10);
-    assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "7");
+    assert_text(&in.version, CLIPPER_KIND_STRING, "7");
     assert_int_equal(scan(INTS, "{\"version\":\"7\"}"), SCHEMA);
-    assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "7");
+    assert_text(&in.version, CLIPPER_KIND_STRING, "7");
 
     /* and its own error comes before the input's */
 
@@ -172,7 +172,7 @@ test_which_error_comes_first(void **state)
 
     assert_int_equal(scan(INTS, "{\"input_batch\":[[1],[2,\"a\"],null]}"),
                      SCHEMA);
-    assert_int_equal(in.error.kind, NGX_HTTP_CLIPPER_KIND_STRING);
+    assert_int_equal(in.error.kind, CLIPPER_KIND_STRING);
     assert_int_equal(in.error.offset, 23);
 }
 
@@ -186,12 +186,12 @@ test_limits(void **state)
     assert_int_equal(scan(INTS, "{\"input_batch\":[[1],[2]]}"), OK);
     assert_int_equal(scan(INTS, "{\"input_batch\":[[1],[2],[3]],"
                                 "\"version\":\"7\"}"), LIMIT);
-    assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_BATCH);
-    assert_text(&in.version, NGX_HTTP_CLIPPER_KIND_STRING, "7");
+    assert_int_equal(in.error.what, CLIPPER_INPUT_BATCH);
+    assert_text(&in.version, CLIPPER_KIND_STRING, "7");
 
     assert_int_equal(scan(INTS, "{\"input\":[1,2,3]}"), OK);
     assert_int_equal(scan(INTS, "{\"input\":[1,2,3,4]}"), LIMIT);
-    assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_ELEMENTS);
+    assert_int_equal(in.error.what, CLIPPER_INPUT_ELEMENTS);
     assert_int_equal(scan(DOUBLES, "{\"input_batch\":[[1,2,3],[1,2,3,4]]}"),
                      LIMIT);
     assert_int_equal(scan(STRINGS, "{\"input\":\"abc\"}"), OK);
@@ -222,10 +222,10 @@ test_depth(void **state)
     assert_int_equal(scan(INTS, "{\"input_batch\":[[1]]}"), OK);
     assert_int_equal(scan(INTS, "{\"a\":[[]],\"input\":[1]}"), OK);
     assert_int_equal(scan(INTS, "{\"a\":[[[]]],\"input\":[1]}"), LIMIT);
-    assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_DEPTH);
+    assert_int_equal(in.error.what, CLIPPER_INPUT_DEPTH);
     assert_int_equal(in.error.offset, 7);
     assert_int_equal(scan(INTS, "{\"input\":[[[]]]}"), LIMIT);
-    assert_int_equal(in.error.what, NGX_HTTP_CLIPPER_INPUT_DEPTH);
+    assert_int_equal(in.error.what, CLIPPER_INPUT_DEPTH);
 
     conf.max_depth = 1;
     assert_int_equal(scan(STRINGS, "{\"input\":\"\"}"), OK);
@@ -239,7 +239,7 @@ test_depth(void **state)
     memcpy(body, "{\"a\":", 5);
     memset(body + 5, '[', n);
     assert_int_equal(scan_bytes(PREDICT, body, n + 5), LIMIT);
-    assert_int_equal(in.error.offset, 5 + NGX_HTTP_CLIPPER_INPUT_MAX_DEPTH - 1);
+    assert_int_equal(in.error.offset, 5 + CLIPPER_INPUT_MAX_DEPTH - 1);
     free(body);
 }
 
@@ -269,25 +269,25 @@ test_memory_is_kept_and_bounded(void **state)
     assert_int_equal(scan_bytes(PREDICT, body, len), OK);
     assert_ptr_equal(in.values.start, start);
 
-    ngx_http_clipper_input_trim(&in, 4096);
+    clipper_input_trim(&in, 4096);
     assert_null(in.values.start);
     assert_non_null(in.texts.start);
 
     /* the cap is for each buffer: 80000 bytes of doubles fit or do not */
 
-    ngx_http_clipper_input_done(&in);
-    ngx_http_clipper_input_init(&in, 80000);
+    clipper_input_done(&in);
+    clipper_input_init(&in, 80000);
     assert_int_equal(scan_bytes(PREDICT, body, len), OK);
 
-    ngx_http_clipper_input_done(&in);
-    ngx_http_clipper_input_init(&in, 79999);
+    clipper_input_done(&in);
+    clipper_input_init(&in, 79999);
     assert_int_equal(scan_bytes(PREDICT, body, len), NOMEM);
     assert_int_equal(in.nitems, 0);
 
     /* nothing is kept of names */
 
-    ngx_http_clipper_input_done(&in);
-    ngx_http_clipper_input_init(&in, 1024);
+    clipper_input_done(&in);
+    clipper_input_init(&in, 1024);
     len = sprintf(body, "{\"%0600d\":1,\"%0700d\":[],\"input\":[1]}", 1, 2);
     assert_int_equal(scan_bytes(PREDICT, body, len), OK);
 

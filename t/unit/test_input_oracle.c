@@ -21,8 +21,8 @@
 
 
 static void
-check(const ngx_http_clipper_input_conf_t *conf, ngx_uint_t mode,
-    const size_t *cuts, size_t ncuts)
+check(const clipper_input_conf_t *conf, ngx_uint_t mode, const size_t *cuts,
+    size_t ncuts)
 {
     const char  *failure;
 
@@ -60,9 +60,9 @@ random_cuts(size_t *cuts)
 static void
 test_random_documents(void **state)
 {
-    size_t                          i, k, n, cuts[ORACLE_CUTS];
-    ngx_uint_t                      mode;
-    ngx_http_clipper_input_conf_t   conf;
+    size_t                i, k, n, cuts[ORACLE_CUTS];
+    ngx_uint_t            mode;
+    clipper_input_conf_t  conf;
 
     seed = 88172645463325252u;
 
@@ -88,21 +88,19 @@ test_random_documents(void **state)
 
     /* the documents were of all kinds */
 
-    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_OK][0], 1000, SIZE_MAX);
-    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_SYNTAX][0], 1000,
-                    SIZE_MAX);
+    assert_in_range(oracle_seen[CLIPPER_INPUT_OK][0], 1000, SIZE_MAX);
+    assert_in_range(oracle_seen[CLIPPER_INPUT_SYNTAX][0], 1000, SIZE_MAX);
 
-    for (i = NGX_HTTP_CLIPPER_INPUT_ROOT; i <= NGX_HTTP_CLIPPER_INPUT_BASE64;
+    for (i = CLIPPER_INPUT_ROOT; i <= CLIPPER_INPUT_BASE64;
          i++)
     {
-        assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_SCHEMA][i], 10,
-                        SIZE_MAX);
+        assert_in_range(oracle_seen[CLIPPER_INPUT_SCHEMA][i], 10, SIZE_MAX);
     }
 
-    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_LIMIT]
-                               [NGX_HTTP_CLIPPER_INPUT_BATCH], 10, SIZE_MAX);
-    assert_in_range(oracle_seen[NGX_HTTP_CLIPPER_INPUT_LIMIT]
-                               [NGX_HTTP_CLIPPER_INPUT_ELEMENTS], 10, SIZE_MAX);
+    assert_in_range(oracle_seen[CLIPPER_INPUT_LIMIT]
+                               [CLIPPER_INPUT_BATCH], 10, SIZE_MAX);
+    assert_in_range(oracle_seen[CLIPPER_INPUT_LIMIT]
+                               [CLIPPER_INPUT_ELEMENTS], 10, SIZE_MAX);
 }
 
 
@@ -111,8 +109,8 @@ test_random_documents(void **state)
 static void
 test_every_cut(void **state)
 {
-    size_t                          i, a, b, cuts[2];
-    ngx_http_clipper_input_conf_t   conf;
+    size_t                i, a, b, cuts[2];
+    clipper_input_conf_t  conf;
 
     static const struct {
         ngx_uint_t   type;
@@ -164,15 +162,15 @@ test_every_cut(void **state)
 static void
 test_arrays(void **state)
 {
-    char                           *end;
-    float                           f;
-    double                          d;
-    size_t                          i, k, n, at;
-    const u_char                   *got;
-    ngx_http_clipper_input_t        in;
-    ngx_http_clipper_segment_t      segment;
-    ngx_http_clipper_input_conf_t   conf;
-    static size_t                   starts[2000];
+    char                 *end;
+    float                 f;
+    double                d;
+    size_t                i, k, n, at;
+    const u_char         *got;
+    clipper_input_t       in;
+    clipper_segment_t     segment;
+    clipper_input_conf_t  conf;
+    static size_t         starts[2000];
 
     seed = 362436069362436069u;
 
@@ -180,10 +178,10 @@ test_arrays(void **state)
     conf.max_elements = 1000000;
     conf.max_depth = 8;
 
-    ngx_http_clipper_input_init(&in, 0);
+    clipper_input_init(&in, 0);
 
     for (i = 0; i < 400; i++) {
-        conf.type = i % 2 ? NGX_HTTP_CLIPPER_DOUBLES : NGX_HTTP_CLIPPER_FLOATS;
+        conf.type = i % 2 ? CLIPPER_DOUBLES : CLIPPER_FLOATS;
 
         len = sprintf(text, "{\"input\":[");
         n = 1 + rnd() % 1500;
@@ -196,7 +194,7 @@ test_arrays(void **state)
                 put_number();
                 text[len] = '\0';
                 d = strtod(text + at, NULL);
-            } while (conf.type == NGX_HTTP_CLIPPER_FLOATS && fabs(d) > FLT_MAX);
+            } while (conf.type == CLIPPER_FLOATS && fabs(d) > FLT_MAX);
 
             starts[k] = at;
             put(k + 1 == n ? "]}" : i % 3 == 0 ? "," : i % 3 == 1 ? ", "
@@ -206,20 +204,20 @@ test_arrays(void **state)
         segment.pos = (u_char *) text;
         segment.last = segment.pos + len;
 
-        if (ngx_http_clipper_input_scan(&in, &conf, 0, &segment, 1) != NGX_OK) {
+        if (clipper_input_scan(&in, &conf, 0, &segment, 1) != NGX_OK) {
             fail_msg("%s at %zu", in.error.reason, in.error.offset);
         }
 
         assert_int_equal(in.nitems, 1);
         assert_int_equal(in.items[0].len,
-                         n * ngx_http_clipper_input_type_size(conf.type));
+                         n * clipper_input_type_size(conf.type));
 
         for (k = 0; k < n; k++) {
-            got = in.data + k * ngx_http_clipper_input_type_size(conf.type);
+            got = in.data + k * clipper_input_type_size(conf.type);
             d = strtod(text + starts[k], &end);
             f = strtof(text + starts[k], &end);
 
-            if (conf.type == NGX_HTTP_CLIPPER_DOUBLES
+            if (conf.type == CLIPPER_DOUBLES
                 ? memcmp(got, &d, sizeof(double))
                 : memcmp(got, &f, sizeof(float)))
             {
@@ -229,7 +227,7 @@ test_arrays(void **state)
         }
     }
 
-    ngx_http_clipper_input_done(&in);
+    clipper_input_done(&in);
 }
 
 

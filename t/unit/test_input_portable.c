@@ -4,7 +4,7 @@
  * run.  Catches: a difference between the two.
  */
 
-#define NGX_HTTP_CLIPPER_PORTABLE  1
+#define CLIPPER_PORTABLE  1
 
 #include "json/clipper_input_array.c"
 #include "json/clipper_lex_scalar.c"

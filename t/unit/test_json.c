@@ -43,19 +43,19 @@ rnd(void)
 static void
 assert_output(const char *output, size_t len, const char *want)
 {
-    size_t                           n;
-    u_char                          *data, *text;
-    ngx_http_clipper_json_output_t   out;
+    size_t                 n;
+    u_char                *data, *text;
+    clipper_json_output_t  out;
 
     n = strlen(want);
     data = malloc(len ? len : 1);
     memcpy(data, output, len);
 
-    ngx_http_clipper_json_output(&out, data, len, DEPTH);
+    clipper_json_output(&out, data, len, DEPTH);
 
     text = malloc(out.len);
 
-    if (ngx_http_clipper_json_output_write(text, &out) != text + out.len) {
+    if (clipper_json_output_write(text, &out) != text + out.len) {
         fail_msg("%s: another length", output);
     }
 
@@ -94,9 +94,8 @@ test_output_rule(void **state)
         char     buf[64];
         u_char  *end;
 
-        end = ngx_http_clipper_json_string((u_char *) buf,
-                                           (u_char *) quoted[i],
-                                           strlen(quoted[i]));
+        end = clipper_json_string((u_char *) buf, (u_char *) quoted[i],
+                                  strlen(quoted[i]));
         *end = '\0';
         assert_int_equal(buf[0], '"');
         assert_output(quoted[i], strlen(quoted[i]), buf);
@@ -123,22 +122,20 @@ test_depth(void **state)
 
     memset(text, '[', 64);
     memset(text + 64, ']', 64);
-    assert_int_equal(ngx_http_clipper_json_value((u_char *) text, 128, 64,
-                                                 &value), NGX_OK);
-    assert_int_equal(ngx_http_clipper_json_value((u_char *) text, 128, 63,
-                                                 &value), NGX_DECLINED);
-    assert_int_equal(ngx_http_clipper_json_value((u_char *) "1", 1, 0, &value),
-                     NGX_OK);
-    assert_int_equal(ngx_http_clipper_json_value((u_char *) "[]", 2, 0,
-                                                 &value), NGX_DECLINED);
+    assert_int_equal(clipper_json_value((u_char *) text, 128, 64, &value),
+                                        NGX_OK);
+    assert_int_equal(clipper_json_value((u_char *) text, 128, 63, &value),
+                                        NGX_DECLINED);
+    assert_int_equal(clipper_json_value((u_char *) "1", 1, 0, &value), NGX_OK);
+    assert_int_equal(clipper_json_value((u_char *) "[]", 2, 0, &value),
+                                        NGX_DECLINED);
 
     memset(text, '[', 1025);
     memset(text + 1025, ']', 1025);
-    assert_int_equal(ngx_http_clipper_json_value((u_char *) text + 1, 2048,
-                                                 1000000, &value), NGX_OK);
-    assert_int_equal(ngx_http_clipper_json_value((u_char *) text, 2050,
-                                                 1000000, &value),
-                     NGX_DECLINED);
+    assert_int_equal(clipper_json_value((u_char *) text + 1, 2048, 1000000,
+                                        &value), NGX_OK);
+    assert_int_equal(clipper_json_value((u_char *) text, 2050, 1000000,
+                                        &value), NGX_DECLINED);
 }
 
 
@@ -147,9 +144,9 @@ assert_string(const char *data, size_t len, const char *want)
 {
     u_char  buf[256];
 
-    assert_int_equal(ngx_http_clipper_json_string_len((u_char *) data, len),
+    assert_int_equal(clipper_json_string_len((u_char *) data, len),
                      strlen(want));
-    assert_int_equal(ngx_http_clipper_json_string(buf, (u_char *) data, len)
+    assert_int_equal(clipper_json_string(buf, (u_char *) data, len)
                      - buf, strlen(want));
     assert_memory_equal(buf, want, strlen(want));
 }
@@ -207,9 +204,9 @@ test_random_strings(void **state)
             }
         }
 
-        len = ngx_http_clipper_json_string(text, bytes, n) - text;
+        len = clipper_json_string(text, bytes, n) - text;
 
-        if (len != ngx_http_clipper_json_string_len(bytes, n)) {
+        if (len != clipper_json_string_len(bytes, n)) {
             fail_msg("another length, case %zu", i);
         }
 
@@ -246,7 +243,7 @@ test_u64(void **state)
 {
     size_t    i, n;
     char      want[32];
-    u_char    buf[NGX_HTTP_CLIPPER_JSON_U64_LEN];
+    u_char    buf[CLIPPER_JSON_U64_LEN];
     uint64_t  v;
 
     for (i = 0; i < 100000; i++) {
@@ -254,7 +251,7 @@ test_u64(void **state)
 
         n = sprintf(want, "%llu", (unsigned long long) v);
 
-        assert_int_equal(ngx_http_clipper_json_u64(buf, v) - buf, n);
+        assert_int_equal(clipper_json_u64(buf, v) - buf, n);
         assert_memory_equal(buf, want, n);
     }
 }
@@ -263,10 +260,10 @@ test_u64(void **state)
 static void
 assert_double(double d, const char *want)
 {
-    u_char  buf[NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN];
+    u_char  buf[CLIPPER_JSON_DOUBLE_LEN];
     size_t  n;
 
-    n = ngx_http_clipper_json_double(buf, d) - buf;
+    n = clipper_json_double(buf, d) - buf;
 
     if (n != strlen(want) || memcmp(buf, want, n) != 0) {
         fail_msg("%a became %.*s, not %s", d, (int) n, buf, want);
@@ -305,12 +302,12 @@ test_doubles(void **state)
 static void
 test_random_doubles(void **state)
 {
-    char        shorter[64];
-    u_char      buf[NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN + 1];
-    double      d;
-    size_t      i, k, n, digits;
-    uint64_t    bits;
-    ngx_str_t   value;
+    char       shorter[64];
+    u_char     buf[CLIPPER_JSON_DOUBLE_LEN + 1];
+    double     d;
+    size_t     i, k, n, digits;
+    uint64_t   bits;
+    ngx_str_t  value;
 
     for (i = 0; i < 100000; i++) {
         bits = rnd();
@@ -329,13 +326,13 @@ test_random_doubles(void **state)
             continue;
         }
 
-        n = ngx_http_clipper_json_double(buf, d) - buf;
-        assert_in_range(n, 3, NGX_HTTP_CLIPPER_JSON_DOUBLE_LEN);
+        n = clipper_json_double(buf, d) - buf;
+        assert_in_range(n, 3, CLIPPER_JSON_DOUBLE_LEN);
         buf[n] = '\0';
 
         if (strtod((char *) buf, NULL) != d
             || strpbrk((char *) buf, ".e") == NULL
-            || ngx_http_clipper_json_value(buf, n, 0, &value) != NGX_OK)
+            || clipper_json_value(buf, n, 0, &value) != NGX_OK)
         {
             fail_msg("%a became %s", d, buf);
         }

@@ -9,7 +9,7 @@
  */
 
 
-#define NGX_HTTP_CLIPPER_LOCK_CHECK  1
+#define CLIPPER_LOCK_CHECK  1
 
 #include "shm/clipper_lock.c"
 #include "shm/clipper_chunk.c"
@@ -38,18 +38,18 @@
 
 
 #define with_all(call)                                                        \
-    call(ngx_http_clipper_chunk_borrow_locked(zone, 1))                       \
-    call(ngx_http_clipper_chunk_own_locked(zone, 0, 0))                       \
-    call(ngx_http_clipper_chunk_free_locked(zone, 0))                         \
-    call(ngx_http_clipper_queue_leave_locked(zone, 1, 1))                     \
-    call(ngx_http_clipper_queue_notify_locked(zone, 1))                       \
-    call(ngx_http_clipper_mailbox_take_locked(zone, NULL, 0))                 \
-    call(ngx_http_clipper_registry_bury_locked(zone))                         \
-    call(ngx_http_clipper_registry_app_locked(zone, &name))                   \
-    call(ngx_http_clipper_registry_model_locked(zone, &name, &name))          \
-    call(ngx_http_clipper_registry_find_locked(zone, &name, &name))           \
-    call(ngx_http_clipper_registry_current_locked(zone, &name))               \
-    call(ngx_http_clipper_rebuild_locked(zone))
+    call(clipper_chunk_borrow_locked(zone, 1))                                \
+    call(clipper_chunk_own_locked(zone, 0, 0))                                \
+    call(clipper_chunk_free_locked(zone, 0))                                  \
+    call(clipper_queue_leave_locked(zone, 1, 1))                              \
+    call(clipper_queue_notify_locked(zone, 1))                                \
+    call(clipper_mailbox_take_locked(zone, NULL, 0))                          \
+    call(clipper_registry_bury_locked(zone))                                  \
+    call(clipper_registry_app_locked(zone, &name))                            \
+    call(clipper_registry_model_locked(zone, &name, &name))                   \
+    call(clipper_registry_find_locked(zone, &name, &name))                    \
+    call(clipper_registry_current_locked(zone, &name))                        \
+    call(clipper_rebuild_locked(zone))
 
 
 static ngx_str_t     name = ngx_string("m");
@@ -59,7 +59,7 @@ static const u_char  seed[32] = { 1, 2, 3 };
 /* how a child ended that made one call */
 
 static int
-ended(ngx_http_clipper_zone_t *zone, unsigned which, unsigned lock)
+ended(clipper_zone_t *zone, unsigned which, unsigned lock)
 {
     int       status;
     pid_t     pid;
@@ -72,7 +72,7 @@ ended(ngx_http_clipper_zone_t *zone, unsigned which, unsigned lock)
         (void) close(2);
 
         if (lock) {
-            ngx_http_clipper_zone_lock(zone);
+            clipper_zone_lock(zone);
         }
 
         i = 0;
@@ -80,7 +80,7 @@ ended(ngx_http_clipper_zone_t *zone, unsigned which, unsigned lock)
         with_all(make_call)
 
         if (lock) {
-            ngx_http_clipper_zone_unlock(zone);
+            clipper_zone_unlock(zone);
         }
 
         _exit(0);
@@ -95,23 +95,21 @@ ended(ngx_http_clipper_zone_t *zone, unsigned which, unsigned lock)
 static void
 test_checked(void **state)
 {
-    int                      status;
-    void                    *addr;
-    unsigned                 i, n;
-    ngx_http_clipper_zone_t  zone;
+    int             status;
+    void           *addr;
+    unsigned        i, n;
+    clipper_zone_t  zone;
 
     addr = mmap(NULL, ZONE_SIZE, PROT_READ|PROT_WRITE,
                 MAP_ANONYMOUS|MAP_SHARED, -1, 0);
     assert_ptr_not_equal(addr, MAP_FAILED);
-    assert_int_equal(ngx_http_clipper_zone_create(addr, ZONE_SIZE, seed, 0),
-                     NGX_OK);
-    assert_int_equal(ngx_http_clipper_zone_attach(&zone, addr, ZONE_SIZE,
-                                                  (uint32_t) getpid()),
-                     NGX_OK);
+    assert_int_equal(clipper_zone_create(addr, ZONE_SIZE, seed, 0), NGX_OK);
+    assert_int_equal(clipper_zone_attach(&zone, addr, ZONE_SIZE,
+                                         (uint32_t) getpid()), NGX_OK);
     zone.slot = 1;
 
-    ngx_http_clipper_zone_lock(&zone);
-    ngx_http_clipper_zone_unlock(&zone);
+    clipper_zone_lock(&zone);
+    clipper_zone_unlock(&zone);
 
     n = 0;
 #define count_call(call)  n++;

@@ -49,13 +49,13 @@ float_of(uint32_t bits)
 static void
 check(const char *text)
 {
-    float                       f, want32;
-    double                      d, want64;
-    u_char                     *copy;
-    size_t                      error;
-    ngx_int_t                   rc;
-    const u_char               *end;
-    ngx_http_clipper_number_t   number;
+    float             f, want32;
+    double            d, want64;
+    u_char           *copy;
+    size_t            error;
+    ngx_int_t         rc;
+    const u_char     *end;
+    clipper_number_t  number;
 
     end = scan(text, &number, &copy, &error);
 
@@ -63,18 +63,18 @@ check(const char *text)
         fail_msg("not taken whole: %s", text);
     }
 
-    d = ngx_http_clipper_number_double(&number);
+    d = clipper_number_double(&number);
     want64 = strtod(text, NULL);
 
     if (memcmp(&d, &want64, sizeof(double)) != 0) {
         fail_msg("%s: got %a, want %a", text, d, want64);
     }
 
-    if (ngx_http_clipper_number_overflows(&number) != (isinf(want64) != 0)) {
+    if (clipper_number_overflows(&number) != (isinf(want64) != 0)) {
         fail_msg("%s: overflow or not?", text);
     }
 
-    rc = ngx_http_clipper_number_float(&number, &f);
+    rc = clipper_number_float(&number, &f);
     want32 = strtof(text, NULL);
 
     if ((rc == NGX_OK) != (fabs(want64) <= FLT_MAX)) {
@@ -419,13 +419,13 @@ test_long(void **state)
 static void
 test_exact(void **state)
 {
-    char                              text[128];
-    size_t                            i, error;
-    u_char                           *copy;
-    double                            want;
-    uint64_t                          bits, close;
-    ngx_http_clipper_number_t         number;
-    ngx_http_clipper_number_format_t  format = {
+    char              text[128];
+    size_t            i, error;
+    u_char           *copy;
+    double            want;
+    uint64_t          bits, close;
+    clipper_number_t  number;
+    clipper_number_format_t  format = {
         52, 1023, 0x7ff, -4, 23, -342, 308
     };
 
@@ -448,7 +448,7 @@ test_exact(void **state)
 
         assert_non_null(scan(text, &number, &copy, &error));
 
-        close = ngx_http_clipper_number_exact(&number, &format, close);
+        close = clipper_number_exact(&number, &format, close);
         if (close != bits) {
             fail_msg("%s: got %a, want %a", text, double_of(close), want);
         }

@@ -11,10 +11,10 @@
 static void
 test_grammar(void **state)
 {
-    size_t                     i, error;
-    u_char                    *copy;
-    const u_char              *end;
-    ngx_http_clipper_number_t  number;
+    size_t            i, error;
+    u_char           *copy;
+    const u_char     *end;
+    clipper_number_t  number;
 
     /* taken: bytes of a number at the start, or -1 - offset of the error */
 
@@ -54,11 +54,11 @@ test_grammar(void **state)
 static void
 test_integers(void **state)
 {
-    size_t                     i, error;
-    u_char                    *copy;
-    int32_t                    value;
-    ngx_int_t                  rc;
-    ngx_http_clipper_number_t  number;
+    size_t            i, error;
+    u_char           *copy;
+    int32_t           value;
+    ngx_int_t         rc;
+    clipper_number_t  number;
 
     static const struct {
         const char  *text;
@@ -92,10 +92,10 @@ test_integers(void **state)
         assert_non_null(scan(cases[i].text, &number, &copy, &error));
 
         value = 0;
-        rc = ngx_http_clipper_number_int32(&number, &value);
+        rc = clipper_number_int32(&number, &value);
 
         if (rc != cases[i].rc || value != cases[i].value
-            || ngx_http_clipper_number_is_int64(&number) != cases[i].is_int64)
+            || clipper_number_is_int64(&number) != cases[i].is_int64)
         {
             fail_msg("%s: %d, %d", cases[i].text, (int) rc, (int) value);
         }

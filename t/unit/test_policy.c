@@ -26,8 +26,7 @@ frequencies(policy_fixture_t *f, double *share)
     memset(share, 0, K_MAX * sizeof(double));
 
     for (i = 0; i < DRAWS; i++) {
-        assert_int_equal(fixture_select(f, ngx_http_clipper_policy_mix(&seed)),
-                         NGX_OK);
+        assert_int_equal(fixture_select(f, clipper_policy_mix(&seed)), NGX_OK);
         assert_int_equal(f->pick.ask, 1ULL << f->pick.serve);
         share[f->pick.serve] += 1.0 / DRAWS;
     }
@@ -50,12 +49,12 @@ set_row(policy_fixture_t *f, double *state, ngx_uint_t i, double x, double y)
 static void
 test_members_without_replica(void **state)
 {
-    double                            sum, w[K_MAX];
-    ngx_uint_t                        i, k, n;
-    policy_fixture_t                  f;
-    const ngx_http_clipper_policy_t  *policy;
+    double                   sum, w[K_MAX];
+    ngx_uint_t               i, k, n;
+    policy_fixture_t         f;
+    const clipper_policy_t  *policy;
 
-    for (i = 0; (policy = ngx_http_clipper_policy_get(i)); i++) {
+    for (i = 0; (policy = clipper_policy_get(i)); i++) {
         fixture_init(&f, (char *) policy->name.data, 5, "");
         fixture_read(&f, 0);
 
@@ -65,12 +64,12 @@ test_members_without_replica(void **state)
         f.view.up = 0x16;                       /* 1, 2, 4 */
 
         for (n = 0; n < 1000; n++) {
-            fixture_select(&f, ngx_http_clipper_policy_mix(&seed));
+            fixture_select(&f, clipper_policy_mix(&seed));
             assert_true(f.pick.ask != 0);
             assert_int_equal(f.pick.ask & ~f.view.up, 0);
         }
 
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+        clipper_policy_weights(&f.conf, &f.view, w);
 
         for (k = 0, sum = 0; k < 5; k++) {
             assert_true(w[k] >= 0);
@@ -84,7 +83,7 @@ test_members_without_replica(void **state)
         fixture_select(&f, 5);
         assert_int_equal(f.pick.ask, 0x10);
 
-        if (policy->combine == NGX_HTTP_CLIPPER_POLICY_SERVE) {
+        if (policy->combine == CLIPPER_POLICY_SERVE) {
             assert_int_equal(f.pick.serve, 4);
 
         } else {
@@ -163,14 +162,14 @@ test_split_is_sticky(void **state)
     other = 0;
 
     for (i = 0; i < DRAWS; i++) {
-        f.view.uid = ngx_http_clipper_policy_mix(&seed);
+        f.view.uid = clipper_policy_mix(&seed);
 
-        fixture_select(&f, ngx_http_clipper_policy_mix(&seed));
+        fixture_select(&f, clipper_policy_mix(&seed));
         before = f.pick.serve;
         share[before] += 1.0 / DRAWS;
         assert_close(f.pick.propensity, f.weight[before] / 10, 1e-15);
 
-        fixture_select(&f, ngx_http_clipper_policy_mix(&seed));
+        fixture_select(&f, clipper_policy_mix(&seed));
         assert_int_equal(f.pick.serve, before);
 
         /* one goes down: only its users move */
@@ -323,7 +322,7 @@ test_thompson_frequencies(void **state)
         assert_int_equal(fixture_select(&f, 1), NGX_OK);
         assert_close(f.pick.propensity, NONE, 0);
 
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+        clipper_policy_weights(&f.conf, &f.view, w);
         frequencies(&f, share);
 
         for (i = 0; i < 4; i++) {
@@ -336,7 +335,7 @@ test_thompson_frequencies(void **state)
     fixture_init(&f, "thompson", 2, "half_life=off kappa=0.2");
     set_row(&f, f.user, 1, 1, 0);
     fixture_read(&f, 1);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     frequencies(&f, share);
     assert_close(share[0], w[0], 0.004);
 }
@@ -357,7 +356,7 @@ test_thompson_of_powers(void **state)
             set_row(&f, f.app, 0, a - 1, 0);
             set_row(&f, f.app, 1, c - 1, 0);
             fixture_read(&f, 0);
-            ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+            clipper_policy_weights(&f.conf, &f.view, w);
             assert_close(w[0], a / (a + c), 1e-4);
             assert_close(w[1] * (a + c) / c, 1, 1e-3);
         }
@@ -462,7 +461,7 @@ test_exp3_shares(void **state)
     set_row(&f, f.app, 1, 10, 6);
     fixture_read(&f, 0);
 
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[0], 0.9 / (1 + exp(-1)) + 0.05, 1e-12);
 
     /* u below the first share is the first one, above it the second */
@@ -497,7 +496,7 @@ test_weights_never_freeze(void **state)
         fixture_row(&f, f.app, 2)[f.conf.policy->nfields - 1] = 1e300;
         fixture_row(&f, f.app, 3)[f.conf.policy->nfields - 1] = 1e9 + 1000;
         fixture_read(&f, 0);
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+        clipper_policy_weights(&f.conf, &f.view, w);
         assert_close(w[0], 0.97, 1e-9);
         assert_close(w[1], 0.01, 1e-9);
         assert_close(w[2], 0.01, 1e-9);
@@ -505,7 +504,7 @@ test_weights_never_freeze(void **state)
         /* relative to those who are up, also when the best one is not */
 
         f.view.up = 6;
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+        clipper_policy_weights(&f.conf, &f.view, w);
         assert_close(w[1], 0.98, 1e-9);
         assert_close(w[2], 0.02, 1e-9);
 
@@ -515,7 +514,7 @@ test_weights_never_freeze(void **state)
         fixture_row(&f, f.app, 0)[f.conf.policy->nfields - 1] = 2e9 + 500;
         fixture_row(&f, f.app, 3)[f.conf.policy->nfields - 1] = 2e9 + 500;
         fixture_read(&f, 0);
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+        clipper_policy_weights(&f.conf, &f.view, w);
         assert_close(w[1], 0.97, 1e-9);
     }
 }
@@ -546,7 +545,7 @@ test_exp4_does_not_divide_by_p(void **state)
     fixture_row(&f, f.app, 1)[3] = 251;
     fixture_row(&f, f.app, 2)[3] = 252;
     fixture_read(&f, 0);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[1] / w[0], exp(-0.2), 1e-12);
     assert_close(w[2] / w[0], exp(-0.4), 1e-12);
 }

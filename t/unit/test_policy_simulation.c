@@ -37,7 +37,7 @@ typedef struct {
 static double
 uniform(uint64_t *seed)
 {
-    return ngx_http_clipper_policy_uniform(ngx_http_clipper_policy_mix(seed));
+    return clipper_policy_uniform(clipper_policy_mix(seed));
 }
 
 
@@ -52,7 +52,7 @@ vote(policy_fixture_t *f, const double *losses)
     double      w[K_MAX], wrong;
     ngx_uint_t  i;
 
-    ngx_http_clipper_policy_weights(&f->conf, &f->view, w);
+    clipper_policy_weights(&f->conf, &f->view, w);
     wrong = 0;
 
     for (i = 0; i < f->view.n; i++) {
@@ -69,8 +69,7 @@ step(policy_fixture_t *f, const double *losses, uint64_t *seed)
     double  loss, p;
 
     fixture_read(f, 0);
-    assert_int_equal(fixture_select(f, ngx_http_clipper_policy_mix(seed)),
-                     NGX_OK);
+    assert_int_equal(fixture_select(f, clipper_policy_mix(seed)), NGX_OK);
 
     if (f->pick.serve == ALL) {
         loss = vote(f, losses);

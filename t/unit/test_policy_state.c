@@ -18,7 +18,7 @@ static uint64_t  seed;
 static double
 uniform(void)
 {
-    return ngx_http_clipper_policy_uniform(ngx_http_clipper_policy_mix(&seed));
+    return clipper_policy_uniform(clipper_policy_mix(&seed));
 }
 
 
@@ -66,13 +66,13 @@ test_add_commutes(void **state)
         }
 
         for (i = 0; i < FEEDBACKS; i++) {
-            ngx_http_clipper_policy_state_add(f.app, d[order[i]], f.size);
+            clipper_policy_state_add(f.app, d[order[i]], f.size);
         }
 
-        ngx_http_clipper_policy_state_read(f.app, f.size, 1.7e9 + 1000,
-                                           rows[round > 0]);
+        clipper_policy_state_read(f.app, f.size, 1.7e9 + 1000,
+                                  rows[round > 0]);
 
-        for (i = 0; i < f.size - NGX_HTTP_CLIPPER_POLICY_ROWS; i++) {
+        for (i = 0; i < f.size - CLIPPER_POLICY_ROWS; i++) {
             assert_true(rows[0][i] > 0);
             assert_close(rows[round > 0][i] / rows[0][i], 1, 1e-12);
         }
@@ -95,10 +95,10 @@ test_concurrent_deltas_add_up(void **state)
     memcpy(one, f.delta, f.size * sizeof(double));
     fixture_served(&f, 0, 1, 0.5);
 
-    ngx_http_clipper_policy_state_add(f.app, one, f.size);
+    clipper_policy_state_add(f.app, one, f.size);
     fixture_learn(&f);
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, f.now, rows);
+    clipper_policy_state_read(f.app, f.size, f.now, rows);
     assert_close(rows[0], 2, 0);
     assert_close(rows[1], 1.5, 0);
 }
@@ -118,14 +118,14 @@ test_coalesced_deltas_are_the_same(void **state)
     memset(half, 0, sizeof(half));
 
     for (i = 0; i < FEEDBACKS; i++) {
-        ngx_http_clipper_policy_state_add(f.app, d[i], f.size);
-        ngx_http_clipper_policy_state_add(half[i % 2], d[i], f.size);
+        clipper_policy_state_add(f.app, d[i], f.size);
+        clipper_policy_state_add(half[i % 2], d[i], f.size);
     }
 
-    ngx_http_clipper_policy_state_add(half[0], half[1], f.size);
+    clipper_policy_state_add(half[0], half[1], f.size);
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, f.now, rows[0]);
-    ngx_http_clipper_policy_state_read(half[0], f.size, f.now, rows[1]);
+    clipper_policy_state_read(f.app, f.size, f.now, rows[0]);
+    clipper_policy_state_read(half[0], f.size, f.now, rows[1]);
 
     for (i = 0; i < 6; i++) {
         assert_close(rows[1][i] / rows[0][i], 1, 1e-12);
@@ -145,7 +145,7 @@ test_half_life(void **state)
     fixture_served(&f, 1, 1, 1);
     fixture_learn(&f);
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, f.now + 600, rows);
+    clipper_policy_state_read(f.app, f.size, f.now + 600, rows);
     assert_close(rows[2], 0.5, 1e-12);
     assert_close(rows[3], 0.5, 1e-12);
 
@@ -155,12 +155,12 @@ test_half_life(void **state)
     fixture_served(&f, 1, 1, 1);
     fixture_learn(&f);
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, 1.7e9, rows);
+    clipper_policy_state_read(f.app, f.size, 1.7e9, rows);
     assert_close(rows[2], 1.5, 1e-12);
 
     /* another machine's clock is behind: no growth */
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, 1.7e9 - 6000, rows);
+    clipper_policy_state_read(f.app, f.size, 1.7e9 - 6000, rows);
     assert_close(rows[2], 1.5, 1e-12);
 }
 
@@ -183,11 +183,10 @@ test_t0_moves_before_overflow(void **state)
         fixture_served(&f, 0, 1, 0);
         fixture_learn(&f);
 
-        assert_int_equal(ngx_http_clipper_policy_state_check(f.app, f.size),
-                         NGX_OK);
+        assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_OK);
     }
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, f.now, rows);
+    clipper_policy_state_read(f.app, f.size, f.now, rows);
     assert_close(rows[0], 2, 1e-9);
     assert_close(rows[1], 1, 1e-9);
 }
@@ -211,7 +210,7 @@ test_half_life_may_change(void **state)
     fixture_served(&f, 0, 1, 1);
     fixture_learn(&f);
 
-    ngx_http_clipper_policy_state_read(f.app, f.size, 1200, rows);
+    clipper_policy_state_read(f.app, f.size, 1200, rows);
     assert_close(rows[0], (0.5 + 1) * 0.25, 1e-12);
 }
 
@@ -223,32 +222,26 @@ test_check_refuses_rubbish(void **state)
 
     fixture_init(&f, "exp4", 3, "");
     assert_int_equal(f.size, 2 + 3 * 4);
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, f.size),
-                     NGX_OK);
+    assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_OK);
 
     f.app[5] = NAN;
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, f.size),
-                     NGX_ERROR);
+    assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_ERROR);
     f.app[5] = INFINITY;
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, f.size),
-                     NGX_ERROR);
+    assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_ERROR);
     f.app[5] = -1;
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, f.size),
-                     NGX_ERROR);
+    assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_ERROR);
     f.app[5] = 1;
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, f.size),
-                     NGX_OK);
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, 1), NGX_ERROR);
-    assert_int_equal(ngx_http_clipper_policy_state_check(f.app, 1 << 20),
-                     NGX_ERROR);
+    assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_OK);
+    assert_int_equal(clipper_policy_state_check(f.app, 1), NGX_ERROR);
+    assert_int_equal(clipper_policy_state_check(f.app, 1 << 20), NGX_ERROR);
 }
 
 
 static ngx_int_t
-set(ngx_http_clipper_policy_conf_t *conf, const char *name, const char *value,
+set(clipper_policy_conf_t *conf, const char *name, const char *value,
     const char *text)
 {
-    char       err[NGX_HTTP_CLIPPER_POLICY_ERR_LEN] = "";
+    char       err[CLIPPER_POLICY_ERR_LEN] = "";
     ngx_int_t  rc;
     ngx_str_t  n, v;
 
@@ -257,7 +250,7 @@ set(ngx_http_clipper_policy_conf_t *conf, const char *name, const char *value,
     v.data = (u_char *) value;
     v.len = strlen(value);
 
-    rc = ngx_http_clipper_policy_param_set(conf, &n, &v, err);
+    rc = clipper_policy_param_set(conf, &n, &v, err);
 
     if (text) {
         assert_int_equal(rc, NGX_ERROR);
@@ -271,9 +264,9 @@ set(ngx_http_clipper_policy_conf_t *conf, const char *name, const char *value,
 static void
 test_parameters(void **state)
 {
-    ngx_uint_t                      i;
-    ngx_http_clipper_policy_conf_t  before;
-    policy_fixture_t                f;
+    ngx_uint_t             i;
+    clipper_policy_conf_t  before;
+    policy_fixture_t       f;
 
     static const char  *bad[] = {
         "", "x", "0.1x", "1e", "nan", "inf", "0x1", "-0.1", "+1", "0", "10.1",
@@ -349,9 +342,9 @@ test_half_life_values(void **state)
 static void
 test_table(void **state)
 {
-    ngx_str_t                         name;
-    ngx_uint_t                        i, j;
-    const ngx_http_clipper_policy_t  *policy;
+    ngx_str_t                name;
+    ngx_uint_t               i, j;
+    const clipper_policy_t  *policy;
 
     static const char  *names[] = { "first", "split", "epsilon_greedy", "ucb",
                                     "thompson", "exp3", "exp4", "majority",
@@ -361,9 +354,9 @@ test_table(void **state)
         name.data = (u_char *) names[i];
         name.len = strlen(names[i]);
 
-        policy = ngx_http_clipper_policy_find(&name);
+        policy = clipper_policy_find(&name);
         assert_non_null(policy);
-        assert_ptr_equal(policy, ngx_http_clipper_policy_get(i));
+        assert_ptr_equal(policy, clipper_policy_get(i));
         assert_non_null(policy->weights);
         assert_true(policy->links >= 1);
         assert_true((policy->nfields > 0) == (policy->observe != NULL));
@@ -373,11 +366,11 @@ test_table(void **state)
         }
 
         name.len--;
-        assert_null(ngx_http_clipper_policy_find(&name));
+        assert_null(clipper_policy_find(&name));
     }
 
-    assert_null(ngx_http_clipper_policy_get(i));
-    assert_null(ngx_http_clipper_policy_get(i + 100));
+    assert_null(clipper_policy_get(i));
+    assert_null(clipper_policy_get(i + 100));
 }
 
 
@@ -389,11 +382,11 @@ test_table(void **state)
 static void
 test_memo(void **state)
 {
-    double                          p[K_MAX], q[K_MAX];
-    uint64_t                        seed;
-    ngx_uint_t                      i, t, spared;
-    policy_fixture_t                f;
-    ngx_http_clipper_policy_memo_t  memo, before;
+    double                 p[K_MAX], q[K_MAX];
+    uint64_t               seed;
+    ngx_uint_t             i, t, spared;
+    policy_fixture_t       f;
+    clipper_policy_memo_t  memo, before;
 
     fixture_init(&f, "thompson", 5, "half_life=1000s");
     memset(&memo, 0, sizeof(memo));
@@ -405,18 +398,18 @@ test_memo(void **state)
         fixture_read(&f, 0);
 
         if (t % 10 == 0) {
-            i = ngx_http_clipper_policy_mix(&seed) % 5;
+            i = clipper_policy_mix(&seed) % 5;
             assert_int_equal(fixture_served(&f, i, NONE, t % 7 < i), NGX_OK);
             fixture_learn(&f);
             fixture_read(&f, 0);
         }
 
         f.view.memo = NULL;
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, p);
+        clipper_policy_weights(&f.conf, &f.view, p);
 
         before = memo;
         f.view.memo = &memo;
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, q);
+        clipper_policy_weights(&f.conf, &f.view, q);
 
         for (i = 0; i < 5; i++) {
             assert_close(p[i], q[i], 1e-3);
@@ -433,7 +426,7 @@ test_memo(void **state)
     /* a member goes */
 
     f.view.up = 0x1e;
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, q);
+    clipper_policy_weights(&f.conf, &f.view, q);
     assert_close(q[0], 0, 0);
     assert_close(q[1] + q[2] + q[3] + q[4], 1, 1e-12);
 }

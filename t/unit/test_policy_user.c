@@ -13,7 +13,7 @@ static uint64_t  seed = 11;
 static double
 uniform(void)
 {
-    return ngx_http_clipper_policy_uniform(ngx_http_clipper_policy_mix(&seed));
+    return clipper_policy_uniform(clipper_policy_mix(&seed));
 }
 
 
@@ -79,14 +79,14 @@ test_slow_member_is_not_good(void **state)
     /* so that hardly any learning shows that they are alike */
 
     f.conf.param[0] = 0.0005;
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[2] / w[0], 1, 0.2);
 
     /* slow and worse: it must weigh less, although it lost less in sum */
 
     fixture_init(&f, "exp4", 3, "eta=0.01 half_life=off");
     rounds(&f, 3000, (double[]) { 0.3, 0.3, 0.6 }, on_time);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_true(w[2] < 0.05);
 }
 
@@ -105,7 +105,7 @@ test_never_on_time_is_not_the_best(void **state)
     fixture_init(&f, "exp4", 4, "half_life=1000s");
     rounds(&f, 5000, mean, on_time);
 
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_true(w[0] > 0.7);
     assert_close(w[3], (w[0] + w[1] + w[2]) / 3, 0.01);
 
@@ -134,11 +134,11 @@ test_new_member_starts_at_the_mean_weight(void **state)
     rounds(&f, 3000, mean, on_time);
 
     f.view.up = 15;
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[3], (w[0] + w[1] + w[2]) / 3, 0.01);
 
     rounds(&f, 1500, mean, on_time);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_true(w[3] > 0.9);
 
     /* the same for a member that one bandit feedback after the other misses */
@@ -155,7 +155,7 @@ test_new_member_starts_at_the_mean_weight(void **state)
 
     f.view.up = 7;
     fixture_read(&f, 0);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[2], (w[0] + w[1]) / 2, 1e-9);
 }
 
@@ -166,7 +166,7 @@ learned(policy_fixture_t *f, double *state, ngx_uint_t i, ngx_uint_t n,
 {
     while (n--) {
         fixture_served(f, i, 0.5, loss);
-        ngx_http_clipper_policy_state_add(state, f->delta, f->size);
+        clipper_policy_state_add(state, f->delta, f->size);
     }
 }
 
@@ -202,9 +202,9 @@ test_new_user_starts_from_the_application(void **state)
         }
 
         fixture_read(&f, 0);
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+        clipper_policy_weights(&f.conf, &f.view, w);
         fixture_read(&f, 1);
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, mine);
+        clipper_policy_weights(&f.conf, &f.view, mine);
 
         for (k = 0; k < 3; k++) {
             assert_close(mine[k], w[k], 1e-12);
@@ -237,9 +237,9 @@ test_user_departs_from_the_application(void **state)
         learned(&f, f.user, 1, 40, 0);
 
         fixture_read(&f, 0);
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, app);
+        clipper_policy_weights(&f.conf, &f.view, app);
         fixture_read(&f, 1);
-        ngx_http_clipper_policy_weights(&f.conf, &f.view, mine);
+        clipper_policy_weights(&f.conf, &f.view, mine);
 
         assert_true(app[0] > 0.9);
         assert_true(mine[1] > 0.9);
@@ -262,7 +262,7 @@ test_thompson_shrinks_by_kappa(void **state)
     fixture_row(&f, f.app, 1)[1] = 4;
     learned(&f, f.user, 1, 3, 0);
     fixture_read(&f, 1);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
 
     /* 20 times the mean, and the own 3 wins: Beta(8, 12), Beta(13, 10) */
 
@@ -272,7 +272,7 @@ test_thompson_shrinks_by_kappa(void **state)
     fixture_row(&g, g.app, 1)[0] = 12;
     fixture_row(&g, g.app, 1)[1] = 9;
     fixture_read(&g, 0);
-    ngx_http_clipper_policy_weights(&g.conf, &g.view, direct);
+    clipper_policy_weights(&g.conf, &g.view, direct);
 
     assert_close(w[0], direct[0], 1e-9);
     assert_close(w[1], direct[1], 1e-9);
@@ -284,8 +284,8 @@ test_thompson_shrinks_by_kappa(void **state)
 static void
 test_prior_is_no_more_than_was_seen(void **state)
 {
-    ngx_http_clipper_policy_counts_t  counts;
-    policy_fixture_t                  f;
+    clipper_policy_counts_t  counts;
+    policy_fixture_t         f;
 
     fixture_init(&f, "ucb", 2, "half_life=off");
     learned(&f, f.app, 0, 4, 0.5);
@@ -293,11 +293,11 @@ test_prior_is_no_more_than_was_seen(void **state)
     learned(&f, f.user, 1, 2, 1);
     fixture_read(&f, 1);
 
-    ngx_http_clipper_policy_state_counts(&f.view, 10, 0, &counts);
+    clipper_policy_state_counts(&f.view, 10, 0, &counts);
     assert_close(counts.count, 4, 1e-12);
     assert_close(counts.loss, 2, 1e-12);
 
-    ngx_http_clipper_policy_state_counts(&f.view, 10, 1, &counts);
+    clipper_policy_state_counts(&f.view, 10, 1, &counts);
     assert_close(counts.count, 12, 1e-12);
     assert_close(counts.loss, 4.5, 1e-12);
 }
@@ -316,7 +316,7 @@ test_user_shares_have_a_floor(void **state)
     fixture_row(&f, f.user, 1)[1] = 1e12 + 1e6;
     fixture_row(&f, f.app, 2)[1] = 1e12;
     fixture_read(&f, 1);
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
 
     /* the application's shares are 0.495, 0.495, 0.01 */
 
@@ -327,7 +327,7 @@ test_user_shares_have_a_floor(void **state)
     /* without a fixed share a logarithm of zero must not spoil the rest */
 
     f.conf.param[1] = 0;
-    ngx_http_clipper_policy_weights(&f.conf, &f.view, w);
+    clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[0], 1, 1e-12);
     assert_close(w[2], 0, 1e-12);
 }

@@ -27,8 +27,7 @@ assert_frames(const frame_t *got, ngx_uint_t n, const char *text)
 
 
 static void
-assert_error(const char *text, ngx_uint_t version,
-    ngx_http_clipper_proto_error_e error)
+assert_error(const char *text, ngx_uint_t version, clipper_proto_error_e error)
 {
     assert_int_equal(decode(text, version, ANY), NGX_DECLINED);
     assert_int_equal(m.error, error);
@@ -51,14 +50,14 @@ assert_request(ngx_uint_t version, uint32_t id, ngx_uint_t kind,
     ngx_uint_t type, ngx_uint_t n, const uint64_t *lens, const uint64_t *left,
     const char *text)
 {
-    u_char                                *header;
-    frame_t                                got[MAX_FRAMES];
-    ngx_uint_t                             i;
-    ngx_http_clipper_proto_head_t          head;
-    ngx_http_clipper_proto_request_t       r;
-    const ngx_http_clipper_proto_codec_t  *codec;
+    u_char                       *header;
+    frame_t                       got[MAX_FRAMES];
+    ngx_uint_t                    i;
+    clipper_proto_head_t          head;
+    clipper_proto_request_t       r;
+    const clipper_proto_codec_t  *codec;
 
-    codec = ngx_http_clipper_proto_codec(version);
+    codec = clipper_proto_codec(version);
     assert_non_null(codec);
     assert_int_equal(codec->version, version);
 
@@ -123,8 +122,8 @@ test_v3_requests(void **state)
         "| 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00"
         "  03 00 00 00 00 00 00 00");
 
-    assert_int_equal(ngx_http_clipper_proto_codec(V3)->joined, 0);
-    assert_int_equal(ngx_http_clipper_proto_codec(V3)->probes, 0);
+    assert_int_equal(clipper_proto_codec(V3)->joined, 0);
+    assert_int_equal(clipper_proto_codec(V3)->probes, 0);
 }
 
 
@@ -148,37 +147,37 @@ test_v4_requests(void **state)
         "| 01 00 00 00"
         "| 01 00 00 00 01 00 00 00 04 00 00 00 00 00 00 00");
 
-    assert_int_equal(ngx_http_clipper_proto_codec(V4)->joined, 1);
-    assert_int_equal(ngx_http_clipper_proto_codec(V4)->probes, 1);
+    assert_int_equal(clipper_proto_codec(V4)->joined, 1);
+    assert_int_equal(clipper_proto_codec(V4)->probes, 1);
 }
 
 
 static void
 test_no_other_codec(void **state)
 {
-    assert_null(ngx_http_clipper_proto_codec(UNKNOWN));
-    assert_null(ngx_http_clipper_proto_codec(2));
-    assert_null(ngx_http_clipper_proto_codec(5));
+    assert_null(clipper_proto_codec(UNKNOWN));
+    assert_null(clipper_proto_codec(2));
+    assert_null(clipper_proto_codec(5));
 }
 
 
 static void
 test_control_messages(void **state)
 {
-    frame_t    f[NGX_HTTP_CLIPPER_PROTO_CONTROL_FRAMES];
+    frame_t    f[CLIPPER_PROTO_CONTROL_FRAMES];
     ngx_str_t  text = ngx_string("type mismatch");
 
-    assert_frames(f, ngx_http_clipper_proto_ask_metadata(f),
+    assert_frames(f, clipper_proto_ask_metadata(f),
                   "|| 03 00 00 00 | 02 00 00 00 | 01 00 00 00");
-    assert_frames(f, ngx_http_clipper_proto_keepalive(f, V3),
+    assert_frames(f, clipper_proto_keepalive(f, V3),
                   "|| 03 00 00 00 | 02 00 00 00 | 00 00 00 00");
-    assert_frames(f, ngx_http_clipper_proto_keepalive(f, UNKNOWN),
+    assert_frames(f, clipper_proto_keepalive(f, UNKNOWN),
                   "|| 03 00 00 00 | 02 00 00 00 | 00 00 00 00");
-    assert_frames(f, ngx_http_clipper_proto_keepalive(f, V4),
+    assert_frames(f, clipper_proto_keepalive(f, V4),
                   "|| 04 00 00 00 | 02 00 00 00 | 00 00 00 00");
-    assert_frames(f, ngx_http_clipper_proto_move(f),
+    assert_frames(f, clipper_proto_move(f),
                   "|| 04 00 00 00 | 03 00 00 00");
-    assert_frames(f, ngx_http_clipper_proto_refused(f, &text),
+    assert_frames(f, clipper_proto_refused(f, &text),
                   "|| 04 00 00 00 | 06 00 00 00 | \"type mismatch\"");
 }
 
@@ -286,7 +285,7 @@ test_metadata_rpc_version(void **state)
 
 
 static void
-assert_input_type(const char *text, ngx_http_clipper_proto_error_e error,
+assert_input_type(const char *text, clipper_proto_error_e error,
     ngx_uint_t type)
 {
     char  msg[256];
@@ -499,10 +498,10 @@ test_error_table(void **state)
     ngx_uint_t        i, j;
     const ngx_str_t  *a, *b;
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_PROTO_ERRORS; i++) {
-        a = ngx_http_clipper_proto_error_name(i);
+    for (i = 0; i < CLIPPER_PROTO_ERRORS; i++) {
+        a = clipper_proto_error_name(i);
         assert_true(a->len > 3);
-        assert_true(ngx_http_clipper_proto_error_text(i)->len > 7);
+        assert_true(clipper_proto_error_text(i)->len > 7);
 
         for (k = 0; k < a->len; k++) {
             assert_true((a->data[k] >= 'a' && a->data[k] <= 'z')
@@ -510,7 +509,7 @@ test_error_table(void **state)
         }
 
         for (j = 0; j < i; j++) {
-            b = ngx_http_clipper_proto_error_name(j);
+            b = clipper_proto_error_name(j);
             assert_true(a->len != b->len
                         || memcmp(a->data, b->data, a->len) != 0);
         }

@@ -11,9 +11,9 @@
 static void
 assert_output(ngx_uint_t status, const char *data, size_t len)
 {
-    ngx_http_clipper_proto_output_t  out;
+    clipper_proto_output_t  out;
 
-    assert_int_equal(ngx_http_clipper_proto_output_next(&m, &out), NGX_OK);
+    assert_int_equal(clipper_proto_output_next(&m, &out), NGX_OK);
     assert_int_equal(out.status, status);
     assert_int_equal(out.len, len);
 
@@ -61,7 +61,7 @@ test_v3_reply(void **state)
 
 static void
 assert_bad_reply(const char *text, ngx_uint_t version, ngx_uint_t expected,
-    ngx_http_clipper_proto_error_e error, ngx_uint_t has_id)
+    clipper_proto_error_e error, ngx_uint_t has_id)
 {
     assert_int_equal(decode(text, version, expected), NGX_DECLINED);
     assert_int_equal(m.kind, KIND(REPLY));

@@ -14,10 +14,10 @@
 #define INPUTS  7
 
 
-typedef ngx_http_clipper_record_t  record_t;
+typedef clipper_record_t  record_t;
 
 typedef struct {
-    ngx_http_clipper_zone_t  zone;
+    clipper_zone_t           zone;
     record_t                 record;
     record_t                 out;
     int                      op;
@@ -25,13 +25,12 @@ typedef struct {
 
 
 static void
-ring_make(ngx_http_clipper_zone_t *zone, size_t size)
+ring_make(clipper_zone_t *zone, size_t size)
 {
     memset(zone, 0, sizeof(*zone));
     zone->pid = (uint32_t) getpid();
     zone->records = death_map(size);
-    assert_int_equal(ngx_http_clipper_record_create(zone->records, size),
-                     NGX_OK);
+    assert_int_equal(clipper_record_create(zone->records, size), NGX_OK);
 }
 
 
@@ -54,17 +53,17 @@ record_of(record_t *r, uint64_t id)
     r->propensity = 1.0 / (double) id;
     r->time = (double) id * 0.5;
     r->served = (int32_t) (id % 9) - 1;
-    r->n = 1 + (id * 2654435761u >> 7) % NGX_HTTP_CLIPPER_POLICY_MEMBERS;
+    r->n = 1 + (id * 2654435761u >> 7) % CLIPPER_POLICY_MEMBERS;
 
     for (i = 0; i < r->n; i++) {
         r->key[i] = id * 100 + i;
         len = (uint32_t) ((id + i * 13) % 70);
 
-        for (k = 0; k < len && k < NGX_HTTP_CLIPPER_RECORD_OUTPUT; k++) {
+        for (k = 0; k < len && k < CLIPPER_RECORD_OUTPUT; k++) {
             r->output[i][k] = (u_char) (id + i + k);
         }
 
-        ngx_http_clipper_record_output(r, i, r->output[i], len);
+        clipper_record_output(r, i, r->output[i], len);
     }
 }
 
@@ -82,7 +81,7 @@ record_check(const record_t *got, uint64_t id)
     assert_memory_equal(got->len, r.len, r.n);
 
     for (i = 0; i < r.n; i++) {
-        if (r.len[i] != NGX_HTTP_CLIPPER_RECORD_LONG) {
+        if (r.len[i] != CLIPPER_RECORD_LONG) {
             assert_memory_equal(got->output[i], r.output[i], r.len[i]);
         }
     }
@@ -94,28 +93,27 @@ record_check(const record_t *got, uint64_t id)
 static void
 test_record_once(void **state)
 {
-    uint64_t                 other[2] = { 99, 99 };
-    record_t                 r, out;
-    ngx_http_clipper_zone_t  zone;
+    uint64_t        other[2] = { 99, 99 };
+    record_t        r, out;
+    clipper_zone_t  zone;
 
     ring_make(&zone, RING);
     record_of(&r, 12);
-    assert_int_equal(ngx_http_clipper_record_put(&zone, &r), NGX_OK);
+    assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
 
-    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app, other,
-                                                  &out), NGX_DECLINED);
-    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app + 1, r.uid,
-                                                  &out), NGX_DECLINED);
-    assert_int_equal(ngx_http_clipper_record_take(&zone, 13, r.app, r.uid,
-                                                  &out), NGX_DECLINED);
-    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app, r.uid,
-                                                  &out), NGX_OK);
+    assert_int_equal(clipper_record_take(&zone, 12, r.app, other, &out),
+                                         NGX_DECLINED);
+    assert_int_equal(clipper_record_take(&zone, 12, r.app + 1, r.uid, &out),
+                                         NGX_DECLINED);
+    assert_int_equal(clipper_record_take(&zone, 13, r.app, r.uid, &out),
+                                         NGX_DECLINED);
+    assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, &out),
+                                         NGX_OK);
     record_check(&out, 12);
-    assert_int_equal(ngx_http_clipper_record_take(&zone, 12, r.app, r.uid,
-                                                  &out), NGX_DECLINED);
-    assert_int_equal(ngx_http_clipper_record_find(&zone, r.app, r.uid,
-                                                  r.input, &out),
-                     NGX_DECLINED);
+    assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, &out),
+                                         NGX_DECLINED);
+    assert_int_equal(clipper_record_find(&zone, r.app, r.uid,
+                                         r.input, &out), NGX_DECLINED);
     munmap(zone.records, RING);
 }
 
@@ -154,11 +152,11 @@ newest(const uint8_t *live, uint64_t last, uint64_t like)
 static void
 test_record_random(void **state)
 {
-    int                      i, rc;
-    uint8_t                 *live;
-    uint64_t                 id, last, oldest, want;
-    record_t                 r, out;
-    ngx_http_clipper_zone_t  zone;
+    int             i, rc;
+    uint8_t        *live;
+    uint64_t        id, last, oldest, want;
+    record_t        r, out;
+    clipper_zone_t  zone;
 
     ring_make(&zone, RING);
     live = calloc(20001, 1);
@@ -169,7 +167,7 @@ test_record_random(void **state)
 
         if (death_random(3)) {
             record_of(&r, ++last);
-            assert_int_equal(ngx_http_clipper_record_put(&zone, &r), NGX_OK);
+            assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
             live[last] = 1;
             continue;
         }
@@ -182,13 +180,12 @@ test_record_random(void **state)
         record_of(&r, id);
 
         if (death_random(2)) {
-            rc = ngx_http_clipper_record_take(&zone, id, r.app, r.uid, &out);
+            rc = clipper_record_take(&zone, id, r.app, r.uid, &out);
             want = live[id] ? id : 0;
 
         } else {
             want = newest(live, last, id);
-            rc = ngx_http_clipper_record_find(&zone, r.app, r.uid, r.input,
-                                              &out);
+            rc = clipper_record_find(&zone, r.app, r.uid, r.input, &out);
         }
 
         if (rc == NGX_OK) {
@@ -221,9 +218,9 @@ test_record_random(void **state)
 static void
 test_record_same_input(void **state)
 {
-    uint64_t                 id;
-    record_t                 r, out;
-    ngx_http_clipper_zone_t  zone;
+    uint64_t        id;
+    record_t        r, out;
+    clipper_zone_t  zone;
 
     ring_make(&zone, 16 << 20);
 
@@ -231,11 +228,11 @@ test_record_same_input(void **state)
         memset(&r, 0, offsetof(record_t, key));
         r.query_id = id;
         r.app = 1;
-        assert_int_equal(ngx_http_clipper_record_put(&zone, &r), NGX_OK);
+        assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
     }
 
-    assert_int_equal(ngx_http_clipper_record_find(&zone, 1, r.uid, r.input,
-                                                  &out), NGX_OK);
+    assert_int_equal(clipper_record_find(&zone, 1, r.uid, r.input, &out),
+                                         NGX_OK);
     assert_int_equal(out.query_id, id - 1);
     munmap(zone.records, 16 << 20);
 }
@@ -249,14 +246,14 @@ ring_call(void *data)
     call->zone.pid = (uint32_t) getpid();
 
     if (call->op == 0) {
-        (void) ngx_http_clipper_record_put(&call->zone, &call->record);
+        (void) clipper_record_put(&call->zone, &call->record);
 
     } else if (call->op == 1) {
-        (void) ngx_http_clipper_record_take(&call->zone,
+        (void) clipper_record_take(&call->zone,
                                   call->record.query_id, call->record.app,
                                   call->record.uid, &call->out);
     } else {
-        (void) ngx_http_clipper_record_find(&call->zone, call->record.app,
+        (void) clipper_record_find(&call->zone, call->record.app,
                                   call->record.uid, call->record.input,
                                   &call->out);
     }
@@ -266,11 +263,11 @@ ring_call(void *data)
 /* which ids are there, found in a copy of the ring */
 
 static uint64_t
-ring_ids(ngx_http_clipper_zone_t *zone, uint64_t last, uint8_t *ids)
+ring_ids(clipper_zone_t *zone, uint64_t last, uint8_t *ids)
 {
-    uint64_t                 id, n;
-    record_t                 r, out;
-    ngx_http_clipper_zone_t  copy;
+    uint64_t        id, n;
+    record_t        r, out;
+    clipper_zone_t  copy;
 
     copy = *zone;
     copy.records = malloc(RING);
@@ -280,7 +277,7 @@ ring_ids(ngx_http_clipper_zone_t *zone, uint64_t last, uint8_t *ids)
 
     for (id = 1; id <= last; id++) {
         record_of(&r, id);
-        ids[id] = ngx_http_clipper_record_take(&copy, id, r.app, r.uid, &out)
+        ids[id] = clipper_record_take(&copy, id, r.app, r.uid, &out)
                   == NGX_OK;
         n += ids[id];
 
@@ -303,12 +300,12 @@ ring_ids(ngx_http_clipper_zone_t *zone, uint64_t last, uint8_t *ids)
 static void
 test_record_death(void **state)
 {
-    int                       i, kills;
-    long                      steps;
-    uint8_t                   before[4096], after[4096];
-    uint64_t                  id, last;
-    call_t                   *call;
-    ngx_http_clipper_zone_t   zone;
+    int             i, kills;
+    long            steps;
+    uint8_t         before[4096], after[4096];
+    uint64_t        id, last;
+    call_t         *call;
+    clipper_zone_t  zone;
 
     ring_make(&zone, RING);
     call = calloc(1, sizeof(call_t));
@@ -317,8 +314,7 @@ test_record_death(void **state)
 
     for (i = 0; i < 200; i++) {
         record_of(&call->record, ++last);
-        assert_int_equal(ngx_http_clipper_record_put(&zone, &call->record),
-                         NGX_OK);
+        assert_int_equal(clipper_record_put(&zone, &call->record), NGX_OK);
     }
 
     for (i = 0; i < kills && last < 4000; i++) {
@@ -357,9 +353,8 @@ test_record_death(void **state)
         /* and it goes on */
 
         record_of(&call->record, ++last);
-        assert_int_equal(ngx_http_clipper_record_put(&zone, &call->record),
-                         NGX_OK);
-        assert_int_equal(ngx_http_clipper_record_take(&zone, last,
+        assert_int_equal(clipper_record_put(&zone, &call->record), NGX_OK);
+        assert_int_equal(clipper_record_take(&zone, last,
                                        call->record.app, call->record.uid,
                                        &call->out), NGX_OK);
         record_check(&call->out, last);
@@ -376,14 +371,13 @@ test_record_sizes(void **state)
     char      small[1024] = { 0 };
     record_t  r;
 
-    assert_int_equal(ngx_http_clipper_record_create(small, sizeof(small)),
-                     NGX_ERROR);
+    assert_int_equal(clipper_record_create(small, sizeof(small)), NGX_ERROR);
 
     record_of(&r, 1);
-    ngx_http_clipper_record_output(&r, 0, (u_char *) small, 64);
+    clipper_record_output(&r, 0, (u_char *) small, 64);
     assert_int_equal(r.len[0], 64);
-    ngx_http_clipper_record_output(&r, 0, (u_char *) small, 65);
-    assert_int_equal(r.len[0], NGX_HTTP_CLIPPER_RECORD_LONG);
+    clipper_record_output(&r, 0, (u_char *) small, 65);
+    assert_int_equal(r.len[0], CLIPPER_RECORD_LONG);
 }
 
 

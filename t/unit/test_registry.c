@@ -18,25 +18,25 @@ test_replicas_come_and_go(void **state)
 
     r = replica_make(&a, model, 'x');
     assert_int_equal(a.models[model].replicas, 1);
-    zone_check(&a, "ready");
+    zone_assert(&a, "ready");
 
     /* a container that connected anew is one replica, once it is ready */
 
     s = replica_join(&b, model, 'x');
     assert_int_equal(a.models[model].replicas, 1);
-    assert_int_equal(a.replicas[r].state, NGX_HTTP_CLIPPER_READY);
+    assert_int_equal(a.replicas[r].state, CLIPPER_READY);
 
-    ngx_http_clipper_zone_lock(&b);
-    ngx_http_clipper_registry_ready_locked(&b, s);
-    ngx_http_clipper_registry_idle_locked(&b, s);
-    zone_check_locked(&b, "moved");
-    ngx_http_clipper_zone_unlock(&b);
+    clipper_zone_lock(&b);
+    clipper_registry_ready_locked(&b, s);
+    clipper_registry_idle_locked(&b, s);
+    zone_assert_locked(&b, "moved");
+    clipper_zone_unlock(&b);
 
     assert_int_equal(a.models[model].replicas, 1);
-    assert_int_equal(a.replicas[r].state, NGX_HTTP_CLIPPER_LEAVING);
+    assert_int_equal(a.replicas[r].state, CLIPPER_LEAVING);
 
     replica_gone(&a, r);
-    zone_check(&a, "gone");
+    zone_assert(&a, "gone");
     replica_gone(&b, s);
     assert_int_equal(a.models[model].members, 0);
 
@@ -67,25 +67,25 @@ test_a_late_probe_takes_nothing_back(void **state)
     s = replica_join(&a, model, 'x');
     t = replica_join(&b, model, 'x');
 
-    ngx_http_clipper_zone_lock(&b);
-    ngx_http_clipper_registry_ready_locked(&b, t);
-    ngx_http_clipper_registry_idle_locked(&b, t);
-    ngx_http_clipper_zone_unlock(&b);
+    clipper_zone_lock(&b);
+    clipper_registry_ready_locked(&b, t);
+    clipper_registry_idle_locked(&b, t);
+    clipper_zone_unlock(&b);
 
-    ngx_http_clipper_zone_lock(&a);
-    ngx_http_clipper_registry_ready_locked(&a, s);
-    ngx_http_clipper_registry_idle_locked(&a, s);
-    zone_check_locked(&a, "late");
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    clipper_registry_ready_locked(&a, s);
+    clipper_registry_idle_locked(&a, s);
+    zone_assert_locked(&a, "late");
+    clipper_zone_unlock(&a);
 
-    assert_int_equal(a.replicas[r].state, NGX_HTTP_CLIPPER_LEAVING);
-    assert_int_equal(a.replicas[s].state, NGX_HTTP_CLIPPER_LEAVING);
-    assert_int_equal(a.replicas[t].state, NGX_HTTP_CLIPPER_READY);
+    assert_int_equal(a.replicas[r].state, CLIPPER_LEAVING);
+    assert_int_equal(a.replicas[s].state, CLIPPER_LEAVING);
+    assert_int_equal(a.replicas[t].state, CLIPPER_READY);
     assert_int_equal(a.models[model].replicas, 1);
 
     replica_gone(&a, r);
     replica_gone(&a, s);
-    zone_check(&a, "gone");
+    zone_assert(&a, "gone");
     assert_int_equal(a.models[model].replicas, 1);
 
     replica_gone(&b, t);
@@ -95,8 +95,8 @@ test_a_late_probe_takes_nothing_back(void **state)
 static void
 test_epoch_by_digest(void **state)
 {
-    uint32_t                         i, row, epoch, last;
-    ngx_http_clipper_announcement_t  an;
+    uint32_t                i, row, epoch, last;
+    clipper_announcement_t  an;
 
     static const char  *digests[] = { "one", "one", "two", "two", "one" };
 
@@ -109,10 +109,10 @@ test_epoch_by_digest(void **state)
         an.digest.data = (u_char *) digests[i];
         an.digest.len = 3;
 
-        ngx_http_clipper_zone_lock(&a);
-        row = ngx_http_clipper_registry_join_locked(&a, &an, 0);
-        ngx_http_clipper_registry_gone_locked(&a, row);
-        ngx_http_clipper_zone_unlock(&a);
+        clipper_zone_lock(&a);
+        row = clipper_registry_join_locked(&a, &an, 0);
+        clipper_registry_gone_locked(&a, row);
+        clipper_zone_unlock(&a);
 
         epoch = a.models[model].epoch;
         assert_int_equal(epoch != last, i == 0 || i == 2 || i == 4);
@@ -126,8 +126,8 @@ test_epoch_by_digest(void **state)
 static void
 test_profile_of_a_replaced_model(void **state)
 {
-    uint32_t                         i, rows[3];
-    ngx_http_clipper_announcement_t  an;
+    uint32_t                i, rows[3];
+    clipper_announcement_t  an;
 
     static const char  *digests[] = { "old", "new", "new" };
 
@@ -136,21 +136,21 @@ test_profile_of_a_replaced_model(void **state)
     an.rpc_version = 4;
     an.digest.len = 3;
 
-    ngx_http_clipper_zone_lock(&a);
+    clipper_zone_lock(&a);
 
     for (i = 0; i < 3; i++) {
         an.digest.data = (u_char *) digests[i];
-        rows[i] = ngx_http_clipper_registry_join_locked(&a, &an, 0);
+        rows[i] = clipper_registry_join_locked(&a, &an, 0);
     }
 
-    ngx_http_clipper_registry_gone_locked(&a, rows[0]);
+    clipper_registry_gone_locked(&a, rows[0]);
     assert_false(a.models[model].profiled);
 
-    ngx_http_clipper_registry_gone_locked(&a, rows[1]);
+    clipper_registry_gone_locked(&a, rows[1]);
     assert_true(a.models[model].profiled);
 
-    ngx_http_clipper_registry_gone_locked(&a, rows[2]);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_registry_gone_locked(&a, rows[2]);
+    clipper_zone_unlock(&a);
 }
 
 
@@ -168,17 +168,17 @@ test_compare_versions(void **state)
 
     for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         for (k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
-            rc = ngx_http_clipper_registry_compare((u_char *) order[i],
-                                                   strlen(order[i]),
-                                                   (u_char *) order[k],
-                                                   strlen(order[k]));
+            rc = clipper_registry_compare((u_char *) order[i],
+                                          strlen(order[i]),
+                                          (u_char *) order[k],
+                                          strlen(order[k]));
             assert_int_equal(rc < 0, i < k);
             assert_int_equal(rc > 0, i > k);
         }
     }
 
-    assert_int_equal(ngx_http_clipper_registry_compare((u_char *) "01", 2,
-                                                       (u_char *) "1", 1), 0);
+    assert_int_equal(clipper_registry_compare((u_char *) "01", 2,
+                                              (u_char *) "1", 1), 0);
 }
 
 
@@ -192,17 +192,17 @@ test_current_version(void **state)
     ten = model_make(&a, "v", "1.10");
     assert_int_equal(model_make(&b, "v", "1.9"), nine);
 
-    ngx_http_clipper_zone_lock(&a);
-    assert_int_equal(ngx_http_clipper_registry_current_locked(&a, &name), 0);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_registry_current_locked(&a, &name), 0);
+    clipper_zone_unlock(&a);
 
     r = replica_make(&a, ten, 0);
     s = replica_make(&a, nine, 0);
 
-    ngx_http_clipper_zone_lock(&a);
-    assert_int_equal(ngx_http_clipper_registry_current_locked(&a, &name),
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_registry_current_locked(&a, &name),
                      ten);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_unlock(&a);
 
     replica_gone(&a, r);
     replica_gone(&a, s);
@@ -220,21 +220,21 @@ test_model_rows(void **state)
 
     replica = replica_make(&a, model, 0);
 
-    ngx_http_clipper_zone_lock(&a);
-    ngx_http_clipper_registry_pin_locked(&a, a.workers[a.slot].models, other);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    clipper_registry_pin_locked(&a, a.workers[a.slot].models, other);
+    clipper_zone_unlock(&a);
 
     n.data = (u_char *) name;
 
     for (i = 0; i < 200; i++) {
         n.len = sprintf(name, "n%u", i);
 
-        ngx_http_clipper_zone_lock(&a);
+        clipper_zone_lock(&a);
         epoch = a.models[3].epoch;
         gen = a.models[3].gen;
-        row = ngx_http_clipper_registry_model_locked(&a, &n, &ver);
-        zone_check_locked(&a, "a new model");
-        ngx_http_clipper_zone_unlock(&a);
+        row = clipper_registry_model_locked(&a, &n, &ver);
+        zone_assert_locked(&a, "a new model");
+        clipper_zone_unlock(&a);
 
         assert_int_not_equal(row, 0);
         assert_int_not_equal(row, model);
@@ -269,17 +269,16 @@ test_app_rows(void **state)
     for (i = 0, kept = 0; i < 200; i++) {
         n.len = sprintf(name, "app%u", i);
 
-        ngx_http_clipper_zone_lock(&a);
-        row = ngx_http_clipper_registry_app_locked(&a, &n);
-        assert_int_equal(ngx_http_clipper_registry_app_locked(&a, &n), row);
+        clipper_zone_lock(&a);
+        row = clipper_registry_app_locked(&a, &n);
+        assert_int_equal(clipper_registry_app_locked(&a, &n), row);
 
         if (i == 0) {
             kept = row;
-            ngx_http_clipper_registry_pin_locked(&a, a.workers[a.slot].apps,
-                                                 row);
+            clipper_registry_pin_locked(&a, a.workers[a.slot].apps, row);
         }
 
-        ngx_http_clipper_zone_unlock(&a);
+        clipper_zone_unlock(&a);
 
         assert_int_not_equal(row, 0);
         assert_true(i == 0 || row != kept);
@@ -292,10 +291,10 @@ test_app_rows(void **state)
 static void
 test_dead_worker(void **state)
 {
-    view_t                    c;
-    uint32_t                  r, s, loan;
-    ngx_http_clipper_task_t   mine, his, joined;
-    ngx_http_clipper_lease_t  leases[4], more[4];
+    view_t           c;
+    uint32_t         r, s, loan;
+    clipper_task_t   mine, his, joined;
+    clipper_lease_t  leases[4], more[4];
 
     c = worker_make(addr);
     assert_int_not_equal(c.slot, b.slot);
@@ -313,16 +312,16 @@ test_dead_worker(void **state)
     loan = borrow(&c, NULL, 1000);
     assert_int_not_equal(loan, 0);
 
-    ngx_http_clipper_zone_lock(&a);
-    assert_int_equal(ngx_http_clipper_registry_bury_locked(&a), 0);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_registry_bury_locked(&a), 0);
+    clipper_zone_unlock(&a);
 
     zone_kill(c.pid);
 
-    ngx_http_clipper_zone_lock(&a);
-    assert_int_equal(ngx_http_clipper_registry_bury_locked(&a), 1);
-    zone_check_locked(&a, "buried");
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_registry_bury_locked(&a), 1);
+    zone_assert_locked(&a, "buried");
+    clipper_zone_unlock(&a);
 
     assert_int_equal(a.header->waiters.used, 1);
     assert_int_equal(a.header->flights.used, 1);
@@ -355,11 +354,11 @@ test_dead_worker_of_same_pid(void **state)
     d = c;
     d.slot = 0;
 
-    ngx_http_clipper_zone_lock(&d);
-    assert_int_equal(ngx_http_clipper_registry_claim_locked(&d,
+    clipper_zone_lock(&d);
+    assert_int_equal(clipper_registry_claim_locked(&d,
                                     (u_char *) "door", 4, &generation, 1),
                      c.slot);
-    ngx_http_clipper_zone_unlock(&d);
+    clipper_zone_unlock(&d);
 
     zone_kill(c.pid);
 }
@@ -368,21 +367,21 @@ test_dead_worker_of_same_pid(void **state)
 static void
 test_lock_is_taken_over(void **state)
 {
-    view_t                    c;
-    uint64_t                  rebuilds;
-    uint32_t                  r;
-    ngx_http_clipper_task_t   task;
-    ngx_http_clipper_lease_t  lease;
+    view_t           c;
+    uint64_t         rebuilds;
+    uint32_t         r;
+    clipper_task_t   task;
+    clipper_lease_t  lease;
 
     r = replica_make(&a, model, 0);
     task = ask(&a, 1, 600, 10000);
 
     c = worker_make(addr);
-    ngx_http_clipper_zone_lock(&c);
+    clipper_zone_lock(&c);
     zone_kill(c.pid);
 
     rebuilds = a.header->rebuilds;
-    zone_check(&a, "taken over");
+    zone_assert(&a, "taken over");
     assert_int_equal(a.header->rebuilds, rebuilds + 1);
 
     assert_int_equal(take(&a, r, 1, 200, &lease), 1);
@@ -393,7 +392,7 @@ test_lock_is_taken_over(void **state)
 
     a.header->lock.holder = a.pid;
     a.header->lock.dirty = 1;
-    zone_check(&a, "taken over from oneself");
+    zone_assert(&a, "taken over from oneself");
     assert_int_equal(a.header->rebuilds, rebuilds + 2);
 
     replica_gone(&a, r);

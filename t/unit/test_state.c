@@ -22,7 +22,7 @@ flight_ask(table_t *t, uint32_t id)
         f->question = 1;
         f->id = id;
         who_of(&who, id, 0, MEMBERS);
-        row = ngx_http_clipper_state_row_find_locked(t, who.id);
+        row = clipper_state_row_find_locked(t, who.id);
         f->acked = row ? t->rows[row].acked : 0;
         f->n = MEMBERS - first - (uint32_t) death_random(2);
         memcpy(f->key, keys + first, f->n * sizeof(uint64_t));
@@ -41,10 +41,10 @@ state_read(table_t *t, uint32_t id, int exact)
     double      vec[2 + MEMBERS * FIELDS];
     uint32_t    i, k;
 
-    ngx_http_clipper_state_age_t  age;
+    clipper_state_age_t  age;
 
     who_of(&who, id, 0, MEMBERS);
-    rc = (int) ngx_http_clipper_state_table_read(t, &who, vec, 1, 1, &age);
+    rc = (int) clipper_state_table_read(t, &who, vec, 1, 1, &age);
 
     for (i = 0; rc == NGX_OK && i < MEMBERS; i++) {
         for (k = 0; k < FIELDS; k++) {
@@ -71,11 +71,11 @@ settle_all(table_t *t)
         }
     }
 
-    for (turns = 0; ngx_http_clipper_state_table_dirty(t); turns++) {
+    for (turns = 0; clipper_state_table_dirty(t); turns++) {
         assert_true(turns < 10000);
 
         for (k = 0; k < SENDERS; k++) {
-            (void) ngx_http_clipper_state_table_release(t, 1000 + k);
+            (void) clipper_state_table_release(t, 1000 + k);
         }
 
         flight_take(t, 1000);
@@ -156,7 +156,7 @@ random_users(uint32_t users)
             }
 
             table.pid = id;
-            (void) ngx_http_clipper_state_table_release(&table, id);
+            (void) clipper_state_table_release(&table, id);
         }
 
         if (i % 100 == 0) {
@@ -238,7 +238,7 @@ test_state_clock(void **state)
     table_t    table;
     uint32_t   id;
 
-    ngx_http_clipper_state_age_t  age;
+    clipper_state_age_t  age;
 
     table = table_make(AREA);
     hits = 0;
@@ -250,12 +250,11 @@ test_state_clock(void **state)
 
     for (id = 1; id < 5000; id++) {
         who_of(&who, id, 0, MEMBERS);
-        assert_int_equal(ngx_http_clipper_state_table_load(&table, &who,
-                                                           &reply, 1),
+        assert_int_equal(clipper_state_table_load(&table, &who, &reply, 1),
                          NGX_OK);
         who_of(&who, 1, 0, MEMBERS);
-        hits += ngx_http_clipper_state_table_read(&table, &who, vec, 1, 1,
-                                                  &age) == NGX_OK;
+        hits += clipper_state_table_read(&table, &who, vec, 1, 1,
+                                         &age) == NGX_OK;
     }
 
     assert_true(hits > 4900);
@@ -275,7 +274,7 @@ test_state_times(void **state)
     reply_t     reply;
     table_t     table;
 
-    ngx_http_clipper_state_age_t  age;
+    clipper_state_age_t  age;
 
     table = table_make(AREA);
     memset(&reply, 0, sizeof(reply));
@@ -286,8 +285,8 @@ test_state_times(void **state)
     reply.n = 2;
     reply.key = keys;
     reply.rows = rows;
-    assert_int_equal(ngx_http_clipper_state_table_load(&table, &who, &reply,
-                                                       1), NGX_OK);
+    assert_int_equal(clipper_state_table_load(&table, &who, &reply, 1),
+                                              NGX_OK);
 
     /* the same two sums two seconds later, told of one member only */
 
@@ -295,12 +294,12 @@ test_state_times(void **state)
     reply.t0 = 102;
     reply.key = keys + 1;
     reply.rows = rows + 2;
-    assert_int_equal(ngx_http_clipper_state_table_load(&table, &who, &reply,
-                                                       1), NGX_OK);
+    assert_int_equal(clipper_state_table_load(&table, &who, &reply, 1),
+                                              NGX_OK);
 
     who_of(&who, 0, 0, 3);
-    assert_int_equal(ngx_http_clipper_state_table_read(&table, &who, vec, 9,
-                                                       5, &age), NGX_OK);
+    assert_int_equal(clipper_state_table_read(&table, &who, vec, 9,
+                                              5, &age), NGX_OK);
     assert_int_equal(age.stale, 1);
     assert_true(vec[0] == 102 && vec[1] == 0.5);
     assert_true(vec[2] > 2.943 && vec[2] < 2.944);          /* 8 / e */
@@ -315,20 +314,20 @@ static void
 test_state_large(void **state)
 {
     int        i, round;
-    char       text[NGX_HTTP_CLIPPER_POLICY_MEMBERS][16];
+    char       text[CLIPPER_POLICY_MEMBERS][16];
     who_t      who;
-    double     delta[NGX_HTTP_CLIPPER_POLICY_STATE_MAX];
-    uint64_t   key[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    double     delta[CLIPPER_POLICY_STATE_MAX];
+    uint64_t   key[CLIPPER_POLICY_MEMBERS];
     reply_t    reply;
     table_t    table;
-    ngx_str_t  name[NGX_HTTP_CLIPPER_POLICY_MEMBERS];
+    ngx_str_t  name[CLIPPER_POLICY_MEMBERS];
 
     static update_t  update;
 
     table = table_make(8 << 20);
     memset(&reply, 0, sizeof(reply));
 
-    for (i = 0; i < NGX_HTTP_CLIPPER_POLICY_STATE_MAX; i++) {
+    for (i = 0; i < CLIPPER_POLICY_STATE_MAX; i++) {
         delta[i] = i;
     }
 
@@ -336,34 +335,33 @@ test_state_large(void **state)
 
     for (round = 0; round < 6; round++) {
 
-        for (i = 0; i < NGX_HTTP_CLIPPER_POLICY_MEMBERS; i++) {
+        for (i = 0; i < CLIPPER_POLICY_MEMBERS; i++) {
             key[i] = (uint64_t) (round * 1000 + i + 1);
             name[i].data = (u_char *) text[i];
             name[i].len = (size_t) sprintf(text[i], "m%d:%d", i, round);
         }
 
         who_of(&who, 0, 0, 0);
-        who.nfields = NGX_HTTP_CLIPPER_STATE_FIELDS;
-        who.n = NGX_HTTP_CLIPPER_POLICY_MEMBERS;
+        who.nfields = CLIPPER_STATE_FIELDS;
+        who.n = CLIPPER_POLICY_MEMBERS;
         who.key = key;
         who.names = name;
 
-        assert_int_equal(ngx_http_clipper_state_table_add(&table, &who,
-                                                          delta), NGX_OK);
-        assert_int_equal(ngx_http_clipper_state_table_take(&table, &update),
-                         NGX_OK);
+        assert_int_equal(clipper_state_table_add(&table, &who,
+                                                 delta), NGX_OK);
+        assert_int_equal(clipper_state_table_take(&table, &update), NGX_OK);
 
         reply.last = update.seq;
         reply.n = update.n;
         reply.key = update.key;
         reply.rows = update.rows;
-        ngx_http_clipper_state_table_settle(&table, update.row, update.id,
-                                            update.seq, &reply, 1);
+        clipper_state_table_settle(&table, update.row, update.id, update.seq,
+                                   &reply, 1);
         table_good(&table);
     }
 
     assert_int_equal(table.header->journal.overflows, 0);
-    assert_int_equal(ngx_http_clipper_state_table_dirty(&table), 0);
+    assert_int_equal(clipper_state_table_dirty(&table), 0);
     munmap(table.header, 8 << 20);
 }
 

@@ -32,7 +32,7 @@ table_call(void *data)
         break;
 
     case 1:
-        (void) ngx_http_clipper_state_table_take(&call->table, &update);
+        (void) clipper_state_table_take(&call->table, &update);
         break;
 
     default:
@@ -114,7 +114,7 @@ test_state_death(void **state)
 
         memcpy(copy, table.header, AREA);
         again = call;
-        ngx_http_clipper_state_table_attach(&again.table, copy, 1);
+        clipper_state_table_attach(&again.table, copy, 1);
         again.table.keep = 1;
         table_call(&again);
         table_sums(&again.table, after);
@@ -126,9 +126,8 @@ test_state_death(void **state)
         /* the next one finds it as it was */
 
         table.pid = (uint32_t) getpid();
-        ngx_http_clipper_journal_begin(&table.header->journal, table.header,
-                                       table.pid);
-        ngx_http_clipper_journal_end(&table.header->journal);
+        clipper_journal_begin(&table.header->journal, table.header, table.pid);
+        clipper_journal_end(&table.header->journal);
         table_good(&table);
 
         table_sums(&table, got);
@@ -137,14 +136,14 @@ test_state_death(void **state)
 
         assert_true(is_before || is_after);
 
-        (void) ngx_http_clipper_state_table_release(&table, table.pid);
+        (void) clipper_state_table_release(&table, table.pid);
 
         /* whoever sent something has died */
 
-        while (table.header->m.head[NGX_HTTP_CLIPPER_STATE_SENT]) {
-            (void) ngx_http_clipper_state_table_release(&table,
+        while (table.header->m.head[CLIPPER_STATE_SENT]) {
+            (void) clipper_state_table_release(&table,
                 table.rows[table.header->m.head[
-                               NGX_HTTP_CLIPPER_STATE_SENT]].sender);
+                               CLIPPER_STATE_SENT]].sender);
         }
     }
 

@@ -10,10 +10,10 @@
 static void
 test_short_and_long(void **state)
 {
-    size_t                    i;
-    uint32_t                  replica;
-    ngx_http_clipper_task_t   task;
-    ngx_http_clipper_lease_t  lease;
+    size_t           i;
+    uint32_t         replica;
+    clipper_task_t   task;
+    clipper_lease_t  lease;
 
     static const size_t  sizes[] = { 4, 95, 96, 511, 512, 513, 1024, 5000 };
 
@@ -26,12 +26,12 @@ test_short_and_long(void **state)
         assert_int_equal(a.header->chunks.used, (sizes[i] + 511) / 512);
 
         assert_int_equal(take(&b, replica, 8, 200, &lease), 1);
-        zone_check(&b, "taken");
+        zone_assert(&b, "taken");
         expect_no_mail(&a);
 
         assert_int_equal(settle(&b, replica, &lease, 300), 1);
         replica_idle(&b, replica);
-        zone_check(&b, "settled");
+        zone_assert(&b, "settled");
 
         expect_no_mail(&b);
         expect_mail(&a, task.waiter, 7, sizes[i]);
@@ -48,10 +48,10 @@ test_short_and_long(void **state)
 static void
 test_letter_tells_times(void **state)
 {
-    uint32_t                  replica;
-    ngx_http_clipper_mail_t   mail;
-    ngx_http_clipper_task_t   task;
-    ngx_http_clipper_lease_t  leases[2];
+    uint32_t         replica;
+    clipper_mail_t   mail;
+    clipper_task_t   task;
+    clipper_lease_t  leases[2];
 
     replica = replica_make(&a, model, 0);
 
@@ -80,10 +80,10 @@ test_letter_tells_times(void **state)
 static void
 test_refusals(void **state)
 {
-    size_t                    n;
-    uint32_t                  replica, loan;
-    ngx_http_clipper_task_t   task, more;
-    ngx_http_clipper_lease_t  lease;
+    size_t           n;
+    uint32_t         replica, loan;
+    clipper_task_t   task, more;
+    clipper_lease_t  lease;
 
     task = task_make(&a, model, 1, 100, 10000);
     assert_int_equal(submit(&a, &task, 100), NGX_DECLINED);
@@ -91,8 +91,7 @@ test_refusals(void **state)
     /* one that answers its probe is waited for, but not for long */
 
     replica = replica_join(&a, model, 0);
-    assert_int_equal(submit(&a, &task, 1000 + NGX_HTTP_CLIPPER_PROBE_US),
-                     NGX_DECLINED);
+    assert_int_equal(submit(&a, &task, 1000 + CLIPPER_PROBE_US), NGX_DECLINED);
     assert_int_equal(submit(&a, &task, 100), NGX_OK);
     leave(&a, task.waiter, task.gen);
     replica_gone(&a, replica);
@@ -115,7 +114,7 @@ test_refusals(void **state)
     assert_int_equal(submit(&a, &more, 100), NGX_OK);
     assert_int_equal(more.joined, 1);
     leave(&a, more.waiter, more.gen);
-    zone_check(&a, "joined and left");
+    zone_assert(&a, "joined and left");
 
     /* a flight of the bucket ended since the cache was asked */
 
@@ -131,18 +130,18 @@ test_refusals(void **state)
     /* no payload left */
 
     n = a.header->chunks.n - 1;
-    loan = borrow(&a, NULL, n * NGX_HTTP_CLIPPER_CHUNK + 1);
+    loan = borrow(&a, NULL, n * CLIPPER_CHUNK + 1);
     assert_int_equal(loan, 0);
 
-    ngx_http_clipper_zone_lock(&a);
-    loan = ngx_http_clipper_chunk_borrow_locked(&a,
-                                           n * NGX_HTTP_CLIPPER_CHUNK - 512);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    loan = clipper_chunk_borrow_locked(&a,
+                                           n * CLIPPER_CHUNK - 512);
+    clipper_zone_unlock(&a);
     assert_int_not_equal(loan, 0);
 
     more = task_make(&a, model, 1, 513, 10000);
     assert_int_equal(submit(&a, &more, 400), NGX_ERROR);
-    zone_check(&a, "refused");
+    zone_assert(&a, "refused");
     more = task_make(&a, model, 1, 512, 10000);
     assert_int_equal(submit(&a, &more, 400), NGX_OK);
     leave(&a, more.waiter, more.gen);
@@ -155,14 +154,14 @@ test_refusals(void **state)
 static void
 test_full_tables(void **state)
 {
-    uint32_t                  i, n, flights, waiters, replica, name;
-    ngx_http_clipper_task_t   task, *tasks;
+    uint32_t        i, n, flights, waiters, replica, name;
+    clipper_task_t  task, *tasks;
 
     replica = replica_make(&a, model, 0);
     flights = a.header->flights.n - 1;
     waiters = a.header->waiters.n - 1;
 
-    tasks = calloc(waiters, sizeof(ngx_http_clipper_task_t));
+    tasks = calloc(waiters, sizeof(clipper_task_t));
     assert_non_null(tasks);
 
     for (n = 0; n < waiters; n++) {
@@ -177,11 +176,11 @@ test_full_tables(void **state)
         }
     }
 
-    zone_check(&a, "full");
+    zone_assert(&a, "full");
 
     task = task_make(&a, model, 0, 8, 1000);
     assert_int_equal(submit(&a, &task, 100), NGX_ERROR);
-    zone_check(&a, "refused");
+    zone_assert(&a, "refused");
 
     for (i = waiters; i; i--) {
         n = zone_chance(i);
@@ -189,7 +188,7 @@ test_full_tables(void **state)
         tasks[n] = tasks[i - 1];
 
         if (i % 100 == 0) {
-            zone_check(&a, "half empty");
+            zone_assert(&a, "half empty");
         }
     }
 
@@ -203,9 +202,9 @@ test_full_tables(void **state)
 static void
 test_joins(void **state)
 {
-    uint32_t                  replica, loan;
-    ngx_http_clipper_task_t   first, second, third, apart;
-    ngx_http_clipper_lease_t  leases[4];
+    uint32_t         replica, loan;
+    clipper_task_t   first, second, third, apart;
+    clipper_lease_t  leases[4];
 
     replica = replica_make(&b, model, 0);
 
@@ -231,7 +230,7 @@ test_joins(void **state)
     apart.shared = 0;
     assert_int_equal(submit(&a, &apart, 100), NGX_OK);
     assert_int_equal(apart.joined, 0);
-    zone_check(&a, "joined");
+    zone_assert(&a, "joined");
 
     assert_int_equal(settle(&b, replica, leases, 300), 1);
     replica_idle(&b, replica);
@@ -248,11 +247,11 @@ test_joins(void **state)
 static void
 test_order_by_deadline(void **state)
 {
-    size_t                    len;
-    u_char                    output[64];
-    uint32_t                  replica, name, i, n, order[10];
-    ngx_http_clipper_task_t   tasks[10], sooner;
-    ngx_http_clipper_lease_t  leases[20];
+    size_t           len;
+    u_char           output[64];
+    uint32_t         replica, name, i, n, order[10];
+    clipper_task_t   tasks[10], sooner;
+    clipper_lease_t  leases[20];
 
     static const uint64_t  deadlines[10] = {
         5000, 3000, 9000, 3000, 7000, 1000, 3000, 8000, 2000, 5000
@@ -281,7 +280,7 @@ test_order_by_deadline(void **state)
             (void) settle(&a, replica, &leases[i], 300);
         }
 
-        zone_check(&a, "settled");
+        zone_assert(&a, "settled");
         replica_idle(&a, replica);
     }
 
@@ -301,9 +300,9 @@ test_order_by_deadline(void **state)
 static void
 test_another_type(void **state)
 {
-    uint32_t                  replica, i;
-    ngx_http_clipper_task_t   tasks[4];
-    ngx_http_clipper_lease_t  lease;
+    uint32_t         replica, i;
+    clipper_task_t   tasks[4];
+    clipper_lease_t  lease;
 
     replica = replica_make(&a, model, 0);
 
@@ -315,10 +314,10 @@ test_another_type(void **state)
 
     for (i = 1; i < 4; i += 2) {
         assert_int_equal(take(&a, replica, 4, 200, &lease), 1);
-        zone_check(&a, "taken");
+        zone_assert(&a, "taken");
 
         expect_result(&a, tasks[i - 1].waiter,
-                      NGX_HTTP_CLIPPER_RESULT_ERROR);
+                      CLIPPER_RESULT_ERROR);
         expect_no_mail(&a);
 
         (void) settle(&a, replica, &lease, 300);
@@ -333,9 +332,9 @@ test_another_type(void **state)
 static void
 test_leaving(void **state)
 {
-    uint32_t                  replica;
-    ngx_http_clipper_task_t   task, again;
-    ngx_http_clipper_lease_t  lease;
+    uint32_t         replica;
+    clipper_task_t   task, again;
+    clipper_lease_t  lease;
 
     replica = replica_make(&a, model, 0);
 
@@ -343,7 +342,7 @@ test_leaving(void **state)
 
     task = ask(&a, 1, 600, 10000);
     leave(&a, task.waiter, task.gen);
-    zone_check(&a, "left the queue");
+    zone_assert(&a, "left the queue");
     assert_int_equal(a.header->chunks.used, 0);
 
     again = ask(&a, 1, 600, 10000);
@@ -355,7 +354,7 @@ test_leaving(void **state)
 
     assert_int_equal(take(&a, replica, 1, 200, &lease), 1);
     leave(&a, again.waiter, again.gen);
-    zone_check(&a, "left a lease");
+    zone_assert(&a, "left a lease");
     assert_int_equal(a.header->flights.used, 1);
     assert_int_equal(a.header->chunks.used, 2);
 
@@ -374,7 +373,7 @@ test_leaving(void **state)
     (void) settle(&a, replica, &lease, 300);
     replica_idle(&a, replica);
     leave(&a, task.waiter, task.gen);
-    zone_check(&a, "left the box");
+    zone_assert(&a, "left the box");
     expect_no_mail(&a);
 
     replica_gone(&a, replica);
@@ -384,9 +383,9 @@ test_leaving(void **state)
 static void
 test_lost_replicas(void **state)
 {
-    uint32_t                  r, s;
-    ngx_http_clipper_task_t   task, gone;
-    ngx_http_clipper_lease_t  leases[2], more[2];
+    uint32_t         r, s;
+    clipper_task_t   task, gone;
+    clipper_lease_t  leases[2], more[2];
 
     r = replica_make(&a, model, 0);
     s = replica_make(&b, model, 0);
@@ -396,16 +395,13 @@ test_lost_replicas(void **state)
     assert_int_equal(take(&a, r, 2, 200, leases), 2);
     leave(&a, gone.waiter, gone.gen);
 
-    ngx_http_clipper_zone_lock(&a);
-    assert_int_equal(ngx_http_clipper_queue_lost_locked(&a, r, &leases[0],
-                                                        300), 1);
-    assert_int_equal(ngx_http_clipper_queue_lost_locked(&a, r, &leases[1],
-                                                        300), 0);
-    assert_int_equal(ngx_http_clipper_queue_lost_locked(&a, r, &leases[0],
-                                                        300), 0);
-    ngx_http_clipper_registry_gone_locked(&a, r);
-    zone_check_locked(&a, "lost");
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_queue_lost_locked(&a, r, &leases[0], 300), 1);
+    assert_int_equal(clipper_queue_lost_locked(&a, r, &leases[1], 300), 0);
+    assert_int_equal(clipper_queue_lost_locked(&a, r, &leases[0], 300), 0);
+    clipper_registry_gone_locked(&a, r);
+    zone_assert_locked(&a, "lost");
+    clipper_zone_unlock(&a);
 
     assert_int_equal(a.header->flights.used, 1);
     assert_int_equal(settle_with(&a, r, &leases[0], 0, (u_char *) "no", 2,
@@ -413,12 +409,12 @@ test_lost_replicas(void **state)
 
     assert_int_equal(take(&b, s, 2, 200, more), 1);
 
-    ngx_http_clipper_zone_lock(&b);
-    assert_int_equal(ngx_http_clipper_queue_lost_locked(&b, s, more, 300), 0);
-    ngx_http_clipper_registry_gone_locked(&b, s);
-    ngx_http_clipper_zone_unlock(&b);
+    clipper_zone_lock(&b);
+    assert_int_equal(clipper_queue_lost_locked(&b, s, more, 300), 0);
+    clipper_registry_gone_locked(&b, s);
+    clipper_zone_unlock(&b);
 
-    expect_result(&a, task.waiter, NGX_HTTP_CLIPPER_RESULT_ERROR);
+    expect_result(&a, task.waiter, CLIPPER_RESULT_ERROR);
 }
 
 
@@ -427,10 +423,10 @@ test_lost_replicas(void **state)
 static void
 test_hedges(void **state)
 {
-    uint32_t                  r, s;
-    ngx_uint_t                i, n;
-    ngx_http_clipper_task_t   tasks[3];
-    ngx_http_clipper_lease_t  leases[3], more[3];
+    uint32_t         r, s;
+    ngx_uint_t       i, n;
+    clipper_task_t   tasks[3];
+    clipper_lease_t  leases[3], more[3];
 
     r = replica_make(&a, model, 0);
     s = replica_make(&b, model, 0);
@@ -444,23 +440,22 @@ test_hedges(void **state)
         assert_int_equal(settle(&a, r, &leases[0], 300), 1);
         expect_mail(&a, tasks[0].waiter, 0, 600);
 
-        ngx_http_clipper_zone_lock(&a);
-        assert_int_equal(ngx_http_clipper_queue_hedge_locked(&a, r, leases, 3),
-                         2);
-        zone_check_locked(&a, "hedged");
-        ngx_http_clipper_zone_unlock(&a);
+        clipper_zone_lock(&a);
+        assert_int_equal(clipper_queue_hedge_locked(&a, r, leases, 3), 2);
+        zone_assert_locked(&a, "hedged");
+        clipper_zone_unlock(&a);
 
         if (i == 3) {
             /* who left in between need not be asked for twice */
 
             leave(&a, tasks[1].waiter, tasks[1].gen);
             leave(&a, tasks[2].waiter, tasks[2].gen);
-            zone_check(&a, "left hedged");
+            zone_assert(&a, "left hedged");
             assert_int_equal(a.models[model].queued, 0);
 
         } else {
             assert_int_equal(take(&b, s, 3, 400, more), 2);
-            zone_check(&b, "taken twice");
+            zone_assert(&b, "taken twice");
         }
 
         if (i != 1) {
@@ -473,10 +468,10 @@ test_hedges(void **state)
             assert_int_equal(settle(&b, s, &more[1], 600), i == 1);
 
         } else if (i == 2) {
-            ngx_http_clipper_zone_lock(&b);
-            (void) ngx_http_clipper_queue_lost_locked(&b, s, &more[0], 600);
-            (void) ngx_http_clipper_queue_lost_locked(&b, s, &more[1], 600);
-            ngx_http_clipper_zone_unlock(&b);
+            clipper_zone_lock(&b);
+            (void) clipper_queue_lost_locked(&b, s, &more[0], 600);
+            (void) clipper_queue_lost_locked(&b, s, &more[1], 600);
+            clipper_zone_unlock(&b);
         }
 
         if (i == 1) {
@@ -495,7 +490,7 @@ test_hedges(void **state)
 
         replica_idle(&a, r);
         replica_idle(&b, s);
-        zone_check(&a, "after a hedge");
+        zone_assert(&a, "after a hedge");
     }
 
     replica_gone(&a, r);
@@ -517,17 +512,16 @@ test_zone_sizes(void **state)
                  -1, 0);
         assert_ptr_not_equal(p, MAP_FAILED);
 
-        if (ngx_http_clipper_zone_create(p, size, zone_seed, 1) == NGX_OK) {
+        if (clipper_zone_create(p, size, zone_seed, 1) == NGX_OK) {
             least = least ? least : size;
 
-            assert_int_equal(ngx_http_clipper_zone_attach(&v, p, size + 4096,
-                                                          getpid()),
+            assert_int_equal(clipper_zone_attach(&v, p, size + 4096, getpid()),
                              NGX_ERROR);
-            assert_int_equal(ngx_http_clipper_zone_attach(&v, p, size,
-                                                          getpid()), NGX_OK);
+            assert_int_equal(clipper_zone_attach(&v, p, size, getpid()),
+                                                 NGX_OK);
             assert_true(v.payload + (size_t) v.header->chunks.n
-                        * NGX_HTTP_CLIPPER_CHUNK <= (u_char *) p + size);
-            zone_check(&v, "fresh");
+                        * CLIPPER_CHUNK <= (u_char *) p + size);
+            zone_assert(&v, "fresh");
 
         } else {
             assert_int_equal(least, 0);

@@ -32,7 +32,7 @@ intact(view_t *w, const char *when)
 {
     const char  *text;
 
-    text = ngx_http_clipper_check_locked(w);
+    text = zone_check_locked(w);
 
     if (text) {
         print_error("%s, death at store %u, %s: %s\n", section, stores_count,
@@ -49,10 +49,10 @@ copy(void *to, void *from)
 {
     view_t  w, f;
 
-    (void) ngx_http_clipper_zone_attach(&w, from, ZONE_SIZE, 1);
+    (void) clipper_zone_attach(&w, from, ZONE_SIZE, 1);
 
-    memcpy(to, from, sizeof(ngx_http_clipper_header_t));
-    (void) ngx_http_clipper_zone_attach(&f, to, ZONE_SIZE, 1);
+    memcpy(to, from, sizeof(clipper_header_t));
+    (void) clipper_zone_attach(&f, to, ZONE_SIZE, 1);
 
 #define copy_rows(rows)                                                       \
     memcpy(f.rows, w.rows, w.header->rows.n * sizeof(w.rows[0]))
@@ -65,7 +65,7 @@ copy(void *to, void *from)
     copy_rows(waiters);
     copy_rows(chunks);
     copy_rows(buckets);
-    memcpy(f.payload, w.payload, w.header->chunks.n * NGX_HTTP_CLIPPER_CHUNK);
+    memcpy(f.payload, w.payload, w.header->chunks.n * CLIPPER_CHUNK);
 }
 
 
@@ -89,15 +89,15 @@ asker_of(uint32_t waiter, uint32_t gen)
 static void
 read_mail(view_t *w)
 {
-    asker_t                  *a;
-    unsigned                  got;
-    ngx_http_clipper_mail_t   mail;
+    asker_t        *a;
+    unsigned        got;
+    clipper_mail_t  mail;
 
     while (mail_take(w, &mail, 1)) {
         a = asker_of(mail.waiter, mail.gen);
         a->letters++;
 
-        if (mail.result == NGX_HTTP_CLIPPER_RESULT_OUTPUT) {
+        if (mail.result == CLIPPER_RESULT_OUTPUT) {
             got = ANSWERED;
 
             if (!mail_says(w, &mail, a->name, a->len)) {
@@ -105,8 +105,8 @@ read_mail(view_t *w)
             }
 
         } else {
-            got = (mail.result == NGX_HTTP_CLIPPER_RESULT_ERROR) ? FAILED
-                                                                 : LATE;
+            got = (mail.result == CLIPPER_RESULT_ERROR) ? FAILED
+                                                        : LATE;
             if (mail.held) {
                 leave(w, mail.waiter, mail.gen);
             }
@@ -126,7 +126,7 @@ bury(view_t *w)
 {
     uint32_t  i, dead;
 
-    (void) ngx_http_clipper_registry_bury_locked(w);
+    (void) clipper_registry_bury_locked(w);
     intact(w, "after the burial");
 
     for (i = 1; i < w->header->workers.n; i++) {
@@ -138,8 +138,8 @@ bury(view_t *w)
     for (i = 1; i < w->header->chunks.n; i++) {
         dead = w->chunks[i].owner;
 
-        if ((dead & NGX_HTTP_CLIPPER_CHUNK_LOAN)
-            && dead != (NGX_HTTP_CLIPPER_CHUNK_LOAN | w->slot))
+        if ((dead & CLIPPER_CHUNK_LOAN)
+            && dead != (CLIPPER_CHUNK_LOAN | w->slot))
         {
             wrong("a loan to the dead", i);
         }
@@ -152,7 +152,7 @@ bury(view_t *w)
     }
 
     for (i = 0; i < naskers; i++) {
-        if (w->waiters[askers[i].waiter].state == NGX_HTTP_CLIPPER_FREE
+        if (w->waiters[askers[i].waiter].state == CLIPPER_FREE
             || w->waiters[askers[i].waiter].gen != askers[i].gen)
         {
             wrong("forgotten:", askers[i].name);
@@ -166,9 +166,9 @@ bury(view_t *w)
 static void
 answer_all(view_t *w)
 {
-    uint32_t                  replica;
-    ngx_uint_t                i, k;
-    ngx_http_clipper_lease_t  leases[8];
+    uint32_t         replica;
+    ngx_uint_t       i, k;
+    clipper_lease_t  leases[8];
 
     replica = replica_make(w, model, 0);
 
@@ -203,22 +203,22 @@ answer_all(view_t *w)
 static void
 verify(void)
 {
-    view_t                      w;
-    unsigned                    i;
-    ngx_http_clipper_header_t  *h;
+    view_t             w;
+    unsigned           i;
+    clipper_header_t  *h;
 
     copy(copy_mem, zone_mem);
 
-    (void) ngx_http_clipper_zone_attach(&w, copy_mem, ZONE_SIZE, s.pid);
+    (void) clipper_zone_attach(&w, copy_mem, ZONE_SIZE, s.pid);
     w.slot = s.slot;
     h = w.header;
 
     h->lock.holder = 0;             /* as who took the lock over leaves it */
 
-    ngx_http_clipper_zone_lock(&w);
+    clipper_zone_lock(&w);
     intact(&w, "rebuilt");
     bury(&w);
-    ngx_http_clipper_zone_unlock(&w);
+    clipper_zone_unlock(&w);
 
     answer_all(&w);
 
@@ -238,9 +238,9 @@ verify(void)
         wrong("still in use: chunks", h->chunks.used);
     }
 
-    ngx_http_clipper_zone_lock(&w);
+    clipper_zone_lock(&w);
     intact(&w, "emptied");
-    ngx_http_clipper_zone_unlock(&w);
+    clipper_zone_unlock(&w);
 }
 
 

@@ -23,7 +23,7 @@ typedef struct {
 static void
 life_ask(view_t *v, ask_t *ask)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     ask->name = zone_chance(NAMES);
     ask->len = 4 + ask->name * ask->name * 3;
@@ -47,8 +47,8 @@ life_ask(view_t *v, ask_t *ask)
 static void
 life_read(view_t *v, ask_t *asks)
 {
-    unsigned                  i;
-    ngx_http_clipper_mail_t   mail;
+    unsigned        i;
+    clipper_mail_t  mail;
 
     while (mail_take(v, &mail, 1)) {
 
@@ -60,7 +60,7 @@ life_read(view_t *v, ask_t *asks)
 
         check("a letter for nobody", i < OPEN);
 
-        if (mail.result == NGX_HTTP_CLIPPER_RESULT_OUTPUT) {
+        if (mail.result == CLIPPER_RESULT_OUTPUT) {
             check("a wrong answer", mail_says(v, &mail, asks[i].name,
                                               asks[i].len));
 
@@ -78,23 +78,23 @@ life_read(view_t *v, ask_t *asks)
 static void
 life(pid_t parent)
 {
-    view_t                     v;
-    ask_t                      asks[OPEN];
-    unsigned                   i;
-    uint32_t                   replica;
-    ngx_str_t                  generation = ngx_string("g");
-    ngx_uint_t                 n;
-    ngx_http_clipper_lease_t   leases[BATCH];
+    view_t           v;
+    ask_t            asks[OPEN];
+    unsigned         i;
+    uint32_t         replica;
+    ngx_str_t        generation = ngx_string("g");
+    ngx_uint_t       n;
+    clipper_lease_t  leases[BATCH];
 
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
     zone_random = zone_mix(getpid() + zone_random);
 
-    (void) ngx_http_clipper_zone_attach(&v, addr, ZONE_SIZE, getpid());
+    (void) clipper_zone_attach(&v, addr, ZONE_SIZE, getpid());
 
-    ngx_http_clipper_zone_lock(&v);
-    check("a row", ngx_http_clipper_registry_claim_locked(&v,
+    clipper_zone_lock(&v);
+    check("a row", clipper_registry_claim_locked(&v,
                                         (u_char *) "door", 4, &generation, 1));
-    ngx_http_clipper_zone_unlock(&v);
+    clipper_zone_unlock(&v);
 
     memset(asks, 0, sizeof(asks));
     replica = replica_make(&v, models[zone_chance(2)], 0);
@@ -128,10 +128,10 @@ life(pid_t parent)
         }
 
         if (zone_chance(50) == 0) {
-            ngx_http_clipper_zone_lock(&v);
-            (void) ngx_http_clipper_registry_bury_locked(&v);
-            zone_check_locked(&v, "buried");
-            ngx_http_clipper_zone_unlock(&v);
+            clipper_zone_lock(&v);
+            (void) clipper_registry_bury_locked(&v);
+            zone_assert_locked(&v, "buried");
+            clipper_zone_unlock(&v);
         }
     }
 
@@ -173,10 +173,10 @@ test_killed_lives(void **state)
         }
     }
 
-    ngx_http_clipper_zone_lock(&workers[0]);
-    (void) ngx_http_clipper_registry_bury_locked(&workers[0]);
-    zone_check_locked(&workers[0], "after all deaths");
-    ngx_http_clipper_zone_unlock(&workers[0]);
+    clipper_zone_lock(&workers[0]);
+    (void) clipper_registry_bury_locked(&workers[0]);
+    zone_assert_locked(&workers[0], "after all deaths");
+    clipper_zone_unlock(&workers[0]);
 
     rebuilt = workers[0].header->rebuilds - rebuilt;
     print_message("%u killed, %u of them with the lock held\n", DEATHS,

@@ -12,9 +12,9 @@
 static void
 test_late(void **state)
 {
-    uint32_t                  replica;
-    ngx_http_clipper_task_t   late, later, both;
-    ngx_http_clipper_lease_t  leases[4];
+    uint32_t         replica;
+    clipper_task_t   late, later, both;
+    clipper_lease_t  leases[4];
 
     replica = replica_make(&a, model, 0);
 
@@ -23,10 +23,10 @@ test_late(void **state)
     later = ask(&b, 2, 8, 9000);
 
     assert_int_equal(take(&a, replica, 4, 2000, leases), 1);
-    zone_check(&a, "dropped");
+    zone_assert(&a, "dropped");
 
-    expect_result(&a, late.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
-    expect_result(&a, both.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_result(&a, late.waiter, CLIPPER_RESULT_LATE);
+    expect_result(&a, both.waiter, CLIPPER_RESULT_LATE);
     expect_no_mail(&a);
     assert_int_equal(a.header->flights.used, 1);
 
@@ -42,9 +42,9 @@ test_late(void **state)
 static void
 test_skipped(void **state)
 {
-    uint32_t                  replica, second;
-    ngx_http_clipper_task_t   soon, later;
-    ngx_http_clipper_lease_t  lease, hedged;
+    uint32_t         replica, second;
+    clipper_task_t   soon, later;
+    clipper_lease_t  lease, hedged;
 
     replica = replica_make(&a, model, 0);
 
@@ -53,12 +53,11 @@ test_skipped(void **state)
     later = ask(&b, 1, 8, 9000);
     assert_true(later.joined);
 
-    assert_int_equal(settle_with(&a, replica, &lease,
-                                 NGX_HTTP_CLIPPER_RESULT_LATE, NULL, 0, 1000),
-                     1);
+    assert_int_equal(settle_with(&a, replica, &lease, CLIPPER_RESULT_LATE,
+                                 NULL, 0, 1000), 1);
     replica_idle(&a, replica);
-    zone_check(&a, "skipped");
-    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    zone_assert(&a, "skipped");
+    expect_result(&a, soon.waiter, CLIPPER_RESULT_LATE);
     expect_no_mail(&b);
 
     assert_int_equal(take(&a, replica, 1, 2000, &lease), 1);
@@ -74,15 +73,14 @@ test_skipped(void **state)
     assert_int_equal(take(&a, replica, 1, 9500, &lease), 1);
     later = ask(&b, 2, 8, 19000);
 
-    ngx_http_clipper_zone_lock(&a);
-    assert_int_equal(ngx_http_clipper_queue_hedge_locked(&a, replica, &lease,
-                                                         1), 1);
-    ngx_http_clipper_zone_unlock(&a);
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_queue_hedge_locked(&a, replica, &lease, 1), 1);
+    clipper_zone_unlock(&a);
     assert_int_equal(take(&b, second, 1, 9600, &hedged), 1);
 
-    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+    (void) settle_with(&a, replica, &lease, CLIPPER_RESULT_LATE,
                        NULL, 0, 10500);
-    zone_check(&a, "skipped by one of two");
+    zone_assert(&a, "skipped by one of two");
     expect_no_mail(&b);
     (void) settle(&b, second, &hedged, 11000);
     expect_mail(&a, soon.waiter, 2, 8);
@@ -94,17 +92,17 @@ test_skipped(void **state)
 
     soon = ask(&a, 3, 8, 20000);
     assert_int_equal(take(&a, replica, 1, 19500, &lease), 1);
-    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+    (void) settle_with(&a, replica, &lease, CLIPPER_RESULT_LATE,
                        NULL, 0, 20500);
-    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_result(&a, soon.waiter, CLIPPER_RESULT_LATE);
     assert_int_equal(a.header->flights.used, 0);
     replica_idle(&a, replica);
 
     soon = ask(&a, 4, 8, 30000);
     assert_int_equal(take(&a, replica, 1, 29500, &lease), 1);
-    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
+    (void) settle_with(&a, replica, &lease, CLIPPER_RESULT_LATE,
                        NULL, 0, 29600);
-    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    expect_result(&a, soon.waiter, CLIPPER_RESULT_LATE);
     assert_int_equal(a.header->flights.used, 0);
 
     replica_idle(&a, replica);
@@ -114,10 +112,10 @@ test_skipped(void **state)
     soon = ask(&a, 5, 8, 40000);
     assert_int_equal(take(&a, replica, 1, 39000, &lease), 1);
     later = ask(&b, 5, 8, 49000);
-    (void) settle_with(&a, replica, &lease, NGX_HTTP_CLIPPER_RESULT_LATE,
-                       NULL, 0, 40000 - NGX_HTTP_CLIPPER_MARGIN);
-    zone_check(&a, "skipped a little before the deadline");
-    expect_result(&a, soon.waiter, NGX_HTTP_CLIPPER_RESULT_LATE);
+    (void) settle_with(&a, replica, &lease, CLIPPER_RESULT_LATE,
+                       NULL, 0, 40000 - CLIPPER_MARGIN);
+    zone_assert(&a, "skipped a little before the deadline");
+    expect_result(&a, soon.waiter, CLIPPER_RESULT_LATE);
     expect_no_mail(&b);
     replica_idle(&a, replica);
     assert_int_equal(take(&a, replica, 1, 40000, &lease), 1);

@@ -28,7 +28,7 @@ drop_late(uint32_t m)
 
 
 static flight_t *
-flight_of(view_t *v, const ngx_http_clipper_lease_t *lease)
+flight_of(view_t *v, const clipper_lease_t *lease)
 {
     u_char      output[ZONE_LONGEST + 1];
     size_t      len;
@@ -69,7 +69,7 @@ step_take(void)
     v = &workers[r->worker];
     r->n = take(v, r->row, BATCH, now, r->leases);
 
-    if (v->replicas[r->row].state != NGX_HTTP_CLIPPER_READY) {
+    if (v->replicas[r->row].state != CLIPPER_READY) {
         check("work for one that leaves", r->n == 0);
         return;
     }
@@ -109,9 +109,9 @@ lease_lost(view_t *v, replica_t *r, ngx_uint_t i)
 {
     flight_t  *f;
 
-    ngx_http_clipper_zone_lock(v);
-    (void) ngx_http_clipper_queue_lost_locked(v, r->row, &r->leases[i], now);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    (void) clipper_queue_lost_locked(v, r->row, &r->leases[i], now);
+    clipper_zone_unlock(v);
 
     f = r->flights[i];
     f->leases--;
@@ -123,7 +123,7 @@ lease_lost(view_t *v, replica_t *r, ngx_uint_t i)
     }
 
     if (f->retried) {
-        flight_ends(f, NGX_HTTP_CLIPPER_RESULT_ERROR);
+        flight_ends(f, CLIPPER_RESULT_ERROR);
 
     } else {
         f->retried = 1;
@@ -157,14 +157,14 @@ step_settle(void)
         break;
 
     case 1:
-        first = settle_with(v, r->row, &r->leases[i],
-                            NGX_HTTP_CLIPPER_RESULT_ERROR, (u_char *) "bad",
+        first = settle_with(v, r->row, &r->leases[i], CLIPPER_RESULT_ERROR,
+                            (u_char *) "bad",
                             3, now);
         check("who is first", first == !f->done);
         f->leases--;
 
         if (first) {
-            flight_ends(f, NGX_HTTP_CLIPPER_RESULT_ERROR);
+            flight_ends(f, CLIPPER_RESULT_ERROR);
 
         } else {
             flight_gc(f);
@@ -183,7 +183,7 @@ step_settle(void)
         f->leases--;
 
         if (first) {
-            flight_ends(f, NGX_HTTP_CLIPPER_RESULT_OUTPUT);
+            flight_ends(f, CLIPPER_RESULT_OUTPUT);
 
         } else {
             flight_gc(f);
@@ -223,10 +223,10 @@ step_hedge(void)
 
     v = &workers[r->worker];
 
-    ngx_http_clipper_zone_lock(v);
-    check("hedged", ngx_http_clipper_queue_hedge_locked(v, r->row, r->leases,
-                                                        r->n) == n);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    check("hedged", clipper_queue_hedge_locked(v, r->row, r->leases,
+                                               r->n) == n);
+    clipper_zone_unlock(v);
     counts[7] += n;
 }
 
@@ -306,9 +306,9 @@ step_death(void)
     zone_kill(workers[w].pid);
 
     v = &workers[(w + 1) % WORKERS];
-    ngx_http_clipper_zone_lock(v);
-    check("buried", ngx_http_clipper_registry_bury_locked(v) == 1);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    check("buried", clipper_registry_bury_locked(v) == 1);
+    clipper_zone_unlock(v);
 
     workers[w] = worker_make(addr);
     counts[8]++;
@@ -319,7 +319,7 @@ static void
 step_rebuild(void)
 {
     workers[0].header->lock.dirty = 1;
-    zone_check(&workers[zone_chance(WORKERS)], "rebuilt");
+    zone_assert(&workers[zone_chance(WORKERS)], "rebuilt");
     counts[9]++;
 }
 
@@ -327,10 +327,10 @@ step_rebuild(void)
 static void
 check_all(void)
 {
-    asker_t                    *a;
-    unsigned                    w, f;
-    flight_t                   *p;
-    ngx_http_clipper_header_t  *h;
+    asker_t           *a;
+    unsigned           w, f;
+    flight_t          *p;
+    clipper_header_t  *h;
 
     for (w = 0, a = askers; a < askers + ASKERS; a++) {
         w += a->used;
@@ -346,7 +346,7 @@ check_all(void)
     h = workers[0].header;
     check("waiters in use", h->waiters.used == w);
     check("flights in use", h->flights.used == f);
-    zone_check(&workers[zone_chance(WORKERS)], "at random");
+    zone_assert(&workers[zone_chance(WORKERS)], "at random");
 }
 
 

@@ -12,8 +12,8 @@
 static void
 scramble(view_t *v)
 {
-    uint32_t                    i;
-    ngx_http_clipper_header_t  *h;
+    uint32_t           i;
+    clipper_header_t  *h;
 
     h = v->header;
 
@@ -78,10 +78,10 @@ scramble(view_t *v)
 static void
 test_rebuild_from_the_tables(void **state)
 {
-    uint32_t                  r, s, loan, i;
-    ngx_http_clipper_mail_t   mail;
-    ngx_http_clipper_task_t   t[6], late;
-    ngx_http_clipper_lease_t  leases[4], more[4];
+    uint32_t         r, s, loan, i;
+    clipper_mail_t   mail;
+    clipper_task_t   t[6], late;
+    clipper_lease_t  leases[4], more[4];
 
     r = replica_make(&a, model, 'r');
     s = replica_make(&b, model, 's');
@@ -111,7 +111,7 @@ test_rebuild_from_the_tables(void **state)
     scramble(&a);
     a.header->lock.dirty = 1;
 
-    zone_check(&b, "rebuilt");
+    zone_assert(&b, "rebuilt");
     assert_int_equal(a.header->waiters.used, 7);
     assert_int_equal(a.header->flights.used, 6);
     assert_int_equal(a.header->chunks.used, 6 * 2 + 3 * 2 + 4);
@@ -125,7 +125,7 @@ test_rebuild_from_the_tables(void **state)
 
     for (i = 0; mail_take(&a, &mail, 1); i++) {
         if (mail.waiter == late.waiter) {
-            assert_int_equal(mail.result, NGX_HTTP_CLIPPER_RESULT_LATE);
+            assert_int_equal(mail.result, CLIPPER_RESULT_LATE);
 
         } else if (mail.waiter == t[4].waiter) {
             assert_int_equal(i, 5);
@@ -140,7 +140,7 @@ test_rebuild_from_the_tables(void **state)
     }
 
     assert_int_equal(i, 6);
-    zone_check(&a, "all read");
+    zone_assert(&a, "all read");
 
     give_back(&b, loan);
     replica_gone(&a, r);

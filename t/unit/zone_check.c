@@ -11,67 +11,60 @@
 #include "zone_check.h"
 
 
-#define NGX_HTTP_CLIPPER_CHECK_TEXT  128
+#define ZONE_CHECK_TEXT  128
 
-#define ngx_http_clipper_check_list(zone, table, rows, state)                 \
-    ngx_http_clipper_check_free(#table, &(zone)->header->table,               \
-                                (u_char *) (zone)->rows,                      \
-                                (size_t) ((u_char *) &(zone)->rows[1]         \
-                                          - (u_char *) &(zone)->rows[0]),     \
-                                (size_t) ((u_char *) &(zone)->rows[0].state   \
-                                          - (u_char *) &(zone)->rows[0]),     \
-                                (size_t) ((u_char *) &(zone)->rows[0].next    \
-                                          - (u_char *) &(zone)->rows[0]))
-
-
-typedef const char *(*ngx_http_clipper_check_pt)(
-    ngx_http_clipper_zone_t *zone);
+#define zone_check_list(zone, table, rows, state)                             \
+    zone_check_free(#table, &(zone)->header->table,                           \
+                    (u_char *) (zone)->rows,                      \
+                    (size_t) ((u_char *) &(zone)->rows[1]         \
+                              - (u_char *) &(zone)->rows[0]),     \
+                    (size_t) ((u_char *) &(zone)->rows[0].state   \
+                              - (u_char *) &(zone)->rows[0]),     \
+                    (size_t) ((u_char *) &(zone)->rows[0].next    \
+                              - (u_char *) &(zone)->rows[0]))
 
 
-static const char *ngx_http_clipper_check_tables(ngx_http_clipper_zone_t *zone);
-static const char *ngx_http_clipper_check_workers(
-    ngx_http_clipper_zone_t *zone);
-static const char *ngx_http_clipper_check_models(ngx_http_clipper_zone_t *zone);
-static const char *ngx_http_clipper_check_members(ngx_http_clipper_zone_t *zone,
-    uint32_t i);
-static const char *ngx_http_clipper_check_queued(ngx_http_clipper_zone_t *zone,
-    uint32_t model);
-static const char *ngx_http_clipper_check_heap(ngx_http_clipper_zone_t *zone,
-    uint32_t model);
-static const char *ngx_http_clipper_check_node(ngx_http_clipper_zone_t *zone,
-    uint32_t model, uint32_t flight);
-static const char *ngx_http_clipper_check_replicas(
-    ngx_http_clipper_zone_t *zone);
-static const char *ngx_http_clipper_check_free(const char *name,
-    ngx_http_clipper_table_t *table, u_char *rows, size_t size, size_t state,
-    size_t next);
+typedef const char *(*zone_check_pt)(clipper_zone_t *zone);
 
 
-static const ngx_http_clipper_check_pt  ngx_http_clipper_checks[] = {
-    ngx_http_clipper_check_tables,
-    ngx_http_clipper_check_workers,
-    ngx_http_clipper_check_replicas,
-    ngx_http_clipper_check_flights,
-    ngx_http_clipper_check_hash,
-    ngx_http_clipper_check_waiters,
-    ngx_http_clipper_check_lists,
-    ngx_http_clipper_check_mail,
-    ngx_http_clipper_check_models,
-    ngx_http_clipper_check_chunks,
+static const char  *zone_check_tables(clipper_zone_t *zone);
+static const char  *zone_check_workers(clipper_zone_t *zone);
+static const char  *zone_check_models(clipper_zone_t *zone);
+static const char  *zone_check_members(clipper_zone_t *zone, uint32_t i);
+static const char  *zone_check_queued(clipper_zone_t *zone, uint32_t model);
+static const char  *zone_check_heap(clipper_zone_t *zone, uint32_t model);
+static const char *zone_check_node(clipper_zone_t *zone, uint32_t model,
+    uint32_t flight);
+static const char  *zone_check_replicas(clipper_zone_t *zone);
+static const char *zone_check_free(const char *name, clipper_table_t *table,
+    u_char *rows, size_t size, size_t state, size_t next);
+
+
+static const zone_check_pt  zone_checks[] = {
+    zone_check_tables,
+    zone_check_workers,
+    zone_check_replicas,
+    zone_check_flights,
+    zone_check_hash,
+    zone_check_waiters,
+    zone_check_lists,
+    zone_check_mail,
+    zone_check_models,
+    zone_check_chunks,
     NULL
 };
 
 
 const char *
-ngx_http_clipper_check_locked(ngx_http_clipper_zone_t *zone)
+zone_check_locked(clipper_zone_t *zone)
 {
     const char  *text;
     ngx_uint_t   i;
 
-    ngx_http_clipper_zone_locked(zone);
+    clipper_zone_locked(zone);
 
-    for (i = 0; ngx_http_clipper_checks[i]; i++) {
-        text = ngx_http_clipper_checks[i](zone);
+    for (i = 0; zone_checks[i]; i++) {
+        text = zone_checks[i](zone);
 
         if (text) {
             return text;
@@ -83,22 +76,22 @@ ngx_http_clipper_check_locked(ngx_http_clipper_zone_t *zone)
 
 
 static const char *
-ngx_http_clipper_check_tables(ngx_http_clipper_zone_t *zone)
+zone_check_tables(clipper_zone_t *zone)
 {
     const char  *text;
 
-    text = ngx_http_clipper_check_list(zone, replicas, replicas, state);
+    text = zone_check_list(zone, replicas, replicas, state);
 
     if (text == NULL) {
-        text = ngx_http_clipper_check_list(zone, flights, flights, state);
+        text = zone_check_list(zone, flights, flights, state);
     }
 
     if (text == NULL) {
-        text = ngx_http_clipper_check_list(zone, waiters, waiters, state);
+        text = zone_check_list(zone, waiters, waiters, state);
     }
 
     if (text == NULL) {
-        text = ngx_http_clipper_check_list(zone, chunks, chunks, owner);
+        text = zone_check_list(zone, chunks, chunks, owner);
     }
 
     return text;
@@ -108,48 +101,48 @@ ngx_http_clipper_check_tables(ngx_http_clipper_zone_t *zone)
 /* the free list has all free rows and no other, the rest is used */
 
 static const char *
-ngx_http_clipper_check_free(const char *name, ngx_http_clipper_table_t *table,
-    u_char *rows, size_t size, size_t state, size_t next)
+zone_check_free(const char *name, clipper_table_t *table, u_char *rows,
+    size_t size, size_t state, size_t next)
 {
     uint32_t  i, n;
 
     for (n = 0, i = 1; i < table->n; i++) {
         n += (*(uint32_t *) (rows + i * size + state)
-              == NGX_HTTP_CLIPPER_FREE);
+              == CLIPPER_FREE);
     }
 
-    ngx_http_clipper_check(table->used == table->n - 1 - n, name,
-                           table->used);
+    zone_require(table->used == table->n - 1 - n, name,
+               table->used);
 
     for (i = table->free; i; i = *(uint32_t *) (rows + i * size + next)) {
-        ngx_http_clipper_check(i < table->n, name, i);
-        ngx_http_clipper_check(*(uint32_t *) (rows + i * size + state)
-                               == NGX_HTTP_CLIPPER_FREE, name, i);
-        ngx_http_clipper_check(n, name, i);
+        zone_require(i < table->n, name, i);
+        zone_require(*(uint32_t *) (rows + i * size + state)
+                   == CLIPPER_FREE, name, i);
+        zone_require(n, name, i);
         n--;
     }
 
-    ngx_http_clipper_check(n == 0, name, n);
+    zone_require(n == 0, name, n);
 
     return NULL;
 }
 
 
 static const char *
-ngx_http_clipper_check_workers(ngx_http_clipper_zone_t *zone)
+zone_check_workers(clipper_zone_t *zone)
 {
-    uint32_t                    i;
-    ngx_http_clipper_worker_t  *w;
+    uint32_t           i;
+    clipper_worker_t  *w;
 
     for (i = 1; i < zone->header->workers.n; i++) {
         w = &zone->workers[i];
 
-        ngx_http_clipper_check(w->state <= NGX_HTTP_CLIPPER_USED,
-                               "state of worker", i);
-        ngx_http_clipper_check(w->state || w->mail_head == 0,
-                               "mail of free worker", i);
-        ngx_http_clipper_check(w->state == 0 || w->pid,
-                               "pid of worker", i);
+        zone_require(w->state <= CLIPPER_USED,
+                   "state of worker", i);
+        zone_require(w->state || w->mail_head == 0,
+                   "mail of free worker", i);
+        zone_require(w->state == 0 || w->pid,
+                   "pid of worker", i);
     }
 
     return NULL;
@@ -157,20 +150,20 @@ ngx_http_clipper_check_workers(ngx_http_clipper_zone_t *zone)
 
 
 static const char *
-ngx_http_clipper_check_models(ngx_http_clipper_zone_t *zone)
+zone_check_models(clipper_zone_t *zone)
 {
-    uint32_t                       i, row, flights;
-    const char                    *text;
-    ngx_http_clipper_model_row_t  *model;
+    uint32_t              i, row, flights;
+    const char           *text;
+    clipper_model_row_t  *model;
 
     for (i = 1; i < zone->header->models.n; i++) {
         model = &zone->models[i];
 
-        if (model->state == NGX_HTTP_CLIPPER_FREE) {
-            ngx_http_clipper_check(model->root == 0 && model->queued == 0
-                                   && model->flights == 0 && model->idle == 0
-                                   && model->members == 0,
-                                   "use of free model", i);
+        if (model->state == CLIPPER_FREE) {
+            zone_require(model->root == 0 && model->queued == 0
+                       && model->flights == 0 && model->idle == 0
+                       && model->members == 0,
+                       "use of free model", i);
             continue;
         }
 
@@ -179,13 +172,13 @@ ngx_http_clipper_check_models(ngx_http_clipper_zone_t *zone)
                         && zone->flights[row].model == i);
         }
 
-        ngx_http_clipper_check(model->flights == flights,
-                               "flights of model", i);
+        zone_require(model->flights == flights,
+                   "flights of model", i);
 
-        text = ngx_http_clipper_check_heap(zone, i);
+        text = zone_check_heap(zone, i);
 
         if (text == NULL) {
-            text = ngx_http_clipper_check_members(zone, i);
+            text = zone_check_members(zone, i);
         }
 
         if (text) {
@@ -198,11 +191,11 @@ ngx_http_clipper_check_models(ngx_http_clipper_zone_t *zone)
 
 
 static const char *
-ngx_http_clipper_check_members(ngx_http_clipper_zone_t *zone, uint32_t i)
+zone_check_members(clipper_zone_t *zone, uint32_t i)
 {
-    uint32_t                         row, prev, idle, members, ready;
-    ngx_http_clipper_model_row_t    *model;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                row, prev, idle, members, ready;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r;
 
     model = &zone->models[i];
     members = ready = idle = 0;
@@ -212,36 +205,36 @@ ngx_http_clipper_check_members(ngx_http_clipper_zone_t *zone, uint32_t i)
 
         if (r->state && r->model == i) {
             members++;
-            ready += (r->state == NGX_HTTP_CLIPPER_READY);
+            ready += (r->state == CLIPPER_READY);
             idle += r->idle;
         }
     }
 
-    ngx_http_clipper_check(model->members == members, "members of model", i);
-    ngx_http_clipper_check(model->replicas == ready, "replicas of model", i);
+    zone_require(model->members == members, "members of model", i);
+    zone_require(model->replicas == ready, "replicas of model", i);
 
     for (prev = 0, row = model->idle; row; prev = row, row = r->next) {
         r = &zone->replicas[row];
 
-        ngx_http_clipper_check(row < zone->header->replicas.n
-                               && r->idle && r->model == i
-                               && r->prev == prev && idle,
-                               "idle list at replica", row);
+        zone_require(row < zone->header->replicas.n
+                   && r->idle && r->model == i
+                   && r->prev == prev && idle,
+                   "idle list at replica", row);
         idle--;
     }
 
-    ngx_http_clipper_check(idle == 0, "idle list of model", i);
+    zone_require(idle == 0, "idle list of model", i);
 
     return NULL;
 }
 
 
 static const char *
-ngx_http_clipper_check_queued(ngx_http_clipper_zone_t *zone, uint32_t model)
+zone_check_queued(clipper_zone_t *zone, uint32_t model)
 {
-    uint32_t                    flight, queued;
-    uint64_t                    bytes;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           flight, queued;
+    uint64_t           bytes;
+    clipper_flight_t  *f;
 
     queued = 0;
     bytes = 0;
@@ -249,16 +242,16 @@ ngx_http_clipper_check_queued(ngx_http_clipper_zone_t *zone, uint32_t model)
     for (flight = 1; flight < zone->header->flights.n; flight++) {
         f = &zone->flights[flight];
 
-        if (f->state == NGX_HTTP_CLIPPER_QUEUED && f->model == model) {
+        if (f->state == CLIPPER_QUEUED && f->model == model) {
             queued++;
             bytes += f->input_len;
         }
     }
 
-    ngx_http_clipper_check(zone->models[model].queued == queued,
-                           "queued of model", model);
-    ngx_http_clipper_check(zone->models[model].queued_bytes == bytes,
-                           "queued bytes of model", model);
+    zone_require(zone->models[model].queued == queued,
+               "queued of model", model);
+    zone_require(zone->models[model].queued_bytes == bytes,
+               "queued bytes of model", model);
 
     return NULL;
 }
@@ -267,24 +260,24 @@ ngx_http_clipper_check_queued(ngx_http_clipper_zone_t *zone, uint32_t model)
 /* visits each node once, by the links to the parents, without a stack */
 
 static const char *
-ngx_http_clipper_check_heap(ngx_http_clipper_zone_t *zone, uint32_t model)
+zone_check_heap(clipper_zone_t *zone, uint32_t model)
 {
-    uint32_t                       flight, from, n;
-    const char                    *text;
-    ngx_http_clipper_flight_t     *f;
-    ngx_http_clipper_model_row_t  *m;
+    uint32_t              flight, from, n;
+    const char           *text;
+    clipper_flight_t     *f;
+    clipper_model_row_t  *m;
 
-    text = ngx_http_clipper_check_queued(zone, model);
+    text = zone_check_queued(zone, model);
     if (text) {
         return text;
     }
 
     m = &zone->models[model];
 
-    ngx_http_clipper_check(m->root == 0
-                           || (m->root < zone->header->flights.n
-                               && zone->flights[m->root].parent == 0),
-                           "root of model", model);
+    zone_require(m->root == 0
+               || (m->root < zone->header->flights.n
+                   && zone->flights[m->root].parent == 0),
+               "root of model", model);
 
     n = 0;
     from = 0;
@@ -293,12 +286,12 @@ ngx_http_clipper_check_heap(ngx_http_clipper_zone_t *zone, uint32_t model)
         f = &zone->flights[flight];
 
         if (from == f->parent) {
-            text = ngx_http_clipper_check_node(zone, model, flight);
+            text = zone_check_node(zone, model, flight);
             if (text) {
                 return text;
             }
 
-            ngx_http_clipper_check(++n <= m->queued, "heap of model", model);
+            zone_require(++n <= m->queued, "heap of model", model);
         }
 
         if (from == f->parent && f->left) {
@@ -317,30 +310,29 @@ ngx_http_clipper_check_heap(ngx_http_clipper_zone_t *zone, uint32_t model)
         }
     }
 
-    ngx_http_clipper_check(n == m->queued, "heap of model", model);
+    zone_require(n == m->queued, "heap of model", model);
 
     return NULL;
 }
 
 
 static const char *
-ngx_http_clipper_check_node(ngx_http_clipper_zone_t *zone, uint32_t model,
-    uint32_t flight)
+zone_check_node(clipper_zone_t *zone, uint32_t model, uint32_t flight)
 {
-    uint32_t                    rank[2], child[2];
-    ngx_uint_t                  i;
-    ngx_http_clipper_flight_t  *f, *c;
+    uint32_t           rank[2], child[2];
+    ngx_uint_t         i;
+    clipper_flight_t  *f, *c;
 
     f = &zone->flights[flight];
 
-    ngx_http_clipper_check(f->state == NGX_HTTP_CLIPPER_QUEUED
-                           && f->model == model, "heap has flight", flight);
-    ngx_http_clipper_check(f->deadline_us <= zone->models[model].tail_us,
-                           "latest deadline before flight", flight);
-    ngx_http_clipper_check(zone->models[model].last != flight
-                           || (f->left == 0 && f->deadline_us
-                               == zone->models[model].tail_us),
-                           "last of queue is not the last", flight);
+    zone_require(f->state == CLIPPER_QUEUED
+               && f->model == model, "heap has flight", flight);
+    zone_require(f->deadline_us <= zone->models[model].tail_us,
+               "latest deadline before flight", flight);
+    zone_require(zone->models[model].last != flight
+               || (f->left == 0 && f->deadline_us
+                   == zone->models[model].tail_us),
+               "last of queue is not the last", flight);
 
     child[0] = f->left;
     child[1] = f->right;
@@ -352,67 +344,66 @@ ngx_http_clipper_check_node(ngx_http_clipper_zone_t *zone, uint32_t model,
             continue;
         }
 
-        ngx_http_clipper_check(child[i] < zone->header->flights.n
-                               && child[i] != flight,
-                               "child of flight", flight);
+        zone_require(child[i] < zone->header->flights.n
+                   && child[i] != flight,
+                   "child of flight", flight);
 
         c = &zone->flights[child[i]];
         rank[i] = c->rank;
 
-        ngx_http_clipper_check(c->parent == flight, "parent of flight",
-                               child[i]);
-        ngx_http_clipper_check(c->deadline_us > f->deadline_us
-                               || (c->deadline_us == f->deadline_us
-                                   && c->seq > f->seq),
-                               "order at flight", child[i]);
+        zone_require(c->parent == flight, "parent of flight", child[i]);
+        zone_require(c->deadline_us > f->deadline_us
+                   || (c->deadline_us == f->deadline_us
+                       && c->seq > f->seq),
+                   "order at flight", child[i]);
     }
 
-    ngx_http_clipper_check(child[0] == 0 || child[0] != child[1],
-                           "children of flight", flight);
-    ngx_http_clipper_check(rank[0] >= rank[1] && f->rank == rank[1] + 1,
-                           "rank of flight", flight);
+    zone_require(child[0] == 0 || child[0] != child[1],
+               "children of flight", flight);
+    zone_require(rank[0] >= rank[1] && f->rank == rank[1] + 1,
+               "rank of flight", flight);
 
     return NULL;
 }
 
 
 static const char *
-ngx_http_clipper_check_replicas(ngx_http_clipper_zone_t *zone)
+zone_check_replicas(clipper_zone_t *zone)
 {
-    uint32_t                         i, row, leases;
-    ngx_uint_t                       k;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                i, row, leases;
+    ngx_uint_t              k;
+    clipper_replica_row_t  *r;
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         r = &zone->replicas[i];
 
-        if (r->state == NGX_HTTP_CLIPPER_FREE) {
+        if (r->state == CLIPPER_FREE) {
             continue;
         }
 
-        ngx_http_clipper_check(r->state <= NGX_HTTP_CLIPPER_LEAVING,
-                               "state of replica", i);
-        ngx_http_clipper_check(r->model && r->model < zone->header->models.n
-                               && zone->models[r->model].state,
-                               "model of replica", i);
-        ngx_http_clipper_check(r->worker
-                               && r->worker < zone->header->workers.n
-                               && zone->workers[r->worker].state,
-                               "worker of replica", i);
-        ngx_http_clipper_check(r->idle
-                               == (r->state == NGX_HTTP_CLIPPER_READY
-                                   && r->busy == 0),
-                               "idle mark of replica", i);
+        zone_require(r->state <= CLIPPER_LEAVING,
+                   "state of replica", i);
+        zone_require(r->model && r->model < zone->header->models.n
+                   && zone->models[r->model].state,
+                   "model of replica", i);
+        zone_require(r->worker
+                   && r->worker < zone->header->workers.n
+                   && zone->workers[r->worker].state,
+                   "worker of replica", i);
+        zone_require(r->idle
+                   == (r->state == CLIPPER_READY
+                       && r->busy == 0),
+                   "idle mark of replica", i);
 
         for (leases = 0, row = 1; row < zone->header->flights.n; row++) {
-            for (k = 0; k < NGX_HTTP_CLIPPER_LEASES; k++) {
+            for (k = 0; k < CLIPPER_LEASES; k++) {
                 leases += (zone->flights[row].state
                            && zone->flights[row].lease[k]
                               == (((uint64_t) r->gen << 32) | i));
             }
         }
 
-        ngx_http_clipper_check(leases <= r->busy, "leases of replica", i);
+        zone_require(leases <= r->busy, "leases of replica", i);
     }
 
     return NULL;
@@ -420,9 +411,9 @@ ngx_http_clipper_check_replicas(ngx_http_clipper_zone_t *zone)
 
 
 const char *
-ngx_http_clipper_check_says(const char *what, uint32_t row)
+zone_check_says(const char *what, uint32_t row)
 {
-    static char  text[NGX_HTTP_CLIPPER_CHECK_TEXT];
+    static char  text[ZONE_CHECK_TEXT];
 
     (void) snprintf(text, sizeof(text), "%s %u", what, (unsigned) row);
 

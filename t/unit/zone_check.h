@@ -1,32 +1,36 @@
 
 /*
- * What the files of the zone's check share.
+ * Do the tables of a zone contradict each other?  zone_check_locked() is for
+ * tests, the rest is what its files share.
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_CHECK_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_CHECK_H_INCLUDED_
+#ifndef _ZONE_CHECK_H_INCLUDED_
+#define _ZONE_CHECK_H_INCLUDED_
 
 
 #include "shm/clipper_zone.h"
 
 
-#define ngx_http_clipper_check(cond, what, row)                               \
+#define zone_require(cond, what, row)                                           \
     if (!(cond)) {                                                            \
-        return ngx_http_clipper_check_says(what, row);                        \
+        return zone_check_says(what, row);                                    \
     }
 
 
+/* NULL, or what contradicts what */
+const char  *zone_check_locked(clipper_zone_t *zone);
+
 /* the text of a contradiction, in one static buffer */
-const char *ngx_http_clipper_check_says(const char *what, uint32_t row);
+const char  *zone_check_says(const char *what, uint32_t row);
 
 /* each gives NULL or the text */
-const char *ngx_http_clipper_check_flights(ngx_http_clipper_zone_t *zone);
-const char *ngx_http_clipper_check_hash(ngx_http_clipper_zone_t *zone);
-const char *ngx_http_clipper_check_waiters(ngx_http_clipper_zone_t *zone);
-const char *ngx_http_clipper_check_lists(ngx_http_clipper_zone_t *zone);
-const char *ngx_http_clipper_check_mail(ngx_http_clipper_zone_t *zone);
-const char *ngx_http_clipper_check_chunks(ngx_http_clipper_zone_t *zone);
+const char  *zone_check_flights(clipper_zone_t *zone);
+const char  *zone_check_hash(clipper_zone_t *zone);
+const char  *zone_check_waiters(clipper_zone_t *zone);
+const char  *zone_check_lists(clipper_zone_t *zone);
+const char  *zone_check_mail(clipper_zone_t *zone);
+const char  *zone_check_chunks(clipper_zone_t *zone);
 
 
-#endif /* _NGX_HTTP_CLIPPER_CHECK_H_INCLUDED_ */
+#endif /* _ZONE_CHECK_H_INCLUDED_ */

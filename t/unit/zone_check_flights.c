@@ -7,21 +7,20 @@
 #include "zone_check.h"
 
 
-static const char *ngx_http_clipper_check_flight(ngx_http_clipper_zone_t *zone,
-    uint32_t flight);
-static const char *ngx_http_clipper_check_chain(ngx_http_clipper_zone_t *zone,
-    u_char *seen, uint32_t chunk, uint32_t flight, size_t len);
+static const char  *zone_check_flight(clipper_zone_t *zone, uint32_t flight);
+static const char *zone_check_chain(clipper_zone_t *zone, u_char *seen,
+    uint32_t chunk, uint32_t flight, size_t len);
 
 
 const char *
-ngx_http_clipper_check_flights(ngx_http_clipper_zone_t *zone)
+zone_check_flights(clipper_zone_t *zone)
 {
     uint32_t     i;
     const char  *text;
 
     for (i = 1; i < zone->header->flights.n; i++) {
         if (zone->flights[i].state) {
-            text = ngx_http_clipper_check_flight(zone, i);
+            text = zone_check_flight(zone, i);
             if (text) {
                 return text;
             }
@@ -33,22 +32,22 @@ ngx_http_clipper_check_flights(ngx_http_clipper_zone_t *zone)
 
 
 static const char *
-ngx_http_clipper_check_flight(ngx_http_clipper_zone_t *zone, uint32_t flight)
+zone_check_flight(clipper_zone_t *zone, uint32_t flight)
 {
-    uint32_t                         row;
-    ngx_uint_t                       i, leases;
-    ngx_http_clipper_flight_t       *f;
-    ngx_http_clipper_replica_row_t  *r;
+    uint32_t                row;
+    ngx_uint_t              i, leases;
+    clipper_flight_t       *f;
+    clipper_replica_row_t  *r;
 
     f = &zone->flights[flight];
 
-    ngx_http_clipper_check(f->state <= NGX_HTTP_CLIPPER_DONE,
-                           "state of flight", flight);
-    ngx_http_clipper_check(f->model && f->model < zone->header->models.n
-                           && zone->models[f->model].state,
-                           "model of flight", flight);
+    zone_require(f->state <= CLIPPER_DONE,
+               "state of flight", flight);
+    zone_require(f->model && f->model < zone->header->models.n
+               && zone->models[f->model].state,
+               "model of flight", flight);
 
-    for (leases = 0, i = 0; i < NGX_HTTP_CLIPPER_LEASES; i++) {
+    for (leases = 0, i = 0; i < CLIPPER_LEASES; i++) {
         if (f->lease[i] == 0) {
             continue;
         }
@@ -57,28 +56,28 @@ ngx_http_clipper_check_flight(ngx_http_clipper_zone_t *zone, uint32_t flight)
         row = (uint32_t) f->lease[i];
         r = &zone->replicas[row];
 
-        ngx_http_clipper_check(row && row < zone->header->replicas.n
-                               && r->state
-                               && r->gen == f->lease[i] >> 32
-                               && r->model == f->model && r->busy,
-                               "lease of flight", flight);
+        zone_require(row && row < zone->header->replicas.n
+                   && r->state
+                   && r->gen == f->lease[i] >> 32
+                   && r->model == f->model && r->busy,
+                   "lease of flight", flight);
     }
 
-    ngx_http_clipper_check(leases == 0 || f->lease[0] != f->lease[1],
-                           "same lease twice of flight", flight);
-    ngx_http_clipper_check(leases || f->waiters,
-                           "nobody has flight", flight);
-    ngx_http_clipper_check(f->waiters
-                           || f->state != NGX_HTTP_CLIPPER_QUEUED,
-                           "nobody waits for queued flight", flight);
-    ngx_http_clipper_check(leases || f->state != NGX_HTTP_CLIPPER_LEASED,
-                           "no lease of flight", flight);
-    ngx_http_clipper_check(f->state == NGX_HTTP_CLIPPER_DONE
-                           || f->output == 0,
-                           "early output of flight", flight);
-    ngx_http_clipper_check(f->state != NGX_HTTP_CLIPPER_DONE || f->output
-                           || f->output_len <= NGX_HTTP_CLIPPER_INLINE,
-                           "output length of flight", flight);
+    zone_require(leases == 0 || f->lease[0] != f->lease[1],
+               "same lease twice of flight", flight);
+    zone_require(leases || f->waiters,
+               "nobody has flight", flight);
+    zone_require(f->waiters
+               || f->state != CLIPPER_QUEUED,
+               "nobody waits for queued flight", flight);
+    zone_require(leases || f->state != CLIPPER_LEASED,
+               "no lease of flight", flight);
+    zone_require(f->state == CLIPPER_DONE
+               || f->output == 0,
+               "early output of flight", flight);
+    zone_require(f->state != CLIPPER_DONE || f->output
+               || f->output_len <= CLIPPER_INLINE,
+               "output length of flight", flight);
 
     return NULL;
 }
@@ -87,76 +86,75 @@ ngx_http_clipper_check_flight(ngx_http_clipper_zone_t *zone, uint32_t flight)
 /* the flights that can be joined */
 
 const char *
-ngx_http_clipper_check_hash(ngx_http_clipper_zone_t *zone)
+zone_check_hash(clipper_zone_t *zone)
 {
-    uint32_t                    i, n, flight;
-    ngx_http_clipper_flight_t  *f;
+    uint32_t           i, n, flight;
+    clipper_flight_t  *f;
 
     for (n = 0, i = 1; i < zone->header->flights.n; i++) {
         f = &zone->flights[i];
-        n += (f->state && f->state != NGX_HTTP_CLIPPER_DONE && f->shared);
+        n += (f->state && f->state != CLIPPER_DONE && f->shared);
     }
 
     for (i = 0; i < zone->header->buckets.n; i++) {
         for (flight = zone->buckets[i].head; flight; flight = f->next) {
             f = &zone->flights[flight];
 
-            ngx_http_clipper_check(flight < zone->header->flights.n
-                                   && f->state
-                                   && f->state != NGX_HTTP_CLIPPER_DONE
-                                   && f->shared
-                                   && (f->key[0]
-                                       & (zone->header->buckets.n - 1)) == i
-                                   && n,
-                                   "hash chain at flight", flight);
+            zone_require(flight < zone->header->flights.n
+                       && f->state
+                       && f->state != CLIPPER_DONE
+                       && f->shared
+                       && (f->key[0]
+                           & (zone->header->buckets.n - 1)) == i
+                       && n,
+                       "hash chain at flight", flight);
             n--;
         }
     }
 
-    ngx_http_clipper_check(n == 0, "flights out of the hash", n);
+    zone_require(n == 0, "flights out of the hash", n);
 
     return NULL;
 }
 
 
 const char *
-ngx_http_clipper_check_waiters(ngx_http_clipper_zone_t *zone)
+zone_check_waiters(clipper_zone_t *zone)
 {
-    uint32_t                    i;
-    ngx_http_clipper_flight_t  *f;
-    ngx_http_clipper_waiter_t  *w;
+    uint32_t           i;
+    clipper_flight_t  *f;
+    clipper_waiter_t  *w;
 
     for (i = 1; i < zone->header->waiters.n; i++) {
         w = &zone->waiters[i];
 
-        if (w->state == NGX_HTTP_CLIPPER_FREE) {
+        if (w->state == CLIPPER_FREE) {
             continue;
         }
 
-        ngx_http_clipper_check(w->state <= NGX_HTTP_CLIPPER_DROPPED,
-                               "state of waiter", i);
-        ngx_http_clipper_check(w->worker
-                               && w->worker < zone->header->workers.n
-                               && zone->workers[w->worker].state,
-                               "worker of waiter", i);
+        zone_require(w->state <= CLIPPER_DROPPED,
+                   "state of waiter", i);
+        zone_require(w->worker
+                   && w->worker < zone->header->workers.n
+                   && zone->workers[w->worker].state,
+                   "worker of waiter", i);
 
-        if (w->state == NGX_HTTP_CLIPPER_DROPPED) {
-            ngx_http_clipper_check(w->posted, "dropped and no mail, waiter",
-                                   i);
+        if (w->state == CLIPPER_DROPPED) {
+            zone_require(w->posted, "dropped and no mail, waiter", i);
             continue;
         }
 
         f = &zone->flights[w->flight];
 
-        ngx_http_clipper_check(w->flight
-                               && w->flight < zone->header->flights.n
-                               && f->state, "flight of waiter", i);
+        zone_require(w->flight
+                   && w->flight < zone->header->flights.n
+                   && f->state, "flight of waiter", i);
 
         /* a long output stays with a waiter that has had its mail */
 
-        ngx_http_clipper_check(f->state == NGX_HTTP_CLIPPER_DONE
-                               ? w->posted || f->output : !w->posted,
-                               "mail of waiter", i);
+        zone_require(f->state == CLIPPER_DONE
+                   ? w->posted || f->output : !w->posted,
+                   "mail of waiter", i);
     }
 
     return NULL;
@@ -166,48 +164,48 @@ ngx_http_clipper_check_waiters(ngx_http_clipper_zone_t *zone)
 /* who waits is in the list of its flight */
 
 const char *
-ngx_http_clipper_check_lists(ngx_http_clipper_zone_t *zone)
+zone_check_lists(clipper_zone_t *zone)
 {
-    uint32_t                    i, n, row, prev;
-    ngx_http_clipper_flight_t  *f;
-    ngx_http_clipper_waiter_t  *w;
+    uint32_t           i, n, row, prev;
+    clipper_flight_t  *f;
+    clipper_waiter_t  *w;
 
     for (n = 0, i = 1; i < zone->header->waiters.n; i++) {
-        n += (zone->waiters[i].state == NGX_HTTP_CLIPPER_WAITING);
+        n += (zone->waiters[i].state == CLIPPER_WAITING);
     }
 
     for (i = 1; i < zone->header->flights.n; i++) {
         f = &zone->flights[i];
 
-        if (f->state == NGX_HTTP_CLIPPER_FREE) {
+        if (f->state == CLIPPER_FREE) {
             continue;
         }
 
         for (prev = 0, row = f->waiters; row; prev = row, row = w->next) {
             w = &zone->waiters[row];
 
-            ngx_http_clipper_check(row < zone->header->waiters.n
-                                   && w->state == NGX_HTTP_CLIPPER_WAITING
-                                   && w->flight == i && w->prev == prev && n,
-                                   "list at waiter", row);
-            ngx_http_clipper_check(f->state != NGX_HTTP_CLIPPER_QUEUED
-                                   || f->deadline_us <= w->deadline_us,
-                                   "deadline of waiter", row);
+            zone_require(row < zone->header->waiters.n
+                       && w->state == CLIPPER_WAITING
+                       && w->flight == i && w->prev == prev && n,
+                       "list at waiter", row);
+            zone_require(f->state != CLIPPER_QUEUED
+                       || f->deadline_us <= w->deadline_us,
+                       "deadline of waiter", row);
             n--;
         }
     }
 
-    ngx_http_clipper_check(n == 0, "waiters in no list", n);
+    zone_require(n == 0, "waiters in no list", n);
 
     return NULL;
 }
 
 
 const char *
-ngx_http_clipper_check_mail(ngx_http_clipper_zone_t *zone)
+zone_check_mail(clipper_zone_t *zone)
 {
-    uint32_t                    i, n, row, prev;
-    ngx_http_clipper_waiter_t  *w;
+    uint32_t           i, n, row, prev;
+    clipper_waiter_t  *w;
 
     for (n = 0, i = 1; i < zone->header->waiters.n; i++) {
         n += (zone->waiters[i].state && zone->waiters[i].posted);
@@ -219,19 +217,19 @@ ngx_http_clipper_check_mail(ngx_http_clipper_zone_t *zone)
         for (row = zone->workers[i].mail_head; row; row = w->mail_next) {
             w = &zone->waiters[row];
 
-            ngx_http_clipper_check(row < zone->header->waiters.n && w->state
-                                   && w->posted && w->worker == i
-                                   && w->mail_prev == prev && n,
-                                   "mailbox at waiter", row);
+            zone_require(row < zone->header->waiters.n && w->state
+                       && w->posted && w->worker == i
+                       && w->mail_prev == prev && n,
+                       "mailbox at waiter", row);
             prev = row;
             n--;
         }
 
-        ngx_http_clipper_check(prev == zone->workers[i].mail_tail,
-                               "mailbox of worker", i);
+        zone_require(prev == zone->workers[i].mail_tail,
+                   "mailbox of worker", i);
     }
 
-    ngx_http_clipper_check(n == 0, "mail in no box", n);
+    zone_require(n == 0, "mail in no box", n);
 
     return NULL;
 }
@@ -240,12 +238,12 @@ ngx_http_clipper_check_mail(ngx_http_clipper_zone_t *zone)
 /* each chunk is free, on loan to a worker, or in one chain of its flight */
 
 const char *
-ngx_http_clipper_check_chunks(ngx_http_clipper_zone_t *zone)
+zone_check_chunks(clipper_zone_t *zone)
 {
-    u_char                     *seen;
-    uint32_t                    i, owner;
-    const char                 *text;
-    ngx_http_clipper_flight_t  *f;
+    u_char            *seen;
+    uint32_t           i, owner;
+    const char        *text;
+    clipper_flight_t  *f;
 
     seen = calloc(zone->header->chunks.n, 1);
     if (seen == NULL) {
@@ -258,34 +256,32 @@ ngx_http_clipper_check_chunks(ngx_http_clipper_zone_t *zone)
         f = &zone->flights[i];
 
         if (f->state) {
-            text = ngx_http_clipper_check_chain(zone, seen, f->input, i,
-                                                f->input_len);
+            text = zone_check_chain(zone, seen, f->input, i, f->input_len);
         }
 
         if (text == NULL && f->state && f->output) {
-            text = ngx_http_clipper_check_chain(zone, seen, f->output, i,
-                                                f->output_len);
+            text = zone_check_chain(zone, seen, f->output, i, f->output_len);
         }
     }
 
     for (i = 1; text == NULL && i < zone->header->chunks.n; i++) {
         owner = zone->chunks[i].owner;
 
-        if (owner == NGX_HTTP_CLIPPER_FREE || seen[i]) {
+        if (owner == CLIPPER_FREE || seen[i]) {
             continue;
         }
 
-        if (!(owner & NGX_HTTP_CLIPPER_CHUNK_LOAN)) {
-            text = ngx_http_clipper_check_says("leaked chunk", i);
+        if (!(owner & CLIPPER_CHUNK_LOAN)) {
+            text = zone_check_says("leaked chunk", i);
             break;
         }
 
-        owner &= ~NGX_HTTP_CLIPPER_CHUNK_LOAN;
+        owner &= ~CLIPPER_CHUNK_LOAN;
 
         if (owner == 0 || owner >= zone->header->workers.n
-            || zone->workers[owner].state == NGX_HTTP_CLIPPER_FREE)
+            || zone->workers[owner].state == CLIPPER_FREE)
         {
-            text = ngx_http_clipper_check_says("loan of chunk", i);
+            text = zone_check_says("loan of chunk", i);
         }
     }
 
@@ -296,25 +292,25 @@ ngx_http_clipper_check_chunks(ngx_http_clipper_zone_t *zone)
 
 
 static const char *
-ngx_http_clipper_check_chain(ngx_http_clipper_zone_t *zone, u_char *seen,
-    uint32_t chunk, uint32_t flight, size_t len)
+zone_check_chain(clipper_zone_t *zone, u_char *seen, uint32_t chunk,
+    uint32_t flight, size_t len)
 {
     size_t  n;
 
-    n = (len + NGX_HTTP_CLIPPER_CHUNK - 1) / NGX_HTTP_CLIPPER_CHUNK;
+    n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
 
     for ( /* void */ ; n; n--) {
-        ngx_http_clipper_check(chunk && chunk < zone->header->chunks.n,
-                               "short chain of flight", flight);
-        ngx_http_clipper_check(zone->chunks[chunk].owner == flight,
-                               "owner of chunk", chunk);
-        ngx_http_clipper_check(!seen[chunk], "chunk in two chains", chunk);
+        zone_require(chunk && chunk < zone->header->chunks.n,
+                   "short chain of flight", flight);
+        zone_require(zone->chunks[chunk].owner == flight,
+                   "owner of chunk", chunk);
+        zone_require(!seen[chunk], "chunk in two chains", chunk);
 
         seen[chunk] = 1;
         chunk = zone->chunks[chunk].next;
     }
 
-    ngx_http_clipper_check(chunk == 0, "long chain of flight", flight);
+    zone_require(chunk == 0, "long chain of flight", flight);
 
     return NULL;
 }

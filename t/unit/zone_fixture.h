@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #include "shm/clipper_queue.h"
+#include "zone_check.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
 
@@ -36,7 +37,7 @@
 #define zone_unused   __attribute__((unused))
 
 
-typedef ngx_http_clipper_zone_t  view_t;
+typedef clipper_zone_t  view_t;
 
 
 static const u_char  zone_seed[32] = { 1, 2, 3 };
@@ -80,8 +81,8 @@ zone_make(void)
     void  *addr;
 
     addr = zone_map();
-    assert_int_equal(ngx_http_clipper_zone_create(addr, ZONE_SIZE, zone_seed,
-                                                  1700000000), NGX_OK);
+    assert_int_equal(clipper_zone_create(addr, ZONE_SIZE, zone_seed,
+                                         1700000000), NGX_OK);
 
     return addr;
 }
@@ -135,11 +136,11 @@ zone_kill(pid_t pid)
 
 
 static void zone_unused
-zone_check_locked(view_t *v, const char *where)
+zone_assert_locked(view_t *v, const char *where)
 {
     const char  *text;
 
-    text = ngx_http_clipper_check_locked(v);
+    text = zone_check_locked(v);
 
     if (text) {
         print_error("%s: %s\n", where, text);
@@ -149,11 +150,11 @@ zone_check_locked(view_t *v, const char *where)
 
 
 static void zone_unused
-zone_check(view_t *v, const char *where)
+zone_assert(view_t *v, const char *where)
 {
-    ngx_http_clipper_zone_lock(v);
-    zone_check_locked(v, where);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    zone_assert_locked(v, where);
+    clipper_zone_unlock(v);
 }
 
 
@@ -165,13 +166,13 @@ worker_make(void *addr)
     view_t     v;
     ngx_str_t  generation = ngx_string("g");
 
-    assert_int_equal(ngx_http_clipper_zone_attach(&v, addr, ZONE_SIZE,
-                                                  zone_process()), NGX_OK);
+    assert_int_equal(clipper_zone_attach(&v, addr, ZONE_SIZE, zone_process()),
+                                         NGX_OK);
 
-    ngx_http_clipper_zone_lock(&v);
-    assert_int_not_equal(ngx_http_clipper_registry_claim_locked(&v,
+    clipper_zone_lock(&v);
+    assert_int_not_equal(clipper_registry_claim_locked(&v,
                                   (u_char *) "door", 4, &generation, 1), 0);
-    ngx_http_clipper_zone_unlock(&v);
+    clipper_zone_unlock(&v);
 
     return v;
 }
@@ -188,9 +189,9 @@ model_make(view_t *v, const char *name, const char *version)
     ver.data = (u_char *) version;
     ver.len = strlen(version);
 
-    ngx_http_clipper_zone_lock(v);
-    row = ngx_http_clipper_registry_model_locked(v, &n, &ver);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    row = clipper_registry_model_locked(v, &n, &ver);
+    clipper_zone_unlock(v);
 
     assert_int_not_equal(row, 0);
 
@@ -203,9 +204,9 @@ model_make(view_t *v, const char *name, const char *version)
 static uint32_t zone_unused
 replica_join(view_t *v, uint32_t model, u_char letter)
 {
-    u_char                           token[16];
-    uint32_t                         row;
-    ngx_http_clipper_announcement_t  a;
+    u_char                  token[16];
+    uint32_t                row;
+    clipper_announcement_t  a;
 
     memset(&a, 0, sizeof(a));
     memset(token, letter, sizeof(token));
@@ -215,9 +216,9 @@ replica_join(view_t *v, uint32_t model, u_char letter)
     a.token.data = token;
     a.token.len = letter ? 16 : 0;
 
-    ngx_http_clipper_zone_lock(v);
-    row = ngx_http_clipper_registry_join_locked(v, &a, 1000);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    row = clipper_registry_join_locked(v, &a, 1000);
+    clipper_zone_unlock(v);
 
     return row;
 }
@@ -231,10 +232,10 @@ replica_make(view_t *v, uint32_t model, u_char letter)
     row = replica_join(v, model, letter);
     assert_int_not_equal(row, 0);
 
-    ngx_http_clipper_zone_lock(v);
-    ngx_http_clipper_registry_ready_locked(v, row);
-    ngx_http_clipper_registry_idle_locked(v, row);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    clipper_registry_ready_locked(v, row);
+    clipper_registry_idle_locked(v, row);
+    clipper_zone_unlock(v);
 
     return row;
 }
@@ -243,18 +244,18 @@ replica_make(view_t *v, uint32_t model, u_char letter)
 static void zone_unused
 replica_idle(view_t *v, uint32_t row)
 {
-    ngx_http_clipper_zone_lock(v);
-    ngx_http_clipper_registry_idle_locked(v, row);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    clipper_registry_idle_locked(v, row);
+    clipper_zone_unlock(v);
 }
 
 
 static void zone_unused
 replica_gone(view_t *v, uint32_t row)
 {
-    ngx_http_clipper_zone_lock(v);
-    ngx_http_clipper_registry_gone_locked(v, row);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    clipper_registry_gone_locked(v, row);
+    clipper_zone_unlock(v);
 }
 
 
@@ -277,11 +278,11 @@ input_of(uint32_t name, size_t len)
 }
 
 
-static ngx_http_clipper_task_t zone_unused
+static clipper_task_t zone_unused
 task_make(view_t *v, uint32_t model, uint32_t name, size_t len,
     uint64_t deadline_us)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     memset(&task, 0, sizeof(task));
 
@@ -294,20 +295,20 @@ task_make(view_t *v, uint32_t model, uint32_t name, size_t len,
     task.len = len;
     task.queue_max = 100000;
     task.queue_size_max = ZONE_SIZE;
-    task.settled = ngx_http_clipper_queue_settled(v, task.key);
+    task.settled = clipper_queue_settled(v, task.key);
 
     return task;
 }
 
 
 static ngx_int_t zone_unused
-submit(view_t *v, ngx_http_clipper_task_t *task, uint64_t now_us)
+submit(view_t *v, clipper_task_t *task, uint64_t now_us)
 {
     ngx_int_t  rc;
 
-    ngx_http_clipper_zone_lock(v);
-    rc = ngx_http_clipper_queue_submit_locked(v, task, now_us);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    rc = clipper_queue_submit_locked(v, task, now_us);
+    clipper_zone_unlock(v);
 
     return rc;
 }
@@ -316,9 +317,9 @@ submit(view_t *v, ngx_http_clipper_task_t *task, uint64_t now_us)
 static void zone_unused
 leave(view_t *v, uint32_t waiter, uint32_t gen)
 {
-    ngx_http_clipper_zone_lock(v);
-    ngx_http_clipper_queue_leave_locked(v, waiter, gen);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    clipper_queue_leave_locked(v, waiter, gen);
+    clipper_zone_unlock(v);
 }
 
 
@@ -329,12 +330,12 @@ borrow(view_t *v, const u_char *data, size_t len)
 {
     uint32_t  chunk;
 
-    ngx_http_clipper_zone_lock(v);
-    chunk = ngx_http_clipper_chunk_borrow_locked(v, len);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    chunk = clipper_chunk_borrow_locked(v, len);
+    clipper_zone_unlock(v);
 
     if (chunk && data) {
-        ngx_http_clipper_chunk_write(v, chunk, data, len);
+        clipper_chunk_write(v, chunk, data, len);
     }
 
     return chunk;
@@ -344,9 +345,9 @@ borrow(view_t *v, const u_char *data, size_t len)
 static void zone_unused
 give_back(view_t *v, uint32_t chunk)
 {
-    ngx_http_clipper_zone_lock(v);
-    ngx_http_clipper_chunk_free_locked(v, chunk);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    clipper_chunk_free_locked(v, chunk);
+    clipper_zone_unlock(v);
 }
 
 
@@ -354,11 +355,11 @@ give_back(view_t *v, uint32_t chunk)
 
 static ngx_uint_t zone_unused
 take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
-    ngx_http_clipper_lease_t *leases)
+    clipper_lease_t *leases)
 {
-    ngx_uint_t                      n;
-    ngx_http_clipper_take_t         t;
-    ngx_http_clipper_batch_conf_t   conf;
+    ngx_uint_t            n;
+    clipper_take_t        t;
+    clipper_batch_conf_t  conf;
 
     memset(&conf, 0, sizeof(conf));
     conf.fixed = max;
@@ -369,9 +370,9 @@ take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
     t.max = max;
     t.now_us = now_us;
 
-    ngx_http_clipper_zone_lock(v);
-    n = ngx_http_clipper_queue_take_locked(v, replica, &t, leases);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    n = clipper_queue_take_locked(v, replica, &t, leases);
+    clipper_zone_unlock(v);
 
     return n;
 }
@@ -380,47 +381,46 @@ take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
 /* the output that belongs to the lease's input; its length */
 
 static size_t zone_unused
-output_of(view_t *v, const ngx_http_clipper_lease_t *lease, u_char *output)
+output_of(view_t *v, const clipper_lease_t *lease, u_char *output)
 {
-    ngx_http_clipper_flight_t  *f;
+    clipper_flight_t  *f;
 
     f = &v->flights[lease->flight];
 
     output[0] = 'y';
-    ngx_http_clipper_chunk_read(v, f->input, output + 1, f->input_len);
+    clipper_chunk_read(v, f->input, output + 1, f->input_len);
 
     return f->input_len + 1;
 }
 
 
 static ngx_uint_t zone_unused
-settle_with(view_t *v, uint32_t replica, const ngx_http_clipper_lease_t *lease,
+settle_with(view_t *v, uint32_t replica, const clipper_lease_t *lease,
     uint32_t result, const u_char *data, size_t len, uint64_t now_us)
 {
-    ngx_uint_t                 first;
-    ngx_http_clipper_output_t  o;
+    ngx_uint_t        first;
+    clipper_output_t  o;
 
     o.result = result;
     o.data = data;
     o.len = len;
-    o.chunk = (len > NGX_HTTP_CLIPPER_INLINE) ? borrow(v, data, len) : 0;
+    o.chunk = (len > CLIPPER_INLINE) ? borrow(v, data, len) : 0;
 
-    if (len > NGX_HTTP_CLIPPER_INLINE && o.chunk == 0) {
-        o.result = NGX_HTTP_CLIPPER_RESULT_ERROR;
+    if (len > CLIPPER_INLINE && o.chunk == 0) {
+        o.result = CLIPPER_RESULT_ERROR;
         o.len = 0;
     }
 
-    ngx_http_clipper_zone_lock(v);
-    first = ngx_http_clipper_queue_settle_locked(v, replica, lease, &o,
-                                                 now_us);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    first = clipper_queue_settle_locked(v, replica, lease, &o, now_us);
+    clipper_zone_unlock(v);
 
     return first;
 }
 
 
 static ngx_uint_t zone_unused
-settle(view_t *v, uint32_t replica, const ngx_http_clipper_lease_t *lease,
+settle(view_t *v, uint32_t replica, const clipper_lease_t *lease,
     uint64_t now_us)
 {
     size_t  len;
@@ -432,17 +432,17 @@ settle(view_t *v, uint32_t replica, const ngx_http_clipper_lease_t *lease,
 
     len = output_of(v, lease, output);
 
-    return settle_with(v, replica, lease, NGX_HTTP_CLIPPER_RESULT_OUTPUT,
-                       output, len, now_us);
+    return settle_with(v, replica, lease, CLIPPER_RESULT_OUTPUT, output, len,
+                       now_us);
 }
 
 
 static ngx_uint_t zone_unused
-mail_take(view_t *v, ngx_http_clipper_mail_t *mail, ngx_uint_t n)
+mail_take(view_t *v, clipper_mail_t *mail, ngx_uint_t n)
 {
-    ngx_http_clipper_zone_lock(v);
-    n = ngx_http_clipper_mailbox_take_locked(v, mail, n);
-    ngx_http_clipper_zone_unlock(v);
+    clipper_zone_lock(v);
+    n = clipper_mailbox_take_locked(v, mail, n);
+    clipper_zone_unlock(v);
 
     return n;
 }
@@ -451,19 +451,19 @@ mail_take(view_t *v, ngx_http_clipper_mail_t *mail, ngx_uint_t n)
 /* whether a letter has the output of this input; a held one is then left */
 
 static ngx_uint_t zone_unused
-mail_says(view_t *v, ngx_http_clipper_mail_t *mail, uint32_t name, size_t len)
+mail_says(view_t *v, clipper_mail_t *mail, uint32_t name, size_t len)
 {
     u_char      output[ZONE_LONGEST + 1];
     ngx_uint_t  yes;
 
-    if (mail->result != NGX_HTTP_CLIPPER_RESULT_OUTPUT
+    if (mail->result != CLIPPER_RESULT_OUTPUT
         || mail->len != len + 1)
     {
         return 0;
     }
 
     if (mail->held) {
-        ngx_http_clipper_chunk_read(v, mail->chunk, output, mail->len);
+        clipper_chunk_read(v, mail->chunk, output, mail->len);
 
     } else {
         memcpy(output, mail->data, mail->len);

@@ -50,7 +50,7 @@ typedef struct {
     unsigned                  worker;
     uint32_t                  model;
     ngx_uint_t                n;    /* of its batch */
-    ngx_http_clipper_lease_t  leases[BATCH];
+    clipper_lease_t           leases[BATCH];
     flight_t                 *flights[BATCH];
 } replica_t;
 
@@ -127,10 +127,10 @@ asker_free(void)
 }
 
 
-static ngx_http_clipper_task_t
+static clipper_task_t
 task_random(view_t *v)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(v, models[zone_chance(2)], zone_chance(NAMES),
                      zone_chance(3) ? 4 + zone_chance(90)
@@ -155,7 +155,7 @@ task_random(view_t *v)
     task.deadline_us = now + 1 + (zone_chance(8) ? 500 + zone_chance(1000) * 2
                                                  : zone_chance(40) * 2);
     task.queue_max = zone_chance(10) ? 1000 : 1 + zone_chance(4);
-    task.settled = ngx_http_clipper_queue_settled(v, task.key);
+    task.settled = clipper_queue_settled(v, task.key);
 
     if (zone_chance(3) == 0) {
         task.chunk = borrow(v, task.data, task.len);
@@ -168,8 +168,8 @@ task_random(view_t *v)
 /* whether the zone was right to decline, when the model knows f of the task */
 
 static void
-check_declined(view_t *v, ngx_http_clipper_task_t *task, flight_t *f,
-    ngx_int_t rc, unsigned full)
+check_declined(view_t *v, clipper_task_t *task, flight_t *f, ngx_int_t rc,
+    unsigned full)
 {
     if (task->chunk) {
         give_back(v, task->chunk);
@@ -196,7 +196,7 @@ check_declined(view_t *v, ngx_http_clipper_task_t *task, flight_t *f,
 
 
 static flight_t *
-flight_begin(view_t *v, ngx_http_clipper_task_t *task)
+flight_begin(view_t *v, clipper_task_t *task)
 {
     flight_t  *f;
 
@@ -223,12 +223,12 @@ flight_begin(view_t *v, ngx_http_clipper_task_t *task)
 static void
 step_submit(void)
 {
-    view_t                   *v;
-    asker_t                  *a;
-    unsigned                  w, full;
-    flight_t                 *f;
-    ngx_int_t                 rc;
-    ngx_http_clipper_task_t   task;
+    view_t         *v;
+    asker_t        *a;
+    unsigned        w, full;
+    flight_t       *f;
+    ngx_int_t       rc;
+    clipper_task_t  task;
 
     a = asker_free();
 
@@ -300,10 +300,10 @@ step_leave(void)
 static void
 step_mail(void)
 {
-    view_t                   *v;
-    asker_t                  *a;
-    unsigned                  w;
-    ngx_http_clipper_mail_t   mail;
+    view_t         *v;
+    asker_t        *a;
+    unsigned        w;
+    clipper_mail_t  mail;
 
     w = zone_chance(WORKERS);
     v = &workers[w];
@@ -323,7 +323,7 @@ step_mail(void)
     check("a letter for somebody", a < askers + ASKERS);
 
     if (a->dropped) {
-        check("a late one", mail.result == NGX_HTTP_CLIPPER_RESULT_LATE
+        check("a late one", mail.result == CLIPPER_RESULT_LATE
                             && !mail.held);
         counts[5]++;
         asker_ends(a);
@@ -333,7 +333,7 @@ step_mail(void)
     check("an answer that came", a->flight->done
                                  && mail.result == a->flight->result);
 
-    if (mail.result == NGX_HTTP_CLIPPER_RESULT_ERROR) {
+    if (mail.result == CLIPPER_RESULT_ERROR) {
         counts[6]++;
         asker_ends(a);
         return;

@@ -45,9 +45,9 @@ static unsigned  nimages, since_image;
 static view_t    s, v, t, n, first;
 static uint32_t  model, rs, rv, rv2, rt, loan_s, loan_v, loan_t;
 
-static ngx_http_clipper_lease_t  leases_s[2], leases_v[4], leases_t[1];
-static ngx_http_clipper_task_t   tasks[32];
-static ngx_http_clipper_mail_t   held_v;
+static clipper_lease_t  leases_s[2], leases_v[4], leases_t[1];
+static clipper_task_t   tasks[32];
+static clipper_mail_t   held_v;
 
 static asker_t   askers[32];
 static unsigned  naskers, allowed;
@@ -60,7 +60,7 @@ static const char  *section;
 static void
 asks(view_t *w, uint32_t name, size_t len, uint64_t deadline_us)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(w, model, name, len, deadline_us);
     assert_int_equal(submit(w, &task, 100), NGX_OK);
@@ -85,7 +85,7 @@ asks(view_t *w, uint32_t name, size_t len, uint64_t deadline_us)
 static void
 shrink(void *addr)
 {
-    ngx_http_clipper_header_t  *h;
+    clipper_header_t  *h;
 
     h = addr;
     h->workers.n = 7;
@@ -124,9 +124,9 @@ scene_workers(void)
 
     model = model_make(&s, "m", "1");
 
-    ngx_http_clipper_zone_lock(&s);
-    ngx_http_clipper_registry_pin_locked(&s, s.workers[s.slot].models, model);
-    ngx_http_clipper_zone_unlock(&s);
+    clipper_zone_lock(&s);
+    clipper_registry_pin_locked(&s, s.workers[s.slot].models, model);
+    clipper_zone_unlock(&s);
 
     (void) model_make(&s, "unused", "1");
 
@@ -142,9 +142,9 @@ scene_workers(void)
 static void
 scene_done(void)
 {
-    uint32_t                  i;
-    ngx_http_clipper_mail_t   mail;
-    ngx_http_clipper_lease_t  done[4];
+    uint32_t         i;
+    clipper_mail_t   mail;
+    clipper_lease_t  done[4];
 
     asks(&s, 10, 600, 200);
     asks(&s, 12, 700, 200);
@@ -200,17 +200,16 @@ scene_leased(void)
 
     /* hedged beside the victim's lease */
 
-    ngx_http_clipper_zone_lock(&v);
-    assert_int_equal(ngx_http_clipper_queue_hedge_locked(&v, rv, &leases_v[3],
-                                                         1), 1);
-    ngx_http_clipper_zone_unlock(&v);
+    clipper_zone_lock(&v);
+    assert_int_equal(clipper_queue_hedge_locked(&v, rv, &leases_v[3], 1), 1);
+    clipper_zone_unlock(&v);
 }
 
 
 static void
 scene_queued(void)
 {
-    ngx_http_clipper_lease_t  none;
+    clipper_lease_t  none;
 
     /* told that it is late, and going to be */
 
@@ -246,7 +245,7 @@ scene(void)
     scene_done();
     scene_leased();
     scene_queued();
-    zone_check(&s, "the scene");
+    zone_assert(&s, "the scene");
 
     zombie(v.pid);
     zombie(t.pid);
@@ -255,7 +254,7 @@ scene(void)
     copy_mem = zone_map();
     first_mem = zone_map();
     memcpy(first_mem, zone_mem, ZONE_SIZE);
-    (void) ngx_http_clipper_zone_attach(&first, first_mem, ZONE_SIZE, 1);
+    (void) clipper_zone_attach(&first, first_mem, ZONE_SIZE, 1);
 
     for (i = 0; i < IMAGES; i++) {
         images[i] = zone_map();
@@ -289,7 +288,7 @@ scene_end(void)
 static void
 submit_short(view_t *w)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(w, model, 30, 40, 1700);
     (void) submit(w, &task, 200);
@@ -299,7 +298,7 @@ submit_short(view_t *w)
 static void
 submit_long(view_t *w)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(w, model, 30, 1700, 1700);
     task.chunk = borrow(w, NULL, 1700);
@@ -310,7 +309,7 @@ submit_long(view_t *w)
 static void
 submit_joins_queued(view_t *w)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(w, model, 1, 600, 700);
     (void) submit(w, &task, 200);
@@ -322,7 +321,7 @@ submit_joins_queued(view_t *w)
 static void
 submit_joins_leased(view_t *w)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(w, model, 5, 600, 700);
     task.chunk = borrow(w, NULL, 600);
@@ -348,7 +347,7 @@ leaves(view_t *w)
 static void
 takes(view_t *w)
 {
-    ngx_http_clipper_lease_t  leases[3];
+    clipper_lease_t  leases[3];
 
     (void) take(w, rv2, 3, 195, leases);
 }
@@ -372,8 +371,8 @@ settles(view_t *w)
 static void
 settles_twice(view_t *w)
 {
-    unsigned                  i;
-    ngx_http_clipper_lease_t  leases[3];
+    unsigned         i;
+    clipper_lease_t  leases[3];
 
     (void) take(w, rv2, 3, 195, leases);
 
@@ -396,7 +395,7 @@ settles_errors(view_t *w)
 
     for (i = 0; i < 4; i++) {
         (void) settle_with(w, rv, &leases_v[i],
-                           NGX_HTTP_CLIPPER_RESULT_ERROR,
+                           CLIPPER_RESULT_ERROR,
                            text, i == 1 ? 600 : 9, 400);
     }
 }
@@ -410,8 +409,8 @@ settles_skipped(view_t *w)
     unsigned  i;
 
     for (i = 0; i < 4; i++) {
-        (void) settle_with(w, rv, &leases_v[i], NGX_HTTP_CLIPPER_RESULT_LATE,
-                           NULL, 0, 1002);
+        (void) settle_with(w, rv, &leases_v[i], CLIPPER_RESULT_LATE, NULL, 0,
+                           1002);
     }
 
     replica_idle(w, rv);
@@ -421,46 +420,46 @@ settles_skipped(view_t *w)
 static void
 loses(view_t *w)
 {
-    unsigned                  i;
-    ngx_http_clipper_lease_t  leases[8];
+    unsigned         i;
+    clipper_lease_t  leases[8];
 
     /* the whole batch; what is asked again and lost again is an error */
 
-    ngx_http_clipper_zone_lock(w);
+    clipper_zone_lock(w);
 
     for (i = 0; i < 4; i++) {
-        (void) ngx_http_clipper_queue_lost_locked(w, rv, &leases_v[i], 400);
+        (void) clipper_queue_lost_locked(w, rv, &leases_v[i], 400);
     }
 
-    ngx_http_clipper_registry_gone_locked(w, rv);
-    ngx_http_clipper_zone_unlock(w);
+    clipper_registry_gone_locked(w, rv);
+    clipper_zone_unlock(w);
 
     i = take(w, rv2, 8, 400, leases);
 
-    ngx_http_clipper_zone_lock(w);
+    clipper_zone_lock(w);
 
     while (i--) {
-        (void) ngx_http_clipper_queue_lost_locked(w, rv2, &leases[i], 410);
+        (void) clipper_queue_lost_locked(w, rv2, &leases[i], 410);
     }
 
-    ngx_http_clipper_registry_gone_locked(w, rv2);
-    ngx_http_clipper_zone_unlock(w);
+    clipper_registry_gone_locked(w, rv2);
+    clipper_zone_unlock(w);
 }
 
 
 static void
 hedges(view_t *w)
 {
-    ngx_http_clipper_zone_lock(w);
-    (void) ngx_http_clipper_queue_hedge_locked(w, rv, leases_v, 4);
-    ngx_http_clipper_zone_unlock(w);
+    clipper_zone_lock(w);
+    (void) clipper_queue_hedge_locked(w, rv, leases_v, 4);
+    clipper_zone_unlock(w);
 }
 
 
 static void
 reads_mail(view_t *w)
 {
-    ngx_http_clipper_mail_t  mail[4];
+    clipper_mail_t  mail[4];
 
     (void) mail_take(w, mail, 4);
 }
@@ -483,10 +482,10 @@ joins_moved(view_t *w)
 static void
 goes(view_t *w)
 {
-    ngx_http_clipper_zone_lock(w);
-    ngx_http_clipper_registry_leaving_locked(w, rv2);
-    ngx_http_clipper_registry_gone_locked(w, rv2);
-    ngx_http_clipper_zone_unlock(w);
+    clipper_zone_lock(w);
+    clipper_registry_leaving_locked(w, rv2);
+    clipper_registry_gone_locked(w, rv2);
+    clipper_zone_unlock(w);
 }
 
 
@@ -499,19 +498,19 @@ claims(view_t *w)
     again = *w;
     again.slot = 0;
 
-    ngx_http_clipper_zone_lock(&again);
-    (void) ngx_http_clipper_registry_claim_locked(&again, (u_char *) "door",
-                                                  4, &generation, 2);
-    ngx_http_clipper_zone_unlock(&again);
+    clipper_zone_lock(&again);
+    (void) clipper_registry_claim_locked(&again, (u_char *) "door",
+                                         4, &generation, 2);
+    clipper_zone_unlock(&again);
 }
 
 
 static void
 reclaims(view_t *w)
 {
-    ngx_http_clipper_zone_lock(w);
-    ngx_http_clipper_reclaim_locked(w, t.slot);
-    ngx_http_clipper_zone_unlock(w);
+    clipper_zone_lock(w);
+    clipper_reclaim_locked(w, t.slot);
+    clipper_zone_unlock(w);
 }
 
 
@@ -520,8 +519,8 @@ rebuilds(view_t *w)
 {
     w->header->lock.holder = 0;
     w->header->lock.dirty = 1;
-    ngx_http_clipper_zone_lock(w);
-    ngx_http_clipper_zone_unlock(w);
+    clipper_zone_lock(w);
+    clipper_zone_unlock(w);
 }
 
 
@@ -544,9 +543,9 @@ names_apps(view_t *w)
     app.len = 1;
 
     for (name[0] = 'a'; name[0] < 'f'; name[0]++) {
-        ngx_http_clipper_zone_lock(w);
-        (void) ngx_http_clipper_registry_app_locked(w, &app);
-        ngx_http_clipper_zone_unlock(w);
+        clipper_zone_lock(w);
+        (void) clipper_registry_app_locked(w, &app);
+        clipper_zone_unlock(w);
     }
 }
 

@@ -36,8 +36,8 @@ check(const char *what, unsigned yes)
 static void zone_unused
 zone_start(void)
 {
-    unsigned                    i;
-    ngx_http_clipper_header_t  *h;
+    unsigned           i;
+    clipper_header_t  *h;
 
     (void) alarm(600);
 
@@ -64,8 +64,8 @@ zone_start(void)
 static void zone_unused
 zone_stop(void)
 {
-    unsigned                    i;
-    ngx_http_clipper_header_t  *h;
+    unsigned           i;
+    clipper_header_t  *h;
 
     h = addr;
     assert_int_equal(h->flights.used, 0);

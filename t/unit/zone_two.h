@@ -39,9 +39,9 @@ setup(void **state)
 static int zone_unused
 teardown(void **state)
 {
-    ngx_http_clipper_header_t  *h;
+    clipper_header_t  *h;
 
-    zone_check(&a, "at the end");
+    zone_assert(&a, "at the end");
 
     h = a.header;
     assert_int_equal(h->flights.used, 0);
@@ -59,14 +59,14 @@ teardown(void **state)
 }
 
 
-static ngx_http_clipper_task_t zone_unused
+static clipper_task_t zone_unused
 ask(view_t *v, uint32_t name, size_t len, uint64_t deadline_us)
 {
-    ngx_http_clipper_task_t  task;
+    clipper_task_t  task;
 
     task = task_make(v, model, name, len, deadline_us);
     assert_int_equal(submit(v, &task, 100), NGX_OK);
-    zone_check(v, "after a submission");
+    zone_assert(v, "after a submission");
 
     return task;
 }
@@ -75,10 +75,10 @@ ask(view_t *v, uint32_t name, size_t len, uint64_t deadline_us)
 static void zone_unused
 expect_mail(view_t *v, uint32_t waiter, uint32_t name, size_t len)
 {
-    ngx_http_clipper_mail_t  mail;
+    clipper_mail_t  mail;
 
     assert_int_equal(mail_take(v, &mail, 1), 1);
-    zone_check(v, "after a letter");
+    zone_assert(v, "after a letter");
     assert_int_equal(mail.waiter, waiter);
     assert_true(mail_says(v, &mail, name, len));
 }
@@ -87,10 +87,10 @@ expect_mail(view_t *v, uint32_t waiter, uint32_t name, size_t len)
 static void zone_unused
 expect_result(view_t *v, uint32_t waiter, uint32_t result)
 {
-    ngx_http_clipper_mail_t  mail;
+    clipper_mail_t  mail;
 
     assert_int_equal(mail_take(v, &mail, 1), 1);
-    zone_check(v, "after a letter");
+    zone_assert(v, "after a letter");
     assert_int_equal(mail.waiter, waiter);
     assert_int_equal(mail.result, result);
     assert_int_equal(mail.len, 0);
@@ -101,7 +101,7 @@ expect_result(view_t *v, uint32_t waiter, uint32_t result)
 static void zone_unused
 expect_no_mail(view_t *v)
 {
-    ngx_http_clipper_mail_t  mail;
+    clipper_mail_t  mail;
 
     assert_int_equal(mail_take(v, &mail, 1), 0);
 }
