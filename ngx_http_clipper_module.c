@@ -81,14 +81,14 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
 
     { ngx_string("clipper_input"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_clipper_conf_input,
+      ngx_http_clipper_conf_app_input,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("clipper_slo"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_clipper_conf_slo,
+      ngx_http_clipper_conf_app_slo,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -102,7 +102,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
 
     { ngx_string("clipper_link"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_clipper_conf_link,
+      ngx_http_clipper_conf_app_link,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -116,35 +116,35 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
 
     { ngx_string("clipper_loss"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_clipper_conf_loss,
+      ngx_http_clipper_conf_select_loss,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("clipper_confidence"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_clipper_conf_confidence,
+      ngx_http_clipper_conf_select_confidence,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("clipper_uid"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_clipper_conf_uid,
+      ngx_http_clipper_conf_select_uid,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("clipper_cache"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_clipper_conf_cache,
+      ngx_http_clipper_conf_app_cache,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("clipper_limits"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_clipper_conf_limits,
+      ngx_http_clipper_conf_app_limits,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -198,10 +198,10 @@ ngx_module_t  ngx_http_clipper_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_http_clipper_listen_init,          /* init module */
-    ngx_http_clipper_init_process,         /* init process */
+    ngx_http_clipper_worker_init,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_clipper_exit_process,         /* exit process */
+    ngx_http_clipper_worker_exit,          /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };

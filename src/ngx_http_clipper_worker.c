@@ -43,7 +43,7 @@ static clipper_zone_t  ngx_http_clipper_process_zone;
  */
 
 ngx_int_t
-ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data)
+ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data)
 {
     u_char           *addr, seed[32];
     size_t            size;
@@ -91,7 +91,7 @@ ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data)
 
 
 ngx_int_t
-ngx_http_clipper_cache_zone_init(ngx_shm_zone_t *zone, void *data)
+ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone, void *data)
 {
     u_char           *addr;
     size_t            size;
@@ -197,7 +197,7 @@ ngx_http_clipper_process_seed(ngx_log_t *log, u_char seed[32])
 
 
 ngx_int_t
-ngx_http_clipper_init_process(ngx_cycle_t *cycle)
+ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
 {
     ngx_shm_zone_t                *zone;
     clipper_header_t              *header;
@@ -249,7 +249,7 @@ ngx_http_clipper_init_process(ngx_cycle_t *cycle)
 
     /* who died before this worker came may have left work behind */
 
-    ngx_http_clipper_process_work();
+    ngx_http_clipper_worker_work();
 
     return NGX_OK;
 }
@@ -299,7 +299,7 @@ ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
 
 
 void
-ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
+ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
 {
     clipper_zone_t  *zone;
 
@@ -316,7 +316,7 @@ ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
 
     if (zone->slot) {
         clipper_zone_lock(zone);
-        clipper_reclaim_locked(zone, zone->slot);
+        clipper_rebuild_reclaim_locked(zone, zone->slot);
         clipper_zone_unlock(zone);
 
         ngx_http_clipper_wake_flush();
@@ -331,7 +331,7 @@ ngx_http_clipper_exit_process(ngx_cycle_t *cycle)
 
 
 void
-ngx_http_clipper_process_work(void)
+ngx_http_clipper_worker_work(void)
 {
     ngx_uint_t       i, k, n, again;
     clipper_zone_t  *zone;
@@ -375,7 +375,7 @@ ngx_http_clipper_process_work(void)
 
 
 void
-ngx_http_clipper_process_bury(void)
+ngx_http_clipper_worker_bury(void)
 {
     ngx_uint_t       n;
     clipper_zone_t  *zone;
@@ -397,7 +397,7 @@ ngx_http_clipper_process_bury(void)
 
 
 void
-ngx_http_clipper_process_retire(ngx_uint_t now)
+ngx_http_clipper_worker_retire(ngx_uint_t now)
 {
     clipper_zone_t  *zone;
 
@@ -417,5 +417,5 @@ ngx_http_clipper_process_retire(ngx_uint_t now)
         ngx_http_clipper_state_retire();
     }
 
-    ngx_http_clipper_replica_retire(now);
+    ngx_http_clipper_replica_move_retire(now);
 }

@@ -139,7 +139,7 @@ clipper_sip_final(clipper_sip_t *s, uint64_t tail, size_t len, uint64_t out[2])
 
 
 void
-clipper_siphash(const uint64_t key[2], const u_char *data, size_t len,
+clipper_hash_siphash(const uint64_t key[2], const u_char *data, size_t len,
     uint64_t out[2])
 {
     size_t         left;
@@ -172,11 +172,11 @@ clipper_hash_init(clipper_hash_key_t *key,
 
     for (i = 0; i < CLIPPER_HASH_WORDS; i += 2) {
         counter[0] = (u_char) i;
-        clipper_siphash(prf, counter, 1, &key->nh[i]);
+        clipper_hash_siphash(prf, counter, 1, &key->nh[i]);
     }
 
     counter[0] = (u_char) i;
-    clipper_siphash(prf, counter, 1, out);
+    clipper_hash_siphash(prf, counter, 1, out);
 
     key->perm[0] = out[0];
     key->perm[1] = out[1];
@@ -242,7 +242,7 @@ clipper_hash_block(const clipper_hash_key_t *key, clipper_sip_t *s,
 
 
 void
-clipper_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
+clipper_hash_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
     const u_char *data, size_t len, uint64_t out[2])
 {
     size_t         size, total;             /* total: of SipHash's message */
@@ -383,7 +383,7 @@ clipper_scramble_step(const clipper_hash_key_t *key, ngx_uint_t round,
 
 
 uint64_t
-clipper_scramble(const clipper_hash_key_t *key, uint64_t x)
+clipper_hash_scramble(const clipper_hash_key_t *key, uint64_t x)
 {
     uint64_t    left, right;
     ngx_uint_t  i;
@@ -401,7 +401,7 @@ clipper_scramble(const clipper_hash_key_t *key, uint64_t x)
 
 
 uint64_t
-clipper_unscramble(const clipper_hash_key_t *key, uint64_t x)
+clipper_hash_unscramble(const clipper_hash_key_t *key, uint64_t x)
 {
     uint64_t    left, right;
     ngx_uint_t  i;

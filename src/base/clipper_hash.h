@@ -50,10 +50,10 @@ typedef struct {
 void clipper_hash_init(clipper_hash_key_t *key,
     const u_char seed[CLIPPER_HASH_SEED]);
 
-void clipper_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
+void clipper_hash_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
     const u_char *data, size_t len, uint64_t out[2]);
 
-void clipper_siphash(const uint64_t key[2], const u_char *data, size_t len,
+void clipper_hash_siphash(const uint64_t key[2], const u_char *data, size_t len,
     uint64_t out[2]);
 
 /* any seed will do, also an all-zero one */
@@ -68,8 +68,8 @@ double clipper_random_double(clipper_random_t *r);
 
 /* only the low 53 bits of x count; the result is below 2^53 */
 
-uint64_t clipper_scramble(const clipper_hash_key_t *key, uint64_t x);
-uint64_t clipper_unscramble(const clipper_hash_key_t *key, uint64_t x);
+uint64_t clipper_hash_scramble(const clipper_hash_key_t *key, uint64_t x);
+uint64_t clipper_hash_unscramble(const clipper_hash_key_t *key, uint64_t x);
 
 
 #endif /* _CLIPPER_HASH_H_INCLUDED_ */

@@ -65,7 +65,7 @@ ngx_http_clipper_conf_init_main(ngx_conf_t *cf, void *conf)
         mcf->cache_size = NGX_HTTP_CLIPPER_CACHE_SIZE;
     }
 
-    ngx_http_clipper_conf_finish_models(mcf);
+    ngx_http_clipper_conf_table_finish_models(mcf);
 
     return NGX_CONF_OK;
 }
@@ -155,7 +155,7 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
 
-    conf->app = ngx_http_clipper_conf_add_app(cf, mcf, conf, &clcf->name);
+    conf->app = ngx_http_clipper_conf_check_add_app(cf, mcf, conf, &clcf->name);
 
     return conf->app ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -212,7 +212,7 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf)
     }
 
     mcf->zone = ngx_http_clipper_conf_add_zone(cf, &zone, mcf->zone_size,
-                                               ngx_http_clipper_zone_init);
+                                            ngx_http_clipper_worker_zone_init);
     if (mcf->zone == NULL) {
         return NGX_ERROR;
     }
@@ -223,7 +223,7 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf)
 
     mcf->cache_zone = ngx_http_clipper_conf_add_zone(cf, &cache,
                                               mcf->cache_size,
-                                              ngx_http_clipper_cache_zone_init);
+                                      ngx_http_clipper_worker_cache_zone_init);
 
     return mcf->cache_zone ? NGX_OK : NGX_ERROR;
 }

@@ -43,26 +43,26 @@ char *ngx_http_clipper_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
 
 char *ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_input(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_app_input(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_slo(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_app_slo(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_link(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_app_link(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_app_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_limits(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_app_limits(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* --- setters of its selection (ngx_http_clipper_conf_select.c) --- */
 
 char *ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_select_loss(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_clipper_conf_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_clipper_conf_uid(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_clipper_conf_select_confidence(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* a location that answers for the operator, with the command's handler */
@@ -85,16 +85,17 @@ ngx_int_t ngx_http_clipper_conf_split(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *name, ngx_str_t *version);
 
 /* find or add (ngx_http_clipper_conf_table.c); NULL: no memory */
-ngx_http_clipper_model_conf_t *ngx_http_clipper_conf_get_model(ngx_conf_t *cf,
-    ngx_http_clipper_main_conf_t *mcf, ngx_str_t *name);
-ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_get_version(
+ngx_http_clipper_model_conf_t *ngx_http_clipper_conf_table_get_model(
+    ngx_conf_t *cf, ngx_http_clipper_main_conf_t *mcf, ngx_str_t *name);
+ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_table_get_version(
     ngx_conf_t *cf, ngx_http_clipper_model_conf_t *model, ngx_str_t *version);
 
 /* fills what blocks left unset, once all are read */
-void ngx_http_clipper_conf_finish_models(ngx_http_clipper_main_conf_t *mcf);
+void ngx_http_clipper_conf_table_finish_models(
+    ngx_http_clipper_main_conf_t *mcf);
 
 /* the current version as far as the configuration tells, or NULL */
-ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_current(
+ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_table_current(
     ngx_http_clipper_model_conf_t *model);
 
 /* the selection of a location: unset, merged, compared, taken over */
@@ -107,7 +108,7 @@ ngx_int_t ngx_http_clipper_conf_select_app(ngx_conf_t *cf,
     ngx_http_clipper_app_t *app, ngx_http_clipper_loc_conf_t *lcf);
 
 /* of a location after its merge (.._conf_check.c); NULL: logged */
-ngx_http_clipper_app_t *ngx_http_clipper_conf_add_app(ngx_conf_t *cf,
+ngx_http_clipper_app_t *ngx_http_clipper_conf_check_add_app(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
     ngx_str_t *location);
 

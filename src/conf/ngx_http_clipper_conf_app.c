@@ -106,7 +106,7 @@ ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_clipper_conf_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_app_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
@@ -143,7 +143,7 @@ ngx_http_clipper_conf_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_clipper_conf_slo(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_app_slo(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
@@ -174,7 +174,7 @@ ngx_http_clipper_conf_slo(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_clipper_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_app_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
@@ -225,7 +225,7 @@ ngx_http_clipper_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_clipper_conf_limits(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_app_limits(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
@@ -300,7 +300,7 @@ invalid:
 
 
 char *
-ngx_http_clipper_conf_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_app_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
@@ -392,7 +392,7 @@ ngx_http_clipper_conf_add_link(ngx_conf_t *cf, ngx_array_t *links,
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
 
-    link.model = ngx_http_clipper_conf_get_model(cf, mcf, &name);
+    link.model = ngx_http_clipper_conf_table_get_model(cf, mcf, &name);
     if (link.model == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -400,8 +400,8 @@ ngx_http_clipper_conf_add_link(ngx_conf_t *cf, ngx_array_t *links,
     link.version = NULL;
 
     if (version.len) {
-        link.version = ngx_http_clipper_conf_get_version(cf, link.model,
-                                                         &version);
+        link.version = ngx_http_clipper_conf_table_get_version(cf, link.model,
+                                                               &version);
         if (link.version == NULL) {
             return NGX_CONF_ERROR;
         }

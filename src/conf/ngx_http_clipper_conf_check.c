@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_clipper_conf_check_types(ngx_conf_t *cf,
 
 
 ngx_http_clipper_app_t *
-ngx_http_clipper_conf_add_app(ngx_conf_t *cf,
+ngx_http_clipper_conf_check_add_app(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
     ngx_str_t *location)
 {
@@ -185,7 +185,7 @@ ngx_http_clipper_conf_check_types(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
         version = links[i].version;
 
         if (version == NULL) {
-            version = ngx_http_clipper_conf_current(links[i].model);
+            version = ngx_http_clipper_conf_table_current(links[i].model);
         }
 
         if (version == NULL

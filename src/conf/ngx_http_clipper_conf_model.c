@@ -170,7 +170,7 @@ ngx_http_clipper_conf_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     block.version = NULL;
     block.kind = NGX_HTTP_CLIPPER_OF_MODEL;
 
-    block.model = ngx_http_clipper_conf_get_model(cf, mcf, &name);
+    block.model = ngx_http_clipper_conf_table_get_model(cf, mcf, &name);
     if (block.model == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -178,8 +178,8 @@ ngx_http_clipper_conf_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (version.len) {
         block.kind = NGX_HTTP_CLIPPER_OF_VERSION;
 
-        block.version = ngx_http_clipper_conf_get_version(cf, block.model,
-                                                          &version);
+        block.version = ngx_http_clipper_conf_table_get_version(cf, block.model,
+                                                                &version);
         if (block.version == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -310,7 +310,7 @@ ngx_http_clipper_conf_block_version(ngx_conf_t *cf, ngx_command_t *cmd,
 
     model->version = value[1];
 
-    if (ngx_http_clipper_conf_get_version(cf, model, &value[1]) == NULL) {
+    if (ngx_http_clipper_conf_table_get_version(cf, model, &value[1]) == NULL) {
         return NGX_CONF_ERROR;
     }
 

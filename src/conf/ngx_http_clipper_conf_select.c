@@ -84,7 +84,8 @@ ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
 
 
 char *
-ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_select_loss(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
@@ -125,7 +126,7 @@ ngx_http_clipper_conf_loss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_clipper_conf_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_clipper_conf_select_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
@@ -155,7 +156,7 @@ ngx_http_clipper_conf_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
-ngx_http_clipper_conf_uid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 

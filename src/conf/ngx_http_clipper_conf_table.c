@@ -16,7 +16,7 @@ static void ngx_http_clipper_conf_merge_tuning(ngx_http_clipper_tuning_t *t,
 
 
 ngx_http_clipper_model_conf_t *
-ngx_http_clipper_conf_get_model(ngx_conf_t *cf,
+ngx_http_clipper_conf_table_get_model(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_str_t *name)
 {
     ngx_uint_t                       i;
@@ -59,7 +59,7 @@ ngx_http_clipper_conf_get_model(ngx_conf_t *cf,
 
 
 ngx_http_clipper_version_conf_t *
-ngx_http_clipper_conf_get_version(ngx_conf_t *cf,
+ngx_http_clipper_conf_table_get_version(ngx_conf_t *cf,
     ngx_http_clipper_model_conf_t *model, ngx_str_t *version)
 {
     ngx_uint_t                         i;
@@ -139,7 +139,7 @@ ngx_http_clipper_conf_merge_tuning(ngx_http_clipper_tuning_t *t,
 
 
 void
-ngx_http_clipper_conf_finish_models(ngx_http_clipper_main_conf_t *mcf)
+ngx_http_clipper_conf_table_finish_models(ngx_http_clipper_main_conf_t *mcf)
 {
     ngx_uint_t                         i, n;
     ngx_http_clipper_tuning_t          unset;
@@ -165,7 +165,7 @@ ngx_http_clipper_conf_finish_models(ngx_http_clipper_main_conf_t *mcf)
 
 
 ngx_http_clipper_version_conf_t *
-ngx_http_clipper_conf_current(ngx_http_clipper_model_conf_t *model)
+ngx_http_clipper_conf_table_current(ngx_http_clipper_model_conf_t *model)
 {
     ngx_uint_t                         i;
     ngx_http_clipper_version_conf_t   *current, **versions;

@@ -233,7 +233,7 @@ ngx_http_clipper_listen_add(ngx_conf_t *cf, ngx_http_clipper_main_conf_t *mcf,
     ngx_listening_t              *ls;
     ngx_http_clipper_endpoint_t  *endpoint;
 
-    if (ngx_http_clipper_listen_judge(cf, mcf, common, addr) != NGX_OK) {
+    if (ngx_http_clipper_listen_check_judge(cf, mcf, common, addr) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -329,7 +329,7 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
         endpoint[i].fd = ls[endpoint[i].listening].fd;
 
         if (endpoint[i].fd == (ngx_socket_t) -1
-            && !ngx_http_clipper_listen_running(ccf))
+            && !ngx_http_clipper_listen_check_running(ccf))
         {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                           "address \"%V\" of \"clipper_rpc\" is in use "

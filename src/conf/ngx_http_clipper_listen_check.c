@@ -21,7 +21,7 @@ static ngx_uint_t ngx_http_clipper_listen_overlap(struct sockaddr *a,
 
 
 ngx_int_t
-ngx_http_clipper_listen_judge(ngx_conf_t *cf,
+ngx_http_clipper_listen_check_judge(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_endpoint_t *common,
     ngx_addr_t *addr)
 {
@@ -273,7 +273,7 @@ ngx_http_clipper_listen_check(ngx_conf_t *cf)
 
 
 ngx_uint_t
-ngx_http_clipper_listen_running(ngx_core_conf_t *ccf)
+ngx_http_clipper_listen_check_running(ngx_core_conf_t *ccf)
 {
     u_char     text[NGX_INT64_LEN + 2], *end;
     ssize_t    n;

@@ -229,13 +229,13 @@ ngx_http_clipper_prometheus_handler(ngx_http_request_t *r)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
-    if (ngx_http_clipper_prometheus_read(&p) != NGX_OK) {
+    if (ngx_http_clipper_prometheus_groups_read(&p) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     for (family = ngx_http_clipper_families; family->name; family++) {
-        ngx_http_clipper_prometheus_family(&p, family->name, family->type,
-                                           family->help);
+        ngx_http_clipper_prometheus_text_family(&p, family->name, family->type,
+                                                family->help);
         family->write(&p, family);
     }
 
@@ -296,8 +296,8 @@ ngx_http_clipper_prometheus_counter(ngx_http_clipper_prometheus_t *p,
     group = groups->elts;
 
     for (i = 0; i < groups->nelts; i++) {
-        ngx_http_clipper_prometheus_count(p, "", &group[i].labels,
-                                          group[i].sum[family->offset]);
+        ngx_http_clipper_prometheus_text_count(p, "", &group[i].labels,
+                                               group[i].sum[family->offset]);
     }
 }
 
@@ -322,10 +322,10 @@ ngx_http_clipper_prometheus_counters(ngx_http_clipper_prometheus_t *p,
         for (k = family->begin; k < family->end; k++) {
             labels.len = group[i].labels.len;
 
-            ngx_http_clipper_prometheus_label(&labels, family->label,
-                                              family->values[k].data,
-                                              family->values[k].len);
-            ngx_http_clipper_prometheus_count(p, "", &labels,
+            ngx_http_clipper_prometheus_text_label(&labels, family->label,
+                                                   family->values[k].data,
+                                                   family->values[k].len);
+            ngx_http_clipper_prometheus_text_count(p, "", &labels,
                                        group[i].sum[family->offset + k]);
         }
     }
@@ -380,27 +380,29 @@ ngx_http_clipper_prometheus_histogram(ngx_http_clipper_prometheus_t *p,
             labels.len = group[i].labels.len;
 
             if (k < n) {
-                ngx_http_clipper_prometheus_label(&labels, "le",
-                                                  bounds[k].data,
-                                                  bounds[k].len);
+                ngx_http_clipper_prometheus_text_label(&labels, "le",
+                                                       bounds[k].data,
+                                                       bounds[k].len);
             } else {
-                ngx_http_clipper_prometheus_label(&labels, "le",
-                                                  (u_char *) "+Inf", 4);
+                ngx_http_clipper_prometheus_text_label(&labels, "le",
+                                                       (u_char *) "+Inf", 4);
             }
 
-            ngx_http_clipper_prometheus_count(p, "_bucket", &labels, count);
+            ngx_http_clipper_prometheus_text_count(p, "_bucket", &labels,
+                                                   count);
         }
 
         if (time) {
-            ngx_http_clipper_prometheus_seconds(p, "_sum", &group[i].labels,
-                                                sum[n + 1]);
+            ngx_http_clipper_prometheus_text_seconds(p, "_sum",
+                                                     &group[i].labels,
+                                                     sum[n + 1]);
         } else {
-            ngx_http_clipper_prometheus_count(p, "_sum", &group[i].labels,
-                                              sum[n + 1]);
+            ngx_http_clipper_prometheus_text_count(p, "_sum", &group[i].labels,
+                                                   sum[n + 1]);
         }
 
-        ngx_http_clipper_prometheus_count(p, "_count", &group[i].labels,
-                                          count);
+        ngx_http_clipper_prometheus_text_count(p, "_count", &group[i].labels,
+                                               count);
     }
 }
 
@@ -422,7 +424,7 @@ ngx_http_clipper_prometheus_gauge(ngx_http_clipper_prometheus_t *p,
     for (i = 0; i < groups->nelts; i++) {
         value = (uint64_t *) ((u_char *) &group[i] + family->offset);
 
-        ngx_http_clipper_prometheus_count(p, "", &group[i].labels, *value);
+        ngx_http_clipper_prometheus_text_count(p, "", &group[i].labels, *value);
     }
 }
 
@@ -456,14 +458,15 @@ ngx_http_clipper_prometheus_used(ngx_http_clipper_prometheus_t *p,
            + (uint64_t) header->chunks.used
              * (sizeof(clipper_chunk_t) + CLIPPER_CHUNK);
 
-    ngx_http_clipper_prometheus_count(p, "", &ngx_http_clipper_prometheus_zone,
-                                      used);
+    ngx_http_clipper_prometheus_text_count(p, "",
+                                           &ngx_http_clipper_prometheus_zone,
+                                           used);
 
     if (clipper_cache_enabled()) {
         clipper_cache_usage(&usage);
-        ngx_http_clipper_prometheus_count(p, "",
-                                          &ngx_http_clipper_prometheus_cache,
-                                          usage.used);
+        ngx_http_clipper_prometheus_text_count(p, "",
+                                            &ngx_http_clipper_prometheus_cache,
+                                               usage.used);
     }
 }
 
@@ -472,13 +475,14 @@ static void
 ngx_http_clipper_prometheus_size(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family)
 {
-    ngx_http_clipper_prometheus_count(p, "", &ngx_http_clipper_prometheus_zone,
-                                      p->conf->zone_size);
+    ngx_http_clipper_prometheus_text_count(p, "",
+                                           &ngx_http_clipper_prometheus_zone,
+                                           p->conf->zone_size);
 
     if (clipper_cache_enabled()) {
-        ngx_http_clipper_prometheus_count(p, "",
-                                          &ngx_http_clipper_prometheus_cache,
-                                          p->conf->cache_size);
+        ngx_http_clipper_prometheus_text_count(p, "",
+                                            &ngx_http_clipper_prometheus_cache,
+                                               p->conf->cache_size);
     }
 }
 
@@ -501,9 +505,9 @@ ngx_http_clipper_prometheus_rpc(ngx_http_clipper_prometheus_t *p,
         cause = clipper_proto_error_name(i);
         labels.len = 0;
 
-        ngx_http_clipper_prometheus_label(&labels, "cause", cause->data,
-                                          cause->len);
-        ngx_http_clipper_prometheus_count(p, "", &labels,
+        ngx_http_clipper_prometheus_text_label(&labels, "cause", cause->data,
+                                               cause->len);
+        ngx_http_clipper_prometheus_text_count(p, "", &labels,
                     __atomic_load_n(&p->zone->header->rpc_errors[i],
                                     __ATOMIC_RELAXED));
     }
@@ -525,15 +529,16 @@ ngx_http_clipper_prometheus_build(ngx_http_clipper_prometheus_t *p,
     labels.data = buf;
     labels.len = 0;
 
-    ngx_http_clipper_prometheus_label(&labels, "version",
-                                      (u_char *) NGX_HTTP_CLIPPER_VERSION,
-                                      sizeof(NGX_HTTP_CLIPPER_VERSION) - 1);
-    ngx_http_clipper_prometheus_label(&labels, "nginx_version",
-                                      (u_char *) NGINX_VERSION,
-                                      sizeof(NGINX_VERSION) - 1);
-    ngx_http_clipper_prometheus_label(&labels, "zmq_version", zmq, end - zmq);
+    ngx_http_clipper_prometheus_text_label(&labels, "version",
+                                           (u_char *) NGX_HTTP_CLIPPER_VERSION,
+                                         sizeof(NGX_HTTP_CLIPPER_VERSION) - 1);
+    ngx_http_clipper_prometheus_text_label(&labels, "nginx_version",
+                                           (u_char *) NGINX_VERSION,
+                                           sizeof(NGINX_VERSION) - 1);
+    ngx_http_clipper_prometheus_text_label(&labels, "zmq_version", zmq,
+                                           end - zmq);
 
-    ngx_http_clipper_prometheus_count(p, "", &labels, 1);
+    ngx_http_clipper_prometheus_text_count(p, "", &labels, 1);
 }
 
 
@@ -546,7 +551,7 @@ ngx_http_clipper_prometheus_redis(ngx_http_clipper_prometheus_t *p,
     ngx_http_clipper_state_stat(&stat);
 
     if (stat.redis) {
-        ngx_http_clipper_prometheus_count(p, "", NULL,
+        ngx_http_clipper_prometheus_text_count(p, "", NULL,
                             *(uint64_t *) ((u_char *) &stat + family->offset));
     }
 }
@@ -556,7 +561,8 @@ static void
 ngx_http_clipper_prometheus_started(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family)
 {
-    ngx_http_clipper_prometheus_count(p, "", NULL, p->zone->header->started);
+    ngx_http_clipper_prometheus_text_count(p, "", NULL,
+                                           p->zone->header->started);
 }
 
 
@@ -564,5 +570,5 @@ static void
 ngx_http_clipper_prometheus_loaded(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family)
 {
-    ngx_http_clipper_prometheus_count(p, "", NULL, p->conf->loaded);
+    ngx_http_clipper_prometheus_text_count(p, "", NULL, p->conf->loaded);
 }

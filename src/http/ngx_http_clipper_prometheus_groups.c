@@ -46,7 +46,7 @@ static ngx_http_clipper_prometheus_group_t *ngx_http_clipper_prometheus_group(
 
 
 ngx_int_t
-ngx_http_clipper_prometheus_read(ngx_http_clipper_prometheus_t *p)
+ngx_http_clipper_prometheus_groups_read(ngx_http_clipper_prometheus_t *p)
 {
     if (ngx_array_init(&p->apps, p->pool, p->conf->apps.nelts + 1,
                        sizeof(ngx_http_clipper_prometheus_group_t))
@@ -89,8 +89,8 @@ ngx_http_clipper_prometheus_read_apps(ngx_http_clipper_prometheus_t *p)
             return NGX_ERROR;
         }
 
-        ngx_http_clipper_prometheus_label(&group->labels, "app", name->data,
-                                          name->len);
+        ngx_http_clipper_prometheus_text_label(&group->labels, "app",
+                                               name->data, name->len);
 
         if (apps[i]->row) {
             clipper_metrics_sum_app(p->zone, apps[i]->row, group->sum);
@@ -335,10 +335,10 @@ ngx_http_clipper_prometheus_group(ngx_http_clipper_prometheus_t *p,
         return NULL;
     }
 
-    ngx_http_clipper_prometheus_label(&group->labels, "model", model->data,
-                                      model->len);
-    ngx_http_clipper_prometheus_label(&group->labels, "version",
-                                      version->data, version->len);
+    ngx_http_clipper_prometheus_text_label(&group->labels, "model", model->data,
+                                           model->len);
+    ngx_http_clipper_prometheus_text_label(&group->labels, "version",
+                                           version->data, version->len);
 
     return group;
 }

@@ -70,13 +70,13 @@ ngx_http_clipper_prometheus_shares_app(ngx_http_clipper_prometheus_t *p,
         version.len -= links[i].model->name.len + 1;
 
         labels.len = 0;
-        ngx_http_clipper_prometheus_label(&labels, "app", app->name.data,
-                                          app->name.len);
-        ngx_http_clipper_prometheus_label(&labels, "model",
-                                          links[i].model->name.data,
-                                          links[i].model->name.len);
-        ngx_http_clipper_prometheus_label(&labels, "version", version.data,
-                                          version.len);
-        ngx_http_clipper_prometheus_real(p, &labels, shares[i]);
+        ngx_http_clipper_prometheus_text_label(&labels, "app", app->name.data,
+                                               app->name.len);
+        ngx_http_clipper_prometheus_text_label(&labels, "model",
+                                               links[i].model->name.data,
+                                               links[i].model->name.len);
+        ngx_http_clipper_prometheus_text_label(&labels, "version", version.data,
+                                               version.len);
+        ngx_http_clipper_prometheus_text_real(p, &labels, shares[i]);
     }
 }

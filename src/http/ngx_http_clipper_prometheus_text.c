@@ -68,7 +68,7 @@ ngx_http_clipper_prometheus_line(ngx_http_clipper_prometheus_t *p)
 
 
 void
-ngx_http_clipper_prometheus_family(ngx_http_clipper_prometheus_t *p,
+ngx_http_clipper_prometheus_text_family(ngx_http_clipper_prometheus_t *p,
     const char *name, const char *type, const char *help)
 {
     ngx_buf_t  *b;
@@ -105,7 +105,7 @@ ngx_http_clipper_prometheus_sample(ngx_http_clipper_prometheus_t *p,
 
 
 void
-ngx_http_clipper_prometheus_count(ngx_http_clipper_prometheus_t *p,
+ngx_http_clipper_prometheus_text_count(ngx_http_clipper_prometheus_t *p,
     const char *suffix, const ngx_str_t *labels, uint64_t value)
 {
     ngx_buf_t  *b;
@@ -121,7 +121,7 @@ ngx_http_clipper_prometheus_count(ngx_http_clipper_prometheus_t *p,
 
 
 void
-ngx_http_clipper_prometheus_real(ngx_http_clipper_prometheus_t *p,
+ngx_http_clipper_prometheus_text_real(ngx_http_clipper_prometheus_t *p,
     const ngx_str_t *labels, double value)
 {
     ngx_buf_t  *b;
@@ -137,7 +137,7 @@ ngx_http_clipper_prometheus_real(ngx_http_clipper_prometheus_t *p,
 
 
 void
-ngx_http_clipper_prometheus_seconds(ngx_http_clipper_prometheus_t *p,
+ngx_http_clipper_prometheus_text_seconds(ngx_http_clipper_prometheus_t *p,
     const char *suffix, const ngx_str_t *labels, uint64_t us)
 {
     ngx_buf_t  *b;
@@ -154,7 +154,7 @@ ngx_http_clipper_prometheus_seconds(ngx_http_clipper_prometheus_t *p,
 
 
 void
-ngx_http_clipper_prometheus_label(ngx_str_t *labels, const char *key,
+ngx_http_clipper_prometheus_text_label(ngx_str_t *labels, const char *key,
     const u_char *value, size_t len)
 {
     u_char  *p;

@@ -78,7 +78,7 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
     ngx_http_clipper_status_workers(&d, zone);
     ngx_http_clipper_status_applications(&d, zone, mcf);
     ngx_http_clipper_status_models(&d, zone, mcf);
-    ngx_http_clipper_status_replicas(&d, zone);
+    ngx_http_clipper_status_models_replicas(&d, zone);
 
     ngx_http_clipper_document_close(&d, '}');
 

@@ -27,7 +27,7 @@ ngx_int_t ngx_http_clipper_status_handler(ngx_http_request_t *r);
 
 void ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf);
-void ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
+void ngx_http_clipper_status_models_replicas(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone);
 
 /* the name of an input type; NGX_CONF_UNSET is null */

@@ -259,7 +259,7 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
 
 
 void
-ngx_http_clipper_status_replicas(ngx_http_clipper_document_t *d,
+ngx_http_clipper_status_models_replicas(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone)
 {
     uint32_t                pids[NGX_HTTP_CLIPPER_STATUS_BITE];

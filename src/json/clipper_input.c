@@ -185,7 +185,7 @@ clipper_input_root(clipper_input_ctx_t *ctx)
         ctx->member.code = CLIPPER_INPUT_SCHEMA;
         ctx->member.what = CLIPPER_INPUT_ROOT;
         ctx->member.offset = clipper_lex_offset(lex);
-        ctx->member.kind = clipper_input_kind(c);
+        ctx->member.kind = clipper_input_error_kind(c);
 
         if (clipper_lex_skip(lex) != NGX_OK) {
             return NGX_ERROR;
@@ -288,9 +288,9 @@ clipper_input_batch(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
     depth = lex->depth;
 
     if (clipper_lex_space(lex) != '[') {
-        return clipper_input_refuse(ctx, CLIPPER_INPUT_SCHEMA,
-                                    CLIPPER_INPUT_MEMBER,
-                                    "Array", "input_batch");
+        return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                          CLIPPER_INPUT_MEMBER,
+                                          "Array", "input_batch");
     }
 
     if (clipper_lex_open(lex) != NGX_OK) {
@@ -302,8 +302,8 @@ clipper_input_batch(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
     while (rc == NGX_OK) {
 
         if (ctx->in->nitems == ctx->conf->max_batch) {
-            rc = clipper_input_refuse(ctx, CLIPPER_INPUT_LIMIT,
-                                      CLIPPER_INPUT_BATCH, NULL, NULL);
+            rc = clipper_input_value_refuse(ctx, CLIPPER_INPUT_LIMIT,
+                                            CLIPPER_INPUT_BATCH, NULL, NULL);
 
         } else {
             rc = clipper_input_value(ctx, NULL);
@@ -379,16 +379,16 @@ clipper_input_scalar_text(clipper_input_ctx_t *ctx,
 
     lex = &ctx->lex;
 
-    *kind = clipper_input_kind(clipper_lex_space(lex));
+    *kind = clipper_input_error_kind(clipper_lex_space(lex));
 
     if (*kind == CLIPPER_KIND_STRING && !row->raw) {
-        return clipper_lex_string(lex, &ctx->in->texts);
+        return clipper_lex_scalar_string(lex, &ctx->in->texts);
     }
 
     from = clipper_lex_offset(lex);
 
     if (*kind == CLIPPER_KIND_INTEGER) {
-        rc = clipper_lex_number(lex, &number);
+        rc = clipper_lex_scalar_number(lex, &number);
 
         if (rc == NGX_OK && number.real) {
             *kind = CLIPPER_KIND_REAL;
@@ -449,16 +449,16 @@ clipper_input_finish(clipper_input_ctx_t *ctx, ngx_int_t rc)
     } else if (in->mode == CLIPPER_INPUT_PREDICT) {
 
         if (!in->has_input) {
-            clipper_input_require(in, "input or input_batch");
+            clipper_input_error_require(in, "input or input_batch");
         }
 
     } else if (in->label.kind == CLIPPER_KIND_ABSENT) {
-        clipper_input_require(in, "label");
+        clipper_input_error_require(in, "label");
 
     } else if (!in->has_input
                && in->query_id.kind == CLIPPER_KIND_ABSENT)
     {
-        clipper_input_require(in, "query_id or input");
+        clipper_input_error_require(in, "query_id or input");
     }
 
     clipper_input_point(ctx);

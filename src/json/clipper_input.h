@@ -78,7 +78,7 @@
 
 #define CLIPPER_INPUT_MAX_DEPTH 1024
 
-/* clipper_input_cause() never writes more */
+/* clipper_input_error_cause() never writes more */
 
 #define CLIPPER_INPUT_CAUSE     512
 
@@ -167,7 +167,7 @@ void clipper_input_trim(clipper_input_t *in, size_t size);
  * PREDICT requires input or input_batch; a uid of another type than string or
  * integer is only reported by its kind.  UPDATE requires label (any scalar)
  * and query_id (integer) or input; uid (string or integer) is the caller's to
- * require, by clipper_input_require().
+ * require, by clipper_input_error_require().
  */
 
 ngx_int_t clipper_input_scan(clipper_input_t *in,
@@ -176,7 +176,7 @@ ngx_int_t clipper_input_scan(clipper_input_t *in,
 
 /* turns the result into the SCHEMA error that keys (static text) are missing */
 
-void  clipper_input_require(clipper_input_t *in, const char *keys);
+void  clipper_input_error_require(clipper_input_t *in, const char *keys);
 
 /*
  * Writes the text of in->error, "Error parsing JSON: ... Expected JSON
@@ -184,7 +184,7 @@ void  clipper_input_require(clipper_input_t *in, const char *keys);
  * at dst; returns the end, without a terminator.
  */
 
-u_char  *clipper_input_cause(const clipper_input_t *in, u_char *dst);
+u_char  *clipper_input_error_cause(const clipper_input_t *in, u_char *dst);
 
 /* the code of a type name or synonym in any case, or -1 */
 

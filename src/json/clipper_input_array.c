@@ -438,8 +438,8 @@ clipper_input_run(const u_char *p, const u_char *last, u_char **out,
 
 
 const u_char *
-clipper_input_run_doubles(const u_char *p, const u_char *last, u_char **out,
-    u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
+clipper_input_array_run_doubles(const u_char *p, const u_char *last,
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
     return clipper_input_run(p, last, out, out_last, strict, closed,
                              CLIPPER_DOUBLES, sizeof(double));
@@ -447,8 +447,8 @@ clipper_input_run_doubles(const u_char *p, const u_char *last, u_char **out,
 
 
 const u_char *
-clipper_input_run_floats(const u_char *p, const u_char *last, u_char **out,
-    u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
+clipper_input_array_run_floats(const u_char *p, const u_char *last,
+    u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
     return clipper_input_run(p, last, out, out_last, strict, closed,
                              CLIPPER_FLOATS, sizeof(float));
@@ -456,7 +456,7 @@ clipper_input_run_floats(const u_char *p, const u_char *last, u_char **out,
 
 
 const u_char *
-clipper_input_run_ints(const u_char *p, const u_char *last, u_char **out,
+clipper_input_array_run_ints(const u_char *p, const u_char *last, u_char **out,
     u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed)
 {
     return clipper_input_run(p, last, out, out_last, strict, closed,

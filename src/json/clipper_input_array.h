@@ -62,11 +62,13 @@ clipper_input_store64(u_char *dst, uint64_t v)
 }
 
 
-const u_char *clipper_input_run_ints(const u_char *p, const u_char *last,
+const u_char *clipper_input_array_run_ints(const u_char *p, const u_char *last,
     u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
-const u_char *clipper_input_run_floats(const u_char *p, const u_char *last,
+const u_char *clipper_input_array_run_floats(const u_char *p,
+    const u_char *last,
     u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
-const u_char *clipper_input_run_doubles(const u_char *p, const u_char *last,
+const u_char *clipper_input_array_run_doubles(const u_char *p,
+    const u_char *last,
     u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
 
 

@@ -102,7 +102,7 @@ clipper_input_type_name(ngx_uint_t type)
 
 
 ngx_uint_t
-clipper_input_kind(ngx_int_t c)
+clipper_input_error_kind(ngx_int_t c)
 {
     switch (c) {
 
@@ -134,7 +134,7 @@ clipper_input_kind(ngx_int_t c)
 
 
 void
-clipper_input_require(clipper_input_t *in, const char *keys)
+clipper_input_error_require(clipper_input_t *in, const char *keys)
 {
     ngx_memzero(&in->error, sizeof(clipper_input_error_t));
 
@@ -147,7 +147,7 @@ clipper_input_require(clipper_input_t *in, const char *keys)
 
 
 u_char *
-clipper_input_cause(const clipper_input_t *in, u_char *dst)
+clipper_input_error_cause(const clipper_input_t *in, u_char *dst)
 {
     int   n;
     char  buf[CLIPPER_INPUT_CAUSE / 2];

@@ -46,12 +46,12 @@ ngx_int_t  clipper_input_value(clipper_input_ctx_t *ctx, const char *key);
 
 /* remembers the error of the value that comes next, and skips it */
 
-ngx_int_t clipper_input_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
+ngx_int_t clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
     ngx_uint_t what, const char *expected, const char *key);
 
 /* the kind of the value that starts with c; numbers are INTEGER */
 
-ngx_uint_t clipper_input_kind(ngx_int_t c);
+ngx_uint_t clipper_input_error_kind(ngx_int_t c);
 
 
 #endif /* _CLIPPER_INPUT_SCAN_H_INCLUDED_ */

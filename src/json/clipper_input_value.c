@@ -47,13 +47,13 @@ static const clipper_input_codec_t  clipper_input_codecs[] = {
 
     { 1, NULL, NULL, NULL },
 
-    { sizeof(int32_t), "int", clipper_input_run_ints,
+    { sizeof(int32_t), "int", clipper_input_array_run_ints,
       clipper_input_put_int },
 
-    { sizeof(float), "float", clipper_input_run_floats,
+    { sizeof(float), "float", clipper_input_array_run_floats,
       clipper_input_put_float },
 
-    { sizeof(double), "double", clipper_input_run_doubles,
+    { sizeof(double), "double", clipper_input_array_run_doubles,
       clipper_input_put_double },
 
     { 1, NULL, NULL, NULL }
@@ -85,16 +85,16 @@ clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
     if (clipper_lex_space(&ctx->lex) != (numbers ? '[' : '"')) {
 
         if (key) {
-            return clipper_input_refuse(ctx,
-                                             CLIPPER_INPUT_SCHEMA,
-                                             CLIPPER_INPUT_MEMBER,
-                                             numbers ? "Array" : "String",
-                                             key);
+            return clipper_input_value_refuse(ctx,
+                                                   CLIPPER_INPUT_SCHEMA,
+                                                   CLIPPER_INPUT_MEMBER,
+                                                   numbers ? "Array" : "String",
+                                                   key);
         }
 
-        return clipper_input_refuse(ctx, CLIPPER_INPUT_SCHEMA,
-                                    CLIPPER_INPUT_ELEMENT,
-                                    numbers ? "array" : "string", NULL);
+        return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                          CLIPPER_INPUT_ELEMENT,
+                                          numbers ? "array" : "string", NULL);
     }
 
     rc = numbers ? clipper_input_numbers(ctx, codec)
@@ -154,8 +154,8 @@ clipper_input_numbers(clipper_input_ctx_t *ctx,
         }
 
         if (values->len == most) {
-            rc = clipper_input_refuse(ctx, CLIPPER_INPUT_LIMIT,
-                                      CLIPPER_INPUT_ELEMENTS, NULL, NULL);
+            rc = clipper_input_value_refuse(ctx, CLIPPER_INPUT_LIMIT,
+                                            CLIPPER_INPUT_ELEMENTS, NULL, NULL);
 
         } else {
             rc = clipper_input_number(ctx, codec);
@@ -246,16 +246,17 @@ clipper_input_number(clipper_input_ctx_t *ctx,
     lex = &ctx->lex;
     values = &ctx->in->values;
 
-    if (clipper_input_kind(clipper_lex_space(lex))
+    if (clipper_input_error_kind(clipper_lex_space(lex))
         != CLIPPER_KIND_INTEGER)
     {
-        return clipper_input_refuse(ctx, CLIPPER_INPUT_SCHEMA,
-                                    CLIPPER_INPUT_ELEMENT, codec->text, NULL);
+        return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                          CLIPPER_INPUT_ELEMENT, codec->text,
+                                          NULL);
     }
 
     offset = clipper_lex_offset(lex);
 
-    if (clipper_lex_number(lex, &number) != NGX_OK) {
+    if (clipper_lex_scalar_number(lex, &number) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -289,7 +290,7 @@ clipper_input_string(clipper_input_ctx_t *ctx)
     start = values->len;
     offset = clipper_lex_offset(&ctx->lex);
 
-    if (clipper_lex_string(&ctx->lex, values) != NGX_OK) {
+    if (clipper_lex_scalar_string(&ctx->lex, values) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -317,14 +318,14 @@ clipper_input_string(clipper_input_ctx_t *ctx)
 
 
 ngx_int_t
-clipper_input_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
+clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
     ngx_uint_t what, const char *expected, const char *key)
 {
     ngx_uint_t      kind;
     clipper_lex_t  *lex;
 
     lex = &ctx->lex;
-    kind = clipper_input_kind(clipper_lex_space(lex));
+    kind = clipper_input_error_kind(clipper_lex_space(lex));
 
     clipper_input_remember(ctx, code, what, expected, key,
                            clipper_lex_offset(lex), kind);

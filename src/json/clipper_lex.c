@@ -238,7 +238,7 @@ clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out)
                                          "Missing a name for object member.");
     }
 
-    if (clipper_lex_string(lex, out) != NGX_OK) {
+    if (clipper_lex_scalar_string(lex, out) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -330,14 +330,14 @@ clipper_lex_scalar(clipper_lex_t *lex, ngx_int_t c)
     clipper_number_t  number;
 
     if (c == '"') {
-        return clipper_lex_string(lex, NULL);
+        return clipper_lex_scalar_string(lex, NULL);
     }
 
     if (c == '-' || (c >= '0' && c <= '9')) {
-        return clipper_lex_number(lex, &number);
+        return clipper_lex_scalar_number(lex, &number);
     }
 
-    return clipper_lex_literal(lex);
+    return clipper_lex_scalar_literal(lex);
 }
 
 

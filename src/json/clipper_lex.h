@@ -103,9 +103,10 @@ ngx_int_t  clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out);
 
 /* scalars, the next byte being the first of one */
 
-ngx_int_t clipper_lex_string(clipper_lex_t *lex, clipper_scratch_t *out);
-ngx_int_t clipper_lex_number(clipper_lex_t *lex, clipper_number_t *number);
-ngx_int_t clipper_lex_literal(clipper_lex_t *lex);
+ngx_int_t clipper_lex_scalar_string(clipper_lex_t *lex, clipper_scratch_t *out);
+ngx_int_t clipper_lex_scalar_number(clipper_lex_t *lex,
+    clipper_number_t *number);
+ngx_int_t clipper_lex_scalar_literal(clipper_lex_t *lex);
 
 /* any value; the rest of what is open down to depth */
 

@@ -34,7 +34,7 @@ static ngx_int_t clipper_lex_gather(clipper_lex_t *lex, size_t *len);
 
 
 ngx_int_t
-clipper_lex_string(clipper_lex_t *lex, clipper_scratch_t *out)
+clipper_lex_scalar_string(clipper_lex_t *lex, clipper_scratch_t *out)
 {
     ngx_int_t      rc;
     const u_char  *p;
@@ -298,7 +298,7 @@ clipper_lex_hex(clipper_lex_t *lex, const u_char *p, size_t have, size_t i,
 
 
 ngx_int_t
-clipper_lex_number(clipper_lex_t *lex, clipper_number_t *number)
+clipper_lex_scalar_number(clipper_lex_t *lex, clipper_number_t *number)
 {
     size_t         len;
     const char    *reason;
@@ -401,7 +401,7 @@ clipper_lex_gather(clipper_lex_t *lex, size_t *len)
 
 
 ngx_int_t
-clipper_lex_literal(clipper_lex_t *lex)
+clipper_lex_scalar_literal(clipper_lex_t *lex)
 {
     size_t         i, have;
     u_char         buf[5];

@@ -131,7 +131,7 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
                               __ATOMIC_ACQUIRE);
     salt[2] = ask->query->app->input_type;
 
-    clipper_digest(&zone->header->key, salt, data, len, key);
+    clipper_hash_digest(&zone->header->key, salt, data, len, key);
 }
 
 

@@ -142,8 +142,9 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
     clipper_zone_unlock(zone);
 
     for (i = 0; i < lineup->id.n; i++) {
-        clipper_siphash(ngx_http_clipper_lineup_public, lineup->names[i].data,
-                        lineup->names[i].len, hash);
+        clipper_hash_siphash(ngx_http_clipper_lineup_public,
+                             lineup->names[i].data,
+                             lineup->names[i].len, hash);
         lineup->keys[i] = hash[0] | 1;
     }
 

@@ -111,7 +111,7 @@ ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
 
     for (i = 0; i < n; i++) {
         query->answers[i].query_id =
-              ngx_http_clipper_query_id_next(ngx_http_clipper_process.zone);
+              ngx_http_clipper_state_id_next(ngx_http_clipper_process.zone);
     }
 
     if (ngx_http_clipper_select_learns(query)) {
@@ -268,7 +268,7 @@ ngx_http_clipper_query_finish(ngx_http_clipper_query_t *query)
     query->done = 1;
 
     for (i = 0; i < query->n; i++) {
-        ngx_http_clipper_select_answer(query, i);
+        ngx_http_clipper_select_merge_answer(query, i);
     }
 
     ngx_http_clipper_query_count(query);

@@ -205,11 +205,11 @@ ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
         salt[1] = 0x757365720000ull;                            /* "user" */
         salt[2] = 0;
 
-        clipper_digest(&ngx_http_clipper_process.zone->header->key, salt,
-                       query->uid.data, query->uid.len, sel->user_key);
+        clipper_hash_digest(&ngx_http_clipper_process.zone->header->key, salt,
+                            query->uid.data, query->uid.len, sel->user_key);
 
-        clipper_siphash(ngx_http_clipper_lineup_public, query->uid.data,
-                        query->uid.len, salt);
+        clipper_hash_siphash(ngx_http_clipper_lineup_public, query->uid.data,
+                             query->uid.len, salt);
         sel->uid = salt[0] | 1;
     }
 
@@ -226,7 +226,8 @@ ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
     sel->wait.handler = ngx_http_clipper_select_loaded;
     sel->wait.data = query;
 
-    if (ngx_http_clipper_state_wait(&sel->wait, &sel->lineup->id, &query->uid)
+    if (ngx_http_clipper_state_ask_wait(&sel->wait, &sel->lineup->id,
+                                        &query->uid)
         != NGX_OK)
     {
         return NGX_OK;
@@ -262,7 +263,7 @@ ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query)
 {
     if (query->selection) {
         ngx_http_clipper_timer_del(&query->selection->timer);
-        ngx_http_clipper_state_cancel(&query->selection->wait);
+        ngx_http_clipper_state_ask_cancel(&query->selection->wait);
     }
 }
 
@@ -330,8 +331,8 @@ ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
     salt[1] = 0x696e70757400ull;                                /* "input" */
     salt[2] = query->app->input_type;
 
-    clipper_digest(&ngx_http_clipper_process.zone->header->key, salt, data,
-                   len, key);
+    clipper_hash_digest(&ngx_http_clipper_process.zone->header->key, salt, data,
+                        len, key);
 }
 
 

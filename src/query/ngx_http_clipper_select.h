@@ -71,7 +71,7 @@ double ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer);
 
 /* the asks of input i are over: its answer, and the record for feedback */
-void ngx_http_clipper_select_answer(ngx_http_clipper_query_t *query,
+void ngx_http_clipper_select_merge_answer(ngx_http_clipper_query_t *query,
     ngx_uint_t i);
 
 /* what the policy sees; its arrays are those of the selection */

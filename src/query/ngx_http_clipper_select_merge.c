@@ -36,7 +36,8 @@ ngx_http_clipper_merge_asked(ngx_http_clipper_answer_t *answer, ngx_uint_t i)
 
 
 void
-ngx_http_clipper_select_answer(ngx_http_clipper_query_t *query, ngx_uint_t i)
+ngx_http_clipper_select_merge_answer(ngx_http_clipper_query_t *query,
+    ngx_uint_t i)
 {
     ngx_http_clipper_ask_t        *asks;
     ngx_http_clipper_answer_t     *answer;

@@ -67,7 +67,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 
     /* a process with this pid is this one now */
 
-    (void) clipper_state_table_release(&state->table, zone->pid);
+    (void) clipper_state_table_flight_release(&state->table, zone->pid);
     ngx_http_clipper_state_bury();
 
     return ngx_http_clipper_redis_init(cycle, state->redis,
@@ -102,7 +102,7 @@ ngx_http_clipper_state_done(void)
     left = ngx_http_clipper_state_flush_done();
     ngx_http_clipper_state_ask_done();
 
-    dirty = clipper_state_table_dirty(&state->table);
+    dirty = clipper_state_table_flight_dirty(&state->table);
 
     if (dirty) {
         ngx_http_clipper_state_hand_over();
@@ -178,7 +178,7 @@ ngx_http_clipper_state_other(ngx_uint_t slot)
               == CLIPPER_USED
            && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED)
            && w->store == zone->workers[zone->slot].store
-           && clipper_alive(w->pid);
+           && clipper_lock_alive(w->pid);
 }
 
 
@@ -239,12 +239,12 @@ ngx_http_clipper_state_bury(void)
         return;
     }
 
-    n = clipper_state_table_senders(&state->table, pids,
-                                            NGX_HTTP_CLIPPER_STATE_SENDERS);
+    n = clipper_state_table_flight_senders(&state->table, pids,
+                                               NGX_HTTP_CLIPPER_STATE_SENDERS);
 
     for (i = 0; i < n; i++) {
-        if (pids[i] != state->table.pid && !clipper_alive(pids[i])) {
-            (void) clipper_state_table_release(&state->table, pids[i]);
+        if (pids[i] != state->table.pid && !clipper_lock_alive(pids[i])) {
+            (void) clipper_state_table_flight_release(&state->table, pids[i]);
         }
     }
 
@@ -374,8 +374,8 @@ ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
     *p++ = (u_char) name->who.kind;
     p = ngx_cpymem(p, name->uid, name->who.uid.len);
 
-    clipper_siphash(ngx_http_clipper_process.zone->header->key.sip, digest,
-                    p - digest, name->who.id);
+    clipper_hash_siphash(ngx_http_clipper_process.zone->header->key.sip, digest,
+                         p - digest, name->who.id);
 
     return NGX_OK;
 }
@@ -444,7 +444,7 @@ ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat)
     stat->rows = h->m.rows;
     stat->rows_max = h->nrows - 1;
     stat->pending = stat->redis
-                    ? clipper_state_table_dirty(&state->table) : 0;
+                    ? clipper_state_table_flight_dirty(&state->table) : 0;
     stat->sent = h->sent;
     stat->dropped = h->dropped;
     stat->evicted = h->evicted;

@@ -60,9 +60,9 @@ ngx_int_t ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
  * NGX_DECLINED: there is nothing to wait for.  The caller has its own timer,
  * and cancels before w goes; to cancel what does not wait does nothing.
  */
-ngx_int_t ngx_http_clipper_state_wait(ngx_http_clipper_state_wait_t *w,
+ngx_int_t ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
-void ngx_http_clipper_state_cancel(ngx_http_clipper_state_wait_t *w);
+void ngx_http_clipper_state_ask_cancel(ngx_http_clipper_state_wait_t *w);
 
 /*
  * Adds a delta to the application's state and, if uid is not empty, to the
@@ -76,7 +76,7 @@ ngx_int_t ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
  * The id of the next query: below 2^53, not guessable by counting, different
  * from those of other workers and of other instances on the same Redis.
  */
-uint64_t ngx_http_clipper_query_id_next(clipper_zone_t *zone);
+uint64_t ngx_http_clipper_state_id_next(clipper_zone_t *zone);
 
 
 /* for the status and the metrics */

@@ -149,7 +149,7 @@ ngx_http_clipper_state_ask_send(ngx_http_clipper_state_ask_t *ask)
 
     ngx_http_clipper_state_ask_args(&args, &ask->name.who);
 
-    if (ngx_http_clipper_state_args_make(&args) != NGX_OK) {
+    if (ngx_http_clipper_state_text_args_make(&args) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -172,17 +172,18 @@ ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
 
     policy = clipper_policy_get(who->policy);
 
-    ngx_http_clipper_state_arg(args, "HMGET", 5);
-    ngx_http_clipper_state_arg_key(args, who->kind, &who->owner, &who->uid);
-    ngx_http_clipper_state_arg(args, "t0", 2);
-    ngx_http_clipper_state_arg(args, "lambda", 6);
-    ngx_http_clipper_state_arg(args, ngx_http_clipper_state.source,
-                               NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
+    ngx_http_clipper_state_text_arg(args, "HMGET", 5);
+    ngx_http_clipper_state_text_arg_key(args, who->kind, &who->owner,
+                                        &who->uid);
+    ngx_http_clipper_state_text_arg(args, "t0", 2);
+    ngx_http_clipper_state_text_arg(args, "lambda", 6);
+    ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state.source,
+                                    NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
 
     for (i = 0; i < who->n; i++) {
         for (k = 0; k < who->nfields; k++) {
-            ngx_http_clipper_state_arg_field(args, &who->names[i],
-                                             policy->fields[k]);
+            ngx_http_clipper_state_text_arg_field(args, &who->names[i],
+                                                  policy->fields[k]);
         }
     }
 }
@@ -230,11 +231,11 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
 
     who = &ask->name.who;
 
-    if (ngx_http_clipper_state_parse(reply, &parsed, who->n * who->nfields,
-                                     rows)
+    if (ngx_http_clipper_state_text_parse(reply, &parsed, who->n * who->nfields,
+                                          rows)
         != NGX_OK)
     {
-        ngx_http_clipper_state_error("a question", reply);
+        ngx_http_clipper_state_text_error("a question", reply);
         return;
     }
 
@@ -267,7 +268,7 @@ ngx_http_clipper_state_ask_tell(ngx_event_t *ev)
 
 
 ngx_int_t
-ngx_http_clipper_state_wait(ngx_http_clipper_state_wait_t *w,
+ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid)
 {
     ngx_http_clipper_state_ask_t      *ask;
@@ -293,7 +294,7 @@ ngx_http_clipper_state_wait(ngx_http_clipper_state_wait_t *w,
 
 
 void
-ngx_http_clipper_state_cancel(ngx_http_clipper_state_wait_t *w)
+ngx_http_clipper_state_ask_cancel(ngx_http_clipper_state_wait_t *w)
 {
     if (w->waiting) {
         ngx_queue_remove(&w->queue);

@@ -62,7 +62,7 @@ ngx_int_t ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
 
 /* the key of Redis; its length, and if p is not NULL the key */
-size_t ngx_http_clipper_state_redis_key(u_char *p, uint32_t kind,
+size_t ngx_http_clipper_state_text_redis_key(u_char *p, uint32_t kind,
     const ngx_str_t *owner, const ngx_str_t *uid);
 
 /*
@@ -78,28 +78,28 @@ typedef struct {
     u_char                          *p;
 } ngx_http_clipper_state_args_t;
 
-void ngx_http_clipper_state_arg(ngx_http_clipper_state_args_t *args,
+void ngx_http_clipper_state_text_arg(ngx_http_clipper_state_args_t *args,
     const void *data, size_t len);
-void ngx_http_clipper_state_arg_number(ngx_http_clipper_state_args_t *args,
+void ngx_http_clipper_state_text_arg_number(ngx_http_clipper_state_args_t *args,
     double value);
-void ngx_http_clipper_state_arg_key(ngx_http_clipper_state_args_t *args,
+void ngx_http_clipper_state_text_arg_key(ngx_http_clipper_state_args_t *args,
     uint32_t kind, const ngx_str_t *owner, const ngx_str_t *uid);
-void ngx_http_clipper_state_arg_field(ngx_http_clipper_state_args_t *args,
+void ngx_http_clipper_state_text_arg_field(ngx_http_clipper_state_args_t *args,
     const ngx_str_t *member, const char *field);
 
 /* NGX_ERROR: no memory; free args->argv afterwards */
-ngx_int_t ngx_http_clipper_state_args_make(
+ngx_int_t ngx_http_clipper_state_text_args_make(
     ngx_http_clipper_state_args_t *args);
 
 /*
  * An answer of NGX_HTTP_CLIPPER_STATE_HEAD and n values.  NGX_ERROR: it is
  * none, or has values that are no sums.
  */
-ngx_int_t ngx_http_clipper_state_parse(redisReply *reply,
+ngx_int_t ngx_http_clipper_state_text_parse(redisReply *reply,
     clipper_state_reply_t *out, ngx_uint_t n, double *rows);
 
 /* counts it, and logs it once a minute */
-void ngx_http_clipper_state_error(const char *what, redisReply *reply);
+void ngx_http_clipper_state_text_error(const char *what, redisReply *reply);
 
 
 /* --- questions (.._state_ask.c) --- */

@@ -210,11 +210,11 @@ ngx_http_clipper_state_flush_now(void)
     while (ngx_http_clipper_redis_up()
            && ngx_http_clipper_state_under_way
               < NGX_HTTP_CLIPPER_STATE_WINDOW
-           && clipper_state_table_take(table, &update) == NGX_OK)
+           && clipper_state_table_flight_take(table, &update) == NGX_OK)
     {
         if (ngx_http_clipper_state_flush_send(&update) != NGX_OK) {
-            clipper_state_table_settle(table, update.row, update.id,
-                                       update.seq, NULL, 0);
+            clipper_state_table_flight_settle(table, update.row, update.id,
+                                              update.seq, NULL, 0);
             ngx_http_clipper_state_flush_later();
             return;
         }
@@ -248,7 +248,7 @@ ngx_http_clipper_state_flush_send(clipper_state_update_t *u)
     ngx_memzero(&args, sizeof(ngx_http_clipper_state_args_t));
     ngx_http_clipper_state_flush_args(&args, u);
 
-    if (ngx_http_clipper_state_args_make(&args) != NGX_OK) {
+    if (ngx_http_clipper_state_text_args_make(&args) != NGX_OK) {
         ngx_free(sent);
         return NGX_ERROR;
     }
@@ -283,30 +283,31 @@ ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
     uid.len = u->uid_len;
 
     if (ngx_http_clipper_state_script_known) {
-        ngx_http_clipper_state_arg(args, "EVALSHA", 7);
-        ngx_http_clipper_state_arg(args, ngx_http_clipper_state_script_sha1,
+        ngx_http_clipper_state_text_arg(args, "EVALSHA", 7);
+        ngx_http_clipper_state_text_arg(args,
+                                        ngx_http_clipper_state_script_sha1,
                                  sizeof(ngx_http_clipper_state_script_sha1));
     } else {
-        ngx_http_clipper_state_arg(args, "EVAL", 4);
-        ngx_http_clipper_state_arg(args, ngx_http_clipper_state_script,
-                                   sizeof(ngx_http_clipper_state_script) - 1);
+        ngx_http_clipper_state_text_arg(args, "EVAL", 4);
+        ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state_script,
+                                    sizeof(ngx_http_clipper_state_script) - 1);
     }
 
-    ngx_http_clipper_state_arg(args, "1", 1);
-    ngx_http_clipper_state_arg_key(args, u->kind, &u->owner, &uid);
+    ngx_http_clipper_state_text_arg(args, "1", 1);
+    ngx_http_clipper_state_text_arg_key(args, u->kind, &u->owner, &uid);
 
-    ngx_http_clipper_state_arg(args, ngx_http_clipper_state.source,
-                               NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
-    ngx_http_clipper_state_arg_number(args, (double) u->seq);
-    ngx_http_clipper_state_arg_number(args, u->t0);
-    ngx_http_clipper_state_arg_number(args, u->lambda);
+    ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state.source,
+                                    NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
+    ngx_http_clipper_state_text_arg_number(args, (double) u->seq);
+    ngx_http_clipper_state_text_arg_number(args, u->t0);
+    ngx_http_clipper_state_text_arg_number(args, u->lambda);
 
     for (i = 0; i < u->n; i++) {
         for (k = 0; k < u->nfields; k++) {
-            ngx_http_clipper_state_arg_field(args, &u->name[i],
-                                             policy->fields[k]);
-            ngx_http_clipper_state_arg_number(args,
-                                              u->rows[i * u->nfields + k]);
+            ngx_http_clipper_state_text_arg_field(args, &u->name[i],
+                                                  policy->fields[k]);
+            ngx_http_clipper_state_text_arg_number(args,
+                                                   u->rows[i * u->nfields + k]);
         }
     }
 }
@@ -350,7 +351,7 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
     if (full && rc == NGX_OK) {
         ngx_http_clipper_state_flush_now();
 
-    } else if (clipper_state_table_waiting(
+    } else if (clipper_state_table_flight_waiting(
                    &ngx_http_clipper_state.table))
     {
         ngx_http_clipper_state_flush_later();
@@ -380,11 +381,11 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
     {
         ngx_http_clipper_state_script_known = 0;
 
-    } else if (ngx_http_clipper_state_parse(reply, &parsed,
-                                            sent->n * sent->nfields, rows)
+    } else if (ngx_http_clipper_state_text_parse(reply, &parsed,
+                                                 sent->n * sent->nfields, rows)
                != NGX_OK)
     {
-        ngx_http_clipper_state_error("an update", reply);
+        ngx_http_clipper_state_text_error("an update", reply);
         rc = NGX_ERROR;
 
     } else {
@@ -396,9 +397,9 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         ngx_http_clipper_state_script_known |= sent->evaled;
     }
 
-    clipper_state_table_settle(&ngx_http_clipper_state.table, sent->row,
-                               sent->id, sent->seq, arrived,
-                               ngx_http_clipper_now_us());
+    clipper_state_table_flight_settle(&ngx_http_clipper_state.table, sent->row,
+                                      sent->id, sent->seq, arrived,
+                                      ngx_http_clipper_now_us());
 
     return rc;
 }

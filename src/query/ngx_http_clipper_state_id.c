@@ -40,7 +40,7 @@ static ngx_uint_t          ngx_http_clipper_state_id_known;
 
 
 uint64_t
-ngx_http_clipper_query_id_next(clipper_zone_t *zone)
+ngx_http_clipper_state_id_next(clipper_zone_t *zone)
 {
     uint64_t                 count, number;
     clipper_state_header_t  *h;
@@ -50,7 +50,7 @@ ngx_http_clipper_query_id_next(clipper_zone_t *zone)
     number = __atomic_load_n(&h->ids_number, __ATOMIC_ACQUIRE);
 
     if (number == 0) {
-        return clipper_scramble(&zone->header->key, count);
+        return clipper_hash_scramble(&zone->header->key, count);
     }
 
     if (!ngx_http_clipper_state_id_known) {
@@ -62,7 +62,7 @@ ngx_http_clipper_query_id_next(clipper_zone_t *zone)
     count &= ((uint64_t) 1 << NGX_HTTP_CLIPPER_STATE_ID_BITS) - 1;
     count |= number << NGX_HTTP_CLIPPER_STATE_ID_BITS;
 
-    return clipper_scramble(&ngx_http_clipper_state_id_key, count);
+    return clipper_hash_scramble(&ngx_http_clipper_state_id_key, count);
 }
 
 
@@ -142,7 +142,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
         || reply->element[0]->len != NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN
         || reply->element[1]->type != REDIS_REPLY_STRING)
     {
-        ngx_http_clipper_state_error("a question for its number", reply);
+        ngx_http_clipper_state_text_error("a question for its number", reply);
         return;
     }
 
@@ -150,7 +150,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
                       reply->element[1]->len);
 
     if (number < 1 || number > NGX_HTTP_CLIPPER_STATE_ID_PARTS) {
-        ngx_http_clipper_state_error("a question for its number", reply);
+        ngx_http_clipper_state_text_error("a question for its number", reply);
         return;
     }
 
@@ -162,7 +162,8 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
         digit = ngx_hextoi(&text[i], 1);
 
         if (digit == NGX_ERROR) {
-            ngx_http_clipper_state_error("a question for its number", reply);
+            ngx_http_clipper_state_text_error("a question for its number",
+                                              reply);
             return;
         }
 

@@ -13,7 +13,7 @@ static ngx_int_t ngx_http_clipper_state_parse_number(redisReply *reply,
 
 
 size_t
-ngx_http_clipper_state_redis_key(u_char *p, uint32_t kind,
+ngx_http_clipper_state_text_redis_key(u_char *p, uint32_t kind,
     const ngx_str_t *owner, const ngx_str_t *uid)
 {
     ngx_str_t   space;
@@ -44,7 +44,7 @@ ngx_http_clipper_state_redis_key(u_char *p, uint32_t kind,
 
 
 void
-ngx_http_clipper_state_arg(ngx_http_clipper_state_args_t *args,
+ngx_http_clipper_state_text_arg(ngx_http_clipper_state_args_t *args,
     const void *data, size_t len)
 {
     if (args->argv) {
@@ -57,7 +57,7 @@ ngx_http_clipper_state_arg(ngx_http_clipper_state_args_t *args,
 
 
 void
-ngx_http_clipper_state_arg_number(ngx_http_clipper_state_args_t *args,
+ngx_http_clipper_state_text_arg_number(ngx_http_clipper_state_args_t *args,
     double value)
 {
     u_char  *p;
@@ -66,7 +66,7 @@ ngx_http_clipper_state_arg_number(ngx_http_clipper_state_args_t *args,
         p = args->p;
         args->p += snprintf((char *) p, NGX_HTTP_CLIPPER_STATE_NUMBER_LEN,
                             "%.17g", value);
-        ngx_http_clipper_state_arg(args, p, args->p - p);
+        ngx_http_clipper_state_text_arg(args, p, args->p - p);
         return;
     }
 
@@ -76,14 +76,14 @@ ngx_http_clipper_state_arg_number(ngx_http_clipper_state_args_t *args,
 
 
 void
-ngx_http_clipper_state_arg_key(ngx_http_clipper_state_args_t *args,
+ngx_http_clipper_state_text_arg_key(ngx_http_clipper_state_args_t *args,
     uint32_t kind, const ngx_str_t *owner, const ngx_str_t *uid)
 {
     size_t  len;
 
-    len = ngx_http_clipper_state_redis_key(args->argv ? args->p : NULL, kind,
-                                           owner, uid);
-    ngx_http_clipper_state_arg(args, args->p, len);
+    len = ngx_http_clipper_state_text_redis_key(args->argv ? args->p : NULL,
+                                                kind, owner, uid);
+    ngx_http_clipper_state_text_arg(args, args->p, len);
 
     if (args->argv) {
         args->p += len;
@@ -94,14 +94,14 @@ ngx_http_clipper_state_arg_key(ngx_http_clipper_state_args_t *args,
 
 
 void
-ngx_http_clipper_state_arg_field(ngx_http_clipper_state_args_t *args,
+ngx_http_clipper_state_text_arg_field(ngx_http_clipper_state_args_t *args,
     const ngx_str_t *member, const char *field)
 {
     size_t   len;
     u_char  *p;
 
     len = member->len + 1 + ngx_strlen(field);
-    ngx_http_clipper_state_arg(args, args->p, len);
+    ngx_http_clipper_state_text_arg(args, args->p, len);
 
     if (args->argv == NULL) {
         args->size += len;
@@ -116,7 +116,7 @@ ngx_http_clipper_state_arg_field(ngx_http_clipper_state_args_t *args,
 
 
 ngx_int_t
-ngx_http_clipper_state_args_make(ngx_http_clipper_state_args_t *args)
+ngx_http_clipper_state_text_args_make(ngx_http_clipper_state_args_t *args)
 {
     size_t   n;
     u_char  *p;
@@ -139,7 +139,7 @@ ngx_http_clipper_state_args_make(ngx_http_clipper_state_args_t *args)
 
 
 ngx_int_t
-ngx_http_clipper_state_parse(redisReply *reply, clipper_state_reply_t *out,
+ngx_http_clipper_state_text_parse(redisReply *reply, clipper_state_reply_t *out,
     ngx_uint_t n, double *rows)
 {
     double        head[NGX_HTTP_CLIPPER_STATE_HEAD], *value;
@@ -195,7 +195,7 @@ ngx_http_clipper_state_parse_number(redisReply *reply, double *value)
 
 
 void
-ngx_http_clipper_state_error(const char *what, redisReply *reply)
+ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
 {
     static time_t  last;
 

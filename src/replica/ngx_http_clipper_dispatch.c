@@ -145,8 +145,9 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     }
 
     take->max = replica->room;
-    replica->nleases = clipper_queue_take_locked(zone, replica->row,
-                                                      take, replica->leases);
+    replica->nleases = clipper_queue_lease_take_locked(zone, replica->row,
+                                                            take,
+                                                            replica->leases);
 }
 
 
@@ -248,8 +249,9 @@ ngx_http_clipper_dispatch_hedge(void *data)
              - (zone->replicas[replica->row].state == CLIPPER_READY);
 
     if (others) {
-        n = clipper_queue_hedge_locked(zone, replica->row,
-                                          replica->leases, replica->nleases);
+        n = clipper_queue_lease_hedge_locked(zone, replica->row,
+                                                replica->leases,
+                                                replica->nleases);
     }
 
     clipper_zone_unlock(zone);
@@ -341,7 +343,7 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_dispatch_settle_locked(replica, outputs, now_us);
 
     replica->in_flight = 0;
-    clipper_registry_idle_locked(zone, replica->row);
+    clipper_registry_replica_idle_locked(zone, replica->row);
     ngx_http_clipper_dispatch_take_locked(replica, &take);
 
     clipper_zone_unlock(zone);
@@ -526,7 +528,7 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 
         errors += outputs[i].result == CLIPPER_RESULT_ERROR;
 
-        (void) clipper_queue_settle_locked(zone, replica->row,
+        (void) clipper_queue_lease_settle_locked(zone, replica->row,
                                  &replica->leases[i], &outputs[i], now_us);
     }
 

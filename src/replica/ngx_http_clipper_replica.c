@@ -75,7 +75,7 @@ ngx_http_clipper_replica_done(void)
         ngx_del_timer(&ngx_http_clipper_replica_sweeper);
     }
 
-    ngx_http_clipper_move_done();
+    ngx_http_clipper_replica_move_done();
 }
 
 
@@ -162,7 +162,7 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
 
         if (replica) {
             clipper_zone_lock(ngx_http_clipper_process.zone);
-            clipper_registry_leaving_locked(
+            clipper_registry_replica_leaving_locked(
                            ngx_http_clipper_process.zone, replica->row);
             clipper_zone_unlock(ngx_http_clipper_process.zone);
         }
@@ -209,8 +209,8 @@ ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
     replica->in_flight = 0;
 
     clipper_zone_lock(zone);
-    clipper_registry_ready_locked(zone, replica->row);
-    clipper_registry_idle_locked(zone, replica->row);
+    clipper_registry_replica_ready_locked(zone, replica->row);
+    clipper_registry_replica_idle_locked(zone, replica->row);
     clipper_zone_unlock(zone);
 
     ngx_http_clipper_wake_flush();
@@ -262,7 +262,7 @@ ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
 
     /* an older connection may have had the same descriptor */
 
-    ngx_http_clipper_monitor_sync();
+    ngx_http_clipper_rpc_monitor_sync();
 
     if (ngx_http_clipper_process.retiring) {
         if (m->rpc_version == CLIPPER_PROTO_V4) {
@@ -344,8 +344,8 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     a.model = clipper_registry_model_locked(zone, &m->metadata.name,
                                             &m->metadata.version);
     if (a.model) {
-        row = clipper_registry_join_locked(zone, &a,
-                                                  ngx_http_clipper_now_us());
+        row = clipper_registry_replica_join_locked(zone, &a,
+                                                    ngx_http_clipper_now_us());
     }
 
     clipper_zone_unlock(zone);
@@ -423,14 +423,14 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 
     clipper_zone_lock(zone);
 
-    clipper_registry_leaving_locked(zone, replica->row);
+    clipper_registry_replica_leaving_locked(zone, replica->row);
 
     for (i = 0; i < replica->nleases; i++) {
-        again += clipper_queue_lost_locked(zone, replica->row,
-                                             &replica->leases[i], now_us);
+        again += clipper_queue_lease_lost_locked(zone, replica->row,
+                                                   &replica->leases[i], now_us);
     }
 
-    clipper_registry_gone_locked(zone, replica->row);
+    clipper_registry_replica_gone_locked(zone, replica->row);
 
     counters = clipper_metrics_model(zone, replica->model);
     clipper_metrics_add(&counters[CLIPPER_M_REDISPATCHES], again);
@@ -532,5 +532,5 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
 
     /* the bell of one that died while it posted was never rung */
 
-    ngx_http_clipper_process_work();
+    ngx_http_clipper_worker_work();
 }

@@ -71,8 +71,8 @@ void ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 extern ngx_queue_t  ngx_http_clipper_replicas;
 
 /* a graceful exit began: have them connect to another worker; now: at once */
-void ngx_http_clipper_replica_retire(ngx_uint_t now);
-void ngx_http_clipper_move_done(void);
+void ngx_http_clipper_replica_move_retire(ngx_uint_t now);
+void ngx_http_clipper_replica_move_done(void);
 
 
 /* --- by identity (ngx_http_clipper_replica_tree.c) --- */

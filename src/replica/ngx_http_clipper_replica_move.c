@@ -36,7 +36,7 @@ static ngx_connection_t  ngx_http_clipper_move_dummy;
 static uint64_t          ngx_http_clipper_move_begun_us;
 
 void
-ngx_http_clipper_move_done(void)
+ngx_http_clipper_replica_move_done(void)
 {
     if (ngx_http_clipper_move_event.timer_set) {
         ngx_del_timer(&ngx_http_clipper_move_event);
@@ -45,7 +45,7 @@ ngx_http_clipper_move_done(void)
 
 
 void
-ngx_http_clipper_replica_retire(ngx_uint_t now)
+ngx_http_clipper_replica_move_retire(ngx_uint_t now)
 {
     ngx_queue_t                 *q;
     ngx_http_clipper_replica_t  *replica;
@@ -240,7 +240,7 @@ ngx_http_clipper_move_turn(ngx_http_clipper_replica_t *replica,
     }
 
     if (turn) {
-        clipper_registry_leaving_locked(zone, replica->row);
+        clipper_registry_replica_leaving_locked(zone, replica->row);
     }
 
     clipper_zone_unlock(zone);

@@ -81,8 +81,9 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
                                     NGX_HTTP_CLIPPER_RPC_BEAT) != NGX_OK
         || ngx_http_clipper_rpc_set(cycle, ZMQ_HEARTBEAT_TIMEOUT,
                                     NGX_HTTP_CLIPPER_RPC_BEAT_LOST) != NGX_OK
-        || ngx_http_clipper_monitor_init(cycle, ngx_http_clipper_rpc_context,
-                                         router) != NGX_OK
+        || ngx_http_clipper_rpc_monitor_init(cycle,
+                                             ngx_http_clipper_rpc_context,
+                                             router) != NGX_OK
         || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
                                       ngx_http_clipper_rpc_event,
                                       ngx_http_clipper_rpc_again) != NGX_OK)
@@ -247,7 +248,7 @@ ngx_http_clipper_rpc_done(void)
         return;
     }
 
-    ngx_http_clipper_monitor_done(ngx_http_clipper_rpc_router.socket);
+    ngx_http_clipper_rpc_monitor_done(ngx_http_clipper_rpc_router.socket);
     ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_router);
 
     (void) zmq_ctx_term(ngx_http_clipper_rpc_context);

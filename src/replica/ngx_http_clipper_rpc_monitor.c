@@ -20,7 +20,8 @@ static ngx_http_clipper_zmq_t  ngx_http_clipper_rpc_monitor;
 
 
 ngx_int_t
-ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context, void *router)
+ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
+    void *router)
 {
     int    unlimited;
     void  *socket;
@@ -52,7 +53,7 @@ ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context, void *router)
 
 
 void
-ngx_http_clipper_monitor_done(void *router)
+ngx_http_clipper_rpc_monitor_done(void *router)
 {
     if (router) {
         (void) zmq_socket_monitor(router, NULL, 0);
@@ -129,7 +130,7 @@ ngx_http_clipper_monitor_read(void)
 
 
 void
-ngx_http_clipper_monitor_sync(void)
+ngx_http_clipper_rpc_monitor_sync(void)
 {
     if (ngx_http_clipper_rpc_monitor.socket) {
         ngx_http_clipper_monitor_read();

@@ -13,12 +13,12 @@
 #include <ngx_core.h>
 
 
-ngx_int_t ngx_http_clipper_monitor_init(ngx_cycle_t *cycle, void *context,
+ngx_int_t ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
     void *router);
-void ngx_http_clipper_monitor_done(void *router);
+void ngx_http_clipper_rpc_monitor_done(void *router);
 
 /* handles what is known of connections, before one is believed to be new */
-void ngx_http_clipper_monitor_sync(void);
+void ngx_http_clipper_rpc_monitor_sync(void);
 
 
 #endif /* _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_ */

@@ -241,10 +241,10 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
             continue;
         }
 
-        clipper_cache_entry(position, &entry);
+        clipper_cache_ring_entry(position, &entry);
 
         if (clipper_cache_same(entry.key, key) && entry.len <= size) {
-            clipper_cache_copy(position, buf, entry.len);
+            clipper_cache_ring_copy(position, buf, entry.len);
         }
 
         if (!clipper_cache_intact(position)) {
@@ -256,11 +256,11 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
         }
 
         if (clipper_cache_expired(entry.stamp, now_us, valid_us)) {
-            clipper_cache_mark(position, CLIPPER_CACHE_OLD, 0);
+            clipper_cache_ring_mark(position, CLIPPER_CACHE_OLD, 0);
             return NGX_DECLINED;
         }
 
-        clipper_cache_mark(position, CLIPPER_CACHE_USED, 0);
+        clipper_cache_ring_mark(position, CLIPPER_CACHE_USED, 0);
 
         *len = entry.len;
 
@@ -296,23 +296,23 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
     for ( /* void */ ; rounds; rounds--) {
         clipper_cache_lock();
 
-        slot = clipper_cache_find_locked(key);
+        slot = clipper_cache_ring_find_locked(key);
 
         if (slot != NULL
-            && !(clipper_cache_marks(
-                                        clipper_cache_position(*slot))
+            && !(clipper_cache_ring_marks(
+                                             clipper_cache_position(*slot))
                  & CLIPPER_CACHE_OLD))
         {
             clipper_cache_unlock();
             break;
         }
 
-        if (clipper_cache_room_locked(words, &evicted)) {
-            slot = clipper_cache_slot_locked(key, &evicted);
+        if (clipper_cache_ring_room_locked(words, &evicted)) {
+            slot = clipper_cache_ring_slot_locked(key, &evicted);
 
             __atomic_store_n(slot, clipper_cache_tag(key)
-                             | clipper_cache_append_locked(key, now_us,
-                                                             data, len),
+                             | clipper_cache_ring_append_locked(key, now_us,
+                                                                  data, len),
                              __ATOMIC_RELEASE);
 
             clipper_cache_unlock();
@@ -348,5 +348,5 @@ clipper_cache_lock(void)
 static void
 clipper_cache_unlock(void)
 {
-    clipper_unlock(&clipper_cache.header->lock);
+    clipper_lock_release(&clipper_cache.header->lock);
 }

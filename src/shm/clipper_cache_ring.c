@@ -29,7 +29,7 @@ clipper_cache_store(uint64_t *word, uint64_t value)
 
 
 void
-clipper_cache_entry(uint64_t position, clipper_cache_entry_t *entry)
+clipper_cache_ring_entry(uint64_t position, clipper_cache_entry_t *entry)
 {
     uint64_t    word[CLIPPER_CACHE_HEAD], words, offset;
     ngx_uint_t  i;
@@ -53,7 +53,7 @@ clipper_cache_entry(uint64_t position, clipper_cache_entry_t *entry)
 /* copies n bytes of a value, whole words but the last */
 
 void
-clipper_cache_copy(uint64_t position, u_char *buf, size_t n)
+clipper_cache_ring_copy(uint64_t position, u_char *buf, size_t n)
 {
     uint64_t   word, offset;
     uint64_t  *ring, *p, *end;
@@ -94,7 +94,7 @@ clipper_cache_mark_at(uint64_t position, ngx_uint_t *shift)
 
 
 ngx_uint_t
-clipper_cache_marks(uint64_t position)
+clipper_cache_ring_marks(uint64_t position)
 {
     uint32_t    *word;
     ngx_uint_t   shift;
@@ -108,7 +108,7 @@ clipper_cache_marks(uint64_t position)
 /* sets these marks and clears those; a word that fits is not written */
 
 void
-clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear)
+clipper_cache_ring_mark(uint64_t position, uint32_t set, uint32_t clear)
 {
     uint32_t    *word, old;
     ngx_uint_t   shift;
@@ -127,7 +127,7 @@ clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear)
 
 
 uint64_t *
-clipper_cache_find_locked(const uint64_t key[2])
+clipper_cache_ring_find_locked(const uint64_t key[2])
 {
     uint64_t              *bucket, slot, position;
     ngx_uint_t             i, k;
@@ -145,7 +145,7 @@ clipper_cache_find_locked(const uint64_t key[2])
             if ((slot ^ position) == clipper_cache_tag(key)
                 && position >= clipper_cache.header->tail)
             {
-                clipper_cache_entry(position, &entry);
+                clipper_cache_ring_entry(position, &entry);
 
                 if (clipper_cache_same(entry.key, key)) {
                     return &bucket[k];
@@ -159,7 +159,7 @@ clipper_cache_find_locked(const uint64_t key[2])
 
 
 uint64_t *
-clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
+clipper_cache_ring_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
 {
     uint64_t                *bucket, *slot, *oldest[2];
     ngx_uint_t               i, k, used[2];
@@ -168,7 +168,7 @@ clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
     clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
 
     header = clipper_cache.header;
-    slot = clipper_cache_find_locked(key);
+    slot = clipper_cache_ring_find_locked(key);
 
     if (slot != NULL) {
         return slot;
@@ -212,7 +212,7 @@ clipper_cache_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
 
 
 ngx_uint_t
-clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
+clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted)
 {
     int64_t                  budget;
     uint64_t                 limit;
@@ -261,11 +261,11 @@ clipper_cache_pass_locked(int64_t *budget)
     tail = header->tail;
     gone = 0;
 
-    clipper_cache_entry(tail, &entry);
+    clipper_cache_ring_entry(tail, &entry);
 
     words = clipper_cache_words(entry.len);
-    slot = clipper_cache_find_locked(entry.key);
-    marks = clipper_cache_marks(tail);
+    slot = clipper_cache_ring_find_locked(entry.key);
+    marks = clipper_cache_ring_marks(tail);
 
     if (slot == NULL || clipper_cache_position(*slot) != tail) {
         /* its slot was given to another: not an entry any more */
@@ -301,7 +301,7 @@ clipper_cache_pass_locked(int64_t *budget)
  */
 
 uint64_t
-clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
+clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
     const u_char *data, size_t len)
 {
     size_t                   n;
@@ -344,8 +344,8 @@ clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
 
     /* it has a whole turn of the ring to be asked for */
 
-    clipper_cache_mark(position, 0, CLIPPER_CACHE_USED
-                                    | CLIPPER_CACHE_OLD);
+    clipper_cache_ring_mark(position, 0, CLIPPER_CACHE_USED
+                                         | CLIPPER_CACHE_OLD);
 
     clipper_cache_store(&header->head,
                           position + clipper_cache_words(len));
@@ -381,9 +381,9 @@ clipper_cache_move_locked(uint64_t from, uint64_t words)
         q = (q + 1 == end) ? ring : q + 1;
     }
 
-    marks = clipper_cache_marks(from) & CLIPPER_CACHE_OLD;
+    marks = clipper_cache_ring_marks(from) & CLIPPER_CACHE_OLD;
 
-    clipper_cache_mark(position, marks, ~marks & 3);
+    clipper_cache_ring_mark(position, marks, ~marks & 3);
 
     clipper_cache_store(&header->head, position + words);
 

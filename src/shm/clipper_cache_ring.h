@@ -83,20 +83,20 @@ extern clipper_cache_t  clipper_cache;
 
 
 /* what stands at a position, perhaps no longer an entry: ask intact() then */
-void clipper_cache_entry(uint64_t position, clipper_cache_entry_t *entry);
-void clipper_cache_copy(uint64_t position, u_char *buf, size_t n);
+void clipper_cache_ring_entry(uint64_t position, clipper_cache_entry_t *entry);
+void clipper_cache_ring_copy(uint64_t position, u_char *buf, size_t n);
 
-ngx_uint_t clipper_cache_marks(uint64_t position);
-void clipper_cache_mark(uint64_t position, uint32_t set, uint32_t clear);
+ngx_uint_t clipper_cache_ring_marks(uint64_t position);
+void clipper_cache_ring_mark(uint64_t position, uint32_t set, uint32_t clear);
 
 /* the slot that names an entry of this key, or NULL */
-uint64_t  *clipper_cache_find_locked(const uint64_t key[2]);
+uint64_t  *clipper_cache_ring_find_locked(const uint64_t key[2]);
 
 /*
  * The slot for a new entry of the key: that of its old one, or a free one in
  * the emptier of its buckets, or that of the oldest entry there.
  */
-uint64_t *clipper_cache_slot_locked(const uint64_t key[2],
+uint64_t *clipper_cache_ring_slot_locked(const uint64_t key[2],
     ngx_uint_t *evicted);
 
 /*
@@ -104,11 +104,11 @@ uint64_t *clipper_cache_slot_locked(const uint64_t key[2],
  * stays free, so that an entry can be moved before the tail passes it: who
  * looks for it meanwhile finds it.
  */
-ngx_uint_t  clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted);
+ngx_uint_t  clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted);
 
 /* writes an entry at the head, where there is room, and gives its position */
-uint64_t clipper_cache_append_locked(const uint64_t key[2], uint64_t now_us,
-    const u_char *data, size_t len);
+uint64_t clipper_cache_ring_append_locked(const uint64_t key[2],
+    uint64_t now_us, const u_char *data, size_t len);
 
 
 static ngx_inline uint64_t

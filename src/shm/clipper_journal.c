@@ -100,5 +100,5 @@ void
 clipper_journal_end(clipper_journal_t *journal)
 {
     clipper_journal_commit(journal);
-    clipper_unlock(&journal->lock);
+    clipper_lock_release(&journal->lock);
 }

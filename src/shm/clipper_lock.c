@@ -39,7 +39,7 @@ clipper_lock(clipper_lock_t *lock, uint32_t pid)
 
 
 void
-clipper_unlock(clipper_lock_t *lock)
+clipper_lock_release(clipper_lock_t *lock)
 {
     __atomic_store_n(&lock->dirty, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
@@ -97,7 +97,7 @@ clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
 
         /* one's own pid: that of a predecessor, who died with the lock */
 
-        if ((holder == pid || !clipper_alive(holder))
+        if ((holder == pid || !clipper_lock_alive(holder))
             && clipper_lock_try(lock, holder, pid))
         {
             return;
@@ -109,7 +109,7 @@ clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
 
 
 ngx_uint_t
-clipper_alive(uint32_t pid)
+clipper_lock_alive(uint32_t pid)
 {
     int            fd, n;
     struct pollfd  pfd;

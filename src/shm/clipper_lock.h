@@ -32,10 +32,10 @@ typedef struct {
  */
 ngx_int_t clipper_lock(clipper_lock_t *lock, uint32_t pid);
 
-void clipper_unlock(clipper_lock_t *lock);
+void clipper_lock_release(clipper_lock_t *lock);
 
 /* 1 while the process has not exited; a zombie has */
-ngx_uint_t clipper_alive(uint32_t pid);
+ngx_uint_t clipper_lock_alive(uint32_t pid);
 
 
 /* in the checked build every `_locked` function asks for its mutex */

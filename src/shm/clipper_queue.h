@@ -118,15 +118,16 @@ void clipper_queue_leave_locked(clipper_zone_t *zone, uint32_t waiter,
  * A batch for an idle replica, by deadline; tasks that cannot be on time are
  * dropped on the way.  Gives the number of leases, 0: nothing to do now.
  */
-ngx_uint_t clipper_queue_take_locked(clipper_zone_t *zone, uint32_t replica,
-    clipper_take_t *take, clipper_lease_t *leases);
+ngx_uint_t clipper_queue_lease_take_locked(clipper_zone_t *zone,
+    uint32_t replica, clipper_take_t *take, clipper_lease_t *leases);
 
 /*
  * The replica's answer to one lease.  1: it was the first and counts; 0: the
  * flight had ended before.  A chain on loan is taken or freed.  Of a flight
  * that was skipped as late those who have time left are asked for again.
  */
-ngx_uint_t clipper_queue_settle_locked(clipper_zone_t *zone, uint32_t replica,
+ngx_uint_t clipper_queue_lease_settle_locked(clipper_zone_t *zone,
+    uint32_t replica,
     const clipper_lease_t *lease, const clipper_output_t *output,
     uint64_t now_us);
 
@@ -134,15 +135,15 @@ ngx_uint_t clipper_queue_settle_locked(clipper_zone_t *zone, uint32_t replica,
  * The replica was lost with this lease: the flight is queued again (1), or
  * when that was so before ends as an error.
  */
-ngx_uint_t clipper_queue_lost_locked(clipper_zone_t *zone, uint32_t replica,
-    const clipper_lease_t *lease, uint64_t now_us);
+ngx_uint_t clipper_queue_lease_lost_locked(clipper_zone_t *zone,
+    uint32_t replica, const clipper_lease_t *lease, uint64_t now_us);
 
 /*
  * A batch is late: what of it still waits, and no other replica has, is queued
  * again beside its lease; the first answer counts.  The number of flights.
  */
-ngx_uint_t clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
-    const clipper_lease_t *leases, ngx_uint_t n);
+ngx_uint_t clipper_queue_lease_hedge_locked(clipper_zone_t *zone,
+    uint32_t replica, const clipper_lease_t *leases, ngx_uint_t n);
 
 /* has the worker of an idle replica of the model woken; 0: there is none */
 ngx_uint_t clipper_queue_notify_locked(clipper_zone_t *zone, uint32_t model);

@@ -28,7 +28,7 @@ static uint64_t clipper_queue_leased(clipper_flight_t *f);
 
 
 ngx_uint_t
-clipper_queue_take_locked(clipper_zone_t *zone, uint32_t replica,
+clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     clipper_take_t *take, clipper_lease_t *leases)
 {
     uint32_t                flight;
@@ -89,7 +89,7 @@ clipper_queue_take_locked(clipper_zone_t *zone, uint32_t replica,
     r->sent_us = take->now_us;
     r->stuck = 0;
     r->busy = (uint32_t) n;
-    clipper_registry_busy_locked(zone, replica);
+    clipper_registry_replica_busy_locked(zone, replica);
 
     if (model->root) {
         (void) clipper_queue_notify_locked(zone, r->model);
@@ -255,7 +255,7 @@ clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
 
 
 ngx_uint_t
-clipper_queue_settle_locked(clipper_zone_t *zone, uint32_t replica,
+clipper_queue_lease_settle_locked(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *lease, const clipper_output_t *output,
     uint64_t now_us)
 {
@@ -335,7 +335,7 @@ clipper_queue_skipped_locked(clipper_zone_t *zone, uint32_t flight,
 
 
 ngx_uint_t
-clipper_queue_lost_locked(clipper_zone_t *zone, uint32_t replica,
+clipper_queue_lease_lost_locked(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *lease, uint64_t now_us)
 {
     clipper_flight_t  *f;
@@ -378,7 +378,7 @@ clipper_queue_lost_locked(clipper_zone_t *zone, uint32_t replica,
 
 
 ngx_uint_t
-clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
+clipper_queue_lease_hedge_locked(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *leases, ngx_uint_t n)
 {
     ngx_uint_t              i, hedged;

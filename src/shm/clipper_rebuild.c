@@ -110,7 +110,7 @@ clipper_rebuild_replicas(clipper_zone_t *zone)
             model->replicas++;
 
             if (!r->busy) {
-                clipper_registry_idle_locked(zone, i);
+                clipper_registry_replica_idle_locked(zone, i);
             }
         }
     }
@@ -319,7 +319,7 @@ clipper_rebuild_mark(clipper_zone_t *zone, uint32_t chunk, uint32_t flight,
 
 
 void
-clipper_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
+clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
 {
     uint32_t                i;
     clipper_waiter_t       *w;

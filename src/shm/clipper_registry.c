@@ -76,9 +76,9 @@ clipper_registry_bury_locked(clipper_zone_t *zone)
         if (i != zone->slot
             && zone->workers[i].state != CLIPPER_FREE
             && (zone->workers[i].pid == zone->pid
-                || !clipper_alive(zone->workers[i].pid)))
+                || !clipper_lock_alive(zone->workers[i].pid)))
         {
-            clipper_reclaim_locked(zone, i);
+            clipper_rebuild_reclaim_locked(zone, i);
             n++;
         }
     }

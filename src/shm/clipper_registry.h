@@ -58,7 +58,7 @@ ngx_int_t clipper_registry_compare(const u_char *a, size_t alen,
 /* --- replicas: each call but join is for a row of the calling worker --- */
 
 /* a probing replica; 0: the table is full */
-uint32_t clipper_registry_join_locked(clipper_zone_t *zone,
+uint32_t clipper_registry_replica_join_locked(clipper_zone_t *zone,
     clipper_announcement_t *a, uint64_t now_us);
 
 /*
@@ -66,18 +66,23 @@ uint32_t clipper_registry_join_locked(clipper_zone_t *zone,
  * model gets none any more: its container has moved here.  When the container
  * has moved on meanwhile, this one gets none.
  */
-void clipper_registry_ready_locked(clipper_zone_t *zone, uint32_t replica);
+void clipper_registry_replica_ready_locked(clipper_zone_t *zone,
+    uint32_t replica);
 
-void clipper_registry_leaving_locked(clipper_zone_t *zone, uint32_t replica);
+void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
+    uint32_t replica);
 
 /* its leases are the caller's to end before */
-void clipper_registry_gone_locked(clipper_zone_t *zone, uint32_t replica);
+void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
+    uint32_t replica);
 
 /* its batch is back: into the idle list if it is ready */
-void clipper_registry_idle_locked(clipper_zone_t *zone, uint32_t replica);
+void clipper_registry_replica_idle_locked(clipper_zone_t *zone,
+    uint32_t replica);
 
 /* out of the idle list */
-void clipper_registry_busy_locked(clipper_zone_t *zone, uint32_t replica);
+void clipper_registry_replica_busy_locked(clipper_zone_t *zone,
+    uint32_t replica);
 
 
 /* has a worker woken when the lock is free, if it sleeps or is the caller */

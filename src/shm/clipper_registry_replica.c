@@ -14,8 +14,8 @@ static ngx_uint_t clipper_members_same(clipper_replica_row_t *a,
 
 
 uint32_t
-clipper_registry_join_locked(clipper_zone_t *zone, clipper_announcement_t *a,
-    uint64_t now_us)
+clipper_registry_replica_join_locked(clipper_zone_t *zone,
+    clipper_announcement_t *a, uint64_t now_us)
 {
     uint32_t                row;
     ngx_uint_t              known;
@@ -116,7 +116,7 @@ clipper_members_learned_locked(clipper_zone_t *zone, clipper_replica_row_t *r)
 
 
 void
-clipper_registry_ready_locked(clipper_zone_t *zone, uint32_t replica)
+clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
 {
     uint32_t                i;
     clipper_replica_row_t  *r, *old;
@@ -138,7 +138,7 @@ clipper_registry_ready_locked(clipper_zone_t *zone, uint32_t replica)
         old = &zone->replicas[i];
 
         if (old->id > r->id && clipper_members_same(r, old)) {
-            clipper_registry_leaving_locked(zone, replica);
+            clipper_registry_replica_leaving_locked(zone, replica);
             return;
         }
     }
@@ -150,7 +150,7 @@ clipper_registry_ready_locked(clipper_zone_t *zone, uint32_t replica)
         old = &zone->replicas[i];
 
         if (i != replica && clipper_members_same(r, old)) {
-            clipper_registry_leaving_locked(zone, i);
+            clipper_registry_replica_leaving_locked(zone, i);
         }
     }
 
@@ -173,7 +173,7 @@ clipper_members_same(clipper_replica_row_t *a, clipper_replica_row_t *b)
 
 
 void
-clipper_registry_leaving_locked(clipper_zone_t *zone, uint32_t replica)
+clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
 {
     clipper_replica_row_t  *r;
 
@@ -182,7 +182,7 @@ clipper_registry_leaving_locked(clipper_zone_t *zone, uint32_t replica)
     r = &zone->replicas[replica];
 
     if (r->state == CLIPPER_READY) {
-        clipper_registry_busy_locked(zone, replica);
+        clipper_registry_replica_busy_locked(zone, replica);
         zone->models[r->model].replicas--;
     }
 
@@ -192,7 +192,7 @@ clipper_registry_leaving_locked(clipper_zone_t *zone, uint32_t replica)
 
 
 void
-clipper_registry_gone_locked(clipper_zone_t *zone, uint32_t replica)
+clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
 {
     clipper_model_row_t    *model;
     clipper_replica_row_t  *r;
@@ -202,7 +202,7 @@ clipper_registry_gone_locked(clipper_zone_t *zone, uint32_t replica)
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
 
-    clipper_registry_leaving_locked(zone, replica);
+    clipper_registry_replica_leaving_locked(zone, replica);
 
     /* the next one of the same model begins with what this one has learned */
 
@@ -221,7 +221,7 @@ clipper_registry_gone_locked(clipper_zone_t *zone, uint32_t replica)
 
 
 void
-clipper_registry_idle_locked(clipper_zone_t *zone, uint32_t replica)
+clipper_registry_replica_idle_locked(clipper_zone_t *zone, uint32_t replica)
 {
     clipper_model_row_t    *model;
     clipper_replica_row_t  *r;
@@ -250,7 +250,7 @@ clipper_registry_idle_locked(clipper_zone_t *zone, uint32_t replica)
 
 
 void
-clipper_registry_busy_locked(clipper_zone_t *zone, uint32_t replica)
+clipper_registry_replica_busy_locked(clipper_zone_t *zone, uint32_t replica)
 {
     clipper_replica_row_t  *r;
 

@@ -65,7 +65,8 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
     /* Redis sees it: it must tell nothing about the seed */
 
     ngx_memcpy(key, seed, sizeof(key));
-    clipper_siphash(key, (u_char *) "source", sizeof("source") - 1, h->source);
+    clipper_hash_siphash(key, (u_char *) "source", sizeof("source") - 1,
+                         h->source);
 
     clipper_state_table_attach(&table, addr, 0);
 
@@ -127,7 +128,7 @@ clipper_state_table_read(clipper_state_table_t *table,
 
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = clipper_state_row_find_locked(table, who->id);
+    row = clipper_state_table_row_find_locked(table, who->id);
 
     if (row == 0) {
         clipper_journal_end(&table->header->journal);
@@ -145,7 +146,8 @@ clipper_state_table_read(clipper_state_table_t *table,
         age->stale = 1;
     }
 
-    (void) clipper_state_row_cells_locked(table, row, who->n, who->key, cells);
+    (void) clipper_state_table_row_cells_locked(table, row, who->n, who->key,
+                                                cells);
 
     for (i = 0; i < who->n; i++) {
         if (cells[i] == 0 || !table->cells[cells[i]].loaded) {
@@ -223,7 +225,7 @@ clipper_state_table_add(clipper_state_table_t *table,
 
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = clipper_state_row_get_locked(table, who);
+    row = clipper_state_table_row_get_locked(table, who);
 
     if (row == 0) {
         clipper_journal_end(&table->header->journal);
@@ -283,7 +285,7 @@ clipper_state_table_add(clipper_state_table_t *table,
                    r->nfields * sizeof(double));
     }
 
-    clipper_state_row_place_locked(table, row);
+    clipper_state_table_row_place_locked(table, row);
 
     clipper_journal_end(&table->header->journal);
 
@@ -301,7 +303,7 @@ clipper_state_table_load(clipper_state_table_t *table,
 
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = clipper_state_row_get_locked(table, who);
+    row = clipper_state_table_row_get_locked(table, who);
 
     if (row == 0) {
         clipper_journal_end(&table->header->journal);
@@ -322,7 +324,7 @@ clipper_state_table_load(clipper_state_table_t *table,
         clipper_state_table_base_locked(table, row, reply, now_us);
     }
 
-    clipper_state_row_place_locked(table, row);
+    clipper_state_table_row_place_locked(table, row);
 
     clipper_journal_end(&table->header->journal);
 
@@ -361,8 +363,8 @@ clipper_state_table_base_locked(clipper_state_table_t *table, uint32_t row,
     r->lambda[CLIPPER_STATE_BASE] = reply->lambda;
     r->asked_us = now_us;
 
-    (void) clipper_state_row_cells_locked(table, row, reply->n, reply->key,
-                                          cells);
+    (void) clipper_state_table_row_cells_locked(table, row, reply->n,
+                                                reply->key, cells);
     for (i = 0; i < reply->n; i++) {
 
         if (cells[i] == 0) {
@@ -400,6 +402,6 @@ clipper_state_table_base_locked(clipper_state_table_t *table, uint32_t row,
     }
 
     if (landed) {
-        clipper_state_table_landed_locked(table, row);
+        clipper_state_table_flight_landed_locked(table, row);
     }
 }

@@ -249,27 +249,28 @@ ngx_int_t clipper_state_table_load(clipper_state_table_t *table,
     uint64_t now_us);
 
 /* the next delta to be sent, applications' first; NGX_DECLINED: none */
-ngx_int_t clipper_state_table_take(clipper_state_table_t *table,
+ngx_int_t clipper_state_table_flight_take(clipper_state_table_t *table,
     clipper_state_update_t *update);
 
 /* it arrived; reply NULL: it is not known, and has to be sent again */
-void clipper_state_table_settle(clipper_state_table_t *table, uint32_t row,
+void clipper_state_table_flight_settle(clipper_state_table_t *table,
+    uint32_t row,
     const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
     uint64_t now_us);
 
 /* who has sent something; at most n pids */
-ngx_uint_t clipper_state_table_senders(clipper_state_table_t *table,
+ngx_uint_t clipper_state_table_flight_senders(clipper_state_table_t *table,
     uint32_t *pids, ngx_uint_t n);
 
 /* the sender has gone: what it sent has to be sent again */
-ngx_uint_t clipper_state_table_release(clipper_state_table_t *table,
+ngx_uint_t clipper_state_table_flight_release(clipper_state_table_t *table,
     uint32_t pid);
 
 /* rows whose deltas are not yet known to be in Redis; read without the lock */
-ngx_uint_t  clipper_state_table_dirty(clipper_state_table_t *table);
+ngx_uint_t  clipper_state_table_flight_dirty(clipper_state_table_t *table);
 
 /* those of them that nobody has sent */
-ngx_uint_t  clipper_state_table_waiting(clipper_state_table_t *table);
+ngx_uint_t  clipper_state_table_flight_waiting(clipper_state_table_t *table);
 
 
 /* --- between the files of this part --- */
@@ -277,13 +278,13 @@ ngx_uint_t  clipper_state_table_waiting(clipper_state_table_t *table);
 /* the base becomes what Redis said; a flight that is in it has landed */
 void clipper_state_table_base_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_reply_t *reply, uint64_t now_us);
-void clipper_state_table_landed_locked(clipper_state_table_t *table,
+void clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
     uint32_t row);
 
 /* one more reference; 0: no room, or too long */
-uint32_t clipper_state_name_get_locked(clipper_state_table_t *table,
+uint32_t clipper_state_table_name_get_locked(clipper_state_table_t *table,
     const ngx_str_t *text);
-void clipper_state_name_leave_locked(clipper_state_table_t *table,
+void clipper_state_table_name_leave_locked(clipper_state_table_t *table,
     uint32_t name);
 
 #define clipper_state_save(table, piece)                                      \
@@ -291,19 +292,19 @@ void clipper_state_name_leave_locked(clipper_state_table_t *table,
                          (table)->header, &(piece), sizeof(piece))
 
 /* 0: no such row */
-uint32_t clipper_state_row_find_locked(clipper_state_table_t *table,
+uint32_t clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2]);
 
 /* the same, made if there is none, with all cells; 0: no room */
-uint32_t clipper_state_row_get_locked(clipper_state_table_t *table,
+uint32_t clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who);
 
 /* the cells of n keys, 0 where there is none; gives the number of those */
-ngx_uint_t clipper_state_row_cells_locked(clipper_state_table_t *table,
+ngx_uint_t clipper_state_table_row_cells_locked(clipper_state_table_t *table,
     uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells);
 
 /* puts a row on the list where it belongs */
-void clipper_state_row_place_locked(clipper_state_table_t *table,
+void clipper_state_table_row_place_locked(clipper_state_table_t *table,
     uint32_t row);
 
 

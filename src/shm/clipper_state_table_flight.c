@@ -14,7 +14,7 @@ static void clipper_state_table_copy(clipper_state_table_t *table,
 
 
 ngx_int_t
-clipper_state_table_take(clipper_state_table_t *table,
+clipper_state_table_flight_take(clipper_state_table_t *table,
     clipper_state_update_t *update)
 {
     uint32_t                 row;
@@ -41,7 +41,7 @@ clipper_state_table_take(clipper_state_table_t *table,
 
         r->sender = table->pid;
 
-        clipper_state_row_place_locked(table, row);
+        clipper_state_table_row_place_locked(table, row);
         clipper_state_table_copy(table, row, update);
     }
 
@@ -89,7 +89,8 @@ clipper_state_table_fly_locked(clipper_state_table_t *table, uint32_t row)
 /* Redis has it, and the base too */
 
 void
-clipper_state_table_landed_locked(clipper_state_table_t *table, uint32_t row)
+clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
+    uint32_t row)
 {
     uint32_t              cell;
     clipper_state_row_t  *r;
@@ -155,7 +156,7 @@ clipper_state_table_copy(clipper_state_table_t *table, uint32_t row,
 
 
 void
-clipper_state_table_settle(clipper_state_table_t *table, uint32_t row,
+clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
     const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
     uint64_t now_us)
 {
@@ -180,7 +181,7 @@ clipper_state_table_settle(clipper_state_table_t *table, uint32_t row,
             clipper_state_table_base_locked(table, row, reply, now_us);
         }
 
-        clipper_state_row_place_locked(table, row);
+        clipper_state_table_row_place_locked(table, row);
     }
 
     clipper_journal_end(&table->header->journal);
@@ -188,7 +189,7 @@ clipper_state_table_settle(clipper_state_table_t *table, uint32_t row,
 
 
 ngx_uint_t
-clipper_state_table_senders(clipper_state_table_t *table, uint32_t *pids,
+clipper_state_table_flight_senders(clipper_state_table_t *table, uint32_t *pids,
     ngx_uint_t n)
 {
     uint32_t    row;
@@ -218,7 +219,7 @@ clipper_state_table_senders(clipper_state_table_t *table, uint32_t *pids,
 
 
 ngx_uint_t
-clipper_state_table_release(clipper_state_table_t *table, uint32_t pid)
+clipper_state_table_flight_release(clipper_state_table_t *table, uint32_t pid)
 {
     uint32_t    row, next;
     ngx_uint_t  n;
@@ -239,7 +240,7 @@ clipper_state_table_release(clipper_state_table_t *table, uint32_t pid)
 
         clipper_state_save(table, table->rows[row]);
         table->rows[row].sender = 0;
-        clipper_state_row_place_locked(table, row);
+        clipper_state_table_row_place_locked(table, row);
         clipper_journal_commit(&table->header->journal);
         n++;
     }
@@ -251,7 +252,7 @@ clipper_state_table_release(clipper_state_table_t *table, uint32_t pid)
 
 
 ngx_uint_t
-clipper_state_table_dirty(clipper_state_table_t *table)
+clipper_state_table_flight_dirty(clipper_state_table_t *table)
 {
     uint32_t  *count;
 
@@ -264,7 +265,7 @@ clipper_state_table_dirty(clipper_state_table_t *table)
 
 
 ngx_uint_t
-clipper_state_table_waiting(clipper_state_table_t *table)
+clipper_state_table_flight_waiting(clipper_state_table_t *table)
 {
     uint32_t  *count;
 

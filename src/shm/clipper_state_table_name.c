@@ -13,7 +13,7 @@ static uint32_t *clipper_state_name_bucket(clipper_state_table_t *table,
 
 
 uint32_t
-clipper_state_name_get_locked(clipper_state_table_t *table,
+clipper_state_table_name_get_locked(clipper_state_table_t *table,
     const ngx_str_t *text)
 {
     uint32_t                 name, *bucket;
@@ -61,7 +61,8 @@ clipper_state_name_get_locked(clipper_state_table_t *table,
 
 
 void
-clipper_state_name_leave_locked(clipper_state_table_t *table, uint32_t name)
+clipper_state_table_name_leave_locked(clipper_state_table_t *table,
+    uint32_t name)
 {
     uint32_t                *p;
     clipper_state_name_t    *t;

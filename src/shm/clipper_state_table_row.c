@@ -34,7 +34,7 @@ static void clipper_state_list_append_locked(clipper_state_table_t *table,
 
 
 uint32_t
-clipper_state_row_find_locked(clipper_state_table_t *table,
+clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2])
 {
     uint32_t  row;
@@ -53,7 +53,7 @@ clipper_state_row_find_locked(clipper_state_table_t *table,
 
 
 ngx_uint_t
-clipper_state_row_cells_locked(clipper_state_table_t *table, uint32_t row,
+clipper_state_table_row_cells_locked(clipper_state_table_t *table, uint32_t row,
     uint32_t n, const uint64_t *key, uint32_t *cells)
 {
     uint32_t    cell, first;
@@ -95,13 +95,13 @@ clipper_state_row_cells_locked(clipper_state_table_t *table, uint32_t row,
 
 
 uint32_t
-clipper_state_row_get_locked(clipper_state_table_t *table,
+clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who)
 {
     uint32_t    row, cells[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t  made, missing;
 
-    row = clipper_state_row_find_locked(table, who->id);
+    row = clipper_state_table_row_find_locked(table, who->id);
     made = 0;
 
     if (row == 0) {
@@ -122,8 +122,8 @@ clipper_state_row_get_locked(clipper_state_table_t *table,
 
     table->rows[row].used = 1;
 
-    missing = clipper_state_row_cells_locked(table, row, who->n, who->key,
-                                             cells);
+    missing = clipper_state_table_row_cells_locked(table, row, who->n, who->key,
+                                                   cells);
     if (missing == 0) {
         return row;
     }
@@ -252,7 +252,7 @@ clipper_state_row_new_locked(clipper_state_table_t *table,
         return 0;
     }
 
-    owner = clipper_state_name_get_locked(table, &who->owner);
+    owner = clipper_state_table_name_get_locked(table, &who->owner);
 
     if (owner == 0) {
         return 0;
@@ -287,7 +287,7 @@ clipper_state_row_new_locked(clipper_state_table_t *table,
     r->next = *bucket;
     *bucket = row;
 
-    clipper_state_row_place_locked(table, row);
+    clipper_state_table_row_place_locked(table, row);
 
     return row;
 }
@@ -322,7 +322,7 @@ clipper_state_row_free_locked(clipper_state_table_t *table, uint32_t row)
         clipper_state_cell_free_locked(table, r->kind, cell);
     }
 
-    clipper_state_name_leave_locked(table, r->owner);
+    clipper_state_table_name_leave_locked(table, r->owner);
 
     h->m.rows--;
     h->m.user_rows -= (r->kind != CLIPPER_STATE_APP);
@@ -359,7 +359,7 @@ clipper_state_row_extend_locked(clipper_state_table_t *table, uint32_t row,
             continue;
         }
 
-        name = clipper_state_name_get_locked(table, &who->names[i]);
+        name = clipper_state_table_name_get_locked(table, &who->names[i]);
 
         if (name == 0) {
             return NGX_ERROR;
@@ -463,7 +463,7 @@ clipper_state_cell_free_locked(clipper_state_table_t *table, uint32_t kind,
     h = table->header;
     c = &table->cells[cell];
 
-    clipper_state_name_leave_locked(table, c->name);
+    clipper_state_table_name_leave_locked(table, c->name);
 
     clipper_state_save(table, c->next);
     c->next = h->m.free_cells;
@@ -475,7 +475,7 @@ clipper_state_cell_free_locked(clipper_state_table_t *table, uint32_t kind,
 
 
 void
-clipper_state_row_place_locked(clipper_state_table_t *table, uint32_t row)
+clipper_state_table_row_place_locked(clipper_state_table_t *table, uint32_t row)
 {
     uint32_t              list;
     clipper_state_row_t  *r;

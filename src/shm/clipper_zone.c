@@ -179,5 +179,5 @@ clipper_zone_lock(clipper_zone_t *zone)
 void
 clipper_zone_unlock(clipper_zone_t *zone)
 {
-    clipper_unlock(&zone->header->lock);
+    clipper_lock_release(&zone->header->lock);
 }

@@ -341,7 +341,7 @@ void clipper_zone_unlock(clipper_zone_t *zone);
 void clipper_rebuild_locked(clipper_zone_t *zone);
 
 /* gives back all that a worker held; its clients are lost, nobody else's */
-void clipper_reclaim_locked(clipper_zone_t *zone, uint32_t slot);
+void clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot);
 
 
 #endif /* _CLIPPER_ZONE_H_INCLUDED_ */

@@ -126,7 +126,7 @@ ngx_http_clipper_model_part_locked(clipper_zone_t *zone)
         if (!ngx_http_clipper_model_takes(&name, &version,
                                           replica->input_type))
         {
-            clipper_registry_leaving_locked(zone, i);
+            clipper_registry_replica_leaving_locked(zone, i);
         }
     }
 }
@@ -153,7 +153,7 @@ ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
         }
     }
 
-    current = ngx_http_clipper_conf_current(model);
+    current = ngx_http_clipper_conf_table_current(model);
 
     if (current) {
         model->row = current->row;

@@ -32,20 +32,21 @@ extern ngx_http_clipper_process_t  ngx_http_clipper_process;
 #define NGX_HTTP_CLIPPER_ZONE_MIN        (2 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_CACHE_ZONE_MIN  (256 * 1024)
 
-ngx_int_t ngx_http_clipper_zone_init(ngx_shm_zone_t *zone, void *data);
-ngx_int_t ngx_http_clipper_cache_zone_init(ngx_shm_zone_t *zone, void *data);
+ngx_int_t ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data);
+ngx_int_t ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone,
+    void *data);
 
-ngx_int_t ngx_http_clipper_init_process(ngx_cycle_t *cycle);
-void ngx_http_clipper_exit_process(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_clipper_worker_init(ngx_cycle_t *cycle);
+void ngx_http_clipper_worker_exit(ngx_cycle_t *cycle);
 
 /* looks at the mailbox and at the queues of the replicas here */
-void ngx_http_clipper_process_work(void);
+void ngx_http_clipper_worker_work(void);
 
 /* somebody has died: gives back what dead workers held */
-void ngx_http_clipper_process_bury(void);
+void ngx_http_clipper_worker_bury(void);
 
 /* a graceful exit begins; `now`: it must not take longer */
-void ngx_http_clipper_process_retire(ngx_uint_t now);
+void ngx_http_clipper_worker_retire(ngx_uint_t now);
 
 
 /* CLOCK_MONOTONIC in microseconds */

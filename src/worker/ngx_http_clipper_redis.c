@@ -48,8 +48,8 @@ static void ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac,
 static void ngx_http_clipper_redis_greet(void);
 static ngx_int_t ngx_http_clipper_redis_greet_with(const char *command,
     const char *arg, size_t len);
-static void ngx_http_clipper_redis_greeted(
-    ngx_http_clipper_redis_call_t *call, redisReply *reply);
+static void ngx_http_clipper_redis_greeted(ngx_http_clipper_redis_call_t *call,
+    redisReply *reply);
 static void ngx_http_clipper_redis_answered(redisAsyncContext *ac,
     void *reply, void *data);
 static void ngx_http_clipper_redis_await(void);
@@ -131,8 +131,8 @@ ngx_uint_t
 ngx_http_clipper_redis_wait(ngx_msec_t ms)
 {
     return ngx_http_clipper_redis.context
-           && ngx_http_clipper_redis_handle(ngx_http_clipper_redis.context,
-                                            ms);
+         && ngx_http_clipper_redis_event_handle(ngx_http_clipper_redis.context,
+                                                  ms);
 }
 
 
@@ -183,7 +183,7 @@ ngx_http_clipper_redis_connect(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_clipper_redis_attach(ac, redis->log) != NGX_OK) {
+    if (ngx_http_clipper_redis_event_attach(ac, redis->log) != NGX_OK) {
         ngx_http_clipper_redis_lost("no free connection");
         redisAsyncFree(ac);
         return;

@@ -74,11 +74,11 @@ ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
 /* --- events (.._redis_event.c) --- */
 
 /* NGX_ERROR: no free connection */
-ngx_int_t ngx_http_clipper_redis_attach(redisAsyncContext *ac,
+ngx_int_t ngx_http_clipper_redis_event_attach(redisAsyncContext *ac,
     ngx_log_t *log);
 
 /* as ngx_http_clipper_redis_wait; the context may be gone afterwards */
-ngx_uint_t ngx_http_clipper_redis_handle(redisAsyncContext *ac,
+ngx_uint_t ngx_http_clipper_redis_event_handle(redisAsyncContext *ac,
     ngx_msec_t ms);
 
 /* closes the connection for good */

@@ -25,7 +25,7 @@ static void ngx_http_clipper_redis_cleanup(void *data);
 
 
 ngx_int_t
-ngx_http_clipper_redis_attach(redisAsyncContext *ac, ngx_log_t *log)
+ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log)
 {
     ngx_connection_t  *c;
 
@@ -56,7 +56,7 @@ ngx_http_clipper_redis_attach(redisAsyncContext *ac, ngx_log_t *log)
 /* hiredis frees a context whose connection is lost */
 
 ngx_uint_t
-ngx_http_clipper_redis_handle(redisAsyncContext *ac, ngx_msec_t ms)
+ngx_http_clipper_redis_event_handle(redisAsyncContext *ac, ngx_msec_t ms)
 {
     struct pollfd      pfd;
     ngx_connection_t  *c;

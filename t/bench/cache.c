@@ -82,7 +82,7 @@ locked_get(const uint64_t key[2], size_t *len)
 
     (void) clipper_lock(lock, clipper_cache.pid);
     rc = clipper_cache_get(key, 0, 0, got, sizeof(got), len);
-    clipper_unlock(lock);
+    clipper_lock_release(lock);
 
     return rc;
 }

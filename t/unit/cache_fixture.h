@@ -163,8 +163,8 @@ kept(uint64_t name)
     key_of(name, key);
 
     assert_int_equal(clipper_lock(&header->lock, getpid()), NGX_OK);
-    yes = (clipper_cache_find_locked(key) != NULL);
-    clipper_unlock(&header->lock);
+    yes = (clipper_cache_ring_find_locked(key) != NULL);
+    clipper_lock_release(&header->lock);
 
     return yes;
 }
@@ -205,15 +205,15 @@ check(void)
     for (position = header->tail; position < header->head;
          position += clipper_cache_words(entry.len))
     {
-        clipper_cache_entry(position, &entry);
-        slot = clipper_cache_find_locked(entry.key);
+        clipper_cache_ring_entry(position, &entry);
+        slot = clipper_cache_ring_find_locked(entry.key);
 
         if (slot && clipper_cache_position(*slot) == position) {
             live++;
         }
     }
 
-    clipper_unlock(&header->lock);
+    clipper_lock_release(&header->lock);
 
     assert_int_equal(position, header->head);
     assert_int_equal(live, header->entries);

@@ -106,7 +106,7 @@ sched_take_locked(sched_t *sim, uint32_t replica)
 
     r->waits = 0;
     seen_us = v->replicas[r->row].batch.seen_us;
-    r->n = clipper_queue_take_locked(v, r->row, &take, r->leases);
+    r->n = clipper_queue_lease_take_locked(v, r->row, &take, r->leases);
     r->serial++;
     sim->steps++;
 
@@ -214,7 +214,8 @@ sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
 
     gen = (uint64_t) r->leases[i].gen + 1;
 
-    if (clipper_queue_settle_locked(v, r->row, &r->leases[i], &o, sim->now_us))
+    if (clipper_queue_lease_settle_locked(v, r->row, &r->leases[i], &o,
+                                          sim->now_us))
     {
         SCHED_REQUIRE(sim, sim->settled[r->leases[i].flight] != gen);
         sim->settled[r->leases[i].flight] = gen;
@@ -258,7 +259,7 @@ sched_settle(sched_t *sim, uint32_t replica)
     }
 
     r->busy = 0;
-    clipper_registry_idle_locked(v, r->row);
+    clipper_registry_replica_idle_locked(v, r->row);
     sched_take_locked(sim, replica);
 
     sched_unlock(sim, r->worker);
@@ -294,10 +295,10 @@ sched_join(sched_t *sim, uint32_t replica)
 
     sched_lock(sim, r->worker);
 
-    r->row = clipper_registry_join_locked(v, &a, sim->now_us);
+    r->row = clipper_registry_replica_join_locked(v, &a, sim->now_us);
     SCHED_REQUIRE(sim, r->row != 0);
-    clipper_registry_ready_locked(v, r->row);
-    clipper_registry_idle_locked(v, r->row);
+    clipper_registry_replica_ready_locked(v, r->row);
+    clipper_registry_replica_idle_locked(v, r->row);
 
     r->in = 1;
     r->busy = 0;
@@ -375,17 +376,17 @@ sched_lose(sched_t *sim, uint32_t replica)
 
     sched_lock(sim, r->worker);
 
-    clipper_registry_leaving_locked(v, r->row);
+    clipper_registry_replica_leaving_locked(v, r->row);
 
     for (i = 0; i < r->n; i++) {
         sched_count_loss(sim, &r->leases[i],
                          &v->flights[r->leases[i].flight]);
-        sim->again += clipper_queue_lost_locked(v, r->row,
+        sim->again += clipper_queue_lease_lost_locked(v, r->row,
                                              &r->leases[i], sim->now_us);
         sim->steps++;
     }
 
-    clipper_registry_gone_locked(v, r->row);
+    clipper_registry_replica_gone_locked(v, r->row);
 
     sched_unlock(sim, r->worker);
 
@@ -438,8 +439,8 @@ sched_hedge(sched_t *sim, uint32_t replica)
     sched_lock(sim, r->worker);
 
     if (v->models[v->replicas[r->row].model].replicas > 1) {
-        sim->hedges += clipper_queue_hedge_locked(v, r->row,
-                                                       r->leases, r->n);
+        sim->hedges += clipper_queue_lease_hedge_locked(v, r->row,
+                                                             r->leases, r->n);
     }
 
     sched_unlock(sim, r->worker);

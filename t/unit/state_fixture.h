@@ -118,7 +118,7 @@ table_check(table_t *t)
             return "cells of a row";
         }
 
-        if (clipper_state_row_find_locked(t, r->id) != row) {
+        if (clipper_state_table_row_find_locked(t, r->id) != row) {
             return "a row that is not found";
         }
 

@@ -103,8 +103,8 @@ redis_answer(table_t *t, flight_t *f, int lost)
 
     } else if (!f->orphan) {
         t->pid = f->pid;
-        clipper_state_table_settle(t, f->row, f->hash, f->seq,
-                                   lost ? NULL : &reply, 1);
+        clipper_state_table_flight_settle(t, f->row, f->hash, f->seq,
+                                          lost ? NULL : &reply, 1);
     }
 
     /* what was lost on the way back or forth may still be under way */
@@ -150,7 +150,7 @@ flight_take(table_t *t, uint32_t pid)
 
     t->pid = pid;
 
-    if (clipper_state_table_take(t, &u) != NGX_OK) {
+    if (clipper_state_table_flight_take(t, &u) != NGX_OK) {
         f->used = 0;
         return;
     }

@@ -84,7 +84,7 @@ test_siphash_vectors(void **state)
     }
 
     for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-        clipper_siphash(k, msg, vectors[i].len, out);
+        clipper_hash_siphash(k, msg, vectors[i].len, out);
         bytes_of(out, got);
         assert_memory_equal(got, vectors[i].hash, 16);
     }
@@ -115,7 +115,7 @@ reference(const uint64_t s[3], const u_char *data, size_t len, uint64_t out[2])
     if (len <= 48) {
         memcpy(m + n, data, len);
         n += len;
-        clipper_siphash(key.sip, m, n, out);
+        clipper_hash_siphash(key.sip, m, n, out);
         free(m);
         return;
     }
@@ -144,7 +144,7 @@ reference(const uint64_t s[3], const u_char *data, size_t len, uint64_t out[2])
         }
     }
 
-    clipper_siphash(key.sip, m, n, out);
+    clipper_hash_siphash(key.sip, m, n, out);
     free(m);
 }
 
@@ -166,7 +166,7 @@ test_digest_reference(void **state)
     }
 
     for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-        clipper_digest(&key, salt, data, lengths[i], a);
+        clipper_hash_digest(&key, salt, data, lengths[i], a);
         reference(salt, data, lengths[i], b);
         assert_memory_equal(a, b, 16);
     }
@@ -212,13 +212,13 @@ test_digest_every_bit(void **state)
         len = lengths[k];
         memset(data, 0x5a, sizeof(data));
 
-        clipper_digest(&key, salt, data, len, set[0]);
+        clipper_hash_digest(&key, salt, data, len, set[0]);
         n = 1;
         diff = 0;
 
         for (i = 0; i < len * 8; i++) {
             data[i / 8] ^= (u_char) (1 << i % 8);
-            clipper_digest(&key, salt, data, len, set[n]);
+            clipper_hash_digest(&key, salt, data, len, set[n]);
             data[i / 8] ^= (u_char) (1 << i % 8);
 
             diff += __builtin_popcountll(set[n][0] ^ set[0][0]);
@@ -250,7 +250,7 @@ test_digest_length(void **state)
     assert_non_null(set);
 
     for (i = 0; i <= sizeof(zeros); i++) {
-        clipper_digest(&key, salt, zeros, i, set[i]);
+        clipper_hash_digest(&key, salt, zeros, i, set[i]);
     }
 
     assert_distinct(set, sizeof(zeros) + 1);
@@ -272,20 +272,20 @@ test_digest_salt_and_key(void **state)
     for (i = 0; i < 192; i++) {
         memcpy(s, salt, sizeof(s));
         s[i / 64] ^= 1ULL << i % 64;
-        clipper_digest(&key, s, data, 80, set[n++]);
+        clipper_hash_digest(&key, s, data, 80, set[n++]);
     }
 
     /* moving a word from one place of the salt to another is a change */
     s[0] = 2; s[1] = 1; s[2] = 3;
-    clipper_digest(&key, s, data, 80, set[n++]);
-    clipper_digest(&key, salt, data, 80, set[n++]);
+    clipper_hash_digest(&key, s, data, 80, set[n++]);
+    clipper_hash_digest(&key, salt, data, 80, set[n++]);
     assert_distinct(set, n);
 
     for (i = 0; i < 32; i++) {
         memset(seed, 0, sizeof(seed));
         seed[i] = 1;
         clipper_hash_init(&other, seed);
-        clipper_digest(&other, salt, data, sizeof(data), set[i]);
+        clipper_hash_digest(&other, salt, data, sizeof(data), set[i]);
     }
 
     assert_distinct(set, 32);
@@ -306,7 +306,7 @@ test_digest_alignment(void **state)
     }
 
     for (len = 0; len < sizeof(data); len += 13) {
-        clipper_digest(&key, salt, data, len, a);
+        clipper_hash_digest(&key, salt, data, len, a);
 
         for (i = 0; i < 16; i++) {
             /* exactly so long that a sanitizer sees a read beyond the end */
@@ -318,7 +318,7 @@ test_digest_alignment(void **state)
                 memcpy(p + i, data, len);
             }
 
-            clipper_digest(&key, salt, p + i, len, b);
+            clipper_hash_digest(&key, salt, p + i, len, b);
             assert_memory_equal(a, b, 16);
             free(p);
         }
@@ -340,7 +340,7 @@ test_digest_distribution(void **state)
 
     for (i = 0; i < 20000; i++) {
         memcpy(data, &i, sizeof(i));
-        clipper_digest(&key, salt, data, sizeof(data), out);
+        clipper_hash_digest(&key, salt, data, sizeof(data), out);
 
         for (bit = 0; bit < 128; bit++) {
             ones[bit] += (out[bit / 64] >> bit % 64) & 1;
@@ -427,9 +427,9 @@ test_scramble_bijection(void **state)
     assert_non_null(set);
 
     for (i = 0; i < 200000; i++) {
-        set[i] = clipper_scramble(&key, i);
+        set[i] = clipper_hash_scramble(&key, i);
         assert_true(set[i] < 1ULL << 53);
-        assert_true(clipper_unscramble(&key, set[i]) == i);
+        assert_true(clipper_hash_unscramble(&key, set[i]) == i);
     }
 
     qsort(set, 200000, sizeof(uint64_t), compare64);
@@ -442,13 +442,13 @@ test_scramble_bijection(void **state)
 
     for (i = 0; i < 53; i++) {
         x = 1ULL << i;
-        assert_true(clipper_unscramble(&key,
-                                clipper_scramble(&key, x)) == x);
+        assert_true(clipper_hash_unscramble(&key,
+                                clipper_hash_scramble(&key, x)) == x);
     }
 
     x = (1ULL << 53) - 1;
-    assert_true(clipper_unscramble(&key,
-                                clipper_scramble(&key, x)) == x);
+    assert_true(clipper_hash_unscramble(&key,
+                                clipper_hash_scramble(&key, x)) == x);
 }
 
 
@@ -464,8 +464,8 @@ test_scramble_unguessable(void **state)
     memset(ones, 0, sizeof(ones));
 
     for (i = 0; i < 20000; i++) {
-        a = clipper_scramble(&key, i);
-        b = clipper_scramble(&key, i + 1);
+        a = clipper_hash_scramble(&key, i);
+        b = clipper_hash_scramble(&key, i + 1);
 
         near += (a > b ? a - b : b - a) < 1ULL << 33;
 

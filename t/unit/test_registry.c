@@ -27,8 +27,8 @@ test_replicas_come_and_go(void **state)
     assert_int_equal(a.replicas[r].state, CLIPPER_READY);
 
     clipper_zone_lock(&b);
-    clipper_registry_ready_locked(&b, s);
-    clipper_registry_idle_locked(&b, s);
+    clipper_registry_replica_ready_locked(&b, s);
+    clipper_registry_replica_idle_locked(&b, s);
     zone_assert_locked(&b, "moved");
     clipper_zone_unlock(&b);
 
@@ -68,13 +68,13 @@ test_a_late_probe_takes_nothing_back(void **state)
     t = replica_join(&b, model, 'x');
 
     clipper_zone_lock(&b);
-    clipper_registry_ready_locked(&b, t);
-    clipper_registry_idle_locked(&b, t);
+    clipper_registry_replica_ready_locked(&b, t);
+    clipper_registry_replica_idle_locked(&b, t);
     clipper_zone_unlock(&b);
 
     clipper_zone_lock(&a);
-    clipper_registry_ready_locked(&a, s);
-    clipper_registry_idle_locked(&a, s);
+    clipper_registry_replica_ready_locked(&a, s);
+    clipper_registry_replica_idle_locked(&a, s);
     zone_assert_locked(&a, "late");
     clipper_zone_unlock(&a);
 
@@ -110,8 +110,8 @@ test_epoch_by_digest(void **state)
         an.digest.len = 3;
 
         clipper_zone_lock(&a);
-        row = clipper_registry_join_locked(&a, &an, 0);
-        clipper_registry_gone_locked(&a, row);
+        row = clipper_registry_replica_join_locked(&a, &an, 0);
+        clipper_registry_replica_gone_locked(&a, row);
         clipper_zone_unlock(&a);
 
         epoch = a.models[model].epoch;
@@ -140,16 +140,16 @@ test_profile_of_a_replaced_model(void **state)
 
     for (i = 0; i < 3; i++) {
         an.digest.data = (u_char *) digests[i];
-        rows[i] = clipper_registry_join_locked(&a, &an, 0);
+        rows[i] = clipper_registry_replica_join_locked(&a, &an, 0);
     }
 
-    clipper_registry_gone_locked(&a, rows[0]);
+    clipper_registry_replica_gone_locked(&a, rows[0]);
     assert_false(a.models[model].profiled);
 
-    clipper_registry_gone_locked(&a, rows[1]);
+    clipper_registry_replica_gone_locked(&a, rows[1]);
     assert_true(a.models[model].profiled);
 
-    clipper_registry_gone_locked(&a, rows[2]);
+    clipper_registry_replica_gone_locked(&a, rows[2]);
     clipper_zone_unlock(&a);
 }
 

@@ -22,7 +22,7 @@ flight_ask(table_t *t, uint32_t id)
         f->question = 1;
         f->id = id;
         who_of(&who, id, 0, MEMBERS);
-        row = clipper_state_row_find_locked(t, who.id);
+        row = clipper_state_table_row_find_locked(t, who.id);
         f->acked = row ? t->rows[row].acked : 0;
         f->n = MEMBERS - first - (uint32_t) death_random(2);
         memcpy(f->key, keys + first, f->n * sizeof(uint64_t));
@@ -71,11 +71,11 @@ settle_all(table_t *t)
         }
     }
 
-    for (turns = 0; clipper_state_table_dirty(t); turns++) {
+    for (turns = 0; clipper_state_table_flight_dirty(t); turns++) {
         assert_true(turns < 10000);
 
         for (k = 0; k < SENDERS; k++) {
-            (void) clipper_state_table_release(t, 1000 + k);
+            (void) clipper_state_table_flight_release(t, 1000 + k);
         }
 
         flight_take(t, 1000);
@@ -156,7 +156,7 @@ random_users(uint32_t users)
             }
 
             table.pid = id;
-            (void) clipper_state_table_release(&table, id);
+            (void) clipper_state_table_flight_release(&table, id);
         }
 
         if (i % 100 == 0) {
@@ -349,19 +349,20 @@ test_state_large(void **state)
 
         assert_int_equal(clipper_state_table_add(&table, &who,
                                                  delta), NGX_OK);
-        assert_int_equal(clipper_state_table_take(&table, &update), NGX_OK);
+        assert_int_equal(clipper_state_table_flight_take(&table, &update),
+                         NGX_OK);
 
         reply.last = update.seq;
         reply.n = update.n;
         reply.key = update.key;
         reply.rows = update.rows;
-        clipper_state_table_settle(&table, update.row, update.id, update.seq,
-                                   &reply, 1);
+        clipper_state_table_flight_settle(&table, update.row, update.id,
+                                          update.seq, &reply, 1);
         table_good(&table);
     }
 
     assert_int_equal(table.header->journal.overflows, 0);
-    assert_int_equal(clipper_state_table_dirty(&table), 0);
+    assert_int_equal(clipper_state_table_flight_dirty(&table), 0);
     munmap(table.header, 8 << 20);
 }
 

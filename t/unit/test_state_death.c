@@ -32,7 +32,7 @@ table_call(void *data)
         break;
 
     case 1:
-        (void) clipper_state_table_take(&call->table, &update);
+        (void) clipper_state_table_flight_take(&call->table, &update);
         break;
 
     default:
@@ -136,12 +136,12 @@ test_state_death(void **state)
 
         assert_true(is_before || is_after);
 
-        (void) clipper_state_table_release(&table, table.pid);
+        (void) clipper_state_table_flight_release(&table, table.pid);
 
         /* whoever sent something has died */
 
         while (table.header->m.head[CLIPPER_STATE_SENT]) {
-            (void) clipper_state_table_release(&table,
+            (void) clipper_state_table_flight_release(&table,
                 table.rows[table.header->m.head[
                                CLIPPER_STATE_SENT]].sender);
         }

@@ -396,10 +396,13 @@ test_lost_replicas(void **state)
     leave(&a, gone.waiter, gone.gen);
 
     clipper_zone_lock(&a);
-    assert_int_equal(clipper_queue_lost_locked(&a, r, &leases[0], 300), 1);
-    assert_int_equal(clipper_queue_lost_locked(&a, r, &leases[1], 300), 0);
-    assert_int_equal(clipper_queue_lost_locked(&a, r, &leases[0], 300), 0);
-    clipper_registry_gone_locked(&a, r);
+    assert_int_equal(clipper_queue_lease_lost_locked(&a, r, &leases[0], 300),
+                     1);
+    assert_int_equal(clipper_queue_lease_lost_locked(&a, r, &leases[1], 300),
+                     0);
+    assert_int_equal(clipper_queue_lease_lost_locked(&a, r, &leases[0], 300),
+                     0);
+    clipper_registry_replica_gone_locked(&a, r);
     zone_assert_locked(&a, "lost");
     clipper_zone_unlock(&a);
 
@@ -410,8 +413,8 @@ test_lost_replicas(void **state)
     assert_int_equal(take(&b, s, 2, 200, more), 1);
 
     clipper_zone_lock(&b);
-    assert_int_equal(clipper_queue_lost_locked(&b, s, more, 300), 0);
-    clipper_registry_gone_locked(&b, s);
+    assert_int_equal(clipper_queue_lease_lost_locked(&b, s, more, 300), 0);
+    clipper_registry_replica_gone_locked(&b, s);
     clipper_zone_unlock(&b);
 
     expect_result(&a, task.waiter, CLIPPER_RESULT_ERROR);
@@ -441,7 +444,7 @@ test_hedges(void **state)
         expect_mail(&a, tasks[0].waiter, 0, 600);
 
         clipper_zone_lock(&a);
-        assert_int_equal(clipper_queue_hedge_locked(&a, r, leases, 3), 2);
+        assert_int_equal(clipper_queue_lease_hedge_locked(&a, r, leases, 3), 2);
         zone_assert_locked(&a, "hedged");
         clipper_zone_unlock(&a);
 
@@ -469,8 +472,8 @@ test_hedges(void **state)
 
         } else if (i == 2) {
             clipper_zone_lock(&b);
-            (void) clipper_queue_lost_locked(&b, s, &more[0], 600);
-            (void) clipper_queue_lost_locked(&b, s, &more[1], 600);
+            (void) clipper_queue_lease_lost_locked(&b, s, &more[0], 600);
+            (void) clipper_queue_lease_lost_locked(&b, s, &more[1], 600);
             clipper_zone_unlock(&b);
         }
 

@@ -74,7 +74,8 @@ test_skipped(void **state)
     later = ask(&b, 2, 8, 19000);
 
     clipper_zone_lock(&a);
-    assert_int_equal(clipper_queue_hedge_locked(&a, replica, &lease, 1), 1);
+    assert_int_equal(clipper_queue_lease_hedge_locked(&a, replica, &lease, 1),
+                     1);
     clipper_zone_unlock(&a);
     assert_int_equal(take(&b, second, 1, 9600, &hedged), 1);
 

@@ -110,7 +110,7 @@ lease_lost(view_t *v, replica_t *r, ngx_uint_t i)
     flight_t  *f;
 
     clipper_zone_lock(v);
-    (void) clipper_queue_lost_locked(v, r->row, &r->leases[i], now);
+    (void) clipper_queue_lease_lost_locked(v, r->row, &r->leases[i], now);
     clipper_zone_unlock(v);
 
     f = r->flights[i];
@@ -224,8 +224,8 @@ step_hedge(void)
     v = &workers[r->worker];
 
     clipper_zone_lock(v);
-    check("hedged", clipper_queue_hedge_locked(v, r->row, r->leases,
-                                               r->n) == n);
+    check("hedged", clipper_queue_lease_hedge_locked(v, r->row, r->leases,
+                                                     r->n) == n);
     clipper_zone_unlock(v);
     counts[7] += n;
 }

@@ -12,7 +12,7 @@
 #include "shm/clipper_zone.h"
 
 
-#define zone_require(cond, what, row)                                           \
+#define zone_require(cond, what, row)                                         \
     if (!(cond)) {                                                            \
         return zone_check_says(what, row);                                    \
     }

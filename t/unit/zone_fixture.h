@@ -217,7 +217,7 @@ replica_join(view_t *v, uint32_t model, u_char letter)
     a.token.len = letter ? 16 : 0;
 
     clipper_zone_lock(v);
-    row = clipper_registry_join_locked(v, &a, 1000);
+    row = clipper_registry_replica_join_locked(v, &a, 1000);
     clipper_zone_unlock(v);
 
     return row;
@@ -233,8 +233,8 @@ replica_make(view_t *v, uint32_t model, u_char letter)
     assert_int_not_equal(row, 0);
 
     clipper_zone_lock(v);
-    clipper_registry_ready_locked(v, row);
-    clipper_registry_idle_locked(v, row);
+    clipper_registry_replica_ready_locked(v, row);
+    clipper_registry_replica_idle_locked(v, row);
     clipper_zone_unlock(v);
 
     return row;
@@ -245,7 +245,7 @@ static void zone_unused
 replica_idle(view_t *v, uint32_t row)
 {
     clipper_zone_lock(v);
-    clipper_registry_idle_locked(v, row);
+    clipper_registry_replica_idle_locked(v, row);
     clipper_zone_unlock(v);
 }
 
@@ -254,7 +254,7 @@ static void zone_unused
 replica_gone(view_t *v, uint32_t row)
 {
     clipper_zone_lock(v);
-    clipper_registry_gone_locked(v, row);
+    clipper_registry_replica_gone_locked(v, row);
     clipper_zone_unlock(v);
 }
 
@@ -371,7 +371,7 @@ take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
     t.now_us = now_us;
 
     clipper_zone_lock(v);
-    n = clipper_queue_take_locked(v, replica, &t, leases);
+    n = clipper_queue_lease_take_locked(v, replica, &t, leases);
     clipper_zone_unlock(v);
 
     return n;
@@ -412,7 +412,7 @@ settle_with(view_t *v, uint32_t replica, const clipper_lease_t *lease,
     }
 
     clipper_zone_lock(v);
-    first = clipper_queue_settle_locked(v, replica, lease, &o, now_us);
+    first = clipper_queue_lease_settle_locked(v, replica, lease, &o, now_us);
     clipper_zone_unlock(v);
 
     return first;

@@ -201,7 +201,8 @@ scene_leased(void)
     /* hedged beside the victim's lease */
 
     clipper_zone_lock(&v);
-    assert_int_equal(clipper_queue_hedge_locked(&v, rv, &leases_v[3], 1), 1);
+    assert_int_equal(clipper_queue_lease_hedge_locked(&v, rv, &leases_v[3], 1),
+                     1);
     clipper_zone_unlock(&v);
 }
 
@@ -428,10 +429,10 @@ loses(view_t *w)
     clipper_zone_lock(w);
 
     for (i = 0; i < 4; i++) {
-        (void) clipper_queue_lost_locked(w, rv, &leases_v[i], 400);
+        (void) clipper_queue_lease_lost_locked(w, rv, &leases_v[i], 400);
     }
 
-    clipper_registry_gone_locked(w, rv);
+    clipper_registry_replica_gone_locked(w, rv);
     clipper_zone_unlock(w);
 
     i = take(w, rv2, 8, 400, leases);
@@ -439,10 +440,10 @@ loses(view_t *w)
     clipper_zone_lock(w);
 
     while (i--) {
-        (void) clipper_queue_lost_locked(w, rv2, &leases[i], 410);
+        (void) clipper_queue_lease_lost_locked(w, rv2, &leases[i], 410);
     }
 
-    clipper_registry_gone_locked(w, rv2);
+    clipper_registry_replica_gone_locked(w, rv2);
     clipper_zone_unlock(w);
 }
 
@@ -451,7 +452,7 @@ static void
 hedges(view_t *w)
 {
     clipper_zone_lock(w);
-    (void) clipper_queue_hedge_locked(w, rv, leases_v, 4);
+    (void) clipper_queue_lease_hedge_locked(w, rv, leases_v, 4);
     clipper_zone_unlock(w);
 }
 
@@ -483,8 +484,8 @@ static void
 goes(view_t *w)
 {
     clipper_zone_lock(w);
-    clipper_registry_leaving_locked(w, rv2);
-    clipper_registry_gone_locked(w, rv2);
+    clipper_registry_replica_leaving_locked(w, rv2);
+    clipper_registry_replica_gone_locked(w, rv2);
     clipper_zone_unlock(w);
 }
 
@@ -509,7 +510,7 @@ static void
 reclaims(view_t *w)
 {
     clipper_zone_lock(w);
-    clipper_reclaim_locked(w, t.slot);
+    clipper_rebuild_reclaim_locked(w, t.slot);
     clipper_zone_unlock(w);
 }
 
