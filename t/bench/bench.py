@@ -140,6 +140,7 @@ def machine():
 def main():
     programs = {"lateness": ["lateness.py"], "learning": ["learning.py"],
                 "selection": ["learning.py", "selection"],
+                "instructions": ["instructions.py"],
                 "figures": ["paper.py"]}
     parts = [*CASES, "memory", "micro", *programs]
     groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-2]}

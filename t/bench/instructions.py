@@ -1,0 +1,108 @@
+"""Instructions of one query in the worker, counted by callgrind.
+
+    make bench B=instructions        or: instructions.py [--queries N] [MODULE…]
+
+One kept connection asks one query after the other (10 doubles, version 4):
+all different, then the same one from the cache, then a bare `return 200`. The
+count is that of the worker's own thread, without libzmq's; it depends on the
+code and not on how busy the machine is. With several modules the last column
+compares them to the first.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+from measure import BARE, ROOT, application, container_model, table
+
+from harness import Nginx, PythonContainer, Settings
+
+WRAPPER = """#!/bin/sh
+exec valgrind -q --tool=callgrind --separate-threads=yes \\
+    --callgrind-out-file={out} /usr/sbin/nginx "$@"
+"""
+
+
+@contextlib.contextmanager
+def server(module):
+    with tempfile.TemporaryDirectory(prefix="clipper-bench-") as directory:
+        out = Path(directory) / "callgrind.out"
+        wrapper = Path(directory) / "nginx-callgrind"
+        wrapper.write_text(WRAPPER.format(out=out), encoding="utf-8")
+        wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+        settings = Settings(ROOT)
+        settings.module = module
+        settings.nginx = str(wrapper)
+        nginx = Nginx(settings, Path(directory) / "nginx",
+                      application("a", "m:1", slo="60s") + BARE, workers=1,
+                      main="master_process off;", log_level="warn")
+        nginx.checks_zone = False
+        nginx.start()
+        try:
+            PythonContainer(nginx, "m", container_model())
+            nginx.wait_replicas("m", 1, timeout=60)
+            yield nginx, out
+        finally:
+            wrong = nginx.finish()
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+
+
+def dump(nginx, out):
+    """Instructions of the first thread since the dump before."""
+    subprocess.run(["callgrind_control", "--dump", str(nginx.pid)],
+                   check=True, capture_output=True)
+    newest = max(out.parent.glob(out.name + ".*-01"),
+                 key=lambda path: int(path.name.split(".")[2].split("-")[0]))
+    text = newest.read_text(encoding="utf-8")
+    return int(re.search(r"^(?:summary|totals): (\d+)", text, re.M).group(1))
+
+
+def count(nginx, out, path, bodies):
+    """Instructions of each query, once everything is warm."""
+    with nginx.connect() as connection:
+        def ask(some):
+            for body in some:
+                assert connection.request("POST", path, body).status == 200
+
+        ask(bodies[:200])
+        dump(nginx, out)
+        ask(bodies[200:])
+        return dump(nginx, out) / (len(bodies) - 200)
+
+
+def measure(module, queries):
+    def body(k):
+        return ('{"input": [%s]}' % ", ".join(
+            f"{k % 1000 + i}.{k // 1000:03d}" for i in range(10))).encode()
+
+    distinct = [body(k) for k in range(queries + 200)]
+    with server(module) as (nginx, out):
+        return [count(nginx, out, "/a/predict", distinct),
+                count(nginx, out, "/a/predict", distinct[:1] * len(distinct)),
+                count(nginx, out, "/bare", distinct)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--queries", type=int, default=2000)
+    parser.add_argument("module", nargs="*", type=os.path.abspath,
+                        default=[Settings(ROOT).module])
+    options = parser.parse_args()
+    first, rows = None, []
+    for module in options.module:
+        found = measure(module, options.queries)
+        first = first or found
+        rows.append([len(rows) + 1, *(f"{n:.0f}" for n in found), ", ".join(
+            f"{100 * (n / m - 1):+.2f} %" for n, m in zip(found, first))])
+    print(table(["module", "uncached", "cached", "bare", "of the first"],
+                rows))
+
+
+if __name__ == "__main__":
+    main()
