@@ -227,6 +227,8 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_clipper_process_zone.flush = ngx_http_clipper_wake_flush;
+
     ngx_http_clipper_process.zone = &ngx_http_clipper_process_zone;
     ngx_http_clipper_process.conf = mcf;
     ngx_http_clipper_process.cycle = cycle;
@@ -292,7 +294,6 @@ ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
     }
 
     ngx_http_clipper_process.slot = slot;
-    ngx_http_clipper_wake_flush();
 
     return NGX_OK;
 }
@@ -319,7 +320,6 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
         clipper_rebuild_reclaim_locked(zone, zone->slot);
         clipper_zone_unlock(zone);
 
-        ngx_http_clipper_wake_flush();
         zone->slot = 0;
     }
 
@@ -357,7 +357,6 @@ ngx_http_clipper_worker_work(void)
         }
 
         clipper_zone_unlock(zone);
-        ngx_http_clipper_wake_flush();
 
         for (k = 0; k < n; k++) {
             ngx_http_clipper_ask_deliver(&mail[k]);
@@ -391,8 +390,6 @@ ngx_http_clipper_worker_bury(void)
                       "reclaimed what %ui dead worker(s) held", n);
         ngx_http_clipper_state_bury();
     }
-
-    ngx_http_clipper_wake_flush();
 }
 
 

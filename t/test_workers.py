@@ -223,7 +223,7 @@ def test_kills_under_load(nginx):
 @pytest.mark.skipif(not death.POSSIBLE, reason="knows x86-64 only")
 @pytest.mark.parametrize("function, path, body", [
     ("zone_unlock", "predict", {"input": [2.0]}),
-    ("cache_append_locked", "predict", {"input": [2.0]}),
+    ("cache_ring_append_locked", "predict", {"input": [2.0]}),
     ("journal_end", "update", {"uid": "u", "input": [1.0], "label": 1.0}),
 ])
 def test_death_inside_a_section(nginx, function, path, body):
@@ -241,7 +241,7 @@ def test_death_inside_a_section(nginx, function, path, body):
     assert first.json()["output"] == 1.0
 
     trap = death.Trap(victim, server.settings.module,
-                      f"ngx_http_clipper_{function}")
+                      f"clipper_{function}")
     os.kill(server.pid, signal.SIGSTOP)
     try:
         door = doors.pop(victim)

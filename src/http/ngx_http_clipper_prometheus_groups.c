@@ -8,7 +8,6 @@
 #include "http/ngx_http_clipper_prometheus.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 /* rows that are copied while the mutex is held once */
@@ -136,8 +135,6 @@ ngx_http_clipper_prometheus_read_models(ngx_http_clipper_prometheus_t *p)
             }
         }
     }
-
-    ngx_http_clipper_wake_flush();
 
     return NGX_OK;
 }

@@ -14,7 +14,6 @@
 #include "http/ngx_http_clipper_response.h"
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_state.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 static void ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
@@ -195,8 +194,6 @@ ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
     }
 
     ngx_http_clipper_document_close(d, ']');
-
-    ngx_http_clipper_wake_flush();
 }
 
 

@@ -9,7 +9,6 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
 #include "shm/clipper_registry.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 static void ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
@@ -65,8 +64,6 @@ ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
     }
 
     ngx_http_clipper_document_close(d, ']');
-
-    ngx_http_clipper_wake_flush();
 }
 
 
@@ -295,8 +292,6 @@ ngx_http_clipper_status_models_replicas(ngx_http_clipper_document_t *d,
     }
 
     ngx_http_clipper_document_close(d, ']');
-
-    ngx_http_clipper_wake_flush();
 }
 
 

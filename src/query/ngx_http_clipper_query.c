@@ -9,7 +9,6 @@
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_select.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 static ngx_int_t ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
@@ -181,7 +180,6 @@ ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
     uint64_t  margin_us;
 
     ngx_http_clipper_query_ask(query, items, data);
-    ngx_http_clipper_wake_flush();
 
     if (query->pending == 0) {
         ngx_http_clipper_query_finish(query);

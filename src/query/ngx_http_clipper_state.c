@@ -6,7 +6,6 @@
 
 #include "query/ngx_http_clipper_state_flow.h"
 #include "shm/clipper_registry.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 /* how old what Redis said may get before it is asked again, us */
@@ -202,7 +201,6 @@ ngx_http_clipper_state_hand_over(void)
     }
 
     clipper_zone_unlock(zone);
-    ngx_http_clipper_wake_flush();
 }
 
 

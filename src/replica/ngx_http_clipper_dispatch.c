@@ -11,7 +11,6 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
 #include "shm/clipper_registry.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 #define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */
@@ -110,7 +109,6 @@ ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
     ngx_http_clipper_dispatch_take_locked(replica, &take);
     clipper_zone_unlock(zone);
 
-    ngx_http_clipper_wake_flush();
     ngx_http_clipper_dispatch_taken(replica, &take);
 }
 
@@ -255,7 +253,6 @@ ngx_http_clipper_dispatch_hedge(void *data)
     }
 
     clipper_zone_unlock(zone);
-    ngx_http_clipper_wake_flush();
 
     if (n) {
         counters = clipper_metrics_model(zone, replica->model);
@@ -347,7 +344,6 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_dispatch_take_locked(replica, &take);
 
     clipper_zone_unlock(zone);
-    ngx_http_clipper_wake_flush();
 
     ngx_http_clipper_dispatch_taken(replica, &take);
 }

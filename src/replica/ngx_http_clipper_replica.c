@@ -14,7 +14,6 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
-#include "worker/ngx_http_clipper_wake.h"
 
 
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
@@ -213,7 +212,6 @@ ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
     clipper_registry_replica_idle_locked(zone, replica->row);
     clipper_zone_unlock(zone);
 
-    ngx_http_clipper_wake_flush();
     ngx_http_clipper_dispatch_one(replica);
 }
 
@@ -349,7 +347,6 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     }
 
     clipper_zone_unlock(zone);
-    ngx_http_clipper_wake_flush();
 
     if (row == 0) {
         ngx_free(replica);
@@ -436,7 +433,6 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     clipper_metrics_add(&counters[CLIPPER_M_REDISPATCHES], again);
 
     clipper_zone_unlock(zone);
-    ngx_http_clipper_wake_flush();
 
     ngx_free(replica->leases);
     ngx_free(replica);

@@ -179,5 +179,15 @@ clipper_zone_lock(clipper_zone_t *zone)
 void
 clipper_zone_unlock(clipper_zone_t *zone)
 {
+    ngx_uint_t  i;
+
     clipper_lock_release(&zone->header->lock);
+
+    for (i = 0; i < CLIPPER_WORKERS / 64; i++) {
+
+        if (zone->ring[i] && zone->flush) {
+            zone->flush();
+            return;
+        }
+    }
 }

@@ -269,7 +269,9 @@ typedef struct {
 
 /* a process' view of the zone */
 
-typedef struct {
+typedef struct clipper_zone_s  clipper_zone_t;
+
+struct clipper_zone_s {
     clipper_header_t                *header;
     clipper_worker_t                *workers;
     clipper_app_row_t               *apps;
@@ -289,7 +291,9 @@ typedef struct {
     uint64_t                         ring[CLIPPER_WORKERS / 64];
                                                 /* workers to wake once the
                                                    lock is free */
-} clipper_zone_t;
+    void                           (*flush)(void);
+                                                /* wakes them; NULL: nobody */
+};
 
 
 /* lays out a fresh zone in `size` zeroed bytes; NGX_ERROR: too small */
@@ -304,6 +308,12 @@ ngx_int_t clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
     uint32_t pid);
 
 void clipper_zone_lock(clipper_zone_t *zone);
+
+/*
+ * Then wakes those whose doorbell was asked for under the lock.  Ringing may
+ * find a worker dead and reclaim what it held, under the lock again: what the
+ * caller has read of the tables may have changed when this returns.
+ */
 void clipper_zone_unlock(clipper_zone_t *zone);
 
 /* takes a row from a table's free list; 0: the table is full */

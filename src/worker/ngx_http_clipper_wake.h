@@ -20,8 +20,7 @@ ngx_int_t ngx_http_clipper_wake_init(ngx_cycle_t *cycle, u_char *door,
     size_t *len);
 void ngx_http_clipper_wake_done(void);
 
-/* wakes those that zone->ring names; to be called after each unlock that may
-   have named some */
+/* wakes those that zone->ring names; each unlock of the zone calls it */
 void ngx_http_clipper_wake_flush(void);
 
 /* has this worker look again in the next turn of its event loop */

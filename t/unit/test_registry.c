@@ -399,6 +399,53 @@ test_lock_is_taken_over(void **state)
 }
 
 
+static ngx_uint_t  flushes;
+
+
+static void
+flush(void)
+{
+    flushes++;
+
+    /* ringing may find a worker dead, and take the lock to bury it */
+
+    assert_int_equal(a.header->lock.holder, 0);
+    ngx_memzero(a.ring, sizeof(a.ring));
+    clipper_zone_lock(&a);
+    clipper_zone_unlock(&a);
+}
+
+
+/* what was asked for under the lock is rung by the unlock, no caller's duty */
+
+static void
+test_unlock_rings(void **state)
+{
+    flushes = 0;
+    a.flush = flush;
+    ngx_memzero(a.ring, sizeof(a.ring));
+
+    clipper_zone_lock(&a);
+    clipper_zone_unlock(&a);
+    assert_int_equal(flushes, 0);
+
+    b.workers[b.slot].armed = 1;
+
+    clipper_zone_lock(&a);
+    clipper_registry_wake_locked(&a, b.slot);
+    assert_int_equal(flushes, 0);
+    clipper_zone_unlock(&a);
+    assert_int_equal(flushes, 1);
+
+    /* what a rebuild asks for is rung too */
+
+    clipper_zone_lock(&a);
+    clipper_rebuild_locked(&a);
+    clipper_zone_unlock(&a);
+    assert_int_equal(flushes, 2);
+}
+
+
 int
 main(void)
 {
@@ -414,6 +461,7 @@ main(void)
         zone_test(test_dead_worker),
         zone_test(test_dead_worker_of_same_pid),
         zone_test(test_lock_is_taken_over),
+        zone_test(test_unlock_rings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
