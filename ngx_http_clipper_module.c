@@ -11,7 +11,8 @@
 #include "http/ngx_http_clipper_filter.h"
 #include "http/ngx_http_clipper_health.h"
 #include "conf/ngx_http_clipper_listen.h"
-#include "worker/ngx_http_clipper_process.h"
+#include "ngx_http_clipper_worker.h"
+#include "http/ngx_http_clipper_predict.h"
 #include "http/ngx_http_clipper_prometheus.h"
 #include "http/ngx_http_clipper_status.h"
 #include "http/ngx_http_clipper_variables.h"
@@ -77,7 +78,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       ngx_http_clipper_conf_app,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      (void *) ngx_http_clipper_predict_handler },
 
     { ngx_string("clipper_input"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
@@ -211,7 +212,9 @@ static ngx_int_t
 ngx_http_clipper_postconfiguration(ngx_conf_t *cf)
 {
     if (ngx_http_clipper_listen_check(cf) != NGX_OK
-        || ngx_http_clipper_conf_finish(cf) != NGX_OK)
+        || ngx_http_clipper_conf_finish(cf, ngx_http_clipper_worker_zone_init,
+                                      ngx_http_clipper_worker_cache_zone_init)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -4,7 +4,7 @@
  */
 
 
-#include "worker/ngx_http_clipper_process.h"
+#include "ngx_http_clipper_worker.h"
 #include "shm/clipper_cache.h"
 #include "conf/ngx_http_clipper_conf.h"
 #include "replica/ngx_http_clipper_dispatch.h"
@@ -16,6 +16,7 @@
 #include "replica/ngx_http_clipper_rpc.h"
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_state.h"
+#include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_wake.h"
 #include <sys/random.h>
 
@@ -24,17 +25,18 @@
 #define NGX_HTTP_CLIPPER_BITES   16       /* before others have their turn */
 
 
-static size_t ngx_http_clipper_process_size(ngx_slab_pool_t *shpool,
+static size_t ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool,
     u_char *addr);
-static void ngx_http_clipper_process_resized(ngx_shm_zone_t *zone);
-static ngx_int_t ngx_http_clipper_process_seed(ngx_log_t *log,
+static void ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone);
+static ngx_int_t ngx_http_clipper_worker_seed(ngx_log_t *log,
     u_char seed[32]);
-static ngx_int_t ngx_http_clipper_process_enter(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_clipper_worker_enter(ngx_cycle_t *cycle);
+static void ngx_http_clipper_worker_work(void);
+static void ngx_http_clipper_worker_bury(void);
+static void ngx_http_clipper_worker_retire(ngx_uint_t now);
 
 
-ngx_http_clipper_process_t  ngx_http_clipper_process;
-
-static clipper_zone_t  ngx_http_clipper_process_zone;
+static clipper_zone_t  ngx_http_clipper_worker_zone;
 
 
 /*
@@ -54,7 +56,7 @@ ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data)
     addr = data ? data : shpool->data;
 
     if (addr) {
-        size = ngx_http_clipper_process_size(shpool, addr);
+        size = ngx_http_clipper_worker_size(shpool, addr);
 
         if (clipper_zone_attach(&view, addr, size, 0) != NGX_OK) {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
@@ -67,13 +69,13 @@ ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_OK;
     }
 
-    ngx_http_clipper_process_resized(zone);
+    ngx_http_clipper_worker_resized(zone);
 
-    size = ngx_http_clipper_process_size(shpool, NULL);
+    size = ngx_http_clipper_worker_size(shpool, NULL);
     addr = ngx_slab_alloc(shpool, size);
 
     if (addr == NULL
-        || ngx_http_clipper_process_seed(zone->shm.log, seed) != NGX_OK
+        || ngx_http_clipper_worker_seed(zone->shm.log, seed) != NGX_OK
         || clipper_zone_create(addr, size, seed, ngx_time())
            != NGX_OK)
     {
@@ -101,7 +103,7 @@ ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone, void *data)
     addr = data ? data : shpool->data;
 
     if (addr && clipper_cache_validate(addr,
-                                  ngx_http_clipper_process_size(shpool, addr))
+                                  ngx_http_clipper_worker_size(shpool, addr))
                 != NGX_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
@@ -111,9 +113,9 @@ ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone, void *data)
     }
 
     if (addr == NULL) {
-        ngx_http_clipper_process_resized(zone);
+        ngx_http_clipper_worker_resized(zone);
 
-        size = ngx_http_clipper_process_size(shpool, NULL);
+        size = ngx_http_clipper_worker_size(shpool, NULL);
         addr = ngx_slab_alloc(shpool, size);
 
         if (addr == NULL
@@ -140,7 +142,7 @@ ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone, void *data)
  */
 
 static size_t
-ngx_http_clipper_process_size(ngx_slab_pool_t *shpool, u_char *addr)
+ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool, u_char *addr)
 {
     return addr ? (size_t) (shpool->end - addr)
                   & ~((size_t) ngx_pagesize - 1)
@@ -149,7 +151,7 @@ ngx_http_clipper_process_size(ngx_slab_pool_t *shpool, u_char *addr)
 
 
 static void
-ngx_http_clipper_process_resized(ngx_shm_zone_t *zone)
+ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone)
 {
     ngx_uint_t        i;
     ngx_shm_zone_t   *old;
@@ -185,7 +187,7 @@ ngx_http_clipper_process_resized(ngx_shm_zone_t *zone)
 
 
 static ngx_int_t
-ngx_http_clipper_process_seed(ngx_log_t *log, u_char seed[32])
+ngx_http_clipper_worker_seed(ngx_log_t *log, u_char seed[32])
 {
     if (getrandom(seed, 32, 0) != 32) {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "getrandom() failed");
@@ -220,26 +222,29 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     zone = mcf->zone;
     header = zone->data;
 
-    if (clipper_zone_attach(&ngx_http_clipper_process_zone, header,
+    if (clipper_zone_attach(&ngx_http_clipper_worker_zone, header,
                             header->size, (uint32_t) ngx_pid)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_http_clipper_process_zone.flush = ngx_http_clipper_wake_flush;
+    ngx_http_clipper_worker_zone.flush = ngx_http_clipper_wake_flush;
 
-    ngx_http_clipper_process.zone = &ngx_http_clipper_process_zone;
+    ngx_http_clipper_process.zone = &ngx_http_clipper_worker_zone;
     ngx_http_clipper_process.conf = mcf;
     ngx_http_clipper_process.cycle = cycle;
     ngx_http_clipper_process.log = cycle->log;
+    ngx_http_clipper_process.work = ngx_http_clipper_worker_work;
+    ngx_http_clipper_process.bury = ngx_http_clipper_worker_bury;
+    ngx_http_clipper_process.retire = ngx_http_clipper_worker_retire;
 
     if (mcf->cache_zone) {
         clipper_cache_attach(mcf->cache_zone->data, (uint32_t) ngx_pid);
     }
 
     if (ngx_http_clipper_timer_init(cycle) != NGX_OK
-        || ngx_http_clipper_process_enter(cycle) != NGX_OK
+        || ngx_http_clipper_worker_enter(cycle) != NGX_OK
         || ngx_http_clipper_ask_init(cycle) != NGX_OK
         || ngx_http_clipper_select_start(cycle) != NGX_OK
         || ngx_http_clipper_state_init(cycle) != NGX_OK
@@ -260,7 +265,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
 /* the worker's row, its doorbell, and the names its configuration uses */
 
 static ngx_int_t
-ngx_http_clipper_process_enter(ngx_cycle_t *cycle)
+ngx_http_clipper_worker_enter(ngx_cycle_t *cycle)
 {
     u_char                         door[16];
     size_t                         len;
@@ -330,7 +335,7 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
 }
 
 
-void
+static void
 ngx_http_clipper_worker_work(void)
 {
     ngx_uint_t       i, k, n, again;
@@ -373,7 +378,7 @@ ngx_http_clipper_worker_work(void)
 }
 
 
-void
+static void
 ngx_http_clipper_worker_bury(void)
 {
     ngx_uint_t       n;
@@ -393,7 +398,7 @@ ngx_http_clipper_worker_bury(void)
 }
 
 
-void
+static void
 ngx_http_clipper_worker_retire(ngx_uint_t now)
 {
     clipper_zone_t  *zone;

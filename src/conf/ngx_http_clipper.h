@@ -143,6 +143,17 @@ typedef struct {
 
 
 typedef struct {
+    ngx_str_t                     address;      /* as written */
+    ngx_addr_t                   *addrs;
+    ngx_uint_t                    naddrs;
+    ngx_uint_t                    db;
+    ngx_msec_t                    timeout;
+    ngx_str_t                     password;     /* of a file; NULL: none */
+    ngx_str_t                     prefix;       /* of all keys */
+} ngx_http_clipper_redis_conf_t;
+
+
+typedef struct {
     ngx_shm_zone_t               *zone;
     ngx_shm_zone_t               *cache_zone;   /* NULL: off */
     size_t                        zone_size;
@@ -151,7 +162,7 @@ typedef struct {
     ngx_array_t                   models;       /* of .._model_conf_t * */
     ngx_array_t                   apps;         /* of .._app_t * */
     ngx_str_t                     generation;
-    struct ngx_http_clipper_redis_conf_s  *redis;  /* NULL: off */
+    ngx_http_clipper_redis_conf_t  *redis;      /* NULL: off */
     ngx_uint_t                    redis_set;
     ngx_uint_t                    used;         /* a directive needs zones */
     ngx_uint_t                    request_body; /* the variable is used */
@@ -161,6 +172,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_clipper_app_t       *app;          /* NULL: not an application */
+    ngx_http_handler_pt           handler;      /* of clipper_app */
     ngx_str_t                     name;
     ngx_int_t                     input_type;
     ngx_flag_t                    strict;

@@ -7,12 +7,15 @@
 
 #include "conf/ngx_http_clipper_conf.h"
 #include "base/clipper_name.h"
-#include "http/ngx_http_clipper_predict.h"
-#include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_zone.h"
 
 
 #define NGX_HTTP_CLIPPER_ZONE_SIZE   (64 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_CACHE_SIZE  (32 * 1024 * 1024)
+
+/* smallest zones that hold the tables */
+#define NGX_HTTP_CLIPPER_ZONE_MIN        (2 * 1024 * 1024)
+#define NGX_HTTP_CLIPPER_CACHE_ZONE_MIN  (256 * 1024)
 
 
 static ngx_int_t ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
@@ -141,9 +144,10 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         /* "if" and "limit_except" inside an application belong to it */
 
         conf->app = prev->app;
+        conf->handler = prev->handler;
 
         if (clcf->lmt_excpt && clcf->handler == NULL && conf->app) {
-            clcf->handler = ngx_http_clipper_predict_handler;
+            clcf->handler = conf->handler;
         }
 
         return NGX_CONF_OK;
@@ -194,7 +198,8 @@ ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_http_clipper_conf_finish(ngx_conf_t *cf)
+ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
+    ngx_shm_zone_init_pt cache_init)
 {
     ngx_http_clipper_main_conf_t  *mcf;
 
@@ -212,7 +217,7 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf)
     }
 
     mcf->zone = ngx_http_clipper_conf_add_zone(cf, &zone, mcf->zone_size,
-                                            ngx_http_clipper_worker_zone_init);
+                                               zone_init);
     if (mcf->zone == NULL) {
         return NGX_ERROR;
     }
@@ -222,8 +227,8 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf)
     }
 
     mcf->cache_zone = ngx_http_clipper_conf_add_zone(cf, &cache,
-                                              mcf->cache_size,
-                                      ngx_http_clipper_worker_cache_zone_init);
+                                                     mcf->cache_size,
+                                                     cache_init);
 
     return mcf->cache_zone ? NGX_OK : NGX_ERROR;
 }

@@ -22,8 +22,9 @@ void *ngx_http_clipper_conf_create_loc(ngx_conf_t *cf);
 char *ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent,
     void *child);
 
-/* postconfiguration: adds the zones to the cycle */
-ngx_int_t ngx_http_clipper_conf_finish(ngx_conf_t *cf);
+/* postconfiguration: adds the zones to the cycle, with what maps them */
+ngx_int_t ngx_http_clipper_conf_finish(ngx_conf_t *cf,
+    ngx_shm_zone_init_pt zone_init, ngx_shm_zone_init_pt cache_init);
 
 
 /* --- setters of http level --- */

@@ -6,7 +6,6 @@
 
 #include "conf/ngx_http_clipper_conf.h"
 #include "base/clipper_name.h"
-#include "http/ngx_http_clipper_predict.h"
 
 
 #define NGX_HTTP_CLIPPER_SLO_MAX     86400000           /* a day, in ms */
@@ -96,7 +95,8 @@ ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->file = cf->conf_file->file.name.data;
     lcf->line = cf->conf_file->line;
 
-    clcf->handler = ngx_http_clipper_predict_handler;
+    lcf->handler = (ngx_http_handler_pt) cmd->post;
+    clcf->handler = lcf->handler;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
     mcf->used = 1;

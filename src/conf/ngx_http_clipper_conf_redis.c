@@ -8,7 +8,6 @@
 
 
 #include "conf/ngx_http_clipper_conf.h"
-#include "worker/ngx_http_clipper_redis.h"
 
 
 #define NGX_HTTP_CLIPPER_REDIS_PORT      6379

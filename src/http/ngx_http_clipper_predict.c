@@ -222,7 +222,7 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
     ngx_int_t                rc;
     ngx_http_clipper_ctx_t  *ctx;
 
-    start_us = ngx_http_clipper_now_us();
+    start_us = clipper_clock_us();
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
 

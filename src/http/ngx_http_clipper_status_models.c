@@ -301,7 +301,7 @@ ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
 {
     uint64_t  now_us;
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     ngx_http_clipper_document_open(d, NULL, '{');
     ngx_http_clipper_document_text(d, "model", model->name);

@@ -170,7 +170,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
     ngx_http_clipper_query_t   *query;
 
     query = ask->query;
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
     valid_us = (uint64_t) query->app->cache_valid * 1000;
 
     rc = clipper_cache_get(key, now_us, valid_us, buf, sizeof(buf), &len);
@@ -219,7 +219,7 @@ ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
     ngx_http_clipper_reason_e  reason;
 
     zone = ngx_http_clipper_process.zone;
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
     reason = NGX_HTTP_CLIPPER_QUEUE_FULL;
 
     if (task->len > CLIPPER_COPY_MAX && task->chunk == 0) {

@@ -196,7 +196,7 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
     ngx_http_clipper_select_view(feedback->query, &view);
 
     if (clipper_policy_observe(&feedback->app->select, &view, &fb,
-                               ngx_http_clipper_select_now(), delta)
+                               clipper_clock_wall(), delta)
         != NGX_OK)
     {
         return NGX_HTTP_CLIPPER_FEEDBACK_USELESS;

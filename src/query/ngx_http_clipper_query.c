@@ -286,7 +286,7 @@ ngx_http_clipper_query_count(ngx_http_clipper_query_t *query)
         return;
     }
 
-    duration_us = ngx_http_clipper_now_us() - query->start_us;
+    duration_us = clipper_clock_us() - query->start_us;
     counters = clipper_metrics_app(ngx_http_clipper_process.zone,
                                    query->app->row);
 

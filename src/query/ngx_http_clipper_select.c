@@ -180,17 +180,6 @@ ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query)
 }
 
 
-double
-ngx_http_clipper_select_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    return ts.tv_sec + ts.tv_nsec * 1e-9;
-}
-
-
 ngx_int_t
 ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
 {
@@ -238,7 +227,7 @@ ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
     sel->timer.handler = ngx_http_clipper_select_loaded;
     sel->timer.data = query;
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
     ngx_http_clipper_timer_add(&sel->timer,
                                now_us + (uint64_t) query->app->slo * 100);
 
@@ -315,7 +304,7 @@ ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
         }
     }
 
-    clipper_policy_state_read(vec, size, ngx_http_clipper_select_now(), *rows);
+    clipper_policy_state_read(vec, size, clipper_clock_wall(), *rows);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
@@ -494,7 +483,7 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
 
         clipper_policy_state_read(vec,
                 clipper_policy_state_size(app->select.policy, view.n),
-                ngx_http_clipper_select_now(), rows);
+                clipper_clock_wall(), rows);
         view.app = rows;
     }
 

@@ -59,9 +59,6 @@ ngx_uint_t ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query);
 void ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
     const u_char *data, size_t len, uint64_t key[2]);
 
-/* seconds since the epoch: the time of states */
-double ngx_http_clipper_select_now(void);
-
 /* whom to ask: sets asked, served and propensity of the answer */
 void ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer);

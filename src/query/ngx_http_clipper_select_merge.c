@@ -214,7 +214,7 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
     record.up = sel->up;
     record.seen = 0;
     record.propensity = answer->propensity;
-    record.time = ngx_http_clipper_select_now();
+    record.time = clipper_clock_wall();
     record.app = (uint32_t) query->app->row;
     record.served = answer->served >= 0 ? (int32_t) answer->served
                                         : CLIPPER_POLICY_ALL;

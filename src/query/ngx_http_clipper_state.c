@@ -272,7 +272,7 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
           ? NGX_HTTP_CLIPPER_STATE_APP_AGE : NGX_HTTP_CLIPPER_STATE_USER_AGE;
 
     rc = clipper_state_table_read(&state->table, &name.who, vec,
-                                  ngx_http_clipper_now_us(), max, &age);
+                                  clipper_clock_us(), max, &age);
 
     if (state->redis
         && (rc != NGX_OK || age.stale)

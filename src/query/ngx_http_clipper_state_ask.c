@@ -244,7 +244,7 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
     parsed.key = who->key;
 
     (void) clipper_state_table_load(&ngx_http_clipper_state.table, who,
-                                    &parsed, ngx_http_clipper_now_us());
+                                    &parsed, clipper_clock_us());
 }
 
 

@@ -150,7 +150,7 @@ ngx_http_clipper_state_flush_done(void)
     uint64_t    end_us, now_us;
     ngx_uint_t  i, left;
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
     end_us = now_us + NGX_HTTP_CLIPPER_STATE_LAST * 1000;
 
     /* twice: what was added to a row while it was under way goes then */
@@ -161,7 +161,7 @@ ngx_http_clipper_state_flush_done(void)
         while (ngx_http_clipper_state_under_way && now_us < end_us
                && ngx_http_clipper_redis_wait((end_us - now_us) / 1000 + 1))
         {
-            now_us = ngx_http_clipper_now_us();
+            now_us = clipper_clock_us();
         }
     }
 
@@ -399,7 +399,7 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
 
     clipper_state_table_flight_settle(&ngx_http_clipper_state.table, sent->row,
                                       sent->id, sent->seq, arrived,
-                                      ngx_http_clipper_now_us());
+                                      clipper_clock_us());
 
     return rc;
 }

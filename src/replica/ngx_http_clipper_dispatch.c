@@ -9,7 +9,6 @@
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
-#include "query/ngx_http_clipper_query.h"
 #include "shm/clipper_registry.h"
 
 
@@ -130,7 +129,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     limit = ngx_min(limit, zone->models[replica->model].queued);
 
     take->conf = &replica->batch;
-    take->now_us = ngx_http_clipper_now_us();
+    take->now_us = clipper_clock_us();
     take->margin_us = CLIPPER_MARGIN;
     take->wait_us = 0;
 
@@ -260,7 +259,7 @@ ngx_http_clipper_dispatch_hedge(void *data)
     }
 
     if (others == 0) {
-        ngx_http_clipper_dispatch_watch(replica, ngx_http_clipper_now_us());
+        ngx_http_clipper_dispatch_watch(replica, clipper_clock_us());
     }
 }
 
@@ -322,7 +321,7 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
     clipper_output_t  *outputs;
 
     zone = ngx_http_clipper_process.zone;
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     ngx_http_clipper_timer_del(&replica->hedge);
 
@@ -562,7 +561,7 @@ ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
 
     static uint64_t                logged;
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     if (logged && now_us - logged < NGX_HTTP_CLIPPER_DISPATCH_LOG) {
         return;

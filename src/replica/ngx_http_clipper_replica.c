@@ -102,7 +102,7 @@ ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
     replica = ngx_http_clipper_replica_tree_find(id);
 
     if (replica) {
-        replica->active_us = ngx_http_clipper_now_us();
+        replica->active_us = clipper_clock_us();
     }
 
     rc = clipper_proto_decode(&m, frames, n,
@@ -343,7 +343,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
                                             &m->metadata.version);
     if (a.model) {
         row = clipper_registry_replica_join_locked(zone, &a,
-                                                    ngx_http_clipper_now_us());
+                                                    clipper_clock_us());
     }
 
     clipper_zone_unlock(zone);
@@ -366,7 +366,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->batch.max = replica->tuning->batch_max;
     replica->batch.wait_us = (uint64_t) replica->tuning->batch_wait * 1000;
     replica->input_type = m->metadata.input_type;
-    replica->active_us = ngx_http_clipper_now_us();
+    replica->active_us = clipper_clock_us();
     replica->wait.handler = ngx_http_clipper_replica_wait;
     replica->wait.data = replica;
     replica->hedge.handler = ngx_http_clipper_dispatch_hedge;
@@ -406,7 +406,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
     again = 0;
 
     ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
@@ -501,7 +501,7 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
     ngx_queue_t                 *q, *next;
     ngx_http_clipper_replica_t  *replica;
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     for (q = ngx_queue_head(&ngx_http_clipper_replicas);
          q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
@@ -528,5 +528,5 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
 
     /* the bell of one that died while it posted was never rung */
 
-    ngx_http_clipper_worker_work();
+    ngx_http_clipper_process.work();
 }

@@ -71,7 +71,7 @@ ngx_http_clipper_replica_move_retire(ngx_uint_t now)
     ngx_http_clipper_move_event.data = &ngx_http_clipper_move_dummy;
     ngx_http_clipper_move_event.log = ngx_http_clipper_process.log;
 
-    ngx_http_clipper_move_begun_us = ngx_http_clipper_now_us();
+    ngx_http_clipper_move_begun_us = clipper_clock_us();
     ngx_http_clipper_move_step(&ngx_http_clipper_move_event);
 }
 
@@ -86,7 +86,7 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
     ngx_uint_t                   late, quit, end;
     ngx_http_clipper_replica_t  *replica;
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
     age_us = now_us - ngx_http_clipper_move_begun_us;
     late = age_us > NGX_HTTP_CLIPPER_MOVE_LONGEST;
     quit = age_us > NGX_HTTP_CLIPPER_MOVE_QUIT

@@ -32,7 +32,7 @@ ngx_http_clipper_request_send(ngx_http_clipper_replica_t *replica,
     clipper_proto_request_t  request;
 
     n = replica->nleases;
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     request.message_id = ngx_http_clipper_request_id++;
     request.kind = kind;

@@ -514,7 +514,7 @@ ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer)
     (void) __atomic_fetch_add(&zone->header->rpc_errors[cause], 1,
                               __ATOMIC_RELAXED);
 
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     if (logged[cause] && now_us - logged[cause] < NGX_HTTP_CLIPPER_RPC_LOG) {
         return;

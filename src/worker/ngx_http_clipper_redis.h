@@ -16,21 +16,9 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "conf/ngx_http_clipper.h"
 #include <hiredis/hiredis.h>
 #include <hiredis/async.h>
-
-
-typedef struct ngx_http_clipper_redis_conf_s  ngx_http_clipper_redis_conf_t;
-
-struct ngx_http_clipper_redis_conf_s {
-    ngx_str_t                          address;   /* as written */
-    ngx_addr_t                        *addrs;
-    ngx_uint_t                         naddrs;
-    ngx_uint_t                         db;
-    ngx_msec_t                         timeout;
-    ngx_str_t                          password;  /* of a file; NULL: none */
-    ngx_str_t                          prefix;    /* of all keys */
-};
 
 
 /* of a command under way; reply NULL: the connection was lost */

@@ -174,7 +174,7 @@ ngx_http_clipper_timer_read(ngx_event_t *ev)
     ngx_http_clipper_timer_armed = 0;
 
     tree = &ngx_http_clipper_timer_tree;
-    now_us = ngx_http_clipper_now_us();
+    now_us = clipper_clock_us();
 
     while (tree->root != tree->sentinel) {
         node = ngx_rbtree_min(tree->root, tree->sentinel);

@@ -118,7 +118,7 @@ ngx_http_clipper_wake_read(ngx_event_t *ev)
     c = ev->data;
 
     if (c->close || c->error) {
-        ngx_http_clipper_worker_retire(c->error);
+        ngx_http_clipper_process.retire(c->error);
         c->close = 0;
         c->error = 0;
         return;
@@ -140,14 +140,14 @@ ngx_http_clipper_wake_read(ngx_event_t *ev)
         /* void */
     }
 
-    ngx_http_clipper_worker_work();
+    ngx_http_clipper_process.work();
 }
 
 
 static void
 ngx_http_clipper_wake_local(ngx_event_t *ev)
 {
-    ngx_http_clipper_worker_work();
+    ngx_http_clipper_process.work();
 }
 
 
@@ -233,5 +233,5 @@ ngx_http_clipper_wake_ring(uint32_t slot)
         return;
     }
 
-    ngx_http_clipper_worker_bury();
+    ngx_http_clipper_process.bury();
 }
