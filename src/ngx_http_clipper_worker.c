@@ -17,6 +17,7 @@
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_state.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "worker/ngx_http_clipper_idle.h"
 #include "worker/ngx_http_clipper_wake.h"
 #include <sys/random.h>
 
@@ -328,6 +329,7 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
         zone->slot = 0;
     }
 
+    ngx_http_clipper_idle_done();
     ngx_http_clipper_timer_done();
     ngx_http_clipper_wake_done();
 
@@ -412,8 +414,11 @@ ngx_http_clipper_worker_retire(ngx_uint_t now)
     if (!ngx_http_clipper_process.retiring) {
         ngx_http_clipper_process.retiring = 1;
 
+        ngx_http_clipper_idle_retire(ngx_http_clipper_process.cycle,
+                                     &zone->workers[zone->slot].waiting);
+
         __atomic_store_n(&zone->workers[zone->slot].retiring, 1,
-                         __ATOMIC_RELAXED);
+                         __ATOMIC_RELEASE);
 
         ngx_http_clipper_timer_retire();
         ngx_http_clipper_state_retire();

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from clipper_admin.status import is_in_force
 from harness import (Load, PythonContainer, Sim3, Sim4, application,
                      wait_until)
 
@@ -288,3 +289,33 @@ def test_upgrade_of_the_binary(make_nginx):
     server.wait_generation()
     wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5)
     server.wait_replicas("m")
+
+
+def versioned(text):
+    return application("a", "m:1") + f"location /x {{ return 200 {text}; }}\n"
+
+
+def test_silent_connections_meet_the_new_configuration(nginx):
+    """Catches a connection opened before a reload that is first used after
+    it, and is answered by the old configuration although the status says
+    that the new one is in force."""
+    server = nginx(versioned("old"))
+    silent = [server.connect() for _ in range(8)]
+    begun = server.connect()
+    begun.send(b"GET /x HTTP/1.1\r\n")
+    with server.connect() as other:
+        assert other.request("GET", "/x").body == b"old"
+    server.reload(server=versioned("new"), wait=False)
+    wait_until(lambda: is_in_force(server.status(), f"g{server.generation}"),
+               20, "the new configuration, for everybody")
+
+    answers = []
+    for connection in silent:
+        try:
+            answers.append(connection.request("GET", "/x").body)
+        except OSError:
+            answers.append(b"closed")
+    assert set(answers) <= {b"closed", b"new"}
+
+    begun.send(b"Host: h\r\n\r\n")
+    assert begun.read().body in (b"old", b"new")

@@ -218,6 +218,8 @@ ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
 
     ngx_http_clipper_document_text(d, "state",
                                    worker->retiring ? "retiring" : "accepting");
+    ngx_http_clipper_document_number(d, "waiting_connections",
+                                     worker->waiting);
     ngx_http_clipper_document_number(d, "started", worker->started);
     ngx_http_clipper_document_close(d, '}');
 }

@@ -38,6 +38,7 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
     w = &zone->workers[i];
     w->pid = zone->pid;
     w->retiring = 0;
+    w->waiting = 0;
     w->armed = 0;
     w->store = 0;
     w->started = now;

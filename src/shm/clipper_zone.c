@@ -17,6 +17,7 @@
     (0x436c697070657201ull                                                    \
      ^ ((uint64_t) sizeof(clipper_header_t) << 40)                            \
      ^ ((uint64_t) sizeof(clipper_flight_t) << 32)                            \
+     ^ ((uint64_t) sizeof(clipper_worker_t) << 24)                            \
      ^ ((uint64_t) sizeof(clipper_replica_row_t) << 16)                       \
      ^ ((uint64_t) sizeof(clipper_model_row_t)))
 

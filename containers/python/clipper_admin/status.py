@@ -48,14 +48,19 @@ def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
 
 
 def is_in_force(status: Mapping[str, Any], generation: str) -> bool:
-    """Whether every worker that accepts queries has a configuration."""
-    accepting = [
+    """Whether all queries that begin now meet a configuration.
+
+    Every worker that accepts connections has it, and no retiring one holds
+    connections that have asked nothing yet: it would answer them as before.
+    """
+    workers = [
         worker
         for worker in status.get("workers", [])
         if worker.get("state", "accepting") == "accepting"
+        or worker.get("waiting_connections", 0) > 0
     ]
-    return bool(accepting) and all(
-        str(worker.get("generation")) == generation for worker in accepting
+    return bool(workers) and all(
+        str(worker.get("generation")) == generation for worker in workers
     )
 
 

@@ -1,0 +1,108 @@
+
+/*
+ * Client connections that have asked nothing yet, see the header.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#include "worker/ngx_http_clipper_idle.h"
+
+
+#define NGX_HTTP_CLIPPER_IDLE_AGE   1000        /* ms */
+#define NGX_HTTP_CLIPPER_IDLE_TICK  200         /* ms */
+
+
+static void ngx_http_clipper_idle_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_http_clipper_idle_is_silent(ngx_connection_t *c);
+
+
+static ngx_event_t        ngx_http_clipper_idle_event;
+static ngx_connection_t   ngx_http_clipper_idle_dummy;
+static uint32_t          *ngx_http_clipper_idle_waiting;
+
+
+void
+ngx_http_clipper_idle_retire(ngx_cycle_t *cycle, uint32_t *waiting)
+{
+    ngx_http_clipper_idle_waiting = waiting;
+
+    ngx_http_clipper_idle_dummy.fd = (ngx_socket_t) -1;
+
+    ngx_http_clipper_idle_event.handler = ngx_http_clipper_idle_tick;
+    ngx_http_clipper_idle_event.log = cycle->log;
+    ngx_http_clipper_idle_event.data = &ngx_http_clipper_idle_dummy;
+
+    /* those connections have timers of their own, which keep the worker */
+    ngx_http_clipper_idle_event.cancelable = 1;
+
+    ngx_http_clipper_idle_tick(&ngx_http_clipper_idle_event);
+}
+
+
+void
+ngx_http_clipper_idle_done(void)
+{
+    if (ngx_http_clipper_idle_event.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_idle_event);
+    }
+}
+
+
+static void
+ngx_http_clipper_idle_tick(ngx_event_t *ev)
+{
+    uint32_t           waiting;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    waiting = 0;
+
+    for (i = 0; i < ngx_cycle->connection_n; i++) {
+        c = &ngx_cycle->connections[i];
+
+        if (!ngx_http_clipper_idle_is_silent(c)) {
+            continue;
+        }
+
+        if (ngx_current_msec - c->start_time < NGX_HTTP_CLIPPER_IDLE_AGE) {
+            waiting++;
+            continue;
+        }
+
+        c->close = 1;
+        c->read->handler(c->read);
+    }
+
+    __atomic_store_n(ngx_http_clipper_idle_waiting, waiting, __ATOMIC_RELAXED);
+
+    if (waiting) {
+        ngx_add_timer(ev, NGX_HTTP_CLIPPER_IDLE_TICK);
+    }
+}
+
+
+/*
+ * Only HTTP connections that wait for their first byte are reusable and not
+ * idle.  One whose first byte has arrived unnoticed is about to ask.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_idle_is_silent(ngx_connection_t *c)
+{
+    u_char  byte;
+
+    if (c->fd == (ngx_socket_t) -1
+        || !c->reusable
+        || c->idle
+        || c->listening == NULL
+        || c->listening->handler != ngx_http_init_connection)
+    {
+        return 0;
+    }
+
+    return recv(c->fd, &byte, 1, MSG_PEEK|MSG_DONTWAIT) == -1
+           && ngx_socket_errno == NGX_EAGAIN;
+}
