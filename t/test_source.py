@@ -21,14 +21,29 @@ def test_functions_are_found():
     assert len(list(functions())) > 500
 
 
+#: How each mutex is asked for in the checked build, and how it is taken.
+CHECK = re.compile(r"^    clipper_(?:zone|cache|record|state_table)_locked\(",
+                   re.M)
+TAKES = re.compile(r"\bclipper_(?:lock|zone_lock|cache_lock|journal_begin)\(")
+
+
 def test_locked_functions_ask_for_their_lock():
-    """Catches a function that relies on the zone's lock without the check
-    of the checked build."""
-    missing = [f"{file}: {name}" for file, name, args, body in functions()
-               if name.endswith("_locked")
-               and "clipper_zone_t *zone" in args
-               and "clipper_zone_locked(" not in body]
-    assert missing == []
+    """Catches a function that relies on a lock without the check of the
+    checked build; which lock it asks for is known to test_lockcheck.c."""
+    asked = {name: bool(CHECK.search(body))
+             for _, name, _, body in functions() if name.endswith("_locked")}
+    assert [name for name, asks in asked.items() if not asks] == []
+    assert len(asked) > 80
+
+
+def test_callers_of_locked_functions_have_the_lock():
+    """Catches a function that calls what needs a lock, neither takes it nor
+    says by its name that its caller has."""
+    callers = [(name, body) for _, name, _, body in functions()
+               if re.search(r"_locked\(", body)]
+    assert [name for name, body in callers
+            if not name.endswith("_locked") and not TAKES.search(body)] == []
+    assert len(callers) > 80
 
 
 def test_functions_are_short():

@@ -133,7 +133,7 @@ clipper_cache_ring_find_locked(const uint64_t key[2])
     ngx_uint_t             i, k;
     clipper_cache_entry_t  entry;
 
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
+    clipper_cache_locked();
 
     for (i = 0; i < 2; i++) {
         bucket = clipper_cache_bucket(key, i);
@@ -165,7 +165,7 @@ clipper_cache_ring_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
     ngx_uint_t               i, k, used[2];
     clipper_cache_header_t  *header;
 
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
+    clipper_cache_locked();
 
     header = clipper_cache.header;
     slot = clipper_cache_ring_find_locked(key);
@@ -219,7 +219,7 @@ clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted)
     ngx_uint_t               i;
     clipper_cache_header_t  *header;
 
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
+    clipper_cache_locked();
 
     header = clipper_cache.header;
 
@@ -255,7 +255,7 @@ clipper_cache_pass_locked(int64_t *budget)
     clipper_cache_entry_t    entry;
     clipper_cache_header_t  *header;
 
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
+    clipper_cache_locked();
 
     header = clipper_cache.header;
     tail = header->tail;
@@ -309,7 +309,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
     ngx_uint_t               i;
     clipper_cache_header_t  *header;
 
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
+    clipper_cache_locked();
 
     header = clipper_cache.header;
     position = header->head;
@@ -363,7 +363,7 @@ clipper_cache_move_locked(uint64_t from, uint64_t words)
     uint64_t                 position, *ring, *p, *q, *end, n;
     clipper_cache_header_t  *header;
 
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid);
+    clipper_cache_locked();
 
     header = clipper_cache.header;
     position = header->head;

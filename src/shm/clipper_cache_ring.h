@@ -82,6 +82,10 @@ typedef struct {
 extern clipper_cache_t  clipper_cache;
 
 
+#define clipper_cache_locked()                                                \
+    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid)
+
+
 /* what stands at a position, perhaps no longer an entry: ask intact() then */
 void clipper_cache_ring_entry(uint64_t position, clipper_cache_entry_t *entry);
 void clipper_cache_ring_copy(uint64_t position, u_char *buf, size_t n);

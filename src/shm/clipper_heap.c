@@ -13,19 +13,21 @@
 #include "shm/clipper_queue.h"
 
 
-static uint32_t clipper_heap_merge(clipper_zone_t *zone, uint32_t a,
+static uint32_t clipper_heap_merge_locked(clipper_zone_t *zone, uint32_t a,
     uint32_t b);
 static ngx_uint_t clipper_heap_before(clipper_flight_t *a,
     clipper_flight_t *b);
-static void clipper_heap_settle(clipper_zone_t *zone, uint32_t flight);
+static void clipper_heap_settle_locked(clipper_zone_t *zone, uint32_t flight);
 
 
 void
-clipper_heap_insert(clipper_zone_t *zone, clipper_model_row_t *model,
+clipper_heap_insert_locked(clipper_zone_t *zone, clipper_model_row_t *model,
     uint32_t flight)
 {
     uint32_t           last;
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     last = model->last;
 
@@ -48,17 +50,19 @@ clipper_heap_insert(clipper_zone_t *zone, clipper_model_row_t *model,
         model->tail_us = f->deadline_us;
     }
 
-    model->root = clipper_heap_merge(zone, model->root, flight);
+    model->root = clipper_heap_merge_locked(zone, model->root, flight);
     zone->flights[model->root].parent = 0;
 }
 
 
 void
-clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
+clipper_heap_remove_locked(clipper_zone_t *zone, clipper_model_row_t *model,
     uint32_t flight)
 {
     uint32_t           merged, parent;
     clipper_flight_t  *f, *p;
+
+    clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
     parent = f->parent;
@@ -67,7 +71,7 @@ clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
         model->last = 0;
     }
 
-    merged = clipper_heap_merge(zone, f->left, f->right);
+    merged = clipper_heap_merge_locked(zone, f->left, f->right);
 
     if (merged) {
         zone->flights[merged].parent = parent;
@@ -97,7 +101,7 @@ clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
         p = &zone->flights[parent];
         merged = p->rank;
 
-        clipper_heap_settle(zone, parent);
+        clipper_heap_settle_locked(zone, parent);
 
         if (p->rank == merged) {
             break;
@@ -109,9 +113,11 @@ clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
 /* the right spines are O(log n) long, and so is the recursion */
 
 static uint32_t
-clipper_heap_merge(clipper_zone_t *zone, uint32_t a, uint32_t b)
+clipper_heap_merge_locked(clipper_zone_t *zone, uint32_t a, uint32_t b)
 {
     uint32_t  t;
+
+    clipper_zone_locked(zone);
 
     if (a == 0 || b == 0) {
         return a + b;
@@ -123,12 +129,12 @@ clipper_heap_merge(clipper_zone_t *zone, uint32_t a, uint32_t b)
         b = t;
     }
 
-    t = clipper_heap_merge(zone, zone->flights[a].right, b);
+    t = clipper_heap_merge_locked(zone, zone->flights[a].right, b);
 
     zone->flights[a].right = t;
     zone->flights[t].parent = a;
 
-    clipper_heap_settle(zone, a);
+    clipper_heap_settle_locked(zone, a);
 
     return a;
 }
@@ -148,10 +154,12 @@ clipper_heap_before(clipper_flight_t *a, clipper_flight_t *b)
 /* puts the child of the higher rank to the left and computes the own rank */
 
 static void
-clipper_heap_settle(clipper_zone_t *zone, uint32_t flight)
+clipper_heap_settle_locked(clipper_zone_t *zone, uint32_t flight)
 {
     uint32_t           t, left, right;
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
     left = f->left ? zone->flights[f->left].rank : 0;

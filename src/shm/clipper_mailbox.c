@@ -8,7 +8,7 @@
 #include "shm/clipper_registry.h"
 
 
-static void clipper_mailbox_read(clipper_zone_t *zone, uint32_t waiter,
+static void clipper_mailbox_read_locked(clipper_zone_t *zone, uint32_t waiter,
     clipper_mail_t *mail);
 
 
@@ -85,7 +85,7 @@ clipper_mailbox_take_locked(clipper_zone_t *zone, clipper_mail_t *mail,
         waiter = worker->mail_head;
 
         clipper_mailbox_remove_locked(zone, waiter);
-        clipper_mailbox_read(zone, waiter, &mail[i]);
+        clipper_mailbox_read_locked(zone, waiter, &mail[i]);
 
         if (!mail[i].held) {
             clipper_queue_leave_locked(zone, waiter, mail[i].gen);
@@ -97,11 +97,13 @@ clipper_mailbox_take_locked(clipper_zone_t *zone, clipper_mail_t *mail,
 
 
 static void
-clipper_mailbox_read(clipper_zone_t *zone, uint32_t waiter,
+clipper_mailbox_read_locked(clipper_zone_t *zone, uint32_t waiter,
     clipper_mail_t *mail)
 {
     clipper_flight_t  *f;
     clipper_waiter_t  *w;
+
+    clipper_zone_locked(zone);
 
     w = &zone->waiters[waiter];
 

@@ -12,11 +12,11 @@
 
 static clipper_bucket_t *clipper_queue_bucket(clipper_zone_t *zone,
     const uint64_t key[2]);
-static uint32_t clipper_queue_find(clipper_zone_t *zone,
+static uint32_t clipper_queue_find_locked(clipper_zone_t *zone,
     clipper_bucket_t *bucket, clipper_task_t *task);
 static uint32_t clipper_queue_depart_locked(clipper_zone_t *zone,
     clipper_task_t *task, uint64_t now_us);
-static uint32_t clipper_queue_suspected(clipper_zone_t *zone,
+static uint32_t clipper_queue_suspected_locked(clipper_zone_t *zone,
     const uint64_t key[2], uint64_t now_us);
 
 
@@ -94,7 +94,7 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
     }
 
     if (task->shared) {
-        flight = clipper_queue_find(zone,
+        flight = clipper_queue_find_locked(zone,
                        clipper_queue_bucket(zone, task->key), task);
 
         if (flight == 0
@@ -161,11 +161,13 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
 
 
 static uint32_t
-clipper_queue_find(clipper_zone_t *zone, clipper_bucket_t *bucket,
+clipper_queue_find_locked(clipper_zone_t *zone, clipper_bucket_t *bucket,
     clipper_task_t *task)
 {
     uint32_t           flight;
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     for (flight = bucket->head; flight; flight = f->next) {
         f = &zone->flights[flight];
@@ -212,7 +214,7 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
     f = &zone->flights[flight];
     f->model = task->model;
     f->input_type = task->input_type;
-    f->attempts = clipper_queue_suspected(zone, task->key, now_us);
+    f->attempts = clipper_queue_suspected_locked(zone, task->key, now_us);
     f->retried = f->attempts;
     f->key[0] = task->key[0];
     f->key[1] = task->key[1];
@@ -242,11 +244,13 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
 /* an input that replicas died of lately is asked alone, and only once */
 
 static uint32_t
-clipper_queue_suspected(clipper_zone_t *zone, const uint64_t key[2],
+clipper_queue_suspected_locked(clipper_zone_t *zone, const uint64_t key[2],
     uint64_t now_us)
 {
     ngx_uint_t          i;
     clipper_suspect_t  *suspect;
+
+    clipper_zone_locked(zone);
 
     if (now_us >= zone->header->suspect_us) {
         return 0;
@@ -382,7 +386,7 @@ clipper_queue_insert_locked(clipper_zone_t *zone, uint32_t flight)
                                  zone->waiters[waiter].deadline_us);
     }
 
-    clipper_heap_insert(zone, model, flight);
+    clipper_heap_insert_locked(zone, model, flight);
     model->queued++;
     model->queued_bytes += f->input_len;
 }
@@ -399,7 +403,7 @@ clipper_queue_remove_locked(clipper_zone_t *zone, uint32_t flight)
     f = &zone->flights[flight];
     model = &zone->models[f->model];
 
-    clipper_heap_remove(zone, model, flight);
+    clipper_heap_remove_locked(zone, model, flight);
     model->queued--;
     model->queued_bytes -= f->input_len;
 }

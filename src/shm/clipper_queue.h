@@ -178,10 +178,10 @@ void clipper_mailbox_remove_locked(clipper_zone_t *zone, uint32_t waiter);
 
 /* --- the heap (clipper_heap.c) --- */
 
-void clipper_heap_insert(clipper_zone_t *zone, clipper_model_row_t *model,
-    uint32_t flight);
-void clipper_heap_remove(clipper_zone_t *zone, clipper_model_row_t *model,
-    uint32_t flight);
+void clipper_heap_insert_locked(clipper_zone_t *zone,
+    clipper_model_row_t *model, uint32_t flight);
+void clipper_heap_remove_locked(clipper_zone_t *zone,
+    clipper_model_row_t *model, uint32_t flight);
 
 
 #endif /* _CLIPPER_QUEUE_H_INCLUDED_ */

@@ -11,15 +11,16 @@
 #include "shm/clipper_registry.h"
 
 
-static void clipper_rebuild_heads(clipper_zone_t *zone);
-static void clipper_rebuild_replicas(clipper_zone_t *zone);
-static void clipper_rebuild_flights(clipper_zone_t *zone);
-static void clipper_rebuild_waiters(clipper_zone_t *zone);
-static void clipper_rebuild_leases(clipper_zone_t *zone);
-static void clipper_rebuild_chunks(clipper_zone_t *zone);
-static void clipper_rebuild_mark(clipper_zone_t *zone, uint32_t chunk,
+static void clipper_rebuild_heads_locked(clipper_zone_t *zone);
+static void clipper_rebuild_replicas_locked(clipper_zone_t *zone);
+static void clipper_rebuild_flights_locked(clipper_zone_t *zone);
+static void clipper_rebuild_waiters_locked(clipper_zone_t *zone);
+static void clipper_rebuild_leases_locked(clipper_zone_t *zone);
+static void clipper_rebuild_chunks_locked(clipper_zone_t *zone);
+static void clipper_rebuild_mark_locked(clipper_zone_t *zone, uint32_t chunk,
     uint32_t flight, size_t len);
-static ngx_uint_t  clipper_rebuild_leased(clipper_zone_t *zone, uint64_t lease);
+static ngx_uint_t  clipper_rebuild_leased_locked(clipper_zone_t *zone,
+    uint64_t lease);
 
 
 void
@@ -29,12 +30,12 @@ clipper_rebuild_locked(clipper_zone_t *zone)
 
     clipper_zone_locked(zone);
 
-    clipper_rebuild_heads(zone);
-    clipper_rebuild_replicas(zone);
-    clipper_rebuild_flights(zone);
-    clipper_rebuild_waiters(zone);
-    clipper_rebuild_leases(zone);
-    clipper_rebuild_chunks(zone);
+    clipper_rebuild_heads_locked(zone);
+    clipper_rebuild_replicas_locked(zone);
+    clipper_rebuild_flights_locked(zone);
+    clipper_rebuild_waiters_locked(zone);
+    clipper_rebuild_leases_locked(zone);
+    clipper_rebuild_chunks_locked(zone);
 
     zone->header->registry++;
 
@@ -50,11 +51,13 @@ clipper_rebuild_locked(clipper_zone_t *zone)
 
 
 static void
-clipper_rebuild_heads(clipper_zone_t *zone)
+clipper_rebuild_heads_locked(clipper_zone_t *zone)
 {
     uint32_t              i;
     clipper_header_t     *header;
     clipper_model_row_t  *model;
+
+    clipper_zone_locked(zone);
 
     header = zone->header;
 
@@ -83,12 +86,14 @@ clipper_rebuild_heads(clipper_zone_t *zone)
 
 
 static void
-clipper_rebuild_replicas(clipper_zone_t *zone)
+clipper_rebuild_replicas_locked(clipper_zone_t *zone)
 {
     uint32_t                i;
     clipper_table_t        *table;
     clipper_model_row_t    *model;
     clipper_replica_row_t  *r;
+
+    clipper_zone_locked(zone);
 
     table = &zone->header->replicas;
     table->free = 0;
@@ -118,11 +123,13 @@ clipper_rebuild_replicas(clipper_zone_t *zone)
 
 
 static void
-clipper_rebuild_flights(clipper_zone_t *zone)
+clipper_rebuild_flights_locked(clipper_zone_t *zone)
 {
     uint32_t           i;
     clipper_table_t   *table;
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     table = &zone->header->flights;
     table->free = 0;
@@ -147,11 +154,13 @@ clipper_rebuild_flights(clipper_zone_t *zone)
 
 
 static void
-clipper_rebuild_waiters(clipper_zone_t *zone)
+clipper_rebuild_waiters_locked(clipper_zone_t *zone)
 {
     uint32_t           i;
     clipper_table_t   *table;
     clipper_waiter_t  *w;
+
+    clipper_zone_locked(zone);
 
     table = &zone->header->waiters;
     table->free = 0;
@@ -183,12 +192,14 @@ clipper_rebuild_waiters(clipper_zone_t *zone)
 /* with the waiters linked: which flights go, wait again, can be joined */
 
 static void
-clipper_rebuild_leases(clipper_zone_t *zone)
+clipper_rebuild_leases_locked(clipper_zone_t *zone)
 {
     uint32_t           i;
     ngx_uint_t         k;
     clipper_table_t   *table;
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     table = &zone->header->flights;
 
@@ -200,7 +211,7 @@ clipper_rebuild_leases(clipper_zone_t *zone)
         }
 
         for (k = 0; k < CLIPPER_LEASES; k++) {
-            if (!clipper_rebuild_leased(zone, f->lease[k])) {
+            if (!clipper_rebuild_leased_locked(zone, f->lease[k])) {
                 f->lease[k] = 0;
             }
         }
@@ -238,9 +249,11 @@ clipper_rebuild_leases(clipper_zone_t *zone)
 
 
 static ngx_uint_t
-clipper_rebuild_leased(clipper_zone_t *zone, uint64_t lease)
+clipper_rebuild_leased_locked(clipper_zone_t *zone, uint64_t lease)
 {
     uint32_t  row;
+
+    clipper_zone_locked(zone);
 
     row = (uint32_t) lease;
 
@@ -255,11 +268,13 @@ clipper_rebuild_leased(clipper_zone_t *zone, uint64_t lease)
 /* a chunk that says it is a flight's, but is in none of its chains, is free */
 
 static void
-clipper_rebuild_chunks(clipper_zone_t *zone)
+clipper_rebuild_chunks_locked(clipper_zone_t *zone)
 {
     uint32_t           i, owner;
     clipper_table_t   *table;
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     table = &zone->header->chunks;
 
@@ -275,11 +290,11 @@ clipper_rebuild_chunks(clipper_zone_t *zone)
         f = &zone->flights[i];
 
         if (f->state != CLIPPER_FREE) {
-            clipper_rebuild_mark(zone, f->input, i, f->input_len);
+            clipper_rebuild_mark_locked(zone, f->input, i, f->input_len);
         }
 
         if (f->state == CLIPPER_DONE) {
-            clipper_rebuild_mark(zone, f->output, i, f->output_len);
+            clipper_rebuild_mark_locked(zone, f->output, i, f->output_len);
 
         } else {
             f->output = 0;
@@ -304,10 +319,12 @@ clipper_rebuild_chunks(clipper_zone_t *zone)
 
 
 static void
-clipper_rebuild_mark(clipper_zone_t *zone, uint32_t chunk, uint32_t flight,
-    size_t len)
+clipper_rebuild_mark_locked(clipper_zone_t *zone, uint32_t chunk,
+    uint32_t flight, size_t len)
 {
     size_t  n;
+
+    clipper_zone_locked(zone);
 
     n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
 

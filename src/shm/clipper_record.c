@@ -60,20 +60,26 @@ typedef struct {
                          sizeof(piece))
 
 
+#define clipper_record_locked(zone)                                           \
+    clipper_journal_locked(                                                   \
+                 &((clipper_record_area_t *) (zone)->records)->journal,       \
+                 (zone)->pid)
+
+
 static size_t clipper_record_size(const clipper_record_t *record);
-static void clipper_record_drop_locked(clipper_record_area_t *area);
-static void clipper_record_pad_locked(clipper_record_area_t *area,
+static void clipper_record_drop_locked(clipper_zone_t *zone);
+static void clipper_record_pad_locked(clipper_zone_t *zone,
     size_t size);
-static void clipper_record_write_locked(clipper_record_area_t *area,
+static void clipper_record_write_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size);
-static void clipper_record_link_locked(clipper_record_area_t *area,
+static void clipper_record_link_locked(clipper_zone_t *zone,
     size_t size);
-static void clipper_record_unlink_locked(clipper_record_area_t *area,
+static void clipper_record_unlink_locked(clipper_zone_t *zone,
     uint32_t pos);
 static uint32_t *clipper_record_bucket(clipper_record_area_t *area,
     ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2]);
-static void clipper_record_consume_locked(clipper_record_area_t *area,
+static void clipper_record_consume_locked(clipper_zone_t *zone,
     uint32_t pos, clipper_record_t *out);
 
 
@@ -127,15 +133,15 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
     }
 
     while (area->size - area->m.used < need) {
-        clipper_record_drop_locked(area);
+        clipper_record_drop_locked(zone);
     }
 
     if (need != size) {
-        clipper_record_pad_locked(area, need - size);
+        clipper_record_pad_locked(zone, need - size);
     }
 
-    clipper_record_write_locked(area, record, size);
-    clipper_record_link_locked(area, size);
+    clipper_record_write_locked(zone, record, size);
+    clipper_record_link_locked(zone, size);
 
     clipper_journal_end(&area->journal);
 
@@ -169,16 +175,20 @@ clipper_record_size(const clipper_record_t *record)
  */
 
 static void
-clipper_record_drop_locked(clipper_record_area_t *area)
+clipper_record_drop_locked(clipper_zone_t *zone)
 {
-    uint32_t               pos;
-    clipper_record_row_t  *row;
+    uint32_t                pos;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
 
+    clipper_record_locked(zone);
+
+    area = zone->records;
     pos = (uint32_t) (area->m.tail / CLIPPER_RECORD_UNIT);
     row = clipper_record_row(area, pos);
 
     if (row->live) {
-        clipper_record_unlink_locked(area, pos);
+        clipper_record_unlink_locked(zone, pos);
     }
 
     clipper_record_save(area, area->m);
@@ -197,10 +207,14 @@ clipper_record_drop_locked(clipper_record_area_t *area)
 /* the rest of the ring is too short for the next record */
 
 static void
-clipper_record_pad_locked(clipper_record_area_t *area, size_t size)
+clipper_record_pad_locked(clipper_zone_t *zone, size_t size)
 {
-    clipper_record_row_t  *row;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
 
+    clipper_record_locked(zone);
+
+    area = zone->records;
     if (size) {
         row = clipper_record_row(area,
                             area->m.head / CLIPPER_RECORD_UNIT);
@@ -220,13 +234,17 @@ clipper_record_pad_locked(clipper_record_area_t *area, size_t size)
 /* into room that belongs to nobody yet */
 
 static void
-clipper_record_write_locked(clipper_record_area_t *area,
+clipper_record_write_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size)
 {
-    u_char                *p;
-    uint32_t               i;
-    clipper_record_row_t  *row;
+    u_char                 *p;
+    uint32_t                i;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
 
+    clipper_record_locked(zone);
+
+    area = zone->records;
     row = clipper_record_row(area,
                             area->m.head / CLIPPER_RECORD_UNIT);
 
@@ -246,13 +264,17 @@ clipper_record_write_locked(clipper_record_area_t *area,
 
 
 static void
-clipper_record_link_locked(clipper_record_area_t *area, size_t size)
+clipper_record_link_locked(clipper_zone_t *zone, size_t size)
 {
-    uint32_t               pos, *bucket;
-    ngx_uint_t             table;
-    clipper_record_t      *fixed;
-    clipper_record_row_t  *row, *next;
+    uint32_t                pos, *bucket;
+    ngx_uint_t              table;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row, *next;
+    clipper_record_area_t  *area;
 
+    clipper_record_locked(zone);
+
+    area = zone->records;
     pos = (uint32_t) (area->m.head / CLIPPER_RECORD_UNIT);
     row = clipper_record_row(area, pos);
     fixed = clipper_record_fixed(row);
@@ -286,13 +308,17 @@ clipper_record_link_locked(clipper_record_area_t *area, size_t size)
 
 
 static void
-clipper_record_unlink_locked(clipper_record_area_t *area, uint32_t pos)
+clipper_record_unlink_locked(clipper_zone_t *zone, uint32_t pos)
 {
-    uint32_t              *p;
-    ngx_uint_t             table;
-    clipper_record_t      *fixed;
-    clipper_record_row_t  *row, *next;
+    uint32_t               *p;
+    ngx_uint_t              table;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row, *next;
+    clipper_record_area_t  *area;
 
+    clipper_record_locked(zone);
+
+    area = zone->records;
     row = clipper_record_row(area, pos);
     fixed = clipper_record_fixed(row);
 
@@ -364,7 +390,7 @@ clipper_record_take(clipper_zone_t *zone,
                 && fixed->uid[0] == uid[0]
                 && fixed->uid[1] == uid[1])
             {
-                clipper_record_consume_locked(area, pos - 1, out);
+                clipper_record_consume_locked(zone, pos - 1, out);
                 rc = NGX_OK;
             }
 
@@ -406,7 +432,7 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
             && fixed->uid[0] == uid[0] && fixed->uid[1] == uid[1]
             && fixed->input[0] == input[0] && fixed->input[1] == input[1])
         {
-            clipper_record_consume_locked(area, pos - 1, out);
+            clipper_record_consume_locked(zone, pos - 1, out);
             rc = NGX_OK;
             break;
         }
@@ -421,13 +447,17 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
 
 
 static void
-clipper_record_consume_locked(clipper_record_area_t *area, uint32_t pos,
+clipper_record_consume_locked(clipper_zone_t *zone, uint32_t pos,
     clipper_record_t *out)
 {
-    u_char                *p;
-    uint32_t               i;
-    clipper_record_row_t  *row;
+    u_char                 *p;
+    uint32_t                i;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
 
+    clipper_record_locked(zone);
+
+    area = zone->records;
     row = clipper_record_row(area, pos);
 
     ngx_memcpy(out, row->data, CLIPPER_RECORD_FIXED);
@@ -446,5 +476,5 @@ clipper_record_consume_locked(clipper_record_area_t *area, uint32_t pos,
         }
     }
 
-    clipper_record_unlink_locked(area, pos);
+    clipper_record_unlink_locked(zone, pos);
 }

@@ -10,7 +10,7 @@
 
 static ngx_uint_t clipper_registry_named(const u_char *text, ngx_str_t *name);
 static void clipper_registry_name(u_char *text, ngx_str_t *name);
-static ngx_uint_t clipper_registry_pinned(clipper_zone_t *zone,
+static ngx_uint_t clipper_registry_pinned_locked(clipper_zone_t *zone,
     ngx_uint_t model, uint32_t row);
 
 
@@ -133,7 +133,7 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
     /* a full table: what no configuration names any more makes room */
 
     for (i = 1; row == 0 && i < zone->header->apps.n; i++) {
-        if (!clipper_registry_pinned(zone, 0, i)) {
+        if (!clipper_registry_pinned_locked(zone, 0, i)) {
             row = i;
         }
     }
@@ -201,7 +201,7 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
 
     for (i = 1; row == 0 && i < zone->header->models.n; i++) {
         if (zone->models[i].members == 0 && zone->models[i].flights == 0
-            && !clipper_registry_pinned(zone, 1, i))
+            && !clipper_registry_pinned_locked(zone, 1, i))
         {
             row = i;
         }
@@ -284,11 +284,14 @@ clipper_registry_pin_locked(clipper_zone_t *zone, uint64_t *map, uint32_t row)
 
 
 static ngx_uint_t
-clipper_registry_pinned(clipper_zone_t *zone, ngx_uint_t model, uint32_t row)
+clipper_registry_pinned_locked(clipper_zone_t *zone, ngx_uint_t model,
+    uint32_t row)
 {
     uint64_t          *map;
     ngx_uint_t         i;
     clipper_worker_t  *w;
+
+    clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->workers.n; i++) {
         w = &zone->workers[i];

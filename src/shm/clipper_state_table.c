@@ -13,7 +13,7 @@
 #define CLIPPER_STATE_PER_ROW  4                /* cells, on average */
 
 
-static void clipper_state_table_gather(clipper_state_table_t *table,
+static void clipper_state_table_gather_locked(clipper_state_table_t *table,
     uint32_t row, ngx_uint_t vector, uint32_t n, const uint32_t *cells,
     double *vec);
 
@@ -155,17 +155,17 @@ clipper_state_table_read(clipper_state_table_t *table,
         }
     }
 
-    clipper_state_table_gather(table, row, CLIPPER_STATE_BASE,
-                               who->n, cells, vec);
+    clipper_state_table_gather_locked(table, row, CLIPPER_STATE_BASE,
+                                      who->n, cells, vec);
     if (r->seq) {
-        clipper_state_table_gather(table, row, CLIPPER_STATE_FLIGHT, who->n,
-                                   cells, add);
+        clipper_state_table_gather_locked(table, row, CLIPPER_STATE_FLIGHT,
+                                          who->n, cells, add);
         clipper_policy_state_add(vec, add, size);
     }
 
     if (r->pending) {
-        clipper_state_table_gather(table, row, CLIPPER_STATE_PENDING, who->n,
-                                   cells, add);
+        clipper_state_table_gather_locked(table, row, CLIPPER_STATE_PENDING,
+                                          who->n, cells, add);
         clipper_policy_state_add(vec, add, size);
     }
 
@@ -176,12 +176,14 @@ clipper_state_table_read(clipper_state_table_t *table,
 
 
 static void
-clipper_state_table_gather(clipper_state_table_t *table, uint32_t row,
+clipper_state_table_gather_locked(clipper_state_table_t *table, uint32_t row,
     ngx_uint_t vector, uint32_t n, const uint32_t *cells, double *vec)
 {
     size_t                size;
     uint32_t              i;
     clipper_state_row_t  *r;
+
+    clipper_state_table_locked(table);
 
     r = &table->rows[row];
     size = r->nfields * sizeof(double);
@@ -245,8 +247,8 @@ clipper_state_table_add(clipper_state_table_t *table,
         cells[n++] = cell;
     }
 
-    clipper_state_table_gather(table, row, CLIPPER_STATE_PENDING,
-                               n, cells, sum);
+    clipper_state_table_gather_locked(table, row, CLIPPER_STATE_PENDING,
+                                      n, cells, sum);
 
     ngx_memzero(add, (CLIPPER_POLICY_ROWS + n * r->nfields)
                      * sizeof(double));
@@ -346,6 +348,8 @@ clipper_state_table_base_locked(clipper_state_table_t *table, uint32_t row,
                                    cells[CLIPPER_STATE_CELLS];
     ngx_uint_t            landed;
     clipper_state_row_t  *r;
+
+    clipper_state_table_locked(table);
 
     r = &table->rows[row];
     landed = (r->seq && reply->last >= r->seq);

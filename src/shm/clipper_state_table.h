@@ -291,6 +291,9 @@ void clipper_state_table_name_leave_locked(clipper_state_table_t *table,
     clipper_journal_save(&(table)->header->journal,                           \
                          (table)->header, &(piece), sizeof(piece))
 
+#define clipper_state_table_locked(table)                                     \
+    clipper_journal_locked(&(table)->header->journal, (table)->pid)
+
 /* 0: no such row */
 uint32_t clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2]);

@@ -7,9 +7,9 @@
 #include "shm/clipper_state_table.h"
 
 
-static void clipper_state_table_fly_locked(clipper_state_table_t *table,
+static void clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
     uint32_t row);
-static void clipper_state_table_copy(clipper_state_table_t *table,
+static void clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
     uint32_t row, clipper_state_update_t *update);
 
 
@@ -36,13 +36,13 @@ clipper_state_table_flight_take(clipper_state_table_t *table,
         clipper_state_save(table, *r);
 
         if (r->seq == 0) {
-            clipper_state_table_fly_locked(table, row);
+            clipper_state_table_flight_fly_locked(table, row);
         }
 
         r->sender = table->pid;
 
         clipper_state_table_row_place_locked(table, row);
-        clipper_state_table_copy(table, row, update);
+        clipper_state_table_flight_copy_locked(table, row, update);
     }
 
     clipper_journal_end(&h->journal);
@@ -54,11 +54,14 @@ clipper_state_table_flight_take(clipper_state_table_t *table,
 /* what is pending gets a number and may not change any more */
 
 static void
-clipper_state_table_fly_locked(clipper_state_table_t *table, uint32_t row)
+clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
+    uint32_t row)
 {
     uint32_t               cell;
     clipper_state_row_t   *r;
     clipper_state_cell_t  *c;
+
+    clipper_state_table_locked(table);
 
     r = &table->rows[row];
 
@@ -95,6 +98,8 @@ clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
     uint32_t              cell;
     clipper_state_row_t  *r;
 
+    clipper_state_table_locked(table);
+
     r = &table->rows[row];
 
     clipper_state_save(table, *r);
@@ -115,13 +120,15 @@ clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
 
 
 static void
-clipper_state_table_copy(clipper_state_table_t *table, uint32_t row,
-    clipper_state_update_t *update)
+clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
+    uint32_t row, clipper_state_update_t *update)
 {
     uint32_t               cell;
     clipper_state_row_t   *r;
     clipper_state_cell_t  *c;
     clipper_state_name_t  *name;
+
+    clipper_state_table_locked(table);
 
     r = &table->rows[row];
     name = &table->names[r->owner];

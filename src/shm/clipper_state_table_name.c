@@ -20,6 +20,8 @@ clipper_state_table_name_get_locked(clipper_state_table_t *table,
     clipper_state_name_t    *t;
     clipper_state_header_t  *h;
 
+    clipper_state_table_locked(table);
+
     h = table->header;
     bucket = clipper_state_name_bucket(table, text->data, text->len);
 
@@ -67,6 +69,8 @@ clipper_state_table_name_leave_locked(clipper_state_table_t *table,
     uint32_t                *p;
     clipper_state_name_t    *t;
     clipper_state_header_t  *h;
+
+    clipper_state_table_locked(table);
 
     h = table->header;
     t = &table->names[name];

@@ -23,7 +23,7 @@ static ngx_int_t clipper_state_row_extend_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_who_t *who, const uint32_t *cells);
 static void clipper_state_row_prune_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_who_t *who);
-static ngx_uint_t clipper_state_cell_kept(clipper_state_table_t *table,
+static ngx_uint_t clipper_state_cell_kept_locked(clipper_state_table_t *table,
     uint32_t cell, const clipper_state_who_t *who);
 static void clipper_state_cell_free_locked(clipper_state_table_t *table,
     uint32_t kind, uint32_t cell);
@@ -38,6 +38,8 @@ clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2])
 {
     uint32_t  row;
+
+    clipper_state_table_locked(table);
 
     row = table->buckets[id[0] & (table->header->nbuckets - 1)];
 
@@ -58,6 +60,8 @@ clipper_state_table_row_cells_locked(clipper_state_table_t *table, uint32_t row,
 {
     uint32_t    cell, first;
     ngx_uint_t  i, missing;
+
+    clipper_state_table_locked(table);
 
     /* cells mostly are in the order of the members: go on from the last one */
 
@@ -100,6 +104,8 @@ clipper_state_table_row_get_locked(clipper_state_table_t *table,
 {
     uint32_t    row, cells[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t  made, missing;
+
+    clipper_state_table_locked(table);
 
     row = clipper_state_table_row_find_locked(table, who->id);
     made = 0;
@@ -159,6 +165,8 @@ clipper_state_row_room_locked(clipper_state_table_t *table, uint32_t kind,
     ngx_uint_t               i, app, over;
     clipper_state_header_t  *h;
 
+    clipper_state_table_locked(table);
+
     h = table->header;
     app = (kind == CLIPPER_STATE_APP);
     max_rows = (h->nrows - 1) / 4 * 3;
@@ -207,6 +215,8 @@ clipper_state_row_evict_locked(clipper_state_table_t *table, uint32_t list,
     ngx_uint_t            i;
     clipper_state_row_t  *r;
 
+    clipper_state_table_locked(table);
+
     for (i = 0; i <= CLIPPER_STATE_CHANCES; i++) {
         row = table->header->m.head[list];
 
@@ -244,6 +254,8 @@ clipper_state_row_new_locked(clipper_state_table_t *table,
     uint32_t                 row, owner, *bucket;
     clipper_state_row_t     *r;
     clipper_state_header_t  *h;
+
+    clipper_state_table_locked(table);
 
     h = table->header;
     row = h->m.free_rows;
@@ -300,6 +312,8 @@ clipper_state_row_free_locked(clipper_state_table_t *table, uint32_t row)
     clipper_state_row_t     *r;
     clipper_state_header_t  *h;
 
+    clipper_state_table_locked(table);
+
     h = table->header;
     r = &table->rows[row];
 
@@ -342,6 +356,8 @@ clipper_state_row_extend_locked(clipper_state_table_t *table, uint32_t row,
     clipper_state_row_t     *r;
     clipper_state_cell_t    *c;
     clipper_state_header_t  *h;
+
+    clipper_state_table_locked(table);
 
     h = table->header;
     r = &table->rows[row];
@@ -397,6 +413,8 @@ clipper_state_row_prune_locked(clipper_state_table_t *table, uint32_t row,
     uint32_t              cell, *p;
     clipper_state_row_t  *r;
 
+    clipper_state_table_locked(table);
+
     r = &table->rows[row];
 
     if (r->seq) {
@@ -411,7 +429,7 @@ clipper_state_row_prune_locked(clipper_state_table_t *table, uint32_t row,
     while (*p) {
         cell = *p;
 
-        if (clipper_state_cell_kept(table, cell, who)) {
+        if (clipper_state_cell_kept_locked(table, cell, who)) {
             p = &table->cells[cell].next;
             continue;
         }
@@ -427,11 +445,13 @@ clipper_state_row_prune_locked(clipper_state_table_t *table, uint32_t row,
 
 
 static ngx_uint_t
-clipper_state_cell_kept(clipper_state_table_t *table, uint32_t cell,
+clipper_state_cell_kept_locked(clipper_state_table_t *table, uint32_t cell,
     const clipper_state_who_t *who)
 {
     uint32_t               i;
     clipper_state_cell_t  *c;
+
+    clipper_state_table_locked(table);
 
     c = &table->cells[cell];
 
@@ -460,6 +480,8 @@ clipper_state_cell_free_locked(clipper_state_table_t *table, uint32_t kind,
     clipper_state_cell_t    *c;
     clipper_state_header_t  *h;
 
+    clipper_state_table_locked(table);
+
     h = table->header;
     c = &table->cells[cell];
 
@@ -479,6 +501,8 @@ clipper_state_table_row_place_locked(clipper_state_table_t *table, uint32_t row)
 {
     uint32_t              list;
     clipper_state_row_t  *r;
+
+    clipper_state_table_locked(table);
 
     r = &table->rows[row];
 
@@ -515,6 +539,8 @@ clipper_state_list_remove_locked(clipper_state_table_t *table, uint32_t row)
     clipper_state_row_t     *r;
     clipper_state_header_t  *h;
 
+    clipper_state_table_locked(table);
+
     h = table->header;
     r = &table->rows[row];
 
@@ -543,6 +569,8 @@ clipper_state_list_append_locked(clipper_state_table_t *table, uint32_t row,
     uint32_t                 tail;
     clipper_state_row_t     *r;
     clipper_state_header_t  *h;
+
+    clipper_state_table_locked(table);
 
     h = table->header;
     r = &table->rows[row];

@@ -1,27 +1,19 @@
 
 /*
- * Catches: a checked build that checks nothing.
+ * Catches: a checked build that checks nothing, a function that says that it
+ * needs a lock and does not ask for it, or asks for another one.
  *
- * The sources are compiled in here with the check.  Every function that says
- * it needs the zone's lock is called without it in a child, which has to die
- * of that, and once with it, which has to pass; a missing lock anywhere in a
- * run of the checked server ends the same way.
+ * The sources are compiled in here with the check, and a table of all their
+ * functions that need a lock is made from them (lockcheck.py).  Each is called
+ * in children that hold all mutexes but one: in the one that lacks its own it
+ * has to die of its own check, in the others it must not complain.  What it
+ * does then with arguments that mean nothing is no matter.
  */
 
 
 #define CLIPPER_LOCK_CHECK  1
 
-#include "shm/clipper_lock.c"
-#include "shm/clipper_chunk.c"
-#include "shm/clipper_heap.c"
-#include "shm/clipper_queue_lease.c"
-#include "shm/clipper_mailbox.c"
-#include "shm/clipper_registry_replica.c"
-#include "shm/clipper_metrics.c"
-#include "shm/clipper_queue.c"
-#include "shm/clipper_rebuild.c"
-#include "shm/clipper_registry.c"
-#include "shm/clipper_zone.c"
+#include "lockcheck.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,104 +21,246 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 
 
-#define ZONE_SIZE  (2 << 20)
+#define ZONE_SIZE   (2 << 20)
+#define CACHE_SIZE  (1 << 20)
 
 
-#define with_all(call)                                                        \
-    call(clipper_chunk_borrow_locked(zone, 1))                                \
-    call(clipper_chunk_own_locked(zone, 0, 0))                                \
-    call(clipper_chunk_free_locked(zone, 0))                                  \
-    call(clipper_queue_leave_locked(zone, 1, 1))                              \
-    call(clipper_queue_notify_locked(zone, 1))                                \
-    call(clipper_mailbox_take_locked(zone, NULL, 0))                          \
-    call(clipper_registry_bury_locked(zone))                                  \
-    call(clipper_registry_app_locked(zone, &name))                            \
-    call(clipper_registry_model_locked(zone, &name, &name))                   \
-    call(clipper_registry_find_locked(zone, &name, &name))                    \
-    call(clipper_registry_current_locked(zone, &name))                        \
-    call(clipper_rebuild_locked(zone))
+enum {
+    ZONE = 0,
+    CACHE,
+    RECORDS,
+    STATES,
+    MUTEXES
+};
 
 
-static ngx_str_t     name = ngx_string("m");
-static const u_char  seed[32] = { 1, 2, 3 };
+static const char *const  mutexes[] = { "zone", "cache", "records", "states" };
+
+static const char *const  functions[] = {
+#define lockcheck_name(name, arguments)  #name,
+    lockcheck_calls(lockcheck_name)
+};
+
+#define FUNCTIONS  (sizeof(functions) / sizeof(functions[0]))
 
 
-/* how a child ended that made one call */
+static clipper_zone_t         zone;
+static clipper_state_table_t  table;
+static void                  *cache;
+static u_char                 zeroes[1 << 20];
+static const u_char           seed[32] = { 1, 2, 3 };
 
-static int
-ended(clipper_zone_t *zone, unsigned which, unsigned lock)
+
+static void *
+shared(size_t size)
 {
-    int       status;
-    pid_t     pid;
-    unsigned  i;
+    void  *addr;
 
-    pid = fork();
+    addr = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_ANONYMOUS|MAP_SHARED,
+                -1, 0);
+    assert_ptr_not_equal(addr, MAP_FAILED);
 
-    if (pid == 0) {
-        zone->pid = (uint32_t) getpid();
-        (void) close(2);
-
-        if (lock) {
-            clipper_zone_lock(zone);
-        }
-
-        i = 0;
-#define make_call(call)  if (i++ == which) { (void) call; }
-        with_all(make_call)
-
-        if (lock) {
-            clipper_zone_unlock(zone);
-        }
-
-        _exit(0);
-    }
-
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-
-    return status;
+    return addr;
 }
 
 
-static void
-test_checked(void **state)
+static int
+setup(void **state)
 {
-    int             status;
-    void           *addr;
-    unsigned        i, n;
-    clipper_zone_t  zone;
+    void  *addr;
 
-    addr = mmap(NULL, ZONE_SIZE, PROT_READ|PROT_WRITE,
-                MAP_ANONYMOUS|MAP_SHARED, -1, 0);
-    assert_ptr_not_equal(addr, MAP_FAILED);
+    addr = shared(ZONE_SIZE);
+    cache = shared(CACHE_SIZE);
+
     assert_int_equal(clipper_zone_create(addr, ZONE_SIZE, seed, 0), NGX_OK);
     assert_int_equal(clipper_zone_attach(&zone, addr, ZONE_SIZE,
                                          (uint32_t) getpid()), NGX_OK);
+    assert_int_equal(clipper_cache_create(cache, CACHE_SIZE), NGX_OK);
+
     zone.slot = 1;
 
     clipper_zone_lock(&zone);
     clipper_zone_unlock(&zone);
 
-    n = 0;
-#define count_call(call)  n++;
-    with_all(count_call)
+    return 0;
+}
 
-    for (i = 0; i < n; i++) {
-        status = ended(&zone, i, 0);
-        assert_true(WIFSIGNALED(status));
-        assert_int_equal(WTERMSIG(status), SIGABRT);
 
-        status = ended(&zone, i, 1);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
+static clipper_lock_t *
+mutex(unsigned which)
+{
+    switch (which) {
+
+    case ZONE:
+        return &zone.header->lock;
+
+    case CACHE:
+        return &clipper_cache.header->lock;
+
+    case RECORDS:
+        return &((clipper_record_area_t *) zone.records)->journal.lock;
+
+    default: /* STATES */
+        return &table.header->journal.lock;
+    }
+}
+
+
+/* in a child whose changes are its own: takes all mutexes but `without` */
+
+static void
+call(unsigned function, unsigned without)
+{
+    unsigned  i;
+
+    zone.pid = (uint32_t) getpid();
+    clipper_state_table_attach(&table, zone.states, zone.pid);
+    clipper_cache_attach(cache, zone.pid);
+
+    for (i = 0; i < MUTEXES; i++) {
+        mutex(i)->holder = (i == without) ? 0 : zone.pid;
+        mutex(i)->dirty = (i != without);
     }
 
-    print_message("%u functions checked\n", n);
-    assert_true(n > 0);
+    (void) alarm(5);
+
+    i = 0;
+#define lockcheck_call(name, arguments)                                       \
+    if (i++ == function) {                                                    \
+        (void) name arguments;                                                \
+    }
+    lockcheck_calls(lockcheck_call)
+}
+
+
+/* 1: the function died of its own check; a callee's check is not enough */
+
+static unsigned
+complains(unsigned function, unsigned without)
+{
+    int      fds[2], status;
+    char     said[4096], expected[256], rest[4096];
+    pid_t    pid;
+    size_t   len;
+    ssize_t  n;
+
+    assert_int_equal(pipe(fds), 0);
+
+    pid = fork();
+
+    if (pid == 0) {
+        (void) dup2(fds[1], 2);
+        call(function, without);
+        _exit(0);
+    }
+
+    (void) close(fds[1]);
+
+    for (len = 0; len < sizeof(said) - 1; len += n) {
+        n = read(fds[0], said + len, sizeof(said) - 1 - len);
+
+        if (n <= 0) {
+            break;
+        }
+    }
+
+    while (read(fds[0], rest, sizeof(rest)) > 0) { /* void */ }
+
+    said[len] = '\0';
+    (void) close(fds[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+
+    (void) snprintf(expected, sizeof(expected),
+                    "lock check: %s() without its lock\n",
+                    functions[function]);
+
+    if (strstr(said, "lock check:") == NULL) {
+        return 0;
+    }
+
+    assert_string_equal(said, expected);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+
+    return 1;
+}
+
+
+/* the mutex that a function's name speaks of */
+
+static unsigned
+expected(const char *name)
+{
+    return strncmp(name, "clipper_cache_", 14) == 0 ? CACHE
+           : strncmp(name, "clipper_record_", 15) == 0 ? RECORDS
+           : strncmp(name, "clipper_state_", 14) == 0 ? STATES : ZONE;
+}
+
+
+static void
+test_every_function(void **state)
+{
+    unsigned  i, k, checked[MUTEXES] = { 0 };
+
+    for (i = 0; i < FUNCTIONS; i++) {
+
+        for (k = 0; k < MUTEXES; k++) {
+
+            if (complains(i, k) != (k == expected(functions[i]))) {
+                fail_msg("%s() without the mutex of the %s",
+                         functions[i], mutexes[k]);
+            }
+        }
+
+        assert_false(complains(i, MUTEXES));
+        checked[expected(functions[i])]++;
+    }
+
+    for (k = 0; k < MUTEXES; k++) {
+        print_message("%s: %u functions\n", mutexes[k], checked[k]);
+        assert_true(checked[k] > 0);
+    }
+}
+
+
+/* how a child ends that asks for a lock of this state */
+
+static int
+asked(uint32_t holder, uint32_t dirty)
+{
+    int             status;
+    pid_t           pid;
+    clipper_lock_t  lock;
+
+    pid = fork();
+
+    if (pid == 0) {
+        (void) close(2);
+        lock.holder = holder;
+        lock.dirty = dirty;
+        clipper_lock_check(&lock, 7, "f");
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+
+static void
+test_check_is_alive(void **state)
+{
+    assert_int_equal(asked(7, 1), 0);
+    assert_int_equal(asked(0, 0), SIGABRT);         /* nobody has it */
+    assert_int_equal(asked(8, 1), SIGABRT);         /* another process has */
+    assert_int_equal(asked(7, 0), SIGABRT);         /* it is just released */
 }
 
 
@@ -134,8 +268,9 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_checked),
+        cmocka_unit_test(test_check_is_alive),
+        cmocka_unit_test(test_every_function),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -27,6 +27,8 @@ OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
 CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
 LIBS    := -lcmocka -ljansson -lm -lpthread
 
+PYTHON3 ?= /usr/bin/python3
+
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
 say  = $(if $(V),@:,@echo '  CC $(NAME)')
@@ -70,6 +72,14 @@ $(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_shm.a \
                 $(DIR)/libclipper_pure.a
 	$(say) $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
+# A call of each function that needs a lock, and the sources that have them.
+$(DIR)/lockcheck.h: t/unit/lockcheck.py $(call sources,shm) $(DIR)/sources
+	@mkdir -p $(@D)
+	@$(PYTHON3) $< $(filter src/%,$^) > $@
+
+$(DIR)/o/t/unit/test_lockcheck.o: $(DIR)/lockcheck.h
+$(DIR)/o/t/unit/test_lockcheck.o: INCS += -I$(DIR)
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
