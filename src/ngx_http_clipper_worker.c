@@ -6,7 +6,6 @@
 
 #include "ngx_http_clipper_worker.h"
 #include "shm/clipper_cache.h"
-#include "conf/ngx_http_clipper_conf.h"
 #include "replica/ngx_http_clipper_dispatch.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "query/ngx_http_clipper_ask.h"

@@ -48,4 +48,11 @@ clipper_name(const ngx_str_t *name)
 }
 
 
+static ngx_inline ngx_uint_t
+clipper_name_equal(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
 #endif /* _CLIPPER_NAME_H_INCLUDED_ */

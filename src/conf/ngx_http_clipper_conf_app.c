@@ -4,7 +4,9 @@
  */
 
 
-#include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_app.h"
+#include "conf/ngx_http_clipper_conf_table.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 #include "base/clipper_name.h"
 
 
@@ -156,7 +158,7 @@ ngx_http_clipper_conf_app_slo(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    rv = ngx_http_clipper_conf_time(cf, &value[1], &lcf->slo);
+    rv = ngx_http_clipper_conf_value_time(cf, &value[1], &lcf->slo);
 
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -386,7 +388,9 @@ ngx_http_clipper_conf_add_link(ngx_conf_t *cf, ngx_array_t *links,
     ngx_http_clipper_link_t        link, *l;
     ngx_http_clipper_main_conf_t  *mcf;
 
-    if (ngx_http_clipper_conf_split(cf, text, &name, &version) != NGX_OK) {
+    if (ngx_http_clipper_conf_value_model(cf, text, &name, &version)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -5,7 +5,9 @@
  */
 
 
-#include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_model.h"
+#include "conf/ngx_http_clipper_conf_table.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 #include "base/clipper_name.h"
 #include "batch/clipper_batch.h"
 
@@ -162,7 +164,8 @@ ngx_http_clipper_conf_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_clipper_conf_split(cf, &value[1], &name, &version) != NGX_OK)
+    if (ngx_http_clipper_conf_value_model(cf, &value[1], &name, &version)
+        != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -389,7 +392,7 @@ ngx_http_clipper_conf_block_wait(ngx_conf_t *cf, ngx_command_t *cmd,
         return "is duplicate";
     }
 
-    return ngx_http_clipper_conf_time(cf, &value[1], &tuning->batch_wait);
+    return ngx_http_clipper_conf_value_time(cf, &value[1], &tuning->batch_wait);
 }
 
 
@@ -419,7 +422,7 @@ ngx_http_clipper_conf_block_hedge(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    rv = ngx_http_clipper_conf_time(cf, &value[1], &tuning->hedge);
+    rv = ngx_http_clipper_conf_value_time(cf, &value[1], &tuning->hedge);
 
     if (rv != NGX_CONF_OK) {
         return rv;

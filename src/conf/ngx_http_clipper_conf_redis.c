@@ -7,7 +7,8 @@
  */
 
 
-#include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_redis.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 
 
 #define NGX_HTTP_CLIPPER_REDIS_PORT      6379
@@ -122,7 +123,7 @@ ngx_http_clipper_conf_redis_param(ngx_conf_t *cf,
         s.data = value->data + 8;
         s.len = value->len - 8;
 
-        rv = ngx_http_clipper_conf_time(cf, &s, &redis->timeout);
+        rv = ngx_http_clipper_conf_value_time(cf, &s, &redis->timeout);
 
         if (rv == NGX_CONF_OK && redis->timeout == 0) {
             goto invalid;

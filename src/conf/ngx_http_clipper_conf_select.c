@@ -5,7 +5,8 @@
  */
 
 
-#include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_select.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 
 
 static char *ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
@@ -300,20 +301,19 @@ ngx_http_clipper_conf_select_app(ngx_conf_t *cf, ngx_http_clipper_app_t *app,
     links = app->links.elts;
 
     if (app->links.nelts > CLIPPER_POLICY_MEMBERS) {
-        ngx_http_clipper_conf_error(cf, lcf->file, lcf->line,
-                                    "application \"%V\" links %ui models, "
-                                    "more than %d", &app->name,
-                                    app->links.nelts, CLIPPER_POLICY_MEMBERS);
+        ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
+                       "application \"%V\" links %ui models, more than %d",
+                       &app->name, app->links.nelts, CLIPPER_POLICY_MEMBERS);
         return NGX_ERROR;
     }
 
     if (app->links.nelts && app->links.nelts < app->select.policy->links) {
-        ngx_http_clipper_conf_error(cf, lcf->file, lcf->line,
-                                    "selection policy \"%V\" needs %ui "
-                                    "models, application \"%V\" links %ui",
-                                    &app->select.policy->name,
-                                    app->select.policy->links, &app->name,
-                                    app->links.nelts);
+        ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
+                       "selection policy \"%V\" needs %ui models, application "
+                       "\"%V\" links %ui",
+                       &app->select.policy->name,
+                       app->select.policy->links, &app->name,
+                       app->links.nelts);
         return NGX_ERROR;
     }
 

@@ -1,35 +1,77 @@
 
 /*
- * The table of models and versions that blocks and links name.  A version
- * takes what its block leaves open from its model, the model from the
- * defaults, once everything is read.
+ * The tables of the configuration, see the header.
  */
 
 
-#include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_table.h"
+#include "base/clipper_name.h"
+#include "conf/ngx_http_clipper_conf_select.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 #include "shm/clipper_registry.h"
 
 
 static void ngx_http_clipper_conf_unset_tuning(ngx_http_clipper_tuning_t *t);
 static void ngx_http_clipper_conf_merge_tuning(ngx_http_clipper_tuning_t *t,
     ngx_http_clipper_tuning_t *from);
+static ngx_http_clipper_app_t *ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_str_t *location);
+static const char *ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
+    ngx_http_clipper_loc_conf_t *lcf);
+static ngx_uint_t ngx_http_clipper_conf_same_links(ngx_array_t *a,
+    ngx_array_t *b);
+static ngx_int_t ngx_http_clipper_conf_check_types(ngx_conf_t *cf,
+    ngx_http_clipper_app_t *app);
+
+
+ngx_http_clipper_model_conf_t *
+ngx_http_clipper_conf_table_model(ngx_http_clipper_main_conf_t *mcf,
+    const ngx_str_t *name)
+{
+    ngx_uint_t                       i;
+    ngx_http_clipper_model_conf_t  **models;
+
+    models = mcf->models.elts;
+
+    for (i = 0; i < mcf->models.nelts; i++) {
+        if (clipper_name_equal(&models[i]->name, name)) {
+            return models[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_clipper_version_conf_t *
+ngx_http_clipper_conf_table_version(ngx_http_clipper_model_conf_t *model,
+    const ngx_str_t *version)
+{
+    ngx_uint_t                         i;
+    ngx_http_clipper_version_conf_t  **versions;
+
+    versions = model->versions.elts;
+
+    for (i = 0; i < model->versions.nelts; i++) {
+        if (clipper_name_equal(&versions[i]->version, version)) {
+            return versions[i];
+        }
+    }
+
+    return NULL;
+}
 
 
 ngx_http_clipper_model_conf_t *
 ngx_http_clipper_conf_table_get_model(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_str_t *name)
 {
-    ngx_uint_t                       i;
-    ngx_http_clipper_model_conf_t   *model, **models;
+    ngx_http_clipper_model_conf_t  *model, **slot;
 
-    models = mcf->models.elts;
-
-    for (i = 0; i < mcf->models.nelts; i++) {
-        if (models[i]->name.len == name->len
-            && ngx_memcmp(models[i]->name.data, name->data, name->len) == 0)
-        {
-            return models[i];
-        }
+    model = ngx_http_clipper_conf_table_model(mcf, name);
+    if (model) {
+        return model;
     }
 
     model = ngx_pcalloc(cf->pool, sizeof(ngx_http_clipper_model_conf_t));
@@ -47,12 +89,12 @@ ngx_http_clipper_conf_table_get_model(ngx_conf_t *cf,
         return NULL;
     }
 
-    models = ngx_array_push(&mcf->models);
-    if (models == NULL) {
+    slot = ngx_array_push(&mcf->models);
+    if (slot == NULL) {
         return NULL;
     }
 
-    *models = model;
+    *slot = model;
 
     return model;
 }
@@ -62,19 +104,11 @@ ngx_http_clipper_version_conf_t *
 ngx_http_clipper_conf_table_get_version(ngx_conf_t *cf,
     ngx_http_clipper_model_conf_t *model, ngx_str_t *version)
 {
-    ngx_uint_t                         i;
-    ngx_http_clipper_version_conf_t   *v, **versions;
+    ngx_http_clipper_version_conf_t  *v, **slot;
 
-    versions = model->versions.elts;
-
-    for (i = 0; i < model->versions.nelts; i++) {
-        if (versions[i]->version.len == version->len
-            && ngx_memcmp(versions[i]->version.data, version->data,
-                          version->len)
-               == 0)
-        {
-            return versions[i];
-        }
+    v = ngx_http_clipper_conf_table_version(model, version);
+    if (v) {
+        return v;
     }
 
     v = ngx_pcalloc(cf->pool, sizeof(ngx_http_clipper_version_conf_t));
@@ -86,12 +120,12 @@ ngx_http_clipper_conf_table_get_version(ngx_conf_t *cf,
     v->input_type = NGX_CONF_UNSET;
     ngx_http_clipper_conf_unset_tuning(&v->tuning);
 
-    versions = ngx_array_push(&model->versions);
-    if (versions == NULL) {
+    slot = ngx_array_push(&model->versions);
+    if (slot == NULL) {
         return NULL;
     }
 
-    *versions = v;
+    *slot = v;
 
     return v;
 }
@@ -170,22 +204,14 @@ ngx_http_clipper_conf_table_current(ngx_http_clipper_model_conf_t *model)
     ngx_uint_t                         i;
     ngx_http_clipper_version_conf_t   *current, **versions;
 
+    if (model->version.len) {
+        return ngx_http_clipper_conf_table_version(model, &model->version);
+    }
+
     current = NULL;
     versions = model->versions.elts;
 
     for (i = 0; i < model->versions.nelts; i++) {
-
-        if (model->version.len) {
-            if (model->version.len == versions[i]->version.len
-                && ngx_memcmp(model->version.data, versions[i]->version.data,
-                              model->version.len)
-                   == 0)
-            {
-                return versions[i];
-            }
-
-            continue;
-        }
 
         if (versions[i]->declared
             && (current == NULL
@@ -199,4 +225,191 @@ ngx_http_clipper_conf_table_current(ngx_http_clipper_model_conf_t *model)
     }
 
     return current;
+}
+
+
+/* --- applications --- */
+
+
+ngx_http_clipper_app_t *
+ngx_http_clipper_conf_table_get_app(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_str_t *location)
+{
+    const char               *what;
+    ngx_uint_t                i;
+    ngx_http_clipper_app_t  **apps;
+
+    apps = mcf->apps.elts;
+
+    for (i = 0; i < mcf->apps.nelts; i++) {
+
+        if (!clipper_name_equal(&apps[i]->name, &lcf->name)) {
+            continue;
+        }
+
+        what = ngx_http_clipper_conf_differs(apps[i], lcf);
+
+        if (what == NULL) {
+            return apps[i];
+        }
+
+        ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
+                       "application \"%V\" has another %s here than in %s:%ui",
+                       &lcf->name, what, apps[i]->file, apps[i]->line);
+        return NULL;
+    }
+
+    return ngx_http_clipper_conf_new_app(cf, mcf, lcf, location);
+}
+
+
+static ngx_http_clipper_app_t *
+ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_str_t *location)
+{
+    ngx_http_clipper_app_t  *app, **slot;
+
+    app = ngx_pcalloc(cf->pool, sizeof(ngx_http_clipper_app_t));
+    if (app == NULL) {
+        return NULL;
+    }
+
+    app->name = lcf->name;
+    app->index = mcf->apps.nelts;
+    app->input_type = lcf->input_type;
+    app->strict = lcf->strict;
+    app->slo = lcf->slo;
+    app->output = lcf->output;
+    app->cache = lcf->cache;
+    app->cache_valid = lcf->cache_valid;
+    app->limits = lcf->limits;
+    app->location = *location;
+    app->file = lcf->file;
+    app->line = lcf->line;
+
+    if (lcf->links) {
+        app->links = *lcf->links;
+    }
+
+    if (ngx_http_clipper_conf_select_app(cf, app, lcf) != NGX_OK
+        || ngx_http_clipper_conf_check_types(cf, app) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    slot = ngx_array_push(&mcf->apps);
+    if (slot == NULL) {
+        return NULL;
+    }
+
+    *slot = app;
+
+    return app;
+}
+
+
+/* NULL: the location says the same; else what it says differently */
+
+static const char *
+ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
+    ngx_http_clipper_loc_conf_t *lcf)
+{
+    if (app->input_type != lcf->input_type || app->strict != lcf->strict) {
+        return "\"clipper_input\"";
+    }
+
+    if (app->slo != lcf->slo) {
+        return "\"clipper_slo\"";
+    }
+
+    if (app->output.len != lcf->output.len
+        || ngx_memcmp(app->output.data, lcf->output.data, app->output.len)
+           != 0)
+    {
+        return "\"clipper_default\"";
+    }
+
+    if (app->cache != lcf->cache || app->cache_valid != lcf->cache_valid) {
+        return "\"clipper_cache\"";
+    }
+
+    if (app->limits.batch != lcf->limits.batch
+        || app->limits.elements != lcf->limits.elements
+        || app->limits.depth != lcf->limits.depth
+        || app->limits.output != lcf->limits.output)
+    {
+        return "\"clipper_limits\"";
+    }
+
+    if (!ngx_http_clipper_conf_same_links(&app->links, lcf->links)) {
+        return "\"clipper_link\"";
+    }
+
+    return ngx_http_clipper_conf_select_differs(app, lcf);
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_conf_same_links(ngx_array_t *a, ngx_array_t *b)
+{
+    ngx_uint_t                i;
+    ngx_http_clipper_link_t  *p, *q;
+
+    if (a->nelts != (b ? b->nelts : 0)) {
+        return 0;
+    }
+
+    p = a->elts;
+    q = b ? b->elts : NULL;
+
+    for (i = 0; i < a->nelts; i++) {
+        if (p[i].model != q[i].model
+            || p[i].version != q[i].version
+            || p[i].weight != q[i].weight)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_conf_check_types(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
+{
+    ngx_uint_t                        i;
+    ngx_http_clipper_link_t          *links;
+    ngx_http_clipper_version_conf_t  *version;
+
+    links = app->links.elts;
+
+    for (i = 0; i < app->links.nelts; i++) {
+
+        version = links[i].version;
+
+        if (version == NULL) {
+            version = ngx_http_clipper_conf_table_current(links[i].model);
+        }
+
+        if (version == NULL
+            || version->input_type == NGX_CONF_UNSET
+            || version->input_type == app->input_type)
+        {
+            continue;
+        }
+
+        ngx_http_clipper_conf_value_error(cf, links[i].file, links[i].line,
+                       "application \"%V\" has the input type \"%V\", but "
+                       "model \"%V:%V\" is declared with \"%V\"",
+                       &app->name,
+                       clipper_input_type_name(app->input_type),
+                       &links[i].model->name, &version->version,
+                       clipper_input_type_name(version->input_type));
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }

@@ -10,6 +10,7 @@
 
 
 #include "conf/ngx_http_clipper_listen.h"
+#include "conf/ngx_http_clipper_listen_check.h"
 
 
 #if !(NGX_HAVE_REUSEPORT)

@@ -1,12 +1,10 @@
 
 /*
- * Whether an address of clipper_rpc can be listened on: what nginx would find
- * only when it opens the sockets is told while the configuration is read, with
- * its place.
+ * Addresses of clipper_rpc, see the header.
  */
 
 
-#include "conf/ngx_http_clipper_listen.h"
+#include "conf/ngx_http_clipper_listen_check.h"
 
 
 static ngx_int_t ngx_http_clipper_listen_allowed(ngx_conf_t *cf,

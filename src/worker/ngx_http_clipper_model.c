@@ -5,7 +5,7 @@
 
 
 #include "worker/ngx_http_clipper_model.h"
-#include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_table.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 
@@ -24,11 +24,6 @@ static void ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model);
 static ngx_uint_t ngx_http_clipper_model_announced(
     ngx_http_clipper_model_conf_t *model);
-static ngx_uint_t ngx_http_clipper_model_equal(ngx_str_t *a, ngx_str_t *b);
-static ngx_http_clipper_model_conf_t *ngx_http_clipper_model_find(
-    ngx_str_t *name);
-static ngx_http_clipper_version_conf_t *ngx_http_clipper_model_find_version(
-    ngx_http_clipper_model_conf_t *model, ngx_str_t *version);
 
 
 static ngx_http_clipper_announced_t  *ngx_http_clipper_model_memo;
@@ -223,7 +218,7 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
     ngx_http_clipper_version_conf_t  *conf;
 
     zone = ngx_http_clipper_process.zone;
-    conf = ngx_http_clipper_model_find_version(link->model, version);
+    conf = ngx_http_clipper_conf_table_version(link->model, version);
 
     if (conf) {
         *gen = zone->models[conf->row].gen;         /* pinned: it stays */
@@ -252,13 +247,14 @@ ngx_http_clipper_model_tuning(ngx_str_t *name, ngx_str_t *version)
     ngx_http_clipper_model_conf_t    *model;
     ngx_http_clipper_version_conf_t  *conf;
 
-    model = ngx_http_clipper_model_find(name);
+    model = ngx_http_clipper_conf_table_model(ngx_http_clipper_process.conf,
+                                              name);
 
     if (model == NULL) {
         return &ngx_http_clipper_model_defaults;
     }
 
-    conf = ngx_http_clipper_model_find_version(model, version);
+    conf = ngx_http_clipper_conf_table_version(model, version);
 
     return conf ? &conf->tuning : &model->tuning;
 }
@@ -306,13 +302,14 @@ ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
     ngx_http_clipper_model_conf_t     *model;
     ngx_http_clipper_version_conf_t   *conf;
 
-    model = ngx_http_clipper_model_find(name);
+    model = ngx_http_clipper_conf_table_model(ngx_http_clipper_process.conf,
+                                              name);
 
     if (model == NULL) {
         return 1;
     }
 
-    conf = ngx_http_clipper_model_find_version(model, version);
+    conf = ngx_http_clipper_conf_table_version(model, version);
 
     if (conf && conf->input_type != NGX_CONF_UNSET
         && conf->input_type != (ngx_int_t) input_type)
@@ -337,48 +334,4 @@ ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
     }
 
     return 1;
-}
-
-
-static ngx_http_clipper_model_conf_t *
-ngx_http_clipper_model_find(ngx_str_t *name)
-{
-    ngx_uint_t                       i;
-    ngx_http_clipper_model_conf_t  **models;
-
-    models = ngx_http_clipper_process.conf->models.elts;
-
-    for (i = 0; i < ngx_http_clipper_process.conf->models.nelts; i++) {
-        if (ngx_http_clipper_model_equal(&models[i]->name, name)) {
-            return models[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_http_clipper_version_conf_t *
-ngx_http_clipper_model_find_version(ngx_http_clipper_model_conf_t *model,
-    ngx_str_t *version)
-{
-    ngx_uint_t                         i;
-    ngx_http_clipper_version_conf_t  **versions;
-
-    versions = model->versions.elts;
-
-    for (i = 0; i < model->versions.nelts; i++) {
-        if (ngx_http_clipper_model_equal(&versions[i]->version, version)) {
-            return versions[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_uint_t
-ngx_http_clipper_model_equal(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }
