@@ -284,10 +284,8 @@ def test_a_lock_of_a_dead_program_is_free(conn):
 
 def test_clusters_side_by_side(conn, make_cluster, caplog):
     """C2: two clusters with the same wish for ports and applications."""
-    ports = {"clipper_%s_port" % key: conn.cm._ports[name]
-             for key, name in (("query", "query_rest"),
-                               ("management", "management"),
-                               ("rpc", "query_rpc"))}
+    ports = {"clipper_%s_port" % name: port
+             for name, port in conn.cm._ports.items()}
     second = ClipperConnection(make_cluster("other", **ports))
     with caplog.at_level("INFO"):
         second.start_clipper()
@@ -356,7 +354,8 @@ def test_learned_state_is_in_redis(engine, make_cluster):
         conn.link_model_to_app("a", name)
     answer = predict(conn, "a", [1.0])
     assert conn.feedback("a", 2.0, query_id=answer["query_id"])
-    redis, = [one for one in manager._list({}) if one.name.startswith("redis")]
+    redis, = [one for one in manager.containers.find({})
+              if one.name.startswith("redis")]
     wait_until(lambda: int(redis.exec_run(
         ["redis-cli", "dbsize"]).output) > 0, 20)
     conn.stop_all()

@@ -21,6 +21,7 @@ from clipper_admin import (
     __version__,
 )
 from clipper_admin import metrics
+from clipper_admin.containers import ImageSource
 from clipper_admin.deployers import mxnet, onnx, python
 from clipper_admin.deployers.deployer_utils import model_directory
 from clipper_admin.local import images
@@ -109,8 +110,9 @@ def test_unusable_model_directories(tmp_path):
 def test_images(tmp_path):
     directory = ClusterDirectory(str(tmp_path / "cluster"))
     with model_directory(len, "closure") as path:
-        images.build(directory, "c-m:1", path, "clipper/x:1", None)
-        images.build(directory, "c-m:1", path, "clipper/x:1", ["numpy"])
+        source = ImageSource("m", "1", path, "clipper/x:1")
+        assert images.build(directory, "c", source) == "c-m:1"
+        images.build(directory, "c", source._replace(packages=["numpy"]))
     built = images.find(directory, "c-m:1")
     assert load(built).func is len
     assert os.listdir(directory.file("images")) == ["c-m@1"]
@@ -129,8 +131,8 @@ def test_a_model_of_another_python_is_refused_with_both_versions(tmp_path):
     (tmp_path / "func.pkl").write_bytes(pickle.dumps(len))
     here = "%d.%d" % sys.version_info[:2]
     with pytest.raises(ClipperException, match="3.1.4.*" + here):
-        images.build(ClusterDirectory(str(tmp_path / "c")), "i:1",
-                     str(tmp_path), "x", None)
+        images.build(ClusterDirectory(str(tmp_path / "c")), "c",
+                     ImageSource("m", "1", str(tmp_path), "x"))
 
 
 def test_other_versions_of_packages_are_refused(tmp_path):
@@ -143,8 +145,8 @@ def test_other_versions_of_packages_are_refused(tmp_path):
             json.dumps({"packages": packages}))
 
     def build():
-        images.build(ClusterDirectory(str(tmp_path / "c")), "i:1",
-                     str(path), "x", None)
+        images.build(ClusterDirectory(str(tmp_path / "c")), "c",
+                     ImageSource("m", "1", str(path), "x"))
 
     series = ".".join(np.__version__.split(".")[:2])
     # Another third number is no other package, and one that is not here is

@@ -1,4 +1,4 @@
-"""Applications and what they are linked to."""
+"""Applications: register, link to models, send feedback."""
 
 import logging
 from typing import Any, Dict, List, Optional
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class Applications(Connection):
-    """The part of `ClipperConnection` that applications are changed with."""
+    """The methods of `ClipperConnection` for applications."""
 
     def register_application(
         self,
@@ -29,24 +29,26 @@ class Applications(Connection):
         Args:
             name: letters, digits, `.`, `_` and `-`.
             input_type: bytes, integers, floats, doubles or strings.
-            default_output: answered when there is no better answer in time.
-            slo_micros: microseconds to answer, rounded up to milliseconds.
-            selection_policy: lets several models be linked, and chooses
+            default_output: output when no model answers within the SLO.
+            slo_micros: latency SLO in microseconds, rounded up to
+                milliseconds.
+            selection_policy: lets several models be linked and chooses
                 among them: ``first``, ``split``, ``epsilon_greedy``,
                 ``ucb``, ``thompson``, ``exp3``, ``exp4``, ``majority`` or
-                ``mean``, perhaps with parameters: ``"exp4 eta=0.1"``. It
+                ``mean``, with optional parameters: ``"exp4 eta=0.1"``. It
                 takes effect with the second model.
-            loss: how an answer is judged against a label: ``zero_one``,
-                or ``"absolute range=0:10"``, ``"squared range=0:10"``.
-            confidence: of ensembles, 0 to 1; below it the default is
-                answered.
-            uid: variables of nginx that name the user whose learned state
-                is used, such as ``$cookie_user``; the `uid` of the query's
-                body unless given.
+            loss: compares an output with the label of its feedback:
+                ``zero_one``, ``"absolute range=0:10"`` or
+                ``"squared range=0:10"``.
+            confidence: lowest confidence of an ensemble, 0 to 1; below it
+                the default is the output.
+            uid: nginx variables that name the user whose learned state is
+                used, such as ``$cookie_user``; by default `uid` in the body
+                of the query.
 
         Raises:
-            ClipperException: something of it is not valid, or the name is
-                in use.
+            ClipperException: an argument is not valid, or the name is in
+                use.
         """
         self._check_connected()
         selection = make_selection(selection_policy, loss, confidence, uid)
@@ -58,10 +60,10 @@ class Applications(Connection):
         logger.info("Application %s was successfully registered", name)
 
     def unregister_application(self, name: str) -> None:
-        """Remove an application with its links.
+        """Remove an application and its links.
 
         Raises:
-            ClipperException: there is none.
+            ClipperException: the application does not exist.
         """
         self._check_connected()
         self._change(lambda catalog: catalog.delete_application(name))
@@ -87,15 +89,15 @@ class Applications(Connection):
         several versions of one; one without has a single model.
 
         Args:
-            version: the one that answers; None for the current one, which
-                changes with `set_model_version`.
-            weight: share of the policies split, majority and mean; a
+            version: version that answers; None for the current one, which
+                `set_model_version` changes.
+            weight: weight in the policies split, majority and mean; a
                 positive integer, None for 1.
 
         Raises:
-            ClipperException: unknown application, model or version, other
-                input type, linked already, or the application has a model
-                and no selection policy.
+            ClipperException: the application, the model or the version does
+                not exist, the input types differ, the link exists, or the
+                application has a model and no selection policy.
         """
         self._check_connected()
         self._change(
@@ -113,10 +115,10 @@ class Applications(Connection):
         """Remove a model's links.
 
         Args:
-            version: only the link to this version; None for all of them.
+            version: remove only the link to this version; None for all.
 
         Raises:
-            ClipperException: there is no such link or application.
+            ClipperException: the application or the link does not exist.
         """
         self._check_connected()
         self._change(
@@ -136,16 +138,16 @@ class Applications(Connection):
         input: Any = None,
         uid: Any = None,
     ) -> bool:
-        """Say what the right answer to a query was, as `Client.feedback`."""
+        """Send the right answer to a query, see `Client.feedback`."""
         self._check_connected()
         with Client(self.cm.get_query_addr()) as client:
             return client.feedback(app_name, label, query_id, input, uid)
 
     def get_all_apps(self, verbose: bool = False) -> List[Any]:
-        """Names of all applications, or their descriptions.
+        """Names of all applications.
 
         Args:
-            verbose: dicts as of `get_app_info` instead of names.
+            verbose: return dicts as `get_app_info` does.
         """
         applications = self._read().applications.values()
         if verbose:
@@ -153,7 +155,7 @@ class Applications(Connection):
         return [app.name for app in applications]
 
     def get_app_info(self, name: str) -> Optional[Dict[str, Any]]:
-        """Description of an application; None when there is none.
+        """Description of an application; None when it does not exist.
 
         Members: name, input_type, default_output, latency_slo_micros,
         linked_models; with a selection policy also selection_policy and
@@ -166,6 +168,6 @@ class Applications(Connection):
         """Names of the models linked to an application.
 
         Raises:
-            ClipperException: there is no such application.
+            ClipperException: the application does not exist.
         """
         return self._read().linked_models(app_name)

@@ -1,4 +1,4 @@
-"""Asking applications for predictions, from a program.
+"""Clients: send queries and feedback to applications.
 
     from clipper_admin.client import Client
 
@@ -26,11 +26,11 @@ class Prediction(NamedTuple):
 
     Attributes:
         output: any JSON value.
-        default: whether it is the application's default.
+        default: whether the output is the application's default.
         reason: why it is the default (`no_replica`, `deadline`, ...); None
             when it is not.
-        query_id: names this query in feedback.
-        confidence: of an ensemble, between 0 and 1; None otherwise.
+        query_id: identifies the query in feedback.
+        confidence: confidence of an ensemble, 0 to 1; None otherwise.
     """
 
     output: Any
@@ -41,10 +41,10 @@ class Prediction(NamedTuple):
 
 
 class DefaultOutput(ClipperException):
-    """An answer is the default, and `raise_on_default` was asked for.
+    """The output is the default and the client has `raise_on_default`.
 
     Attributes:
-        prediction: that answer.
+        prediction: the prediction with that output.
     """
 
     def __init__(self, prediction: Prediction) -> None:
@@ -53,17 +53,17 @@ class DefaultOutput(ClipperException):
 
 
 class _Exchange(NamedTuple):
-    """A request before it is sent."""
+    """A request to send."""
 
     path: str
     body: bytes
 
 
 def _value(one: Any) -> Any:
-    """An input as JSON has it.
+    """The JSON form of an input.
 
-    Sequences of numbers, NumPy arrays, pandas Series and rows become lists
-    of numbers, `bytes` become base64, `str` stays.
+    Sequences of numbers, NumPy arrays and pandas Series become lists of
+    numbers, `bytes` become base64, `str` stays.
     """
     if isinstance(one, str):
         return one
@@ -77,9 +77,9 @@ def _value(one: Any) -> Any:
 
 def _rows(inputs: Any) -> List[Any]:
     if isinstance(inputs, (str, bytes)):
-        raise TypeError("a batch is a sequence of inputs")
+        raise TypeError("A batch must be a sequence of inputs")
     if hasattr(inputs, "to_numpy"):
-        # Iterating over a DataFrame gives the columns' names.
+        # A DataFrame iterates over its columns' names.
         inputs = inputs.to_numpy()
     return [_value(one) for one in inputs]
 
@@ -102,28 +102,12 @@ def _exchange(app: str, action: str, members: Dict[str, Any]) -> _Exchange:
     )
 
 
-def _predict(
-    app: str, one: Any, version: Any, uid: Any
-) -> _Exchange:
+def _query(app: str, version: Any, uid: Any, **inputs: Any) -> _Exchange:
     return _exchange(
         app,
         "predict",
         {
-            "input": _value(one),
-            "version": None if version is None else str(version),
-            "uid": uid,
-        },
-    )
-
-
-def _predict_batch(
-    app: str, inputs: Any, version: Any, uid: Any
-) -> _Exchange:
-    return _exchange(
-        app,
-        "predict",
-        {
-            "input_batch": _rows(inputs),
+            **inputs,
             "version": None if version is None else str(version),
             "uid": uid,
         },
@@ -163,7 +147,7 @@ def _predictions(
 ) -> List[Prediction]:
     _check(status, body)
     answer = json.loads(body)
-    # A batch of one is answered without the list.
+    # The answer to one input has no list.
     found = [
         Prediction(
             one.get("output"),
@@ -182,9 +166,18 @@ def _predictions(
     return found
 
 
-def _received(status: int, body: bytes) -> bool:
+def _received(
+    status: int,
+    body: bytes,
+    query_id: Optional[int],
+    label: Any,
+    log: Optional[FeedbackLog],
+) -> bool:
     _check(status, body)
-    return body.strip() != b"Feedback received? 0"
+    accepted = body.strip() != b"Feedback received? 0"
+    if accepted and log is not None:
+        log.write(query_id, _plain_label(label))
+    return accepted
 
 
 def _split(address: str) -> Tuple[str, int]:
@@ -199,13 +192,14 @@ class Client:
     """Sends queries and waits for the answers.
 
     Args:
-        address: ``host:port``, such as `ClipperConnection.get_query_addr`
+        address: ``host:port`` that `ClipperConnection.get_query_addr`
             returns.
-        timeout: seconds for an answer, beyond the application's own limit.
+        timeout: seconds to wait for an answer; longer than the
+            application's SLO.
         raise_on_default: raise `DefaultOutput` instead of returning a
             default.
-        feedback_log: file that accepted feedback by query id is appended to
-            with the output, for `clipper_admin.replay`.
+        feedback_log: path of a file. Accepted feedback by query id is
+            appended to it with the output, for `clipper_admin.replay`.
     """
 
     def __init__(
@@ -225,36 +219,39 @@ class Client:
     def predict(
         self, app: str, input: Any, version: Any = None, uid: Any = None
     ) -> Prediction:
-        """Ask for one prediction.
+        """Send one input and return its prediction.
 
         Args:
             app: name of the application.
-            input: numbers as a list, array or Series (of any shape, row by
-                row); `str`; or `bytes`.
-            version: of the model; the current one when None.
+            input: numbers as a list, array or Series (of any shape, in row
+                order); `str`; or `bytes`.
+            version: version of the model; None for the current one.
             uid: user whose learned state is used.
 
         Raises:
             ClipperException: the server refuses the query.
-            DefaultOutput: with `raise_on_default`.
-            OSError: no server, or no answer in time.
+            DefaultOutput: the output is the default (with
+                `raise_on_default`).
+            OSError: the server does not answer within the timeout.
         """
-        answer = self._send(_predict(app, input, version, uid))
+        answer = self._send(_query(app, version, uid, input=_value(input)))
         return _predictions(*answer, self._raise_on_default, self._log)[0]
 
     def predict_batch(
         self, app: str, inputs: Any, version: Any = None, uid: Any = None
     ) -> List[Prediction]:
-        """Ask for several predictions in one request.
+        """Send several inputs in one request, see `predict`.
 
         Args:
-            inputs: a list of inputs, a 2-D array, or a DataFrame (a row is
-                an input).
+            inputs: list of inputs, 2-D array or DataFrame (one input in each
+                row).
 
         Returns:
             predictions in the order of the inputs.
         """
-        answer = self._send(_predict_batch(app, inputs, version, uid))
+        answer = self._send(
+            _query(app, version, uid, input_batch=_rows(inputs))
+        )
         return _predictions(*answer, self._raise_on_default, self._log)
 
     def feedback(
@@ -265,26 +262,25 @@ class Client:
         input: Any = None,
         uid: Any = None,
     ) -> bool:
-        """Tell an application what the right answer to a query was.
+        """Send the right answer to a query.
 
         Args:
+            app: name of the application.
             label: the right answer, any JSON scalar.
-            query_id: of the prediction; or else
-            input: what was asked,
-            uid: by which user.
+            query_id: `query_id` of the prediction; give it or `input`.
+            input: input of the query.
+            uid: user of the query.
 
         Returns:
-            whether it was accepted.
+            whether the server accepted it.
 
         Raises:
-            ClipperException: unknown application, or the server refuses.
+            ClipperException: the application does not exist, or the server
+                refuses the feedback.
+            TypeError: both or none of `query_id` and `input` are given.
         """
-        accepted = _received(
-            *self._send(_feedback(app, label, query_id, input, uid))
-        )
-        if accepted and self._log is not None:
-            self._log.write(query_id, _plain_label(label))
-        return accepted
+        answer = self._send(_feedback(app, label, query_id, input, uid))
+        return _received(*answer, query_id, label, self._log)
 
     def close(self) -> None:
         """Close the connection; the next query opens another."""
@@ -307,7 +303,7 @@ class Client:
                 raise
             return self._send_once(exchange)
         except BaseException:
-            # What is left of this answer must not be taken for the next.
+            # The rest of this answer must not be read as the next one.
             self._connection.close()
             raise
 
@@ -323,15 +319,11 @@ class Client:
 
 
 class AsyncClient:
-    """`Client` for asyncio: queries may be sent at the same time.
+    """`Client` for asyncio, which sends several queries at the same time.
 
     Args:
-        address: ``host:port``.
-        timeout: seconds for an answer.
-        raise_on_default: raise `DefaultOutput` instead of returning a
-            default.
-        connections: most connections that are open at a time.
-        feedback_log: see `Client`.
+        address: see `Client`, also for all arguments but `connections`.
+        connections: maximum number of open connections.
     """
 
     def __init__(
@@ -354,14 +346,18 @@ class AsyncClient:
         self, app: str, input: Any, version: Any = None, uid: Any = None
     ) -> Prediction:
         """See `Client.predict`."""
-        answer = await self._send(_predict(app, input, version, uid))
+        answer = await self._send(
+            _query(app, version, uid, input=_value(input))
+        )
         return _predictions(*answer, self._raise_on_default, self._log)[0]
 
     async def predict_batch(
         self, app: str, inputs: Any, version: Any = None, uid: Any = None
     ) -> List[Prediction]:
         """See `Client.predict_batch`."""
-        answer = await self._send(_predict_batch(app, inputs, version, uid))
+        answer = await self._send(
+            _query(app, version, uid, input_batch=_rows(inputs))
+        )
         return _predictions(*answer, self._raise_on_default, self._log)
 
     async def feedback(
@@ -373,12 +369,10 @@ class AsyncClient:
         uid: Any = None,
     ) -> bool:
         """See `Client.feedback`."""
-        accepted = _received(
-            *await self._send(_feedback(app, label, query_id, input, uid))
+        answer = await self._send(
+            _feedback(app, label, query_id, input, uid)
         )
-        if accepted and self._log is not None:
-            self._log.write(query_id, _plain_label(label))
-        return accepted
+        return _received(*answer, query_id, label, self._log)
 
     async def close(self) -> None:
         """Close the idle connections."""
@@ -393,7 +387,7 @@ class AsyncClient:
 
     async def _send(self, exchange: _Exchange) -> Tuple[int, bytes]:
         if self._free is None:
-            # Made here because it belongs to the loop that is running.
+            # A semaphore belongs to the event loop that runs here.
             self._free = asyncio.Semaphore(self._connections)
         async with self._free:
             return await asyncio.wait_for(
@@ -412,7 +406,10 @@ class AsyncClient:
         try:
             return await self._use(connection, exchange)
         except asyncio.IncompleteReadError as error:
-            raise ConnectionResetError("no complete answer") from error
+            raise ConnectionResetError(
+                "The server closed the connection before the answer was "
+                "complete"
+            ) from error
 
     async def _use(
         self, connection: "_AsyncConnection", exchange: _Exchange
@@ -430,7 +427,7 @@ class AsyncClient:
 
 
 class _AsyncConnection:
-    """One HTTP/1.1 connection, as much of it as nginx's answers need."""
+    """One HTTP/1.1 connection; it reads what nginx's answers may have."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,

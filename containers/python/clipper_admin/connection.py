@@ -1,4 +1,4 @@
-"""A connection to a cluster: its life, its addresses, changes to it."""
+"""A connection to a cluster: start, stop, addresses, status, changes."""
 
 import logging
 from typing import Any, Callable, Dict, List, TypeVar
@@ -20,7 +20,7 @@ def _image(name: str) -> str:
 
 
 def _show_log() -> None:
-    """Let a program that has not set up logging see what happens."""
+    """Print the package's log lines unless the program set up logging."""
     package = logging.getLogger("clipper_admin")
     if package.handlers or logging.getLogger().handlers:
         return
@@ -38,10 +38,10 @@ def _show_log() -> None:
 
 
 class Connection:
-    """What each part of `ClipperConnection` builds on.
+    """The base of all parts of `ClipperConnection`.
 
     Args:
-        container_manager: what runs the cluster.
+        container_manager: runs the cluster.
 
     Attributes:
         cm: the container manager.
@@ -70,26 +70,27 @@ class Connection:
         Args:
             query_frontend_image: image of the server, for container engines.
             mgmt_frontend_image: not used: there is no management service.
-            frontend_exporter_image: not used: the server has metrics itself.
-            cache_size: bytes of the prediction cache; 0 switches it off.
+            frontend_exporter_image: not used: the server exports metrics.
+            cache_size: bytes of the prediction cache; 0 turns it off.
             qf_http_thread_pool_size: not used: nginx has worker processes.
-            qf_http_timeout_request: seconds to receive a request's head.
-            qf_http_timeout_content: seconds without progress of a body.
-            num_frontend_replicas: query frontends, where a manager can run
-                more than one.
+            qf_http_timeout_request: seconds to receive the request header.
+            qf_http_timeout_content: seconds between two reads of the
+                request body.
+            num_frontend_replicas: number of query frontends; both managers
+                run 1.
 
         Raises:
-            ClipperException: the cluster exists already or does not start.
+            ClipperException: the cluster exists or does not start.
         """
         _show_log()
         for given, usual, instead in (
             (mgmt_frontend_image, _image("management_frontend"),
-             "nginx's configuration is the record"),
+             "nginx's configuration holds what it stored"),
             (frontend_exporter_image, _image("frontend-exporter"),
-             "nginx has metrics itself"),
+             "nginx exports metrics"),
             ("qf_http_thread_pool_size=%d" % qf_http_thread_pool_size,
              "qf_http_thread_pool_size=1",
-             "nginx has worker processes, see the manager's workers="),
+             "set the manager's workers= instead"),
         ):
             if given != usual:
                 logger.warning("%s is not used: %s", given, instead)
@@ -109,7 +110,7 @@ class Connection:
         """Connect to a running cluster.
 
         Raises:
-            ClipperException: there is none.
+            ClipperException: no cluster of the manager's name runs.
         """
         _show_log()
         self.cm.connect()
@@ -123,13 +124,13 @@ class Connection:
         """Stop the cluster with all its models.
 
         Args:
-            graceful: False kills instead of asking.
+            graceful: False kills the processes at once.
         """
         self.cm.stop_all(graceful=graceful)
         self.connected = False
 
     def get_query_addr(self) -> str:
-        """``host:port`` that applications send queries to."""
+        """``host:port`` that clients send queries to."""
         self._check_connected()
         return self.cm.get_query_addr()
 
@@ -145,13 +146,13 @@ class Connection:
             logging_dir: made when it does not exist.
 
         Returns:
-            names of the files.
+            absolute paths of the files.
         """
         self._check_connected()
         return self.cm.get_logs(logging_dir)
 
     def inspect_instance(self) -> Dict[str, Any]:
-        """What the server says of itself: its status JSON.
+        """The server's status JSON.
 
         Raises:
             ClipperException: the server does not answer.
@@ -176,7 +177,7 @@ class Connection:
         return Catalog.read(self.cm.read_fragments())
 
     def _change(self, change: Callable[[Catalog], _Result]) -> _Result:
-        """Change the catalog in the cluster, or nothing at all."""
+        """Apply a change to the catalog; on an error nothing changes."""
         with self.cm.config_lock():
             before = self.cm.read_fragments()
             catalog = Catalog.read(before)

@@ -1,14 +1,60 @@
-"""What runs a cluster: the interface of the container managers.
+"""ContainerManager: what runs a cluster of one nginx and model containers.
 
-A manager starts the server and the model containers, and keeps the
-configuration fragments. `ClipperConnection` decides what they say.
+A manager starts nginx and the containers and puts the configuration
+fragments in force. `ClipperConnection` writes the fragments. Subclasses say
+where the processes run.
 """
 
 import abc
+import contextlib
 import logging
-from typing import Any, ContextManager, Dict, List, Mapping, NamedTuple, Optional
+import os
+import time
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+)
+from urllib.parse import quote
 
+from . import status as server_status
+from .containers import (
+    ContainerOptions,
+    Deployed,
+    ImageSource,
+    create_model_container_label,
+    parse_model_container_label,
+)
 from .exceptions import ClipperException
+from .replica_set import ReplicaSet, Server
+
+__all__ = [
+    "CLIPPER_DOCKER_LABEL",
+    "CLIPPER_DOCKER_PORT_LABELS",
+    "CLIPPER_FLUENTD_CONFIG_LABEL",
+    "CLIPPER_INTERNAL_FLUENTD_PORT",
+    "CLIPPER_INTERNAL_MANAGEMENT_PORT",
+    "CLIPPER_INTERNAL_METRIC_PORT",
+    "CLIPPER_INTERNAL_QUERY_PORT",
+    "CLIPPER_INTERNAL_REDIS_PORT",
+    "CLIPPER_INTERNAL_RPC_PORT",
+    "CLIPPER_METRIC_CONFIG_LABEL",
+    "CLIPPER_MGMT_FRONTEND_CONTAINER_LABEL",
+    "CLIPPER_MODEL_CONTAINER_LABEL",
+    "CLIPPER_NAME_LABEL",
+    "CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL",
+    "CONTAINERLESS_MODEL_IMAGE",
+    "ClusterAdapter",
+    "ContainerManager",
+    "ContainerOptions",
+    "create_model_container_label",
+    "parse_model_container_label",
+]
 
 CLIPPER_INTERNAL_QUERY_PORT = 1337
 CLIPPER_INTERNAL_MANAGEMENT_PORT = 1338
@@ -36,138 +82,285 @@ CLIPPER_DOCKER_PORT_LABELS = {
 CONTAINERLESS_MODEL_IMAGE = "NO_CONTAINER"
 
 
-def create_model_container_label(name: str, version: str) -> str:
-    """The label of a version's containers: ``name_version``."""
-    return "%s_%s" % (name, version)
-
-
-def parse_model_container_label(label: str) -> List[str]:
-    """Name and version of a label.
-
-    Raises:
-        ClipperException: when it has not the form ``name_version``.
-    """
-    parts = label.split("_")
-    if len(parts) != 2:
-        raise ClipperException(
-            "Unable to parse model container label %s" % label
-        )
-    return parts
-
-
 class ClusterAdapter(logging.LoggerAdapter):
-    """Puts the cluster's name before each line of a log."""
+    """Puts the cluster's name before each log line."""
 
     def process(self, msg: Any, kwargs: Any) -> Any:
         name = (self.extra or {}).get("cluster_name", "")
         return "[%s] %s" % (name, msg), kwargs
 
 
-class ContainerOptions(NamedTuple):
-    """How the containers of a version are run.
+class Store(Protocol):
+    """Where a cluster keeps its fragments and locks."""
 
-    Attributes:
-        env: environment variables.
-        cpus: processor cores each of them may use; None for no limit.
-        memory: bytes, or a text as ``"2g"``; None for no limit.
-        gpus: a number of GPUs, a list of their indices, or ``"all"``; None
-            leaves the choice to the engine.
-    """
+    def lock(self, name: str) -> ContextManager[None]:
+        """Hold a lock that all programs of the cluster share.
 
-    env: Optional[Mapping[str, str]] = None
-    cpus: Optional[float] = None
-    memory: Any = None
-    gpus: Any = None
+        Args:
+            name: a file name.
+        """
+
+    def read_fragments(self) -> Dict[str, str]:
+        """Fragments of the current generation, by their relative names."""
 
 
 class ContainerManager(abc.ABC):
-    """Runs one cluster.
+    """Runs one cluster: one nginx and the model containers.
+
+    Args:
+        cluster_name: name of the cluster.
+        deploy_timeout: seconds that a container may take to load its model.
+        logger: logger of the manager's module.
 
     Attributes:
-        cluster_identifier: the cluster's name.
+        cluster_identifier: name of the cluster.
+        cluster_name: the same.
+        logger: puts the cluster's name before each line.
+        replicas: the model containers; the subclass sets it.
     """
 
     cluster_identifier: str = ""
+    replicas: ReplicaSet
+
+    def __init__(
+        self, cluster_name: str, deploy_timeout: float, logger: Any
+    ) -> None:
+        self.cluster_name = cluster_name
+        self.cluster_identifier = cluster_name
+        self.deploy_timeout = deploy_timeout
+        self.logger = ClusterAdapter(logger, {"cluster_name": cluster_name})
+
+    def _server(self) -> Server:
+        return Server(self.get_status, self.deploy_timeout, self.logger)
 
     # The cluster.
 
-    @abc.abstractmethod
     def start_clipper(
         self,
-        query_frontend_image: str,
-        mgmt_frontend_image: str,
-        frontend_exporter_image: str,
-        cache_size: int,
-        qf_http_thread_pool_size: int,
-        qf_http_timeout_request: int,
-        qf_http_timeout_content: int,
-        num_frontend_replicas: int,
+        query_frontend_image: str = "",
+        mgmt_frontend_image: str = "",
+        frontend_exporter_image: str = "",
+        cache_size: int = 33554432,
+        qf_http_thread_pool_size: int = 1,
+        qf_http_timeout_request: int = 5,
+        qf_http_timeout_content: int = 300,
+        num_frontend_replicas: int = 1,
     ) -> None:
-        """Start the cluster and connect to it.
+        """Start nginx and connect to it.
+
+        Args:
+            query_frontend_image: image of nginx with the module; not used
+                without a container engine.
+            mgmt_frontend_image: not used.
+            frontend_exporter_image: not used.
+            cache_size: bytes of the prediction cache; 0 turns it off.
+            qf_http_thread_pool_size: not used, see `workers`.
+            qf_http_timeout_request: seconds to receive the request header.
+            qf_http_timeout_content: seconds between two reads of the
+                request body.
+            num_frontend_replicas: must be 1.
 
         Raises:
-            ClipperException: it exists already, or does not start.
+            ClipperException: the cluster exists, a program or an image is
+                missing, or nginx does not start (with its error line).
+        """
+        if num_frontend_replicas != 1:
+            raise ClipperException(
+                "This cluster has one query frontend. Set "
+                "num_frontend_replicas=1; workers= sets the number of "
+                "nginx's worker processes"
+            )
+        self._start(
+            query_frontend_image,
+            {
+                # nginx's argument for "no cache" is a word.
+                "cache_size": str(int(cache_size)) if cache_size else "off",
+                "header_timeout": qf_http_timeout_request,
+                "body_timeout": qf_http_timeout_content,
+                "operator_locations": ["status", "metrics", "health"],
+            },
+        )
+        self.logger.info("Clipper is running")
+
+    @abc.abstractmethod
+    def _start(self, image: str, settings: Mapping[str, Any]) -> None:
+        """Start nginx and connect to it.
+
+        Args:
+            settings: members for `server_conf.nginx_conf`.
         """
 
     @abc.abstractmethod
     def connect(self) -> None:
-        """Find a running cluster.
+        """Find the running cluster and its ports.
 
         Raises:
-            ClipperException: there is none.
+            ClipperException: no cluster of this name runs.
         """
 
     @abc.abstractmethod
     def stop_all(self, graceful: bool = True) -> None:
-        """End everything that belongs to the cluster."""
+        """Stop everything that belongs to the cluster.
+
+        Args:
+            graceful: False kills the processes at once.
+        """
 
     @abc.abstractmethod
     def get_logs(self, logging_dir: str) -> List[str]:
-        """Copy the logs to a directory; returns the files' names."""
+        """Copy the logs of nginx and of each container to a directory.
 
-    @abc.abstractmethod
+        Args:
+            logging_dir: made when it does not exist.
+
+        Returns:
+            absolute paths of the files.
+        """
+
     def get_admin_addr(self) -> str:
-        """``host:port`` of the operator's server."""
+        """``host:port`` of status, metrics and health."""
+        return self._address("management")
 
-    @abc.abstractmethod
     def get_query_addr(self) -> str:
         """``host:port`` of the applications."""
+        return self._address("query")
+
+    def get_metric_addr(self) -> str:
+        """``host:port`` of the metrics, the same as `get_admin_addr`."""
+        return self.get_admin_addr()
 
     @abc.abstractmethod
-    def get_metric_addr(self) -> str:
-        """``host:port`` of the metrics."""
+    def _address(self, what: str) -> str:
+        """``host:port`` that programs of this host reach.
+
+        Args:
+            what: ``"query"`` or ``"management"``.
+
+        Raises:
+            ClipperException: not connected.
+        """
+
+    def _exists(self) -> ClipperException:
+        return ClipperException(
+            "Cluster {} cannot be started because it already exists. "
+            "Please use ClipperConnection.connect() to connect to "
+            "it.".format(self.cluster_name)
+        )
+
+    def _not_connected(self) -> ClipperException:
+        return ClipperException(
+            "Not connected to the cluster %s" % self.cluster_name
+        )
+
+    def _stopped(self) -> None:
+        self.logger.info("Stopped the cluster and all its model containers")
 
     # Configuration and status.
 
+    @property
     @abc.abstractmethod
+    def _store(self) -> Store:
+        """Fragments and locks of the cluster.
+
+        Raises:
+            ClipperException: not connected.
+        """
+
     def config_lock(self) -> ContextManager[None]:
-        """Hold off other programs that would change the configuration."""
+        """Keep other programs from changing the configuration."""
+        return self._store.lock("config")
 
-    @abc.abstractmethod
     def model_lock(self, name: str) -> ContextManager[None]:
-        """Hold off other programs that would run containers of a model."""
+        """Keep other programs from starting or stopping a model's containers.
+        """
+        return self._store.lock("model-" + quote(name, safe=""))
 
-    @abc.abstractmethod
     def read_fragments(self) -> Dict[str, str]:
-        """The fragments in force, see `catalog.Fragments`."""
+        """The fragments in force: text by relative file name."""
+        return self._store.read_fragments()
 
     @abc.abstractmethod
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
-        """Put fragments in force; call it under `config_lock`.
+        """Put fragments in force; the caller holds `config_lock`.
 
         Returns when every worker that accepts queries uses them.
 
         Raises:
-            ClipperException: with nginx's line; everything is as it was.
+            ClipperException: nginx refuses them (with its error line); the
+                fragments before stay in force.
         """
 
-    @abc.abstractmethod
     def get_status(self) -> Dict[str, Any]:
-        """What the server says of itself (the status JSON)."""
+        """The server's status JSON.
+
+        Raises:
+            OSError: the server does not answer.
+        """
+        return server_status.fetch(self.get_admin_addr())
+
+    def _wait_in_force(
+        self,
+        generation: int,
+        timeout: float,
+        check: Callable[[], None],
+        late: str,
+    ) -> None:
+        """Wait until all workers that accept queries use a configuration.
+
+        Args:
+            generation: its number.
+            timeout: seconds.
+            check: raises when it can no longer happen.
+            late: begins the message after the timeout.
+
+        Raises:
+            ClipperException: from `check`, or after the timeout.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(OSError):
+                if server_status.is_in_force(
+                    self.get_status(), str(generation)
+                ):
+                    return
+            check()
+            if time.monotonic() > deadline:
+                raise ClipperException(
+                    "%s within %d seconds" % (late, timeout)
+                )
+            time.sleep(0.02)
+
+    def _wait_for_reload(
+        self,
+        generation: int,
+        timeout: float,
+        emergency: Callable[[], Optional[str]],
+    ) -> None:
+        """Wait until nginx uses a configuration after a reload.
+
+        Args:
+            generation: number of the configuration.
+            timeout: seconds.
+            emergency: nginx's line that refuses it; None so far.
+
+        Raises:
+            ClipperException: nginx refuses it, or the timeout passes.
+        """
+
+        def check() -> None:
+            line = emergency()
+            if line is not None:
+                raise ClipperException(
+                    "nginx refuses the configuration: %s" % line
+                )
+
+        self._wait_in_force(
+            generation, timeout, check,
+            "nginx did not take the configuration",
+        )
 
     # Models.
 
-    @abc.abstractmethod
     def build_model(
         self,
         name: str,
@@ -177,9 +370,36 @@ class ContainerManager(abc.ABC):
         container_registry: Optional[str] = None,
         pkgs_to_install: Optional[List[str]] = None,
     ) -> str:
-        """Make an image of a model directory; returns its name."""
+        """Build the image of a model directory.
+
+        Args:
+            model_data_path: the model directory.
+            base_image: image with the program that runs the model. Without
+                a container engine only the bench images make a difference.
+            container_registry: registry that the image is pushed to; not
+                used without a container engine.
+            pkgs_to_install: pip's requirement strings.
+
+        Returns:
+            the image's name.
+
+        Raises:
+            ClipperException: the directory or the base image does not
+                exist, a package cannot be installed, or the model was saved
+                with other versions of Python or of a package than the image
+                has.
+        """
+        if not os.path.isdir(model_data_path):
+            raise ClipperException("No model directory %s" % model_data_path)
+        return self._build(ImageSource(
+            name, version, model_data_path, base_image, container_registry,
+            pkgs_to_install or [],
+        ))
 
     @abc.abstractmethod
+    def _build(self, source: ImageSource) -> str:
+        """Build an image and return its name, see `build_model`."""
+
     def deploy_model(
         self,
         name: str,
@@ -189,17 +409,21 @@ class ContainerManager(abc.ABC):
         num_replicas: int = 1,
         options: Optional[ContainerOptions] = None,
     ) -> None:
-        """Run containers of a version; returns when they are ready.
+        """Start containers of a version; returns when they are ready.
 
         Raises:
-            ClipperException: with a container's last lines; none is left.
+            ClipperException: a container failed (with its last lines); all
+                of them are removed.
         """
+        self.replicas.deploy(
+            Deployed(name, version, input_type, image), num_replicas,
+            options or ContainerOptions(),
+        )
 
-    @abc.abstractmethod
     def get_num_replicas(self, name: str, version: str) -> int:
         """How many containers of a version run."""
+        return len(self.replicas.of(name, version))
 
-    @abc.abstractmethod
     def set_num_replicas(
         self,
         name: str,
@@ -208,12 +432,29 @@ class ContainerManager(abc.ABC):
         image: str,
         num_replicas: int,
     ) -> None:
-        """Run as many containers of a version; the newest stop first."""
+        """Start or stop containers of a version; the newest stop first.
 
-    @abc.abstractmethod
+        Raises:
+            ClipperException: a container failed (with its last lines); all
+                new ones are removed.
+        """
+        self.replicas.scale(
+            Deployed(name, version, input_type, image), num_replicas
+        )
+
     def stop_models(self, models: Mapping[str, List[str]]) -> None:
-        """Stop the containers of versions, by model name."""
+        """Stop the containers of versions.
 
-    @abc.abstractmethod
+        Args:
+            models: versions by model name.
+        """
+        self.replicas.remove([
+            one
+            for name, versions in models.items()
+            for version in versions
+            for one in self.replicas.of(name, str(version), stopped=True)
+        ])
+
     def stop_all_model_containers(self) -> None:
         """Stop all model containers of the cluster."""
+        self.replicas.remove(self.replicas.of(stopped=True))

@@ -1,9 +1,9 @@
-"""What containers may use of a machine."""
+"""Limits of containers: threads, memory, replicas."""
 
 import os
 from typing import Any, Dict, Mapping
 
-from .container_manager import ContainerOptions
+from .containers import ContainerOptions
 from .exceptions import ClipperException
 
 #: Variables that numeric libraries read their number of threads from.
@@ -21,12 +21,14 @@ _THREADS = (
 def thread_environment(
     options: ContainerOptions, total: int, given: Mapping[str, str] = {}
 ) -> Dict[str, str]:
-    """Environment that keeps replicas from fighting for the cores.
+    """Environment that limits the threads of numeric libraries.
+
+    Without a limit each replica would start a thread for every core.
 
     Args:
         options: of the containers.
-        total: number of replicas that share this machine.
-        given: variables that are set already and stay.
+        total: number of replicas that share this host.
+        given: variables that are set already; they stay as they are.
     """
     cores = options.cpus or max(1, (os.cpu_count() or 1) // max(1, total))
     threads = str(max(1, int(cores)))
@@ -37,7 +39,7 @@ def check_count(count: Any) -> int:
     """Return a number of replicas.
 
     Raises:
-        ClipperException: it is no integer of 0 or more.
+        ClipperException: it is not an integer of 0 or more.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise ClipperException(

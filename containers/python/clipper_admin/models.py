@@ -1,4 +1,4 @@
-"""Models: their versions and what runs them."""
+"""Models: build, deploy, register, scale and stop versions."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from .catalog import (
     Version,
 )
 from .connection import Connection
-from .container_manager import ContainerOptions
+from .containers import ContainerOptions
 from .exceptions import ClipperException
 from .names import check_deployable
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Models(Connection):
-    """The part of `ClipperConnection` that models are changed with."""
+    """The methods of `ClipperConnection` for models."""
 
     # Deploying models.
 
@@ -35,19 +35,23 @@ class Models(Connection):
         container_registry: Optional[str] = None,
         pkgs_to_install: Optional[List[str]] = None,
     ) -> str:
-        """Make an image of a model directory.
+        """Build the image of a model directory.
 
         Args:
             name: lower case letters, digits and `-`.
             version: any object; its `str` has the form of a name.
-            model_data_path: the directory.
-            base_image: image that knows how to run it.
-            container_registry: where the image is pushed to; None for
-                nowhere.
+            model_data_path: the model directory.
+            base_image: image with the program that runs the model.
+            container_registry: registry that the image is pushed to; None
+                for none.
             pkgs_to_install: pip's requirement strings.
 
         Returns:
             the image's name, for `deploy_model`.
+
+        Raises:
+            ClipperException: a name is not valid, or the image cannot be
+                built, see `ContainerManager.build_model`.
         """
         version = str(version)
         check_deployable(name, "name")
@@ -78,10 +82,10 @@ class Models(Connection):
         gpus: Any = None,
         **tuning: Any,
     ) -> None:
-        """Run containers of an image and make it the current version.
+        """Start containers of an image and make it the current version.
 
-        It returns when the containers are connected and ready. When one of
-        them fails, all of them are removed and nothing has changed.
+        Returns when the containers are connected and ready. When one of
+        them fails, all are removed and nothing changes.
 
         Args:
             name: lower case letters, digits and `-`.
@@ -89,20 +93,20 @@ class Models(Connection):
             input_type: bytes, integers, floats, doubles or strings.
             image: what `build_model` returned.
             labels: free texts without comma and colon.
-            num_replicas: how many containers.
-            batch_size: most inputs in a batch; -1 lets the server choose.
+            num_replicas: number of containers.
+            batch_size: maximum batch size; -1 lets the server choose.
             env: environment variables of the containers.
-            cpus: processor cores for each; threads of numeric libraries are
-                limited to them.
-            memory: bytes, or a text as ``"2g"``.
-            gpus: number of GPUs, list of indices or ``"all"``.
-            tuning: values of the directives batch_max and batch_wait of
-                this version, and queue, queue_size, hedge and
-                replica_timeout of the model with all its versions.
+            cpus: processor cores for each container; it also limits the
+                threads of numeric libraries.
+            memory: bytes for each container, or a text such as ``"2g"``.
+            gpus: number of GPUs, list of indices, or ``"all"``.
+            tuning: values of the directives batch_max and batch_wait for
+                this version, and of queue, queue_size, hedge and
+                replica_timeout for the model with all its versions.
 
         Raises:
-            ClipperException: something of it is not valid, the version
-                exists, or a container failed (with its last lines).
+            ClipperException: an argument is not valid, the version exists,
+                or a container failed (with its last lines).
         """
         version = str(version)
         self._check_connected()
@@ -146,7 +150,7 @@ class Models(Connection):
         pkgs_to_install: Optional[List[str]] = None,
         **options: Any,
     ) -> None:
-        """`build_model` and `deploy_model` in one.
+        """Build and deploy a model, see `build_model` and `deploy_model`.
 
         Args:
             options: env, cpus, memory, gpus and tuning of `deploy_model`.
@@ -155,7 +159,7 @@ class Models(Connection):
         version = str(version)
         check_deployable(name, "name")
         check_deployable(version, "version")
-        # A version that exists would otherwise lose its image first.
+        # The build would replace the image of a version that exists.
         self._read().check_new_version(
             name, version, input_type, labels, batch_size
         )
@@ -187,12 +191,12 @@ class Models(Connection):
         labels: Optional[List[str]] = None,
         batch_size: int = ADAPTIVE,
     ) -> None:
-        """Make known a version whose containers somebody else runs.
+        """Register a version whose containers run elsewhere.
 
         It becomes the current version.
 
         Raises:
-            ClipperException: something of it is not valid, or the version
+            ClipperException: an argument is not valid, or the version
                 exists.
         """
         self._check_connected()
@@ -228,15 +232,15 @@ class Models(Connection):
     def set_model_version(
         self, name: str, version: Any, num_replicas: Optional[int] = None
     ) -> None:
-        """Make a version the current one, such as an older one again.
+        """Make a version the current one, for example to roll back.
 
         Args:
-            name: of the model.
+            name: name of the model.
             version: any object; its `str` is used.
-            num_replicas: also set the version's number of containers.
+            num_replicas: also set the number of its containers.
 
         Raises:
-            ClipperException: no such model or version.
+            ClipperException: the model or the version does not exist.
         """
         self._check_connected()
         version = str(version)
@@ -249,7 +253,7 @@ class Models(Connection):
         """The version of a model that answers.
 
         Raises:
-            ClipperException: it has none.
+            ClipperException: it has none, or the model does not exist.
         """
         return self._current_version(self._read(), name).name
 
@@ -266,7 +270,7 @@ class Models(Connection):
         """How many containers of a version run.
 
         Args:
-            version: the current one when None.
+            version: None for the current one.
         """
         self._check_connected()
         if version is None:
@@ -279,11 +283,12 @@ class Models(Connection):
         """Start or stop containers of a version; the newest stop first.
 
         Args:
-            version: the current one when None.
+            version: None for the current one.
 
         Raises:
-            ClipperException: unknown model, a model whose containers
-                somebody else runs, or a container failed.
+            ClipperException: the model or the version does not exist, its
+                containers run elsewhere, or a container failed (with its
+                last lines).
         """
         self._check_connected()
         with self.cm.model_lock(name):
@@ -311,7 +316,7 @@ class Models(Connection):
         """All versions of all models, as ``name:version``.
 
         Args:
-            verbose: dicts as of `get_model_info` instead.
+            verbose: return dicts as `get_model_info` does.
         """
         found: List[Any] = []
         for model in self._read().models.values():
@@ -326,7 +331,7 @@ class Models(Connection):
     def get_model_info(
         self, name: str, version: Any
     ) -> Optional[Dict[str, Any]]:
-        """Description of a version; None when there is none.
+        """Description of a version; None when it does not exist.
 
         Members: model_name, model_version, input_type, labels,
         container_name, model_data_path, is_current_version; batch_size, -1
@@ -337,10 +342,10 @@ class Models(Connection):
         return None if found is None else catalog.models[name].describe(found)
 
     def get_all_model_replicas(self, verbose: bool = False) -> List[Any]:
-        """Containers that are connected, as ``name:version:replica``.
+        """All connected containers, as ``name:version:replica``.
 
         Args:
-            verbose: dicts as of `get_model_replica_info` instead.
+            verbose: return dicts as `get_model_replica_info` does.
         """
         described = [
             server_status.describe_replica(one)
@@ -356,7 +361,7 @@ class Models(Connection):
     def get_model_replica_info(
         self, name: str, version: Any, replica_id: int
     ) -> Optional[Dict[str, Any]]:
-        """Description of a connected container; None when there is none.
+        """Description of a connected container; None when it is not connected.
 
         Members: model_id, model_name, model_version, model_replica_id,
         input_type.
@@ -373,7 +378,7 @@ class Models(Connection):
     # Stopping models.
 
     def stop_models(self, model_names: List[str]) -> None:
-        """Stop and forget all versions of models."""
+        """Stop and unregister all versions of models."""
         self._check_connected()
         names = [model_names] if isinstance(model_names, str) else model_names
         self._stop(lambda model, version: model in names)
@@ -383,10 +388,10 @@ class Models(Connection):
     def stop_versioned_models(
         self, model_versions_dict: Mapping[str, List[Any]]
     ) -> None:
-        """Stop and forget versions of models.
+        """Stop and unregister versions of models.
 
         Args:
-            model_versions_dict: model name -> versions.
+            model_versions_dict: versions by model name.
         """
         self._check_connected()
         wanted = {
@@ -398,7 +403,7 @@ class Models(Connection):
         )
 
     def stop_inactive_model_versions(self, model_names: List[str]) -> None:
-        """Stop and forget all versions of models but the current ones."""
+        """Stop and unregister all versions of models but the current ones."""
         self._check_connected()
         names = [model_names] if isinstance(model_names, str) else model_names
         self._stop(
@@ -407,7 +412,7 @@ class Models(Connection):
         )
 
     def stop_all_model_containers(self) -> None:
-        """Stop and forget all versions of all models."""
+        """Stop and unregister all versions of all models."""
         self._check_connected()
         self._stop(lambda model, version: True)
         self.cm.stop_all_model_containers()
@@ -418,11 +423,10 @@ class Models(Connection):
         chosen: Callable[[str, Version], bool],
         keep_current: bool = False,
     ) -> None:
-        """Forget versions, then stop what ran them.
+        """Unregister versions, then stop their containers.
 
-        In this order nothing has been stopped when the server refuses.
+        In this order no container stops when the server refuses the change.
         """
-
         names = sorted(
             model.name
             for model in self._read().models.values()
@@ -445,8 +449,8 @@ class Models(Connection):
             return found
 
         with contextlib.ExitStack() as locks:
-            # Nobody may add a container of a version that is being
-            # forgotten. The order is the same for all programs.
+            # No other program may add a container of these versions. All
+            # take the locks in the same order.
             for name in names:
                 locks.enter_context(self.cm.model_lock(name))
             self.cm.stop_models(self._change(forget))

@@ -1,86 +1,84 @@
-"""The model containers of a cluster: how many, when ready, when forgotten.
+"""The model containers of a cluster: how many run, and when they are ready.
 
-What a container is, and how one starts and ends, is its manager's business;
-what is said and waited for is the same for all.
+A subclass starts and stops containers. Counting, waiting and error messages
+are the same for all.
 """
 
 import abc
 import contextlib
-import dataclasses
 import time
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
+    Dict,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Sequence,
     Set,
 )
 
 from . import status as server_status
-from .container_manager import ContainerOptions, create_model_container_label
+from .containers import (
+    ContainerOptions,
+    Deployed,
+    create_model_container_label,
+)
 from .exceptions import ClipperException
 from .limits import check_count
 
-if TYPE_CHECKING:
-    from .cluster_manager import ClusterManager
-
-#: What a container logs when the server does not want it.
+#: What a container logs when the server refuses it.
 _REFUSED = "The frontend refused"
 
 #: Seconds for the server to forget a container that has ended.
 _LEAVE_TIMEOUT = 10.0
 
-#: Seconds between two words of a deployment that takes long.
-_WORD = 5.0
+#: Seconds between two log lines of a deployment that takes long.
+_LOG_INTERVAL = 5.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Deployed:
-    """A version of a model, and what its containers are made of."""
+class Server(NamedTuple):
+    """The server that containers connect to.
 
-    name: str
-    version: str
-    input_type: str
-    image: str
+    Attributes:
+        get_status: returns its status JSON.
+        deploy_timeout: seconds that a container may take to load its model.
+        logger: logger of the cluster.
+    """
 
-    @property
-    def label(self) -> str:
-        """What its containers are known by."""
-        return create_model_container_label(self.name, self.version)
-
-    def __str__(self) -> str:
-        return "%s:%s" % (self.name, self.version)
+    get_status: Callable[[], Dict[str, Any]]
+    deploy_timeout: float
+    logger: Any
 
 
 class ReplicaSet(abc.ABC):
     """The model containers of one cluster.
 
     Args:
-        manager: of the cluster.
+        server: the cluster's server.
     """
 
-    def __init__(self, manager: "ClusterManager") -> None:
-        self._cluster = manager
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     # How containers are kept.
 
     @abc.abstractmethod
     def find(self, label: Optional[str], stopped: bool) -> List[Any]:
-        """Containers with a label or all (None), oldest first.
+        """Containers with a label, oldest first.
 
         Args:
-            stopped: those that do not run, too.
+            label: None for all containers.
+            stopped: include those that do not run.
         """
 
     @abc.abstractmethod
     def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
-        """Note how all containers of a version are run, also later ones.
+        """Store the options of a version for all its containers.
 
         Raises:
-            ClipperException: there is no such image.
+            ClipperException: the image does not exist.
         """
 
     @abc.abstractmethod
@@ -88,33 +86,33 @@ class ReplicaSet(abc.ABC):
         """Start containers of a version; returns when they are ready.
 
         Args:
-            missing: how many.
-            total: how many there are then.
+            missing: how many to start.
+            total: how many run afterwards.
 
         Raises:
-            ClipperException: with a container's last lines; none of them is
-                left.
+            ClipperException: a container failed (with its last lines); all
+                new ones are removed.
         """
 
     @abc.abstractmethod
     def remove(self, containers: Sequence[Any]) -> None:
-        """Stop containers; the server has forgotten them then."""
+        """Stop containers; returns when the server has dropped them."""
 
     @abc.abstractmethod
     def name_of(self, container: Any) -> str:
-        """A container's name."""
+        """Name of a container."""
 
     @abc.abstractmethod
     def end_of(self, container: Any) -> Optional[str]:
         """How a container ended, such as `` with exit code 1``.
 
         Returns:
-            None when it runs.
+            None while it runs.
         """
 
     @abc.abstractmethod
     def last_lines(self, container: Any) -> str:
-        """The end of a container's log."""
+        """Last lines of a container's log."""
 
     # What is the same for all.
 
@@ -122,10 +120,11 @@ class ReplicaSet(abc.ABC):
         self, name: Optional[str] = None, version: str = "",
         stopped: bool = False,
     ) -> List[Any]:
-        """Containers of a version or of all (None), oldest first.
+        """Containers of a version, oldest first.
 
         Args:
-            stopped: those that do not run, too.
+            name: None for all containers of the cluster.
+            stopped: include those that do not run.
         """
         if name is None:
             return self.find(None, stopped)
@@ -134,48 +133,49 @@ class ReplicaSet(abc.ABC):
     def deploy(
         self, what: Deployed, count: int, options: ContainerOptions
     ) -> None:
-        """Run containers of a version that has none yet.
-
-        Raises:
-            ClipperException: with the container's last lines; none is left.
-        """
+        """Start containers of a version that has none yet, see `scale`."""
         self.keep_options(what, options)
         self.scale(what, count)
 
     def scale(self, what: Deployed, count: int) -> None:
-        """Run as many containers of a version, the newest stop first."""
+        """Start or stop containers of a version; the newest stop first.
+
+        Raises:
+            ClipperException: the count is not valid, or a container failed
+                (with its last lines); all new ones are removed.
+        """
         check_count(count)
         running = self.find(what.label, False)
         found = "Found %d replicas for %s. " % (len(running), what)
         if len(running) < count:
             missing = count - len(running)
-            self._cluster.logger.info("%sAdding %d", found, missing)
+            self._server.logger.info("%sAdding %d", found, missing)
             self.add(what, missing, count)
         elif len(running) > count:
             surplus = running[count:]
-            self._cluster.logger.info("%sRemoving %d", found, len(surplus))
+            self._server.logger.info("%sRemoving %d", found, len(surplus))
             self.remove(surplus)
 
     def wait_until_ready(
         self, what: Deployed, by_token: Callable[[], Mapping[str, Any]]
     ) -> None:
-        """Wait until containers that were started take work.
+        """Wait until new containers are ready.
 
         Args:
-            by_token: the containers by their replica tokens; raises when one
-                of them is not there any more.
+            by_token: returns the containers by replica token; raises when
+                one of them was removed.
 
         Raises:
-            ClipperException: one of them has ended, is refused, or takes
-                longer than the cluster's `deploy_timeout`.
+            ClipperException: a container ended, was refused, or took longer
+                than the cluster's `deploy_timeout`.
         """
         began = time.monotonic()
-        next_word = began + _WORD
+        next_log = began + _LOG_INTERVAL
         while True:
             replicas = by_token()
             known: List[str] = []
             with contextlib.suppress(OSError):
-                known = server_status.tokens(self._cluster.get_status())
+                known = server_status.tokens(self._server.get_status())
             waiting = [
                 one for token, one in replicas.items() if token not in known
             ]
@@ -184,17 +184,17 @@ class ReplicaSet(abc.ABC):
             for one in waiting:
                 self._check(one)
             passed = time.monotonic() - began
-            if passed > self._cluster.deploy_timeout:
+            if passed > self._server.deploy_timeout:
                 raise ClipperException(
                     "Container %s is not ready within %d seconds. Its last "
                     "lines:\n%s"
                     % (self.name_of(waiting[0]),
-                       self._cluster.deploy_timeout,
+                       self._server.deploy_timeout,
                        self.last_lines(waiting[0]))
                 )
-            if time.monotonic() > next_word:
-                next_word += _WORD
-                self._cluster.logger.info(
+            if time.monotonic() > next_log:
+                next_log += _LOG_INTERVAL
+                self._server.logger.info(
                     "Waiting for %d of %d replicas of %s (%d s)",
                     len(waiting), len(replicas), what, passed,
                 )
@@ -216,11 +216,11 @@ class ReplicaSet(abc.ABC):
         )
 
     def wait_until_forgotten(self, tokens: Set[str]) -> None:
-        """Wait until the server does not list replicas any more."""
+        """Wait until the server no longer lists replicas, up to a limit."""
         deadline = time.monotonic() + _LEAVE_TIMEOUT
         while tokens and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                status = self._cluster.get_status()
+                status = self._server.get_status()
                 tokens = tokens & {
                     str(one.get("token"))
                     for one in server_status.replicas(status)

@@ -249,9 +249,16 @@ def created(container: Any) -> str:
     return str(container.attrs.get("Created", ""))
 
 
-def labels_of(labels: Mapping[str, str]) -> Dict[str, List[str]]:
-    """A filter for containers that have some labels."""
-    return {"label": ["%s=%s" % one for one in labels.items()]}
+def labels_of(labels: Mapping[str, Optional[str]]) -> Dict[str, List[str]]:
+    """A filter for containers that have some labels.
+
+    Args:
+        labels: values by name; None for any value.
+    """
+    return {"label": [
+        name if value is None else "%s=%s" % (name, value)
+        for name, value in labels.items()
+    ]}
 
 
 def parse_json(text: bytes) -> Any:

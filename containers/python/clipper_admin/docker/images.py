@@ -1,41 +1,42 @@
-"""Images of models, built by the engine."""
+"""Images on an engine: pulled, built, checked, pushed."""
 
-import os
 import shlex
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import Any, Sequence
 
+from ..containers import ImageSource
 from ..exceptions import ClipperException
 from . import engine
-
-if TYPE_CHECKING:
-    from .manager import DockerContainerManager
 
 #: Where the runtime looks for a model.
 _MODEL = "/model"
 
-#: Where the check writes what it found: an engine may lose the output of a
-#: process that ends quickly.
+#: File with the check's result: an engine may lose the output of a process
+#: that ends quickly.
 _REPORT = "/tmp/clipper-check"
 
 #: Exit code of the check when the model does not fit.
 _MISFIT = 5
 
 
-class ImageBuilder:
-    """Builds and checks images with a manager's engine."""
+class Images:
+    """The images that a cluster uses.
 
-    def __init__(self, manager: "DockerContainerManager") -> None:
-        self._manager = manager
+    Args:
+        client: of the engine.
+        cluster_name: begins the names of built images.
+        logger: logger of the cluster.
+    """
 
-    @property
-    def _client(self) -> Any:
-        return self._manager.client
+    def __init__(self, client: Any, cluster_name: str, logger: Any) -> None:
+        self._client = client
+        self._cluster_name = cluster_name
+        self._logger = logger
 
     def need(self, image: str) -> None:
-        """Make sure that an image is there, from its registry if need be.
+        """Pull an image unless the engine has it.
 
         Raises:
-            ClipperException: it is nowhere.
+            ClipperException: the engine does not have it and cannot pull it.
         """
         import docker.errors
 
@@ -44,7 +45,7 @@ class ImageBuilder:
                 self._client.images.get(image)
                 return
             except docker.errors.ImageNotFound:
-                self._manager.logger.info("Pulling %s", image)
+                self._logger.info("Pulling %s", image)
             try:
                 self._client.images.pull(image)
             except docker.errors.APIError as error:
@@ -54,41 +55,35 @@ class ImageBuilder:
                     % (image, error.explanation or error)
                 ) from error
 
-    def build(
-        self,
-        name: str,
-        version: str,
-        model_data_path: str,
-        base_image: str,
-        registry: Optional[str],
-        packages: List[str],
-    ) -> str:
-        """Build the image of a model; see `ContainerManager.build_model`."""
-        if not os.path.isdir(model_data_path):
-            raise ClipperException("No model directory %s" % model_data_path)
-        image = "%s-%s:%s" % (self._manager.cluster_name, name, version)
-        # A short name would mean a registry that the model is not in.
-        image = "%s/%s" % (registry or "localhost", image)
-        self.need(base_image)
-        log = self._manager.logger
-        log.info("Building %s on %s", image, base_image)
+    def build(self, source: ImageSource) -> str:
+        """Build the image of a model, see `ContainerManager.build_model`."""
+        # Without a host the engine would look for it on a public registry.
+        image = "%s/%s" % (
+            source.registry or "localhost", source.image(self._cluster_name)
+        )
+        self.need(source.base_image)
+        self._logger.info("Building %s on %s", image, source.base_image)
         engine.build(
             self._client,
             image,
             engine.build_context(
-                recipe(base_image, packages), model_data_path
+                recipe(source.base_image, source.packages),
+                source.model_data_path,
             ),
         )
         self._check(image)
-        if registry:
-            log.info("Pushing %s", image)
+        if source.registry:
+            self._logger.info("Pushing %s", image)
             engine.push(self._client, image)
         return image
 
     def _check(self, image: str) -> None:
-        """Let the image compare the model's versions with its own.
+        """Check that an image has the versions that the model needs.
 
-        An image that is not of Clipper's making has no such check.
+        Images that others made may lack the check; they pass.
+
+        Raises:
+            ClipperException: it has other versions.
         """
         with engine.failures("Could not check %s" % image):
             container = self._client.containers.create(
@@ -111,7 +106,7 @@ class ImageBuilder:
             )
 
 
-def recipe(base_image: str, packages: List[str]) -> str:
+def recipe(base_image: str, packages: Sequence[str]) -> str:
     """The Dockerfile of a model's image.
 
     Args:

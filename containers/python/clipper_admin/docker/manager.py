@@ -1,28 +1,27 @@
 """DockerContainerManager: a cluster in containers of an engine."""
 
-import concurrent.futures
-import contextlib
 import logging
 import os
 import random
 import time
-from typing import Any, ContextManager, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
-from ..cluster_manager import ClusterManager
 from ..container_manager import (
-    CLIPPER_DOCKER_LABEL,
     CLIPPER_DOCKER_PORT_LABELS,
     CLIPPER_INTERNAL_FLUENTD_PORT,
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
     CLIPPER_INTERNAL_QUERY_PORT,
     CLIPPER_INTERNAL_REDIS_PORT,
     CLIPPER_INTERNAL_RPC_PORT,
-    CLIPPER_NAME_LABEL,
     CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL,
+    ContainerManager,
 )
+from ..containers import ImageSource
 from ..exceptions import ClipperException
 from . import engine, frontend, network
-from .images import ImageBuilder
+from .containers import Containers
+from .frontend import Frontend
+from .images import Images
 from .replicas import Replicas
 
 logger = logging.getLogger(__name__)
@@ -31,19 +30,25 @@ logger = logging.getLogger(__name__)
 START_TIMEOUT = RELOAD_TIMEOUT = 60.0
 
 #: Seconds for nginx to end its connections.
-_FRONTEND_PATIENCE = 30
+_PATIENCE = 30
 
 #: How often a start is tried when somebody takes a name or port meanwhile.
 _TRIES = 5
 
+#: Ports in the frontend container, and the labels with the host's ports.
 _PORTS = {
-    "query_rest": CLIPPER_INTERNAL_QUERY_PORT,
+    "query": CLIPPER_INTERNAL_QUERY_PORT,
     "management": CLIPPER_INTERNAL_MANAGEMENT_PORT,
-    "query_rpc": CLIPPER_INTERNAL_RPC_PORT,
+    "rpc": CLIPPER_INTERNAL_RPC_PORT,
+}
+_PORT_LABELS = {
+    "query": CLIPPER_DOCKER_PORT_LABELS["query_rest"],
+    "management": CLIPPER_DOCKER_PORT_LABELS["management"],
+    "rpc": CLIPPER_DOCKER_PORT_LABELS["query_rpc"],
 }
 
 
-class DockerContainerManager(ClusterManager):
+class DockerContainerManager(ContainerManager):
     """Runs nginx and the model containers in an engine with the Docker API.
 
     The engine is the one of DOCKER_HOST or its default; podman's socket
@@ -114,22 +119,27 @@ class DockerContainerManager(ClusterManager):
         self.docker_network = docker_network
         self.client = engine.connect()
         self._wanted_ports = {
-            "query_rest": clipper_query_port,
+            "query": clipper_query_port,
             "management": clipper_management_port,
-            "query_rpc": clipper_rpc_port,
+            "rpc": clipper_rpc_port,
         }
         self._redis = "%s:%d" % (redis_ip, redis_port) if redis_ip else None
         self._redis_image = None if redis_ip else redis_image
-        self._extra = dict(extra_container_kwargs or {})
         self._workers = workers
         self._zone_size = zone_size
         self._ports: Dict[str, int] = {}
-        self._frontend: Optional[frontend.Frontend] = None
-        self.replicas = Replicas(self)
-        self._images = ImageBuilder(self)
+        self._frontend: Optional[Frontend] = None
+        self._images = Images(self.client, cluster_name, self.logger)
+        self.containers = Containers(
+            self.client, cluster_name, docker_network, self._images,
+            extra_container_kwargs or {},
+        )
+        self.replicas = Replicas(
+            self._server(), self.containers, lambda: self.frontend
+        )
 
     @property
-    def frontend(self) -> frontend.Frontend:
+    def frontend(self) -> Frontend:
         """The frontend container that this is connected to."""
         if self._frontend is None:
             raise self._not_connected()
@@ -138,7 +148,7 @@ class DockerContainerManager(ClusterManager):
     # The cluster.
 
     def _start(self, image: str, settings: Mapping[str, Any]) -> None:
-        if self._list({}, stopped=True):
+        if self.containers.find({}, stopped=True):
             raise self._exists()
         network.make(self.client, self.docker_network)
         started: List[Any] = []
@@ -154,12 +164,12 @@ class DockerContainerManager(ClusterManager):
                 self._start_frontend(image, {**settings, **self._settings()})
             )
             self._connect_to(started[-1])
-            self.wait_in_force(
+            self._wait_in_force(
                 0, START_TIMEOUT, self._check_start, "nginx does not answer"
             )
         except BaseException:
             for one in started:
-                self.discard(one)
+                self.containers.discard(one)
             self._frontend = None
             network.drop(self.client, self.docker_network)
             raise
@@ -182,7 +192,7 @@ class DockerContainerManager(ClusterManager):
 
     def _start_redis(self, image: str) -> Any:
         self.logger.info("Starting Redis of %s", image)
-        return self.run(
+        return self.containers.run(
             image,
             "redis-%d" % random.randint(0, 100000),
             {
@@ -204,12 +214,12 @@ class DockerContainerManager(ClusterManager):
             labels = {
                 CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: "",
                 **{
-                    CLIPPER_DOCKER_PORT_LABELS[name]: str(port)
+                    _PORT_LABELS[name]: str(port)
                     for name, port in ports.items()
                 },
             }
             try:
-                return self.run(
+                return self.containers.run(
                     image,
                     "query_frontend-%d" % random.randint(0, 100000),
                     labels,
@@ -263,7 +273,9 @@ class DockerContainerManager(ClusterManager):
         Raises:
             ClipperException: there is none of this name.
         """
-        found = self._list({CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: ""})
+        found = self.containers.find(
+            {CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: ""}
+        )
         if not found:
             raise ClipperException(
                 "No running cluster %s. Did you start it?" % self.cluster_name
@@ -273,9 +285,9 @@ class DockerContainerManager(ClusterManager):
     def _connect_to(self, container: Any) -> None:
         with engine.failures("The frontend container has gone"):
             container.reload()
-        self._frontend = frontend.Frontend(container)
+        self._frontend = Frontend(container)
         self._ports = {
-            name: int(container.labels[CLIPPER_DOCKER_PORT_LABELS[name]])
+            name: int(container.labels[_PORT_LABELS[name]])
             for name in _PORTS
         }
 
@@ -285,11 +297,11 @@ class DockerContainerManager(ClusterManager):
         Args:
             graceful: False kills instead of asking.
         """
+        # Models first: nginx still takes the answers that they owe.
         models = self.replicas.of(stopped=True)
-        self.stop_together(models, _FRONTEND_PATIENCE, graceful)
-        self.stop_together(
-            self._list({}, stopped=True), _FRONTEND_PATIENCE, graceful
-        )
+        self.containers.stop_together(models, _PATIENCE, graceful)
+        rest = self.containers.find({}, stopped=True)
+        self.containers.stop_together(rest, _PATIENCE, graceful)
         network.drop(self.client, self.docker_network)
         self._frontend = None
         self._stopped()
@@ -298,7 +310,7 @@ class DockerContainerManager(ClusterManager):
         """Write the logs of each container to a file."""
         os.makedirs(logging_dir, exist_ok=True)
         written = []
-        for one in self._list({}, stopped=True):
+        for one in self.containers.find({}, stopped=True):
             path = os.path.abspath(
                 os.path.join(logging_dir, "image_%s:container_%s.log"
                              % (_short_image(one), one.short_id))
@@ -310,28 +322,16 @@ class DockerContainerManager(ClusterManager):
             written.append(path)
         return written
 
-    def get_admin_addr(self) -> str:
-        """``host:port`` of status, metrics and health."""
-        return self._address("management")
-
-    def get_query_addr(self) -> str:
-        """``host:port`` of the applications."""
-        return self._address("query_rest")
-
-    def _address(self, name: str) -> str:
+    def _address(self, what: str) -> str:
         if self._frontend is None:
             raise self._not_connected()
-        return "%s:%d" % (self.public_hostname, self._ports[name])
+        return "%s:%d" % (self.public_hostname, self._ports[what])
 
     # Configuration and status.
 
-    def lock(self, name: str) -> ContextManager[None]:
-        """See `ClusterManager.lock`."""
-        return self.frontend.lock(name)
-
-    def read_fragments(self) -> Dict[str, str]:
-        """See `ContainerManager.read_fragments`."""
-        return self.frontend.read_fragments()
+    @property
+    def _store(self) -> Frontend:
+        return self.frontend
 
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
         """See `ContainerManager.apply_fragments`."""
@@ -341,7 +341,7 @@ class DockerContainerManager(ClusterManager):
         began = int(time.time())
         try:
             front.reload()
-            self.wait_for_reload(
+            self._wait_for_reload(
                 number, RELOAD_TIMEOUT,
                 lambda: front.emergency_since(began),
             )
@@ -351,120 +351,8 @@ class DockerContainerManager(ClusterManager):
 
     # Models.
 
-    def build_model(
-        self,
-        name: str,
-        version: str,
-        model_data_path: str,
-        base_image: str,
-        container_registry: Optional[str] = None,
-        pkgs_to_install: Optional[List[str]] = None,
-    ) -> str:
-        """Build an image of a model directory on a base image.
-
-        Raises:
-            ClipperException: no such directory or image, packages that
-                cannot be installed, or a model that was saved with other
-                versions of Python or of a package than the image has.
-        """
-        return self._images.build(
-            name, version, model_data_path, base_image, container_registry,
-            pkgs_to_install or [],
-        )
-
-    # Containers.
-
-    def need_image(self, image: str) -> None:
-        """Make sure that an image is there, from its registry if need be.
-
-        Raises:
-            ClipperException: it is nowhere.
-        """
-        self._images.need(image)
-
-    def _list(
-        self, labels: Mapping[str, str], stopped: bool = False
-    ) -> List[Any]:
-        wanted = {CLIPPER_DOCKER_LABEL: self.cluster_name, **labels}
-        with engine.failures("The engine does not list containers"):
-            found = self.client.containers.list(
-                all=stopped, filters=engine.labels_of(wanted),
-                ignore_removed=True,
-            )
-        return sorted(found, key=engine.created)
-
-    def run(
-        self,
-        image: str,
-        name: str,
-        labels: Mapping[str, str],
-        archive: Optional[bytes] = None,
-        **options: Any
-    ) -> Any:
-        """Start a container of the cluster.
-
-        Args:
-            name: of the container.
-            labels: beside those that all have.
-            archive: unpacked in the parent of the frontend's directory
-                before it starts.
-            options: of the `docker` package.
-
-        Raises:
-            ClipperException: no such image, or the engine refuses.
-        """
-        extra = dict(self._extra)
-        labels = {
-            **(extra.pop("labels", None) or {}),
-            CLIPPER_DOCKER_LABEL: self.cluster_name,
-            CLIPPER_NAME_LABEL: name,
-            **labels,
-        }
-        self.need_image(image)
-        with engine.failures("Could not start a container of %s" % image):
-            container = self.client.containers.create(
-                image, name=name, labels=labels, detach=True,
-                network=self.docker_network, **{**options, **extra}
-            )
-            try:
-                if archive is not None:
-                    container.put_archive(
-                        os.path.dirname(frontend.HOME), archive
-                    )
-                container.start()
-            except BaseException:
-                container.remove(force=True)
-                raise
-        return container
-
-    def stop_together(
-        self, containers: Sequence[Any], patience: int, graceful: bool
-    ) -> None:
-        """Stop and remove containers, all at the same time.
-
-        Args:
-            patience: seconds before one is killed.
-        """
-        if not containers:
-            return
-
-        def end(container: Any) -> None:
-            if graceful:
-                with contextlib.suppress(ClipperException):
-                    with engine.failures("It has stopped already"):
-                        container.stop(timeout=patience)
-            self.discard(container)
-
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            list(pool.map(end, containers))
-
-    def discard(self, container: Any) -> None:
-        """Remove a container at once, if it is there."""
-        import docker.errors
-
-        with engine.failures("Could not remove %s" % container.name):
-            with contextlib.suppress(docker.errors.NotFound):
-                container.remove(force=True)
+    def _build(self, source: ImageSource) -> str:
+        return self._images.build(source)
 
 
 def _short_image(container: Any) -> str:

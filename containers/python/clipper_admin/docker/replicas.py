@@ -1,52 +1,52 @@
-"""Model containers of a cluster on an engine: start, wait, scale, stop."""
+"""Model containers of a cluster on an engine."""
 
 import contextlib
 import random
 import secrets
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ..container_manager import (
-    CLIPPER_DOCKER_LABEL,
     CLIPPER_INTERNAL_RPC_PORT,
     CLIPPER_MODEL_CONTAINER_LABEL,
-    ContainerOptions,
 )
+from ..containers import ContainerOptions, Deployed
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
-from ..replica_set import Deployed, ReplicaSet
-from . import engine, network
+from ..replica_set import ReplicaSet, Server
+from . import engine
+from .containers import Containers
+from .frontend import Frontend
 
-if TYPE_CHECKING:
-    from .manager import DockerContainerManager
-
-#: Seconds for a container to answer what it has and end.
+#: Seconds for a container to finish its batch and end.
 _PATIENCE = 30
 
 _TOKEN = "CLIPPER_REPLICA_TOKEN"
 
 
 class Replicas(ReplicaSet):
-    """The containers of one cluster; the engine knows which there are."""
+    """The model containers of one cluster; the engine knows which exist.
 
-    def __init__(self, manager: "DockerContainerManager") -> None:
-        super().__init__(manager)
-        self._manager = manager
+    Args:
+        server: the cluster's server.
+        containers: all containers of the cluster.
+        frontend: returns the frontend container of the running cluster.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        containers: Containers,
+        frontend: Callable[[], Frontend],
+    ) -> None:
+        super().__init__(server)
+        self._containers = containers
+        self._frontend = frontend
 
     def find(self, label: Optional[str], stopped: bool) -> List[Any]:
         """See `ReplicaSet.find`."""
-        labels = {CLIPPER_DOCKER_LABEL: self._manager.cluster_name}
-        wanted = engine.labels_of(labels)
-        if label is None:
-            wanted["label"].append(CLIPPER_MODEL_CONTAINER_LABEL)
-        else:
-            wanted["label"].append(
-                "%s=%s" % (CLIPPER_MODEL_CONTAINER_LABEL, label)
-            )
-        with engine.failures("The engine does not list containers"):
-            found = self._manager.client.containers.list(
-                all=stopped, filters=wanted, ignore_removed=True
-            )
-        return sorted(found, key=engine.created)
+        return self._containers.find(
+            {CLIPPER_MODEL_CONTAINER_LABEL: label}, stopped
+        )
 
     def name_of(self, container: Any) -> str:
         """See `ReplicaSet.name_of`."""
@@ -61,27 +61,27 @@ class Replicas(ReplicaSet):
         if not engine.has_ended(container):
             return None
         if container.attrs.get("RestartCount"):
-            # The engine has forgotten the exit code.
+            # After a restart the engine no longer has the exit code.
             return ""
         return " with exit code %s" % container.attrs["State"]["ExitCode"]
 
     def last_lines(self, container: Any) -> str:
         """See `ReplicaSet.last_lines`."""
-        # The last lines of one that has ended may come a little later.
+        # An engine may deliver the last lines after the end.
         patience = 2.0 if engine.has_ended(container) else 0.0
         return engine.tail(container, patience=patience)
 
     def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
         """See `ReplicaSet.keep_options`."""
-        self._manager.need_image(what.image)
-        self._manager.frontend.write_options(what.label, options._asdict())
+        self._containers.need_image(what.image)
+        self._frontend().write_options(what.label, options._asdict())
 
     # Starting.
 
     def add(self, what: Deployed, missing: int, total: int) -> None:
         """See `ReplicaSet.add`."""
         options = ContainerOptions(
-            **self._manager.frontend.read_options(what.label)
+            **self._frontend().read_options(what.label)
         )
         env = {
             "CLIPPER_MODEL_NAME": what.name,
@@ -102,7 +102,7 @@ class Replicas(ReplicaSet):
         except BaseException:
             for one in tokens.values():
                 with contextlib.suppress(ClipperException):
-                    self._manager.discard(one)
+                    self._containers.discard(one)
             raise
 
     def _run(
@@ -115,9 +115,9 @@ class Replicas(ReplicaSet):
             limits["mem_limit"] = memory_bytes(options.memory)
         if options.gpus is not None:
             limits["device_requests"] = [_gpus(options.gpus)]
-        front = self._manager.frontend.container
-        address = network.address_of(front, self._manager.docker_network)
-        return self._manager.run(
+        front = self._frontend().container
+        address = self._containers.address_of(front)
+        return self._containers.run(
             what.image,
             "%s-%d" % (what.label, random.randint(0, 100000)),
             {CLIPPER_MODEL_CONTAINER_LABEL: what.label},
@@ -138,7 +138,7 @@ class Replicas(ReplicaSet):
                 key, _, value = entry.partition("=")
                 if key == _TOKEN:
                     gone.add(value)
-        self._manager.stop_together(containers, _PATIENCE, graceful=True)
+        self._containers.stop_together(containers, _PATIENCE, graceful=True)
         self.wait_until_forgotten(gone)
 
 

@@ -1,7 +1,7 @@
-"""Images of a local cluster: model directories, made ready to run here.
+"""Images of a local cluster: model directories that can run on this host.
 
-A local image is a copy of what a deployer wrote, below the cluster's
-directory. Packages that this Python lacks are installed beside the model.
+A local image is a copy of a model directory in the cluster's directory.
+Packages that this Python does not have are installed in the copy.
 """
 
 import importlib.metadata
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import List, Optional
+from typing import Optional, Sequence
 
 from clipper_container.loader import (
     FUNCTION_FILE,
@@ -23,28 +23,24 @@ from clipper_container.loader import (
     read_metadata,
 )
 
+from ..containers import ImageSource
 from ..exceptions import ClipperException
 from .directory import IMAGES, ClusterDirectory
 
-#: Images that need no model: what they are called -> kind.
+#: Bench images, which need no model: name -> kind of model.
 _BUILT_IN = {"noop-container": "noop", "sum-container": "sum"}
 
 
-def image_name(cluster: str, name: str, version: str) -> str:
-    """Name of the image of a version."""
-    return "%s-%s:%s" % (cluster, name, version)
-
-
 def _place(directory: ClusterDirectory, image: str) -> str:
-    """Where the model directory of an image is.
+    """Path of an image's model directory.
 
-    A colon has a meaning of its own to many that are given the path.
+    It has no colon, which separates the paths of lists such as `PYTHONPATH`.
     """
     return directory.file(IMAGES, image.replace(":", "@"))
 
 
 def built_in_kind(image: str) -> Optional[str]:
-    """Kind of model in one of Clipper's bench images, else None.
+    """Kind of model in a bench image; None for other images.
 
     Args:
         image: ``[registry/]name[:tag]``.
@@ -53,33 +49,28 @@ def built_in_kind(image: str) -> Optional[str]:
 
 
 def build(
-    directory: ClusterDirectory,
-    image: str,
-    model_data_path: str,
-    base_image: str,
-    packages: Optional[List[str]],
-) -> None:
-    """Make an image out of a model directory.
+    directory: ClusterDirectory, cluster_name: str, source: ImageSource
+) -> str:
+    """Build an image and return its name.
 
     Raises:
-        ClipperException: no such directory, packages that cannot be
-            installed, or a model saved by another Python.
+        ClipperException: a package cannot be installed, or another Python
+            saved the model.
     """
-    if not os.path.isdir(model_data_path):
-        raise ClipperException("No model directory %s" % model_data_path)
-    if not packages:
-        # Those that are installed below may be what the model needs.
-        check_fits(model_data_path)
-    kind = built_in_kind(base_image)
+    if not source.packages:
+        # Packages that are installed below may be what the model needs.
+        check_fits(source.model_data_path)
+    image = source.image(cluster_name)
+    kind = built_in_kind(source.base_image)
     images = directory.file(IMAGES)
     os.makedirs(images, exist_ok=True)
     building = tempfile.mkdtemp(dir=images, prefix=".building-")
     try:
         target = os.path.join(building, "model")
-        shutil.copytree(model_data_path, target, symlinks=True)
+        shutil.copytree(source.model_data_path, target, symlinks=True)
         if kind is not None:
             _write_kind(target, kind)
-        install(packages or [], os.path.join(target, PACKAGES_DIRECTORY))
+        install(source.packages, os.path.join(target, PACKAGES_DIRECTORY))
         check_fits(target)
         final = _place(directory, image)
         if os.path.isdir(final):
@@ -87,16 +78,18 @@ def build(
         os.replace(target, final)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+    return image
 
 
 def find(directory: ClusterDirectory, image: str) -> str:
-    """Path of the model directory that an image's name stands for.
+    """Path of an image's model directory.
 
-    It is an image that was built, one of Clipper's bench images, or the
-    path of a model directory.
+    Args:
+        image: name of a built image or a bench image, or the path of a
+            model directory.
 
     Raises:
-        ClipperException: when it is none of them.
+        ClipperException: it is none of them.
     """
     path = _place(directory, image)
     if os.path.isdir(path):
@@ -117,10 +110,10 @@ def find(directory: ClusterDirectory, image: str) -> str:
 
 
 def check_fits(path: str) -> None:
-    """Check that a model directory can be run here.
+    """Check that this Python and its packages can run a model directory.
 
     Raises:
-        ClipperException: with both versions.
+        ClipperException: they cannot; the message names both versions.
     """
     try:
         metadata = read_metadata(path)
@@ -135,15 +128,15 @@ def _write_kind(path: str, kind: str) -> None:
         json.dump({"kind": kind}, f)
 
 
-def install(packages: List[str], target: str) -> None:
-    """Install requirements that this Python does not meet already.
+def install(packages: Sequence[str], target: str) -> None:
+    """Install the requirements that this Python does not meet.
 
     Args:
         packages: pip's requirement strings.
-        target: directory for those that are missing.
+        target: directory to install them in.
 
     Raises:
-        ClipperException: with pip's last lines.
+        ClipperException: pip failed (with its last lines).
     """
     missing = [one for one in packages if not is_met(one)]
     if not missing:
@@ -168,7 +161,7 @@ def install(packages: List[str], target: str) -> None:
 def is_met(requirement: str) -> bool:
     """Whether a plain requirement (`name`, `name==1.0`) is installed.
 
-    Anything more complicated is left to pip.
+    False for any other form: pip decides.
     """
     name, equals, version = requirement.partition("==")
     name = name.strip()

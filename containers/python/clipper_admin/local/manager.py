@@ -7,15 +7,16 @@ import pwd
 import shutil
 import subprocess
 import sys
-from typing import Any, ContextManager, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from .. import status as server_status
-from ..cluster_manager import ClusterManager
 from ..container_manager import (
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
     CLIPPER_INTERNAL_QUERY_PORT,
     CLIPPER_INTERNAL_RPC_PORT,
+    ContainerManager,
 )
+from ..containers import ImageSource
 from ..exceptions import ClipperException
 from . import images, programs
 from .control import ClusterGone, ask, is_running
@@ -34,36 +35,38 @@ logger = logging.getLogger(__name__)
 START_TIMEOUT = 30.0
 RELOAD_TIMEOUT = 60.0
 
-#: How often a start is tried when somebody takes a port meanwhile.
+#: Tries to start when another program takes a port meanwhile.
 _PORT_TRIES = 5
 
 
-class LocalContainerManager(ClusterManager):
+class LocalContainerManager(ContainerManager):
     """Runs nginx and the model containers as processes of this host.
 
-    They live in a session of their own under a small supervisor, which
-    starts again what dies. They outlive the program that started them;
-    `stop_all` ends them. Everything belongs to the user who started it.
+    A small supervisor starts them in a session of their own and restarts
+    those that end. They outlive the program that started them; `stop_all`
+    ends them. All files and processes belong to the user who started them.
 
     Args:
-        cluster_name: several clusters can run side by side.
-        clipper_query_port: of the applications. A port that is taken is
-            replaced by the next free one; `connect` finds it.
-        clipper_management_port: of status and health.
-        clipper_rpc_port: where containers connect.
-        address: where all of them listen. Containers of other hosts need an
-            address that they can reach.
-        state_dir: the cluster's directory; below
-            ``~/.local/state/clipper`` unless given.
-        workers: nginx's worker processes.
-        zone_size: shared memory of the server, in nginx's units.
-        nginx: path of nginx; `CLIPPER_NGINX` or the one in `PATH` unless
-            given.
-        module: path of ngx_http_clipper_module.so; `CLIPPER_NGINX_MODULE`,
-            the checkout's build or nginx's own directory unless given.
+        cluster_name: name of the cluster. Several clusters can run side by
+            side.
+        clipper_query_port: port of the applications. When a port is in use
+            the next free one is taken; `connect` finds it.
+        clipper_management_port: port of status, metrics and health.
+        clipper_rpc_port: port that containers connect to.
+        address: address that all three ports listen on. Containers on other
+            hosts must be able to reach it.
+        state_dir: the cluster's directory; by default a directory in
+            ``~/.local/state/clipper``.
+        workers: number of nginx's worker processes.
+        zone_size: size of the server's shared memory, such as ``"64m"``.
+        nginx: path of nginx; by default `CLIPPER_NGINX` or the one in
+            `PATH`.
+        module: path of ngx_http_clipper_module.so; by default
+            `CLIPPER_NGINX_MODULE`, the checkout's build, or nginx's module
+            directory.
         deploy_timeout: seconds that a container may take to load its model.
-        redis: ``host:port`` of a Redis that keeps the selection state.
-        access_log: write logs/access.log, for `clipper_admin.replay`.
+        redis: ``host:port`` of a Redis that stores the selection state.
+        access_log: write logs/access.log for `clipper_admin.replay`.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class LocalContainerManager(ClusterManager):
             "management_port": clipper_management_port,
             "rpc_port": clipper_rpc_port,
         }
-        self._address = address
+        self._bind_address = address
         self._workers = workers
         self._zone_size = zone_size
         self._redis = redis
@@ -103,7 +106,9 @@ class LocalContainerManager(ClusterManager):
         )
         self._cluster: Dict[str, Any] = {}
         self._supervisor: Optional["subprocess.Popen[bytes]"] = None
-        self.replicas = Replicas(self)
+        self.replicas = Replicas(
+            self._server(), self._directory, lambda: self.cluster
+        )
 
     @property
     def directory(self) -> ClusterDirectory:
@@ -122,7 +127,7 @@ class LocalContainerManager(ClusterManager):
     def _start(self, image: str, settings: Mapping[str, Any]) -> None:
         own = {
             "cluster_name": self.cluster_name,
-            "address": self._address,
+            "address": self._bind_address,
             "workers": self._workers,
             "zone_size": self._zone_size,
             "error_log": ERROR_LOG,
@@ -142,7 +147,7 @@ class LocalContainerManager(ClusterManager):
         if is_running(self._directory.path):
             raise self._exists()
         self.logger.info("Starting nginx for the cluster")
-        # What a supervisor that was killed has left would be in the way.
+        # A supervisor that was killed may have left processes.
         programs.stop(self._directory.path, graceful=False)
         self._directory.prepare()
         taken: Optional[ClipperException] = None
@@ -154,14 +159,14 @@ class LocalContainerManager(ClusterManager):
             except programs.PortTaken as error:
                 taken = error
         else:
-            raise taken or ClipperException("no free port")
+            raise taken or ClipperException("No free port")
         self._directory.write_json(CLUSTER, cluster)
 
     def _choose_ports(self) -> Dict[str, int]:
         chosen: Dict[str, int] = {}
         for name, wanted in self._wanted_ports.items():
             port = server_status.free_port(
-                self._address, wanted, list(chosen.values())
+                self._bind_address, wanted, list(chosen.values())
             )
             if port != wanted and wanted:
                 self.logger.info(
@@ -185,7 +190,7 @@ class LocalContainerManager(ClusterManager):
         supervisor = self._spawn_supervisor()
         self._cluster = cluster
         try:
-            self.wait_in_force(
+            self._wait_in_force(
                 number, START_TIMEOUT,
                 lambda: self._check_start(supervisor),
                 "nginx does not answer",
@@ -229,7 +234,7 @@ class LocalContainerManager(ClusterManager):
         """Find the running cluster and its ports.
 
         Raises:
-            ClipperException: there is none of this name.
+            ClipperException: no cluster of this name runs.
         """
         cluster = self._directory.read_json(CLUSTER)
         if cluster is None or not is_running(self._directory.path):
@@ -240,12 +245,12 @@ class LocalContainerManager(ClusterManager):
         self._cluster = cluster
 
     def stop_all(self, graceful: bool = True) -> None:
-        """End nginx, the containers and the supervisor.
+        """Stop nginx, the containers and the supervisor.
 
-        The directory's logs stay, everything else is removed.
+        Of the cluster's directory only the logs stay.
 
         Args:
-            graceful: False kills instead of asking.
+            graceful: False kills the processes at once.
         """
         if os.path.isdir(self._directory.path):
             programs.stop(self._directory.path, graceful)
@@ -257,7 +262,7 @@ class LocalContainerManager(ClusterManager):
         self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
-        """Copy the logs of nginx and of each container."""
+        """See `ContainerManager.get_logs`."""
         os.makedirs(logging_dir, exist_ok=True)
         copied = []
         for name in sorted(os.listdir(self._directory.file(LOGS))):
@@ -270,29 +275,17 @@ class LocalContainerManager(ClusterManager):
             copied.append(target)
         return copied
 
-    def get_admin_addr(self) -> str:
-        """``host:port`` of status, metrics and health."""
-        return self._reachable("management_port")
-
-    def get_query_addr(self) -> str:
-        """``host:port`` of the applications."""
-        return self._reachable("query_port")
-
-    def _reachable(self, port: str) -> str:
+    def _address(self, what: str) -> str:
         address = self.cluster["address"]
         if address in ("0.0.0.0", "*"):
             address = "127.0.0.1"
-        return "%s:%d" % (address, self.cluster[port])
+        return "%s:%d" % (address, self.cluster[what + "_port"])
 
     # Configuration and status.
 
-    def lock(self, name: str) -> ContextManager[None]:
-        """See `ClusterManager.lock`."""
-        return self._directory.lock(name)
-
-    def read_fragments(self) -> Dict[str, str]:
-        """See `ContainerManager.read_fragments`."""
-        return self._directory.read_fragments()
+    @property
+    def _store(self) -> ClusterDirectory:
+        return self._directory
 
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
         """See `ContainerManager.apply_fragments`."""
@@ -308,7 +301,7 @@ class LocalContainerManager(ClusterManager):
         directory.make_current(number)
         try:
             ask(directory.path, "reload")
-            self.wait_for_reload(
+            self._wait_for_reload(
                 number, RELOAD_TIMEOUT,
                 lambda: directory.emergency_after(offset),
             )
@@ -319,32 +312,15 @@ class LocalContainerManager(ClusterManager):
 
     # Models.
 
-    def build_model(
-        self,
-        name: str,
-        version: str,
-        model_data_path: str,
-        base_image: str,
-        container_registry: Optional[str] = None,
-        pkgs_to_install: Optional[List[str]] = None,
-    ) -> str:
-        """Copy a model directory into the cluster.
-
-        Args:
-            base_image: only Clipper's bench images make a difference.
-            container_registry: not used.
-            pkgs_to_install: what this Python lacks of them is installed
-                beside the model.
-        """
-        image = images.image_name(self.cluster_name, name, version)
+    def _build(self, source: ImageSource) -> str:
         os.makedirs(self._directory.path, mode=0o700, exist_ok=True)
-        images.build(
-            self._directory, image, model_data_path, base_image,
-            pkgs_to_install,
-        )
-        return image
+        return images.build(self._directory, self.cluster_name, source)
 
 
 def _user() -> Optional[str]:
-    """nginx's workers of root are somebody else unless they are told."""
+    """User of nginx's workers; None for the one who starts nginx.
+
+    Started by root, workers would run as another user, who cannot read the
+    cluster's directory.
+    """
     return pwd.getpwuid(0).pw_name if os.geteuid() == 0 else None

@@ -1,11 +1,11 @@
-"""Model containers of a local cluster: start, wait, scale, stop."""
+"""Model containers of a local cluster: processes of its supervisor."""
 
 import contextlib
 import os
 import sys
 from typing import (
-    TYPE_CHECKING,
     Any,
+    Callable,
     Dict,
     List,
     Mapping,
@@ -14,16 +14,13 @@ from typing import (
     Tuple,
 )
 
-from ..container_manager import ContainerOptions
+from ..containers import ContainerOptions, Deployed
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
-from ..replica_set import Deployed, ReplicaSet
+from ..replica_set import ReplicaSet, Server
 from . import images, programs
 from .control import ask
-from .directory import CONTAINERS, LOGS
-
-if TYPE_CHECKING:
-    from .manager import LocalContainerManager
+from .directory import CONTAINERS, LOGS, ClusterDirectory
 
 _LOG_LINES = 30
 
@@ -31,21 +28,31 @@ _LOG_LINES = 30
 class Replicas(ReplicaSet):
     """The containers of one cluster.
 
-    `containers.json` keeps what they are made of, by ``model:version``:
-    image, input type, options and a counter for their names. Which ones run
-    the supervisor knows.
+    `containers.json` has the options of each ``model:version`` and a counter
+    for the names of its containers. The supervisor knows which ones run.
+
+    Args:
+        server: the cluster's server.
+        directory: the cluster's directory.
+        cluster: returns ports and programs of the running cluster.
     """
 
-    def __init__(self, manager: "LocalContainerManager") -> None:
-        super().__init__(manager)
-        self._manager = manager
+    def __init__(
+        self,
+        server: Server,
+        directory: ClusterDirectory,
+        cluster: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        super().__init__(server)
+        self._directory = directory
+        self._cluster = cluster
 
     @property
     def _path(self) -> str:
-        return self._manager.directory.path
+        return self._directory.path
 
     def find(self, label: Optional[str], stopped: bool) -> List[Any]:
-        """See `ReplicaSet.find`; what does not run is started again."""
+        """See `ReplicaSet.find`; those that ended will start again."""
         found = ask(self._path, "state")["replicas"]
         if label is None:
             return found
@@ -70,11 +77,11 @@ class Replicas(ReplicaSet):
         """See `ReplicaSet.last_lines`."""
         return programs.tail(container["log"], _LOG_LINES)
 
-    # What they are made of.
+    # Options and names.
 
     def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
         """See `ReplicaSet.keep_options`."""
-        directory = self._manager.directory
+        directory = self._directory
         images.find(directory, what.image)
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
@@ -85,7 +92,7 @@ class Replicas(ReplicaSet):
     def _take_numbers(
         self, what: Deployed, count: int
     ) -> Tuple[List[int], ContainerOptions]:
-        directory = self._manager.directory
+        directory = self._directory
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
             entry = known.setdefault(str(what), {"next": 0})
@@ -109,9 +116,7 @@ class Replicas(ReplicaSet):
                 "id": one,
                 "command": _command(options),
                 "env": env,
-                "log": self._manager.directory.file(
-                    LOGS, one + ".log"
-                ),
+                "log": self._directory.file(LOGS, one + ".log"),
             }
             for one in ids
         ]
@@ -125,15 +130,13 @@ class Replicas(ReplicaSet):
             raise
 
     def _environment(self, what: Deployed) -> Dict[str, str]:
-        cluster = self._manager.cluster
+        cluster = self._cluster()
         address = cluster["address"]
         return {
             "CLIPPER_MODEL_NAME": what.name,
             "CLIPPER_MODEL_VERSION": what.version,
             "CLIPPER_INPUT_TYPE": what.input_type,
-            "CLIPPER_MODEL_PATH": images.find(
-                self._manager.directory, what.image
-            ),
+            "CLIPPER_MODEL_PATH": images.find(self._directory, what.image),
             "CLIPPER_IP": "127.0.0.1" if address == "0.0.0.0" else address,
             "CLIPPER_PORT": str(cluster["rpc_port"]),
             "PYTHONPATH": programs.environment()["PYTHONPATH"],
