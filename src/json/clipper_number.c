@@ -11,6 +11,13 @@
 #define CLIPPER_NUMBER_DIGITS        19
 #define CLIPPER_NUMBER_EXPONENT_MAX  ((int64_t) 1 << 60)
 
+/*
+ * The middle between two doubles has at most 768 significant digits, so of the
+ * digits behind these only one thing matters: whether any is not zero.
+ */
+
+#define CLIPPER_NUMBER_EXACT         800
+
 
 static const u_char *clipper_number_digits(const u_char *p,
     const u_char *last);
@@ -21,6 +28,10 @@ static uint64_t clipper_number_convert(const clipper_number_t *n,
     const clipper_number_format_t *f);
 static uint64_t clipper_number_scale(uint64_t mantissa, int64_t power,
     const clipper_number_format_t *f, ngx_uint_t *unsure);
+static uint64_t clipper_number_exact(const clipper_number_t *n,
+    const clipper_number_format_t *f);
+static size_t clipper_number_exact_digits(const clipper_number_t *n,
+    char *text);
 
 
 const u_char *
@@ -292,7 +303,7 @@ clipper_number_convert(const clipper_number_t *n,
     }
 
     if (unsure) {
-        return clipper_number_exact(n, f, bits);
+        return clipper_number_exact(n, f);
     }
 
     return bits;
@@ -312,4 +323,77 @@ clipper_number_scale(uint64_t mantissa, int64_t power,
     }
 
     return clipper_number_bits(mantissa, (int) power, f, unsure);
+}
+
+
+/*
+ * The C library's way, for a number within the range of the format.  Its text
+ * has no point, which is all that a locale could change.
+ */
+
+static uint64_t
+clipper_number_exact(const clipper_number_t *n,
+    const clipper_number_format_t *f)
+{
+    char      text[CLIPPER_NUMBER_EXACT + 1 + sizeof("e-2147483648")];
+    float     single;
+    size_t    len;
+    double    value;
+    int64_t   exponent;
+    uint32_t  bits32;
+    uint64_t  bits;
+
+    exponent = n->exponent;
+
+    if (n->truncated) {
+        len = clipper_number_exact_digits(n, text);
+        exponent -= (int64_t) len - CLIPPER_NUMBER_DIGITS;
+
+    } else {
+        len = sprintf(text, "%llu", (unsigned long long) n->mantissa);
+    }
+
+    (void) sprintf(text + len, "e%d", (int) exponent);
+
+    if (f->bits == clipper_number_format32.bits) {
+        single = strtof(text, NULL);
+        ngx_memcpy(&bits32, &single, sizeof(float));
+
+        return bits32;
+    }
+
+    value = strtod(text, NULL);
+    ngx_memcpy(&bits, &value, sizeof(double));
+
+    return bits;
+}
+
+
+/* the significant digits, and a 1 that stands for all that are left out */
+
+static size_t
+clipper_number_exact_digits(const clipper_number_t *n, char *text)
+{
+    size_t  i, len;
+    u_char  c;
+
+    len = 0;
+
+    for (i = 0; i < n->ninteger + n->nfraction; i++) {
+        c = i < n->ninteger ? n->integer[i] : n->fraction[i - n->ninteger];
+
+        if (len == 0 && c == '0') {
+            continue;
+        }
+
+        if (len < CLIPPER_NUMBER_EXACT) {
+            text[len++] = c;
+
+        } else if (c != '0') {
+            text[len++] = '1';
+            break;
+        }
+    }
+
+    return len;
 }

@@ -3,14 +3,14 @@
  * JSON numbers: grammar, and conversion to binary64, binary32 and integers.
  *
  * Promise: every literal of any length becomes the nearest value, ties to even
- * (binary32 directly, not by way of binary64), independent of locale and libc.
+ * (binary32 directly, not by way of binary64), independent of the locale.
  *
  * How: up to 15 digits and small powers of ten by one exact operation
  * (W. D. Clinger, "How to Read Floating Point Numbers Accurately", 1990); else
  * a product with 128 bits of the power of five (M. Eisel and D. Lemire,
  * "Number Parsing at a Gigabyte per Second", 2021), see _number_lemire.h; where
- * that cannot be sure, and for literals whose digits after the 19th matter, an
- * exact comparison of big integers, _number_exact.c.
+ * that cannot be sure, and for literals whose digits after the 19th matter, the
+ * C library's strtod() or strtof(), which round correctly.
  */
 
 
@@ -85,14 +85,6 @@ ngx_int_t  clipper_number_int32(const clipper_number_t *number, int32_t *value);
 /* an integer literal in [-2^63, 2^64 - 1]? */
 
 ngx_uint_t  clipper_number_is_int64(const clipper_number_t *number);
-
-/*
- * The exact way: corrects the non-negative value whose bits are close to the
- * number's, by at most a few units, to the nearest one; returns its bits.
- */
-
-uint64_t clipper_number_exact(const clipper_number_t *number,
-    const clipper_number_format_t *format, uint64_t close);
 
 
 #endif /* _CLIPPER_NUMBER_H_INCLUDED_ */

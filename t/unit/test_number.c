@@ -89,6 +89,30 @@ check(const char *text)
 }
 
 
+/* the same without a judge */
+
+static void
+expect(const char *text, uint64_t want)
+{
+    double            d;
+    u_char           *copy;
+    size_t            error;
+    uint64_t          bits;
+    clipper_number_t  number;
+
+    assert_non_null(scan(text, &number, &copy, &error));
+
+    d = clipper_number_double(&number);
+    memcpy(&bits, &d, sizeof(double));
+
+    if (bits != want) {
+        fail_msg("%.100s: got %a, want %a", text, d, double_of(want));
+    }
+
+    free(copy);
+}
+
+
 static void
 test_hard_cases(void **state)
 {
@@ -235,10 +259,13 @@ test_random(void **state)
 }
 
 
-/* the middle of two neighbours, exactly, one digit less, one digit more */
+/*
+ * The middle of two neighbours, exactly, one digit less, one digit more; low
+ * has the bits of the lower double, for a middle of floats it is NULL.
+ */
 
 static void
-check_middle(const char *digits)
+check_middle(const char *digits, const uint64_t *low)
 {
     char    text[1400];
     size_t  n;
@@ -248,11 +275,19 @@ check_middle(const char *digits)
 
     check(text);
 
+    if (low) {
+        expect(text, *low + (*low & 1));
+    }
+
     /* a little above: a one far behind */
 
     snprintf(text, sizeof(text), "%.*s%030d1%s", (int) n, digits, 0,
              digits + n);
     check(text);
+
+    if (low) {
+        expect(text, *low + 1);
+    }
 
     /* a little below: the last digit that is not zero, less one */
 
@@ -267,6 +302,12 @@ check_middle(const char *digits)
         memmove(text + n + 30, text + n, strlen(text + n) + 1);
         memset(text + n, '9', 30);
         check(text);
+
+        /* in front of the point they would make it longer */
+
+        if (low && memchr(text, '.', n)) {
+            expect(text, *low);
+        }
     }
 }
 
@@ -302,11 +343,11 @@ test_middles(void **state)
                   + (long double) double_of(bits + 1)) / 2;
 
         snprintf(text, sizeof(text), "%.1100Le", middle);
-        check_middle(text);
+        check_middle(text, &bits);
 
         if (i % 4 == 1) {
             snprintf(text, sizeof(text), "%.200Lf", middle);
-            check_middle(text);
+            check_middle(text, &bits);
         }
     }
 
@@ -317,7 +358,7 @@ test_middles(void **state)
                   + (long double) float_of(bits32 + 1)) / 2;
 
         snprintf(text, sizeof(text), "%.200Le", middle);
-        check_middle(text);
+        check_middle(text, NULL);
     }
 }
 
@@ -414,47 +455,48 @@ test_long(void **state)
 }
 
 
-/* the exact way alone, from a first guess that is some units off */
+/* what decides is a megabyte behind the middle of 1 and its neighbour */
 
 static void
-test_exact(void **state)
+test_megabytes(void **state)
 {
-    char              text[128];
-    size_t            i, error;
-    u_char           *copy;
-    double            want;
-    uint64_t          bits, close;
-    clipper_number_t  number;
-    clipper_number_format_t  format = {
-        52, 1023, 0x7ff, -4, 23, -342, 308
-    };
+    char         *text;
+    size_t        i, n;
+    static char   middle[] = "1.00000000000000011102230246251565404236316680908"
+                             "203125";
+    static char   under[] = "1.00000000000000011102230246251565404236316680908"
+                            "203124";
 
-    for (i = 0; i < 20000; i++) {
+    n = sizeof(middle) - 1;
+    text = malloc(3000000);
+    assert_non_null(text);
 
-        if (i % 2) {
-            random_bits(text);
-        } else {
-            random_long(text);
-        }
+    for (i = 100; i < 2900000; i = i * 3 + 7) {
+        memcpy(text, middle, n);
+        memset(text + n, '0', i);
+        text[n + i] = '\0';
+        expect(text, 0x3ff0000000000000);
 
-        want = fabs(strtod(text, NULL));
-        memcpy(&bits, &want, sizeof(double));
+        text[n + i - 1] = '1';
+        expect(text, 0x3ff0000000000001);
 
-        close = bits + rnd() % 7 - 3;
-
-        if (isinf(want) || close > 0x7ff0000000000000) {
-            continue;
-        }
-
-        assert_non_null(scan(text, &number, &copy, &error));
-
-        close = clipper_number_exact(&number, &format, close);
-        if (close != bits) {
-            fail_msg("%s: got %a, want %a", text, double_of(close), want);
-        }
-
-        free(copy);
+        memcpy(text, under, n);
+        memset(text + n, '9', i);
+        expect(text, 0x3ff0000000000000);
     }
+
+    /* the same with all its digits in front of the point */
+
+    memmove(text + 1, middle + 2, n - 2);
+    text[0] = '1';
+    memset(text + n - 1, '0', 2000000);
+    sprintf(text + n - 1 + 2000000, "e-%zu", 2000000 + n - 2);
+    expect(text, 0x3ff0000000000000);
+
+    text[n - 1 + 1999999] = '7';
+    expect(text, 0x3ff0000000000001);
+
+    free(text);
 }
 
 
@@ -467,7 +509,7 @@ main(void)
         cmocka_unit_test(test_middles),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_long),
-        cmocka_unit_test(test_exact)
+        cmocka_unit_test(test_megabytes)
     };
 
     return cmocka_run_group_tests_name("number", tests, NULL, NULL);
