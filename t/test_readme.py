@@ -1,4 +1,5 @@
-"""README.md says what is true: compared with the sources and a server."""
+"""The README and the reference are true: compared with the sources and a
+server."""
 
 import ast
 import json
@@ -14,6 +15,9 @@ from harness.util import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+PAGES = ["README.md", *sorted(str(path.relative_to(ROOT))
+                              for path in ROOT.glob("docs/*.md"))]
 
 CONTEXTS = {
     "NGX_HTTP_MAIN_CONF": {"http"},
@@ -31,11 +35,11 @@ def source(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def section(title):
+def section(title, text=REFERENCE):
     """The text below a heading, up to the next of its level."""
     level = title.split(" ")[0]
     found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)",
-                      README, re.M | re.S)
+                      text, re.M | re.S)
     assert found, title
     return found.group(1)
 
@@ -69,7 +73,7 @@ def strings(text):
 @pytest.fixture(scope="module")
 def directives():
     return {name: (syntax, default, context) for
-            name, syntax, default, context in DIRECTIVE.findall(README)}
+            name, syntax, default, context in DIRECTIVE.findall(REFERENCE)}
 
 
 def test_directives(directives):
@@ -84,7 +88,7 @@ def test_directives(directives):
     documented = {name: set(context.split(", "))
                   for name, (_, _, context) in directives.items()}
     assert documented == table
-    assert len(re.findall(r"^### clipper_", README, re.M)) == len(table)
+    assert len(re.findall(r"^### clipper_", REFERENCE, re.M)) == len(table)
 
     for name, (syntax, default, _) in directives.items():
         assert syntax.split(" ")[0] == name
@@ -271,27 +275,32 @@ def test_synopsis_runs(settings, tmp_path):
                           env=env, timeout=60)
     assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
 
-    text = section("## Synopsis")
+    text = section("## Synopsis", README)
     program = re.search(r"\$ cat (\w+\.py)\n(.*?)\$ python", text, re.S)
     script = tmp_path / program.group(1)
     script.write_text(program.group(2).replace("7000", str(ports["7000"])))
-    asked = re.search(r"curl -d '(.*?)' 127.0.0.1:1337(\S+)\n(\{.*\})", text)
+    asked = re.findall(
+        r"curl -d '(.*?)' 127.0.0.1:1337(\S+)\n(\{.*\})", text)
+    assert len(asked) == 2
 
     server = subprocess.Popen([*command, "-g", "daemon off;"], env=env,
                               stdin=subprocess.DEVNULL)
     model = subprocess.Popen([sys.executable, str(script)],
                              stdin=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{ports['1337']}{asked.group(2)}"
-    wanted = json.loads(asked.group(3))
-    try:
-        def answered():
-            answer = json.loads(subprocess.run(
-                ["curl", "-s", "-d", asked.group(1), url], timeout=20,
-                capture_output=True, text=True).stdout or "{}")
-            return list(answer) == list(wanted) and {
-                **answer, "query_id": 0} == {**wanted, "query_id": 0}
 
-        wait_until(answered, 20, "the answer of the README")
+    def answered(body, path, shown):
+        answer = json.loads(subprocess.run(
+            ["curl", "-s", "-d", body,
+             f"http://127.0.0.1:{ports['1337']}{path}"], timeout=20,
+            capture_output=True, text=True).stdout or "{}")
+        wanted = json.loads(shown)
+        return list(answer) == list(wanted) and {
+            **answer, "query_id": 0} == {**wanted, "query_id": 0}
+
+    try:
+        wait_until(lambda: answered(*asked[0]), 20, "the README's answer")
+        model.terminate()
+        wait_until(lambda: answered(*asked[1]), 20, "the README's default")
         for path in ("status", "metrics", "health"):
             assert subprocess.run(
                 ["curl", "-sf", "-o", "/dev/null",
@@ -321,20 +330,36 @@ def test_examples_are_python():
 
 def test_log_format(check):
     """Catches a variable in the example that nginx does not know."""
-    block = re.search(r"```nginx\n(log_format.*?)\n```", README, re.S)
+    block = re.search(r"```nginx\n(log_format.*?)\n```", REFERENCE, re.S)
     assert check(http=block.group(1)
                  + "\naccess_log access.log clipper;") is None
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md",
-                                  "docs/rpc.md"])
+def anchors(text):
+    text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+            for title in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
+@pytest.mark.parametrize("name", [*PAGES, "containers/python/README.md"])
 def test_links(name):
     """Catches a link to a heading or a file that is not there."""
-    text = source(name)
-    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
-               for title in re.findall(r"^#+ (.+)$", text, re.M)}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif "://" not in target:
-            assert ((ROOT / name).parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", source(name)):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        page = (ROOT / name).parent / path if path else ROOT / name
+        assert page.exists(), target
+        if anchor:
+            assert anchor in anchors(page.read_text("utf-8")), target
+
+
+def test_every_page_is_reached():
+    """Catches a page of the docs that no reader of the README finds."""
+    linked = set(re.findall(r"\]\(([^)#\s]+)", README))
+    assert set(PAGES) - {"README.md"} <= linked
+
+
+def test_readme_is_short():
+    """Catches reference that grows into the README."""
+    assert README.count("\n") < 300

@@ -1,7 +1,8 @@
 
 /*
  * The status document: this worker's configuration beside what shared memory
- * holds now.  Members are only added to; the README tells each.
+ * holds now.  Members may be added, none is removed;
+ * docs/reference.md explains each of them.
  */
 
 
