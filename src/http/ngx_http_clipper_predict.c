@@ -334,7 +334,7 @@ ngx_http_clipper_predict_scan_error(ngx_http_request_t *r, clipper_input_t *in)
     }
 
     cause.data = text;
-    cause.len = clipper_input_error_cause(in, text) - text;
+    cause.len = clipper_input_error_cause(&in->error, in->mode, text) - text;
 
     if (in->error.code == CLIPPER_INPUT_LIMIT) {
         return ngx_http_clipper_predict_error(r,

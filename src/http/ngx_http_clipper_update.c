@@ -34,7 +34,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
         && in->uid.kind != CLIPPER_KIND_INTEGER
         && in->uid.kind != CLIPPER_KIND_STRING)
     {
-        clipper_input_error_require(in, "uid");
+        clipper_input_error_require(&in->error, "uid");
     }
 
     if (in->error.code) {

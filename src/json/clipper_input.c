@@ -2,7 +2,7 @@
 /* The object of a request: its members, and what the whole scan came to. */
 
 
-#include "json/clipper_input_scan.h"
+#include "json/clipper_input_value.h"
 
 
 #define CLIPPER_INPUT_IS(kind)  (1 << CLIPPER_KIND_##kind)
@@ -449,16 +449,16 @@ clipper_input_finish(clipper_input_ctx_t *ctx, ngx_int_t rc)
     } else if (in->mode == CLIPPER_INPUT_PREDICT) {
 
         if (!in->has_input) {
-            clipper_input_error_require(in, "input or input_batch");
+            clipper_input_error_require(error, "input or input_batch");
         }
 
     } else if (in->label.kind == CLIPPER_KIND_ABSENT) {
-        clipper_input_error_require(in, "label");
+        clipper_input_error_require(error, "label");
 
     } else if (!in->has_input
                && in->query_id.kind == CLIPPER_KIND_ABSENT)
     {
-        clipper_input_error_require(in, "query_id or input");
+        clipper_input_error_require(error, "query_id or input");
     }
 
     clipper_input_point(ctx);

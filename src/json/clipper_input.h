@@ -24,63 +24,19 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "json/clipper_input_error.h"
+#include "json/clipper_input_type.h"
 #include "base/clipper_scratch.h"
 
-
-/* input types, the codes of the wire */
-
-#define CLIPPER_BYTES           0
-#define CLIPPER_INTS            1
-#define CLIPPER_FLOATS          2
-#define CLIPPER_DOUBLES         3
-#define CLIPPER_STRINGS         4
 
 /* modes: which members are read, all others are only checked as JSON */
 
 #define CLIPPER_INPUT_PREDICT   0           /* input input_batch version uid */
 #define CLIPPER_INPUT_UPDATE    1           /* input uid label query_id */
 
-/* error codes */
-
-#define CLIPPER_INPUT_OK        0
-#define CLIPPER_INPUT_SYNTAX    1           /* not JSON: 400 */
-#define CLIPPER_INPUT_SCHEMA    2           /* JSON, but not a request: 400 */
-#define CLIPPER_INPUT_LIMIT     3           /* over a limit: 413 */
-#define CLIPPER_INPUT_NOMEM     4           /* no memory or over the cap: 500 */
-
-/* error.what of a SCHEMA error */
-
-#define CLIPPER_INPUT_ROOT      0           /* root is no object */
-#define CLIPPER_INPUT_MISSING   1           /* a required member is absent */
-#define CLIPPER_INPUT_MEMBER    2           /* a member has the wrong type */
-#define CLIPPER_INPUT_ELEMENT   3           /* an element has the wrong type */
-#define CLIPPER_INPUT_BASE64    4           /* text is not base64 */
-
-/* error.what of a LIMIT error */
-
-#define CLIPPER_INPUT_BATCH     0
-#define CLIPPER_INPUT_ELEMENTS  1
-#define CLIPPER_INPUT_DEPTH     2
-
-/* kinds of JSON values */
-
-#define CLIPPER_KIND_ABSENT     0
-#define CLIPPER_KIND_NULL       1
-#define CLIPPER_KIND_FALSE      2
-#define CLIPPER_KIND_TRUE       3
-#define CLIPPER_KIND_OBJECT     4
-#define CLIPPER_KIND_ARRAY      5
-#define CLIPPER_KIND_STRING     6
-#define CLIPPER_KIND_INTEGER    7           /* number, digits only */
-#define CLIPPER_KIND_REAL       8           /* number, fraction or exponent */
-
 /* no document is read deeper, whatever max_depth says */
 
 #define CLIPPER_INPUT_MAX_DEPTH 1024
-
-/* clipper_input_error_cause() never writes more */
-
-#define CLIPPER_INPUT_CAUSE     512
 
 
 typedef struct {
@@ -108,17 +64,6 @@ typedef struct {
     ngx_uint_t                  kind;
     ngx_str_t                   text;
 } clipper_member_t;
-
-
-typedef struct {
-    ngx_uint_t                  code;
-    ngx_uint_t                  what;
-    size_t                      offset;        /* in the body, of the byte */
-    ngx_uint_t                  kind;          /* of the value found */
-    const char                 *expected;      /* type, or the missing keys */
-    const char                 *key;           /* the member */
-    const char                 *reason;        /* of a SYNTAX error */
-} clipper_input_error_t;
 
 
 typedef struct {
@@ -173,30 +118,6 @@ void clipper_input_trim(clipper_input_t *in, size_t size);
 ngx_int_t clipper_input_scan(clipper_input_t *in,
     const clipper_input_conf_t *conf, ngx_uint_t mode,
     const clipper_segment_t *segments, ngx_uint_t n);
-
-/* turns the result into the SCHEMA error that keys (static text) are missing */
-
-void  clipper_input_error_require(clipper_input_t *in, const char *keys);
-
-/*
- * Writes the text of in->error, "Error parsing JSON: ... Expected JSON
- * schema: ...", not yet escaped for JSON, to CLIPPER_INPUT_CAUSE bytes
- * at dst; returns the end, without a terminator.
- */
-
-u_char  *clipper_input_error_cause(const clipper_input_t *in, u_char *dst);
-
-/* the code of a type name or synonym in any case, or -1 */
-
-ngx_int_t clipper_input_type(const ngx_str_t *name);
-
-/* "bytes", "integers", "floats", "doubles", "strings"; NULL if unknown */
-
-const ngx_str_t  *clipper_input_type_name(ngx_uint_t type);
-
-/* bytes of one element, 1 for bytes and strings */
-
-size_t clipper_input_type_size(ngx_uint_t type);
 
 
 #endif /* _CLIPPER_INPUT_H_INCLUDED_ */

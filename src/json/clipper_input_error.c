@@ -1,36 +1,13 @@
 
-/* Names of the input types, and the texts of errors. */
+/* Errors of the input scanner, see the header. */
 
 
-#include "json/clipper_input_scan.h"
-
-
-#define CLIPPER_INPUT_SYNONYMS  6
+#include "json/clipper_input_error.h"
 
 
 static const char *clipper_input_reason(const clipper_input_error_t *error,
     char *buf, size_t size);
 
-
-/* by type code */
-
-static const ngx_str_t  clipper_input_names[] = {
-    ngx_string("bytes"),
-    ngx_string("integers"),
-    ngx_string("floats"),
-    ngx_string("doubles"),
-    ngx_string("strings")
-};
-
-static const char
-    *clipper_input_synonyms[][CLIPPER_INPUT_SYNONYMS] =
-{
-    { "bytes", "byte", "b" },
-    { "integers", "ints", "integer", "int", "i" },
-    { "floats", "float", "f" },
-    { "doubles", "double", "d" },
-    { "strings", "string", "strs", "str", "s" }
-};
 
 /* by kind */
 
@@ -66,41 +43,6 @@ static const char  *clipper_input_limits[] = {
 };
 
 
-ngx_int_t
-clipper_input_type(const ngx_str_t *name)
-{
-    ngx_uint_t   i, k;
-    const char  *synonym;
-
-    for (i = 0; i <= CLIPPER_STRINGS; i++) {
-
-        for (k = 0; k < CLIPPER_INPUT_SYNONYMS; k++) {
-            synonym = clipper_input_synonyms[i][k];
-
-            if (synonym && strlen(synonym) == name->len
-                && strncasecmp(synonym, (const char *) name->data, name->len)
-                   == 0)
-            {
-                return i;
-            }
-        }
-    }
-
-    return -1;
-}
-
-
-const ngx_str_t *
-clipper_input_type_name(ngx_uint_t type)
-{
-    if (type > CLIPPER_STRINGS) {
-        return NULL;
-    }
-
-    return &clipper_input_names[type];
-}
-
-
 ngx_uint_t
 clipper_input_error_kind(ngx_int_t c)
 {
@@ -134,28 +76,27 @@ clipper_input_error_kind(ngx_int_t c)
 
 
 void
-clipper_input_error_require(clipper_input_t *in, const char *keys)
+clipper_input_error_require(clipper_input_error_t *error, const char *keys)
 {
-    ngx_memzero(&in->error, sizeof(clipper_input_error_t));
+    ngx_memzero(error, sizeof(clipper_input_error_t));
 
-    in->error.code = CLIPPER_INPUT_SCHEMA;
-    in->error.what = CLIPPER_INPUT_MISSING;
-    in->error.expected = keys;
-
-    in->nitems = 0;
+    error->code = CLIPPER_INPUT_SCHEMA;
+    error->what = CLIPPER_INPUT_MISSING;
+    error->expected = keys;
 }
 
 
 u_char *
-clipper_input_error_cause(const clipper_input_t *in, u_char *dst)
+clipper_input_error_cause(const clipper_input_error_t *error, ngx_uint_t mode,
+    u_char *dst)
 {
     int   n;
     char  buf[CLIPPER_INPUT_CAUSE / 2];
 
     n = snprintf((char *) dst, CLIPPER_INPUT_CAUSE,
                  "Error parsing JSON: %s. Expected JSON schema: %s",
-                 clipper_input_reason(&in->error, buf, sizeof(buf)),
-                 clipper_input_schemas[in->mode]);
+                 clipper_input_reason(error, buf, sizeof(buf)),
+                 clipper_input_schemas[mode]);
 
     if (n < 0) {
         n = 0;

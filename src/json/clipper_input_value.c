@@ -2,7 +2,7 @@
 /* The inputs of a request, as the bytes of their type. */
 
 
-#include "json/clipper_input_scan.h"
+#include "json/clipper_input_value.h"
 #include "json/clipper_input_array.h"
 #include "base/clipper_base64.h"
 
@@ -60,13 +60,6 @@ static const clipper_input_codec_t  clipper_input_codecs[] = {
 };
 
 
-size_t
-clipper_input_type_size(ngx_uint_t type)
-{
-    return clipper_input_codecs[type].size;
-}
-
-
 ngx_int_t
 clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
 {
@@ -85,11 +78,10 @@ clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
     if (clipper_lex_space(&ctx->lex) != (numbers ? '[' : '"')) {
 
         if (key) {
-            return clipper_input_value_refuse(ctx,
-                                                   CLIPPER_INPUT_SCHEMA,
-                                                   CLIPPER_INPUT_MEMBER,
-                                                   numbers ? "Array" : "String",
-                                                   key);
+            return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
+                                              CLIPPER_INPUT_MEMBER,
+                                              numbers ? "Array" : "String",
+                                              key);
         }
 
         return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,

@@ -1,6 +1,7 @@
 
 #include "json/clipper_json.h"
 #include "json/clipper_lex.h"
+#include "json/clipper_number.h"
 #include "base/clipper_utf8.h"
 
 #include <float.h>

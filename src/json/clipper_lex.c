@@ -1,5 +1,5 @@
 
-#include "json/clipper_lex.h"
+#include "json/clipper_lex_scalar.h"
 
 
 static ngx_int_t clipper_lex_begin(clipper_lex_t *lex);

@@ -19,7 +19,6 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include "json/clipper_number.h"
 #include "base/clipper_scratch.h"
 
 
@@ -100,13 +99,6 @@ ngx_int_t clipper_lex_more(clipper_lex_t *lex, ngx_uint_t first);
 /* an object's name appended to out, if not NULL, and the colon */
 
 ngx_int_t  clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out);
-
-/* scalars, the next byte being the first of one */
-
-ngx_int_t clipper_lex_scalar_string(clipper_lex_t *lex, clipper_scratch_t *out);
-ngx_int_t clipper_lex_scalar_number(clipper_lex_t *lex,
-    clipper_number_t *number);
-ngx_int_t clipper_lex_scalar_literal(clipper_lex_t *lex);
 
 /* any value; the rest of what is open down to depth */
 

@@ -2,7 +2,7 @@
 /* Strings, numbers and literals of the JSON tokenizer. */
 
 
-#include "json/clipper_lex.h"
+#include "json/clipper_lex_scalar.h"
 #include "base/clipper_utf8.h"
 
 #if (__SSE2__ && !CLIPPER_PORTABLE)

@@ -1,6 +1,5 @@
 
 #include "json/clipper_number_lemire.h"
-#include "json/clipper_number_table.h"
 
 
 /*

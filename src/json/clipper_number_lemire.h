@@ -16,17 +16,13 @@
 
 
 #include "json/clipper_number.h"
+#include "json/clipper_number_table.h"
 
-
-#define CLIPPER_NUMBER_MIN_POWER  (-342)
 
 /* powers of five that 128 bits hold exactly, or whose inverses are ties' */
 
 #define CLIPPER_NUMBER_MIN_SURE   (-27)
 #define CLIPPER_NUMBER_MAX_SURE   55
-
-
-extern const uint64_t  clipper_number_powers[];
 
 
 /* here, so that the compiler folds them into the code */
@@ -82,8 +78,7 @@ clipper_number_bits(uint64_t mantissa, int power,
     zeros = __builtin_clzll(mantissa);
     mantissa <<= zeros;
 
-    five = clipper_number_powers
-           + 2 * (power - CLIPPER_NUMBER_MIN_POWER);
+    five = clipper_number_table + 2 * (power - CLIPPER_NUMBER_TABLE_MIN);
 
     below = UINT64_MAX >> (f->bits + 3);
 
@@ -160,8 +155,7 @@ clipper_number_fraction(uint64_t mantissa, int power)
     zeros = __builtin_clzll(mantissa);
     mantissa <<= zeros;
 
-    five = clipper_number_powers
-           + 2 * (power - CLIPPER_NUMBER_MIN_POWER);
+    five = clipper_number_table + 2 * (power - CLIPPER_NUMBER_TABLE_MIN);
 
     high = clipper_number_mul(mantissa, five[0], &low);
 

@@ -24,7 +24,7 @@ assert_cause(const char *text)
 
     snprintf(want, sizeof(want), "Error parsing JSON: %s" SCHEMA_TEXT, text);
 
-    end = clipper_input_error_cause(&in, cause);
+    end = clipper_input_error_cause(&in.error, in.mode, cause);
 
     assert_in_range(end - cause, 1, sizeof(cause));
     *end = '\0';
@@ -85,10 +85,10 @@ test_update(void **state)
     /* what only the caller knows to be missing */
 
     assert_int_equal(update("{\"input\":[1.0],\"label\":1}"), OK);
-    clipper_input_error_require(&in, "uid");
+    clipper_input_error_require(&in.error, "uid");
     assert_int_equal(in.error.code, SCHEMA);
 
-    end = clipper_input_error_cause(&in, cause);
+    end = clipper_input_error_cause(&in.error, in.mode, cause);
     *end = '\0';
     assert_string_equal((char *) cause,
         "Error parsing JSON: JSON object does not have required keys uid."

@@ -1,20 +1,18 @@
 
 /*
- * Inside the input scanner: the state of one scan, and what its files call in
- * each other.  input reads the members, input_value the inputs, input_array
- * is the shortcut for numbers, input_error has types and texts.
+ * Inside the input scanner: the state of one scan, and how an input is read.
  *
  * Return codes: NGX_OK, read; NGX_DECLINED, an error of meaning was remembered
  * and the value was skipped; NGX_ERROR, the scan ends, ctx->lex tells why.
  */
 
 
-#ifndef _CLIPPER_INPUT_SCAN_H_INCLUDED_
-#define _CLIPPER_INPUT_SCAN_H_INCLUDED_
+#ifndef _CLIPPER_INPUT_VALUE_H_INCLUDED_
+#define _CLIPPER_INPUT_VALUE_H_INCLUDED_
 
 
 #include "json/clipper_input.h"
-#include "json/clipper_lex.h"
+#include "json/clipper_lex_scalar.h"
 
 
 #define CLIPPER_INPUT_ROWS  8
@@ -49,9 +47,5 @@ ngx_int_t  clipper_input_value(clipper_input_ctx_t *ctx, const char *key);
 ngx_int_t clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
     ngx_uint_t what, const char *expected, const char *key);
 
-/* the kind of the value that starts with c; numbers are INTEGER */
 
-ngx_uint_t clipper_input_error_kind(ngx_int_t c);
-
-
-#endif /* _CLIPPER_INPUT_SCAN_H_INCLUDED_ */
+#endif /* _CLIPPER_INPUT_VALUE_H_INCLUDED_ */
