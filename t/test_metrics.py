@@ -167,7 +167,7 @@ def test_sums_are_what_was_asked(nginx):
     assert got("clipper_defaults_total", app="b", reason="no_replica") == 3
     assert got("clipper_defaults_total", app="b") == 3
     assert got("clipper_defaults_total", app="a") == 0
-    assert got("clipper_query_duration_seconds_count", app="a") == 37
+    assert got("clipper_query_duration_seconds_count", app="a") == 40
     assert got("clipper_batch_size_sum", model="m", version="1") == 27
     assert got("clipper_cache_lookups_total", model="m", result="hit") == 10
     assert got("clipper_cache_lookups_total", model="m", result="miss") == 27

@@ -29,7 +29,7 @@ static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
     ngx_uint_t status, const char *error, const char *cause);
 static void ngx_http_clipper_predict_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_clipper_predict_query(ngx_http_request_t *r,
-    ngx_http_clipper_ctx_t *ctx, uint64_t start_us);
+    ngx_http_clipper_ctx_t *ctx);
 static ngx_int_t ngx_http_clipper_predict_uid(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
     clipper_member_t *uid);
@@ -41,7 +41,8 @@ static ngx_int_t ngx_http_clipper_predict_start(ngx_http_request_t *r,
 static void ngx_http_clipper_predict_answered(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_predict_error(ngx_http_request_t *r,
     ngx_uint_t status, const char *error, ngx_str_t *cause);
-static void ngx_http_clipper_predict_count(ngx_http_request_t *r);
+static void ngx_http_clipper_predict_count(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx);
 
 
 ngx_int_t
@@ -218,21 +219,18 @@ ngx_http_clipper_predict_refuse(ngx_http_request_t *r, ngx_uint_t status,
 static void
 ngx_http_clipper_predict_body(ngx_http_request_t *r)
 {
-    uint64_t                 start_us;
     ngx_int_t                rc;
     ngx_http_clipper_ctx_t  *ctx;
 
-    start_us = clipper_clock_us();
-
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
 
-    ctx->read = 1;
+    ctx->read_us = clipper_clock_us();
 
-    rc = ngx_http_clipper_predict_query(r, ctx, start_us);
+    rc = ngx_http_clipper_predict_query(r, ctx);
 
     if (rc != NGX_AGAIN) {
         if (!ctx->update && !ctx->failed && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            ngx_http_clipper_predict_count(r);
+            ngx_http_clipper_predict_count(r, ctx);
         }
 
         ngx_http_finalize_request(r, rc);
@@ -263,7 +261,7 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_clipper_predict_query(ngx_http_request_t *r,
-    ngx_http_clipper_ctx_t *ctx, uint64_t start_us)
+    ngx_http_clipper_ctx_t *ctx)
 {
     ngx_int_t                     rc;
     clipper_input_t              *in;
@@ -288,7 +286,7 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
     }
 
     if (ctx->update) {
-        rc = ngx_http_clipper_update(r, ctx, in, start_us);
+        rc = ngx_http_clipper_update(r, ctx, in);
         goto done;
     }
 
@@ -300,7 +298,7 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
     }
 
     query = ngx_http_clipper_query_create(r->pool, r->connection->log,
-                                          lcf->app, start_us);
+                                          lcf->app, ctx->read_us);
     if (query == NULL) {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
         goto done;
@@ -517,8 +515,8 @@ ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
 
     /* before the response leaves: who has it may look at the counters */
 
-    if (ctx->read && !ctx->update) {
-        ngx_http_clipper_predict_count(r);
+    if (ctx->read_us && !ctx->update) {
+        ngx_http_clipper_predict_count(r, ctx);
     }
 
     return ngx_http_clipper_response_error(r, status, error, cause);
@@ -528,7 +526,8 @@ ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
 /* a prediction that ends before there is a query */
 
 static void
-ngx_http_clipper_predict_count(ngx_http_request_t *r)
+ngx_http_clipper_predict_count(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx)
 {
     uint64_t                     *counters;
     clipper_zone_t               *zone;
@@ -544,4 +543,6 @@ ngx_http_clipper_predict_count(ngx_http_request_t *r)
     counters = clipper_metrics_app(zone, lcf->app->row);
     clipper_metrics_add(&counters[CLIPPER_M_OUTCOME
                                   + NGX_HTTP_CLIPPER_ERROR], 1);
+    clipper_metrics_time(&counters[CLIPPER_M_DURATION],
+                         clipper_clock_us() - ctx->read_us);
 }

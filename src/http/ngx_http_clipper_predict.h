@@ -20,10 +20,10 @@ typedef struct {
     ngx_http_clipper_query_t  *query;      /* NULL: there is none (yet) */
     ngx_str_t                  uid;        /* the context; empty: none */
     ngx_buf_t                 *page;       /* sent for an error page of nginx */
+    uint64_t                   read_us;    /* its body was there; 0: not yet */
     unsigned                   update:1;   /* feedback, not a prediction */
     unsigned                   batch:1;    /* asked as "input_batch" */
     unsigned                   own:1;      /* the body is its to read */
-    unsigned                   read:1;     /* the body is there */
     unsigned                   starting:1; /* the query must not be answered
                                               before its start returned */
     unsigned                   finished:1; /* all answers are there */

@@ -18,7 +18,7 @@ static ngx_int_t ngx_http_clipper_update_send(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
-    clipper_input_t *in, uint64_t start_us)
+    clipper_input_t *in)
 {
     ngx_int_t                     rc;
     ngx_http_clipper_feedback_t  *feedback;
@@ -69,7 +69,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
 
     rc = ngx_http_clipper_feedback_start(feedback,
                              in->nitems ? in->data + in->items[0].offset : NULL,
-                             in->nitems ? in->items[0].len : 0, start_us);
+                             in->nitems ? in->items[0].len : 0, ctx->read_us);
 
     ctx->starting = 0;
 

@@ -16,7 +16,7 @@
  * NGX_AGAIN, then it finalizes it itself.
  */
 ngx_int_t ngx_http_clipper_update(ngx_http_request_t *r,
-    ngx_http_clipper_ctx_t *ctx, clipper_input_t *in, uint64_t start_us);
+    ngx_http_clipper_ctx_t *ctx, clipper_input_t *in);
 
 
 #endif /* _NGX_HTTP_CLIPPER_UPDATE_H_INCLUDED_ */
