@@ -6,13 +6,13 @@
 
 #include "ngx_http_clipper_worker.h"
 #include "shm/clipper_cache.h"
-#include "replica/ngx_http_clipper_dispatch.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "query/ngx_http_clipper_lineup.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
-#include "replica/ngx_http_clipper_rpc.h"
+#include "replica/ngx_http_clipper_replica_message.h"
+#include "replica/ngx_http_clipper_replica_move.h"
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_state.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -249,7 +249,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
         || ngx_http_clipper_select_start(cycle) != NGX_OK
         || ngx_http_clipper_state_init(cycle) != NGX_OK
         || ngx_http_clipper_replica_init(cycle) != NGX_OK
-        || ngx_http_clipper_rpc_init(cycle, mcf) != NGX_OK)
+        || ngx_http_clipper_replica_message_init(cycle, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -315,8 +315,9 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_clipper_replica_move_done();
     ngx_http_clipper_replica_done();
-    ngx_http_clipper_rpc_done();
+    ngx_http_clipper_replica_message_done();
     ngx_http_clipper_state_done();
     ngx_http_clipper_lineup_done();
 
@@ -349,14 +350,14 @@ ngx_http_clipper_worker_work(void)
 
     for (i = 0; i < NGX_HTTP_CLIPPER_BITES; i++) {
 
-        ngx_http_clipper_dispatch_all();
+        ngx_http_clipper_replica_work();
 
         clipper_zone_lock(zone);
 
         n = clipper_mailbox_take_locked(zone, mail, NGX_HTTP_CLIPPER_MAIL);
 
         again = zone->workers[zone->slot].mail_head != 0
-                || ngx_http_clipper_dispatch_due_locked();
+                || ngx_http_clipper_replica_due_locked();
 
         if (!again) {
             zone->workers[zone->slot].armed = 1;

@@ -1,6 +1,8 @@
 """Our own containers: protocol version 4, frame by frame."""
 
+import copy
 import struct
+import subprocess
 import time
 
 import pytest
@@ -189,3 +191,62 @@ def test_slo_of_each_input_is_sent(nginx):
     sim.reply(request, ["1"] * len(request.inputs))
     assert [c.read().json()["default"] for c in [hold] + waiting] == \
         [False] * 3
+
+
+NO_MEMORY = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* one allocation of SIZE bytes fails, if the file is there */
+
+int
+zmq_msg_init_size(void *msg, size_t size)
+{
+    int (*real)(void *, size_t);
+
+    if (size == SIZE && unlink(FILE) == 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+
+    *(void **) &real = dlsym(RTLD_NEXT, "zmq_msg_init_size");
+    return real(msg, size);
+}
+"""
+
+
+def test_a_message_without_memory_leaves_no_part_behind(make_nginx, tmp_path):
+    """Catches a message that is begun and then given up: the next one, to
+    another container, would be taken for the rest of it."""
+    fails = tmp_path / "fails"
+    source, library = tmp_path / "memory.c", tmp_path / "memory.so"
+    source.write_text(NO_MEMORY, encoding="utf-8")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-DSIZE=1000",
+                    f'-DFILE="{fails}"', str(source), "-o", str(library),
+                    "-ldl"], check=True)
+    server = make_nginx(application("a", "m:1", slo="30s")
+                        + application("b", "other:1", slo="3s"),
+                        http=NOCACHE, workers=1)
+    server.settings = copy.copy(server.settings)
+    plain = server.settings.environment
+
+    def environment(directory):
+        env = plain(directory)
+        env["LD_PRELOAD"] = f"{env.get('LD_PRELOAD', '')} {library}".strip()
+        return env
+
+    server.settings.environment = environment
+    server.start()
+    first, second = connected(server), connected(server, "other")
+    fails.touch()
+    lost = post_later(server, "a", {"input": [1.0] * 125})
+    wait_until(lambda: not fails.exists())
+    assert server.predict("b", [2.0])["default"] is False
+    assert second.requests[-1].values == [(2.0,)]
+    # The container is asked who it is, and serves what was taken from it.
+    server.wait_replicas("m", 1)
+    assert lost.read().json()["default"] is False
+    assert first.requests[-1].values == [(1.0,) * 125]

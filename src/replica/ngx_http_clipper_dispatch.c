@@ -9,6 +9,7 @@
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "replica/ngx_http_clipper_request.h"
 #include "shm/clipper_registry.h"
 
 
@@ -23,7 +24,7 @@ static ngx_int_t ngx_http_clipper_dispatch_room(
     ngx_http_clipper_replica_t *replica, ngx_uint_t n);
 static void ngx_http_clipper_dispatch_take_locked(
     ngx_http_clipper_replica_t *replica, clipper_take_t *take);
-static void ngx_http_clipper_dispatch_taken(
+static ngx_int_t ngx_http_clipper_dispatch_taken(
     ngx_http_clipper_replica_t *replica, clipper_take_t *take);
 static clipper_output_t *ngx_http_clipper_dispatch_outputs(
     ngx_http_clipper_replica_t *replica, clipper_proto_message_t *m);
@@ -45,52 +46,22 @@ static clipper_output_t  *ngx_http_clipper_dispatch_buf;
 static ngx_uint_t         ngx_http_clipper_dispatch_size;
 
 
-void
-ngx_http_clipper_dispatch_all(void)
-{
-    ngx_queue_t  *q, *next;
-
-    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
-         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        ngx_http_clipper_dispatch_one(
-            ngx_queue_data(q, ngx_http_clipper_replica_t, link));
-    }
-}
-
-
 ngx_uint_t
-ngx_http_clipper_dispatch_due_locked(void)
+ngx_http_clipper_dispatch_due_locked(ngx_http_clipper_replica_t *replica)
 {
-    ngx_queue_t                 *q;
-    clipper_zone_t              *zone;
-    ngx_http_clipper_replica_t  *replica;
-
-    clipper_zone_locked(ngx_http_clipper_process.zone);
+    clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
-    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
-         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
-         q = ngx_queue_next(q))
-    {
-        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+    clipper_zone_locked(zone);
 
-        if (zone->replicas[replica->row].idle
-            && zone->models[replica->model].root
-            && !replica->wait.set)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return zone->replicas[replica->row].idle
+           && zone->models[replica->model].root
+           && !replica->wait.set;
 }
 
 
-void
+ngx_int_t
 ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
 {
     clipper_take_t   take;
@@ -101,14 +72,14 @@ ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
     /* a look without the lock: who adds work later will ring */
 
     if (replica->in_flight || zone->models[replica->model].root == 0) {
-        return;
+        return NGX_OK;
     }
 
     clipper_zone_lock(zone);
     ngx_http_clipper_dispatch_take_locked(replica, &take);
     clipper_zone_unlock(zone);
 
-    ngx_http_clipper_dispatch_taken(replica, &take);
+    return ngx_http_clipper_dispatch_taken(replica, &take);
 }
 
 
@@ -150,10 +121,12 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
 
 /* what follows a take once the lock is free */
 
-static void
+static ngx_int_t
 ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
     clipper_take_t *take)
 {
+    ngx_int_t  rc;
+
     ngx_http_clipper_timer_del(&replica->wait);
 
     if (replica->nleases == 0) {
@@ -162,19 +135,18 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
                                        take->now_us + take->wait_us);
         }
 
-        return;
+        return NGX_OK;
     }
 
     replica->sent_us = take->now_us;
 
-    if (ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PREDICT)
-        != NGX_OK)
-    {
-        ngx_http_clipper_replica_gone(replica, "connection closed");
-        return;
+    rc = ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PREDICT);
+
+    if (rc == NGX_OK) {
+        ngx_http_clipper_dispatch_watch(replica, take->now_us);
     }
 
-    ngx_http_clipper_dispatch_watch(replica, take->now_us);
+    return rc;
 }
 
 
@@ -294,24 +266,20 @@ ngx_http_clipper_dispatch_room(ngx_http_clipper_replica_t *replica,
 }
 
 
-void
+ngx_int_t
 ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica)
 {
     replica->nleases = 0;
     replica->probing = 1;
 
-    if (ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PROBE)
-        != NGX_OK)
-    {
-        ngx_http_clipper_replica_gone(replica, "connection closed");
-    }
+    return ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PROBE);
 }
 
 
 /* --- replies --- */
 
 
-void
+ngx_int_t
 ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
     clipper_proto_message_t *reply)
 {
@@ -328,8 +296,7 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
     outputs = ngx_http_clipper_dispatch_outputs(replica, reply);
 
     if (outputs == NULL) {
-        ngx_http_clipper_replica_gone(replica, "no memory for its reply");
-        return;
+        return NGX_ERROR;
     }
 
     ngx_http_clipper_dispatch_cache(replica, outputs, now_us);
@@ -344,7 +311,7 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
 
     clipper_zone_unlock(zone);
 
-    ngx_http_clipper_dispatch_taken(replica, &take);
+    return ngx_http_clipper_dispatch_taken(replica, &take);
 }
 
 

@@ -10,7 +10,6 @@
 #include "replica/ngx_http_clipper_dispatch.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_model.h"
-#include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
@@ -19,23 +18,14 @@
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
 
 
-static void ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
-    ngx_http_clipper_replica_t *replica);
-static void ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
-    clipper_proto_message_t *m);
-static void ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
-    clipper_proto_message_t *m, clipper_proto_error_e cause);
-static void ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id,
-    int fd, clipper_proto_message_t *m);
-static ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
-    ngx_http_clipper_identity_t *id, int fd, clipper_proto_message_t *m);
 static void ngx_http_clipper_replica_wait(void *data);
-static void ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
-    ngx_str_t *name, u_char *buf, size_t size);
 static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
 
 
 ngx_queue_t  ngx_http_clipper_replicas;
+
+static ngx_rbtree_t       ngx_http_clipper_replica_tree;    /* by identity */
+static ngx_rbtree_node_t  ngx_http_clipper_replica_nobody;
 
 static ngx_event_t        ngx_http_clipper_replica_sweeper;
 static ngx_connection_t   ngx_http_clipper_replica_dummy;
@@ -45,7 +35,10 @@ ngx_int_t
 ngx_http_clipper_replica_init(ngx_cycle_t *cycle)
 {
     ngx_queue_init(&ngx_http_clipper_replicas);
-    ngx_http_clipper_replica_tree_init();
+
+    ngx_rbtree_init(&ngx_http_clipper_replica_tree,
+                    &ngx_http_clipper_replica_nobody,
+                    ngx_str_rbtree_insert_value);
 
     ngx_http_clipper_replica_dummy.fd = (ngx_socket_t) -1;
 
@@ -73,246 +66,79 @@ ngx_http_clipper_replica_done(void)
     if (ngx_http_clipper_replica_sweeper.timer_set) {
         ngx_del_timer(&ngx_http_clipper_replica_sweeper);
     }
-
-    ngx_http_clipper_replica_move_done();
-}
-
-
-ngx_uint_t
-ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id)
-{
-    ngx_http_clipper_replica_t  *replica;
-
-    replica = ngx_http_clipper_replica_tree_find(id);
-
-    return 16 + (replica ? replica->nleases : 0);
 }
 
 
 void
-ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
-    clipper_proto_frame_t *frames, ngx_uint_t n)
+ngx_http_clipper_replica_work(void)
 {
-    u_char                       buf[CLIPPER_TEXT * 2];
-    ngx_str_t                    name;
-    ngx_int_t                    rc;
+    ngx_queue_t                 *q, *next;
     ngx_http_clipper_replica_t  *replica;
-    clipper_proto_message_t      m;
 
-    replica = ngx_http_clipper_replica_tree_find(id);
-
-    if (replica) {
-        replica->active_us = clipper_clock_us();
-    }
-
-    rc = clipper_proto_decode(&m, frames, n,
-             replica ? replica->codec->version
-                     : CLIPPER_PROTO_UNKNOWN,
-             replica && replica->in_flight ? replica->nleases
-                                  : CLIPPER_PROTO_ANY_COUNT);
-
-    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_REPLY
-        && (!replica->in_flight || replica->message_id != m.message_id))
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = next)
     {
-        m.error = CLIPPER_PROTO_EUNKNOWN_ID;
-        rc = NGX_DECLINED;
+        next = ngx_queue_next(q);
+        replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
+
+        (void) ngx_http_clipper_replica_check(replica,
+                                   ngx_http_clipper_dispatch_one(replica));
     }
+}
 
-    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_METADATA && replica) {
-        m.error = CLIPPER_PROTO_EREGISTERED;
-        rc = NGX_DECLINED;
-    }
 
-    if (rc != NGX_OK) {
-        if (replica == NULL && m.kind == CLIPPER_PROTO_METADATA) {
-            ngx_http_clipper_replica_refuse(id, &m, m.error);
-            return;
-        }
+ngx_uint_t
+ngx_http_clipper_replica_due_locked(void)
+{
+    ngx_queue_t  *q;
 
-        ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
-        ngx_http_clipper_rpc_error(m.error, &name);
+    clipper_zone_locked(ngx_http_clipper_process.zone);
 
-        /* the reply is worth nothing, but the replica is free again */
-
-        if (replica && m.kind == CLIPPER_PROTO_REPLY && m.has_id
-            && replica->in_flight && replica->message_id == m.message_id)
+    for (q = ngx_queue_head(&ngx_http_clipper_replicas);
+         q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
+         q = ngx_queue_next(q))
+    {
+        if (ngx_http_clipper_dispatch_due_locked(
+                ngx_queue_data(q, ngx_http_clipper_replica_t, link)))
         {
-            ngx_http_clipper_replica_reply(replica, NULL);
-        }
-
-        return;
-    }
-
-    switch (m.kind) {
-
-    case CLIPPER_PROTO_HEARTBEAT:
-        ngx_http_clipper_replica_heartbeat(id, replica);
-        break;
-
-    case CLIPPER_PROTO_METADATA:
-        ngx_http_clipper_replica_metadata(id, fd, &m);
-        break;
-
-    case CLIPPER_PROTO_REPLY:
-        ngx_http_clipper_replica_reply(replica, &m);
-        break;
-
-    default: /* CLIPPER_PROTO_LEAVING */
-
-        if (replica) {
-            clipper_zone_lock(ngx_http_clipper_process.zone);
-            clipper_registry_replica_leaving_locked(
-                           ngx_http_clipper_process.zone, replica->row);
-            clipper_zone_unlock(ngx_http_clipper_process.zone);
+            return 1;
         }
     }
+
+    return 0;
 }
 
 
-static void
-ngx_http_clipper_replica_heartbeat(ngx_http_clipper_identity_t *id,
-    ngx_http_clipper_replica_t *replica)
+ngx_int_t
+ngx_http_clipper_replica_check(ngx_http_clipper_replica_t *replica,
+    ngx_int_t rc)
 {
-    ngx_uint_t                      n;
-    clipper_proto_frame_t  frames[
-                                        CLIPPER_PROTO_CONTROL_FRAMES];
-
-    n = replica ? clipper_proto_keepalive(frames, replica->codec->version)
-                : clipper_proto_ask_metadata(frames);
-
-    if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK && replica) {
-        ngx_http_clipper_replica_gone(replica, "connection closed");
+    if (rc != NGX_OK) {
+        ngx_http_clipper_replica_gone(replica, rc == NGX_ERROR
+                                               ? "no memory to serve it"
+                                               : "connection closed");
     }
+
+    return rc;
 }
 
 
-static void
-ngx_http_clipper_replica_reply(ngx_http_clipper_replica_t *replica,
-    clipper_proto_message_t *m)
+ngx_http_clipper_replica_t *
+ngx_http_clipper_replica_find(ngx_http_clipper_identity_t *id)
 {
-    clipper_zone_t  *zone;
+    ngx_str_t  name;
 
-    if (!replica->probing) {
-        ngx_http_clipper_dispatch_reply(replica, m);
-        return;
-    }
+    name.data = id->data;
+    name.len = id->len;
 
-    if (m == NULL) {
-        ngx_http_clipper_replica_gone(replica, "it failed its probe");
-        return;
-    }
-
-    zone = ngx_http_clipper_process.zone;
-
-    replica->probing = 0;
-    replica->in_flight = 0;
-
-    clipper_zone_lock(zone);
-    clipper_registry_replica_ready_locked(zone, replica->row);
-    clipper_registry_replica_idle_locked(zone, replica->row);
-    clipper_zone_unlock(zone);
-
-    ngx_http_clipper_dispatch_one(replica);
+    return (ngx_http_clipper_replica_t *)
+               ngx_str_rbtree_lookup(&ngx_http_clipper_replica_tree, &name,
+                                   ngx_crc32_short(id->data, id->len));
 }
 
 
-/* version 3 has no message for it: the container is asked again */
-
-static void
-ngx_http_clipper_replica_refuse(ngx_http_clipper_identity_t *id,
-    clipper_proto_message_t *m, clipper_proto_error_e cause)
-{
-    u_char      buf[CLIPPER_TEXT * 2];
-    ngx_str_t   name;
-    ngx_uint_t  n;
-    clipper_proto_frame_t  frames[
-                                        CLIPPER_PROTO_CONTROL_FRAMES];
-
-    ngx_str_set(&name, "-");
-
-    /* metadata that cannot be read have no name */
-
-    if (m->error == CLIPPER_PROTO_EOK) {
-        name.data = buf;
-        name.len = ngx_snprintf(buf, sizeof(buf), "%V:%V", &m->metadata.name,
-                                &m->metadata.version)
-                   - buf;
-    }
-
-    ngx_http_clipper_rpc_error(cause, &name);
-
-    if (m->rpc_version == CLIPPER_PROTO_V4) {
-        n = clipper_proto_refused(frames,
-                                   clipper_proto_error_text(cause));
-        (void) ngx_http_clipper_rpc_control(id, frames, n);
-    }
-}
-
-
-static void
-ngx_http_clipper_replica_metadata(ngx_http_clipper_identity_t *id, int fd,
-    clipper_proto_message_t *m)
-{
-    ngx_uint_t                      n;
-    ngx_http_clipper_replica_t     *replica;
-    clipper_proto_frame_t  frames[
-                                        CLIPPER_PROTO_CONTROL_FRAMES];
-
-    /* an older connection may have had the same descriptor */
-
-    ngx_http_clipper_rpc_monitor_sync();
-
-    if (ngx_http_clipper_process.retiring) {
-        if (m->rpc_version == CLIPPER_PROTO_V4) {
-            n = clipper_proto_move(frames);
-            (void) ngx_http_clipper_rpc_control(id, frames, n);
-
-        } else {
-            ngx_http_clipper_rpc_shutdown(fd);
-        }
-
-        return;
-    }
-
-    if (!ngx_http_clipper_model_takes(&m->metadata.name, &m->metadata.version,
-                                      m->metadata.input_type))
-    {
-        ngx_http_clipper_replica_refuse(id, m, CLIPPER_PROTO_EMISMATCH);
-        return;
-    }
-
-    replica = ngx_http_clipper_replica_create(id, fd, m);
-
-    if (replica == NULL) {
-        ngx_http_clipper_replica_refuse(id, m, CLIPPER_PROTO_ENO_SPACE);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
-                  "container of \"%V:%V\" registered, version %uD of the "
-                  "protocol", &m->metadata.name, &m->metadata.version,
-                  m->rpc_version);
-
-    if (replica->codec->probes) {
-        n = clipper_proto_keepalive(frames, replica->codec->version);
-
-        if (ngx_http_clipper_rpc_control(id, frames, n) != NGX_OK) {
-            ngx_http_clipper_replica_gone(replica, "connection closed");
-            return;
-        }
-
-        ngx_http_clipper_dispatch_probe(replica);
-        return;
-    }
-
-    /* version 3 has no probe, and no other reply to metadata either */
-
-    replica->probing = 1;
-    ngx_http_clipper_replica_reply(replica, m);
-}
-
-
-static ngx_http_clipper_replica_t *
+ngx_http_clipper_replica_t *
 ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     clipper_proto_message_t *m)
 {
@@ -374,7 +200,11 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
 
     ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
 
-    ngx_http_clipper_replica_tree_add(replica);
+    replica->node.str.data = replica->id.data;
+    replica->node.str.len = replica->id.len;
+    replica->node.node.key = ngx_crc32_short(replica->id.data,
+                                             replica->id.len);
+    ngx_rbtree_insert(&ngx_http_clipper_replica_tree, &replica->node.node);
 
     if (!ngx_http_clipper_replica_sweeper.timer_set) {
         ngx_add_timer(&ngx_http_clipper_replica_sweeper,
@@ -390,7 +220,8 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
 static void
 ngx_http_clipper_replica_wait(void *data)
 {
-    ngx_http_clipper_dispatch_one(data);
+    (void) ngx_http_clipper_replica_check(data,
+                                         ngx_http_clipper_dispatch_one(data));
 }
 
 
@@ -416,7 +247,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     ngx_http_clipper_timer_del(&replica->wait);
     ngx_http_clipper_timer_del(&replica->hedge);
     ngx_queue_remove(&replica->link);
-    ngx_http_clipper_replica_tree_remove(replica);
+    ngx_rbtree_delete(&ngx_http_clipper_replica_tree, &replica->node.node);
 
     clipper_zone_lock(zone);
 
@@ -441,7 +272,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 
 /* "name:version" of a replica, or "-" */
 
-static void
+void
 ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
     ngx_str_t *name, u_char *buf, size_t size)
 {

@@ -1,7 +1,7 @@
 
 /*
- * The containers that are connected to this worker: registration, liveness,
- * and where the reply to a batch goes.
+ * The containers that are connected to this worker: who they are, whether they
+ * live, and that they get work.
  */
 
 
@@ -16,7 +16,7 @@
 
 
 typedef struct {
-    ngx_rbtree_node_t                      node;      /* by identity */
+    ngx_str_node_t                         node;      /* by identity */
     ngx_queue_t                            link;      /* of this worker's */
     ngx_http_clipper_identity_t            id;
     int                                    fd;        /* -1: not known */
@@ -52,12 +52,19 @@ typedef struct {
 ngx_int_t ngx_http_clipper_replica_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_replica_done(void);
 
-/* a message of n frames after the identity frame; fd is its connection's */
-void ngx_http_clipper_replica_message(ngx_http_clipper_identity_t *id, int fd,
-    clipper_proto_frame_t *frames, ngx_uint_t n);
+/* gives work to every idle replica of this worker that there is some for */
+void ngx_http_clipper_replica_work(void);
 
-/* more frames than any valid message of this peer has */
-ngx_uint_t ngx_http_clipper_replica_frames(ngx_http_clipper_identity_t *id);
+/* under the zone's lock: one of them is idle and has queued work to look at */
+ngx_uint_t ngx_http_clipper_replica_due_locked(void);
+
+/* NULL: it is not registered */
+ngx_http_clipper_replica_t *ngx_http_clipper_replica_find(
+    ngx_http_clipper_identity_t *id);
+
+/* one more, as it announced itself; NULL: no room, or no memory */
+ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
+    ngx_http_clipper_identity_t *id, int fd, clipper_proto_message_t *m);
 
 /* a connection came or was closed */
 void ngx_http_clipper_replica_accepted(int fd);
@@ -67,21 +74,19 @@ void ngx_http_clipper_replica_closed(int fd);
 void ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     const char *why);
 
+/*
+ * After something was sent to it: unless rc is NGX_OK it is gone, and freed.
+ * Returns rc.
+ */
+ngx_int_t ngx_http_clipper_replica_check(ngx_http_clipper_replica_t *replica,
+    ngx_int_t rc);
+
+/* "name:version" of a replica, which may be written to buf, or "-" */
+void ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
+    ngx_str_t *name, u_char *buf, size_t size);
+
 /* all connected ones, ngx_http_clipper_replica_t by .link */
 extern ngx_queue_t  ngx_http_clipper_replicas;
-
-/* a graceful exit began: have them connect to another worker; now: at once */
-void ngx_http_clipper_replica_move_retire(ngx_uint_t now);
-void ngx_http_clipper_replica_move_done(void);
-
-
-/* --- by identity (ngx_http_clipper_replica_tree.c) --- */
-
-void ngx_http_clipper_replica_tree_init(void);
-void ngx_http_clipper_replica_tree_add(ngx_http_clipper_replica_t *replica);
-void ngx_http_clipper_replica_tree_remove(ngx_http_clipper_replica_t *replica);
-ngx_http_clipper_replica_t *ngx_http_clipper_replica_tree_find(
-    ngx_http_clipper_identity_t *id);
 
 
 #endif /* _NGX_HTTP_CLIPPER_REPLICA_H_INCLUDED_ */

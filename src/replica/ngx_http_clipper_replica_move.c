@@ -1,18 +1,17 @@
 
 /*
- * The end of a worker: its containers move to another one, so that a reload
- * costs no answer.  Version 4 is told to connect anew and lets go of the old
- * connection when it is ready on the new one.  Version 3 only notices that it
- * was disconnected: one goes after the other, while the others carry the load.
+ * Containers move to another worker, see the header.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "replica/ngx_http_clipper_replica_move.h"
+#include "replica/ngx_http_clipper_replica.h"
+#include "replica/ngx_http_clipper_rpc_message.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
-#include "replica/ngx_http_clipper_replica.h"
 
 
 #define NGX_HTTP_CLIPPER_MOVE_STEP     20          /* ms */
@@ -34,6 +33,7 @@ static ngx_uint_t ngx_http_clipper_move_turn(
 static ngx_event_t       ngx_http_clipper_move_event;
 static ngx_connection_t  ngx_http_clipper_move_dummy;
 static uint64_t          ngx_http_clipper_move_begun_us;
+
 
 void
 ngx_http_clipper_replica_move_done(void)
@@ -156,9 +156,8 @@ static ngx_uint_t
 ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
     uint64_t now_us, ngx_uint_t now)
 {
-    ngx_uint_t                      n;
-    clipper_proto_frame_t  frames[
-                                        CLIPPER_PROTO_CONTROL_FRAMES];
+    ngx_uint_t             n;
+    clipper_proto_frame_t  frames[CLIPPER_PROTO_CONTROL_FRAMES];
 
     if (!now && replica->codec->version == CLIPPER_PROTO_V4) {
 
@@ -167,7 +166,7 @@ ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
             replica->moved_us = now_us;
 
             n = clipper_proto_move(frames);
-            return ngx_http_clipper_rpc_control(&replica->id, frames, n)
+            return ngx_http_clipper_rpc_message_control(&replica->id, frames, n)
                    != NGX_OK;
         }
 

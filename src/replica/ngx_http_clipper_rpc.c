@@ -15,7 +15,6 @@
 #include "replica/ngx_http_clipper_rpc.h"
 #include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "worker/ngx_http_clipper_process.h"
-#include "replica/ngx_http_clipper_replica.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
 
@@ -36,11 +35,14 @@ static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_drain(void);
 static ngx_int_t ngx_http_clipper_rpc_receive(void);
 static ngx_int_t ngx_http_clipper_rpc_room(ngx_uint_t n);
+static void ngx_http_clipper_rpc_check(void);
 
 
 static void                            *ngx_http_clipper_rpc_context;
 static ngx_http_clipper_zmq_t           ngx_http_clipper_rpc_router;
 static ngx_array_t                     *ngx_http_clipper_rpc_endpoints;
+
+static const ngx_http_clipper_rpc_handlers_t  *ngx_http_clipper_rpc_handlers;
 
 /* the message being read */
 
@@ -51,11 +53,14 @@ static ngx_uint_t              ngx_http_clipper_rpc_nparts;
 
 ngx_int_t
 ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
-    ngx_http_clipper_main_conf_t *mcf)
+    ngx_http_clipper_main_conf_t *mcf,
+    const ngx_http_clipper_rpc_handlers_t *handlers)
 {
     void                         *router;
     ngx_uint_t                    i;
     ngx_http_clipper_endpoint_t  *endpoints;
+
+    ngx_http_clipper_rpc_handlers = handlers;
 
     if (mcf->endpoints.nelts == 0) {
         return NGX_OK;
@@ -83,7 +88,7 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
                                     NGX_HTTP_CLIPPER_RPC_BEAT_LOST) != NGX_OK
         || ngx_http_clipper_rpc_monitor_init(cycle,
                                              ngx_http_clipper_rpc_context,
-                                             router) != NGX_OK
+                                             router, handlers) != NGX_OK
         || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
                                       ngx_http_clipper_rpc_event,
                                       ngx_http_clipper_rpc_again) != NGX_OK)
@@ -262,7 +267,9 @@ ngx_http_clipper_rpc_done(void)
 }
 
 
-void
+/* has the socket looked at again: needed after a send outside its events */
+
+static void
 ngx_http_clipper_rpc_check(void)
 {
     ngx_http_clipper_zmq_t  *s;
@@ -340,7 +347,7 @@ ngx_http_clipper_rpc_receive(void)
                               NGX_HTTP_CLIPPER_IDENTITY);
     ngx_memcpy(id.data, zmq_msg_data(&first), id.len);
 
-    max = ngx_http_clipper_replica_frames(&id);
+    max = ngx_http_clipper_rpc_handlers->frames(&id);
     more = zmq_msg_more(&first);
     fd = -1;
     n = 0;
@@ -375,7 +382,8 @@ ngx_http_clipper_rpc_receive(void)
 
     /* what is surplus was dropped: the codec sees more than is valid anyway */
 
-    ngx_http_clipper_replica_message(&id, fd, ngx_http_clipper_rpc_frames, n);
+    ngx_http_clipper_rpc_handlers->message(&id, fd,
+                                           ngx_http_clipper_rpc_frames, n);
 
     for (i = 0; i < n; i++) {
         (void) zmq_msg_close(&ngx_http_clipper_rpc_parts[i]);
@@ -387,13 +395,13 @@ ngx_http_clipper_rpc_receive(void)
 }
 
 
-/* place for n parts; a part stays where it was initialised */
+/* place for n parts and their frames */
 
 static ngx_int_t
 ngx_http_clipper_rpc_room(ngx_uint_t n)
 {
     zmq_msg_t              *parts;
-    ngx_uint_t              i, room;
+    ngx_uint_t              room;
     clipper_proto_frame_t  *frames;
 
     if (n <= ngx_http_clipper_rpc_nparts) {
@@ -402,21 +410,18 @@ ngx_http_clipper_rpc_room(ngx_uint_t n)
 
     room = ngx_max(n, ngx_http_clipper_rpc_nparts * 2);
 
-    parts = ngx_alloc(room * sizeof(zmq_msg_t), ngx_cycle->log);
     frames = ngx_alloc(room * sizeof(clipper_proto_frame_t), ngx_cycle->log);
+    if (frames == NULL) {
+        return NGX_ERROR;
+    }
 
-    if (parts == NULL || frames == NULL) {
-        ngx_free(parts);
+    parts = ngx_http_clipper_rpc_grow(ngx_http_clipper_rpc_parts,
+                                      ngx_http_clipper_rpc_nparts, room);
+    if (parts == NULL) {
         ngx_free(frames);
         return NGX_ERROR;
     }
 
-    for (i = 0; i < ngx_http_clipper_rpc_nparts; i++) {
-        (void) zmq_msg_init(&parts[i]);
-        (void) zmq_msg_move(&parts[i], &ngx_http_clipper_rpc_parts[i]);
-    }
-
-    ngx_free(ngx_http_clipper_rpc_parts);
     ngx_free(ngx_http_clipper_rpc_frames);
 
     ngx_http_clipper_rpc_parts = parts;
@@ -424,6 +429,28 @@ ngx_http_clipper_rpc_room(ngx_uint_t n)
     ngx_http_clipper_rpc_nparts = room;
 
     return NGX_OK;
+}
+
+
+zmq_msg_t *
+ngx_http_clipper_rpc_grow(zmq_msg_t *parts, ngx_uint_t n, ngx_uint_t room)
+{
+    zmq_msg_t   *new;
+    ngx_uint_t   i;
+
+    new = ngx_alloc(room * sizeof(zmq_msg_t), ngx_cycle->log);
+    if (new == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < n; i++) {
+        (void) zmq_msg_init(&new[i]);
+        (void) zmq_msg_move(&new[i], &parts[i]);
+    }
+
+    ngx_free(parts);
+
+    return new;
 }
 
 
@@ -436,66 +463,38 @@ ngx_http_clipper_rpc_shutdown(int fd)
 }
 
 
-/* --- sending --- */
-
+/*
+ * Once the ROUTER has taken the identity it takes the rest, or drops it for a
+ * peer that is gone: only a signal can come between.
+ */
 
 ngx_int_t
-ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id)
+ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id, zmq_msg_t *parts,
+    ngx_uint_t n)
 {
-    if (ngx_http_clipper_rpc_router.socket == NULL
-        || zmq_send(ngx_http_clipper_rpc_router.socket, id->data, id->len,
-                    ZMQ_DONTWAIT|ZMQ_SNDMORE)
-           == -1)
+    int          flags;
+    void        *router;
+    ngx_uint_t   i;
+
+    router = ngx_http_clipper_rpc_router.socket;
+
+    if (router == NULL
+        || zmq_send(router, id->data, id->len, ZMQ_DONTWAIT|ZMQ_SNDMORE) == -1)
     {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_clipper_rpc_frame(const u_char *data, size_t len, ngx_uint_t last)
-{
-    return zmq_send(ngx_http_clipper_rpc_router.socket, data, len,
-                    last ? ZMQ_DONTWAIT : ZMQ_DONTWAIT|ZMQ_SNDMORE)
-           == -1 ? NGX_DECLINED : NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_clipper_rpc_message(zmq_msg_t *msg, ngx_uint_t last)
-{
-    if (zmq_msg_send(msg, ngx_http_clipper_rpc_router.socket,
-                     last ? ZMQ_DONTWAIT : ZMQ_DONTWAIT|ZMQ_SNDMORE)
-        == -1)
-    {
-        (void) zmq_msg_close(msg);
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
-    clipper_proto_frame_t *frames, ngx_uint_t n)
-{
-    ngx_uint_t  i;
-
-    if (ngx_http_clipper_rpc_open(id) != NGX_OK) {
         return NGX_DECLINED;
     }
 
     for (i = 0; i < n; i++) {
-        if (ngx_http_clipper_rpc_frame(frames[i].data, frames[i].len,
-                                       i == n - 1)
-            != NGX_OK)
-        {
-            return NGX_DECLINED;
+        flags = i < n - 1 ? ZMQ_DONTWAIT|ZMQ_SNDMORE : ZMQ_DONTWAIT;
+
+        while (zmq_msg_send(&parts[i], router, flags) == -1) {
+            if (errno != EINTR) {
+                return NGX_DECLINED;
+            }
         }
     }
+
+    ngx_http_clipper_rpc_check();
 
     return NGX_OK;
 }

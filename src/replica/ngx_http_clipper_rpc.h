@@ -2,7 +2,7 @@
 /*
  * Container RPC: one ROUTER socket of this worker on all clipper_rpc
  * addresses, in nginx's event loop.  Reads whole messages, checks them with
- * the codec and hands them to the replica part; sends what others give it.
+ * the codec and hands them to its user; sends what others give it.
  * libzmq owns its descriptors; nginx only watches them.
  */
 
@@ -27,35 +27,50 @@ typedef struct {
 } ngx_http_clipper_identity_t;
 
 
+/* whom a socket tells what happens */
+
+typedef struct {
+    /* a message of n frames after the identity frame; fd is its connection's */
+    void         (*message)(ngx_http_clipper_identity_t *id, int fd,
+                            clipper_proto_frame_t *frames, ngx_uint_t n);
+
+    /* more frames than any valid message of this peer has */
+    ngx_uint_t   (*frames)(ngx_http_clipper_identity_t *id);
+
+    /* a connection came or was closed */
+    void         (*accepted)(int fd);
+    void         (*closed)(int fd);
+} ngx_http_clipper_rpc_handlers_t;
+
+
 /* NGX_OK, also when no address is configured */
 ngx_int_t ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
-    ngx_http_clipper_main_conf_t *mcf);
+    ngx_http_clipper_main_conf_t *mcf,
+    const ngx_http_clipper_rpc_handlers_t *handlers);
 void ngx_http_clipper_rpc_done(void);
 
 /* stops accepting; all peers are dropped */
 void ngx_http_clipper_rpc_unbind(void);
 
 /*
- * Begins, continues and ends a message; `last` is set for its last frame.
- * NGX_OK; NGX_DECLINED: the peer is gone, nothing was sent.
+ * Sends a message of n parts, one at least, which the caller closes.
+ * NGX_DECLINED: the peer is gone, nothing was sent.
  */
-ngx_int_t ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id);
-ngx_int_t ngx_http_clipper_rpc_frame(const u_char *data, size_t len,
-    ngx_uint_t last);
-ngx_int_t ngx_http_clipper_rpc_message(zmq_msg_t *msg, ngx_uint_t last);
+ngx_int_t ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id,
+    zmq_msg_t *parts, ngx_uint_t n);
 
-/* a whole message of a few short frames */
-ngx_int_t ngx_http_clipper_rpc_control(ngx_http_clipper_identity_t *id,
-    clipper_proto_frame_t *frames, ngx_uint_t n);
-
-/* has the socket looked at again: needed after sending outside its events */
-void ngx_http_clipper_rpc_check(void);
+/*
+ * The same n parts with room for more: a part stays where it was initialised,
+ * so they are moved, and the old memory is freed.  NULL: no memory.
+ */
+zmq_msg_t *ngx_http_clipper_rpc_grow(zmq_msg_t *parts, ngx_uint_t n,
+    ngx_uint_t room);
 
 /* ends one connection; its peer connects anew.  The descriptor stays open */
 void ngx_http_clipper_rpc_shutdown(int fd);
 
 /* counts a dropped message, logs it once a minute for each cause */
-void  ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer);
+void ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer);
 
 
 #endif /* _NGX_HTTP_CLIPPER_RPC_H_INCLUDED_ */

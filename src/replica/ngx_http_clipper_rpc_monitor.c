@@ -5,7 +5,6 @@
 
 
 #include "replica/ngx_http_clipper_rpc_monitor.h"
-#include "replica/ngx_http_clipper_replica.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
 
@@ -16,16 +15,18 @@ static void ngx_http_clipper_monitor_event(ngx_event_t *ev);
 static void ngx_http_clipper_monitor_read(void);
 
 
-static ngx_http_clipper_zmq_t  ngx_http_clipper_rpc_monitor;
+static ngx_http_clipper_zmq_t                  ngx_http_clipper_rpc_monitor;
+static const ngx_http_clipper_rpc_handlers_t  *ngx_http_clipper_monitor_tell;
 
 
 ngx_int_t
 ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
-    void *router)
+    void *router, const ngx_http_clipper_rpc_handlers_t *handlers)
 {
     int    unlimited;
     void  *socket;
 
+    ngx_http_clipper_monitor_tell = handlers;
     unlimited = 0;
 
     if (zmq_socket_monitor(router, NGX_HTTP_CLIPPER_MONITOR_NAME,
@@ -120,10 +121,10 @@ ngx_http_clipper_monitor_read(void)
         (void) zmq_msg_close(&msg);
 
         if (event == ZMQ_EVENT_DISCONNECTED) {
-            ngx_http_clipper_replica_closed(value);
+            ngx_http_clipper_monitor_tell->closed(value);
 
         } else {
-            ngx_http_clipper_replica_accepted(value);
+            ngx_http_clipper_monitor_tell->accepted(value);
         }
     }
 }

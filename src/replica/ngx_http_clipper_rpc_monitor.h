@@ -5,20 +5,19 @@
  */
 
 
-#ifndef _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_
-#define _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_
+#ifndef _NGX_HTTP_CLIPPER_RPC_MONITOR_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_RPC_MONITOR_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
+#include "replica/ngx_http_clipper_rpc.h"
 
 
 ngx_int_t ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
-    void *router);
+    void *router, const ngx_http_clipper_rpc_handlers_t *handlers);
 void ngx_http_clipper_rpc_monitor_done(void *router);
 
 /* handles what is known of connections, before one is believed to be new */
 void ngx_http_clipper_rpc_monitor_sync(void);
 
 
-#endif /* _NGX_HTTP_CLIPPER_MONITOR_H_INCLUDED_ */
+#endif /* _NGX_HTTP_CLIPPER_RPC_MONITOR_H_INCLUDED_ */

@@ -1,0 +1,289 @@
+
+/*
+ * What containers say, see the header.
+ */
+
+
+#include "replica/ngx_http_clipper_replica_message.h"
+#include "replica/ngx_http_clipper_dispatch.h"
+#include "replica/ngx_http_clipper_replica.h"
+#include "replica/ngx_http_clipper_rpc_message.h"
+#include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "shm/clipper_registry.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "worker/ngx_http_clipper_process.h"
+
+
+static ngx_uint_t ngx_http_clipper_message_frames(
+    ngx_http_clipper_identity_t *id);
+static void ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id,
+    int fd, clipper_proto_frame_t *frames, ngx_uint_t n);
+static void ngx_http_clipper_message_heartbeat(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica);
+static void ngx_http_clipper_message_reply(ngx_http_clipper_replica_t *replica,
+    clipper_proto_message_t *m);
+static void ngx_http_clipper_message_refuse(ngx_http_clipper_identity_t *id,
+    clipper_proto_message_t *m, clipper_proto_error_e cause);
+static void ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id,
+    int fd, clipper_proto_message_t *m);
+
+
+ngx_int_t
+ngx_http_clipper_replica_message_init(ngx_cycle_t *cycle,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    static const ngx_http_clipper_rpc_handlers_t  handlers = {
+        ngx_http_clipper_message_take,
+        ngx_http_clipper_message_frames,
+        ngx_http_clipper_replica_accepted,
+        ngx_http_clipper_replica_closed
+    };
+
+    return ngx_http_clipper_rpc_init(cycle, mcf, &handlers);
+}
+
+
+void
+ngx_http_clipper_replica_message_done(void)
+{
+    ngx_http_clipper_rpc_done();
+    ngx_http_clipper_rpc_message_done();
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_message_frames(ngx_http_clipper_identity_t *id)
+{
+    ngx_http_clipper_replica_t  *replica;
+
+    replica = ngx_http_clipper_replica_find(id);
+
+    return 16 + (replica ? replica->nleases : 0);
+}
+
+
+static void
+ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
+    clipper_proto_frame_t *frames, ngx_uint_t n)
+{
+    u_char                       buf[CLIPPER_TEXT * 2];
+    ngx_str_t                    name;
+    ngx_int_t                    rc;
+    ngx_http_clipper_replica_t  *replica;
+    clipper_proto_message_t      m;
+
+    replica = ngx_http_clipper_replica_find(id);
+
+    if (replica) {
+        replica->active_us = clipper_clock_us();
+    }
+
+    rc = clipper_proto_decode(&m, frames, n,
+             replica ? replica->codec->version
+                     : CLIPPER_PROTO_UNKNOWN,
+             replica && replica->in_flight ? replica->nleases
+                                  : CLIPPER_PROTO_ANY_COUNT);
+
+    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_REPLY
+        && (!replica->in_flight || replica->message_id != m.message_id))
+    {
+        m.error = CLIPPER_PROTO_EUNKNOWN_ID;
+        rc = NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_METADATA && replica) {
+        m.error = CLIPPER_PROTO_EREGISTERED;
+        rc = NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        if (replica == NULL && m.kind == CLIPPER_PROTO_METADATA) {
+            ngx_http_clipper_message_refuse(id, &m, m.error);
+            return;
+        }
+
+        ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+        ngx_http_clipper_rpc_error(m.error, &name);
+
+        /* the reply is worth nothing, but the replica is free again */
+
+        if (replica && m.kind == CLIPPER_PROTO_REPLY && m.has_id
+            && replica->in_flight && replica->message_id == m.message_id)
+        {
+            ngx_http_clipper_message_reply(replica, NULL);
+        }
+
+        return;
+    }
+
+    switch (m.kind) {
+
+    case CLIPPER_PROTO_HEARTBEAT:
+        ngx_http_clipper_message_heartbeat(id, replica);
+        break;
+
+    case CLIPPER_PROTO_METADATA:
+        ngx_http_clipper_message_metadata(id, fd, &m);
+        break;
+
+    case CLIPPER_PROTO_REPLY:
+        ngx_http_clipper_message_reply(replica, &m);
+        break;
+
+    default: /* CLIPPER_PROTO_LEAVING */
+
+        if (replica) {
+            clipper_zone_lock(ngx_http_clipper_process.zone);
+            clipper_registry_replica_leaving_locked(
+                           ngx_http_clipper_process.zone, replica->row);
+            clipper_zone_unlock(ngx_http_clipper_process.zone);
+        }
+    }
+}
+
+
+static void
+ngx_http_clipper_message_heartbeat(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica)
+{
+    ngx_int_t              rc;
+    ngx_uint_t             n;
+    clipper_proto_frame_t  frames[CLIPPER_PROTO_CONTROL_FRAMES];
+
+    n = replica ? clipper_proto_keepalive(frames, replica->codec->version)
+                : clipper_proto_ask_metadata(frames);
+
+    rc = ngx_http_clipper_rpc_message_control(id, frames, n);
+
+    if (replica) {
+        (void) ngx_http_clipper_replica_check(replica, rc);
+    }
+}
+
+
+static void
+ngx_http_clipper_message_reply(ngx_http_clipper_replica_t *replica,
+    clipper_proto_message_t *m)
+{
+    clipper_zone_t  *zone;
+
+    if (!replica->probing) {
+        (void) ngx_http_clipper_replica_check(replica,
+                                ngx_http_clipper_dispatch_reply(replica, m));
+        return;
+    }
+
+    if (m == NULL) {
+        ngx_http_clipper_replica_gone(replica, "it failed its probe");
+        return;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+
+    replica->probing = 0;
+    replica->in_flight = 0;
+
+    clipper_zone_lock(zone);
+    clipper_registry_replica_ready_locked(zone, replica->row);
+    clipper_registry_replica_idle_locked(zone, replica->row);
+    clipper_zone_unlock(zone);
+
+    (void) ngx_http_clipper_replica_check(replica,
+                                      ngx_http_clipper_dispatch_one(replica));
+}
+
+
+/* version 3 has no message for it: the container is asked again */
+
+static void
+ngx_http_clipper_message_refuse(ngx_http_clipper_identity_t *id,
+    clipper_proto_message_t *m, clipper_proto_error_e cause)
+{
+    u_char                 buf[CLIPPER_TEXT * 2];
+    ngx_str_t              name;
+    ngx_uint_t             n;
+    clipper_proto_frame_t  frames[CLIPPER_PROTO_CONTROL_FRAMES];
+
+    ngx_str_set(&name, "-");
+
+    /* metadata that cannot be read have no name */
+
+    if (m->error == CLIPPER_PROTO_EOK) {
+        name.data = buf;
+        name.len = ngx_snprintf(buf, sizeof(buf), "%V:%V", &m->metadata.name,
+                                &m->metadata.version)
+                   - buf;
+    }
+
+    ngx_http_clipper_rpc_error(cause, &name);
+
+    if (m->rpc_version == CLIPPER_PROTO_V4) {
+        n = clipper_proto_refused(frames,
+                                   clipper_proto_error_text(cause));
+        (void) ngx_http_clipper_rpc_message_control(id, frames, n);
+    }
+}
+
+
+static void
+ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id, int fd,
+    clipper_proto_message_t *m)
+{
+    ngx_uint_t                   n;
+    clipper_proto_frame_t        frames[CLIPPER_PROTO_CONTROL_FRAMES];
+    ngx_http_clipper_replica_t  *replica;
+
+    /* an older connection may have had the same descriptor */
+
+    ngx_http_clipper_rpc_monitor_sync();
+
+    if (ngx_http_clipper_process.retiring) {
+        if (m->rpc_version == CLIPPER_PROTO_V4) {
+            n = clipper_proto_move(frames);
+            (void) ngx_http_clipper_rpc_message_control(id, frames, n);
+
+        } else {
+            ngx_http_clipper_rpc_shutdown(fd);
+        }
+
+        return;
+    }
+
+    if (!ngx_http_clipper_model_takes(&m->metadata.name, &m->metadata.version,
+                                      m->metadata.input_type))
+    {
+        ngx_http_clipper_message_refuse(id, m, CLIPPER_PROTO_EMISMATCH);
+        return;
+    }
+
+    replica = ngx_http_clipper_replica_create(id, fd, m);
+
+    if (replica == NULL) {
+        ngx_http_clipper_message_refuse(id, m, CLIPPER_PROTO_ENO_SPACE);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "container of \"%V:%V\" registered, version %uD of the "
+                  "protocol", &m->metadata.name, &m->metadata.version,
+                  m->rpc_version);
+
+    if (replica->codec->probes) {
+        n = clipper_proto_keepalive(frames, replica->codec->version);
+
+        if (ngx_http_clipper_replica_check(replica,
+                            ngx_http_clipper_rpc_message_control(id, frames, n))
+            == NGX_OK)
+        {
+            (void) ngx_http_clipper_replica_check(replica,
+                                    ngx_http_clipper_dispatch_probe(replica));
+        }
+
+        return;
+    }
+
+    /* version 3 has no probe, and no other reply to metadata either */
+
+    replica->probing = 1;
+    ngx_http_clipper_message_reply(replica, m);
+}
