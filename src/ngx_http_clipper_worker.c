@@ -281,6 +281,8 @@ ngx_http_clipper_worker_enter(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    (void) clipper_registry_bury(zone);
+
     clipper_zone_lock(zone);
 
     slot = clipper_registry_claim_locked(zone, door, len, &mcf->generation,
@@ -388,9 +390,7 @@ ngx_http_clipper_worker_bury(void)
 
     zone = ngx_http_clipper_process.zone;
 
-    clipper_zone_lock(zone);
-    n = clipper_registry_bury_locked(zone);
-    clipper_zone_unlock(zone);
+    n = clipper_registry_bury(zone);
 
     if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,

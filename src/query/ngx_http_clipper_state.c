@@ -192,15 +192,14 @@ ngx_http_clipper_state_hand_over(void)
     __atomic_store_n(&ngx_http_clipper_state.table.header->orphans, 1,
                      __ATOMIC_RELEASE);
 
-    clipper_zone_lock(zone);
-
     for (i = 1; i < zone->header->workers.n; i++) {
+
         if (ngx_http_clipper_state_other(i)) {
+            clipper_zone_lock(zone);
             clipper_registry_wake_locked(zone, i);
+            clipper_zone_unlock(zone);
         }
     }
-
-    clipper_zone_unlock(zone);
 }
 
 

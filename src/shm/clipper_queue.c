@@ -45,30 +45,13 @@ static ngx_uint_t
 clipper_queue_expects_locked(clipper_zone_t *zone, uint32_t model,
     uint64_t now_us)
 {
-    uint32_t                i, left;
-    clipper_replica_row_t  *r;
+    uint64_t  probed_us;
 
     clipper_zone_locked(zone);
 
-    left = zone->models[model].members;
+    probed_us = zone->models[model].probed_us;
 
-    for (i = 1; left && i < zone->header->replicas.n; i++) {
-        r = &zone->replicas[i];
-
-        if (r->state == CLIPPER_FREE || r->model != model) {
-            continue;
-        }
-
-        if (r->state == CLIPPER_PROBING
-            && now_us < r->connected_us + CLIPPER_PROBE_US)
-        {
-            return 1;
-        }
-
-        left--;
-    }
-
-    return 0;
+    return probed_us && now_us < probed_us + CLIPPER_PROBE_US;
 }
 
 
@@ -160,6 +143,13 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
 }
 
 
+/*
+ * The flight of a key that has room for one more: whoever settles or drops a
+ * flight goes over all who wait for it.  One that is full is joined by nobody;
+ * the next one of its key comes before it in the chain.  Keys are digests
+ * with a secret, and there are as many buckets as flights: chains are short.
+ */
+
 static uint32_t
 clipper_queue_find_locked(clipper_zone_t *zone, clipper_bucket_t *bucket,
     clipper_task_t *task)
@@ -173,7 +163,8 @@ clipper_queue_find_locked(clipper_zone_t *zone, clipper_bucket_t *bucket,
         f = &zone->flights[flight];
 
         if (f->key[0] == task->key[0] && f->key[1] == task->key[1]
-            && f->model == task->model)
+            && f->model == task->model
+            && f->nwaiters < CLIPPER_JOINS)
         {
             return flight;
         }
@@ -230,6 +221,7 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
     f->output_len = 0;
     f->batch_size = 0;
     f->waiters = 0;
+    f->nwaiters = 0;
 
     clipper_chunk_own_locked(zone, chunk, flight);
     clipper_publish(f->state, CLIPPER_QUEUED);
@@ -241,7 +233,10 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
 }
 
 
-/* an input that replicas died of lately is asked alone, and only once */
+/*
+ * An input that replicas died of lately is asked alone, and only once.  While
+ * there is such an input, 64 rows are looked at.
+ */
 
 static uint32_t
 clipper_queue_suspected_locked(clipper_zone_t *zone, const uint64_t key[2],
@@ -339,24 +334,18 @@ clipper_queue_leave_locked(clipper_zone_t *zone, uint32_t waiter, uint32_t gen)
 ngx_uint_t
 clipper_queue_notify_locked(clipper_zone_t *zone, uint32_t model)
 {
-    uint32_t                replica, slot;
-    clipper_replica_row_t  *r;
+    uint32_t              slot;
+    clipper_model_row_t  *m;
 
     clipper_zone_locked(zone);
 
-    slot = 0;
+    m = &zone->models[model];
 
-    for (replica = zone->models[model].idle; replica; replica = r->next) {
-        r = &zone->replicas[replica];
-
-        if (slot == 0 || r->worker == zone->slot) {
-            slot = r->worker;
-        }
-    }
-
-    if (slot == 0) {
+    if (m->idle == 0) {
         return 0;
     }
+
+    slot = m->idles[zone->slot] ? zone->slot : zone->replicas[m->idle].worker;
 
     clipper_registry_wake_locked(zone, slot);
 
@@ -469,6 +458,7 @@ clipper_queue_link_locked(clipper_zone_t *zone, uint32_t waiter)
     w->posted = 0;
     w->prev = 0;
     w->next = f->waiters;
+    f->nwaiters++;
 
     if (f->waiters) {
         zone->waiters[f->waiters].prev = waiter;
@@ -486,6 +476,7 @@ clipper_queue_unlink_locked(clipper_zone_t *zone, uint32_t waiter)
     clipper_zone_locked(zone);
 
     w = &zone->waiters[waiter];
+    zone->flights[w->flight].nwaiters--;
 
     if (w->prev) {
         zone->waiters[w->prev].next = w->next;

@@ -10,12 +10,16 @@
 #include "shm/clipper_registry.h"
 
 
+#define CLIPPER_QUEUE_DROPS  256                /* flights, under one lock */
+
+
 static ngx_uint_t clipper_queue_plan_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r, clipper_take_t *take);
 static ngx_uint_t clipper_queue_alike(clipper_flight_t *f,
     clipper_flight_t *first, ngx_uint_t n);
 static void clipper_queue_expire_locked(clipper_zone_t *zone,
-    clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us);
+    clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us,
+    ngx_uint_t *drops);
 static void clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
     uint64_t bound_us, uint32_t reason);
 static void clipper_queue_skipped_locked(clipper_zone_t *zone, uint32_t flight,
@@ -126,6 +130,7 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
     clipper_take_t *take)
 {
     uint64_t              ready_us;
+    ngx_uint_t            drops;
     clipper_flight_t     *f;
     clipper_model_row_t  *model;
     clipper_batch_load_t  load;
@@ -136,11 +141,17 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
     model = &zone->models[r->model];
     ready_us = take->now_us + take->margin_us;
     plan.need_us = 0;
+    drops = CLIPPER_QUEUE_DROPS;
 
     for ( ;; ) {
-        clipper_queue_expire_locked(zone, r, ready_us, plan.need_us);
+        clipper_queue_expire_locked(zone, r, ready_us, plan.need_us, &drops);
 
         if (model->root == 0) {
+            return 0;
+        }
+
+        if (drops == 0) {
+            take->wait_us = 1;
             return 0;
         }
 
@@ -174,11 +185,12 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
  * Drops from the head what has less than need_us after ready_us; what the
  * replica could still answer alone makes room for others.  What workers of an
  * older configuration have queued may be of another type than the replica's.
+ * After so many drops others have the lock, and the replica asks again.
  */
 
 static void
 clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
-    uint64_t ready_us, int64_t need_us)
+    uint64_t ready_us, int64_t need_us, ngx_uint_t *drops)
 {
     uint32_t              flight;
     uint64_t              alone_us, bound_us;
@@ -190,7 +202,7 @@ clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
     bound_us = ready_us + need_us;
     alone_us = ready_us + clipper_batch_latency(&r->batch, 1);
 
-    while (model->root) {
+    for ( /* void */ ; model->root && *drops; (*drops)--) {
         flight = model->root;
 
         if (zone->flights[flight].input_type != r->input_type) {

@@ -81,7 +81,11 @@ clipper_rebuild_heads_locked(clipper_zone_t *zone)
         model->idle = 0;
         model->replicas = 0;
         model->members = 0;
+        model->probed_us = 0;
+        ngx_memzero(model->idles, sizeof(model->idles));
     }
+
+    clipper_registry_index_locked(zone);
 }
 
 
@@ -111,6 +115,10 @@ clipper_rebuild_replicas_locked(clipper_zone_t *zone)
         model = &zone->models[r->model];
         model->members++;
 
+        if (r->state == CLIPPER_PROBING) {
+            model->probed_us = ngx_max(model->probed_us, r->connected_us);
+        }
+
         if (r->state == CLIPPER_READY) {
             model->replicas++;
 
@@ -138,6 +146,7 @@ clipper_rebuild_flights_locked(clipper_zone_t *zone)
     for (i = table->n - 1; i; i--) {
         f = &zone->flights[i];
         f->waiters = 0;
+        f->nwaiters = 0;
 
         if (f->state == CLIPPER_FREE) {
             f->input = 0;

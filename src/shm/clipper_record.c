@@ -132,6 +132,8 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
         need += area->size - area->m.head;
     }
 
+    /* each of them frees at least as much as an empty record takes */
+
     while (area->size - area->m.used < need) {
         clipper_record_drop_locked(zone);
     }

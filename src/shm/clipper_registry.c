@@ -1,6 +1,10 @@
 
 /*
  * Workers, applications and model versions by their names.
+ *
+ * Loops over a whole table, which has up to 127 workers or 511 names, are for
+ * what happens to a worker or to a name once, or after a change of the
+ * registry.  What a query asks is found by a hash.
  */
 
 
@@ -10,8 +14,13 @@
 
 static ngx_uint_t clipper_registry_named(const u_char *text, ngx_str_t *name);
 static void clipper_registry_name(u_char *text, ngx_str_t *name);
-static ngx_uint_t clipper_registry_pinned_locked(clipper_zone_t *zone,
-    ngx_uint_t model, uint32_t row);
+static uint32_t *clipper_registry_bucket(clipper_zone_t *zone,
+    const u_char *name, size_t nlen, const u_char *version, size_t vlen);
+static uint32_t *clipper_registry_bucket_of(clipper_zone_t *zone,
+    clipper_model_row_t *model);
+static uint32_t clipper_registry_spare_locked(clipper_zone_t *zone);
+static void clipper_registry_pinned_locked(clipper_zone_t *zone,
+    ngx_uint_t model, uint64_t *pinned);
 
 
 uint32_t
@@ -22,8 +31,6 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
     clipper_worker_t  *w;
 
     clipper_zone_locked(zone);
-
-    (void) clipper_registry_bury_locked(zone);
 
     for (i = 1; i < zone->header->workers.n; i++) {
         if (zone->workers[i].state == CLIPPER_FREE) {
@@ -62,26 +69,43 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
 
 
 ngx_uint_t
-clipper_registry_bury_locked(clipper_zone_t *zone)
+clipper_registry_bury(clipper_zone_t *zone)
 {
-    uint32_t    i;
-    ngx_uint_t  n;
-
-    clipper_zone_locked(zone);
+    uint32_t           i, pid, gen;
+    ngx_uint_t         n;
+    clipper_worker_t  *w;
 
     n = 0;
 
     for (i = 1; i < zone->header->workers.n; i++) {
+        w = &zone->workers[i];
+
+        gen = __atomic_load_n(&w->gen, __ATOMIC_ACQUIRE);
+
+        if (i == zone->slot
+            || __atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == CLIPPER_FREE)
+        {
+            continue;
+        }
+
+        pid = __atomic_load_n(&w->pid, __ATOMIC_RELAXED);
+
         /* a row with one's own pid is that of a predecessor */
 
-        if (i != zone->slot
-            && zone->workers[i].state != CLIPPER_FREE
-            && (zone->workers[i].pid == zone->pid
-                || !clipper_lock_alive(zone->workers[i].pid)))
-        {
+        if (pid != zone->pid && clipper_lock_alive(pid)) {
+            continue;
+        }
+
+        clipper_zone_lock(zone);
+
+        /* the row that was looked at, if nobody was faster */
+
+        if (w->state != CLIPPER_FREE && w->gen == gen && w->pid == pid) {
             clipper_rebuild_reclaim_locked(zone, i);
             n++;
         }
+
+        clipper_zone_unlock(zone);
     }
 
     return n;
@@ -113,6 +137,7 @@ uint32_t
 clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
 {
     uint32_t            i, row;
+    uint64_t            pinned[CLIPPER_ROWS_MAX / 64];
     clipper_app_row_t  *app;
 
     clipper_zone_locked(zone);
@@ -132,8 +157,12 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
 
     /* a full table: what no configuration names any more makes room */
 
+    if (row == 0) {
+        clipper_registry_pinned_locked(zone, 0, pinned);
+    }
+
     for (i = 1; row == 0 && i < zone->header->apps.n; i++) {
-        if (!clipper_registry_pinned_locked(zone, 0, i)) {
+        if (!((pinned[i / 64] >> (i % 64)) & 1)) {
             row = i;
         }
     }
@@ -157,20 +186,112 @@ uint32_t
 clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version)
 {
-    uint32_t              i;
+    uint32_t              row;
+    clipper_model_row_t  *model;
+
+    clipper_zone_locked(zone);
+
+    if (name->len >= CLIPPER_TEXT || version->len >= CLIPPER_TEXT) {
+        return 0;
+    }
+
+    row = *clipper_registry_bucket(zone, name->data, name->len, version->data,
+                                   version->len);
+
+    for ( /* void */ ; row; row = model->next) {
+        model = &zone->models[row];
+
+        if (clipper_registry_named(model->name, name)
+            && clipper_registry_named(model->version, version))
+        {
+            return row;
+        }
+    }
+
+    return 0;
+}
+
+
+/* names are those of containers, of whom not all need be trusted: keyed */
+
+static uint32_t *
+clipper_registry_bucket(clipper_zone_t *zone, const u_char *name, size_t nlen,
+    const u_char *version, size_t vlen)
+{
+    uint64_t  hash[2], key[2];
+
+    clipper_hash_siphash(zone->header->key.sip, name, nlen, key);
+    clipper_hash_siphash(key, version, vlen, hash);
+
+    return &zone->header->names[hash[0] % CLIPPER_ROWS_MAX];
+}
+
+
+static uint32_t *
+clipper_registry_bucket_of(clipper_zone_t *zone, clipper_model_row_t *model)
+{
+    return clipper_registry_bucket(zone, model->name, ngx_strlen(model->name),
+                                   model->version, ngx_strlen(model->version));
+}
+
+
+void
+clipper_registry_index_locked(clipper_zone_t *zone)
+{
+    uint32_t  i, *bucket;
+
+    clipper_zone_locked(zone);
+
+    ngx_memzero(zone->header->names, sizeof(zone->header->names));
+
+    for (i = 1; i < zone->header->models.n; i++) {
+
+        if (zone->models[i].state == CLIPPER_USED) {
+            bucket = clipper_registry_bucket_of(zone, &zone->models[i]);
+            zone->models[i].next = *bucket;
+            *bucket = i;
+        }
+    }
+}
+
+
+/* a row for another name: free, or one that nobody needs; 0: none */
+
+static uint32_t
+clipper_registry_spare_locked(clipper_zone_t *zone)
+{
+    uint32_t              i, *row;
+    uint64_t              pinned[CLIPPER_ROWS_MAX / 64];
     clipper_model_row_t  *model;
 
     clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->models.n; i++) {
-        model = &zone->models[i];
-
-        if (model->state == CLIPPER_USED
-            && clipper_registry_named(model->name, name)
-            && clipper_registry_named(model->version, version))
-        {
+        if (zone->models[i].state == CLIPPER_FREE) {
             return i;
         }
+    }
+
+    clipper_registry_pinned_locked(zone, 1, pinned);
+
+    for (i = 1; i < zone->header->models.n; i++) {
+        model = &zone->models[i];
+
+        if (model->members || model->flights
+            || (pinned[i / 64] >> (i % 64)) & 1)
+        {
+            continue;
+        }
+
+        row = clipper_registry_bucket_of(zone, model);
+
+        while (*row != i) {
+            row = &zone->models[*row].next;
+        }
+
+        *row = model->next;
+
+        return i;
     }
 
     return 0;
@@ -182,7 +303,7 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version)
 {
     size_t                kept;
-    uint32_t              i, row;
+    uint32_t              row, *bucket;
     clipper_model_row_t  *model;
 
     clipper_zone_locked(zone);
@@ -193,19 +314,7 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
         return row;
     }
 
-    for (i = 1; row == 0 && i < zone->header->models.n; i++) {
-        if (zone->models[i].state == CLIPPER_FREE) {
-            row = i;
-        }
-    }
-
-    for (i = 1; row == 0 && i < zone->header->models.n; i++) {
-        if (zone->models[i].members == 0 && zone->models[i].flights == 0
-            && !clipper_registry_pinned_locked(zone, 1, i))
-        {
-            row = i;
-        }
-    }
+    row = clipper_registry_spare_locked(zone);
 
     if (row == 0) {
         return 0;
@@ -230,6 +339,10 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     clipper_registry_name(model->name, name);
     clipper_registry_name(model->version, version);
     clipper_publish(model->state, CLIPPER_USED);
+
+    bucket = clipper_registry_bucket_of(zone, model);
+    model->next = *bucket;
+    *bucket = row;
 
     zone->header->registry++;
 
@@ -283,28 +396,28 @@ clipper_registry_pin_locked(clipper_zone_t *zone, uint64_t *map, uint32_t row)
 }
 
 
-static ngx_uint_t
+/* the rows that configurations name: a bit each */
+
+static void
 clipper_registry_pinned_locked(clipper_zone_t *zone, ngx_uint_t model,
-    uint32_t row)
+    uint64_t *pinned)
 {
     uint64_t          *map;
-    ngx_uint_t         i;
+    ngx_uint_t         i, k;
     clipper_worker_t  *w;
 
     clipper_zone_locked(zone);
+
+    ngx_memzero(pinned, CLIPPER_ROWS_MAX / 8);
 
     for (i = 1; i < zone->header->workers.n; i++) {
         w = &zone->workers[i];
         map = model ? w->models : w->apps;
 
-        if (w->state != CLIPPER_FREE
-            && (map[row / 64] >> (row % 64)) & 1)
-        {
-            return 1;
+        for (k = 0; w->state && k < CLIPPER_ROWS_MAX / 64; k++) {
+            pinned[k] |= map[k];
         }
     }
-
-    return 0;
 }
 
 

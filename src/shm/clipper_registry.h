@@ -25,13 +25,16 @@ typedef struct {
 
 /*
  * A row for the calling worker, which becomes its zone->slot; 0: all rows are
- * taken by live workers.  Rows of dead workers are reclaimed first.
+ * taken.  Those of dead workers are reclaimed by .._bury() before.
  */
 uint32_t clipper_registry_claim_locked(clipper_zone_t *zone,
     const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now);
 
-/* reclaims the rows of workers that have exited; the number of them */
-ngx_uint_t  clipper_registry_bury_locked(clipper_zone_t *zone);
+/*
+ * Reclaims the rows of workers that have exited; the number of them.  Takes
+ * the lock for each that is dead: nobody waits while the kernel is asked.
+ */
+ngx_uint_t clipper_registry_bury(clipper_zone_t *zone);
 
 /* the row of a name, made when there is none; 0: the table is full */
 uint32_t  clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name);
@@ -45,6 +48,9 @@ uint32_t clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
 /* the highest version that replicas have announced; 0: none */
 uint32_t clipper_registry_current_locked(clipper_zone_t *zone,
     ngx_str_t *name);
+
+/* models by their names anew, for the rebuild */
+void clipper_registry_index_locked(clipper_zone_t *zone);
 
 /* marks rows that the calling worker's configuration names */
 void clipper_registry_pin_locked(clipper_zone_t *zone, uint64_t *map,

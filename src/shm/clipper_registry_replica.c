@@ -1,15 +1,20 @@
 
 /*
  * The replicas' rows of the registry: joining, readiness, idle lists, going.
+ *
+ * What happens to a replica once, when it comes, is ready, or goes, looks at
+ * all rows of the table, 1023 at most; what happens to each batch does not.
  */
 
 
 #include "shm/clipper_registry.h"
 
 
-static clipper_batch_t *clipper_members_learned_locked(clipper_zone_t *zone,
-    clipper_replica_row_t *r);
-static ngx_uint_t clipper_members_same(clipper_replica_row_t *a,
+static void clipper_registry_replica_probed_locked(clipper_zone_t *zone,
+    uint32_t model);
+static clipper_batch_t *clipper_registry_replica_learned_locked(
+    clipper_zone_t *zone, clipper_replica_row_t *r);
+static ngx_uint_t clipper_registry_replica_same(clipper_replica_row_t *a,
     clipper_replica_row_t *b);
 
 
@@ -78,12 +83,13 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->epoch = model->epoch;
 
     clipper_batch_init(&r->batch,
-                        clipper_members_learned_locked(zone, r),
+                        clipper_registry_replica_learned_locked(zone, r),
                         now_us);
 
     model->announced = 1;
     model->input_type = a->input_type;
     model->members++;
+    model->probed_us = ngx_max(model->probed_us, now_us);
 
     clipper_publish(r->state, CLIPPER_PROBING);
 
@@ -96,7 +102,8 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
 /* its own when it moves here from another worker, else of the last one gone */
 
 static clipper_batch_t *
-clipper_members_learned_locked(clipper_zone_t *zone, clipper_replica_row_t *r)
+clipper_registry_replica_learned_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r)
 {
     uint32_t              i;
     clipper_model_row_t  *model;
@@ -104,7 +111,7 @@ clipper_members_learned_locked(clipper_zone_t *zone, clipper_replica_row_t *r)
     clipper_zone_locked(zone);
 
     for (i = 1; i < zone->header->replicas.n; i++) {
-        if (clipper_members_same(r, &zone->replicas[i])) {
+        if (clipper_registry_replica_same(r, &zone->replicas[i])) {
             return &zone->replicas[i].batch;
         }
     }
@@ -137,19 +144,20 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
     for (i = 1; i < zone->header->replicas.n; i++) {
         old = &zone->replicas[i];
 
-        if (old->id > r->id && clipper_members_same(r, old)) {
+        if (old->id > r->id && clipper_registry_replica_same(r, old)) {
             clipper_registry_replica_leaving_locked(zone, replica);
             return;
         }
     }
 
     clipper_publish(r->state, CLIPPER_READY);
+    clipper_registry_replica_probed_locked(zone, r->model);
     zone->models[r->model].replicas++;
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         old = &zone->replicas[i];
 
-        if (i != replica && clipper_members_same(r, old)) {
+        if (i != replica && clipper_registry_replica_same(r, old)) {
             clipper_registry_replica_leaving_locked(zone, i);
         }
     }
@@ -158,10 +166,39 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
 }
 
 
+/* a replica probes no more: the latest connection of those that still do */
+
+static void
+clipper_registry_replica_probed_locked(clipper_zone_t *zone, uint32_t model)
+{
+    uint32_t                i;
+    clipper_replica_row_t  *r;
+
+    clipper_zone_locked(zone);
+
+    if (zone->models[model].probed_us == 0) {
+        return;
+    }
+
+    zone->models[model].probed_us = 0;
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (r->state == CLIPPER_PROBING && r->model == model) {
+            zone->models[model].probed_us =
+                        ngx_max(zone->models[model].probed_us,
+                                r->connected_us);
+        }
+    }
+}
+
+
 /* two connections of one container */
 
 static ngx_uint_t
-clipper_members_same(clipper_replica_row_t *a, clipper_replica_row_t *b)
+clipper_registry_replica_same(clipper_replica_row_t *a,
+    clipper_replica_row_t *b)
 {
     static u_char  none[16];
 
@@ -187,6 +224,7 @@ clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     clipper_publish(r->state, CLIPPER_LEAVING);
+    clipper_registry_replica_probed_locked(zone, r->model);
     zone->header->registry++;
 }
 
@@ -246,6 +284,7 @@ clipper_registry_replica_idle_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     model->idle = replica;
+    model->idles[r->worker]++;
 }
 
 
@@ -274,4 +313,5 @@ clipper_registry_replica_busy_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     r->idle = 0;
+    zone->models[r->model].idles[r->worker]--;
 }

@@ -67,6 +67,8 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
     ngx_memcpy(key, seed, sizeof(key));
     clipper_hash_siphash(key, (u_char *) "source", sizeof("source") - 1,
                          h->source);
+    clipper_hash_siphash(key, (u_char *) "names", sizeof("names") - 1,
+                         h->names_key);
 
     clipper_state_table_attach(&table, addr, 0);
 

@@ -121,6 +121,7 @@ typedef struct {
     size_t                      names;
     size_t                      buckets;
     size_t                      name_buckets;
+    uint64_t                    names_key[2];   /* of their hash */
 
     struct {
         uint64_t                seq;

@@ -195,6 +195,8 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
 }
 
 
+/* after a death; a worker has sent a window of 64 at most, see the flush */
+
 ngx_uint_t
 clipper_state_table_flight_senders(clipper_state_table_t *table, uint32_t *pids,
     ngx_uint_t n)

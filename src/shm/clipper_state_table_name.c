@@ -1,11 +1,13 @@
 
 /*
  * Texts of the table of states, each kept once, as long as rows refer to it:
- * who sends an update reads them without the lock.
+ * who sends an update reads them without the lock.  Containers choose some of
+ * them, so their hash has a key, and the chains are short.
  */
 
 
 #include "shm/clipper_state_table.h"
+#include "base/clipper_hash.h"
 
 
 static uint32_t *clipper_state_name_bucket(clipper_state_table_t *table,
@@ -101,14 +103,9 @@ static uint32_t *
 clipper_state_name_bucket(clipper_state_table_t *table, const u_char *text,
     size_t len)
 {
-    size_t    i;
-    uint32_t  h;
+    uint64_t  hash[2];
 
-    h = 2166136261u;
+    clipper_hash_siphash(table->header->names_key, text, len, hash);
 
-    for (i = 0; i < len; i++) {
-        h = (h ^ text[i]) * 16777619u;
-    }
-
-    return &table->name_buckets[h % table->header->nnames];
+    return &table->name_buckets[hash[0] % table->header->nnames];
 }

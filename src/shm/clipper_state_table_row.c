@@ -33,6 +33,8 @@ static void clipper_state_list_append_locked(clipper_state_table_t *table,
     uint32_t row, uint32_t list);
 
 
+/* ids are digests with a secret, and buckets at least as many as rows */
+
 uint32_t
 clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2])
@@ -63,7 +65,10 @@ clipper_state_table_row_cells_locked(clipper_state_table_t *table, uint32_t row,
 
     clipper_state_table_locked(table);
 
-    /* cells mostly are in the order of the members: go on from the last one */
+    /*
+     * Cells mostly are in the order of the members: go on from the last one.
+     * A row has 128 cells at most.
+     */
 
     first = table->rows[row].cells;
     cell = first;

@@ -14,7 +14,7 @@
 
 /* changes with the layout: an old zone is never read with new eyes */
 #define CLIPPER_MAGIC                                                         \
-    (0x436c697070657201ull                                                    \
+    (0x436c697070657202ull                                                    \
      ^ ((uint64_t) sizeof(clipper_header_t) << 40)                            \
      ^ ((uint64_t) sizeof(clipper_flight_t) << 32)                            \
      ^ ((uint64_t) sizeof(clipper_worker_t) << 24)                            \

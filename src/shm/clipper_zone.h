@@ -29,6 +29,7 @@
 #define CLIPPER_CHUNK         512               /* bytes of payload */
 #define CLIPPER_INLINE        96                /* bytes of a short output */
 #define CLIPPER_LEASES        2                 /* replicas of one task */
+#define CLIPPER_JOINS         256               /* waiters of one flight */
 #define CLIPPER_CAUSES        64                /* of dropped messages */
 
 
@@ -103,6 +104,7 @@ typedef struct {
     uint32_t                   rank;
     uint32_t                   next;            /* hash chain, or free list */
     uint32_t                   waiters;         /* list */
+    uint32_t                   nwaiters;
 } clipper_flight_t;
 
 
@@ -180,8 +182,13 @@ typedef struct {
     uint64_t                   tail_us;         /* latest deadline queued */
     uint32_t                   flights;         /* not free */
     uint32_t                   idle;            /* list of replicas */
+    uint16_t                   idles[CLIPPER_WORKERS];
+                                                /* in it, of each worker */
     uint32_t                   replicas;        /* ready ones */
     uint32_t                   members;         /* in any state */
+    uint64_t                   probed_us;       /* the latest connection of a
+                                                   probing one, 0: none */
+    uint32_t                   next;            /* of the name's hash chain */
 } clipper_model_row_t;
 
 
@@ -266,6 +273,10 @@ typedef struct {
     uint64_t                   rpc_errors[CLIPPER_CAUSES];
     int64_t                    started;
     clipper_hash_key_t  key;
+
+    uint32_t                   names[CLIPPER_ROWS_MAX];
+                                                /* derived: models by name and
+                                                   version */
 } clipper_header_t;
 
 

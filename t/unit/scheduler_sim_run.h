@@ -319,10 +319,11 @@ sched_death(sched_t *sim, uint32_t worker)
 
     sched_kill(sim, worker);
 
+    SCHED_REQUIRE(sim, clipper_registry_bury(&sim->views[other]) == 1);
+
+    /* who is rung is known at the unlock */
+
     sched_lock(sim, other);
-    SCHED_REQUIRE(sim, clipper_registry_bury_locked(
-                           &sim->views[other])
-                       == 1);
     sched_unlock(sim, other);
 
     for (i = 0; i < sim->nreplicas; i++) {

@@ -312,16 +312,12 @@ test_dead_worker(void **state)
     loan = borrow(&c, NULL, 1000);
     assert_int_not_equal(loan, 0);
 
-    clipper_zone_lock(&a);
-    assert_int_equal(clipper_registry_bury_locked(&a), 0);
-    clipper_zone_unlock(&a);
+    assert_int_equal(clipper_registry_bury(&a), 0);
 
     zone_kill(c.pid);
 
-    clipper_zone_lock(&a);
-    assert_int_equal(clipper_registry_bury_locked(&a), 1);
-    zone_assert_locked(&a, "buried");
-    clipper_zone_unlock(&a);
+    assert_int_equal(clipper_registry_bury(&a), 1);
+    zone_assert(&a, "buried");
 
     assert_int_equal(a.header->waiters.used, 1);
     assert_int_equal(a.header->flights.used, 1);
@@ -353,6 +349,8 @@ test_dead_worker_of_same_pid(void **state)
     c = worker_make(addr);
     d = c;
     d.slot = 0;
+
+    assert_int_equal(clipper_registry_bury(&d), 1);
 
     clipper_zone_lock(&d);
     assert_int_equal(clipper_registry_claim_locked(&d,

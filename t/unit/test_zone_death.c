@@ -126,7 +126,8 @@ bury(view_t *w)
 {
     uint32_t  i, dead;
 
-    (void) clipper_registry_bury_locked(w);
+    (void) clipper_registry_bury(w);
+    clipper_zone_lock(w);
     intact(w, "after the burial");
 
     for (i = 1; i < w->header->workers.n; i++) {
@@ -160,6 +161,8 @@ bury(view_t *w)
 
         askers[i].letters = 0;
     }
+
+    clipper_zone_unlock(w);
 }
 
 
@@ -217,8 +220,8 @@ verify(void)
 
     clipper_zone_lock(&w);
     intact(&w, "rebuilt");
-    bury(&w);
     clipper_zone_unlock(&w);
+    bury(&w);
 
     answer_all(&w);
 

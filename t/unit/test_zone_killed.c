@@ -91,6 +91,8 @@ life(pid_t parent)
 
     (void) clipper_zone_attach(&v, addr, ZONE_SIZE, getpid());
 
+    (void) clipper_registry_bury(&v);
+
     clipper_zone_lock(&v);
     check("a row", clipper_registry_claim_locked(&v,
                                         (u_char *) "door", 4, &generation, 1));
@@ -128,10 +130,8 @@ life(pid_t parent)
         }
 
         if (zone_chance(50) == 0) {
-            clipper_zone_lock(&v);
-            (void) clipper_registry_bury_locked(&v);
-            zone_assert_locked(&v, "buried");
-            clipper_zone_unlock(&v);
+            (void) clipper_registry_bury(&v);
+            zone_assert(&v, "buried");
         }
     }
 
@@ -173,10 +173,8 @@ test_killed_lives(void **state)
         }
     }
 
-    clipper_zone_lock(&workers[0]);
-    (void) clipper_registry_bury_locked(&workers[0]);
-    zone_assert_locked(&workers[0], "after all deaths");
-    clipper_zone_unlock(&workers[0]);
+    (void) clipper_registry_bury(&workers[0]);
+    zone_assert(&workers[0], "after all deaths");
 
     rebuilt = workers[0].header->rebuilds - rebuilt;
     print_message("%u killed, %u of them with the lock held\n", DEATHS,

@@ -9,6 +9,7 @@
 
 
 #include "zone_check.h"
+#include "shm/clipper_registry.h"
 
 
 #define ZONE_CHECK_TEXT  128
@@ -153,6 +154,7 @@ static const char *
 zone_check_models(clipper_zone_t *zone)
 {
     uint32_t              i, row, flights;
+    ngx_str_t             name, version;
     const char           *text;
     clipper_model_row_t  *model;
 
@@ -175,6 +177,14 @@ zone_check_models(clipper_zone_t *zone)
         zone_require(model->flights == flights,
                    "flights of model", i);
 
+        name.data = model->name;
+        name.len = ngx_strlen(model->name);
+        version.data = model->version;
+        version.len = ngx_strlen(model->version);
+
+        zone_require(clipper_registry_find_locked(zone, &name, &version) == i,
+                   "name of model", i);
+
         text = zone_check_heap(zone, i);
 
         if (text == NULL) {
@@ -193,12 +203,15 @@ zone_check_models(clipper_zone_t *zone)
 static const char *
 zone_check_members(clipper_zone_t *zone, uint32_t i)
 {
+    uint16_t                idles[CLIPPER_WORKERS] = { 0 };
     uint32_t                row, prev, idle, members, ready;
+    uint64_t                probed_us;
     clipper_model_row_t    *model;
     clipper_replica_row_t  *r;
 
     model = &zone->models[i];
     members = ready = idle = 0;
+    probed_us = 0;
 
     for (row = 1; row < zone->header->replicas.n; row++) {
         r = &zone->replicas[row];
@@ -207,11 +220,19 @@ zone_check_members(clipper_zone_t *zone, uint32_t i)
             members++;
             ready += (r->state == CLIPPER_READY);
             idle += r->idle;
+            idles[r->worker] += r->idle;
+
+            if (r->state == CLIPPER_PROBING) {
+                probed_us = ngx_max(probed_us, r->connected_us);
+            }
         }
     }
 
     zone_require(model->members == members, "members of model", i);
     zone_require(model->replicas == ready, "replicas of model", i);
+    zone_require(model->probed_us == probed_us, "probing ones of model", i);
+    zone_require(memcmp(model->idles, idles, sizeof(idles)) == 0,
+               "idle ones of workers of model", i);
 
     for (prev = 0, row = model->idle; row; prev = row, row = r->next) {
         r = &zone->replicas[row];

@@ -166,7 +166,7 @@ zone_check_waiters(clipper_zone_t *zone)
 const char *
 zone_check_lists(clipper_zone_t *zone)
 {
-    uint32_t           i, n, row, prev;
+    uint32_t           i, n, row, prev, listed;
     clipper_flight_t  *f;
     clipper_waiter_t  *w;
 
@@ -181,6 +181,8 @@ zone_check_lists(clipper_zone_t *zone)
             continue;
         }
 
+        listed = 0;
+
         for (prev = 0, row = f->waiters; row; prev = row, row = w->next) {
             w = &zone->waiters[row];
 
@@ -191,8 +193,11 @@ zone_check_lists(clipper_zone_t *zone)
             zone_require(f->state != CLIPPER_QUEUED
                        || f->deadline_us <= w->deadline_us,
                        "deadline of waiter", row);
+            listed++;
             n--;
         }
+
+        zone_require(f->nwaiters == listed, "waiters of flight", i);
     }
 
     zone_require(n == 0, "waiters in no list", n);

@@ -499,6 +499,8 @@ claims(view_t *w)
     again = *w;
     again.slot = 0;
 
+    (void) clipper_registry_bury(&again);
+
     clipper_zone_lock(&again);
     (void) clipper_registry_claim_locked(&again, (u_char *) "door",
                                          4, &generation, 2);
