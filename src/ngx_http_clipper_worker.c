@@ -9,6 +9,7 @@
 #include "worker/ngx_http_clipper_model.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "query/ngx_http_clipper_lineup.h"
+#include "shm/clipper_journal.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
 #include "replica/ngx_http_clipper_replica_message.h"
@@ -31,6 +32,7 @@ static void ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_clipper_worker_seed(ngx_log_t *log,
     u_char seed[32]);
 static ngx_int_t ngx_http_clipper_worker_enter(ngx_cycle_t *cycle);
+static void ngx_http_clipper_worker_overflowed(void);
 static void ngx_http_clipper_worker_work(void);
 static void ngx_http_clipper_worker_bury(void);
 static void ngx_http_clipper_worker_retire(ngx_uint_t now);
@@ -230,6 +232,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     }
 
     ngx_http_clipper_worker_zone.flush = ngx_http_clipper_wake_flush;
+    clipper_journal_overflowed = ngx_http_clipper_worker_overflowed;
 
     ngx_http_clipper_process.zone = &ngx_http_clipper_worker_zone;
     ngx_http_clipper_process.conf = mcf;
@@ -259,6 +262,17 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     ngx_http_clipper_worker_work();
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_clipper_worker_overflowed(void)
+{
+    ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
+                  "a change of what was learned or recorded is larger than "
+                  "its journal: it cannot be undone if a worker dies in it; "
+                  "please report this, \"journal_overflows\" of "
+                  "clipper_status counts it");
 }
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import Connection, Sim3, Sim4, application, rpc, wait_until
+from harness import Connection, Sim3, Sim4, application, death, rpc, wait_until
 
 METRICS = "location = /metrics { clipper_metrics; }"
 
@@ -29,6 +29,7 @@ FAMILIES = {
     "clipper_selection_weight": ("gauge", {"app", "model", "version"}),
     "clipper_zone_used_bytes": ("gauge", {"zone"}),
     "clipper_zone_size_bytes": ("gauge", {"zone"}),
+    "clipper_journal_overflows_total": ("counter", set()),
     "clipper_rpc_errors_total": ("counter", {"cause"}),
     "clipper_build_info": ("gauge",
                            {"version", "nginx_version", "zmq_version"}),
@@ -421,6 +422,53 @@ def test_rpc_errors(nginx):
     wait_until(lambda: scrape(server)("clipper_rpc_errors_total") == 1)
     assert scrape(server)("clipper_rpc_errors_total",
                           cause="unknown_type") == 1
+
+
+def test_journal_overflows(nginx):
+    """Catches a change that a death would not take back, and nobody is told;
+    or everybody is, again and again."""
+    server = start(nginx, application(
+        "a", "m:1 n:1", extra="clipper_select thompson;"))
+    server.allow("larger than its journal")
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    name = "clipper_journal_overflows_total"
+
+    def learn(value, before=None):
+        assert server.post("/a/predict", {
+            "uid": "u", "input": [value]}).status == 200
+        if before:
+            before(server)
+        assert server.post("/a/update", {"uid": "u", "input": [value],
+                                         "label": value}).status == 200
+
+    learn(1.0)
+    assert scrape(server)(name) == 0
+    counts = [0]
+    for value in (2.0, 3.0):
+        learn(value, fill_journal)
+        counts.append(server.status()["zone"]["journal_overflows"])
+        assert scrape(server)(name) == counts[-1]
+    assert counts == sorted(set(counts))
+    assert server.log_text().count("larger than its journal") == 1
+
+
+def fill_journal(server):
+    """Leaves no room in the journal of the records. The process object
+    begins with the view of the zone, whose 13th pointer is to them, and
+    they begin with the journal: lock, mark, and bytes used."""
+    pid = server.worker_pids()[0]
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        def word(address, size=8):
+            memory.seek(address)
+            return int.from_bytes(memory.read(size), "little")
+
+        zone = word(death.address(pid, server.settings.module,
+                                  "ngx_http_clipper_process"))
+        journal = word(zone + 12 * 8)
+        assert word(journal + 8, 4) == 0
+        memory.seek(journal + 8)
+        memory.write((24 * 1024).to_bytes(4, "little"))
 
 
 def test_methods(nginx):

@@ -36,6 +36,8 @@ static void ngx_http_clipper_prometheus_size(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_rpc(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_overflows(
+    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_build(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_redis(ngx_http_clipper_prometheus_t *p,
@@ -181,6 +183,11 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
     { "clipper_zone_size_bytes", "gauge",
       "Size of a zone of shared memory.",
       ngx_http_clipper_prometheus_size, 0, 0, NGX_HTTP_CLIPPER_ALONE },
+
+    { "clipper_journal_overflows_total", "counter",
+      "Changes of shared memory that a death would not have taken back.",
+      ngx_http_clipper_prometheus_overflows, 0, 0,
+      NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_rpc_errors_total", "counter",
       "Messages of containers that were dropped, by cause.",
@@ -484,6 +491,15 @@ ngx_http_clipper_prometheus_size(ngx_http_clipper_prometheus_t *p,
                                             &ngx_http_clipper_prometheus_cache,
                                                p->conf->cache_size);
     }
+}
+
+
+static void
+ngx_http_clipper_prometheus_overflows(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family)
+{
+    ngx_http_clipper_prometheus_text_count(p, "", NULL,
+                                           clipper_zone_overflows(p->zone));
 }
 
 

@@ -105,6 +105,8 @@ ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "size", header->size);
     ngx_http_clipper_document_number(d, "started", header->started);
     ngx_http_clipper_document_number(d, "rebuilds", header->rebuilds);
+    ngx_http_clipper_document_number(d, "journal_overflows",
+                                     clipper_zone_overflows(zone));
     ngx_http_clipper_status_table(d, "flights", &header->flights);
     ngx_http_clipper_status_table(d, "waiters", &header->waiters);
     ngx_http_clipper_status_table(d, "chunks", &header->chunks);

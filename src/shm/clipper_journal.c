@@ -14,6 +14,12 @@ typedef struct {
 } clipper_journal_piece_t;
 
 
+void  (*clipper_journal_overflowed)(void);
+
+/* the section of this process has the first overflow of its area */
+static ngx_uint_t  clipper_journal_first;
+
+
 static void  clipper_journal_undo(clipper_journal_t *journal, void *base);
 
 
@@ -68,7 +74,10 @@ clipper_journal_save(clipper_journal_t *journal,
     if (used + size + sizeof(clipper_journal_piece_t)
         > CLIPPER_JOURNAL_SIZE)
     {
-        journal->overflows++;
+        if (journal->overflows++ == 0) {
+            clipper_journal_first = 1;
+        }
+
         return;
     }
 
@@ -101,4 +110,12 @@ clipper_journal_end(clipper_journal_t *journal)
 {
     clipper_journal_commit(journal);
     clipper_lock_release(&journal->lock);
+
+    if (clipper_journal_first) {
+        clipper_journal_first = 0;
+
+        if (clipper_journal_overflowed) {
+            clipper_journal_overflowed();
+        }
+    }
 }

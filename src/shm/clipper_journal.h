@@ -31,6 +31,10 @@ typedef struct {
 } clipper_journal_t;
 
 
+/* tells of the first overflow of an area, after its lock; NULL: nobody */
+extern void  (*clipper_journal_overflowed)(void);
+
+
 /* takes the lock; `base` is where the area is mapped in this process */
 void clipper_journal_begin(clipper_journal_t *journal, void *base,
     uint32_t pid);

@@ -167,6 +167,21 @@ clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
 }
 
 
+/* each of the areas begins with its journal */
+
+uint64_t
+clipper_zone_overflows(clipper_zone_t *zone)
+{
+    clipper_journal_t  *states, *records;
+
+    states = zone->states;
+    records = zone->records;
+
+    return (uint64_t) __atomic_load_n(&states->overflows, __ATOMIC_RELAXED)
+           + __atomic_load_n(&records->overflows, __ATOMIC_RELAXED);
+}
+
+
 void
 clipper_zone_lock(clipper_zone_t *zone)
 {

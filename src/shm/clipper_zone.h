@@ -320,6 +320,9 @@ size_t clipper_zone_rows(size_t size);
 ngx_int_t clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
     uint32_t pid);
 
+/* pieces of records and states that a death would not have put back */
+uint64_t clipper_zone_overflows(clipper_zone_t *zone);
+
 void clipper_zone_lock(clipper_zone_t *zone);
 
 /*
