@@ -365,7 +365,7 @@ def test_learned_state_is_in_redis(engine, make_cluster):
 def test_arguments_that_are_refused(engine):
     with refused('"host" docker network'):
         DockerContainerManager(docker_network="host")
-    with refused("Central logging does not exist any more"):
+    with refused("Central logging is no longer supported"):
         DockerContainerManager(use_centralized_log=True)
     with refused("Please set num_frontend_replicas=1"):
         DockerContainerManager("none").start_clipper(num_frontend_replicas=2)

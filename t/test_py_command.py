@@ -112,4 +112,5 @@ def test_command_with_a_name_of_no_model(tmp_path):
     write_model(tmp_path, kind="noop")
     process = command(tmp_path, CLIPPER_MODEL_VERSION="one two")
     output, _ = process.communicate(timeout=20)
-    assert process.returncode == 1 and "'one two' is no version" in output
+    assert process.returncode == 1
+    assert "Invalid model version 'one two'" in output

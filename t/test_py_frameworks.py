@@ -169,8 +169,8 @@ def test_keras(conn, wine, keras_model, tmp_path, form):
 def test_keras_without_a_usable_model(conn, tmp_path):
     (tmp_path / "model.txt").write_text("no model")
     for model, text in (
-            (object(), "neither a Keras model nor a file"),
-            (str(tmp_path / "none.h5"), "neither a Keras model nor a file"),
+            (object(), "neither a Keras model nor the path of a file"),
+            (str(tmp_path / "none.h5"), "neither a Keras model nor the path of a file"),
             (str(tmp_path / "model.txt"), "must end in .keras or .h5")):
         with pytest.raises(ClipperException, match=text):
             keras_deployer.deploy_keras_model(

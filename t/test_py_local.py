@@ -51,7 +51,8 @@ def test_nothing_of_a_cluster_is_left(make_cluster, caplog):
         conn.start_clipper(mgmt_frontend_image="clipper/old:1",
                            qf_http_thread_pool_size=4)
     assert "clipper/old:1 is not used: nginx's configuration" in caplog.text
-    assert "qf_http_thread_pool_size=4 is not used: nginx"  in caplog.text
+    assert "qf_http_thread_pool_size=4 is not used: set the manager's " \
+        "workers=" in caplog.text
     assert conn.get_all_models() == []
     conn.stop_all(graceful=False)
 

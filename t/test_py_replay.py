@@ -205,11 +205,11 @@ def test_the_command(tmp_path, capsys):
     assert "first " in out.getvalue() and "400 records" in out.getvalue()
     assert "100 queries without feedback" in capsys.readouterr().err
     assert main(files + ["--models", "b:1,c:2"]) == 1
-    assert "The log has a:1, which is none of" in capsys.readouterr().err
+    assert "The log has the model a:1, which is not among" in capsys.readouterr().err
     out = io.StringIO()
     assert main(files + ["--models", "c:2,b:1,a:1", "--json"], out) == 0
     # The first one is another, then.
     assert json.loads(out.getvalue())["policies"]["first"]["snips"][
         "value"] < 0.6
     assert main(files[:4] + ["--policy", "exp4"]) == 1
-    assert "Cannot replay for policy" in capsys.readouterr().err
+    assert "Cannot estimate policy" in capsys.readouterr().err

@@ -1,6 +1,6 @@
-"""`python -m clipper_admin COMMAND`: commands of the package.
+"""`python -m clipper_admin COMMAND`, with the commands:
 
-    replay   estimates of other selection policies, see `clipper_admin.replay`
+    replay   estimate other selection policies, see `clipper_admin.replay`
 """
 
 import sys

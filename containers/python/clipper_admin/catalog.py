@@ -1,11 +1,11 @@
-"""What a cluster serves: applications, models, links; and its rules.
+"""The catalog of a cluster: applications, models, links, and their rules.
 
-A catalog is read from configuration fragments and written back to them:
-they are the only truth. Between, it is plain data. Each change checks what
-Clipper's management service checked, with the same texts.
+A catalog is read from configuration fragments and written back to them; no
+other record exists. In between it is plain data. Each change makes the
+checks of Clipper's management service, with the same messages.
 
-Directives that this package does not know are kept as they are, so a
-fragment may be tuned by hand.
+Directives that this package does not know stay as they are, so operators
+can tune a fragment by hand.
 """
 
 from typing import Any, Dict, List, Mapping, Optional
@@ -37,8 +37,8 @@ __all__ = [
     "Version",
 ]
 
-#: Fragments, by the place that includes them: "models/NAME.conf" in the
-#: http block, "apps/NAME.conf" in the server of the applications.
+#: Text of the fragments by file name. The http block includes
+#: "models/NAME.conf", the server of the applications "apps/NAME.conf".
 Fragments = Dict[str, str]
 
 
@@ -62,7 +62,8 @@ class Catalog:
         """Register an application; the SLO is rounded up to milliseconds.
 
         Raises:
-            ClipperException: bad name, type, default or SLO; known already.
+            ClipperException: the name, type, default or SLO is not valid, or
+                the application exists.
         """
         check_application_name(name)
         input_type = check_input_type(input_type)
@@ -79,10 +80,10 @@ class Catalog:
         self.applications[name] = added
 
     def delete_application(self, name: str) -> None:
-        """Unregister an application with its links.
+        """Remove an application and its links.
 
         Raises:
-            ClipperException: there is none.
+            ClipperException: the application does not exist.
         """
         if name not in self.applications:
             raise refused("Application '%s' does not exist" % name)
@@ -101,8 +102,8 @@ class Catalog:
         """Check a version before it is registered, and return it.
 
         Raises:
-            ClipperException: bad batch size, name, version, label or type;
-                known already; another type than a linked application has.
+            ClipperException: an argument is not valid, the version exists,
+                or a linked application has another input type.
         """
         _check_batch_size(batch_size)
         check_model_part(name, "model name")
@@ -162,8 +163,8 @@ class Catalog:
         """Make a version the one that answers.
 
         Raises:
-            ClipperException: no such model or version, or its type is not
-                the one of a linked application.
+            ClipperException: the model or version does not exist, or a
+                linked application has another input type.
         """
         model = self.models.get(name)
         if model is None or not model.versions:
@@ -183,11 +184,11 @@ class Catalog:
     def delete_version(self, name: str, version: str) -> None:
         """Remove a version.
 
-        When it was the current one, none is until another is set or added,
-        and linked applications answer their defaults.
+        Without the current version the model has none until one is set or
+        added, and linked applications answer with their defaults.
 
         Raises:
-            ClipperException: there is no such version.
+            ClipperException: the version does not exist.
         """
         model = self.models.get(name)
         if model is None or version not in model.versions:
@@ -197,7 +198,7 @@ class Catalog:
             )
         del model.versions[version]
         if not model.versions:
-            # A pointer to nothing would outlive the model.
+            # An empty model would keep its current version.
             del self.models[name]
 
     def find_version(self, name: str, version: str) -> Optional[Version]:
@@ -234,13 +235,14 @@ class Catalog:
         """Link models to an application.
 
         Args:
-            version: the one that answers; None for the current one.
-            weight: share of a weighted policy.
+            version: version that answers; None for the current one.
+            weight: weight in a weighted policy.
 
         Raises:
-            ClipperException: unknown application, model or version, other
-                input type, linked already; or, without a selection policy,
-                more than one model or a version or weight.
+            ClipperException: the application, the model or the version does
+                not exist, the input types differ, the link exists, or the
+                application has no selection policy and would have more than
+                one model.
         """
         app = self.applications.get(app_name)
         if app is None:
@@ -283,11 +285,11 @@ class Catalog:
         """Remove links of an application.
 
         Args:
-            version: only the links to this version; None for all of them.
+            version: remove only links to this version; None for all.
 
         Raises:
-            ClipperException: unknown application, or a link that is not
-                there; then none is removed.
+            ClipperException: the application or a link does not exist; then
+                no link is removed.
         """
         app = self.applications.get(app_name)
         if app is None:
@@ -310,7 +312,7 @@ class Catalog:
         """Names of the models linked to an application.
 
         Raises:
-            ClipperException: there is no such application.
+            ClipperException: the application does not exist.
         """
         app = self.applications.get(app_name)
         if app is None:
@@ -334,10 +336,11 @@ class Catalog:
 
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> "Catalog":
-        """The catalog of fragments.
+        """Read a catalog from fragments.
 
         Raises:
-            ClipperException: with file and line of what it cannot read.
+            ClipperException: a fragment cannot be read (with its file and
+                line).
         """
         catalog = cls()
         for path in sorted(texts):
@@ -356,7 +359,7 @@ class Catalog:
 
 
 def _check_single(app: Application, links: List[Link]) -> None:
-    """The original's rule for an application without a policy."""
+    """Check that an application without a policy gets only one model."""
     if len(links) > 1:
         raise refused(
             "Applications must be linked with at most one model. "

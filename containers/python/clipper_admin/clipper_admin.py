@@ -1,4 +1,4 @@
-"""ClipperConnection: what a program says to a Clipper cluster."""
+"""ClipperConnection: all that a program can do with a cluster."""
 
 from typing import Any, Callable, List, Mapping
 
@@ -21,7 +21,7 @@ class ClipperConnection(Models, Applications):
     """A connection to a Clipper cluster.
 
     Args:
-        container_manager: what runs the cluster.
+        container_manager: runs the cluster.
 
     Attributes:
         cm: the container manager.
@@ -32,15 +32,15 @@ class ClipperConnection(Models, Applications):
         self, query: Mapping[str, Any], func: Callable[[Any], Any],
         input_type: str,
     ) -> Any:
-        """Call a function with what a container would give it.
+        """Call a function with the batch that a container would give it.
 
         Nothing is sent to the cluster.
 
         Args:
-            query: like the body of a query: ``{"input": ...}`` or
+            query: members of a query's body: ``{"input": ...}`` or
                 ``{"input_batch": [...]}``.
-            func: what would be deployed. It is pickled and loaded again
-                first.
+            func: the function to deploy. It is pickled and loaded first, as
+                in a deployment.
             input_type: bytes, integers, floats, doubles or strings.
 
         Returns:

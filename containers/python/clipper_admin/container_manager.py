@@ -166,7 +166,7 @@ class ContainerManager(abc.ABC):
         """
         if num_frontend_replicas != 1:
             raise ClipperException(
-                "This cluster has one query frontend. Set "
+                "This cluster has one query frontend. Please set "
                 "num_frontend_replicas=1; workers= sets the number of "
                 "nginx's worker processes"
             )

@@ -1,17 +1,17 @@
-"""Applications, models and versions of a cluster as plain data."""
+"""Plain data of a cluster: applications, models, versions."""
 
 from typing import Any, Dict, List, Optional
 
 from .nginxconf import Directive
 from .selection import Link, Selection
 
-#: `image` of a model whose containers somebody else runs.
+#: `image` of a version whose containers run elsewhere.
 NO_CONTAINER = "NO_CONTAINER"
 
-#: Batch size that lets the server find the best one.
+#: Batch size that the server chooses.
 ADAPTIVE = -1
 
-#: Directives that tune one version, beside `batch`.
+#: Directives besides `batch` that tune one version.
 VERSION_TUNING = ("batch_max", "batch_wait")
 
 #: Directives that tune a model with all its versions.
@@ -19,16 +19,16 @@ MODEL_TUNING = ("queue", "queue_size", "hedge", "replica_timeout")
 
 
 class Application:
-    """An application: what queries look like and who answers them.
+    """An application: its input type, SLO, links and selection.
 
     Attributes:
         name: also the first part of its path.
-        input_type: canonical name.
-        default_output: answered when there is no better answer in time.
-        slo_micros: time to answer in microseconds; a multiple of 1 000.
-        links: the models that may answer, in order.
-        selection: how one of them is chosen.
-        others: directives that are kept as they are.
+        input_type: canonical name of the input type.
+        default_output: output when no model answers within the SLO.
+        slo_micros: latency SLO in microseconds; a multiple of 1 000.
+        links: models that may answer, in order.
+        selection: how the application selects among them.
+        others: directives that stay as they are.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Application:
         return list(dict.fromkeys(link.model for link in self.links))
 
     def describe(self) -> Dict[str, Any]:
-        """The application as Clipper's API reports it.
+        """The application in the form of Clipper's API.
 
-        One with a selection policy has two members more.
+        An application with a selection policy has two more members.
         """
         more: Dict[str, Any] = {}
         if self.selection.policy is not None:
@@ -71,12 +71,12 @@ class Version:
     """One version of a model.
 
     Attributes:
-        name: the version's text.
-        input_type: canonical name.
+        name: text of the version.
+        input_type: canonical name of the input type.
         labels: free texts.
-        image: where its containers come from, or NO_CONTAINER.
-        batch_size: most inputs in a batch; ADAPTIVE lets the server choose.
-        others: directives that are kept as they are.
+        image: image of its containers, or NO_CONTAINER.
+        batch_size: maximum batch size; ADAPTIVE lets the server choose.
+        others: directives that stay as they are.
     """
 
     def __init__(self, name: str, input_type: str) -> None:
@@ -92,10 +92,10 @@ class Model:
     """A model: its versions and which of them is current.
 
     Attributes:
-        name: the model's name.
-        current: the version that answers; it may have been deleted since.
-        versions: by name, in the order of registration.
-        others: directives that are kept as they are.
+        name: name of the model.
+        current: name of the version that answers; it may be deleted.
+        versions: versions by name, in the order of registration.
+        others: directives that stay as they are.
     """
 
     def __init__(self, name: str) -> None:
@@ -105,13 +105,13 @@ class Model:
         self.others: List[Directive] = []
 
     def current_version(self) -> Optional[Version]:
-        """The version that answers, if it exists."""
+        """The version that answers; None when it does not exist."""
         if self.current is None:
             return None
         return self.versions.get(self.current)
 
     def describe(self, version: Version) -> Dict[str, Any]:
-        """A version as Clipper's API reports it."""
+        """A version in the form of Clipper's API."""
         return {
             "model_name": self.name,
             "model_version": version.name,

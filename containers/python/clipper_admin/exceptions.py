@@ -1,13 +1,13 @@
-"""What the package raises."""
+"""Exceptions of the package."""
 
 from typing import Any
 
 
 class ClipperException(Exception):
-    """Something that Clipper was asked for cannot be done.
+    """Clipper cannot do what the program asked for.
 
     Attributes:
-        msg: the reason, the first argument.
+        msg: the reason, which is the first argument.
     """
 
     def __init__(self, msg: str, *args: Any) -> None:
@@ -16,7 +16,7 @@ class ClipperException(Exception):
 
 
 class UnconnectedException(ClipperException):
-    """A method was called that needs a connection to a cluster.
+    """A method needs a connection to a cluster, and there is none.
 
     Attributes:
         msg, message: the fixed text.
@@ -32,10 +32,10 @@ class UnconnectedException(ClipperException):
 
 
 def refused(text: str) -> ClipperException:
-    """The exception of a request that breaks a rule.
+    """The exception for a request that is not valid.
 
-    It has the form that Clipper's management service gave it, since
-    programs look for parts of these texts.
+    Its text has the form of Clipper's management service: programs search
+    for parts of it.
     """
     return ClipperException(
         "Received error status code: 400 and message: " + text

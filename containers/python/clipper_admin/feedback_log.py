@@ -1,16 +1,16 @@
-"""A file of feedback, for `clipper_admin.replay`."""
+"""The feedback file that `clipper_admin.replay` reads."""
 
 import collections
 import json
 import threading
 from typing import Any, Iterable, Optional, Protocol
 
-#: Outputs that wait for their feedback; the oldest are forgotten.
+#: Maximum number of outputs without feedback; the oldest are dropped.
 LIMIT = 100000
 
 
 class Answer(Protocol):
-    """What is remembered of a prediction."""
+    """The part of a prediction that the log keeps."""
 
     @property
     def output(self) -> Any:
@@ -18,14 +18,15 @@ class Answer(Protocol):
 
     @property
     def query_id(self) -> Optional[int]:
-        """Names the query in feedback."""
+        """Identifies the query in feedback."""
 
 
 class FeedbackLog:
-    """Remembers outputs and appends them with their labels to a file.
+    """Appends outputs with their labels to a file.
 
     Args:
-        path: of the file; a JSON object a line: query_id, output, label.
+        path: path of the file. Each line is a JSON object with query_id,
+            output and label.
     """
 
     def __init__(self, path: str) -> None:
@@ -36,7 +37,7 @@ class FeedbackLog:
         self._lock = threading.Lock()
 
     def remember(self, answers: Iterable[Answer]) -> None:
-        """Keep the outputs of predictions until their feedback."""
+        """Keep outputs until their feedback comes."""
         with self._lock:
             for one in answers:
                 if one.query_id is not None:
@@ -45,7 +46,7 @@ class FeedbackLog:
                 self._outputs.popitem(last=False)
 
     def write(self, query_id: Optional[int], label: Any) -> None:
-        """Append the feedback to a query that is remembered."""
+        """Append feedback to a query whose output is kept."""
         with self._lock:
             if query_id is None or query_id not in self._outputs:
                 return

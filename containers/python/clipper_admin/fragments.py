@@ -1,8 +1,4 @@
-"""Configuration fragments: what a cluster serves, in nginx's language.
-
-Directives that this package does not know are kept as they are, so a
-fragment may be tuned by hand.
-"""
+"""Configuration fragments: the catalog in nginx's language."""
 
 from typing import Dict, List, Tuple
 
@@ -20,7 +16,7 @@ from .selection import (
 
 
 def write_model(model: Model) -> List[Directive]:
-    """The directives of a model with its versions."""
+    """The directives of a model and its versions."""
     block = list(model.others)
     if model.current is not None:
         block.insert(0, directive("version", model.current))
@@ -54,13 +50,19 @@ def write_model(model: Model) -> List[Directive]:
 def read_model(
     models: Dict[str, Model], one: Directive, path: str
 ) -> None:
-    """Add what a `clipper_model` directive says to the models.
+    """Add the model or version of a `clipper_model` directive.
+
+    Args:
+        path: name of the fragment, for messages.
 
     Raises:
-        ClipperException: it is not of the form that `write_model` writes.
+        ClipperException: the directive does not have the form that
+            `write_model` writes.
     """
     if len(one.args) != 1 or one.block is None:
-        raise ClipperException("%s: malformed clipper_model" % path)
+        raise ClipperException(
+            "%s: clipper_model must have one argument and a block" % path
+        )
     name, colon, number = one.args[0].partition(":")
     model = models.setdefault(name, Model(name))
     if not colon:
@@ -104,8 +106,11 @@ def write_application(app: Application) -> Directive:
 def read_application(one: Directive, path: str) -> Application:
     """The application of a location.
 
+    Args:
+        path: name of the fragment, for messages.
+
     Raises:
-        ClipperException: it has no clipper_app, or a malformed time.
+        ClipperException: clipper_app is missing, or a time is malformed.
     """
     app = Application("", "doubles", "null", 100000)
     for inner in one.block or []:
@@ -125,7 +130,7 @@ def read_application(one: Directive, path: str) -> Application:
         else:
             app.others.append(inner)
     if not app.name:
-        raise ClipperException("%s: a location without clipper_app" % path)
+        raise ClipperException("%s: the location has no clipper_app" % path)
     return app
 
 

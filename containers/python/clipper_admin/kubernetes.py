@@ -1,4 +1,4 @@
-"""There is no manager for Kubernetes; programs can import its name."""
+"""A name that programs import; no manager for Kubernetes exists."""
 
 from typing import Any
 

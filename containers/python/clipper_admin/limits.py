@@ -43,7 +43,8 @@ def check_count(count: Any) -> int:
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise ClipperException(
-            "The number of replicas must be 0 or more, not %r" % (count,)
+            "The number of replicas must be 0 or more, not %r"
+            % (count,)
         )
     return count
 
@@ -61,5 +62,8 @@ def memory_bytes(memory: Any) -> int:
     factor = units.get(text[-1:], 0)
     number = text[:-1] if factor else text
     if not number.isdigit():
-        raise ClipperException("Invalid amount of memory: %r" % (memory,))
+        raise ClipperException(
+            "Invalid amount of memory: %r. It is a number of bytes or a text "
+            "such as '512m' or '2g'" % (memory,)
+        )
     return int(number) * (factor or 1)

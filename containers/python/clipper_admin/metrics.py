@@ -1,12 +1,12 @@
-"""Metrics of a model, reported by its own function.
+"""Metrics that a model's function reports.
 
     from clipper_admin import metrics
 
-    metrics.add_metric("confidence", "Histogram", "of the best class", [0.5, 1])
+    metrics.add_metric("confidence", "Histogram", "best class", [0.5, 1])
     metrics.report_metric("confidence", 0.7)
 
-Inside a container they are served as Prometheus text on the port of the
-environment variable CLIPPER_METRICS_PORT, when it is set.
+A container serves them as Prometheus text on the port in the environment
+variable CLIPPER_METRICS_PORT, when it is set.
 """
 
 import threading
@@ -22,7 +22,7 @@ TYPES = ("Gauge", "Counter", "Histogram", "Summary")
 
 
 class _Metric:
-    """One metric: how values change it, and its text."""
+    """One metric: its values and its text."""
 
     def __init__(
         self, name: str, kind: str, description: str, buckets: List[float]
@@ -82,24 +82,27 @@ def add_metric(
     description: str,
     buckets: Optional[List[float]] = None,
 ) -> None:
-    """Make a metric; one that exists already is left as it is.
+    """Add a metric; a metric that exists stays as it is.
 
     Args:
         name: letters, digits and `_`.
         metric_type: Gauge, Counter, Histogram or Summary.
-        description: for people.
+        description: the metric's help text.
         buckets: upper bounds of a histogram, in the unit of its values.
 
     Raises:
-        ClipperException: unknown type or invalid name.
+        ClipperException: the type is unknown or the name is not valid.
     """
     if metric_type not in TYPES:
         raise ClipperException(
-            "Unknown metric type %s: one of %s"
+            "Unknown metric type %s. It is one of %s"
             % (metric_type, ", ".join(TYPES))
         )
     if not name.isidentifier() or not name.isascii():
-        raise ClipperException("Invalid metric name %r" % name)
+        raise ClipperException(
+            "Invalid metric name %r. It must consist of letters, digits and "
+            "'_' and not begin with a digit" % name
+        )
     with _lock:
         if name not in _metrics:
             _metrics[name] = _Metric(
@@ -111,12 +114,13 @@ def report_metric(name: str, val: float) -> None:
     """Set a gauge, increase a counter, or observe a value.
 
     Raises:
-        ClipperException: there is no such metric.
+        ClipperException: the metric does not exist, or the value would
+            decrease a counter.
     """
     with _lock:
         if name not in _metrics:
             raise ClipperException(
-                "Metric %s has not been added" % name
+                "Metric %s has not been added; call add_metric first" % name
             )
         _metrics[name].report(float(val))
 
@@ -130,11 +134,11 @@ def exposition() -> str:
 
 
 def serve(port: int, more: Callable[[], str] = str) -> None:
-    """Serve the metrics on a port, in a thread of its own.
+    """Serve the metrics over HTTP in a new thread.
 
     Args:
-        port: to listen on.
-        more: returns further text.
+        port: port to listen on, on all addresses.
+        more: returns text to add to the metrics.
     """
     import http.server
 

@@ -1,4 +1,4 @@
-"""Names from users: which are allowed, and what to say of the others."""
+"""Checks of names and input types that users give."""
 
 import re
 
@@ -6,14 +6,14 @@ from clipper_container.input_types import canonical
 
 from .exceptions import ClipperException, refused
 
-#: What the server takes as the name of an application, a model or a version.
+#: Names of applications, models and versions that the server accepts.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 
-#: The server keeps names in tables of fixed width.
+#: The server stores names in fields of this width.
 LONGEST_NAME = 255
 
-#: Canonical input type -> the name that the server's directives use.
+#: Canonical input type -> its name in the server's directives.
 DIRECTIVE_TYPES = {
     "bytes": "bytes",
     "integers": "ints",
@@ -24,24 +24,25 @@ DIRECTIVE_TYPES = {
 
 
 def check_application_name(name: str) -> str:
-    """Return an application name that may be registered.
+    """Return a valid application name.
 
     Raises:
-        ClipperException: empty, or with a character that a name cannot have.
+        ClipperException: it is empty, too long, or has a character that
+            names cannot have.
     """
     return _check(name, "application name")
 
 
 def check_model_part(value: str, what: str) -> str:
-    """Return a model name, version or label that may be registered.
+    """Return a valid model name, version or label.
 
     Args:
         value: the text.
         what: ``"model name"``, ``"model version"`` or ``"label"``.
 
     Raises:
-        ClipperException: has `,` or `:`, or another character that a name
-            cannot have (labels are free otherwise).
+        ClipperException: it has `,`, `:` or another character that names
+            cannot have (labels may have any others).
     """
     value = str(value)
     if "," in value or ":" in value:
@@ -50,10 +51,12 @@ def check_model_part(value: str, what: str) -> str:
             % (what, value)
         )
     if what == "label":
-        if not value or any(ord(char) < 32 or ord(char) == 127 for char in value):
+        if not value or any(
+            ord(char) < 32 or ord(char) == 127 for char in value
+        ):
             raise refused(
-                "Invalid label supplied: %r. It is empty or contains a control "
-                "character"
+                "Invalid label supplied: %r. It is empty or contains a "
+                "control character"
                 % value
             )
         return value
@@ -82,7 +85,7 @@ def check_deployable(value: str, what: str) -> str:
         what: ``"name"`` or ``"version"``.
 
     Raises:
-        ClipperException: not of the form that container engines take.
+        ClipperException: container engines do not accept it.
     """
     if not _DNS_1123.match(value):
         raise ClipperException(
@@ -99,7 +102,7 @@ def check_input_type(name: str) -> str:
     """Return the canonical name of an input type.
 
     Raises:
-        ClipperException: when there is no such type.
+        ClipperException: there is no such type.
     """
     try:
         return canonical(name)

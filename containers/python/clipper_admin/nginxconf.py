@@ -1,8 +1,8 @@
-"""nginx's configuration language: reading and writing it, purely.
+"""Read and write nginx's configuration language.
 
-A configuration is a list of directives; a directive has arguments and
-perhaps a block of directives. Everything that a user can name goes through
-`quote`, so no value can end its own argument.
+A configuration is a list of directives; a directive has arguments and may
+have a block of directives. `quote` writes every argument, so no value can
+end its own argument.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .exceptions import ClipperException
 
-#: A directive of ours that is switched off: nginx takes it for a comment.
+#: A directive that is turned off: nginx reads it as a comment.
 _SWITCHED_OFF = re.compile(r"#clipper_[a-z_]+ [^\n]*;[ \t\r]*(?:\n|\Z)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=*@%+,~-]+\Z")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -22,8 +22,8 @@ class Directive(NamedTuple):
     """One directive.
 
     Attributes:
-        name: first word.
-        args: the arguments, without quotes.
+        name: the first word.
+        args: the arguments without quotes.
         block: directives between braces; None when it ends with `;`.
     """
 
@@ -43,7 +43,7 @@ def quote(value: str) -> str:
     """Write one argument so that nginx reads exactly `value`.
 
     Raises:
-        ClipperException: when it has a NUL or is no valid Unicode.
+        ClipperException: it has a NUL or is not valid Unicode.
     """
     if _PLAIN.match(value):
         return value
@@ -53,13 +53,13 @@ def quote(value: str) -> str:
         raise ClipperException("%r is not valid Unicode" % value) from None
     if "\0" in value:
         raise ClipperException("%r has a NUL character" % value)
-    # Inside quotes a backslash is itself only before a letter that has no
-    # meaning, so every one is doubled.
+    # Inside quotes nginx keeps a backslash only before some letters, so
+    # every one is doubled.
     return '"%s"' % "".join(_ESCAPES.get(char, char) for char in value)
 
 
 def write(directives: Iterable[Directive], indent: int = 0) -> str:
-    """Write directives, one a line, blocks indented by four blanks."""
+    """Write one directive on each line, blocks indented by four spaces."""
     return "".join(_lines(directives, " " * indent))
 
 
@@ -79,19 +79,18 @@ def read(text: str, where: str = "configuration") -> List[Directive]:
     """Read directives.
 
     Args:
-        text: what `write` wrote, or a person in nginx's language.
-        where: for messages.
+        text: in nginx's language.
+        where: names the text in messages.
 
     Raises:
-        ClipperException: with the line of the mistake.
+        ClipperException: a syntax error (with its line).
     """
     reader = _Reader(text, where)
-    result = reader.directives(top=True)
-    return result
+    return reader.directives(top=True)
 
 
 class _Reader:
-    """A tokenizer with nginx's rules and a parser of one level a call."""
+    """Parses tokens; each call of `directives` reads one block."""
 
     def __init__(self, text: str, where: str) -> None:
         self._tokens = list(_tokens(text, where))

@@ -1,7 +1,7 @@
-"""Which models may answer an application, and how one of them is chosen.
+"""Links of an application and how it selects among their models.
 
 An application without a selection policy has at most one model, as in the
-original Clipper. One with a policy has as many as are linked to it.
+original Clipper. An application with a policy has any number.
 """
 
 from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
@@ -25,21 +25,21 @@ POLICIES = (
 
 LOSSES = ("zero_one", "absolute", "squared")
 
-#: With fewer links than this the server refuses every policy but `first`.
+#: With fewer links the server refuses every policy but `first`.
 _LINKS_TO_CHOOSE = 2
 
-#: Until there are enough links the policy waits in the fragment under this
-#: name: nginx takes it for a comment.
+#: Until there are enough links the fragment has the policy under this name,
+#: which nginx reads as a comment.
 _WAITING = "#clipper_select"
 
 
 class Link(NamedTuple):
-    """A model that may answer.
+    """A model that an application may ask.
 
     Attributes:
-        model: its name.
-        version: None for the current one.
-        weight: share of a weighted policy; None for 1.
+        model: name of the model.
+        version: version of the model; None for the current one.
+        weight: weight in a weighted policy; None for 1.
     """
 
     model: str
@@ -48,26 +48,26 @@ class Link(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As `clipper_link` names it: ``model`` or ``model:version``."""
+        """The argument of `clipper_link`: ``model`` or ``model:version``."""
         if self.version is None:
             return self.model
         return "%s:%s" % (self.model, self.version)
 
     def describe(self) -> str:
-        """The link as `get_app_info` reports it."""
+        """The link in the form of `get_app_info`."""
         if self.weight is None:
             return self.text
         return "%s weight=%d" % (self.text, self.weight)
 
 
 class Selection(NamedTuple):
-    """How an application chooses: the arguments of its directives.
+    """How an application selects: arguments of its directives.
 
     Attributes:
-        policy: of `clipper_select`; None: the original's rule of one model.
-        loss: of `clipper_loss`.
-        confidence: of `clipper_confidence`.
-        uid: of `clipper_uid`.
+        policy: arguments of `clipper_select`; None for a single model.
+        loss: arguments of `clipper_loss`.
+        confidence: argument of `clipper_confidence`.
+        uid: arguments of `clipper_uid`.
     """
 
     policy: Optional[Tuple[str, ...]] = None
@@ -87,11 +87,11 @@ _MEMBERS = {
 
 
 def make_link(model: str, version: Any = None, weight: Any = None) -> Link:
-    """Check and make a link.
+    """Make a link of valid arguments.
 
     Raises:
-        ClipperException: a bad version, or a weight that is no positive
-            integer.
+        ClipperException: the version is not valid, or the weight is not a
+            positive integer.
     """
     if version is not None:
         version = check_model_part(version, "model version")
@@ -109,13 +109,13 @@ def make_selection(
     confidence: Optional[float] = None,
     uid: Optional[str] = None,
 ) -> Selection:
-    """Check and make a selection from texts as in nginx's configuration.
+    """Make a selection of texts as in nginx's configuration.
 
-    Parameters of a policy and of a loss are left to the server's judgement.
+    The server checks the parameters of the policy and of the loss.
 
     Raises:
-        ClipperException: unknown policy or loss, or a confidence that is
-            not between 0 and 1.
+        ClipperException: the policy or the loss is unknown, or the
+            confidence is not between 0 and 1.
     """
     words = None if policy is None else tuple(str(policy).split())
     if words is not None and (not words or words[0] not in POLICIES):
@@ -141,7 +141,7 @@ def make_selection(
 
 
 def is_selection(one: Directive) -> bool:
-    """Whether a directive is one of a selection."""
+    """Whether a directive belongs to a selection."""
     return one.name in _MEMBERS
 
 
@@ -155,7 +155,11 @@ def read_selection(found: Selection, one: Directive) -> Selection:
 
 
 def write_selection(selection: Selection, links: int) -> List[Directive]:
-    """The directives of a selection with some number of links."""
+    """The directives of a selection.
+
+    Args:
+        links: number of the application's links.
+    """
     found = []
     if selection.policy is not None:
         name = "clipper_select"
@@ -189,7 +193,7 @@ def read_links(one: Directive) -> List[Link]:
 
 
 def write_links(links: Iterable[Link]) -> List[Directive]:
-    """The `clipper_link` directives of links, in their order."""
+    """The `clipper_link` directives of links, in the same order."""
     found: List[Directive] = []
     plain: List[str] = []
     for link in links:

@@ -1,19 +1,19 @@
-"""nginx.conf of a cluster, and what nginx says of it."""
+"""nginx.conf of a cluster, and nginx's error lines about it."""
 
 import re
 from typing import Any, List, Mapping
 
 from .nginxconf import Directive, directive
 
-#: Directories of the fragments below that of a generation.
+#: Directories of the fragments in a generation.
 PLACES = ("models", "apps")
 
-#: Answer to a path that belongs to no application.
+#: Answer to a path without an application.
 _NOT_FOUND = (
     '{"error":"Not found","cause":"There is no application at this path"}'
 )
 
-#: The access log as `clipper_admin.replay` reads it, see conf/clipper_log.conf.
+#: The format that `clipper_admin.replay` reads, see conf/clipper_log.conf.
 _LOG_FORMAT = (
     '{"time":$msec,"app":"$clipper_app","query_id":"$clipper_query_id",'
     '"uid":"$clipper_uid","models":"$clipper_models",'
@@ -28,20 +28,20 @@ _NGINX_LINE = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.*)")
 
 
 def nginx_line(text: str) -> str:
-    """The line of nginx's output that says what is wrong."""
+    """The error line in nginx's output."""
     for line in text.splitlines():
         match = _NGINX_LINE.search(line)
         if match:
             return match.group(1)
-    return text.strip() or "no reason given"
+    return text.strip() or "it gave no reason"
 
 
 def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
     """The configuration of a cluster's nginx.
 
     Args:
-        cluster: what `cluster.json` of a local cluster has.
-        place: directory of the fragments, relative.
+        cluster: members of `cluster.json`.
+        place: relative path of the fragments' directory.
     """
     listen = cluster["address"]
     http: List[Directive] = [
@@ -110,7 +110,6 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("http", block=http),
     ]
     if cluster.get("user"):
-        # The workers must reach the cluster's directory, which only its
-        # owner can.
+        # Only the owner of the cluster's directory can read it.
         main.insert(0, directive("user", cluster["user"]))
     return main

@@ -1,6 +1,6 @@
-"""Reading the server's status JSON.
+"""The server's status JSON.
 
-The server only ever adds to it; what is missing is taken for absent.
+Newer servers add members; a member that is missing counts as absent.
 """
 
 import http.client
@@ -12,19 +12,20 @@ from clipper_container.input_types import canonical
 
 from .exceptions import ClipperException
 
-def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
-    """Get a JSON object from the operator's server.
 
-    A new connection each time: it may meet another worker.
+def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
+    """Fetch a JSON object from the operator's server.
+
+    Each call opens a connection, so any worker may answer.
 
     Args:
         address: ``host:port``.
-        path: of the location.
+        path: path of the location.
         timeout: seconds.
 
     Raises:
-        OSError: nobody answers.
-        ClipperException: the answer is no JSON object, or an error.
+        OSError: the server does not answer.
+        ClipperException: the answer is an error or not a JSON object.
     """
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
@@ -43,15 +44,18 @@ def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
         )
     result = json.loads(body)
     if not isinstance(result, dict):
-        raise ClipperException("%s%s is no JSON object" % (address, path))
+        raise ClipperException(
+            "The answer of %s%s is not a JSON object" % (address, path)
+        )
     return result
 
 
 def is_in_force(status: Mapping[str, Any], generation: str) -> bool:
-    """Whether all queries that begin now meet a configuration.
+    """Whether a configuration answers all queries that begin now.
 
-    Every worker that accepts connections has it, and no retiring one holds
-    connections that have asked nothing yet: it would answer them as before.
+    Every worker that accepts connections uses it, and no retiring worker
+    holds a connection without a request yet, which it would still answer
+    with the old configuration.
     """
     workers = [
         worker
@@ -69,7 +73,7 @@ def replicas(
     model: Optional[str] = None,
     version: Optional[str] = None,
 ) -> Iterator[Mapping[str, Any]]:
-    """Replicas that are registered, perhaps only of a model or version."""
+    """Registered replicas of a model or version; of all when None."""
     for replica in status.get("replicas", []):
         if model is not None and replica.get("model") != model:
             continue
@@ -79,10 +83,10 @@ def replicas(
 
 
 def containers(status: Mapping[str, Any]) -> List[Mapping[str, Any]]:
-    """Replicas by replica id, each container once.
+    """Replicas in the order of their ids, each container once.
 
-    One that moves from a retiring worker to another is registered with both
-    for a moment; containers without a token cannot move.
+    A container that moves from a retiring worker to another is registered
+    with both for a moment. Containers without a token cannot move.
     """
     found: Dict[Any, Mapping[str, Any]] = {}
     for replica in sorted(
@@ -95,12 +99,12 @@ def containers(status: Mapping[str, Any]) -> List[Mapping[str, Any]]:
 
 
 def is_ready(replica: Mapping[str, Any]) -> bool:
-    """Whether a replica takes work."""
+    """Whether a replica is ready for batches."""
     return replica.get("state", "ready") == "ready"
 
 
 def describe_replica(replica: Mapping[str, Any]) -> Dict[str, Any]:
-    """A replica as Clipper's API reports it."""
+    """A replica in the form of Clipper's API."""
     name = replica.get("model", "")
     version = str(replica.get("version", ""))
     try:
@@ -117,7 +121,7 @@ def describe_replica(replica: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def tokens(status: Mapping[str, Any]) -> List[str]:
-    """Tokens of the replicas that take work, in hexadecimal."""
+    """Tokens of the replicas that are ready, in hexadecimal."""
     return [
         str(replica.get("token"))
         for replica in replicas(status)
@@ -126,15 +130,15 @@ def tokens(status: Mapping[str, Any]) -> List[str]:
 
 
 def free_port(address: str, wanted: int, taken: List[int]) -> int:
-    """The wanted port of an address, or the next one that nobody uses.
+    """The wanted port of an address, or the next free one.
 
     Args:
-        address: where it will be bound.
+        address: address that the port is for.
         wanted: first choice; 0 lets the system choose.
-        taken: ports that were given away already.
+        taken: ports that are reserved already.
 
     Raises:
-        ClipperException: all up to 65535 are in use.
+        ClipperException: all ports up to 65535 are in use.
     """
     for port in range(wanted, 65536):
         if port in taken:
@@ -146,4 +150,6 @@ def free_port(address: str, wanted: int, taken: List[int]) -> int:
             except OSError:
                 continue
             return probe.getsockname()[1]
-    raise ClipperException("no free port from %d on" % wanted)
+    raise ClipperException(
+        "No free port on %s from %d on" % (address, wanted)
+    )

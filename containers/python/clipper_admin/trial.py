@@ -1,4 +1,4 @@
-"""Calling a function as a container would, without one."""
+"""Call a function as a container would, in this program."""
 
 import numbers
 from typing import Any, Callable, List, Mapping
@@ -42,7 +42,7 @@ def _fits(one: Any, kind: str) -> bool:
     """Whether one input has the type.
 
     Raises:
-        TypeError: it should have elements and has none.
+        TypeError: it is not a sequence of elements.
     """
     if kind == "strings":
         return isinstance(one, str)
@@ -61,7 +61,7 @@ def _fits(one: Any, kind: str) -> bool:
 
 
 def _values(batch: List[Any]) -> List[Any]:
-    """Inputs given as a list of `bytes` are one piece."""
+    """Inputs with a list of `bytes` joined to one piece."""
     return [
         b"".join(one)
         if isinstance(one, (list, tuple)) and one and isinstance(one[0], bytes)

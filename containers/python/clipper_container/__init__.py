@@ -1,7 +1,7 @@
 """Model containers for Clipper.
 
-`python -m clipper_container` runs a deployed model; `serve` puts a function
-behind Clipper from a program of one's own:
+`python -m clipper_container` runs a deployed model; `serve` runs a function of
+your own program:
 
     from clipper_container import serve
     serve(lambda xs: [x.sum() for x in xs], "sum-model", 1, "doubles")
@@ -29,33 +29,34 @@ def serve(
     digest: bytes = b"",
     handle_signals: bool = True,
 ) -> None:
-    """Answer queries to a model with a function, until SIGTERM or SIGINT.
+    """Serve a function as a model until SIGTERM or SIGINT.
 
     Args:
         func: called with a batch, returns a list with one output for each
             input. A batch of numbers or bytes is a 2-D array (inputs x
             elements; int8, int32, float32 or float64) when all inputs have
             the same length, else a list of 1-D arrays; strings are a list of
-            `str`. An output that is `str` or `bytes` goes as it is,
-            everything else as JSON. When it raises on a batch of several
-            inputs, it is called with each of them alone, and only those that
-            fail again get an error.
-        name: model name.
-        version: model version; any object, its `str` is used.
+            `str`. An output that is `str` or `bytes` is sent as it is,
+            everything else as JSON. When the function raises on a batch of
+            several inputs, it is called again with each input alone; only
+            inputs that fail again get an error.
+        name: name of the model.
+        version: version of the model; any object, its `str` is used.
         input_type: bytes, integers, floats, doubles or strings.
         endpoint: ZeroMQ address of Clipper, `tcp://HOST:PORT` or `ipc://PATH`.
-        rpc_version: 4; 3 for frontends that know no other. Version 3 cannot
-            carry an error: the container then connects anew, so that the
-            frontend notices at once. Strings are `bytes` there.
-        sample_input: one input that is run through `func` before connecting.
-        digest: at most 64 bytes that identify the model; answers that were
-            cached from another digest are not used.
+        rpc_version: 4, or 3 for the original Clipper. In version 3 strings
+            are `bytes`, and on an error the container reconnects, because
+            the protocol cannot carry it.
+        sample_input: one input that `func` is called with before the
+            container connects.
+        digest: up to 64 bytes that identify the model; the server does not
+            use cached outputs of another digest.
         handle_signals: False outside of the main thread.
 
     Raises:
         ValueError: unknown input type or RPC version, or a name or version
             that is not `[A-Za-z0-9][A-Za-z0-9._-]*`.
-        PredictionError: `func` does not answer the sample.
+        PredictionError: `func` does not return one output for the sample.
         Exception: what `func` raised on the sample.
     """
     model = Model(func, code_of(input_type))

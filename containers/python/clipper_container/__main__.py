@@ -3,16 +3,16 @@
 Environment:
 
     CLIPPER_MODEL_NAME, CLIPPER_MODEL_VERSION   required
-    CLIPPER_INPUT_TYPE     doubles unless set
-    CLIPPER_MODEL_PATH     /model unless set
-    CLIPPER_IP, CLIPPER_PORT   127.0.0.1 and 7000 unless set
-    CLIPPER_ENDPOINT       instead of both: a ZeroMQ address (ipc://… too)
-    CLIPPER_RPC_VERSION    4 unless set; 3 for frontends that know no other
-    CLIPPER_REPLICA_TOKEN  32 hexadecimal digits; random unless set
-    CLIPPER_READY_FILE     written (READY) just before it connects
+    CLIPPER_INPUT_TYPE     default doubles
+    CLIPPER_MODEL_PATH     default /model
+    CLIPPER_IP, CLIPPER_PORT   default 127.0.0.1 and 7000
+    CLIPPER_ENDPOINT       replaces both: a ZeroMQ address, also ipc://…
+    CLIPPER_RPC_VERSION    default 4; 3 for the original Clipper
+    CLIPPER_REPLICA_TOKEN  32 hexadecimal digits; default random
+    CLIPPER_READY_FILE     file to write READY to just before connecting
 
-Exit codes: 0 told to stop; 1 the environment or the model is not usable;
-3 a module is missing; 4 the model failed on its sample input.
+Exit codes: 0 stopped by a signal; 1 the environment or the model is not
+valid; 3 a module is missing; 4 the model failed on its sample input.
 """
 
 import os
@@ -30,13 +30,13 @@ EXIT_IMPORT = 3
 EXIT_SAMPLE = 4
 
 _MISSING = (
-    "A module is missing in this container%s. Name the package that has it "
-    "in pkgs_to_install=[...] when you deploy the model."
+    "A module is missing in this container%s. Name its package in "
+    "pkgs_to_install=[...] when you deploy the model."
 )
 
 
 class Settings(NamedTuple):
-    """The environment of a container, checked."""
+    """The settings in a container's environment."""
 
     name: str
     version: str
@@ -49,10 +49,10 @@ class Settings(NamedTuple):
 
 
 def read_environment(env: Mapping[str, str]) -> Settings:
-    """Check the environment of a container.
+    """Read and check the environment of a container.
 
     Raises:
-        ValueError: says which variable is missing or wrong.
+        ValueError: a variable is missing or not valid; the message names it.
     """
     for variable in ("CLIPPER_MODEL_NAME", "CLIPPER_MODEL_VERSION"):
         if not env.get(variable):
@@ -62,7 +62,7 @@ def read_environment(env: Mapping[str, str]) -> Settings:
         raise ValueError("CLIPPER_RPC_VERSION must be 3 or 4")
     token = env.get("CLIPPER_REPLICA_TOKEN", "")
     if token and len(token) != 32:
-        raise ValueError("CLIPPER_REPLICA_TOKEN must have 32 digits")
+        raise ValueError("CLIPPER_REPLICA_TOKEN must be 32 hexadecimal digits")
     endpoint = env.get("CLIPPER_ENDPOINT") or "tcp://%s:%s" % (
         env.get("CLIPPER_IP") or "127.0.0.1",
         env.get("CLIPPER_PORT") or "7000",

@@ -1,8 +1,8 @@
-"""`python -m clipper_container.check DIRECTORY [FILE]`: does a model fit?
+"""`python -m clipper_container.check DIRECTORY [FILE]`: check versions.
 
-Compares the versions of Python and of packages that a model directory
-records with those of this container, and loads nothing. Exit codes: 0 it
-fits; 5 it does not, and standard output and the file say why.
+Compares the versions of Python and of packages in a model directory with
+those of this container, without loading the model. Exit code 0: they match;
+5: they do not, and standard output and the file say why.
 """
 
 import sys
@@ -18,7 +18,7 @@ EXIT_MISFIT = 5
 
 
 def main() -> int:
-    """Check the directory of the command line; returns the exit code."""
+    """Check the directory in the arguments; returns the exit code."""
     path = sys.argv[1]
     try:
         metadata = read_metadata(path)

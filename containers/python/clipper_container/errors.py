@@ -1,5 +1,5 @@
-"""Errors of a container's model."""
+"""Errors of model directories."""
 
 
 class ModelDirectoryError(Exception):
-    """The directory holds no model that this container can run."""
+    """The directory has no model that this container can run."""

@@ -1,7 +1,7 @@
-"""Loading the models of libraries that are imported only when needed.
+"""Load models of libraries, which are imported only when needed.
 
-Each loader returns what the deployed function is called with before its
-inputs: the model, or a session that knows it.
+Each loader returns the arguments that the deployed function gets before its
+inputs, such as the model or a session.
 """
 
 import glob
@@ -53,7 +53,7 @@ def _tensorflow(path: str) -> Tuple[Any, ...]:
             tf.saved_model.load(session, ["serve"], place)
         elif glob.glob(os.path.join(place, "*.meta")):
             state = tf.train.get_checkpoint_state(place)
-            # The state may name the place where it was written.
+            # The state may have the path where it was written.
             prefix = (
                 os.path.join(
                     place, os.path.basename(state.model_checkpoint_path)
@@ -77,8 +77,8 @@ def _pyspark(path: str) -> Tuple[Any, ...]:
     with open(os.path.join(path, "metadata.json"), encoding="utf-8") as f:
         module, _, name = json.load(f)["model_class"].rpartition(".")
     made_by = getattr(importlib.import_module(module), name)
-    # Workers of Spark need this Python with its packages, and nothing but
-    # this process needs to reach this Spark.
+    # Spark's workers need the packages of this Python. Only this process
+    # needs to reach Spark.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     spark = (
         sql.SparkSession.builder
@@ -97,21 +97,21 @@ def _pyspark(path: str) -> Tuple[Any, ...]:
 
 
 def _only(directory: str, pattern: str) -> str:
-    """The one file of a pattern.
+    """The only file that matches a pattern.
 
     Raises:
-        ModelDirectoryError: there is none, or there are several.
+        ModelDirectoryError: none or several files match.
     """
     found = glob.glob(os.path.join(directory, pattern))
     if len(found) != 1:
         raise ModelDirectoryError(
-            "%d files %s in the model directory, not one"
-            % (len(found), pattern)
+            "The model directory must have one file %s, not %d"
+            % (pattern, len(found))
         )
     return found[0]
 
 
-#: By the kind of the model.
+#: Kind of model -> its loader.
 LOADERS: Dict[str, Callable[[str], Tuple[Any, ...]]] = {
     "keras": _keras,
     "onnx": _onnx,

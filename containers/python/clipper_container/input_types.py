@@ -1,7 +1,7 @@
 """The five input types of Clipper: their names, wire codes and NumPy types.
 
-Nothing here needs NumPy at import time, so the administration package can
-use the names without loading it.
+This module does not import NumPy, so that the administration package can use
+it without.
 """
 
 from typing import Dict, Tuple
@@ -18,11 +18,11 @@ CODES: Dict[str, int] = {
 #: Code on the wire -> canonical name.
 NAMES: Dict[int, str] = {code: name for name, code in CODES.items()}
 
-#: Code -> NumPy type of one element; strings have none. Bytes are signed,
-#: as they have always been in Clipper's Python containers.
+#: Code -> NumPy type of one element; strings have none. Bytes are signed, as
+#: in the original Clipper's Python containers.
 DTYPES: Dict[int, str] = {0: "<i1", 1: "<i4", 2: "<f4", 3: "<f8"}
 
-#: Code -> bytes of one element.
+#: Code -> size of one element in bytes.
 ITEM_SIZES: Dict[int, int] = {0: 1, 1: 4, 2: 4, 3: 8, 4: 1}
 
 _SYNONYMS: Dict[str, Tuple[str, ...]] = {
@@ -42,8 +42,8 @@ def canonical(name: str) -> str:
     """Return the canonical name (``"integers"`` for ``"ints"``).
 
     Raises:
-        ValueError: when `name` is no input type. The text is the one that
-            Clipper's management service gave.
+        ValueError: `name` is not an input type. The message is that of
+            Clipper's management service.
     """
     try:
         return _CANONICAL[name]
@@ -54,9 +54,9 @@ def canonical(name: str) -> str:
 def code_of(name: str) -> int:
     """Return the wire code (0..4) of an input type's name or synonym.
 
-    Blanks around the name and its case are ignored, as containers do.
+    Case and surrounding whitespace do not matter.
 
     Raises:
-        ValueError: when `name` is no input type.
+        ValueError: `name` is not an input type.
     """
     return CODES[canonical(name.strip().lower())]

@@ -1,14 +1,15 @@
-"""Loading a model directory: the function, the model's files, the sample.
+"""Load a model directory: the function, the model's files, the sample.
 
-A model directory is what a deployer wrote:
+A deployer writes these files:
 
-    clipper_model.json   kind, Python and package versions, digest
+    clipper_model.json   kind, Python and package versions
     func.pkl             the function, by cloudpickle
     sample_input.pkl     one input for the warm-up (optional)
-    modules/             put on sys.path (optional)
+    modules/             added to sys.path (optional)
+    site-packages/       added to sys.path (optional)
     …                    files of the kind, such as pytorch_model.pkl
 
-Without `clipper_model.json` the directory is taken for a closure.
+A directory without `clipper_model.json` is a closure.
 """
 
 import hashlib
@@ -28,12 +29,12 @@ SAMPLE_FILE = "sample_input.pkl"
 MODULES_DIRECTORY = "modules"
 PACKAGES_DIRECTORY = "site-packages"
 
-#: Returned for a missing sample, since None is a value like any other.
+#: Stands for a missing sample: None can be a sample.
 NO_SAMPLE = object()
 
 
 class LoadedModel(NamedTuple):
-    """What a model directory holds.
+    """The contents of a model directory.
 
     Attributes:
         func: function of one batch.
@@ -50,9 +51,9 @@ def load(path: str) -> LoadedModel:
     """Load the model in a directory.
 
     Raises:
-        ModelDirectoryError: no model, of an unknown kind, or written by a
-            Python that does not fit.
-        Exception: whatever its own code raises while it is loaded.
+        ModelDirectoryError: it has no model, an unknown kind of model, or a
+            model of other versions of Python or of a package.
+        Exception: what the model's own code raises.
     """
     if not os.path.isdir(path):
         raise ModelDirectoryError("no model directory %s" % path)
@@ -77,7 +78,7 @@ def load(path: str) -> LoadedModel:
 
 
 def read_metadata(path: str) -> Dict[str, Any]:
-    """Read what the deployer recorded; empty when it recorded nothing."""
+    """Read the deployer's record; empty when there is none."""
     try:
         with open(os.path.join(path, METADATA_FILE), encoding="utf-8") as f:
             return json.load(f)
@@ -86,10 +87,10 @@ def read_metadata(path: str) -> Dict[str, Any]:
 
 
 def check_python(metadata: Dict[str, Any]) -> None:
-    """Check that a pickled function fits this Python.
+    """Check that this Python can load a pickled function.
 
     Raises:
-        ModelDirectoryError: with both versions.
+        ModelDirectoryError: it has another version; the message names both.
     """
     recorded = metadata.get("python")
     if not recorded or metadata.get("kind") in _WITHOUT_CODE:
@@ -103,17 +104,18 @@ def check_python(metadata: Dict[str, Any]) -> None:
 
 
 def check_packages(path: str, metadata: Dict[str, Any]) -> None:
-    """Check that the packages of a pickled function are those that it saw.
+    """Check that packages have the versions that a function was saved with.
 
-    Versions that differ in their third number are taken for the same. A
-    package that is not here is left to the import that needs it.
+    The third number of a version may differ. A missing package passes: the
+    import that needs it fails.
 
     Args:
         path: the model directory, whose own packages come first.
         metadata: see `read_metadata`.
 
     Raises:
-        ModelDirectoryError: with both versions of each package.
+        ModelDirectoryError: versions differ; the message names both of each
+            package.
     """
     if metadata.get("kind") in _WITHOUT_CODE:
         return
@@ -121,7 +123,7 @@ def check_packages(path: str, metadata: Dict[str, Any]) -> None:
     found = []
     for name, recorded in sorted(metadata.get("packages", {}).items()):
         if name == "cloudpickle":
-            # Ours, and made to read what others of it wrote.
+            # It reads what its other versions wrote.
             continue
         for one in importlib.metadata.distributions(name=name, path=places):
             if _series(one.version) != _series(recorded):
@@ -149,7 +151,7 @@ def _series(version: str) -> List[str]:
 
 
 def digest_of(path: str) -> bytes:
-    """SHA-256 of a directory's files with their relative names."""
+    """SHA-256 (32 bytes) of a directory's files and their relative names."""
     total = hashlib.sha256()
     for name, full in sorted(_files(path)):
         total.update(name.encode("utf-8", "surrogateescape") + b"\0")
@@ -176,12 +178,8 @@ def _unpickle(path: str) -> Any:
         return pickle.load(f)
 
 
-def _function(path: str) -> Callable[..., Any]:
+def _closure(path: str) -> Callable[..., Any]:
     return _unpickle(os.path.join(path, FUNCTION_FILE))
-
-
-def _closure(path: str) -> Callable[[Any], Any]:
-    return _function(path)
 
 
 def _noop(path: str) -> Callable[[Any], Any]:
@@ -200,11 +198,11 @@ def _sum(path: str) -> Callable[[Any], Any]:
 def _with_model(
     load_model: Callable[[str], Tuple[Any, ...]]
 ) -> Callable[[str], Callable[[Any], Any]]:
-    """A kind whose function is called with the model first."""
+    """A kind whose function gets the model before the inputs."""
 
     def loader(path: str) -> Callable[[Any], Any]:
         model = load_model(path)
-        func = _function(path)
+        func = _closure(path)
         return lambda inputs: func(*model, inputs)
 
     return loader
@@ -220,11 +218,11 @@ _KINDS: Dict[str, Callable[[str], Callable[[Any], Any]]] = {
     },
 }
 
-#: Kinds without pickled code of the deployer's Python.
+#: Kinds without pickled code.
 _WITHOUT_CODE = ("noop", "sum")
 
 
 def kinds() -> Tuple[str, ...]:
-    """Names of the kinds of models that a container can run."""
+    """Names of the kinds of models that containers can run."""
     return tuple(_KINDS)
 

@@ -1,45 +1,54 @@
-"""Calling a model: inputs as NumPy gives them, outputs as bytes.
+"""Call a model: bytes to NumPy inputs, outputs to bytes.
 
-A model is a function of one batch. What it gets and what it may return is
-the same in a container and in `ClipperConnection.test_predict_function`.
+A model is a function of one batch. Its inputs and outputs are the same in a
+container and in `ClipperConnection.test_predict_function`.
 """
 
 import json
 import sys
 import time
 import traceback
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
 from .input_types import CODES, DTYPES, ITEM_SIZES
 from .wire import FAILED, OK, SKIPPED, Request
 
-#: What a model is: a function of a batch that returns one output for each
-#: input, in the same order.
+#: A model: a function of a batch that returns one output for each input, in
+#: the same order.
 ModelFunction = Callable[[Any], Any]
 
-#: A batch as the function gets it.
+#: The argument of the function.
 #:
-#: numbers and bytes: a 2-D array (inputs x elements) when all inputs have
+#: Numbers and bytes: a 2-D array (inputs x elements) when all inputs have
 #: the same length, else a list of 1-D arrays; int8, int32, float32 or
-#: float64. The arrays may be read-only and are valid as long as they are
-#: referred to. Strings: a list of `str` (version 3: of `bytes`).
+#: float64. The arrays may be read-only. Strings: a list of `str` (version 3:
+#: of `bytes`).
 Batch = Union[np.ndarray, List[np.ndarray], List[str], List[bytes]]
 
 _STRINGS = CODES["strings"]
-_NOT_WHOLE = "an input is no whole number of elements"
+_NOT_WHOLE = "an input is not a whole number of elements"
 
 
 class PredictionError(Exception):
-    """The function broke its contract (no list, wrong number of outputs)."""
+    """Inputs or outputs are malformed, such as a wrong number of outputs."""
 
 
 def decode_inputs(request: Request) -> Batch:
-    """Turn the bytes of a request into what the function gets.
+    """Turn the bytes of a request into a batch.
 
     Raises:
-        PredictionError: when an input is no whole number of elements.
+        PredictionError: an input is not a whole number of elements.
     """
     if request.input_type == _STRINGS:
         return _decode_strings(request)
@@ -70,8 +79,8 @@ def _array(data: Any, dtype: str) -> np.ndarray:
     if len(data) == 0:
         return np.zeros(0, dtype)
     array = np.frombuffer(data, dtype)
-    # Small frames sit wherever libzmq received them; many numeric
-    # libraries refuse or crawl on arrays that are not aligned.
+    # libzmq aligns no frames; many numeric libraries refuse arrays that are
+    # not aligned, or are slow on them.
     return array if array.flags.aligned else array.copy()
 
 
@@ -89,11 +98,11 @@ def _decode_strings(request: Request) -> Union[List[str], List[bytes]]:
 
 
 def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
-    """Make a batch out of Python values, as a container would.
+    """Make the batch that a container would make of Python values.
 
     Args:
-        inputs: one value for each input: a sequence of numbers, `bytes`, or
-            `str` by the input type.
+        inputs: one value for each input: a sequence of numbers, `bytes` or
+            `str`, by the input type.
         input_type: wire code 0..4.
     """
     if input_type == _STRINGS:
@@ -111,18 +120,18 @@ def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
 
 
 def encode_outputs(outputs: Any, n: int) -> List[bytes]:
-    """Turn what the function returned into one byte string for each input.
+    """Turn outputs into one byte string for each input.
 
-    `str` and `bytes` go as they are; everything else (numbers, booleans,
-    None, NumPy scalars and arrays, lists, dicts) as JSON.
+    `str` and `bytes` stay as they are; everything else (numbers, booleans,
+    None, NumPy scalars and arrays, lists, dicts) becomes JSON.
 
     Args:
-        outputs: what the function returned; any sequence but a text.
+        outputs: result of the function; any sequence but a text.
         n: number of inputs.
 
     Raises:
-        PredictionError: when it is no sequence, or not of length `n`.
-        TypeError, ValueError: when an output has no JSON form.
+        PredictionError: it is not a sequence of length `n`.
+        TypeError, ValueError: an output has no JSON form.
     """
     if isinstance(outputs, np.ndarray) and outputs.ndim > 0:
         if outputs.dtype not in (np.float16, np.float32) or outputs.ndim > 1:
@@ -158,14 +167,13 @@ def _encode_other(one: Any) -> bytes:
     if isinstance(one, str):
         return one.encode("utf-8")
     if isinstance(one, np.floating):
-        # The shortest text that reads back to the same value; a float32
-        # written as a double would show digits that it does not have.
+        # As a double a float32 would get digits that it does not have.
         one = float(str(one))
     return json.dumps(one, default=_plain).encode("utf-8")
 
 
 def _plain(value: Any) -> Any:
-    """What `json` cannot write itself: NumPy, and whatever has tolist."""
+    """A form of a value that `json` can write, such as NumPy's `tolist`."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, (bytes, bytearray)):
@@ -178,7 +186,7 @@ def _plain(value: Any) -> Any:
 
 
 class Model:
-    """A function with what is known about its inputs.
+    """A function and the type of its inputs.
 
     Args:
         func: the function, see `ModelFunction`.
@@ -195,17 +203,19 @@ class Model:
         """Answer every input of a request; never raises an `Exception`.
 
         When the function raises on a batch of several inputs, it is called
-        again with each input alone, so that only the bad ones get an error.
-        Inputs whose deadline has passed are skipped.
+        again with each input alone; only inputs that fail again get an
+        error. Inputs whose deadline has passed are skipped.
 
         Returns:
-            outputs, and the status of each (None when all are OK).
+            outputs, and the status of each; None when all are OK.
         """
         n = len(request.lengths)
         if n == 0:
             return [], None
         if request.input_type != self.input_type:
-            return _all_failed(n, b"TypeError: the model takes another type")
+            return _all_failed(
+                n, b"TypeError: the model takes another input type"
+            )
         received = time.monotonic()
         try:
             batch = decode_inputs(request)
@@ -225,7 +235,7 @@ class Model:
     def _in_time(
         self, request: Request, batch: Batch, late: np.ndarray, received: float
     ) -> Tuple[List[bytes], List[int]]:
-        """Answer the inputs that are not late, the others are skipped."""
+        """Answer the inputs whose deadline has not passed."""
         n = len(late)
         outputs = [b""] * n
         statuses = [SKIPPED] * n
@@ -249,7 +259,7 @@ class Model:
         indices: Iterable[int],
         received: float,
     ) -> Tuple[List[bytes], List[int]]:
-        """Call the function with each input alone, after it has raised."""
+        """Call the function with each input alone, after it raised."""
         n = len(request.lengths)
         outputs = [b""] * n
         statuses = [SKIPPED] * n
@@ -266,11 +276,11 @@ class Model:
         return outputs, statuses
 
     def warm_up(self, sample: Any) -> None:
-        """Run one sample input through the function, as a batch of one.
+        """Call the function with a batch of one sample input.
 
         Raises:
-            Exception: whatever the function raises.
-            PredictionError: when it does not return one output.
+            Exception: what the function raises.
+            PredictionError: it does not return one output.
         """
         encode_outputs(self.func(batch_of([sample], self.input_type)), 1)
 
@@ -282,11 +292,10 @@ def _take(batch: Batch, indices: List[int]) -> Batch:
 
 
 def _late(request: Request, received: float) -> Optional[np.ndarray]:
-    """Which inputs are past their deadline; None when none is.
+    """Which inputs are past their deadline, (N,) bool; None when none is.
 
     Args:
-        request: with the time that each input had when it was sent.
-        received: monotonic seconds when it came.
+        received: monotonic seconds when the request arrived.
     """
     left = request.time_left_us
     if left is None:

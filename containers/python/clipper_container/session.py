@@ -1,8 +1,8 @@
-"""The life of a container on the wire: connect, register, answer, move.
+"""A container's session: connect, register, answer, move, leave.
 
-One thread, one loop. The model is called in it, so nothing else happens
-meanwhile; the frontend knows that a batch is in flight and waits. Requests
-of all connections are answered one after the other.
+One thread runs one loop. It also calls the model, and nothing else happens
+meanwhile; the frontend knows that a batch is in flight and waits. The loop
+answers the requests of all connections one after the other.
 """
 
 import os
@@ -20,25 +20,25 @@ from .model import Model
 
 #: Seconds without traffic after which a heartbeat is sent.
 HEARTBEAT_INTERVAL = 5.0
-#: Seconds of silence after which the connection is made anew.
+#: Seconds of silence after which the container reconnects.
 SILENCE_LIMIT = 30.0
-#: Seconds until the announcement is repeated after it was refused.
+#: Seconds from a refusal to the next announcement.
 REFUSED_WAIT = 5.0
-#: Seconds until the next try when a retiring frontend was met.
+#: Seconds from meeting a retiring worker to the next connection.
 RETIRING_WAIT = 0.02
-#: Seconds that a connection stays open after LEAVING without traffic, for a
-#: request that was sent before the frontend read it.
+#: Seconds without traffic that a connection stays open after LEAVING, for a
+#: request that the frontend sent before it read LEAVING.
 LEAVING_GRACE = 0.1
-#: Seconds from the answer to the new frontend's probe until LEAVING is sent
-#: to the old one: that answer makes the replica eligible there, and nobody
-#: must have noticed that it was between two frontends.
+#: Seconds from the answer to the new worker's probe to LEAVING for the old
+#: one. That answer makes the replica eligible there, so at no time is it
+#: eligible nowhere.
 MOVED_GRACE = 0.05
-#: The same when the new frontend never sends a probe.
+#: The same when the new worker sends no probe.
 UNPROBED_GRACE = 1.0
 
 _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 
-# Plain numbers: to combine pyzmq's enumerations takes longer than to send.
+# Plain numbers: combining pyzmq's enumerations takes longer than sending.
 _NOWAIT = int(zmq.DONTWAIT)
 _PART = int(zmq.DONTWAIT | zmq.SNDMORE)
 
@@ -50,10 +50,10 @@ def log(text: str) -> None:
 
 
 class Connection:
-    """One DEALER socket to the frontend and what is known about it.
+    """One DEALER socket to the frontend and its state.
 
-    libzmq reconnects it by itself; each time the frontend sees a stranger,
-    so the container announces itself after every handshake.
+    libzmq reconnects it. The frontend does not recognise a connection that
+    returns, so the container announces itself after every handshake.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Connection:
         self._poller = poller
         self.socket = context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 1000)
-        # Nothing may wait in a queue for a frontend that is not there, and
-        # a frontend that reloads must be found again at once.
+        # Messages must not queue up while no frontend is connected, and a
+        # frontend that reloads must be found again at once.
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.socket.setsockopt(zmq.IPV6, "[" in endpoint)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 10)
@@ -84,10 +84,10 @@ class Connection:
         poller.register(self.monitor, zmq.POLLIN)
 
     def send(self, frames: List[bytes]) -> None:
-        """Send a message, or drop it when nobody is connected."""
+        """Send a message, or drop it when no frontend is connected."""
         send = self.socket.send
         try:
-            # As send_multipart does, without a look at the type of each.
+            # send_multipart would check the type of each frame.
             for frame in frames[:-1]:
                 send(frame, _PART)
             send(frames[-1], _NOWAIT)
@@ -99,13 +99,13 @@ class Connection:
         """The frames of the next message.
 
         Raises:
-            zmq.Again: when there is none.
+            zmq.Again: there is none.
         """
         recv, get = self.socket.recv, self.socket.get
         frames: List[wire.Buffer] = [recv(_NOWAIT)]
         while get(zmq.RCVMORE):
             if len(frames) == 4 and rpc_version >= 4:
-                # All inputs in one frame, which is shared, not copied.
+                # The frame with all inputs is not copied.
                 frames.append(recv(_NOWAIT, copy=False).buffer)
                 continue
             frames.append(recv(_NOWAIT))
@@ -114,11 +114,11 @@ class Connection:
         return frames
 
     def _receive_inputs(self, frames: List[wire.Buffer]) -> None:
-        """Append the inputs that the seventh frame of version 3 tells of.
+        """Append the inputs that the seventh frame of version 3 announces.
 
-        To ask before each whether there is one takes three times as long. If
-        there are fewer, what is received is no request: `wire.request` says
-        so, and the connection is made anew.
+        Asking for more before each frame takes three times as long. When
+        there are fewer, `wire.request` refuses the message and the container
+        reconnects.
         """
         recv = self.socket.recv
         try:
@@ -128,7 +128,7 @@ class Connection:
             pass
 
     def close(self) -> None:
-        """Close the socket; what was sent still leaves (for a second)."""
+        """Close the socket; messages may leave for another second."""
         if self.closed:
             return
         self.closed = True
@@ -140,20 +140,20 @@ class Connection:
 
 
 class Container:
-    """Serves one model to one frontend until it is told to stop.
+    """Serves one model to one frontend until it is stopped.
 
     Args:
-        model: what answers.
-        name: model name.
-        version: model version.
+        model: the model.
+        name: name of the model.
+        version: version of the model.
         endpoint: ZeroMQ address of the frontend.
-        rpc_version: 4, or 3 for frontends that know no other.
-        digest: at most 64 bytes that identify the model's contents.
-        token: 16 bytes; random when empty.
+        rpc_version: 4, or 3 for the original Clipper.
+        digest: up to 64 bytes that identify the model's contents.
+        token: 16 bytes that identify the container; random when empty.
 
     Raises:
-        ValueError: an unknown RPC version; a name or version that version 4
-            does not have.
+        ValueError: the RPC version is unknown, or version 4 does not allow
+            the name or version.
     """
 
     def __init__(
@@ -167,7 +167,9 @@ class Container:
         token: bytes = b"",
     ) -> None:
         if rpc_version not in (3, 4):
-            raise ValueError("RPC version %r: 3 or 4" % (rpc_version,))
+            raise ValueError(
+                "Unknown RPC version %r. It is 3 or 4" % (rpc_version,)
+            )
         self.model = model
         self.endpoint = endpoint
         self.rpc_version = rpc_version
@@ -201,9 +203,9 @@ class Container:
         }
 
     def stop(self) -> None:
-        """Finish what is in flight, then let `run` return.
+        """Finish the batches in flight, then let `run` return.
 
-        May be called from another thread or from a signal handler.
+        Other threads and signal handlers may call it.
         """
         self._stopping = True
         try:
@@ -276,7 +278,7 @@ class Container:
         return max(0, int((due - now) * 1000) + 1)
 
     def _tend(self) -> None:
-        """Whatever is due: heartbeats, announcements, closing, retries."""
+        """Do what is due: heartbeats, announcements, closing, retries."""
         now = time.monotonic()
         if self._stopping:
             self._begin_stop()
@@ -287,7 +289,7 @@ class Container:
             elif now - connection.last_received > SILENCE_LIMIT:
                 self._renew(connection)
             elif not connection.connected:
-                # libzmq keeps trying; an old socket is as good as a new one.
+                # libzmq keeps trying; a new socket would not help.
                 connection.last_received = now
             elif connection.announce_at is not None:
                 if now >= connection.announce_at:
@@ -322,7 +324,7 @@ class Container:
             self._moved_at = None
 
     def _renew(self, connection: Connection) -> None:
-        """Connect anew in place of a connection."""
+        """Replace a connection with a new one."""
         was_current = connection is self._current
         was_next = connection is self._next
         self._close(connection)
@@ -384,7 +386,7 @@ class Container:
         if self.rpc_version >= 4:
             connection.send(self._metadata)
         else:
-            # A version 3 frontend asks a stranger's heartbeat for it.
+            # A version 3 frontend answers with a request for the metadata.
             connection.send(wire.heartbeat())
 
     def _receive(self, connection: Connection) -> None:
@@ -420,7 +422,7 @@ class Container:
                 self._moved_at = time.monotonic() + UNPROBED_GRACE
 
     def _finish_move(self) -> None:
-        """The next connection takes the current one's place."""
+        """Make the next connection the current one."""
         old, self._current = self._current, self._next
         self._next = None
         self._moved_at = None
@@ -436,7 +438,7 @@ class Container:
         elif connection.leaving or self._stopping:
             return
         elif not connection.registered:
-            # The first connection of all met a frontend that retires.
+            # The first connection met a worker that retires.
             self._close(connection)
             self._next_at = time.monotonic() + RETIRING_WAIT
         elif self._next is None and self._next_at is None:
@@ -449,9 +451,9 @@ class Container:
         connection.announce_at = time.monotonic() + REFUSED_WAIT
 
     def _on_request(self, connection: Connection, frames: list) -> None:
-        # An answer that this version of the wire cannot carry, or a request
-        # that nobody can read, would leave the frontend waiting: it learns
-        # of the loss at once when the connection goes.
+        # Without a reply the frontend would wait. When the request cannot be
+        # read or version 3 cannot carry the reply, closing the connection
+        # tells it at once.
         try:
             request = wire.request(frames, self.rpc_version)
         except wire.ProtocolError as error:
@@ -459,7 +461,7 @@ class Container:
             self._renew(connection)
             return
         outputs, statuses = self.model.answer(request)
-        # While the model ran nobody listened: that was no silence.
+        # Nothing was received while the model ran: that was not silence.
         now = time.monotonic()
         for other in self._connections:
             other.last_received = now

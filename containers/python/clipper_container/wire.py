@@ -1,8 +1,8 @@
-"""The container's half of the RPC: frames to values and values to frames.
+"""The container's side of the RPC: frames to values and values to frames.
 
-Pure functions over lists of byte strings. They know both versions: in
-version 3 every input is a frame of its own, in version 4 all inputs of a
-batch are one contiguous frame. All integers are little-endian.
+Pure functions over lists of byte strings, for both versions. In version 3
+every input is a frame; in version 4 one frame has all inputs of a batch. All
+integers are little-endian.
 """
 
 import re
@@ -20,7 +20,7 @@ NEW_CONTAINER = 0
 CONTENT = 1
 HEARTBEAT = 2
 LEAVING = 5
-# To the container, beside CONTENT and HEARTBEAT.
+# To the container, besides CONTENT and HEARTBEAT.
 MOVE = 3
 REFUSED = 6
 
@@ -35,7 +35,7 @@ OK = 0
 FAILED = 1
 SKIPPED = 2
 
-#: What version 4 and configurations take as the name or version of a model.
+#: Names and versions of models that version 4 and nginx.conf allow.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}\Z")
 
 _U32 = struct.Struct("<I")
@@ -49,22 +49,22 @@ _LEAVING_FRAMES = [b"", _U32.pack(LEAVING)]
 
 
 class ProtocolError(Exception):
-    """A message that follows neither version; it must be dropped."""
+    """A malformed message, which must be dropped."""
 
 
 class Request(NamedTuple):
-    """One batch as it came from the frontend.
+    """One batch from the frontend.
 
     Attributes:
         message_id: chosen by the frontend, echoed in the reply.
         request_type: PREDICT or PROBE.
         input_type: wire code 0..4.
         lengths: (N,) uint64, bytes of each input.
-        length: the same of all inputs; None when they differ, or when there
-            are none.
+        length: bytes of every input; None when the lengths differ or there
+            is no input.
         time_left_us: (N,) uint64, microseconds until the deadline of each
             input when the frontend sent the batch; None in version 3.
-        data: all inputs back to back (version 4), or one buffer for each
+        data: one buffer with all inputs (version 4), or one buffer for each
             input (version 3).
     """
 
@@ -98,26 +98,26 @@ def metadata(
     """Frames that announce a container.
 
     Args:
-        name: model name.
-        version: model version; both are free text in version 3, and match
-            `NAME` in version 4.
-        input_type: wire code, sent as decimal text.
+        name: name of the model.
+        version: version of the model. Both are free text in version 3 and
+            match `NAME` in version 4.
+        input_type: wire code 0..4.
         rpc_version: 3 or 4.
         token: 16 bytes that stay the same for the life of the process
             (version 4 only).
-        digest: 0 to 64 bytes that identify the model's contents (version 4
+        digest: up to 64 bytes that identify the model's contents (version 4
             only).
 
     Raises:
-        ValueError: a name or version that version 4 does not have.
+        ValueError: version 4 does not allow the name or version.
     """
     if rpc_version >= 4:
         for what, text in (("name", name), ("version", version)):
             if not NAME.match(text):
                 raise ValueError(
-                    "%r is no %s of a model: letters, digits, '.', '_' and "
-                    "'-', the first a letter or a digit, 255 at most"
-                    % (text, what)
+                    "Invalid model %s %r. It must begin with a letter or a "
+                    "digit and consist of up to 255 letters, digits, '.', "
+                    "'_' and '-'" % (what, text)
                 )
     head = [
         b"",
@@ -136,7 +136,7 @@ def message_type(frames: Sequence[Buffer]) -> int:
     """Type of a message from the frontend.
 
     Raises:
-        ProtocolError: when there is no such frame.
+        ProtocolError: it has no type.
     """
     if len(frames) < 3 or len(frames[0]) != 0 or len(frames[2]) != 4:
         raise ProtocolError("not a message of Clipper's RPC")
@@ -161,7 +161,7 @@ def request(frames: Sequence[Buffer], rpc_version: int) -> Request:
     """Decode a CONTENT message of the given version.
 
     Raises:
-        ProtocolError: when counts and lengths do not agree.
+        ProtocolError: counts and lengths do not agree.
     """
     if rpc_version >= 4:
         return _request_4(frames)
@@ -192,7 +192,7 @@ _NO_NUMBERS = np.zeros(0, "<u8")
 
 
 def _common_length(lengths: bytes) -> Optional[int]:
-    """What all of these uint64 are, if they are equal."""
+    """The value of equal uint64 numbers; None when they differ."""
     first = lengths[:8]
     if not first or lengths != first * (len(lengths) // 8):
         return None
@@ -200,8 +200,10 @@ def _common_length(lengths: bytes) -> Optional[int]:
 
 
 def inputs_ahead(frames: Sequence[Buffer]) -> int:
-    """How many inputs follow the first seven frames of version 3; 0 when they
-    are not those of a request."""
+    """How many inputs follow the first seven frames of a version 3 request.
+
+    0 when the frames are not those of a request.
+    """
     header = frames[6]
     if frames[2] != _TYPE_CONTENT or len(header) < 16 or len(header) % 8:
         return 0
@@ -216,7 +218,8 @@ def _request_3(frames: Sequence[Buffer]) -> Request:
         raise ProtocolError("malformed request header")
     numbers = np.frombuffer(header, "<u8")
     input_type, n = int(numbers[0]), int(numbers[1])
-    if len(numbers) != n + 2 or len(frames) != 7 + n or input_type not in NAMES:
+    counts_agree = len(numbers) == n + 2 and len(frames) == 7 + n
+    if not counts_agree or input_type not in NAMES:
         raise ProtocolError("malformed request header")
     inputs = list(frames[7:])
     lengths = numbers[2:]
@@ -242,10 +245,10 @@ def reply(
     """Frames of the answer to a request.
 
     Args:
-        message_id: of the request.
+        message_id: id of the request.
         outputs: one byte string for each input, in order.
-        statuses: OK, FAILED or SKIPPED for each; None when all are OK.
-            Version 3 cannot carry another status than OK.
+        statuses: OK, FAILED or SKIPPED for each input; None when all are
+            OK, which is the only case in version 3.
         rpc_version: 3 or 4.
     """
     n = len(outputs)

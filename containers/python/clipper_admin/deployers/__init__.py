@@ -1,5 +1,5 @@
 """Deployers: one module for each kind of model.
 
-Each has `create_endpoint`, which registers an application, deploys a model
-and links them, and a function that deploys only.
+Each module has a function that deploys a model, and `create_endpoint`, which
+registers an application, deploys a model and links them.
 """

@@ -1,4 +1,4 @@
-"""Model directories: a function with its modules and their versions."""
+"""Write model directories: a function, its modules, their versions."""
 
 import contextlib
 import importlib.metadata
@@ -28,10 +28,10 @@ from ..exceptions import ClipperException
 
 logger = logging.getLogger(__name__)
 
-#: Default of `sample_input`: no warm-up. None could be a sample.
+#: Default of `sample_input`: no warm-up. None can be a sample.
 NO_SAMPLE: Any = type("NoSample", (), {"__repr__": lambda self: "<none>"})()
 
-#: Modules that are never pickled by value, wherever they are installed.
+#: Modules that are never pickled by value, wherever they are.
 _OURS = ("clipper_admin", "clipper_container")
 
 
@@ -43,20 +43,20 @@ def model_directory(
     modules: Optional[Iterable[Any]] = None,
     packages: Iterable[str] = (),
 ) -> Iterator[str]:
-    """A temporary model directory with the function in it.
+    """Make a temporary model directory with a function.
 
-    The deployer adds the files of its kind; when the context ends the
-    directory is removed.
+    The deployer adds its own files. The directory is removed at the end of
+    the context.
 
     Args:
         func: the function.
         kind: kind of the model, see `clipper_container.loader`.
         sample_input: one input for the warm-up.
-        modules: modules (or their names) that the container does not have;
-            they travel with the function. Modules outside of site-packages
-            always do.
-        packages: modules that run the model, whose versions are recorded
-            beside those that the function imports.
+        modules: modules, or their names, that are pickled with the function
+            because the container does not have them. Modules outside of
+            site-packages always are.
+        packages: modules that run the model; their versions are recorded
+            with those of the modules that the function imports.
 
     Raises:
         ClipperException: the function cannot be pickled.
@@ -92,7 +92,7 @@ def serialize(
     """Pickle a function with the local modules that it uses.
 
     Raises:
-        ClipperException: it cannot be pickled, or a module is not there.
+        ClipperException: it cannot be pickled, or a module is not imported.
     """
     try:
         with local_modules_by_value(modules):
@@ -107,13 +107,13 @@ def serialize(
 def local_modules_by_value(
     modules: Optional[Iterable[Any]] = None,
 ) -> Iterator[None]:
-    """Let pickles contain local modules instead of naming them.
+    """Pickle local modules by value while the context lasts.
 
     Args:
-        modules: more of them, or their names.
+        modules: further modules, or their names.
 
     Raises:
-        ClipperException: one of the names is not imported.
+        ClipperException: a module is not imported.
     """
     by_value = local_modules()
     for one in modules or ():
@@ -136,12 +136,12 @@ def _named(name: str) -> ModuleType:
         return sys.modules[name]
     except KeyError:
         raise ClipperException(
-            "modules: %s is not imported in this program" % name
+            "The module %s in modules= is not imported; import it first" % name
         ) from None
 
 
 def local_modules() -> List[ModuleType]:
-    """Imported modules that no package installation would bring along."""
+    """Imported modules outside of all installation directories."""
     installed = _installation_directories()
     found = []
     for name, module in list(sys.modules.items()):
@@ -189,7 +189,7 @@ def imported_modules(pickled: bytes) -> Set[str]:
 
 
 def versions_of(modules: Iterable[str]) -> Dict[str, str]:
-    """Versions of the installed packages of some modules, by package."""
+    """Versions of the packages of some modules, by package."""
     found = {}
     for module in modules:
         for name in (module, _DISTRIBUTIONS.get(module, "")):
@@ -200,7 +200,7 @@ def versions_of(modules: Iterable[str]) -> Dict[str, str]:
     return found
 
 
-#: Modules of packages with another name.
+#: Module -> package, where the names differ.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python",

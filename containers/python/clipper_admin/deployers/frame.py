@@ -1,8 +1,8 @@
-"""The frame that all deployers share.
+"""The part that all deployers share.
 
-A deployer's own part is a function that writes a model's files into a model
-directory. `deploying` makes the function out of it that programs call, with
-the arguments that all of them have; `endpoint_of` makes `create_endpoint`.
+Each deployer has a function that writes a model's files to a model directory.
+`deploying` turns it into the function that programs call, with the arguments
+of all deployers; `endpoint_of` makes `create_endpoint` of that.
 """
 
 import contextlib
@@ -19,33 +19,35 @@ from .deployer_utils import (
     model_directory,
 )
 
-#: Writes files: the path of the model directory, then arguments of its own.
+#: Writes files. Arguments: path of the model directory, then its own.
 Writer = Callable[..., None]
 Deploy = Callable[..., None]
 
 _ENDPOINT_DOC = """Register an application, deploy a model, and link them.
 
-When the deployment fails the application is not registered either.
+When the deployment fails, the application is removed again.
 
 Args:
-    name: of the application and of the model.
-    default_output: answered when there is no better answer in time.
-    slo_micros: microseconds to answer.
-    options: and all others: see `%s`.
+    name: name of the application and of the model.
+    default_output: output when no model answers within the SLO.
+    slo_micros: latency SLO in microseconds.
+    options: for these and all other arguments see `%s`.
 """
 
 
 def deploying(
     kind: str, image: str, packages: Iterable[str] = ()
 ) -> Callable[[Writer], Deploy]:
-    """Make a function that deploys out of one that writes a model's files.
+    """Turn a function that writes a model's files into one that deploys.
 
-    It takes the arguments of `_deploy`, with the writer's own after `func`.
+    The result takes the arguments of `_deploy`, and after `func` those of the
+    writer.
 
     Args:
         kind: kind of the model, see `clipper_container.loader`.
         image: the default base image, without registry and tag.
-        packages: modules that run the model; their versions are recorded.
+        packages: modules that run the model; the model directory records
+            their versions.
     """
 
     def make(write: Writer) -> Deploy:
@@ -72,7 +74,7 @@ def deploying(
 
 
 def endpoint_of(deploy: Deploy) -> Deploy:
-    """Make `create_endpoint` out of a function that deploys."""
+    """Make `create_endpoint` of a function that deploys."""
     own = [
         one
         for name, one in inspect.signature(deploy).parameters.items()
@@ -159,7 +161,7 @@ def _create_endpoint(
 def _with_own(
     frame: Callable[..., None], own: List[inspect.Parameter]
 ) -> inspect.Signature:
-    """The public signature of a frame, with a model's arguments in it."""
+    """The public signature of a frame with a deployer's own arguments."""
     signature = inspect.signature(frame)
     parameters: List[inspect.Parameter] = []
     for one in signature.parameters.values():

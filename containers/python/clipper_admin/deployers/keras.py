@@ -1,4 +1,4 @@
-"""Deploying Keras models."""
+"""Deploy Keras models."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from typing import Any
 from ..exceptions import ClipperException
 from .frame import deploying, endpoint_of
 
-#: Name of the model's file, before the suffix that tells its format.
+#: Name of the model's file without the suffix of its format.
 MODEL_FILE = "keras_model"
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -22,11 +22,12 @@ def deploy_keras_model(path: str, model_path_or_object: Any) -> None:
             output for each input.
         model_path_or_object: a Keras model, or the path of one that was
             saved as ``.keras`` or ``.h5``.
-        options: and all others: see `python.deploy_python_closure`.
+        options: for these and all other arguments see
+            `python.deploy_python_closure`.
 
     Raises:
-        ClipperException: it is neither, something is not valid, or a
-            container failed.
+        ClipperException: it is neither, an argument is not valid, or a
+            container failed (with its last lines).
     """
     model = model_path_or_object
     if callable(getattr(model, "save", None)):
@@ -34,12 +35,12 @@ def deploy_keras_model(path: str, model_path_or_object: Any) -> None:
         return
     if not isinstance(model, (str, os.PathLike)) or not os.path.isfile(model):
         raise ClipperException(
-            "%r is neither a Keras model nor a file" % (model,)
+            "%r is neither a Keras model nor the path of a file" % (model,)
         )
     suffix = os.path.splitext(model)[1].lower()
     if suffix not in _SUFFIXES:
         raise ClipperException(
-            "%s is no file of a Keras model: its name must end in %s"
+            "%s is not a file of a Keras model: its name must end in %s"
             % (model, " or ".join(_SUFFIXES))
         )
     shutil.copyfile(model, os.path.join(path, MODEL_FILE + suffix))

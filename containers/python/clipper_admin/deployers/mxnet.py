@@ -1,4 +1,4 @@
-"""MXNet was retired by its makers in 2023; nothing can be deployed."""
+"""Names of a retired library: MXNet models cannot be deployed."""
 
 from typing import Any
 

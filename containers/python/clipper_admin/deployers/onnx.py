@@ -1,4 +1,4 @@
-"""Deploying ONNX models, run by onnxruntime."""
+"""Deploy ONNX models, which onnxruntime runs."""
 
 import io
 import os
@@ -20,11 +20,12 @@ def deploy_onnx_model(path: str, onnx_model: Any) -> None:
         func: called with the `onnxruntime.InferenceSession` and a batch,
             returns a list with one output for each input.
         onnx_model: path of a file, its bytes, or an `onnx.ModelProto`.
-        options: and all others: see `python.deploy_python_closure`.
+        options: for these and all other arguments see
+            `python.deploy_python_closure`.
 
     Raises:
-        ClipperException: there is no such file, something is not valid, or
-            a container failed.
+        ClipperException: the file cannot be read, an argument is not valid,
+            or a container failed (with its last lines).
     """
     target = os.path.join(path, MODEL_FILE)
     if hasattr(onnx_model, "SerializeToString"):
@@ -63,13 +64,13 @@ def create_pytorch_endpoint(
     pkgs_to_install: Optional[List[str]] = None,
     **options: Any,
 ) -> None:
-    """Register an application, deploy a PyTorch model by ONNX, link them.
+    """Register an application, deploy a PyTorch model as ONNX, link them.
 
     Args:
         inputs: example arguments of the model, to trace it with.
         pytorch_model: a `torch.nn.Module`.
         onnx_backend: see `deploy_pytorch_model`.
-        options: and all others: see `create_endpoint`.
+        options: for these and all other arguments see `create_endpoint`.
     """
     create_endpoint(
         clipper_conn, name, input_type, func,
@@ -102,13 +103,14 @@ def deploy_pytorch_model(
         inputs: example arguments of the model, to trace it with.
         func: called with the `onnxruntime.InferenceSession` and a batch.
         pytorch_model: a `torch.nn.Module`.
-        onnx_backend: onnxruntime. Caffe2 is retired; its name is taken for
-            onnxruntime, which calls `func` with another kind of model.
-        options: and all others: see `python.deploy_python_closure`.
+        onnx_backend: ``onnxruntime``. Caffe2 is retired: ``caffe2`` means
+            onnxruntime, which gives `func` another kind of model.
+        options: for these and all other arguments see
+            `python.deploy_python_closure`.
 
     Raises:
-        ClipperException: the model cannot be converted, another backend,
-            something is not valid, or a container failed.
+        ClipperException: the model cannot be converted, an argument is not
+            valid, or a container failed (with its last lines).
     """
     deploy_onnx_model(
         clipper_conn, name, version, input_type, func,
@@ -121,11 +123,12 @@ def _exported(pytorch_model: Any, inputs: Any, backend: str) -> bytes:
     """Bytes of the ONNX model of a PyTorch model.
 
     Raises:
-        ClipperException: the backend is another, or it cannot be converted.
+        ClipperException: the backend is unknown, or the model cannot be
+            converted.
     """
     if backend not in ("onnxruntime", "caffe2"):
         raise ClipperException(
-            "Unknown ONNX backend %s: onnxruntime is the one there is"
+            "Unknown ONNX backend %s. It must be onnxruntime"
             % backend
         )
     written = io.BytesIO()

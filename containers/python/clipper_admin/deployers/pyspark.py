@@ -1,4 +1,4 @@
-"""Deploying models of Spark, of its MLlib and of pyspark.ml."""
+"""Deploy Spark models of MLlib and pyspark.ml."""
 
 import json
 import os
@@ -15,18 +15,19 @@ MODEL_METADATA = "metadata.json"
 def deploy_pyspark_model(path: str, pyspark_model: Any, sc: Any) -> None:
     """Deploy a Spark model with a function that calls it.
 
-    The container runs a Spark of its own, which needs Java.
+    The container runs its own Spark, which needs Java.
 
     Args:
         func: called with a `SparkSession`, the model and a batch, returns a
             list with one output for each input.
         pyspark_model: a model that can be saved.
-        sc: the `SparkContext` that it was made with.
-        options: and all others: see `python.deploy_python_closure`.
+        sc: the `SparkContext` of the model.
+        options: for these and all other arguments see
+            `python.deploy_python_closure`.
 
     Raises:
-        ClipperException: the model cannot be saved, something is not valid,
-            or a container failed.
+        ClipperException: the model cannot be saved, an argument is not valid,
+            or a container failed (with its last lines).
     """
     target = "file://" + os.path.join(path, MODEL_DIRECTORY)
     try:

@@ -1,4 +1,4 @@
-"""Deploying PyTorch models."""
+"""Deploy PyTorch models."""
 
 import logging
 import os
@@ -26,11 +26,13 @@ def deploy_pytorch_model(path: str, pytorch_model: Any) -> None:
         func: called with the model and a batch, returns a list with one
             output for each input.
         pytorch_model: a `torch.nn.Module`.
-        options: and all others: see `python.deploy_python_closure`.
+        options: for these and all other arguments see
+            `python.deploy_python_closure`.
 
     Raises:
         ClipperException: the model cannot be saved ("Error saving torch
-            model: ..."), something is not valid, or a container failed.
+            model: ..."), an argument is not valid, or a container failed
+            (with its last lines).
     """
     try:
         import torch

@@ -1,4 +1,4 @@
-"""Deploying TensorFlow models, which are called in a session."""
+"""Deploy TensorFlow models, which run in a session."""
 
 import os
 import shutil
@@ -18,17 +18,18 @@ def deploy_tensorflow_model(
 
     Args:
         func: called with a `tensorflow.compat.v1.Session` and a batch,
-            returns a list with one output for each input. The session's
-            graph is the model's; the tensors of a saved model have the
-            names that its signature shows.
+            returns a list with one output for each input. The session has
+            the model's graph; the tensors of a saved model have the names
+            in its signature.
         tf_sess_or_saved_model_path: a `tensorflow.compat.v1.Session`, whose
             variables are saved; a directory with a saved model, a checkpoint
             or a frozen graph; or the ``.pb`` file of a frozen graph.
-        options: and all others: see `python.deploy_python_closure`.
+        options: for these and all other arguments see
+            `python.deploy_python_closure`.
 
     Raises:
-        ClipperException: there is no such model, something is not valid, or
-            a container failed.
+        ClipperException: the model does not exist, an argument is not valid,
+            or a container failed (with its last lines).
     """
     model = tf_sess_or_saved_model_path
     target = os.path.join(path, MODEL_DIRECTORY)
@@ -46,7 +47,7 @@ def deploy_tensorflow_model(
 
 
 def _save(session: Any, target: str) -> None:
-    """Write a session as a checkpoint; as a graph when it has no variables."""
+    """Save a session as a checkpoint, or as a graph without variables."""
     import tensorflow
 
     with session.graph.as_default():

@@ -1,4 +1,4 @@
-"""A container engine with the Docker API, and what is said of its errors."""
+"""A container engine with the Docker API, and its errors."""
 
 import contextlib
 import errno
@@ -15,17 +15,18 @@ from ..exceptions import ClipperException
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for one call of the engine; builds have no limit of their own.
+#: Seconds for one call of the engine.
 _TIMEOUT = 120
 
 _PUSH_TRIES = 5
 
 
 def connect() -> Any:
-    """A client of the engine that DOCKER_HOST, or its default, names.
+    """A client of the engine of DOCKER_HOST, or of the default engine.
 
     Raises:
-        ClipperException: no `docker` package, or no engine.
+        ClipperException: the `docker` package is missing, or no engine
+            answers.
     """
     try:
         import docker  # type: ignore[import-untyped]
@@ -42,7 +43,7 @@ def connect() -> Any:
 
 @contextlib.contextmanager
 def failures(what: str) -> Iterator[None]:
-    """Turn the engine's errors into ClipperException.
+    """Turn the engine's errors into a ClipperException.
 
     Args:
         what: begins the message.
@@ -66,17 +67,17 @@ def find_unbound_port(
     verbose: bool = False,
     logger: Optional[Any] = None,
 ) -> int:
-    """A port of this host that nobody listens on.
+    """A free port of this host.
 
     Args:
-        start: first choice; a random one of the range when None.
-        increment: try the following ones instead of random ones.
-        port_range: of the random ones.
-        verbose: log which port was taken instead.
-        logger: where to.
+        start: first choice; None for a random port.
+        increment: try the ports that follow instead of random ones.
+        port_range: lowest and highest random port.
+        verbose: log the port when it is not the first choice.
+        logger: logger for that.
 
     Raises:
-        ClipperException: there is none.
+        ClipperException: no free port is found.
     """
     port = random.randint(*port_range) if start is None else start
     for _ in range(1000):
@@ -85,14 +86,14 @@ def find_unbound_port(
                 logger.info("Port %s is in use, taking %d", start, port)
             return port
         port = port + 1 if increment else random.randint(*port_range)
-    raise ClipperException("No free port found from %s on" % start)
+    raise ClipperException("No free port found (first choice %s)" % start)
 
 
 def _is_free(port: int) -> bool:
     if not 0 < port < 65536:
         return False
-    # An engine may forward a port without listening on it itself, so it is
-    # tried from both sides.
+    # An engine may forward a port without listening on it, so connecting is
+    # tried, too.
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -114,7 +115,7 @@ def archive(
     Args:
         files: contents by name.
         directories: modes by name; they come first.
-        uid: owner of all of it.
+        uid: owner and group of all entries.
     """
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
@@ -135,14 +136,14 @@ def archive(
 
 
 def build_context(recipe: str, model_data_path: str) -> io.BytesIO:
-    """What an image is built from: the recipe, and the model in `model/`."""
+    """Context of a build: the recipe, and the model in `model/`."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         data = recipe.encode()
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(data)
         tar.addfile(entry, io.BytesIO(data))
-        # Whoever runs the container may read it.
+        # The user of the container must be able to read it.
         tar.add(model_data_path, "model", filter=_readable)
     out.seek(0)
     return out
@@ -156,10 +157,10 @@ def _readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def build(client: Any, image: str, context: io.BytesIO) -> None:
-    """Build an image; the engine's steps are logged as they come.
+    """Build an image and log the steps.
 
     Raises:
-        ClipperException: with the build's last lines.
+        ClipperException: the build failed (with its last lines).
     """
     last: List[str] = []
     with failures("Could not build %s" % image):
@@ -169,9 +170,9 @@ def build(client: Any, image: str, context: io.BytesIO) -> None:
         ):
             text = str(step.get("stream") or "").strip()
             if text:
-                step_of_it = text.upper().startswith("STEP ")
+                is_step = text.upper().startswith("STEP ")
                 logger.log(
-                    logging.INFO if step_of_it else logging.DEBUG, "%s", text
+                    logging.INFO if is_step else logging.DEBUG, "%s", text
                 )
                 last = (last + text.splitlines())[-20:]
             if step.get("error"):
@@ -182,10 +183,10 @@ def build(client: Any, image: str, context: io.BytesIO) -> None:
 
 
 def push(client: Any, image: str) -> None:
-    """Push an image to its registry, with several tries.
+    """Push an image to its registry; a failure is tried again.
 
     Raises:
-        ClipperException: with the registry's answer.
+        ClipperException: all tries failed (with the registry's answer).
     """
     wait = 3.0
     for attempt in range(1, _PUSH_TRIES + 1):
@@ -210,9 +211,9 @@ def _push_once(client: Any, image: str) -> None:
 
 
 def has_ended(container: Any) -> bool:
-    """Whether a container does not run, or the engine began it anew.
+    """Whether a container does not run, or the engine restarted it.
 
-    Call its `reload` before.
+    Call its `reload` first.
     """
     again = int(container.attrs.get("RestartCount") or 0) > 0
     return again or container.status in ("exited", "dead", "stopped")
@@ -222,8 +223,8 @@ def tail(container: Any, lines: int = 30, patience: float = 0.0) -> str:
     """Last lines of a container's log.
 
     Args:
-        patience: seconds to wait for the first of them: an engine may tell
-            that a container has ended before it has read all its output.
+        patience: seconds to wait for the first line: an engine may report
+            the end of a container before it has read all its output.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -237,7 +238,7 @@ def tail(container: Any, lines: int = 30, patience: float = 0.0) -> str:
 
 
 def read_file(container: Any, path: str) -> str:
-    """Text of a file in a container, which need not run."""
+    """Text of a file in a container, running or not."""
     data = io.BytesIO(b"".join(container.get_archive(path)[0]))
     with tarfile.open(fileobj=data) as tar:
         file = tar.extractfile(tar.getmembers()[0])
@@ -245,7 +246,7 @@ def read_file(container: Any, path: str) -> str:
 
 
 def created(container: Any) -> str:
-    """When a container was made, for sorting."""
+    """Creation time of a container, for sorting."""
     return str(container.attrs.get("Created", ""))
 
 
@@ -262,5 +263,5 @@ def labels_of(labels: Mapping[str, Optional[str]]) -> Dict[str, List[str]]:
 
 
 def parse_json(text: bytes) -> Any:
-    """JSON of a file; None when it is empty."""
+    """Value of a JSON text; None when the text is empty."""
     return json.loads(text) if text.strip() else None

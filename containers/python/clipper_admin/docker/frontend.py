@@ -1,15 +1,15 @@
-"""The frontend container: its configuration, reached from any program.
+"""The frontend container: nginx and its configuration.
 
-Everything is below /var/lib/clipper inside the container, which every
-program that talks to the engine can read and write:
+The files are in /var/lib/clipper in the container. Every program that can
+reach the engine can read and write them:
 
-    cluster.json        what the cluster was started with
+    cluster.json        settings of the cluster
     nginx.conf          includes current/
     current -> generations/N
     generations/N/      fragments: generation.conf models/ apps/
-    options/            JSON of each version's container options
-    locks/              held by a process inside, for as long as its standard
-                        input is open: a program that dies lets go
+    options/            container options of each version, as JSON
+    locks/              held by a process in the container while its standard
+                        input is open, so a program that dies lets go
 """
 
 import contextlib
@@ -28,11 +28,12 @@ from . import engine
 
 HOME = "/var/lib/clipper"
 
-#: nobody and nogroup: what nginx runs as.
+#: User and group of nginx: nobody and nogroup.
 UID = 65534
 
 _CLUSTER = "cluster.json"
-#: Comes after the output of a script.
+
+#: Marks the end of a script's output.
 _END = "=== end of output:"
 
 _EXEC_TRIES = 5
@@ -44,12 +45,12 @@ _LOCK_TIMEOUT = 600.0
 
 
 def command() -> List[str]:
-    """What the container runs."""
+    """Command of the container."""
     return _NGINX.split() + ["-c", HOME + "/nginx.conf"]
 
 
 def initial_archive(cluster: Mapping[str, Any]) -> bytes:
-    """Contents of HOME's parent before the container starts."""
+    """Archive for HOME's parent, before the container starts."""
     base = "clipper/"
     number = base + "generations/0/"
     names = [base, base + "locks", base + "options", base + "tmp",
@@ -95,7 +96,7 @@ class Frontend:
 
     @property
     def cluster(self) -> Mapping[str, Any]:
-        """What the cluster was started with."""
+        """Settings that the cluster was started with."""
         if self._cluster is None:
             self._cluster = json.loads(self._run("cat " + _CLUSTER))
         return self._cluster or {}
@@ -106,7 +107,7 @@ class Frontend:
         """Standard output of a shell script in HOME.
 
         Raises:
-            ClipperException: it failed, with what it printed.
+            ClipperException: it failed (with its output).
         """
         code, out = self._try(script)
         if code != 0:
@@ -121,7 +122,7 @@ class Frontend:
         """Exit code and output of a script that may be run twice.
 
         An engine can lose the output of a process that ends quickly
-        (podman 4 does), so the script says itself that it has ended.
+        (podman 4 does), so the script marks the end of its output.
         """
         wrapped = "cd %s && { %s; }; echo '%s' $?" % (HOME, script, _END)
         for _ in range(_EXEC_TRIES):
@@ -144,13 +145,13 @@ class Frontend:
             )
 
     def read_options(self, label: str) -> Dict[str, Any]:
-        """Options that a version's containers were deployed with."""
+        """Options that a version was deployed with; empty when unknown."""
         name = shlex.quote("options/%s.json" % label)
         text = self._run("if test -e %s; then cat %s; fi" % (name, name))
         return engine.parse_json(text) or {}
 
     def write_options(self, label: str, options: Mapping[str, Any]) -> None:
-        """Keep the options of a version for later containers."""
+        """Store the options of a version for later containers."""
         self._put({"options/%s.json" % label: json.dumps(options).encode()},
                   [])
 
@@ -159,7 +160,7 @@ class Frontend:
         """Hold a lock of the cluster.
 
         Raises:
-            ClipperException: another program holds it for too long.
+            ClipperException: another program holds it for 10 minutes.
         """
         script = "cd %s && exec flock locks/%s sh -c 'echo held; cat'" % (
             HOME, shlex.quote(name)
@@ -181,7 +182,7 @@ class Frontend:
             self._wait_for_end(api, made["Id"])
 
     def _wait_for_end(self, api: Any, exec_id: str) -> None:
-        # The next program would otherwise wait behind a lock that is free.
+        # Until the process ends the lock is not free for the next program.
         deadline = time.monotonic() + 5.0
         with contextlib.suppress(ClipperException):
             with engine.failures("gone"):
@@ -193,12 +194,12 @@ class Frontend:
     # Generations.
 
     def generation(self) -> int:
-        """Number of the configuration that is current."""
+        """Number of the current configuration."""
         return int(self._run("basename $(readlink current)"))
 
     def read_fragments(self) -> Dict[str, str]:
         """Fragments of the current generation, by their relative names."""
-        # The link is read once: another program may switch it meanwhile.
+        # The link is read only once: another program may switch it.
         data = self._run("tar -C $(readlink current) -cf - .")
         found = {}
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -212,9 +213,10 @@ class Frontend:
         return dict(sorted(found.items()))
 
     def write_generation(self, fragments: Mapping[str, str]) -> int:
-        """Write the next generation, which is not current yet.
+        """Write the next generation and return its number.
 
-        Those before the current one are removed. Call it under a lock.
+        Removes those before the current one. The caller holds the lock of
+        the configuration.
         """
         before = int(self._run(
             "n=$(basename $(readlink current)) && cd generations"
@@ -236,10 +238,11 @@ class Frontend:
         return number
 
     def test_and_switch(self, number: int) -> None:
-        """Let nginx judge the generation written last; make it current.
+        """Test the last generation with ``nginx -t`` and make it current.
 
         Raises:
-            ClipperException: with nginx's line; nothing has changed.
+            ClipperException: nginx refuses it (with its error line); nothing
+                has changed.
         """
         code, out = self._try(
             "%s -t -q -c %s/candidate.conf 2>&1 && %s"
@@ -253,7 +256,7 @@ class Frontend:
             )
 
     def make_current(self, number: int) -> None:
-        """Switch to a generation."""
+        """Make a generation the current one."""
         self._run(_switch(number))
 
     # nginx.
@@ -264,7 +267,8 @@ class Frontend:
             self.container.kill(signal="HUP")
 
     def emergency_since(self, seconds: int) -> Optional[str]:
-        """nginx's first [emerg] line since a time of the epoch."""
+        """nginx's first [emerg] line since a time in seconds since the epoch.
+        """
         with engine.failures("The frontend container does not run"):
             text = self.container.logs(since=seconds)
         for line in text.decode("utf-8", "replace").splitlines():
@@ -278,7 +282,7 @@ def _switch(number: int) -> str:
 
 
 def _wait_for_word(raw: Any, word: bytes) -> None:
-    """Read a stream of an exec until a word comes."""
+    """Read the stream of an exec until a word comes."""
     seen = b""
     raw.settimeout(_LOCK_TIMEOUT)
     while word not in seen:
@@ -286,11 +290,11 @@ def _wait_for_word(raw: Any, word: bytes) -> None:
             data = raw.recv(4096)
         except socket.timeout:
             raise ClipperException(
-                "Another program holds the lock of the cluster for more than "
-                "%d seconds" % _LOCK_TIMEOUT
+                "Another program has held the lock of the cluster for more "
+                "than %d seconds" % _LOCK_TIMEOUT
             ) from None
         if not data:
             raise ClipperException(
-                "The frontend container has no lock: %r" % seen
+                "The frontend container could not take the lock: %r" % seen
             )
         seen += data

@@ -1,4 +1,4 @@
-"""DockerContainerManager: a cluster in containers of an engine."""
+"""DockerContainerManager: a cluster on a container engine."""
 
 import logging
 import os
@@ -29,10 +29,10 @@ logger = logging.getLogger(__name__)
 #: Seconds for nginx to answer after its start, and to take a configuration.
 START_TIMEOUT = RELOAD_TIMEOUT = 60.0
 
-#: Seconds for nginx to end its connections.
+#: Seconds for a container to end before it is killed.
 _PATIENCE = 30
 
-#: How often a start is tried when somebody takes a name or port meanwhile.
+#: Tries to start when another program takes a name or port meanwhile.
 _TRIES = 5
 
 #: Ports in the frontend container, and the labels with the host's ports.
@@ -51,36 +51,39 @@ _PORT_LABELS = {
 class DockerContainerManager(ContainerManager):
     """Runs nginx and the model containers in an engine with the Docker API.
 
-    The engine is the one of DOCKER_HOST or its default; podman's socket
-    works, too. The cluster outlives the program; another one finds it with
-    `connect`, and `stop_all` ends it.
+    The engine is that of DOCKER_HOST or the default one; podman's socket
+    works, too. The cluster outlives the program; another program finds it
+    with `connect`, and `stop_all` ends it.
 
     Args:
-        cluster_name: several clusters can run on one host.
-        docker_ip_address: where the host is reached. With ``localhost`` the
-            ports are open on the loopback interface only.
+        cluster_name: name of the cluster. Several clusters can run on one
+            host.
+        docker_ip_address: address of the host. With ``localhost`` the ports
+            are open on the loopback interface only.
         use_centralized_log: must be False.
         fluentd_port: not used.
-        clipper_query_port: of the applications. A port in use is replaced
-            by a random free one; `connect` finds it.
-        clipper_management_port: of status, metrics and health.
-        clipper_rpc_port: where containers from outside connect.
-        redis_ip: Redis that keeps the selection state; None for none.
-        redis_port: its port.
-        prometheus_port: not used: the server has metrics itself.
-        docker_network: of the cluster's containers; made when it is not
-            there.
-        extra_container_kwargs: of the `docker` package, for all containers.
-        workers: nginx's worker processes.
-        zone_size: shared memory of the server, in nginx's units.
+        clipper_query_port: port of the applications. When a port is in use
+            a random free one is taken; `connect` finds it.
+        clipper_management_port: port of status, metrics and health.
+        clipper_rpc_port: port that containers outside of the engine connect
+            to.
+        redis_ip: address of a Redis that stores the selection state; None
+            for none.
+        redis_port: port of that Redis.
+        prometheus_port: not used: the server exports metrics.
+        docker_network: network of the cluster's containers; made when it
+            does not exist.
+        extra_container_kwargs: arguments of the `docker` package for all
+            containers.
+        workers: number of nginx's worker processes.
+        zone_size: size of the server's shared memory, such as ``"64m"``.
         deploy_timeout: seconds that a container may take to load its model.
-        redis_image: of a Redis container that keeps the selection state,
-            unless there is a `redis_ip`; such as ``redis:alpine``. Its data
-            go with `stop_all`.
+        redis_image: image of a Redis container that stores the selection
+            state when there is no `redis_ip`, such as ``redis:alpine``.
+            `stop_all` removes its data.
 
     Raises:
-        ClipperException: central logging, the network ``host``, or no
-            engine.
+        ClipperException: an argument is not supported, or no engine answers.
     """
 
     def __init__(
@@ -110,9 +113,9 @@ class DockerContainerManager(ContainerManager):
             )
         if use_centralized_log:
             raise ClipperException(
-                "Central logging does not exist any more: nginx and the "
-                "containers log to the engine, whose log driver can send "
-                "their lines anywhere; get_clipper_logs copies them"
+                "Central logging is no longer supported. nginx and the "
+                "containers log to the engine: set its log driver to send "
+                "the lines elsewhere, or copy them with get_clipper_logs"
             )
         super().__init__(cluster_name, deploy_timeout, logger)
         self.public_hostname = docker_ip_address
@@ -175,7 +178,7 @@ class DockerContainerManager(ContainerManager):
             raise
 
     def _settings(self) -> Dict[str, Any]:
-        """What nginx.conf is made of."""
+        """Members for `server_conf.nginx_conf`."""
         return {
             "address": "0.0.0.0",
             "workers": self._workers,
@@ -235,7 +238,7 @@ class DockerContainerManager(ContainerManager):
                     restart_policy={"Name": "always"},
                 )
             except ClipperException as error:
-                # Somebody took a port between the choice and the bind.
+                # Another program took a port before the engine bound it.
                 if attempt + 1 == _TRIES or "in use" not in str(error):
                     raise
         raise ClipperException("No free port")
@@ -271,7 +274,7 @@ class DockerContainerManager(ContainerManager):
         """Find the running cluster and its ports.
 
         Raises:
-            ClipperException: there is none of this name.
+            ClipperException: no cluster of this name runs.
         """
         found = self.containers.find(
             {CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: ""}
@@ -292,10 +295,10 @@ class DockerContainerManager(ContainerManager):
         }
 
     def stop_all(self, graceful: bool = True) -> None:
-        """End all containers of the cluster, and its network if it is empty.
+        """Remove all containers of the cluster, and its network if unused.
 
         Args:
-            graceful: False kills instead of asking.
+            graceful: False kills the containers at once.
         """
         # Models first: nginx still takes the answers that they owe.
         models = self.replicas.of(stopped=True)
@@ -307,7 +310,7 @@ class DockerContainerManager(ContainerManager):
         self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
-        """Write the logs of each container to a file."""
+        """See `ContainerManager.get_logs`; one file for each container."""
         os.makedirs(logging_dir, exist_ok=True)
         written = []
         for one in self.containers.find({}, stopped=True):

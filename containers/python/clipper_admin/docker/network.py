@@ -1,4 +1,4 @@
-"""The network that the containers of clusters share."""
+"""The network of a cluster's containers."""
 
 import contextlib
 from typing import Any, List
@@ -9,7 +9,7 @@ from . import engine
 
 
 def make(client: Any, name: str) -> None:
-    """Make a network unless it is there.
+    """Make a network unless it exists.
 
     Raises:
         ClipperException: the engine refuses.
@@ -25,7 +25,7 @@ def subnets(client: Any, name: str) -> List[str]:
     """IPv4 subnets of a network, such as ``10.89.0.0/24``.
 
     Raises:
-        ClipperException: there is no such network.
+        ClipperException: the network does not exist.
     """
     with engine.failures("No network %s" % name):
         network = client.networks.get(name)
@@ -36,7 +36,7 @@ def subnets(client: Any, name: str) -> List[str]:
 
 
 def drop(client: Any, name: str) -> None:
-    """Remove a network that `make` made, when no container needs it."""
+    """Remove a network that `make` made, unless a container uses it."""
     with contextlib.suppress(ClipperException):
         with engine.failures("It is in use"):
             for one in client.networks.list(names=[name]):
@@ -52,7 +52,7 @@ def address_of(container: Any, name: str) -> str:
     """Address of a container in a network.
 
     Raises:
-        ClipperException: it is not there.
+        ClipperException: the container is not in the network.
     """
     with engine.failures("Container %s has gone" % container.name):
         container.reload()

@@ -1,4 +1,4 @@
-"""Talking to a cluster's supervisor."""
+"""Send commands to a cluster's supervisor."""
 
 import json
 import os
@@ -10,21 +10,21 @@ from .supervisor import CONTROL
 
 
 class ClusterGone(ClipperException):
-    """The cluster has no supervisor that answers."""
+    """No supervisor of the cluster answers."""
 
 
 def ask(directory: str, do: str, timeout: float = 120.0, **more: Any) -> Dict:
-    """Give the supervisor of a cluster a command and return its answer.
+    """Send a command to the supervisor of a cluster and return its answer.
 
     Args:
-        directory: the cluster's.
+        directory: the cluster's directory.
         do: name of the command.
         timeout: seconds.
         more: members of the command.
 
     Raises:
-        ClusterGone: there is no supervisor, or it does not answer.
-        ClipperException: it could not do it.
+        ClusterGone: no supervisor answers.
+        ClipperException: the command failed.
     """
     try:
         line = _exchange(
@@ -45,7 +45,8 @@ def _exchange(directory: str, command: bytes, timeout: float) -> bytes:
     try:
         with socket.socket(socket.AF_UNIX) as control:
             control.settimeout(timeout)
-            # A socket's name is at most 107 bytes, whatever the directory's.
+            # A socket's path has at most 107 bytes; the directory's may be
+            # longer.
             control.connect("/proc/self/fd/%d/%s" % (handle, CONTROL))
             control.sendall(command + b"\n")
             with control.makefile("rb") as answers:
@@ -53,12 +54,12 @@ def _exchange(directory: str, command: bytes, timeout: float) -> bytes:
     finally:
         os.close(handle)
     if not line:
-        raise ConnectionError("the supervisor has gone")
+        raise ConnectionError("the supervisor closed the connection")
     return line
 
 
 def is_running(directory: str) -> bool:
-    """Whether the cluster in a directory has a supervisor that answers."""
+    """Whether the supervisor of the cluster in a directory answers."""
     try:
         ask(directory, "state", timeout=10.0)
     except ClusterGone:

@@ -1,7 +1,7 @@
 """The directory of a local cluster: configuration, state, locks.
 
-    cluster.json        ports and programs; there while the cluster exists
-    containers.json     wanted containers of each version
+    cluster.json        ports and programs, while the cluster exists
+    containers.json     options of each version's containers
     nginx.conf          includes current/
     current -> generations/N
     generations/N/      fragments: generation.conf models/ apps/
@@ -36,7 +36,7 @@ ERROR_LOG = "logs/error.log"
 
 
 def state_root() -> str:
-    """Where clusters live unless something else is said."""
+    """The default parent of clusters' directories."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser(
         "~/.local/state"
     )
@@ -44,25 +44,25 @@ def state_root() -> str:
 
 
 class ClusterDirectory:
-    """Files of one cluster.
+    """The files of one cluster.
 
     Args:
-        path: absolute path; made when needed.
+        path: absolute path; the directory need not exist.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def file(self, *parts: str) -> str:
-        """Path of something in the directory."""
+        """Path of a file in the directory."""
         return os.path.join(self.path, *parts)
 
     # Its life.
 
     def prepare(self) -> None:
-        """Make the directory as it is before a cluster starts.
+        """Prepare the directory for a start.
 
-        What an earlier cluster left is removed, its images are not.
+        Removes the files of an earlier cluster, but not its images.
         """
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         for name in (GENERATIONS, LOGS, "tmp"):
@@ -90,7 +90,7 @@ class ClusterDirectory:
                 os.unlink(self.file(name))
 
     def read_json(self, name: str) -> Optional[Any]:
-        """Contents of a JSON file; None when there is none."""
+        """Contents of a JSON file; None when it does not exist."""
         try:
             with open(self.file(name), encoding="utf-8") as f:
                 return json.load(f)
@@ -98,7 +98,7 @@ class ClusterDirectory:
             return None
 
     def write_json(self, name: str, value: Any) -> None:
-        """Replace a JSON file at once."""
+        """Replace a JSON file atomically."""
         self._replace(name, json.dumps(value, indent=1) + "\n")
 
     def _replace(self, name: str, text: str) -> None:
@@ -109,7 +109,11 @@ class ClusterDirectory:
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold a lock of the cluster; the kernel frees a dead program's."""
+        """Hold a lock of the cluster; it is free when its holder dies.
+
+        Raises:
+            ClipperException: the cluster does not exist any more.
+        """
         try:
             handle = os.open(
                 self.file("locks", name), os.O_CREAT | os.O_RDWR, 0o600
@@ -127,7 +131,7 @@ class ClusterDirectory:
     # Generations.
 
     def generation(self) -> int:
-        """Number of the configuration that is current; 0 before the first."""
+        """Number of the current configuration; 0 before the first."""
         try:
             return int(os.path.basename(os.readlink(self.file(CURRENT))))
         except FileNotFoundError:
@@ -139,7 +143,7 @@ class ClusterDirectory:
             try:
                 return self._read_generation(self.generation())
             except FileNotFoundError:
-                # Other programs have made it the last but one meanwhile.
+                # Other programs have replaced it twice since.
                 if not os.path.lexists(self.file(CURRENT)):
                     raise ClipperException(
                         "The cluster in %s does not exist any more"
@@ -158,7 +162,7 @@ class ClusterDirectory:
         return fragments
 
     def write_generation(self, fragments: Mapping[str, str]) -> int:
-        """Write the next generation; it is not current yet."""
+        """Write the next generation and return its number."""
         number = self.generation() + 1
         base = self.file(GENERATIONS, str(number))
         shutil.rmtree(base, ignore_errors=True)
@@ -175,7 +179,7 @@ class ClusterDirectory:
         return number
 
     def make_current(self, number: int) -> None:
-        """Switch to a generation, and forget those before the last."""
+        """Make a generation the current one."""
         temporary = self.file(".new-current")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -183,7 +187,7 @@ class ClusterDirectory:
         os.replace(temporary, self.file(CURRENT))
 
     def drop_generations(self, keep: List[int]) -> None:
-        """Remove all generations but some."""
+        """Remove all generations except some."""
         for name in os.listdir(self.file(GENERATIONS)):
             if name.isdigit() and int(name) not in keep:
                 shutil.rmtree(self.file(GENERATIONS, name))
@@ -193,10 +197,14 @@ class ClusterDirectory:
     def write_nginx_conf(
         self, cluster: Mapping[str, Any], candidate: Optional[int] = None
     ) -> str:
-        """Write nginx.conf, or one that tries another generation.
+        """Write nginx.conf, or a file that tests another generation.
+
+        Args:
+            cluster: members of `cluster.json`.
+            candidate: number of the generation to test.
 
         Returns:
-            the file's path.
+            path of the file.
         """
         place = CURRENT
         name = NGINX_CONF
@@ -209,7 +217,7 @@ class ClusterDirectory:
         return self.file(name)
 
     def nginx_command(self, cluster: Mapping[str, Any]) -> List[str]:
-        """Arguments that run the cluster's nginx in the foreground."""
+        """Command that runs the cluster's nginx in the foreground."""
         return self._nginx(
             cluster, self.file(NGINX_CONF), self.file(ERROR_LOG)
         )
@@ -221,14 +229,13 @@ class ClusterDirectory:
         return [cluster["nginx"], "-p", prefix, "-e", log, "-c", conf]
 
     def test(self, cluster: Mapping[str, Any], number: int) -> None:
-        """Let nginx judge a generation.
+        """Test a generation with ``nginx -t``.
 
         Raises:
-            ClipperException: with nginx's line.
+            ClipperException: nginx refuses it (with its error line).
         """
         conf = self.write_nginx_conf(cluster, number)
-        # Its messages come on standard error; the server's own log is for
-        # what happens to the server.
+        # The test must not write to the log of the server.
         command = self._nginx(cluster, conf, "stderr") + ["-t", "-q"]
         done = subprocess.run(
             command,
@@ -244,14 +251,14 @@ class ClusterDirectory:
             )
 
     def error_log_size(self) -> int:
-        """Bytes in nginx's log, to read later what came after them."""
+        """Size of nginx's log in bytes, for `emergency_after`."""
         try:
             return os.path.getsize(self.file(ERROR_LOG))
         except FileNotFoundError:
             return 0
 
     def emergency_after(self, offset: int) -> Optional[str]:
-        """nginx's first [emerg] line after an offset of its log."""
+        """nginx's first [emerg] line after an offset in its log."""
         try:
             with open(self.file(ERROR_LOG), "rb") as f:
                 f.seek(offset)

@@ -1,4 +1,4 @@
-"""Finding nginx and the module, starting and ending processes."""
+"""Find nginx and the module; stop the processes of a cluster."""
 
 import os
 import re
@@ -18,19 +18,19 @@ MODULE = "ngx_http_clipper_module.so"
 
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
-#: Seconds for a cluster to end after it was told to.
+#: Seconds for a cluster to stop.
 _STOP_TIMEOUT = 90.0
 
 
 class PortTaken(ClipperException):
-    """Somebody took a port between the choice and the bind."""
+    """Another program took a port before nginx could bind it."""
 
 
 def check_cluster_name(name: str) -> None:
-    """Refuse a name that is no file name.
+    """Check that a cluster's name can be the name of a directory.
 
     Raises:
-        ClipperException: says what it may consist of.
+        ClipperException: it cannot.
     """
     if not _CLUSTER_NAME.match(name):
         raise ClipperException(
@@ -42,8 +42,11 @@ def check_cluster_name(name: str) -> None:
 def find_nginx(given: Optional[str]) -> str:
     """Path of nginx.
 
+    Args:
+        given: path or name; None for CLIPPER_NGINX or ``nginx``.
+
     Raises:
-        ClipperException: there is none.
+        ClipperException: it is not installed.
     """
     wanted = given or os.environ.get("CLIPPER_NGINX") or "nginx"
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
@@ -59,8 +62,11 @@ def find_nginx(given: Optional[str]) -> str:
 def find_module(given: Optional[str]) -> str:
     """Path of Clipper's module for nginx.
 
+    Args:
+        given: path; None for CLIPPER_NGINX_MODULE or the usual places.
+
     Raises:
-        ClipperException: there is none.
+        ClipperException: it does not exist.
     """
     wanted = given or os.environ.get("CLIPPER_NGINX_MODULE")
     candidates = [wanted] if wanted else _usual_modules()
@@ -84,7 +90,7 @@ def _usual_modules() -> List[str]:
 
 
 def environment() -> Dict[str, str]:
-    """Environment of a supervisor: it finds this very package."""
+    """Environment of a supervisor, which imports this package."""
     here = os.path.dirname(os.path.abspath(__file__))
     package_root = os.path.normpath(os.path.join(here, "..", ".."))
     paths = [package_root]
@@ -94,7 +100,7 @@ def environment() -> Dict[str, str]:
 
 
 def tail(path: str, lines: int = 20) -> str:
-    """Last lines of a log; empty when there is none."""
+    """Last lines of a log; empty when it does not exist."""
     try:
         with open(path, "rb") as f:
             f.seek(0, os.SEEK_END)
@@ -106,7 +112,7 @@ def tail(path: str, lines: int = 20) -> str:
 
 
 def nginx_failed(directory: ClusterDirectory) -> ClipperException:
-    """Why nginx ended at its start, by its log."""
+    """Why nginx did not start, from its log."""
     text = tail(directory.file(ERROR_LOG))
     lines = [line for line in text.splitlines() if "[emerg]" in line]
     reason = nginx_line(lines[-1] if lines else text)
@@ -116,7 +122,7 @@ def nginx_failed(directory: ClusterDirectory) -> ClipperException:
 
 
 def end(directory: str, supervisor: "subprocess.Popen[bytes]") -> None:
-    """End a supervisor that this program has started."""
+    """Stop a supervisor that this program started."""
     stop(directory, graceful=False)
     if supervisor.poll() is None:
         supervisor.terminate()
@@ -128,7 +134,7 @@ def end(directory: str, supervisor: "subprocess.Popen[bytes]") -> None:
 
 
 def stop(directory: str, graceful: bool) -> None:
-    """End the cluster in a directory; returns when nothing of it runs.
+    """Stop the cluster in a directory; returns when none of it runs.
 
     Raises:
         ClipperException: the supervisor does not end.
@@ -136,8 +142,8 @@ def stop(directory: str, graceful: bool) -> None:
     try:
         ask(directory, "stop", timeout=_STOP_TIMEOUT, graceful=graceful)
     except ClusterGone:
-        # There is none, or it hangs. It is killed then, which ends its
-        # children; a lock that nobody holds tells that there is none.
+        # A supervisor that hangs holds its lock. Killing it ends its
+        # children.
         _kill(directory)
     deadline = time.monotonic() + 10.0
     while True:
@@ -147,7 +153,8 @@ def stop(directory: str, graceful: bool) -> None:
             return
         if time.monotonic() > deadline:
             raise ClipperException(
-                "The supervisor in %s does not end" % directory
+                "The supervisor of the cluster in %s does not end. See "
+                "logs/supervisor.log there" % directory
             )
         time.sleep(0.02)
 

@@ -1,9 +1,10 @@
-"""The process that a local cluster consists of, with its children.
+"""The supervisor of a local cluster: the parent of all its processes.
 
-It starts nginx and the model containers in its own session, starts again
-what dies (waiting longer each time), and outlives the program that made the
-cluster. It listens on a socket in the cluster's directory for one JSON
-object a line and answers each with one. When it dies, its children do.
+It starts nginx and the model containers in its own session, restarts those
+that end (after a longer wait each time), and outlives the program that
+started the cluster. When it dies, its children die. It listens on a socket
+in the cluster's directory; each line is a command as a JSON object, and each
+answer is a line with a JSON object.
 
     python -m clipper_admin.local.supervisor DIRECTORY
 
@@ -26,13 +27,13 @@ CONTROL = "control.sock"
 LOCK = "supervisor.lock"
 SETTINGS = "supervisor.json"
 
-#: Seconds before a child is started again: doubled from the first to the
-#: last, from the start again when it has run for the third.
+#: Seconds before a child is restarted: doubled each time from the first to
+#: the second value; from the first again after it ran for the third.
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 10.0
 STABLE_AFTER = 30.0
 
-#: Seconds that a child is given to end by itself.
+#: Seconds for a child to end before it is killed.
 PATIENCE = 30.0
 
 _PR_SET_PDEATHSIG = 1
@@ -46,17 +47,17 @@ def log(text: str, *args: object) -> None:
 
 
 class Child:
-    """A process that is kept running.
+    """A process that the supervisor keeps running.
 
     Args:
-        name: for the log.
-        command: arguments.
-        env: added to the supervisor's environment.
-        log_path: where its output goes.
-        keep: whether it is started again when it ends.
-        on_death: signal that it gets when the supervisor is killed.
-        quit_signal: asks it to finish and end.
-        with_token: whether each start gets a fresh CLIPPER_REPLICA_TOKEN.
+        name: name in the log and in answers.
+        command: program and arguments.
+        env: variables added to the supervisor's environment.
+        log_path: file for its output.
+        keep: whether it is restarted when it ends.
+        on_death: signal that it gets when the supervisor dies.
+        quit_signal: signal that lets it finish and end.
+        with_token: whether each start gets a new CLIPPER_REPLICA_TOKEN.
     """
 
     def __init__(
@@ -88,15 +89,15 @@ class Child:
 
     @property
     def pid(self) -> Optional[int]:
-        """Process id while it runs."""
+        """Process id; None when it does not run."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Begin to run it."""
+        """Start it and keep it running."""
         self._task = asyncio.ensure_future(self._live())
 
     async def stop(self, graceful: bool = True) -> None:
-        """End it for good; returns when it is gone."""
+        """Stop it for good; returns when it has ended."""
         self._ending = True
         self._restart_now.set()
         if self._process is not None:
@@ -118,7 +119,7 @@ class Child:
         return True
 
     def describe(self) -> Dict[str, Any]:
-        """Its state for the control socket."""
+        """Its state, for the control socket."""
         return {
             "id": self.name,
             "pid": self.pid,
@@ -147,7 +148,7 @@ class Child:
             if self._ending:
                 return
             while not self.keep:
-                # Somebody looks at why it ended, and then decides.
+                # Whoever started it decides, by its exit code.
                 await self._wait_for_word(None)
                 if self._ending:
                     return
@@ -184,7 +185,7 @@ class Child:
                     preexec_fn=_prepare(self._on_death),
                 )
             except OSError as error:
-                log("%s cannot be started: %s", self.name, error)
+                log("%s could not be started: %s", self.name, error)
                 output.write(("%s\n" % error).encode())
                 self.exit_code = 127
                 return
@@ -198,8 +199,8 @@ class Child:
         self.exit_code = code
         log("%s ended with %d", self.name, code)
         try:
-            # nginx's workers outlive a master that was killed, and would
-            # keep its ports.
+            # nginx's workers outlive a master that was killed and keep its
+            # ports open.
             os.killpg(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
@@ -209,7 +210,7 @@ def _prepare(on_death: int) -> Callable[[], None]:
     parent = os.getpid()
 
     def prepare() -> None:
-        # A shell has its background programs ignore these two.
+        # Background programs of a shell ignore these two signals.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         os.setpgid(0, 0)
@@ -221,7 +222,12 @@ def _prepare(on_death: int) -> Callable[[], None]:
 
 
 class Supervisor:
-    """The children of a cluster and the commands about them."""
+    """The children of a cluster and the commands for them.
+
+    Args:
+        directory: the cluster's directory.
+        settings: contents of `supervisor.json`.
+    """
 
     def __init__(self, directory: str, settings: Dict[str, Any]) -> None:
         self._directory = directory
@@ -248,7 +254,7 @@ class Supervisor:
         }
 
     async def run(self) -> None:
-        """Serve commands until one of them is `stop`, or SIGTERM comes."""
+        """Serve commands until `stop`, SIGTERM or SIGINT."""
         path = os.path.join(self._directory, CONTROL)
         if os.path.exists(path):
             os.unlink(path)
@@ -257,7 +263,8 @@ class Supervisor:
             loop.add_signal_handler(
                 number, lambda: asyncio.ensure_future(self._stop({}))
             )
-        # The name of a socket is short, that of its directory may not be.
+        # A socket's path has at most 107 bytes; the directory's may be
+        # longer.
         os.chdir(self._directory)
         server = await asyncio.start_unix_server(
             self._serve, CONTROL, limit=1 << 24
@@ -266,7 +273,7 @@ class Supervisor:
         self._nginx.start()
         await self._stopped.wait()
         server.close()
-        # Newer versions of Python remove it themselves.
+        # Newer versions of Python have removed it already.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(CONTROL)
 
@@ -350,7 +357,7 @@ class Supervisor:
 
 
 def hold_lock(directory: str) -> Optional[int]:
-    """Take the lock that says that a cluster runs; None when it is held."""
+    """Take the lock of a running cluster; None when a supervisor holds it."""
     lock = os.open(
         os.path.join(directory, LOCK), os.O_CREAT | os.O_RDWR, 0o600
     )
@@ -367,7 +374,7 @@ def main() -> int:
     directory = os.path.abspath(sys.argv[1])
     lock = hold_lock(directory)
     if lock is None:
-        log("another supervisor runs this cluster")
+        log("another supervisor runs the cluster in %s", directory)
         return 1
     os.ftruncate(lock, 0)
     os.write(lock, b"%d" % os.getpid())

@@ -1,11 +1,12 @@
-"""What another policy would have been worth, from the log of the one in use.
+"""Estimate other selection policies from the log of the current one.
 
-    python -m clipper_admin replay --log access.log --feedback feedback.jsonl \\
-        --policy 'exp3 eta=0.1' --policy 'split linear=3 forest=1'
+    python -m clipper_admin replay --log access.log \\
+        --feedback feedback.jsonl --policy 'exp3 eta=0.1' \\
+        --policy 'split linear=3 forest=1'
 
-The access log has the format of `conf/clipper_log.conf`: a JSON object a
-line. Feedback is a JSON object a line, too: `query_id` with `loss` (0 to 1),
-or with `output` and `label`, as `Client(feedback_log=...)` writes it.
+Each line of the access log is a JSON object, see `conf/clipper_log.conf`.
+Each line of feedback is a JSON object with `query_id` and either `loss` (0 to
+1) or `output` and `label`, as `Client(feedback_log=...)` writes it.
 """
 
 from .estimate import Estimate, evaluate

@@ -12,7 +12,7 @@ from .estimate import Estimate, evaluate
 from .records import new_counter, read_feedback, read_log, with_candidates
 
 _WHY = {
-    "malformed": "lines that are not of the log format",
+    "malformed": "lines not in the log format",
     "feedback": "queries without feedback",
     "propensity": "queries without a propensity",
 }
@@ -22,48 +22,52 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="clipper-replay",
-        description="Estimate what other selection policies would have been "
-        "worth, from an access log (conf/clipper_log.conf) and feedback. "
-        "Values are mean rewards, 1 - loss.",
+        description="Estimate the mean reward (1 - loss) of other selection "
+        "policies from an access log (conf/clipper_log.conf) and feedback.",
     )
     made.add_argument("--log", required=True, help="access log")
     made.add_argument(
         "--feedback",
         required=True,
-        help="a JSON object a line: query_id with loss, or with output and "
-        "label",
+        help="file with a JSON object on each line: query_id with loss, or "
+        "with output and label",
     )
-    made.add_argument("--app", default="", help="only of this application")
+    made.add_argument("--app", default="", help="use only this application")
     made.add_argument(
         "--models",
         default="",
-        help="MODEL:VERSION,... that could be asked, in the order of the "
-        "links; those of the log, sorted, unless given",
+        help="candidates MODEL:VERSION,... in the order of the links; by "
+        "default the models in the log, sorted",
     )
     made.add_argument(
         "--policy",
         action="append",
         required=True,
-        help="such as 'exp3 eta=0.1'; one of %s; can be repeated"
+        help="policy with parameters, such as 'exp3 eta=0.1'; one of %s; can "
+        "be repeated"
         % ", ".join(policies.names()),
     )
     made.add_argument(
         "--loss",
         default="zero_one",
-        help="zero_one, absolute or squared, for feedback with labels",
+        help="loss for feedback with labels: zero_one, absolute or squared",
     )
     made.add_argument(
-        "--range", default="0:1", help="LO:HI of outputs, for the latter"
+        "--range",
+        default="0:1",
+        help="LO:HI, range of the outputs for absolute and squared",
     )
     made.add_argument(
-        "--clip", type=float, default=100.0, help="greatest weight (100)"
+        "--clip", type=float, default=100.0, help="maximum weight (100)"
     )
     made.add_argument("--confidence", type=float, default=0.95)
     made.add_argument(
         "--interval", choices=["normal", "bootstrap"], default="normal"
     )
     made.add_argument(
-        "--json", action="store_true", help="a JSON object instead of a table"
+        "--json",
+        action="store_true",
+        help="print a JSON object instead of a table",
     )
     return made
 
@@ -85,7 +89,9 @@ def _run(args: argparse.Namespace, out: TextIO) -> int:
     try:
         bounds = float(low), float(high)
     except ValueError:
-        raise ClipperException("Invalid range %s" % args.range) from None
+        raise ClipperException(
+            "Invalid range %s. It has the form LO:HI" % args.range
+        ) from None
     wanted = [policies.make_policy(text) for text in args.policy]
     with open(args.feedback, encoding="utf-8") as f:
         losses = read_feedback(f, args.loss, *bounds)
@@ -145,6 +151,6 @@ def _table(found: List[Tuple[str, Estimate]], out: TextIO) -> None:
         )
         if math.fabs(one.mean_weight - 1) > 0.1:
             out.write(
-                "%*s  (the log has too little of what this policy would do)\n"
+                "%*s  (the log has too few of this policy's choices)\n"
                 % (width, "")
             )

@@ -1,8 +1,8 @@
 """Off-policy estimates: IPS and SNIPS with confidence intervals.
 
-The reward of a record is r = 1 - loss, its weight w = pi(a) / p, where p is
-the probability with which the log's policy chose model a, and pi(a) that of
-the policy that is estimated. IPS is the mean of w r (Horvitz and Thompson
+The reward of a record is r = 1 - loss and its weight is w = pi(a) / p. The
+logged policy chose model a with probability p; the estimated policy would
+choose it with probability pi(a). IPS is the mean of w r (Horvitz and Thompson
 1952), SNIPS is sum(w r) / sum(w) (Swaminathan and Joachims 2015); weights
 are clipped, which trades variance for a bias towards 0.
 """
@@ -19,7 +19,7 @@ from .records import Record
 
 
 class Interval(NamedTuple):
-    """An estimate between the ends of its confidence interval."""
+    """An estimate with its confidence interval."""
 
     value: float
     low: float
@@ -27,18 +27,17 @@ class Interval(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What a policy would have been worth.
+    """Estimated mean reward of a policy.
 
     Attributes:
-        ips: mean reward by inverse propensities.
+        ips: mean reward by inverse propensity scoring.
         snips: the same, self-normalized.
-        logged: mean reward of the log's own policy.
+        logged: mean reward of the logged policy.
         records: number of records.
-        effective: number of records of the policy's own that would tell as
-            much: (sum w)^2 / sum w^2.
-        clipped: share of the records whose weight was clipped.
-        mean_weight: 1 but for chance when the log's policy could have
-            chosen whatever this one does, and no weight is clipped.
+        effective: effective sample size, (sum w)^2 / sum w^2.
+        clipped: share of the records whose weight was clipped, 0 to 1.
+        mean_weight: mean weight; near 1 when the logged policy could choose
+            all that this policy chooses, and no weight is clipped.
     """
 
     ips: Interval
@@ -66,14 +65,14 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Estimate a policy; it learns from the records on the way.
+    """Estimate a policy, which learns from the records in their order.
 
     Args:
-        clip: greatest weight; `math.inf` for none.
-        confidence: of the intervals, such as 0.95.
+        clip: maximum weight; `math.inf` for none.
+        confidence: level of the intervals, such as 0.95.
         interval: ``normal`` (approximation) or ``bootstrap`` (percentiles).
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        resamples: number of samples of the bootstrap.
+        seed: random seed of the bootstrap.
 
     Raises:
         ClipperException: there is no record, or an argument is not valid.
@@ -95,7 +94,9 @@ def evaluate(
             weights, rewards, confidence, resamples, seed
         )
     else:
-        raise ClipperException("Unknown interval %s" % interval)
+        raise ClipperException(
+            "Unknown interval %s. It is normal or bootstrap" % interval
+        )
     squares = float((weights**2).sum())
     return Estimate(
         ips,

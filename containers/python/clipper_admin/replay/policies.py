@@ -1,8 +1,8 @@
-"""Policies that a log can be replayed for: probabilities of the models.
+"""Policies that can be estimated from a log: probabilities of the models.
 
-A policy that learns is taught by the log's records, in their order, after
-each was judged by what it knew before. So its probabilities depend on the
-past only, as the estimate demands.
+A policy that learns sees the records in their order. It gives the
+probabilities for a record before it learns from it, so that they depend on
+the past only, as the estimates require.
 """
 
 import math
@@ -19,19 +19,22 @@ _GRID = 2048
 
 
 class Policy:
-    """A policy without a state.
+    """The base of all policies; decayed sums for those that learn.
 
     Args:
-        params: names and values of the text it is made from.
+        params: parameters by name.
     """
 
-    #: name -> value unless given
+    #: Parameter -> default value.
     defaults: Dict[str, float] = {}
 
     def __init__(self, params: Dict[str, str]) -> None:
         unknown = sorted(set(params) - set(self.defaults) - {"half_life"})
         if unknown:
-            raise ClipperException("Unknown parameter %s" % unknown[0])
+            raise ClipperException(
+                "Unknown parameter %s. This policy has: %s"
+                % (unknown[0], ", ".join([*self.defaults, "half_life"]))
+            )
         self.param = dict(self.defaults)
         for name, text in params.items():
             if name != "half_life":
@@ -42,13 +45,21 @@ class Policy:
     def probabilities(
         self, models: Sequence[str], time: float
     ) -> "np.ndarray":
-        """How likely it serves each of the models; they sum to 1."""
+        """Probability of each model, of shape (models,); the sum is 1.
+
+        Args:
+            time: seconds since the epoch.
+        """
         raise NotImplementedError
 
     def observe(
         self, model: str, propensity: float, loss: float, time: float
     ) -> None:
-        """Learn from one record."""
+        """Learn from one record.
+
+        Args:
+            time: seconds since the epoch.
+        """
 
     def _add(self, field: str, model: str, value: float, time: float) -> None:
         before = self._get(field, model, time)
@@ -65,7 +76,7 @@ class Policy:
 
 
 class First(Policy):
-    """The first model that could be asked."""
+    """Always the first candidate."""
 
     def probabilities(
         self, models: Sequence[str], time: float
@@ -76,7 +87,7 @@ class First(Policy):
 
 
 class Split(Policy):
-    """Fixed weights: ``split linear=3 forest:2=1``; others have none."""
+    """Fixed weights: ``split linear=3 forest:2=1``; other models get 0."""
 
     def __init__(self, params: Dict[str, str]) -> None:
         super().__init__({})
@@ -126,7 +137,7 @@ class _Counting(Policy):
 
 
 class EpsilonGreedy(_Counting):
-    """The least mean loss, and any model with probability epsilon."""
+    """The lowest mean loss; with probability epsilon any model."""
 
     defaults = {"epsilon": 0.1}
 
@@ -140,7 +151,7 @@ class EpsilonGreedy(_Counting):
 
 
 class Ucb(_Counting):
-    """The least lower bound of the mean loss."""
+    """The lowest lower bound of the mean loss."""
 
     def probabilities(
         self, models: Sequence[str], time: float
@@ -207,26 +218,28 @@ _POLICIES: Dict[str, Callable[[Dict[str, str]], Policy]] = {
 
 
 def make_policy(text: str) -> Policy:
-    """A policy from a text such as ``exp3 eta=0.1 half_life=30m``.
+    """Make a policy from a text such as ``exp3 eta=0.1 half_life=30m``.
 
-    `split` takes weights by model or ``model:version``; without any all are
-    equal. Policies that ask several models cannot be estimated from a log
-    of single answers.
+    `split` takes weights by model or ``model:version``; without weights all
+    models are equal. Policies that ask several models cannot be estimated:
+    the log has one model's answer.
 
     Raises:
-        ClipperException: unknown policy or parameter.
+        ClipperException: the policy or a parameter is not valid.
     """
     words = text.split()
     if not words or words[0] not in _POLICIES:
         raise ClipperException(
-            "Cannot replay for policy '%s'. It is one of %s"
+            "Cannot estimate policy '%s'. It must be one of %s"
             % (text, ", ".join(_POLICIES))
         )
     params: Dict[str, str] = {}
     for word in words[1:]:
         name, equals, value = word.rpartition("=")
         if not equals or not name:
-            raise ClipperException("Invalid parameter %s" % word)
+            raise ClipperException(
+                "Invalid parameter %s. It has the form NAME=VALUE" % word
+            )
         params[name] = value
     return _POLICIES[words[0]](params)
 
@@ -242,7 +255,9 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ClipperException("Invalid value of %s: %s" % (name, text))
+        raise ClipperException(
+            "Invalid value of %s: %s. It must be a number" % (name, text)
+        )
     return value
 
 
@@ -256,5 +271,8 @@ def _seconds(text: str) -> float:
     else:
         unit, value = "s", _number("half_life", text)
     if value <= 0:
-        raise ClipperException("Invalid value of half_life: %s" % text)
+        raise ClipperException(
+            "Invalid value of half_life: %s. It must be a positive time such "
+            "as 30m, or off" % text
+        )
     return value * _UNITS[unit]

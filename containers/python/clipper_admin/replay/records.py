@@ -1,4 +1,4 @@
-"""Reading the access log and feedback."""
+"""Read the access log and the feedback."""
 
 import collections
 import json
@@ -16,26 +16,26 @@ from typing import (
 
 from ..exceptions import ClipperException
 
-#: A variable that has no value.
+#: nginx's text for a variable without a value.
 _ABSENT = "-"
 
-#: Values of a request with several inputs are joined by this.
+#: Separates the values of a request with several inputs.
 _SEPARATOR = ", "
 
 _LISTS = ("query_id", "models", "model", "propensity")
 
 
 class Record(NamedTuple):
-    """One query that was answered by one model, and judged.
+    """One query that one model answered and that has feedback.
 
     Attributes:
         time: seconds since the epoch.
-        models: that could have been asked, as ``model:version``; the log
-            tells only which one was, see `with_candidates`.
-        model: that answered.
-        propensity: the probability that it was chosen with.
+        models: candidates, as ``model:version``. The log names only the
+            model that was asked, see `with_candidates`.
+        model: model that answered.
+        propensity: probability that the policy chose it with.
         loss: 0 (right) to 1.
-        uid: of the user; empty when there was none.
+        uid: user of the query; empty when it has none.
     """
 
     time: float
@@ -50,21 +50,27 @@ def read_feedback(
     lines: Iterable[str], loss: str = "zero_one", low: float = 0.0,
     high: float = 1.0,
 ) -> Dict[str, float]:
-    """Losses by query id; of several for one query the first counts.
+    """Losses by query id; the first feedback to a query counts.
 
     Args:
         lines: JSON objects with `query_id` and `loss`, or `output` and
             `label`.
-        loss: judges an output: zero_one, absolute or squared.
+        loss: compares output and label: zero_one, absolute or squared.
         low, high: range of the outputs, for absolute and squared.
 
     Raises:
-        ClipperException: a line that is none, with its number.
+        ClipperException: an argument or a line is not valid (with the
+            line's number).
     """
     if loss not in _LOSSES:
-        raise ClipperException("Unknown loss %s" % loss)
+        raise ClipperException(
+            "Unknown loss %s. It is one of %s" % (loss, ", ".join(_LOSSES))
+        )
     if not high > low:
-        raise ClipperException("The range of a loss must not be empty")
+        raise ClipperException(
+            "The range of a loss must not be empty: %g is not above %g"
+            % (high, low)
+        )
     found: Dict[str, float] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -118,12 +124,13 @@ def read_log(
     """Records of the log, in its order.
 
     Args:
-        lines: of the access log.
-        losses: by query id.
-        skipped: counts what is left out, by its reason: `malformed` lines,
-            queries without `feedback` or without `propensity` (their policy
-            asked several models, does not tell it, or nobody answered).
-        app: only of this application; of all when empty.
+        lines: lines of the access log.
+        losses: losses by query id.
+        skipped: counts what is left out by reason: `malformed` lines,
+            queries without `feedback`, and queries without a `propensity`
+            (the policy asked several models or has none, or no model
+            answered).
+        app: use only this application; all when empty.
     """
     for line in lines:
         try:
@@ -157,23 +164,23 @@ def read_log(
 def with_candidates(
     records: Iterable[Record], models: Sequence[str] = ()
 ) -> List[Record]:
-    """Records that name all models that could have been asked.
+    """Records with all candidates.
 
-    A model without a replica is taken for one that could have been.
+    A model without a replica counts as a candidate.
 
     Args:
-        models: ``model:version``, in the order of the links; all that the
-            records name, sorted, when empty.
+        models: candidates as ``model:version``, in the order of the links;
+            when empty all models in the records, sorted.
 
     Raises:
-        ClipperException: a record is of a model that is none of them.
+        ClipperException: the model of a record is not among them.
     """
     found = list(records)
     known = tuple(models) or tuple(sorted({one.model for one in found}))
     for one in found:
         if one.model not in known:
             raise ClipperException(
-                "The log has %s, which is none of the models %s"
+                "The log has the model %s, which is not among %s"
                 % (one.model, ", ".join(known))
             )
     return [one._replace(models=known) for one in found]
