@@ -585,3 +585,13 @@ def test_selection_weight_of_links(nginx):
     assert weights(server) == {"2": 3 / 8, "3": 5 / 8}
     assert weights(server, "b") == {"3": 1}
     assert scrape(server).labels("clipper_selection_weight", "model") == {"m"}
+
+
+def test_shares_are_exact(nginx):
+    """Catches a share that the status rounds."""
+    server = start(nginx, CHOOSING.format(
+        policy="split", links="clipper_link m:1; clipper_link m:2 weight=2;"))
+    connected(server)
+    connected(server, version="2")
+    links = server.status()["applications"][0]["links"]
+    assert [link["share"] for link in links] == [1 / 3, 2 / 3]

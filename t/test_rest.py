@@ -341,6 +341,21 @@ def test_default_output_rule(nginx, text, expected):
     assert answer["output"] == expected and answer["default"] is True
 
 
+@pytest.mark.parametrize("text", [
+    b"caf\xe9", b"\xff\xfe", b"a\xc3", b"\xed\xa0\x80", b"x\x01\x1f\x7f/\tz",
+    "\u20ac\U0001f600".encode()])
+def test_default_in_the_status(nginx, tmp_path, text):
+    """Catches a status that fails or is no JSON, or says something else than
+    the answer, when a default is not UTF-8."""
+    (tmp_path / "default.conf").write_bytes(
+        b"clipper_default \"" + text + b"\";")
+    server = nginx("location /a { clipper_app a; "
+                   f"include {tmp_path}/default.conf; }}")
+    told = server.status()["applications"][0]["default_output"]
+    assert told == server.predict("a", [1.0])["output"]
+    assert "\ufffd" in told or told.encode() == text
+
+
 def test_default_of_the_default(nginx):
     """Catches another default than null where the directive is left out."""
     server = nginx("location /a { clipper_app a; }")

@@ -6,17 +6,13 @@
 
 #include "http/ngx_http_clipper_document.h"
 #include "json/clipper_json.h"
+#include <math.h>
 
 
-#define NGX_HTTP_CLIPPER_DOCUMENT_SIZE  4096
-
-
-static u_char *ngx_http_clipper_document_room(ngx_http_clipper_document_t *d,
-    size_t len);
-static void ngx_http_clipper_document_key(ngx_http_clipper_document_t *d,
-    const char *key);
-static void ngx_http_clipper_document_raw(ngx_http_clipper_document_t *d,
-    const char *key, const char *text, size_t len);
+static void ngx_http_clipper_document_add(ngx_http_clipper_document_t *d,
+    const char *key, json_t *value);
+static json_t *ngx_http_clipper_document_mend(ngx_http_clipper_document_t *d,
+    const ngx_str_t *value);
 
 
 void
@@ -26,113 +22,72 @@ ngx_http_clipper_document_init(ngx_http_clipper_document_t *d,
     ngx_memzero(d, sizeof(ngx_http_clipper_document_t));
 
     d->pool = pool;
+    d->digits = NGX_HTTP_CLIPPER_DOCUMENT_DIGITS;
 }
 
 
 ngx_buf_t *
 ngx_http_clipper_document_end(ngx_http_clipper_document_t *d)
 {
+    char       *text;
+    size_t      len;
     ngx_buf_t  *b;
 
-    if (d->failed) {
-        return NULL;
+    text = NULL;
+    b = NULL;
+
+    if (!d->failed) {
+        text = json_dumps(d->root, JSON_COMPACT|JSON_REAL_PRECISION(d->digits));
     }
 
-    b = ngx_calloc_buf(d->pool);
-    if (b == NULL) {
-        return NULL;
-    }
+    json_decref(d->root);
+    d->root = NULL;
 
-    b->start = d->start;
-    b->pos = d->start;
-    b->last = d->last;
-    b->end = d->end;
-    b->temporary = 1;
+    if (text) {
+        len = ngx_strlen(text);
+        b = ngx_create_temp_buf(d->pool, len);
+
+        if (b) {
+            b->last = ngx_cpymem(b->last, text, len);
+        }
+
+        free(text);
+    }
 
     return b;
 }
 
 
-/* at least len bytes at d->last; NULL: no memory, now or before */
-
-static u_char *
-ngx_http_clipper_document_room(ngx_http_clipper_document_t *d, size_t len)
-{
-    u_char  *start;
-    size_t   size, used;
-
-    if (d->failed) {
-        return NULL;
-    }
-
-    if ((size_t) (d->end - d->last) >= len) {
-        return d->last;
-    }
-
-    used = d->last - d->start;
-    size = 2 * (d->end - d->start) + len;
-    size = ngx_max(size, NGX_HTTP_CLIPPER_DOCUMENT_SIZE);
-
-    start = ngx_pnalloc(d->pool, size);
-    if (start == NULL) {
-        d->failed = 1;
-        return NULL;
-    }
-
-    if (used) {
-        ngx_memcpy(start, d->start, used);
-        (void) ngx_pfree(d->pool, d->start);
-    }
-
-    d->start = start;
-    d->last = start + used;
-    d->end = start + size;
-
-    return d->last;
-}
-
+/* takes the value, NULL if there was no memory for it */
 
 static void
-ngx_http_clipper_document_key(ngx_http_clipper_document_t *d, const char *key)
+ngx_http_clipper_document_add(ngx_http_clipper_document_t *d, const char *key,
+    json_t *value)
 {
-    u_char  *p;
-    size_t   len;
+    int      rc;
+    json_t  *parent;
 
-    len = key ? ngx_strlen(key) : 0;
+    if (value == NULL) {
+        d->failed = 1;
+    }
 
-    p = ngx_http_clipper_document_room(d, len + sizeof(",\"\":") - 1);
-    if (p == NULL) {
+    if (d->failed) {
+        json_decref(value);
         return;
     }
 
-    if (d->comma) {
-        *p++ = ',';
+    if (d->n == 0) {
+        d->root = value;
+        return;
     }
 
-    if (key) {
-        *p++ = '"';
-        p = ngx_cpymem(p, key, len);
-        *p++ = '"';
-        *p++ = ':';
-    }
+    parent = d->open[d->n - 1];
 
-    d->last = p;
-    d->comma = 1;
-}
+    rc = key ? json_object_set_new_nocheck(parent, key, value)
+             : json_array_append_new(parent, value);
 
-
-static void
-ngx_http_clipper_document_raw(ngx_http_clipper_document_t *d, const char *key,
-    const char *text, size_t len)
-{
-    u_char  *p;
-
-    ngx_http_clipper_document_key(d, key);
-
-    p = ngx_http_clipper_document_room(d, len);
-
-    if (p) {
-        d->last = ngx_cpymem(p, text, len);
+    if (rc != 0) {
+        d->failed = 1;
     }
 }
 
@@ -141,19 +96,28 @@ void
 ngx_http_clipper_document_open(ngx_http_clipper_document_t *d,
     const char *key, u_char bracket)
 {
-    ngx_http_clipper_document_raw(d, key, (char *) &bracket, 1);
+    json_t  *value;
 
-    d->comma = 0;
+    if (d->n == NGX_HTTP_CLIPPER_DOCUMENT_DEPTH) {
+        d->failed = 1;
+    }
+
+    value = (bracket == '{') ? json_object() : json_array();
+
+    ngx_http_clipper_document_add(d, key, value);
+
+    if (!d->failed) {
+        d->open[d->n++] = value;
+    }
 }
 
 
 void
-ngx_http_clipper_document_close(ngx_http_clipper_document_t *d,
-    u_char bracket)
+ngx_http_clipper_document_close(ngx_http_clipper_document_t *d)
 {
-    d->comma = 0;
-
-    ngx_http_clipper_document_raw(d, NULL, (char *) &bracket, 1);
+    if (!d->failed) {
+        d->n--;
+    }
 }
 
 
@@ -161,12 +125,9 @@ void
 ngx_http_clipper_document_number(ngx_http_clipper_document_t *d,
     const char *key, uint64_t value)
 {
-    u_char  text[CLIPPER_JSON_U64_LEN];
-    size_t  len;
+    value = ngx_min(value, (uint64_t) INT64_MAX);
 
-    len = clipper_json_u64(text, value) - text;
-
-    ngx_http_clipper_document_raw(d, key, (char *) text, len);
+    ngx_http_clipper_document_add(d, key, json_integer((json_int_t) value));
 }
 
 
@@ -174,12 +135,25 @@ void
 ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
     const char *key, double value)
 {
-    u_char  text[CLIPPER_JSON_DOUBLE_LEN];
-    size_t  len;
+    char  text[32];
 
-    len = clipper_json_double(text, value) - text;
+    if (!isfinite(value)) {
+        ngx_http_clipper_document_null(d, key);
+        return;
+    }
 
-    ngx_http_clipper_document_raw(d, key, (char *) text, len);
+    /* as few digits as read back to all the numbers of the document */
+
+    for ( /* void */ ; d->digits < NGX_HTTP_CLIPPER_DOCUMENT_EXACT; d->digits++)
+    {
+        snprintf(text, sizeof(text), "%.*g", (int) d->digits, value);
+
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+
+    ngx_http_clipper_document_add(d, key, json_real(value));
 }
 
 
@@ -187,19 +161,14 @@ void
 ngx_http_clipper_document_flag(ngx_http_clipper_document_t *d,
     const char *key, ngx_uint_t value)
 {
-    if (value) {
-        ngx_http_clipper_document_raw(d, key, "true", 4);
-
-    } else {
-        ngx_http_clipper_document_raw(d, key, "false", 5);
-    }
+    ngx_http_clipper_document_add(d, key, json_boolean(value));
 }
 
 
 void
 ngx_http_clipper_document_null(ngx_http_clipper_document_t *d, const char *key)
 {
-    ngx_http_clipper_document_raw(d, key, "null", 4);
+    ngx_http_clipper_document_add(d, key, json_null());
 }
 
 
@@ -207,21 +176,46 @@ void
 ngx_http_clipper_document_string(ngx_http_clipper_document_t *d,
     const char *key, const ngx_str_t *value)
 {
-    u_char  *p;
+    json_t  *string;
 
     if (value == NULL || value->data == NULL) {
         ngx_http_clipper_document_null(d, key);
         return;
     }
 
-    ngx_http_clipper_document_key(d, key);
+    string = json_stringn((char *) value->data, value->len);
 
-    p = ngx_http_clipper_document_room(d,
-             clipper_json_string_len(value->data, value->len));
-
-    if (p) {
-        d->last = clipper_json_string(p, value->data, value->len);
+    if (string == NULL) {
+        string = ngx_http_clipper_document_mend(d, value);
     }
+
+    ngx_http_clipper_document_add(d, key, string);
+}
+
+
+/* jansson refuses what is no UTF-8; answers have U+FFFD in its place */
+
+static json_t *
+ngx_http_clipper_document_mend(ngx_http_clipper_document_t *d,
+    const ngx_str_t *value)
+{
+    u_char  *text, *last;
+    json_t  *string;
+
+    text = ngx_pnalloc(d->pool, clipper_json_string_len(value->data,
+                                                        value->len));
+    if (text == NULL) {
+        return NULL;
+    }
+
+    last = clipper_json_string(text, value->data, value->len);
+
+    string = json_loadb((char *) text, last - text,
+                        JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
+
+    (void) ngx_pfree(d->pool, text);
+
+    return string;
 }
 
 
@@ -242,22 +236,18 @@ void
 ngx_http_clipper_document_bytes(ngx_http_clipper_document_t *d,
     const char *key, u_char *data, size_t len)
 {
-    u_char  *p;
+    u_char     text[2 * NGX_HTTP_CLIPPER_DOCUMENT_BYTES];
+    ngx_str_t  hex;
 
     if (len == 0) {
         ngx_http_clipper_document_null(d, key);
         return;
     }
 
-    ngx_http_clipper_document_key(d, key);
+    len = ngx_min(len, NGX_HTTP_CLIPPER_DOCUMENT_BYTES);
 
-    p = ngx_http_clipper_document_room(d, 2 * len + 2);
+    hex.data = text;
+    hex.len = ngx_hex_dump(text, data, len) - text;
 
-    if (p) {
-        *p++ = '"';
-        p = ngx_hex_dump(p, data, len);
-        *p++ = '"';
-
-        d->last = p;
-    }
+    ngx_http_clipper_document_string(d, key, &hex);
 }

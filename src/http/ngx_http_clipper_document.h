@@ -1,8 +1,9 @@
 
 /*
- * A JSON document that is written piece by piece into a buffer that grows in
- * a pool.  Commas are put where they belong; a failed allocation is remembered
- * and told by the end.  Keys are literals, NULL inside an array.
+ * A JSON document for operators: jansson's tree, made piece by piece, and
+ * written at the end.  A failed allocation is remembered and told by the end,
+ * which frees the tree and therefore belongs to every document.  Keys are
+ * literals, NULL inside an array.
  */
 
 
@@ -12,14 +13,21 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <jansson.h>
+
+
+#define NGX_HTTP_CLIPPER_DOCUMENT_DEPTH   8
+#define NGX_HTTP_CLIPPER_DOCUMENT_BYTES   64
+#define NGX_HTTP_CLIPPER_DOCUMENT_DIGITS  15    /* any decimal survives */
+#define NGX_HTTP_CLIPPER_DOCUMENT_EXACT   17    /* any double survives */
 
 
 typedef struct {
     ngx_pool_t  *pool;
-    u_char      *start;
-    u_char      *last;
-    u_char      *end;
-    unsigned     comma:1;          /* before the next member */
+    json_t      *root;
+    json_t      *open[NGX_HTTP_CLIPPER_DOCUMENT_DEPTH];
+    ngx_uint_t   n;                /* of open, the innermost last */
+    ngx_uint_t   digits;           /* of real numbers */
     unsigned     failed:1;
 } ngx_http_clipper_document_t;
 
@@ -30,12 +38,12 @@ void ngx_http_clipper_document_init(ngx_http_clipper_document_t *d,
 /* the whole of it; NULL: no memory */
 ngx_buf_t *ngx_http_clipper_document_end(ngx_http_clipper_document_t *d);
 
-/* '{' or '[' opens, '}' or ']' closes */
+/* '{' or '[' opens */
 void ngx_http_clipper_document_open(ngx_http_clipper_document_t *d,
     const char *key, u_char bracket);
-void ngx_http_clipper_document_close(ngx_http_clipper_document_t *d,
-    u_char bracket);
+void ngx_http_clipper_document_close(ngx_http_clipper_document_t *d);
 
+/* numbers beyond INT64_MAX are told as that */
 void ngx_http_clipper_document_number(ngx_http_clipper_document_t *d,
     const char *key, uint64_t value);
 void ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
@@ -53,7 +61,7 @@ void ngx_http_clipper_document_string(ngx_http_clipper_document_t *d,
 void ngx_http_clipper_document_text(ngx_http_clipper_document_t *d,
     const char *key, const void *value);
 
-/* hexadecimal; null when there are none */
+/* hexadecimal, of at most NGX_HTTP_CLIPPER_DOCUMENT_BYTES; null for none */
 void ngx_http_clipper_document_bytes(ngx_http_clipper_document_t *d,
     const char *key, u_char *data, size_t len);
 

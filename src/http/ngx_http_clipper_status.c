@@ -80,7 +80,7 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
     ngx_http_clipper_status_models(&d, zone, mcf);
     ngx_http_clipper_status_models_replicas(&d, zone);
 
-    ngx_http_clipper_document_close(&d, '}');
+    ngx_http_clipper_document_close(&d);
 
     b = ngx_http_clipper_document_end(&d);
     if (b == NULL) {
@@ -111,7 +111,7 @@ ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
     ngx_http_clipper_status_table(d, "waiters", &header->waiters);
     ngx_http_clipper_status_table(d, "chunks", &header->chunks);
     ngx_http_clipper_status_table(d, "replicas", &header->replicas);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -122,7 +122,7 @@ ngx_http_clipper_status_table(ngx_http_clipper_document_t *d, const char *key,
     ngx_http_clipper_document_open(d, key, '{');
     ngx_http_clipper_document_number(d, "used", table->used);
     ngx_http_clipper_document_number(d, "total", table->n - 1);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -144,7 +144,7 @@ ngx_http_clipper_status_cache(ngx_http_clipper_document_t *d)
     ngx_http_clipper_document_number(d, "used", usage.used);
     ngx_http_clipper_document_number(d, "entries", usage.entries);
     ngx_http_clipper_document_number(d, "resets", usage.resets);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -167,9 +167,9 @@ ngx_http_clipper_status_state(ngx_http_clipper_document_t *d)
     ngx_http_clipper_document_number(d, "pending_deltas", stat.pending);
     ngx_http_clipper_document_number(d, "sent_deltas", stat.sent);
     ngx_http_clipper_document_number(d, "errors", stat.errors);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -196,7 +196,7 @@ ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
         }
     }
 
-    ngx_http_clipper_document_close(d, ']');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -224,7 +224,7 @@ ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "waiting_connections",
                                      worker->waiting);
     ngx_http_clipper_document_number(d, "started", worker->started);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -252,10 +252,10 @@ ngx_http_clipper_status_applications(ngx_http_clipper_document_t *d,
         ngx_http_clipper_document_flag(d, "cache", app->cache);
         ngx_http_clipper_status_links(d, app);
         ngx_http_clipper_status_queries(d, zone, app);
-        ngx_http_clipper_document_close(d, '}');
+        ngx_http_clipper_document_close(d);
     }
 
-    ngx_http_clipper_document_close(d, ']');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -281,10 +281,10 @@ ngx_http_clipper_status_links(ngx_http_clipper_document_t *d,
                                          ? &links[i].version->version : NULL);
         ngx_http_clipper_document_number(d, "weight", links[i].weight);
         ngx_http_clipper_document_real(d, "share", shares[i]);
-        ngx_http_clipper_document_close(d, '}');
+        ngx_http_clipper_document_close(d);
     }
 
-    ngx_http_clipper_document_close(d, ']');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -309,7 +309,7 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
                           sum[CLIPPER_M_OUTCOME + i]);
     }
 
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
     ngx_http_clipper_document_open(d, "defaults", '{');
 
     for (i = NGX_HTTP_CLIPPER_REASON_NONE + 1;
@@ -321,7 +321,7 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
                           sum[CLIPPER_M_DEFAULT + i]);
     }
 
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 

@@ -63,7 +63,7 @@ ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
         }
     }
 
-    ngx_http_clipper_document_close(d, ']');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -90,7 +90,7 @@ ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
 
     ngx_http_clipper_status_counters(d, zone, row);
 
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -238,7 +238,7 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
                             sum[CLIPPER_M_CACHE + 2]);
     ngx_http_clipper_document_number(d, "evictions",
                             sum[CLIPPER_M_EVICTIONS]);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 
     ngx_http_clipper_document_open(d, "dropped", '{');
 
@@ -251,7 +251,7 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
                           sum[CLIPPER_M_DROPPED + i]);
     }
 
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -291,7 +291,7 @@ ngx_http_clipper_status_models_replicas(ngx_http_clipper_document_t *d,
         }
     }
 
-    ngx_http_clipper_document_close(d, ']');
+    ngx_http_clipper_document_close(d);
 }
 
 
@@ -327,7 +327,7 @@ ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
                                         sizeof(replica->token)));
     ngx_http_clipper_document_bytes(d, "digest", replica->digest,
                                     replica->digest_len);
-    ngx_http_clipper_document_close(d, '}');
+    ngx_http_clipper_document_close(d);
 }
 
 
