@@ -518,7 +518,7 @@ def test_state_survives_reload_and_death(two):
     ("clipper_loss cubic;", 'unknown loss "cubic"'),
     ("clipper_loss absolute range=3:1;", "range=3:1"),
     ("clipper_confidence 1.5;", 'invalid confidence "1.5"'),
-    ("clipper_uid somebody;", "is no variable"),
+    ("clipper_uid somebody;", "has no variables"),
     ("clipper_select first; clipper_select first;", "is duplicate"),
 ])
 def test_mistakes(check, line, text):

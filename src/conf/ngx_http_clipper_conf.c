@@ -191,9 +191,9 @@ ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "clipper_zone of %uz bytes has room for %uz "
-                       "applications and %uz model versions, %ui and %ui "
-                       "are configured", mcf->zone_size, room, room,
-                       mcf->apps.nelts, versions);
+                       "applications and %uz model versions, but %ui and "
+                       "%ui are configured; increase it", mcf->zone_size,
+                       room, room, mcf->apps.nelts, versions);
     return NGX_ERROR;
 }
 
@@ -269,8 +269,7 @@ ngx_http_clipper_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (mcf->zone_size < NGX_HTTP_CLIPPER_ZONE_MIN) {
         value = cf->args->elts;
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small, it must have %dk "
-                           "at least",
+                           "zone \"%V\" is too small, the minimum is %dk",
                            &value[1], NGX_HTTP_CLIPPER_ZONE_MIN / 1024);
         return NGX_CONF_ERROR;
     }
@@ -308,8 +307,8 @@ ngx_http_clipper_conf_cache_zone(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (mcf->cache_size < NGX_HTTP_CLIPPER_CACHE_ZONE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "cache zone \"%V\" is too small, it must have %dk "
-                           "at least",
+                           "cache zone \"%V\" is too small, the minimum is "
+                           "%dk",
                            &value[1], NGX_HTTP_CLIPPER_CACHE_ZONE_MIN / 1024);
         return NGX_CONF_ERROR;
     }

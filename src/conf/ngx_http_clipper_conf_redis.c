@@ -199,7 +199,7 @@ ngx_http_clipper_conf_redis_password(ngx_conf_t *cf,
 
     if (len == 0 || len == NGX_HTTP_CLIPPER_REDIS_PASSWORD) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the first line of \"%V\" is no password", value);
+                           "no password in the first line of \"%V\"", value);
         return NGX_CONF_ERROR;
     }
 

@@ -188,8 +188,8 @@ ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (lcf->uid->lengths == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is no variable: all clients would be one "
-                           "user", &value[1]);
+                           "\"%V\" has no variables, all clients would be the "
+                           "same user", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -302,15 +302,15 @@ ngx_http_clipper_conf_select_app(ngx_conf_t *cf, ngx_http_clipper_app_t *app,
 
     if (app->links.nelts > CLIPPER_POLICY_MEMBERS) {
         ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
-                       "application \"%V\" links %ui models, more than %d",
+                       "application \"%V\" links %ui models, the maximum is %d",
                        &app->name, app->links.nelts, CLIPPER_POLICY_MEMBERS);
         return NGX_ERROR;
     }
 
     if (app->links.nelts && app->links.nelts < app->select.policy->links) {
         ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
-                       "selection policy \"%V\" needs %ui models, application "
-                       "\"%V\" links %ui",
+                       "selection policy \"%V\" needs %ui models, but "
+                       "application \"%V\" links %ui",
                        &app->select.policy->name,
                        app->select.policy->links, &app->name,
                        app->links.nelts);

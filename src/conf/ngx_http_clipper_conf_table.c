@@ -255,7 +255,7 @@ ngx_http_clipper_conf_table_get_app(ngx_conf_t *cf,
         }
 
         ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
-                       "application \"%V\" has another %s here than in %s:%ui",
+                       "application \"%V\" has a different %s than in %s:%ui",
                        &lcf->name, what, apps[i]->file, apps[i]->line);
         return NULL;
     }

@@ -150,7 +150,7 @@ ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
 
         if (size != NGX_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" is too small, it must be %dk at least",
+                               "\"%V\" is too small, the minimum is %dk",
                                value, NGX_HTTP_CLIPPER_MESSAGE_MIN / 1024);
             return NGX_ERROR;
         }
@@ -333,8 +333,8 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
             && !ngx_http_clipper_listen_check_running(ccf))
         {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "address \"%V\" of \"clipper_rpc\" is in use "
-                          "in %s:%ui", &endpoint[i].address,
+                          "address \"%V\" of \"clipper_rpc\" is already in "
+                          "use in %s:%ui", &endpoint[i].address,
                           endpoint[i].file, endpoint[i].line);
             return NGX_ERROR;
         }
@@ -345,8 +345,8 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
         /* the log of before: the new one may take no warnings */
 
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "\"timer_resolution\" makes answers late: "
-                      "SLOs are kept no more precisely than it");
+                      "\"timer_resolution\" delays answers beyond their SLO, "
+                      "remove it");
     }
 
     return NGX_OK;

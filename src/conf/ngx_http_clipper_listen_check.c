@@ -64,9 +64,10 @@ ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
 
         if (!ngx_http_clipper_listen_loopback(addr->sockaddr)) {
             ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "\"clipper_rpc %V\" is open to other "
-                               "machines: whoever connects can answer as a "
-                               "model, use \"allow=\"", &common->address);
+                               "\"clipper_rpc %V\" accepts other machines, "
+                               "and whoever connects can answer as a model; "
+                               "restrict it with \"allow=\"",
+                               &common->address);
         }
 
         return NGX_OK;
@@ -74,7 +75,8 @@ ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
 
     if (addr->sockaddr->sa_family == AF_UNIX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"allow\" is not for \"%V\"", &common->address);
+                           "\"allow\" cannot be used with \"%V\"",
+                           &common->address);
         return NGX_ERROR;
     }
 
@@ -87,8 +89,8 @@ ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" listens on %V, whose family no \"allow=\" is "
-                       "of", &common->address, &addr->name);
+                       "\"%V\" listens on %V, but no \"allow=\" matches this "
+                       "address family", &common->address, &addr->name);
 
     return NGX_ERROR;
 }
@@ -131,7 +133,7 @@ ngx_http_clipper_listen_probe(ngx_conf_t *cf, ngx_addr_t *addr,
 
     if (rc == -1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
-                           "\"clipper_rpc\" cannot be bound to \"%V\"", text);
+                           "cannot bind \"clipper_rpc\" to \"%V\"", text);
         return NGX_ERROR;
     }
 
@@ -159,7 +161,7 @@ ngx_http_clipper_listen_directory(ngx_conf_t *cf, struct sockaddr_un *sun,
 
     if (ngx_file_info(path, &fi) == NGX_FILE_ERROR || !ngx_is_dir(&fi)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "there is no directory \"%s\" for \"%V\"",
+                           "directory \"%s\" of \"%V\" does not exist",
                            path, text);
         return NGX_ERROR;
     }
@@ -258,8 +260,8 @@ ngx_http_clipper_listen_check(ngx_conf_t *cf)
                 }
 
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "address \"%V\" of \"clipper_rpc\" is "
-                                   "also one of \"listen\"",
+                                   "address \"%V\" is used by both "
+                                   "\"clipper_rpc\" and \"listen\"",
                                    &endpoint[i].address);
                 return NGX_ERROR;
             }

@@ -133,7 +133,7 @@ ngx_http_clipper_body_segment(ngx_http_request_t *r, ngx_buf_t *b,
 
     if ((size_t) b->file_last > map->size) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "body ends at %O beyond its file of %uz bytes",
+                      "body ends at %O, but its file has only %uz bytes",
                       b->file_last, map->size);
         return NGX_ERROR;
     }

@@ -86,55 +86,55 @@ static const ngx_str_t  ngx_http_clipper_prometheus_size_bounds[] = {
 static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
 
     { "clipper_queries_total", "counter",
-      "Inputs of prediction requests by how they ended.",
+      "Inputs of prediction requests, by outcome.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_OUTCOME,
       "outcome", ngx_http_clipper_outcome_names,
       NGX_HTTP_CLIPPER_ANSWER, NGX_HTTP_CLIPPER_OUTCOMES },
 
     { "clipper_query_duration_seconds", "histogram",
-      "Time from the last byte of the request's body to the answer.",
+      "Time from the last byte of a request to its response.",
       ngx_http_clipper_prometheus_times, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_DURATION, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_defaults_total", "counter",
-      "Default outputs that were answered, by reason.",
+      "Default outputs, by reason.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_DEFAULT,
       "reason", ngx_http_clipper_reason_names,
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_batch_duration_seconds", "histogram",
-      "Time from sending a batch to a replica to its reply.",
+      "Time from sending a batch to a replica until its reply.",
       ngx_http_clipper_prometheus_times, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_BATCH_TIME, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_batch_size", "histogram",
-      "Inputs of a batch.",
+      "Inputs per batch.",
       ngx_http_clipper_prometheus_sizes, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_BATCH_SIZE, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_queue_tasks", "gauge",
-      "Inputs that wait for a replica.",
+      "Inputs waiting for a replica.",
       ngx_http_clipper_prometheus_gauge, NGX_HTTP_CLIPPER_MODELS,
       offsetof(ngx_http_clipper_prometheus_group_t, queued),
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_replicas", "gauge",
-      "Replicas that may get work.",
+      "Replicas that may get batches.",
       ngx_http_clipper_prometheus_gauge, NGX_HTTP_CLIPPER_MODELS,
       offsetof(ngx_http_clipper_prometheus_group_t, replicas),
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_tasks_dropped_total", "counter",
-      "Inputs that a model did not answer in time or at all, by reason.",
+      "Inputs that a model did not answer in time, by reason.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_DROPPED,
       "reason", ngx_http_clipper_reason_names,
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_hedges_total", "counter",
-      "Inputs given to a second replica because the first was late.",
+      "Inputs sent to a second replica because the first was slow.",
       ngx_http_clipper_prometheus_counter, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_HEDGES, NGX_HTTP_CLIPPER_ALONE },
 
@@ -144,44 +144,44 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       CLIPPER_M_REDISPATCHES, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_cache_lookups_total", "counter",
-      "Inputs looked up in the prediction cache, by result.",
+      "Lookups in the prediction cache, by result.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_CACHE,
       "result", ngx_http_clipper_prometheus_lookups, 0, 3 },
 
     { "clipper_cache_evictions_total", "counter",
-      "Entries that the outputs of a model drove out of the cache.",
+      "Cache entries evicted to store outputs of a model.",
       ngx_http_clipper_prometheus_counter, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_EVICTIONS, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_feedback_total", "counter",
-      "Feedback by what became of it.",
+      "Feedback, by result.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_FEEDBACK,
       "result", ngx_http_clipper_feedback_names,
       NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
 
     { "clipper_selection_weight", "gauge",
-      "Chance of a link to be chosen, or its weight among the answers.",
+      "Probability that a link is chosen, or weight of its answer.",
       ngx_http_clipper_prometheus_shares, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_redis_up", "gauge",
-      "Whether the answering worker is connected to Redis.",
+      "Whether the worker of this scrape is connected to Redis.",
       ngx_http_clipper_prometheus_redis, 0,
       offsetof(ngx_http_clipper_state_stat_t, up), NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_redis_pending_deltas", "gauge",
-      "Applications and users whose state has changes not yet in Redis.",
+      "Applications and users with changes that are not in Redis yet.",
       ngx_http_clipper_prometheus_redis, 0,
       offsetof(ngx_http_clipper_state_stat_t, pending),
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_zone_used_bytes", "gauge",
-      "Shared memory that rows, payload or cache entries take.",
+      "Shared memory used by rows, payload or cache entries.",
       ngx_http_clipper_prometheus_used, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_zone_size_bytes", "gauge",
-      "Size of a zone of shared memory.",
+      "Size of a shared memory zone.",
       ngx_http_clipper_prometheus_size, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_journal_overflows_total", "counter",
@@ -190,19 +190,19 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_rpc_errors_total", "counter",
-      "Messages of containers that were dropped, by cause.",
+      "Dropped messages of containers, by cause.",
       ngx_http_clipper_prometheus_rpc, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_build_info", "gauge",
-      "Always 1; its labels tell what is running.",
+      "Always 1; the labels have the versions.",
       ngx_http_clipper_prometheus_build, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_start_time_seconds", "gauge",
-      "When the shared memory of the counters was made, Unix time.",
+      "Unix time when the counters were created.",
       ngx_http_clipper_prometheus_started, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_config_load_time_seconds", "gauge",
-      "When the configuration of the answering worker was read, Unix time.",
+      "Unix time when the worker of this scrape was configured.",
       ngx_http_clipper_prometheus_loaded, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { NULL, NULL, NULL, NULL, 0, 0, NGX_HTTP_CLIPPER_ALONE }

@@ -83,58 +83,57 @@ static const clipper_proto_error_t
           ngx_string("wrong number of frames") },
     [CLIPPER_PROTO_EID] =
         { ngx_string("bad_id"),
-          ngx_string("the message id cannot be read") },
+          ngx_string("invalid message id") },
     [CLIPPER_PROTO_EHEADER] =
         { ngx_string("bad_header"),
-          ngx_string("the header contradicts its size") },
+          ngx_string("the header does not match its size") },
     [CLIPPER_PROTO_ELENGTH] =
         { ngx_string("bad_length"),
-          ngx_string("the announced lengths are not those of the outputs") },
+          ngx_string("the lengths in the header do not match the outputs") },
     [CLIPPER_PROTO_ESTATUS] =
         { ngx_string("bad_status"),
-          ngx_string("unknown status of an output") },
+          ngx_string("unknown output status") },
     [CLIPPER_PROTO_ECOUNT] =
         { ngx_string("output_count"),
-          ngx_string("not as many outputs as inputs") },
+          ngx_string("the number of outputs is not the number of inputs") },
     [CLIPPER_PROTO_ENAME] =
         { ngx_string("bad_name"),
-          ngx_string("the model name has characters it may not have, none, or "
-                     "too many") },
+          ngx_string("invalid model name") },
     [CLIPPER_PROTO_EMODEL_VERSION] =
         { ngx_string("bad_model_version"),
-          ngx_string("the model version has characters it may not have, none, "
-                     "or too many") },
+          ngx_string("invalid model version") },
     [CLIPPER_PROTO_EINPUT_TYPE] =
         { ngx_string("input_type_text"),
           ngx_string("the input type is not a number") },
     [CLIPPER_PROTO_EINPUT_RANGE] =
         { ngx_string("input_type_range"),
-          ngx_string("the input type is not in the range 0 to 4") },
+          ngx_string("the input type is not between 0 and 4") },
     [CLIPPER_PROTO_ENO_VERSION] =
         { ngx_string("no_rpc_version"),
-          ngx_string("metadata without an RPC version") },
+          ngx_string("the metadata has no RPC version") },
     [CLIPPER_PROTO_EVERSION] =
         { ngx_string("rpc_version"),
           ngx_string("the RPC version is not 3 or 4") },
     [CLIPPER_PROTO_ETOKEN] =
         { ngx_string("bad_token"),
-          ngx_string("the token has not 16 bytes") },
+          ngx_string("the token is not 16 bytes long") },
     [CLIPPER_PROTO_EDIGEST] =
         { ngx_string("bad_digest"),
-          ngx_string("the model digest has more than 64 bytes") },
+          ngx_string("the model digest is longer than 64 bytes") },
 
     [CLIPPER_PROTO_EUNREGISTERED] =
         { ngx_string("unregistered"),
-          ngx_string("a reply of a container that is not registered") },
+          ngx_string("a reply from a container that is not registered") },
     [CLIPPER_PROTO_EUNKNOWN_ID] =
         { ngx_string("unknown_id"),
-          ngx_string("a reply to nothing that is in flight") },
+          ngx_string("a reply without a batch in flight") },
     [CLIPPER_PROTO_EREGISTERED] =
         { ngx_string("registered_twice"),
-          ngx_string("metadata of a container that is registered") },
+          ngx_string("metadata from a container that is registered already") },
     [CLIPPER_PROTO_EMISMATCH] =
         { ngx_string("type_mismatch"),
-          ngx_string("it is declared or linked with another input type") },
+          ngx_string("the model is declared or linked with another input "
+                     "type") },
     [CLIPPER_PROTO_ENO_SPACE] =
         { ngx_string("no_space"),
           ngx_string("the zone has no room for another replica") }

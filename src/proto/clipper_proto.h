@@ -209,7 +209,7 @@ ngx_uint_t clipper_proto_refused(clipper_proto_frame_t *frames,
 
 /*
  * The name of an error is the "cause" label of clipper_rpc_errors_total, its
- * text completes "container message dropped: ...".
+ * text follows "container message dropped: ".
  */
 
 const ngx_str_t *clipper_proto_error_name(clipper_proto_error_e error);

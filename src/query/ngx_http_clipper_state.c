@@ -109,10 +109,9 @@ ngx_http_clipper_state_done(void)
 
     if (dirty && (left || !up)) {
         ngx_log_error(NGX_LOG_WARN, state->log, 0,
-                      "redis \"%V\" does not have all that was learned about "
-                      "%ui application(s) or user(s); other workers keep "
-                      "it, a shutdown loses it", &state->redis->address,
-                      dirty);
+                      "redis \"%V\" lacks updates of %ui application(s) or "
+                      "user(s); other workers send them, a shutdown loses "
+                      "them", &state->redis->address, dirty);
     }
 
     state->redis = NULL;

@@ -235,7 +235,7 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
                                           rows)
         != NGX_OK)
     {
-        ngx_http_clipper_state_text_error("a question", reply);
+        ngx_http_clipper_state_text_error("a read", reply);
         return;
     }
 

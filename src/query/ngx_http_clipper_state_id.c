@@ -142,7 +142,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
         || reply->element[0]->len != NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN
         || reply->element[1]->type != REDIS_REPLY_STRING)
     {
-        ngx_http_clipper_state_text_error("a question for its number", reply);
+        ngx_http_clipper_state_text_error("a request for query ids", reply);
         return;
     }
 
@@ -150,7 +150,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
                       reply->element[1]->len);
 
     if (number < 1 || number > NGX_HTTP_CLIPPER_STATE_ID_PARTS) {
-        ngx_http_clipper_state_text_error("a question for its number", reply);
+        ngx_http_clipper_state_text_error("a request for query ids", reply);
         return;
     }
 
@@ -162,7 +162,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
         digit = ngx_hextoi(&text[i], 1);
 
         if (digit == NGX_ERROR) {
-            ngx_http_clipper_state_text_error("a question for its number",
+            ngx_http_clipper_state_text_error("a request for query ids",
                                               reply);
             return;
         }

@@ -214,5 +214,5 @@ ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
                   "redis \"%V\" answered %s with %s",
                   &ngx_http_clipper_state.redis->address, what,
                   reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                   : "what is no state");
+                                                   : "an unexpected value");
 }

@@ -60,7 +60,7 @@ ngx_http_clipper_replica_done(void)
         q = ngx_queue_head(&ngx_http_clipper_replicas);
         ngx_http_clipper_replica_gone(
             ngx_queue_data(q, ngx_http_clipper_replica_t, link),
-            "the worker exits");
+            "worker exits");
     }
 
     if (ngx_http_clipper_replica_sweeper.timer_set) {
@@ -242,7 +242,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 
     ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
     ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
-                  "container of \"%V\" left: %s", &name, why);
+                  "container of \"%V\" removed: %s", &name, why);
 
     ngx_http_clipper_timer_del(&replica->wait);
     ngx_http_clipper_timer_del(&replica->hedge);
@@ -347,7 +347,8 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
         if ((!replica->in_flight || replica->probing)
             && now_us - replica->active_us > timeout_us)
         {
-            ngx_http_clipper_replica_gone(replica, "it was silent too long");
+            ngx_http_clipper_replica_gone(replica,
+                                          "no message within replica_timeout");
         }
     }
 

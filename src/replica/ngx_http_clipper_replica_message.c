@@ -174,7 +174,7 @@ ngx_http_clipper_message_reply(ngx_http_clipper_replica_t *replica,
     }
 
     if (m == NULL) {
-        ngx_http_clipper_replica_gone(replica, "it failed its probe");
+        ngx_http_clipper_replica_gone(replica, "probe failed");
         return;
     }
 
@@ -264,8 +264,8 @@ ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id, int fd,
     }
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
-                  "container of \"%V:%V\" registered, version %uD of the "
-                  "protocol", &m->metadata.name, &m->metadata.version,
+                  "container of \"%V:%V\" registered, protocol version "
+                  "%uD", &m->metadata.name, &m->metadata.version,
                   m->rpc_version);
 
     if (replica->codec->probes) {

@@ -522,6 +522,6 @@ ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer)
     logged[cause] = now_us;
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                  "container message dropped: %V, from \"%V\"",
+                  "container message dropped: %V (from \"%V\")",
                   clipper_proto_error_text(cause), peer);
 }

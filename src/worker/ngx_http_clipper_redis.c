@@ -123,7 +123,7 @@ ngx_http_clipper_redis_end(void)
 {
     ngx_http_clipper_redis.done = 1;
 
-    ngx_http_clipper_redis_drop("the worker ends");
+    ngx_http_clipper_redis_drop("worker exits");
 }
 
 
@@ -462,8 +462,7 @@ ngx_http_clipper_redis_expired(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_clipper_redis_drop(redis->others ? "no answer at once, and the "
-                                                "worker retires"
+    ngx_http_clipper_redis_drop(redis->others ? "no answer, worker exits"
                                               : "timed out");
 }
 
@@ -508,8 +507,8 @@ ngx_http_clipper_redis_lost(const char *reason)
 
     if (!redis->told) {
         ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                      "redis \"%V\": %s; what is learned waits until it is "
-                      "back", &redis->conf->address, reason);
+                      "redis \"%V\": %s; updates are kept until it is back",
+                      &redis->conf->address, reason);
         redis->told = 1;
     }
 

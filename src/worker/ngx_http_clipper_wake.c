@@ -229,7 +229,7 @@ ngx_http_clipper_wake_ring(uint32_t slot)
 
     if (err != NGX_ECONNREFUSED) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                      "ringing worker %uD failed", w->pid);
+                      "waking worker %uD failed", w->pid);
         return;
     }
 
