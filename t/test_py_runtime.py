@@ -174,5 +174,5 @@ def test_serve_runs_the_sample_first(frontend):
     with pytest.raises(ValueError, match="not a valid input string"):
         serve(sums, "m", 1, "complex", frontend.endpoint)
     for name, version in (("a b", 1), ("m", "v/1"), ("n" * 256, 1)):
-        with pytest.raises(ValueError, match="is no (name|version) of a"):
+        with pytest.raises(ValueError, match="Invalid model (name|version) "):
             serve(sums, name, version, "doubles", frontend.endpoint)
