@@ -19,6 +19,9 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_idle.h"
 #include "worker/ngx_http_clipper_wake.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_rebuild.h"
+#include "shm/clipper_letter.h"
 #include <sys/random.h>
 
 
@@ -295,7 +298,7 @@ ngx_http_clipper_worker_enter(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    (void) clipper_registry_bury(zone);
+    (void) clipper_zone_bury(zone);
 
     clipper_zone_lock(zone);
 
@@ -370,7 +373,7 @@ ngx_http_clipper_worker_work(void)
 
         clipper_zone_lock(zone);
 
-        n = clipper_mailbox_take_locked(zone, mail, NGX_HTTP_CLIPPER_MAIL);
+        n = clipper_letter_take_locked(zone, mail, NGX_HTTP_CLIPPER_MAIL);
 
         again = zone->workers[zone->slot].mail_head != 0
                 || ngx_http_clipper_replica_due_locked();
@@ -404,7 +407,7 @@ ngx_http_clipper_worker_bury(void)
 
     zone = ngx_http_clipper_process.zone;
 
-    n = clipper_registry_bury(zone);
+    n = clipper_zone_bury(zone);
 
     if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,

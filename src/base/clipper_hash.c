@@ -1,6 +1,6 @@
 
 /*
- * Clipper: keyed digests, random numbers and a keyed permutation.
+ * Clipper: keyed digests and a keyed permutation.
  *
  * Short data go straight into SipHash-2-4-128 (Aumasson, Bernstein 2012).
  * Longer data are first compressed by NH, the universal hash of UMAC (Black,
@@ -283,54 +283,6 @@ clipper_hash_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
     }
 
     clipper_sip_final(&s, tail, total, out);
-}
-
-
-void
-clipper_random_init(clipper_random_t *r, const u_char seed[CLIPPER_HASH_SEED])
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < 4; i++) {
-        r->s[i] = clipper_wire_get64(seed + i * 8);
-    }
-
-    if ((r->s[0] | r->s[1] | r->s[2] | r->s[3]) == 0) {
-        /* the one state that xoshiro never leaves */
-        r->s[0] = 0x9e3779b97f4a7c15ULL;
-    }
-
-    /* a poor seed, such as a small number, is spread */
-
-    for (i = 0; i < 20; i++) {
-        (void) clipper_random_u64(r);
-    }
-}
-
-
-uint64_t
-clipper_random_u64(clipper_random_t *r)
-{
-    uint64_t  x, t;
-
-    x = clipper_rotl(r->s[1] * 5, 7) * 9;
-    t = r->s[1] << 17;
-
-    r->s[2] ^= r->s[0];
-    r->s[3] ^= r->s[1];
-    r->s[1] ^= r->s[2];
-    r->s[0] ^= r->s[3];
-    r->s[2] ^= t;
-    r->s[3] = clipper_rotl(r->s[3], 45);
-
-    return x;
-}
-
-
-double
-clipper_random_double(clipper_random_t *r)
-{
-    return (double) (clipper_random_u64(r) >> 11) * 0x1.0p-53;
 }
 
 

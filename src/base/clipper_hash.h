@@ -1,6 +1,6 @@
 
 /*
- * Clipper: keyed digests, random numbers and a keyed permutation.  Pure.
+ * Clipper: keyed digests and a keyed permutation.  Pure.
  *
  * digest    128 bits over (salt, data), keyed.  Two different inputs have the
  *           same digest with a probability of about 2^-128, also when somebody
@@ -8,7 +8,6 @@
  *           every platform.
  * siphash   SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), for
  *           short keys such as names.
- * random    xoshiro256** (Blackman and Vigna), for choices, not for secrets.
  * scramble  a keyed bijection of [0, 2^53): numbers that are counted up come
  *           out in an order nobody can guess; unscramble is its inverse.
  *
@@ -40,11 +39,6 @@ typedef struct {
 } clipper_hash_key_t;
 
 
-typedef struct {
-    uint64_t                    s[4];
-} clipper_random_t;
-
-
 /* the seed is 32 bytes of the system's randomness */
 
 void clipper_hash_init(clipper_hash_key_t *key,
@@ -55,16 +49,6 @@ void clipper_hash_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
 
 void clipper_hash_siphash(const uint64_t key[2], const u_char *data, size_t len,
     uint64_t out[2]);
-
-/* any seed will do, also an all-zero one */
-
-void clipper_random_init(clipper_random_t *r,
-    const u_char seed[CLIPPER_HASH_SEED]);
-uint64_t clipper_random_u64(clipper_random_t *r);
-
-/* uniform in [0, 1), 53 bits */
-
-double clipper_random_double(clipper_random_t *r);
 
 /* only the low 53 bits of x count; the result is below 2^53 */
 

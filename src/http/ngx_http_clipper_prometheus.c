@@ -12,6 +12,7 @@
 #include "proto/clipper_proto.h"
 #include "query/ngx_http_clipper_query.h"
 #include "query/ngx_http_clipper_state.h"
+#include "shm/clipper_zone.h"
 
 #include <zmq.h>
 

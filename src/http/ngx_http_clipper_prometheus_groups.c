@@ -8,6 +8,7 @@
 #include "http/ngx_http_clipper_prometheus.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
+#include "shm/clipper_zone.h"
 
 
 /* rows that are copied while the mutex is held once */

@@ -15,6 +15,7 @@
 #include "http/ngx_http_clipper_response.h"
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_state.h"
+#include "shm/clipper_zone.h"
 
 
 static void ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,

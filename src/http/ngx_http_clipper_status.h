@@ -11,7 +11,7 @@
 
 #include "conf/ngx_http_clipper.h"
 #include "http/ngx_http_clipper_document.h"
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 /* rows that are looked at, and copied, while the mutex is held once */

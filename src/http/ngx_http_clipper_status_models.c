@@ -9,6 +9,7 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
 #include "shm/clipper_registry.h"
+#include "shm/clipper_zone.h"
 
 
 static void ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,

@@ -8,6 +8,7 @@
 
 #include "learn/clipper_policy.h"
 #include "learn/clipper_policy_state.h"
+#include "learn/clipper_policy_table.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

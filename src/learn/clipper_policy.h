@@ -10,8 +10,8 @@
  * or blocked on, so every function may be called with a copy of a state
  * outside of all locks.
  *
- * A new policy is one file, a line in the list at the end of this header, and
- * that line's name in the table of clipper_policy.c.
+ * A new policy is one file, its line in clipper_policy_table.h, and that line's
+ * name in the table of clipper_policy.c.
  */
 
 
@@ -219,17 +219,6 @@ void clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
 /* for policies: a double in [0,1) of 64 random bits; the next 64 of a state */
 double clipper_policy_uniform(uint64_t u);
 uint64_t clipper_policy_mix(uint64_t *state);
-
-
-extern const clipper_policy_t  clipper_policy_first;
-extern const clipper_policy_t  clipper_policy_split;
-extern const clipper_policy_t  clipper_policy_epsilon_greedy;
-extern const clipper_policy_t  clipper_policy_ucb;
-extern const clipper_policy_t  clipper_policy_thompson;
-extern const clipper_policy_t  clipper_policy_exp3;
-extern const clipper_policy_t  clipper_policy_exp4;
-extern const clipper_policy_t  clipper_policy_majority;
-extern const clipper_policy_t  clipper_policy_mean;
 
 
 #endif /* _CLIPPER_POLICY_H_INCLUDED_ */

@@ -10,7 +10,7 @@
  */
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_table.h"
 #include "learn/clipper_policy_state.h"
 
 

@@ -6,7 +6,7 @@
  */
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_table.h"
 
 
 static void

@@ -5,7 +5,7 @@
  */
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_table.h"
 
 
 const clipper_policy_t  clipper_policy_majority = {

@@ -6,7 +6,7 @@
  */
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_table.h"
 
 
 const clipper_policy_t  clipper_policy_mean = {

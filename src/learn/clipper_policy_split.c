@@ -13,7 +13,7 @@
  */
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_table.h"
 #include <math.h>
 
 

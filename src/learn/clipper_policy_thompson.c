@@ -13,8 +13,8 @@
  */
 
 
-#include "learn/clipper_policy.h"
-#include "learn/clipper_policy_thompson.h"
+#include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_thompson_best.h"
 #include <math.h>
 
 

@@ -8,6 +8,7 @@
 
 #include "proto/clipper_proto.h"
 #include "proto/clipper_proto_codec.h"
+#include "proto/clipper_proto_metadata.h"
 #include "base/clipper_wire.h"
 
 

@@ -1,6 +1,7 @@
 
 /*
- * Clipper: what the files of the wire codec share; nobody else includes it.
+ * Clipper: what the files of the wire codec share, and the row that the file
+ * of each version gives to clipper_proto.c; nobody else includes it.
  */
 
 #ifndef _CLIPPER_PROTO_CODEC_H_INCLUDED_
@@ -22,12 +23,6 @@
 
 extern const clipper_proto_codec_t  clipper_proto_codec_v3;
 extern const clipper_proto_codec_t  clipper_proto_codec_v4;
-
-
-/* the metadata message; the frames before frame 2 have been checked */
-
-clipper_proto_error_e clipper_proto_metadata(clipper_proto_message_t *m,
-    const clipper_proto_frame_t *frames, ngx_uint_t n);
 
 
 #endif /* _CLIPPER_PROTO_CODEC_H_INCLUDED_ */

@@ -10,6 +10,9 @@
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_letter.h"
+#include "shm/clipper_queue.h"
 
 
 #define NGX_HTTP_CLIPPER_ASK_SHORT  256         /* bytes of a cached output */

@@ -11,7 +11,7 @@
 
 
 #include "query/ngx_http_clipper_query.h"
-#include "shm/clipper_queue.h"
+#include "shm/clipper_letter.h"
 
 
 struct ngx_http_clipper_ask_s {

@@ -8,6 +8,7 @@
 #include "base/clipper_hash.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "shm/clipper_zone.h"
 
 
 static ngx_uint_t ngx_http_clipper_lineup_fits(

@@ -9,6 +9,7 @@
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_select.h"
+#include "shm/clipper_queue.h"
 
 
 static ngx_int_t ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,

@@ -6,6 +6,7 @@
 
 #include "query/ngx_http_clipper_select.h"
 #include "base/clipper_hash.h"
+#include "base/clipper_random.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include <sys/random.h>

@@ -5,7 +5,9 @@
 
 
 #include "query/ngx_http_clipper_state_flow.h"
-#include "shm/clipper_registry.h"
+#include "shm/clipper_door.h"
+#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_zone.h"
 
 
 /* how old what Redis said may get before it is asked again, us */
@@ -195,7 +197,7 @@ ngx_http_clipper_state_hand_over(void)
 
         if (ngx_http_clipper_state_other(i)) {
             clipper_zone_lock(zone);
-            clipper_registry_wake_locked(zone, i);
+            clipper_door_wake_locked(zone, i);
             clipper_zone_unlock(zone);
         }
     }

@@ -15,7 +15,7 @@
 
 
 #include "learn/clipper_policy_state.h"
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 /*

@@ -10,6 +10,7 @@
 
 
 #include "query/ngx_http_clipper_state_flow.h"
+#include "shm/clipper_state_table_flight.h"
 
 
 #define NGX_HTTP_CLIPPER_STATE_PAUSE   20       /* ms, to have more to send */

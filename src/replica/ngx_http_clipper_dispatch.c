@@ -10,7 +10,10 @@
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "replica/ngx_http_clipper_request.h"
-#include "shm/clipper_registry.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_registry_replica.h"
+#include "shm/clipper_queue.h"
 
 
 #define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */

@@ -13,6 +13,9 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_registry_replica.h"
 
 
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */

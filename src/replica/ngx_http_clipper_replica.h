@@ -10,9 +10,9 @@
 
 
 #include "conf/ngx_http_clipper.h"
-#include "shm/clipper_queue.h"
 #include "replica/ngx_http_clipper_rpc.h"
 #include "worker/ngx_http_clipper_timer.h"
+#include "shm/clipper_queue_lease.h"
 
 
 typedef struct {

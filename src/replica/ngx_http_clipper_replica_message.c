@@ -9,7 +9,8 @@
 #include "replica/ngx_http_clipper_replica.h"
 #include "replica/ngx_http_clipper_rpc_message.h"
 #include "replica/ngx_http_clipper_rpc_monitor.h"
-#include "shm/clipper_registry.h"
+#include "shm/clipper_registry_replica.h"
+#include "shm/clipper_zone.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 

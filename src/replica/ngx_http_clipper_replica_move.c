@@ -11,7 +11,8 @@
 #include "replica/ngx_http_clipper_replica.h"
 #include "replica/ngx_http_clipper_rpc_message.h"
 #include "worker/ngx_http_clipper_process.h"
-#include "shm/clipper_registry.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_registry_replica.h"
 
 
 #define NGX_HTTP_CLIPPER_MOVE_STEP     20          /* ms */

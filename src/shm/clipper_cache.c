@@ -5,6 +5,7 @@
  */
 
 
+#include "shm/clipper_cache.h"
 #include "shm/clipper_cache_ring.h"
 
 
@@ -28,9 +29,6 @@ static ngx_uint_t clipper_cache_expired(uint64_t stamp, uint64_t now_us,
     uint64_t valid_us);
 static void clipper_cache_lock(void);
 static void clipper_cache_unlock(void);
-
-
-clipper_cache_t  clipper_cache;
 
 
 static ngx_int_t

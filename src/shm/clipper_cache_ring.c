@@ -8,6 +8,9 @@
 #include "shm/clipper_cache_ring.h"
 
 
+clipper_cache_t  clipper_cache;
+
+
 static ngx_uint_t clipper_cache_pass_locked(int64_t *budget);
 static uint64_t clipper_cache_move_locked(uint64_t from, uint64_t words);
 

@@ -26,7 +26,8 @@
 #define _CLIPPER_CACHE_RING_H_INCLUDED_
 
 
-#include "shm/clipper_cache.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include "shm/clipper_lock.h"
 
 

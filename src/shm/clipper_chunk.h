@@ -13,7 +13,7 @@
 #define _CLIPPER_CHUNK_H_INCLUDED_
 
 
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 /* a chain on loan to the calling worker for len > 0 bytes; 0: zone is full */

@@ -10,7 +10,7 @@
  */
 
 
-#include "shm/clipper_queue.h"
+#include "shm/clipper_heap.h"
 
 
 static uint32_t clipper_heap_merge_locked(clipper_zone_t *zone, uint32_t a,

@@ -12,7 +12,7 @@
 #define _CLIPPER_METRICS_H_INCLUDED_
 
 
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 #define CLIPPER_STRIPES        8

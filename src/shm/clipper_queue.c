@@ -7,7 +7,9 @@
 
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
-#include "shm/clipper_registry.h"
+#include "shm/clipper_mailbox.h"
+#include "shm/clipper_heap.h"
+#include "shm/clipper_door.h"
 
 
 static clipper_bucket_t *clipper_queue_bucket(clipper_zone_t *zone,
@@ -347,7 +349,7 @@ clipper_queue_notify_locked(clipper_zone_t *zone, uint32_t model)
 
     slot = m->idles[zone->slot] ? zone->slot : zone->replicas[m->idle].worker;
 
-    clipper_registry_wake_locked(zone, slot);
+    clipper_door_wake_locked(zone, slot);
 
     return 1;
 }

@@ -5,9 +5,11 @@
  */
 
 
+#include "shm/clipper_queue_lease.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
-#include "shm/clipper_registry.h"
+#include "shm/clipper_mailbox.h"
+#include "shm/clipper_registry_replica.h"
 
 
 #define CLIPPER_QUEUE_DROPS  256                /* flights, under one lock */

@@ -5,10 +5,11 @@
  */
 
 
-#include "shm/clipper_zone.h"
-#include "shm/clipper_chunk.h"
+#include "shm/clipper_rebuild.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_registry.h"
+#include "shm/clipper_mailbox.h"
+#include "shm/clipper_registry_replica.h"
 
 
 static void clipper_rebuild_heads_locked(clipper_zone_t *zone);

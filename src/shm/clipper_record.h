@@ -15,7 +15,7 @@
 
 
 #include "learn/clipper_policy.h"
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 /* a longer output is not kept, so it cannot be judged */

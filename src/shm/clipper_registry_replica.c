@@ -7,7 +7,7 @@
  */
 
 
-#include "shm/clipper_registry.h"
+#include "shm/clipper_registry_replica.h"
 
 
 static void clipper_registry_replica_probed_locked(clipper_zone_t *zone,

@@ -6,7 +6,8 @@
 
 #include "shm/clipper_state_table.h"
 #include "base/clipper_hash.h"
-#include <math.h>
+#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_row.h"
 
 
 #define CLIPPER_STATE_ALIGN    64
@@ -325,7 +326,7 @@ clipper_state_table_load(clipper_state_table_t *table,
      */
 
     if (reply->last >= r->acked || reply->acked == r->acked) {
-        clipper_state_table_base_locked(table, row, reply, now_us);
+        clipper_state_table_flight_base_locked(table, row, reply, now_us);
     }
 
     clipper_state_table_row_place_locked(table, row);
@@ -333,81 +334,4 @@ clipper_state_table_load(clipper_state_table_t *table,
     clipper_journal_end(&table->header->journal);
 
     return NGX_OK;
-}
-
-
-/*
- * A flight that is in the new base has landed.  Members that the reply does
- * not have come to its time by themselves, and take what has landed along.
- */
-
-void
-clipper_state_table_base_locked(clipper_state_table_t *table, uint32_t row,
-    const clipper_state_reply_t *reply, uint64_t now_us)
-{
-    double                         factor, flight, *v, *add;
-    uint32_t                       i, k, cell,
-                                   cells[CLIPPER_STATE_CELLS];
-    ngx_uint_t            landed;
-    clipper_state_row_t  *r;
-
-    clipper_state_table_locked(table);
-
-    r = &table->rows[row];
-    landed = (r->seq && reply->last >= r->seq);
-
-    clipper_state_save(table, *r);
-
-    flight = landed ? exp(reply->lambda
-                          * (r->t0[CLIPPER_STATE_FLIGHT]
-                             - reply->t0))
-                    : 0;
-    factor = exp(r->lambda[CLIPPER_STATE_BASE]
-                 * (r->t0[CLIPPER_STATE_BASE] - reply->t0));
-
-    r->t0[CLIPPER_STATE_BASE] = reply->t0;
-    r->lambda[CLIPPER_STATE_BASE] = reply->lambda;
-    r->asked_us = now_us;
-
-    (void) clipper_state_table_row_cells_locked(table, row, reply->n,
-                                                reply->key, cells);
-    for (i = 0; i < reply->n; i++) {
-
-        if (cells[i] == 0) {
-            continue;
-        }
-
-        v = table->cells[cells[i]].v[CLIPPER_STATE_BASE];
-
-        clipper_journal_save(&table->header->journal, table->header, v,
-                             r->nfields * sizeof(double));
-        clipper_state_save(table, table->cells[cells[i]].loaded);
-
-        ngx_memcpy(v, reply->rows + i * r->nfields,
-                   r->nfields * sizeof(double));
-        table->cells[cells[i]].loaded = 1;
-    }
-
-    for (cell = r->cells; cell; cell = table->cells[cell].next) {
-
-        for (i = 0; i < reply->n && cells[i] != cell; i++) { /* void */ }
-
-        if (i < reply->n || (factor == 1 && !landed)) {
-            continue;
-        }
-
-        v = table->cells[cell].v[CLIPPER_STATE_BASE];
-        add = table->cells[cell].v[CLIPPER_STATE_FLIGHT];
-
-        clipper_journal_save(&table->header->journal, table->header, v,
-                             r->nfields * sizeof(double));
-
-        for (k = 0; k < r->nfields; k++) {
-            v[k] = v[k] * factor + add[k] * flight;
-        }
-    }
-
-    if (landed) {
-        clipper_state_table_flight_landed_locked(table, row);
-    }
 }

@@ -6,7 +6,7 @@
  */
 
 
-#include "shm/clipper_state_table.h"
+#include "shm/clipper_state_table_name.h"
 #include "base/clipper_hash.h"
 
 

@@ -4,7 +4,8 @@
  */
 
 
-#include "shm/clipper_state_table.h"
+#include "shm/clipper_state_table_row.h"
+#include "shm/clipper_state_table_name.h"
 
 
 #define CLIPPER_STATE_CHANCES  8                /* of used rows, per eviction */

@@ -5,6 +5,7 @@
 
 
 #include "shm/clipper_zone.h"
+#include "shm/clipper_rebuild.h"
 #include "shm/clipper_metrics.h"
 #include "shm/clipper_record.h"
 #include "shm/clipper_state_table.h"
@@ -206,4 +207,48 @@ clipper_zone_unlock(clipper_zone_t *zone)
             return;
         }
     }
+}
+
+
+ngx_uint_t
+clipper_zone_bury(clipper_zone_t *zone)
+{
+    uint32_t           i, pid, gen;
+    ngx_uint_t         n;
+    clipper_worker_t  *w;
+
+    n = 0;
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        w = &zone->workers[i];
+
+        gen = __atomic_load_n(&w->gen, __ATOMIC_ACQUIRE);
+
+        if (i == zone->slot
+            || __atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == CLIPPER_FREE)
+        {
+            continue;
+        }
+
+        pid = __atomic_load_n(&w->pid, __ATOMIC_RELAXED);
+
+        /* a row with one's own pid is that of a predecessor */
+
+        if (pid != zone->pid && clipper_lock_alive(pid)) {
+            continue;
+        }
+
+        clipper_zone_lock(zone);
+
+        /* the row that was looked at, if nobody was faster */
+
+        if (w->state != CLIPPER_FREE && w->gen == gen && w->pid == pid) {
+            clipper_rebuild_reclaim_locked(zone, i);
+            n++;
+        }
+
+        clipper_zone_unlock(zone);
+    }
+
+    return n;
 }

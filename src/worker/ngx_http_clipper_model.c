@@ -8,6 +8,8 @@
 #include "conf/ngx_http_clipper_conf_table.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
+#include "shm/clipper_registry_replica.h"
+#include "shm/clipper_zone.h"
 
 
 /* what the highest announced version of a model was when last looked up */

@@ -10,7 +10,7 @@
 
 
 #include "conf/ngx_http_clipper.h"
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 /* interns and pins all names of the configuration, at the worker's start */

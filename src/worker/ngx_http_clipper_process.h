@@ -10,7 +10,7 @@
 
 #include "base/clipper_clock.h"
 #include "conf/ngx_http_clipper.h"
-#include "shm/clipper_zone.h"
+#include "shm/clipper_table.h"
 
 
 typedef struct {

@@ -9,7 +9,6 @@
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_wake.h"
-#include "shm/clipper_registry.h"
 #include <sys/un.h>
 
 

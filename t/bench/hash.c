@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clipper_hash.h"
+#include "base/clipper_random.h"
 
 
 static double

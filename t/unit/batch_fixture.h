@@ -20,6 +20,7 @@
 
 #include "batch/clipper_batch.h"
 #include "base/clipper_hash.h"
+#include "base/clipper_random.h"
 
 
 static clipper_batch_t       b;

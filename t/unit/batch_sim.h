@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "batch/clipper_batch.h"
-#include "base/clipper_hash.h"
+#include "base/clipper_random.h"
 
 
 #define SIM_QUEUE     (1 << 18)         /* tasks waiting, a power of 2 */
@@ -98,7 +98,7 @@ sim_normal(sim_t *sim)
 static void
 sim_init(sim_t *sim, sim_law_pt law, double rate, ngx_uint_t clients)
 {
-    u_char  seed[CLIPPER_HASH_SEED];
+    u_char  seed[CLIPPER_RANDOM_SEED];
 
     memset(sim, 0, sizeof(*sim));
     memset(seed, 42, sizeof(seed));

@@ -31,6 +31,10 @@
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
 #include "zone_check.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_letter.h"
+#include "shm/clipper_registry_replica.h"
 
 
 #define SCHED_WORKERS    4

@@ -228,7 +228,7 @@ sched_wake(sched_t *sim, uint32_t worker)
     do {
         sched_lock(sim, worker);
         sched_dispatch(sim, worker);
-        n = clipper_mailbox_take_locked(v, mail, 64);
+        n = clipper_letter_take_locked(v, mail, 64);
 
         if (n < 64) {
             v->workers[v->slot].armed = 1;
@@ -319,7 +319,7 @@ sched_death(sched_t *sim, uint32_t worker)
 
     sched_kill(sim, worker);
 
-    SCHED_REQUIRE(sim, clipper_registry_bury(&sim->views[other]) == 1);
+    SCHED_REQUIRE(sim, clipper_zone_bury(&sim->views[other]) == 1);
 
     /* who is rung is known at the unlock */
 

@@ -12,6 +12,8 @@
 
 #include "death.h"
 #include "shm/clipper_state_table.h"
+#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_row.h"
 
 
 #define AREA      (128 * 1024)

@@ -44,7 +44,7 @@ static const sim_case_t  cases[] = {
 static sim_t *
 new_sim(sim_law_pt law, double rate, ngx_uint_t clients, u_char seed)
 {
-    u_char  bytes[CLIPPER_HASH_SEED];
+    u_char  bytes[CLIPPER_RANDOM_SEED];
     sim_t  *sim;
 
     sim = malloc(sizeof(sim_t));

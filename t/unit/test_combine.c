@@ -17,6 +17,7 @@
 
 #include "learn/clipper_combine.h"
 #include "json/clipper_json.h"
+#include "learn/clipper_policy_table.h"
 
 
 #define MEMBERS  8

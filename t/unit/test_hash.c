@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/clipper_hash.h"
+#include "base/clipper_random.h"
 
 
 static clipper_hash_key_t  key;

@@ -7,6 +7,8 @@
  */
 
 #include "zone_two.h"
+#include "shm/clipper_rebuild.h"
+#include "shm/clipper_door.h"
 
 
 static void
@@ -312,11 +314,11 @@ test_dead_worker(void **state)
     loan = borrow(&c, NULL, 1000);
     assert_int_not_equal(loan, 0);
 
-    assert_int_equal(clipper_registry_bury(&a), 0);
+    assert_int_equal(clipper_zone_bury(&a), 0);
 
     zone_kill(c.pid);
 
-    assert_int_equal(clipper_registry_bury(&a), 1);
+    assert_int_equal(clipper_zone_bury(&a), 1);
     zone_assert(&a, "buried");
 
     assert_int_equal(a.header->waiters.used, 1);
@@ -350,7 +352,7 @@ test_dead_worker_of_same_pid(void **state)
     d = c;
     d.slot = 0;
 
-    assert_int_equal(clipper_registry_bury(&d), 1);
+    assert_int_equal(clipper_zone_bury(&d), 1);
 
     clipper_zone_lock(&d);
     assert_int_equal(clipper_registry_claim_locked(&d,
@@ -430,7 +432,7 @@ test_unlock_rings(void **state)
     b.workers[b.slot].armed = 1;
 
     clipper_zone_lock(&a);
-    clipper_registry_wake_locked(&a, b.slot);
+    clipper_door_wake_locked(&a, b.slot);
     assert_int_equal(flushes, 0);
     clipper_zone_unlock(&a);
     assert_int_equal(flushes, 1);

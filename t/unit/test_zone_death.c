@@ -126,7 +126,7 @@ bury(view_t *w)
 {
     uint32_t  i, dead;
 
-    (void) clipper_registry_bury(w);
+    (void) clipper_zone_bury(w);
     clipper_zone_lock(w);
     intact(w, "after the burial");
 

@@ -91,7 +91,7 @@ life(pid_t parent)
 
     (void) clipper_zone_attach(&v, addr, ZONE_SIZE, getpid());
 
-    (void) clipper_registry_bury(&v);
+    (void) clipper_zone_bury(&v);
 
     clipper_zone_lock(&v);
     check("a row", clipper_registry_claim_locked(&v,
@@ -130,7 +130,7 @@ life(pid_t parent)
         }
 
         if (zone_chance(50) == 0) {
-            (void) clipper_registry_bury(&v);
+            (void) clipper_zone_bury(&v);
             zone_assert(&v, "buried");
         }
     }
@@ -173,7 +173,7 @@ test_killed_lives(void **state)
         }
     }
 
-    (void) clipper_registry_bury(&workers[0]);
+    (void) clipper_zone_bury(&workers[0]);
     zone_assert(&workers[0], "after all deaths");
 
     rebuilt = workers[0].header->rebuilds - rebuilt;

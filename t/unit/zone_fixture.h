@@ -29,6 +29,10 @@
 #include "zone_check.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
+#include "shm/clipper_zone.h"
+#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_letter.h"
+#include "shm/clipper_registry_replica.h"
 
 
 #define ZONE_SIZE     (2 << 20)
@@ -441,7 +445,7 @@ static ngx_uint_t zone_unused
 mail_take(view_t *v, clipper_mail_t *mail, ngx_uint_t n)
 {
     clipper_zone_lock(v);
-    n = clipper_mailbox_take_locked(v, mail, n);
+    n = clipper_letter_take_locked(v, mail, n);
     clipper_zone_unlock(v);
 
     return n;

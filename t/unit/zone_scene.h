@@ -10,6 +10,7 @@
 
 
 #include "zone_fixture.h"
+#include "shm/clipper_rebuild.h"
 
 
 #define IMAGES     24               /* half done, to be repaired half way */
@@ -499,7 +500,7 @@ claims(view_t *w)
     again = *w;
     again.slot = 0;
 
-    (void) clipper_registry_bury(&again);
+    (void) clipper_zone_bury(&again);
 
     clipper_zone_lock(&again);
     (void) clipper_registry_claim_locked(&again, (u_char *) "door",

@@ -6,8 +6,8 @@
  */
 
 
-#ifndef _CLIPPER_POLICY_THOMPSON_H_INCLUDED_
-#define _CLIPPER_POLICY_THOMPSON_H_INCLUDED_
+#ifndef _CLIPPER_POLICY_THOMPSON_BEST_H_INCLUDED_
+#define _CLIPPER_POLICY_THOMPSON_BEST_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -25,4 +25,4 @@ void clipper_policy_thompson_best(const clipper_policy_beta_t *beta,
     ngx_uint_t n, double *p);
 
 
-#endif /* _CLIPPER_POLICY_THOMPSON_H_INCLUDED_ */
+#endif /* _CLIPPER_POLICY_THOMPSON_BEST_H_INCLUDED_ */

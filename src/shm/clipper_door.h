@@ -1,0 +1,18 @@
+
+/*
+ * Doorbells: who is to be woken once the lock is free.
+ */
+
+
+#ifndef _CLIPPER_DOOR_H_INCLUDED_
+#define _CLIPPER_DOOR_H_INCLUDED_
+
+
+#include "shm/clipper_table.h"
+
+
+/* has a worker woken when the lock is free, if it sleeps or is the caller */
+void clipper_door_wake_locked(clipper_zone_t *zone, uint32_t slot);
+
+
+#endif /* _CLIPPER_DOOR_H_INCLUDED_ */

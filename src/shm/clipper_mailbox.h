@@ -1,0 +1,20 @@
+
+/*
+ * Mailboxes: the list of a worker's waiters whose result is there.
+ */
+
+
+#ifndef _CLIPPER_MAILBOX_H_INCLUDED_
+#define _CLIPPER_MAILBOX_H_INCLUDED_
+
+
+#include "shm/clipper_table.h"
+
+
+/* for a waiter that is done or dropped */
+void clipper_mailbox_post_locked(clipper_zone_t *zone, uint32_t waiter);
+
+void clipper_mailbox_remove_locked(clipper_zone_t *zone, uint32_t waiter);
+
+
+#endif /* _CLIPPER_MAILBOX_H_INCLUDED_ */

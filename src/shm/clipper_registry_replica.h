@@ -1,0 +1,54 @@
+
+/*
+ * The replicas' rows of the registry.  Each call but join is for a row of the
+ * calling worker.
+ */
+
+
+#ifndef _CLIPPER_REGISTRY_REPLICA_H_INCLUDED_
+#define _CLIPPER_REGISTRY_REPLICA_H_INCLUDED_
+
+
+#include "shm/clipper_table.h"
+
+
+/* what a container said of itself */
+
+typedef struct {
+    uint32_t      model;                /* row */
+    uint32_t      input_type;
+    uint32_t      rpc_version;
+    ngx_str_t     token;                /* 16 bytes, or empty */
+    ngx_str_t     digest;               /* up to 64 bytes, or empty */
+} clipper_announcement_t;
+
+
+/* a probing replica; 0: the table is full */
+uint32_t clipper_registry_replica_join_locked(clipper_zone_t *zone,
+    clipper_announcement_t *a, uint64_t now_us);
+
+/*
+ * It may get work.  What has joined before with the same token of the same
+ * model gets none any more: its container has moved here.  When the container
+ * has moved on meanwhile, this one gets none.
+ */
+void clipper_registry_replica_ready_locked(clipper_zone_t *zone,
+    uint32_t replica);
+
+void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
+    uint32_t replica);
+
+/* its leases are the caller's to end before */
+void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
+    uint32_t replica);
+
+/* its batch is back: into the idle list if it is ready */
+void clipper_registry_replica_idle_locked(clipper_zone_t *zone,
+    uint32_t replica);
+
+/* out of the idle list */
+void clipper_registry_replica_busy_locked(clipper_zone_t *zone,
+    uint32_t replica);
+
+
+#endif /* _CLIPPER_REGISTRY_REPLICA_H_INCLUDED_ */

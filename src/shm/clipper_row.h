@@ -1,0 +1,52 @@
+
+/*
+ * What the rows of all tables of the zone have in common: the word that says
+ * what a row is, and the list of the free ones.
+ */
+
+
+#ifndef _CLIPPER_ROW_H_INCLUDED_
+#define _CLIPPER_ROW_H_INCLUDED_
+
+
+/* 0 is a free row in every table */
+
+#define CLIPPER_FREE          0
+
+#define CLIPPER_QUEUED        1                 /* flight: waits in the queue */
+#define CLIPPER_LEASED        2                 /*         is with a replica */
+#define CLIPPER_DONE          3                 /*         has its result */
+
+#define CLIPPER_WAITING       1                 /* waiter: for its flight */
+#define CLIPPER_DROPPED       2                 /*         cannot be on time */
+
+#define CLIPPER_USED          1                 /* worker, model, application */
+
+#define CLIPPER_PROBING       1                 /* replica: not yet ready */
+#define CLIPPER_READY         2                 /*          may get work */
+#define CLIPPER_LEAVING       3                 /*          gets no new work */
+
+
+/* takes a row from a table's free list; 0: the table is full */
+#define clipper_row_take(table, rows, row)                                    \
+    do {                                                                      \
+        (row) = (table)->free;                                                \
+        if (row) {                                                            \
+            (table)->free = (rows)[row].next;                                 \
+            (table)->used++;                                                  \
+        }                                                                     \
+    } while (0)
+
+#define clipper_row_give(table, rows, row)                                    \
+    do {                                                                      \
+        (rows)[row].next = (table)->free;                                     \
+        (table)->free = (row);                                                \
+        (table)->used--;                                                      \
+    } while (0)
+
+/* stores the word that makes a row what it says, after all that it relies on */
+#define clipper_publish(word, value)                                          \
+    __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
+
+
+#endif /* _CLIPPER_ROW_H_INCLUDED_ */

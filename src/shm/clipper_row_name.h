@@ -1,0 +1,116 @@
+
+/*
+ * Rows of the zone for who is there: workers, applications, models, and the
+ * connections of containers.  What is marked "derived" follows from the rest.
+ */
+
+
+#ifndef _CLIPPER_ROW_NAME_H_INCLUDED_
+#define _CLIPPER_ROW_NAME_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "shm/clipper_row.h"
+#include "batch/clipper_batch.h"
+
+
+#define CLIPPER_WORKERS       128               /* rows, live and retiring */
+#define CLIPPER_TEXT          256               /* a name with its NUL */
+
+
+typedef struct {
+    uint32_t                   state;
+    uint32_t                   gen;
+    uint32_t                   worker;
+    uint32_t                   model;
+    uint32_t                   id;              /* replica id of the model */
+    uint32_t                   rpc_version;
+    uint32_t                   input_type;
+    uint32_t                   digest_len;
+    u_char                     token[16];
+    u_char                     digest[64];
+    uint32_t                   epoch;           /* of its model then */
+
+    uint32_t                   busy;            /* inputs in flight */
+    uint32_t                   stuck;           /* its batch was given up */
+    uint64_t                   sent_us;
+    uint64_t                   connected_us;
+
+    uint64_t                   nbatches;
+    uint64_t                   ninputs;
+    uint64_t                   nerrors;
+
+    clipper_batch_t            batch;
+
+    /* derived */
+    uint32_t                   idle;            /* in its model's list */
+    uint32_t                   next;            /* idle, or free list */
+    uint32_t                   prev;
+} clipper_replica_row_t;
+
+
+typedef struct {
+    uint32_t                   state;
+    uint32_t                   epoch;           /* part of every cache key */
+    uint32_t                   gen;             /* of the name: a row that
+                                                   is another's has another */
+    u_char                     name[CLIPPER_TEXT];
+    u_char                     version[CLIPPER_TEXT];
+    uint32_t                   announced;       /* by a replica, once */
+    uint32_t                   input_type;      /* as announced last */
+    uint32_t                   next_id;         /* of replicas */
+    uint32_t                   digest_len;
+    u_char                     digest[64];
+    uint32_t                   profiled;
+    clipper_batch_t            profile;         /* of the last replica */
+
+    /* derived */
+    uint32_t                   root;            /* heap of queued flights */
+    uint32_t                   last;            /* their last, or 0: unknown */
+    uint32_t                   queued;
+    uint64_t                   queued_bytes;
+    uint64_t                   tail_us;         /* latest deadline queued */
+    uint32_t                   flights;         /* not free */
+    uint32_t                   idle;            /* list of replicas */
+    uint16_t                   idles[CLIPPER_WORKERS];
+                                                /* in it, of each worker */
+    uint32_t                   replicas;        /* ready ones */
+    uint32_t                   members;         /* in any state */
+    uint64_t                   probed_us;       /* the latest connection of a
+                                                   probing one, 0: none */
+    uint32_t                   next;            /* of the name's hash chain */
+} clipper_model_row_t;
+
+
+typedef struct {
+    uint32_t                   state;
+    u_char                     name[CLIPPER_TEXT];
+} clipper_app_row_t;
+
+
+#define CLIPPER_ROWS_MAX      512               /* models, applications */
+
+typedef struct {
+    uint32_t                   state;
+    uint32_t                   gen;
+    uint32_t                   pid;
+    uint32_t                   retiring;
+    uint32_t                   waiting;         /* clients that have asked
+                                                   nothing yet, retiring */
+    uint32_t                   armed;           /* sleeps: ring to wake it */
+    uint32_t                   store;           /* which Redis; 0: none */
+    uint32_t                   door_len;
+    u_char                     door[16];        /* abstract socket name */
+    int64_t                    started;         /* seconds since the epoch */
+    u_char                     generation[64];
+    uint64_t                   models[CLIPPER_ROWS_MAX / 64];
+    uint64_t                   apps[CLIPPER_ROWS_MAX / 64];
+
+    /* derived */
+    uint32_t                   mail_head;
+    uint32_t                   mail_tail;
+} clipper_worker_t;
+
+
+#endif /* _CLIPPER_ROW_NAME_H_INCLUDED_ */

@@ -1,0 +1,66 @@
+
+/*
+ * Deltas of the table of states on their way to Redis, and what comes back.
+ */
+
+
+#ifndef _CLIPPER_STATE_TABLE_FLIGHT_H_INCLUDED_
+#define _CLIPPER_STATE_TABLE_FLIGHT_H_INCLUDED_
+
+
+#include "shm/clipper_state_table.h"
+
+
+/* a delta that is to be sent; names stay where they are while it is */
+
+typedef struct {
+    uint32_t                    row;
+    uint32_t                    kind;
+    uint32_t                    policy;
+    uint32_t                    nfields;
+    uint64_t                    id[2];
+    uint64_t                    seq;
+    double                      t0;
+    double                      lambda;
+    ngx_str_t                   owner;
+    size_t                      uid_len;
+    u_char                      uid[CLIPPER_STATE_UID];
+    uint32_t                    n;
+    uint64_t                    key[CLIPPER_STATE_CELLS];
+    ngx_str_t                   name[CLIPPER_STATE_CELLS];
+    double                      rows[CLIPPER_STATE_CELLS
+                                     * CLIPPER_STATE_FIELDS];
+} clipper_state_update_t;
+
+
+/* the next delta to be sent, applications' first; NGX_DECLINED: none */
+ngx_int_t clipper_state_table_flight_take(clipper_state_table_t *table,
+    clipper_state_update_t *update);
+
+/* it arrived; reply NULL: it is not known, and has to be sent again */
+void clipper_state_table_flight_settle(clipper_state_table_t *table,
+    uint32_t row,
+    const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
+    uint64_t now_us);
+
+/* who has sent something; at most n pids */
+ngx_uint_t clipper_state_table_flight_senders(clipper_state_table_t *table,
+    uint32_t *pids, ngx_uint_t n);
+
+/* the sender has gone: what it sent has to be sent again */
+ngx_uint_t clipper_state_table_flight_release(clipper_state_table_t *table,
+    uint32_t pid);
+
+/* rows whose deltas are not yet known to be in Redis; read without the lock */
+ngx_uint_t  clipper_state_table_flight_dirty(clipper_state_table_t *table);
+
+/* those of them that nobody has sent */
+ngx_uint_t  clipper_state_table_flight_waiting(clipper_state_table_t *table);
+
+
+/* the base becomes what Redis said; a flight that is in it has landed */
+void clipper_state_table_flight_base_locked(clipper_state_table_t *table,
+    uint32_t row, const clipper_state_reply_t *reply, uint64_t now_us);
+
+
+#endif /* _CLIPPER_STATE_TABLE_FLIGHT_H_INCLUDED_ */

@@ -1,0 +1,31 @@
+
+/*
+ * Rows of the table of states: found, made, listed, and given up for others.
+ */
+
+
+#ifndef _CLIPPER_STATE_TABLE_ROW_H_INCLUDED_
+#define _CLIPPER_STATE_TABLE_ROW_H_INCLUDED_
+
+
+#include "shm/clipper_state_table.h"
+
+
+/* 0: no such row */
+uint32_t clipper_state_table_row_find_locked(clipper_state_table_t *table,
+    const uint64_t id[2]);
+
+/* the same, made if there is none, with all cells; 0: no room */
+uint32_t clipper_state_table_row_get_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *who);
+
+/* the cells of n keys, 0 where there is none; gives the number of those */
+ngx_uint_t clipper_state_table_row_cells_locked(clipper_state_table_t *table,
+    uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells);
+
+/* puts a row on the list where it belongs */
+void clipper_state_table_row_place_locked(clipper_state_table_t *table,
+    uint32_t row);
+
+
+#endif /* _CLIPPER_STATE_TABLE_ROW_H_INCLUDED_ */
