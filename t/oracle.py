@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,9 @@ def build(directory, shim):
     cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
                                            "os/unix")]
     cmd += ["-o", str(out), f"t/unit/{shim}.c"]
+    for name in re.findall(r'^#include "(\w+)\.h"',
+                           (ROOT / f"t/unit/{shim}.c").read_text(), re.M):
+        cmd.append(f"t/unit/{name}.c")
     for folder in ("base", "json", "learn"):
         cmd += sorted(map(str, ROOT.glob(f"src/{folder}/*.c")))
     subprocess.run(cmd + ["-lcmocka", "-lm"], cwd=ROOT, check=True)

@@ -14,7 +14,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "shm/clipper_cache.h"
 #include "shm/clipper_cache_ring.h"
+#include "../unit/splitmix.h"
 
 
 #define ZONE   (32 << 20)
@@ -48,17 +50,6 @@ static const run_t  runs[] = {
 
 
 static u_char  value[1 << 20], got[1 << 20];
-
-
-static uint64_t
-mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-
-    return x ^ (x >> 31);
-}
 
 
 static double
@@ -103,10 +94,10 @@ work(const run_t *r, uint64_t seed, double *hits)
     t = seconds();
 
     for (i = 0; i < r->steps; i++) {
-        seed = mix(seed);
+        seed = splitmix(seed);
         name = seed % r->names;
-        key[0] = mix(name);
-        key[1] = mix(~name);
+        key[0] = splitmix(name);
+        key[1] = splitmix(~name);
 
         if ((seed >> 32) % 100 < r->puts) {
             (void) clipper_cache_put(key, 0, value, r->len);
@@ -150,8 +141,8 @@ fill(const run_t *r)
     for (name = 0; name < r->names && name * (r->len + 32) < 2 * ZONE;
          name++)
     {
-        key[0] = mix(name);
-        key[1] = mix(~name);
+        key[0] = splitmix(name);
+        key[1] = splitmix(~name);
         (void) clipper_cache_put(key, 0, value, r->len);
     }
 }

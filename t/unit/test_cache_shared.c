@@ -62,7 +62,7 @@ worker(size_t largest)
     if (pid == 0) {
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
-        seed = mix(getpid() + seed);
+        seed = splitmix(getpid() + seed);
         clipper_cache.pid = getpid();
         work((ngx_uint_t) -1, largest);
     }

@@ -87,7 +87,7 @@ life(pid_t parent)
     clipper_lease_t  leases[BATCH];
 
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    zone_random = zone_mix(getpid() + zone_random);
+    zone_random = splitmix(getpid() + zone_random);
 
     (void) clipper_zone_attach(&v, addr, ZONE_SIZE, getpid());
 

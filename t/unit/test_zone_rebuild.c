@@ -17,7 +17,7 @@ scramble(view_t *v)
 
     h = v->header;
 
-#define wild()  (uint32_t) zone_mix(zone_random++)
+#define wild()  (uint32_t) splitmix(zone_random++)
 
     h->flights.free = wild();
     h->waiters.free = wild();
@@ -29,7 +29,7 @@ scramble(view_t *v)
     h->replicas.used = wild();
 
     for (i = 1; i < h->flights.n; i++) {
-        v->flights[i].deadline_us = zone_mix(i);
+        v->flights[i].deadline_us = splitmix(i);
         v->flights[i].left = wild();
         v->flights[i].right = wild();
         v->flights[i].parent = wild();

@@ -4,11 +4,16 @@
 
 DIR     := $(BUILD)/unit$(if $(filter san,$(NAME)),-san)
 
-# Folders whose files need no object of nginx; what only tests call.
+# Folders whose files need no object of nginx.
 include t/unit/folders.mk
 
 PURE := $(call sources,$(PURE_FOLDERS))
-SHM  := $(call sources,shm) $(sort $(wildcard t/unit/zone_*.c))
+SHM  := $(call sources,shm)
+
+# What tests share: everything in the folder that is no test itself.  A test is
+# linked with those whose headers it includes, and from the archive with what
+# these need: two helpers that no test has together may use the same names.
+HELPERS := $(filter-out t/unit/test_%,$(sort $(wildcard t/unit/*.c)))
 TEST_SRCS := $(if $(T),$(T:%=t/unit/test_%.c), \
                        $(sort $(wildcard t/unit/test_*.c)))
 BENCHES   := $(patsubst t/bench/%.c,$(DIR)/bench_%, \
@@ -35,6 +40,12 @@ say  = $(if $(V),@:,@echo '  CC $(NAME)')
 
 obj = $(1:%.c=$(DIR)/o/%.o)
 
+# The helpers of an object, by the headers that it depends on.
+helpers = $$(tr ' ' '\n' < $(1:.o=.d) \
+            | sed -n 's|^t/\(bench/../\)\{0,1\}\(unit/.*\)\.h:*$$|\2|p' \
+            | sort -u | while read h; do o=$(DIR)/o/t/$$h.o; \
+                  [ ! -f t/$$h.c ] || echo $$o; done)
+
 all: $(TESTS)
 
 bench: $(BENCHES)
@@ -43,6 +54,7 @@ lib: $(DIR)/libclipper_pure.a $(DIR)/libclipper_shm.a
 
 $(DIR)/libclipper_pure.a: $(call obj,$(PURE))
 $(DIR)/libclipper_shm.a: $(call obj,$(SHM))
+$(DIR)/libclipper_test.a: $(call obj,$(HELPERS))
 
 # The archives are made anew, so that a source that is gone leaves them too.
 $(DIR)/%.a: $(DIR)/sources
@@ -63,15 +75,17 @@ $(DIR)/o/t/%.o: t/%.c t/unit/unit.mk
 	$(say) $<
 	$(Q)$(CC) $(CFLAGS) $(INCS) -MMD -MP -c -o $@ $<
 
-$(DIR)/test_%: $(DIR)/o/t/unit/test_%.o $(DIR)/libclipper_shm.a \
-               $(DIR)/libclipper_pure.a
+$(DIR)/test_%: $(DIR)/o/t/unit/test_%.o $(DIR)/libclipper_test.a \
+               $(DIR)/libclipper_shm.a $(DIR)/libclipper_pure.a
 	$(say) $@
-	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) \
+	    $(call helpers,$(filter %.o,$^)) $(filter %.a,$^) $(LIBS)
 
-$(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_shm.a \
-                $(DIR)/libclipper_pure.a
+$(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_test.a \
+                $(DIR)/libclipper_shm.a $(DIR)/libclipper_pure.a
 	$(say) $@
-	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) \
+	    $(call helpers,$(filter %.o,$^)) $(filter %.a,$^) $(LIBS)
 
 # A call of each function that needs a lock, and the sources that have them.
 $(DIR)/lockcheck.h: t/unit/lockcheck.py $(call sources,shm) $(DIR)/sources
@@ -83,7 +97,7 @@ $(DIR)/o/t/unit/test_lockcheck.o: INCS += -I$(DIR)
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
-	@echo '$(PURE) $(SHM)' > $@.$$PPID
+	@echo '$(PURE) $(SHM) $(HELPERS)' > $@.$$PPID
 	@if cmp -s $@.$$PPID $@; then rm -f $@.$$PPID; else mv -f $@.$$PPID $@; fi
 
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
