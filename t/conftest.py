@@ -10,7 +10,7 @@ import pytest
 from harness import (Load, Nginx, Redis, Settings, Sim3, application,
                      wait_until)
 
-pytest_plugins = ["harness.frontend", "harness.local"]
+pytest_plugins = ["harness.frontend", "harness.local", "harness.variables"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

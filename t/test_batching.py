@@ -3,7 +3,6 @@
 import pytest
 
 from harness import Sim4, application, rpc, wait_until
-from harness.client import build_request
 
 APPS = (application("a", "m:1", slo="60s")
         + application("hasty", "m:1", slo="2s"))
@@ -20,10 +19,9 @@ def started(nginx, batch):
 
 
 def ask(server, app, count):
-    connection = server.connect(timeout=60)
-    connection.send(build_request("POST", f"/{app}/predict", {
-        "input_batch": [[float(i)] for i in range(count)]}))
-    return connection
+    return server.post_later(
+        f"/{app}/predict",
+        {"input_batch": [[float(i)] for i in range(count)]}, timeout=60)
 
 
 def queued(server, made, app, count):

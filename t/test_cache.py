@@ -8,9 +8,8 @@ import time
 import pytest
 
 from harness import SLOW, Sim3, Sim4, application, rpc, wait_until
-from harness.client import build_request
-from test_workers import (allow_kill, echo_pid, replica_pid, survivors,
-                          through_each_worker)
+from harness.workers import (allow_kill, echo_pid, replica_pid, survivors,
+                             through_each_worker)
 
 OUTCOME = "add_header X-Outcome $clipper_outcome always;"
 
@@ -29,8 +28,7 @@ def ask(server, name, value):
 
 def send(server, name, value, connection=None):
     connection = connection or server.connect()
-    connection.send(build_request("POST", f"/{name}/predict",
-                                  {"input": value}))
+    connection.send_post(f"/{name}/predict", {"input": value})
     return connection
 
 
@@ -427,7 +425,7 @@ def test_worker_killed_while_an_answer_is_pending(nginx):
     joined = send(server, "a", [1.5], by_pid[other])
     wait_waiters(server, 2)
     os.kill(asker, signal.SIGKILL)
-    survivors(server, asker)
+    survivors(server)
     wait_waiters(server, 1)
     made.reply(request, ["6"])
     assert read(joined)[0]["output"] == 6
@@ -436,7 +434,7 @@ def test_worker_killed_while_an_answer_is_pending(nginx):
     send(server, "a", [2.5], joined)
     made.next_request()
     os.kill(owner, signal.SIGKILL)
-    survivors(server, owner)
+    survivors(server)
     made.reply(made.next_request(15), ["7"])
     assert read(joined)[0]["output"] == 7
     assert ask(server, "a", [2.5])[1] == "cached"
@@ -450,7 +448,7 @@ def test_all_workers_killed_while_an_answer_is_pending(nginx):
     made.next_request()
     for pid in server.worker_pids():
         os.kill(pid, signal.SIGKILL)
-    survivors(server, None)
+    survivors(server)
     server.wait_replicas("m", timeout=15)
     made.manual = False
     answer, outcome = ask(server, "a", [1.5])

@@ -43,14 +43,12 @@ def used(server):
 def test_client_goes_while_it_waits(served, how):
     """Catches a task that outlives its client in the queue."""
     server, sim = served(manual=True, slo="30s")
-    holder = server.connect()
-    holder.send(build_request("POST", "/a/predict", {"input": [0.0]}))
+    holder = server.post_later("/a/predict", {"input": [0.0]})
     first = sim.next_request()
 
     gone = [server.connect() for _ in range(10)]
     for i, connection in enumerate(gone):
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input_batch": [[i + 1.0]] * 1}))
+        connection.send_post("/a/predict", {"input_batch": [[i + 1.0]] * 1})
     wait_until(lambda: server.status()["zone"]["waiters"]["used"] == 11)
     for connection in gone:
         getattr(connection, how)()
@@ -58,8 +56,7 @@ def test_client_goes_while_it_waits(served, how):
 
     sim.reply(first, ["1"])
     assert holder.read().json()["output"] == 1
-    late = server.connect()
-    late.send(build_request("POST", "/a/predict", {"input": [99.0]}))
+    late = server.post_later("/a/predict", {"input": [99.0]})
     request = sim.next_request()
     assert request.values == [(99.0,)], "a task of a client that is gone"
     sim.reply(request, ["2"])
@@ -69,13 +66,11 @@ def test_client_goes_while_it_waits(served, how):
 def test_client_goes_while_its_batch_is_out(served):
     """Catches a late answer that reaches another client."""
     server, sim = served(manual=True, slo="30s")
-    connection = server.connect()
-    connection.send(build_request("POST", "/a/predict", {"input": [1.0]}))
+    connection = server.post_later("/a/predict", {"input": [1.0]})
     request = sim.next_request()
     connection.reset()
     wait_until(lambda: server.status()["zone"]["waiters"]["used"] == 0)
-    other = server.connect()
-    other.send(build_request("POST", "/a/predict", {"input": [2.0]}))
+    other = server.post_later("/a/predict", {"input": [2.0]})
     sim.reply(request, ["1"])
     request = sim.next_request()
     assert request.values == [(2.0,)]
@@ -189,8 +184,7 @@ def test_slow_reader(served):
     server, _ = served(model=lambda values: [
         text if v[0] < 0 else str(v[0]) for v in values])
     with server.connect() as slow:
-        slow.send(build_request("POST", "/a/predict",
-                                {"input_batch": [[-1.0]] + [[-2.0]] * 9}))
+        slow.send_post("/a/predict", {"input_batch": [[-1.0]] + [[-2.0]] * 9})
         for i in range(20):
             assert server.predict("a", [i + 1.0])["output"] == i + 1.0
         body = slow.read().json()
@@ -208,9 +202,7 @@ def test_queue_bound(nginx, sim):
 
     waiting = []
     for i in range(4):
-        connection = server.connect()
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input": [float(i)]}))
+        connection = server.post_later("/a/predict", {"input": [float(i)]})
         waiting.append(connection)
         if i == 0:
             request = made.next_request()
@@ -240,9 +232,8 @@ def test_queue_size_bound(nginx):
     server.wait_replicas("m")
     connections = []
     for i in range(5):
-        connection = server.connect()
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input": [i + 0.5] * 3000}))
+        connection = server.post_later("/a/predict",
+                                       {"input": [i + 0.5] * 3000})
         connections.append(connection)
         if i == 0:
             request = sim.next_request()

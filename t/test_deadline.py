@@ -86,8 +86,7 @@ def test_replica_about_to_be_ready(nginx):
     probe = made.next_request()
     assert server.status()["replicas"][0]["state"] == "probing"
 
-    connection = server.connect(timeout=60)
-    connection.send(build_request("POST", "/a/predict", {"input": [2.5]}))
+    connection = server.post_later("/a/predict", {"input": [2.5]}, timeout=60)
     wait_until(lambda: server.status()["models"][0]["queue_tasks"] == 1)
     made.reply(probe, [])
     made.reply(made.next_request(), ["7"])
@@ -123,8 +122,7 @@ def test_expired_tasks_are_not_sent(nginx):
                            http="clipper_model m { batch 1; }")
     connections = [server.connect() for _ in range(4)]
     for i, connection in enumerate(connections):
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input": [float(i)]}))
+        connection.send_post("/a/predict", {"input": [float(i)]})
     first = made.next_request()
     assert [c.read().json()["default"] for c in connections] == [True] * 4
     made.reply(first, ["1"])
@@ -143,8 +141,7 @@ def test_infeasible_tasks_have_their_default_at_once(nginx):
     begun = time.monotonic()
     connections = [server.connect() for _ in range(5)]
     for i, connection in enumerate(connections):
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input": [float(i)]}))
+        connection.send_post("/a/predict", {"input": [float(i)]})
     answers = [c.read().json() for c in connections]
     assert time.monotonic() - begun < 1.3
     assert sorted(a["default"] for a in answers) == [False] * 2 + [True] * 3
@@ -163,9 +160,7 @@ def test_earliest_deadline_first(nginx):
     for n, (app, value) in enumerate((
             ("slow", 0.0), ("slow", 1.0), ("slow", 2.0), ("fast", 3.0),
             ("fast", 4.0))):
-        connection = server.connect()
-        connection.send(build_request("POST", f"/{app}/predict",
-                                      {"input": [value]}))
+        connection = server.post_later(f"/{app}/predict", {"input": [value]})
         connections.append(connection)
         if n == 0:
             request = made.next_request()
@@ -195,9 +190,8 @@ def test_fixed_batch_size(nginx):
     """Catches a batch over its limit, or a full queue sent one by one."""
     server, made = started(nginx, "20s", manual=True,
                            http="clipper_model m { batch 9; }")
-    connection = server.connect()
-    connection.send(build_request("POST", "/a/predict", {
-        "input_batch": [[float(i)] for i in range(45)]}))
+    connection = server.post_later(
+        "/a/predict", {"input_batch": [[float(i)] for i in range(45)]})
     sizes, left = [], 45
     while left:
         request = made.next_request()
@@ -214,8 +208,7 @@ def test_late_answer_is_not_the_next_one(nginx):
     server, made = started(nginx, "150ms", manual=True)
     assert server.predict("a", [1.0])["default"] is True
     late = made.next_request()
-    connection = server.connect()
-    connection.send(build_request("POST", "/a/predict", {"input": [2.0]}))
+    connection = server.post_later("/a/predict", {"input": [2.0]})
     made.reply(late, ["111"])
     answer = connection.read().json()
     assert answer["output"] != 111

@@ -10,7 +10,6 @@ import pytest
 
 from harness import (Connection, PythonContainer, SLOW, Sim3, Sim4,
                      application, rpc, wait_until)
-from harness.client import build_request
 
 HTTP = "clipper_cache_zone off;\n"
 
@@ -112,13 +111,8 @@ def test_replica_under_load(nginx, what):
 
 
 def connections_asking(server, values):
-    connections = []
-    for value in values:
-        connection = server.connect(timeout=30)
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input": [value]}))
-        connections.append(connection)
-    return connections
+    return [server.post_later("/a/predict", {"input": [value]}, timeout=30)
+            for value in values]
 
 
 def test_first_answer_wins(nginx):
@@ -142,7 +136,7 @@ def test_first_answer_wins(nginx):
                == ["ready"] * 2)
     for i in range(10):
         assert server.predict("a", [i + 2.0])["output"] in (22, i + 2.0)
-    connection.send(build_request("POST", "/a/predict", {"input": [7.5]}))
+    connection.send_post("/a/predict", {"input": [7.5]})
     assert connection.read().json()["output"] in (22, 7.5)
 
 

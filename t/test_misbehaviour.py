@@ -16,10 +16,10 @@ import zmq
 from harness import (PythonContainer, SLOW, Sim3, Sim4, application, rpc,
                      wait_until)
 from harness.util import free_port
-from test_rpc_v3 import (ASK_METADATA, NOCACHE, connected, heartbeat_answers,
-                         post_later, queued)
+from harness.metrics import METRICS
+from harness.session import (ASK_METADATA, NOCACHE, connected,
+                             heartbeat_answers, queued)
 
-METRICS = "location = /metrics { clipper_metrics; }"
 LATE = ("Failed to retrieve a prediction response within the specified "
         "latency SLO")
 
@@ -349,7 +349,7 @@ def test_duplicate_reply(server):
     """Catches a second reply that gives a second credit (H17)."""
     sim = connected(server, manual=True)
     for i in range(3):
-        connection = post_later(server, "a", {"input": [float(i)]})
+        connection = server.post_later("/a/predict", {"input": [float(i)]})
         request = sim.next_request()
         for _ in range(3):
             sim.reply(request, [str(i)])
@@ -361,7 +361,7 @@ def test_duplicate_reply(server):
 
 def check_one_batch_at_a_time(server, sim, count):
     """Queries get their answers by one request after the other."""
-    connections = [post_later(server, "a", {"input": [9.0 + i]})
+    connections = [server.post_later("/a/predict", {"input": [9.0 + i]})
                    for i in range(count)]
     left = count
     while left:
@@ -378,7 +378,7 @@ def test_reply_of_another_replica(start):
     """Catches an answer that is taken from a replica that was not asked."""
     server = start(workers=1)
     asked = connected(server, manual=True)
-    connection = post_later(server, "a", {"input": [1.0]})
+    connection = server.post_later("/a/predict", {"input": [1.0]})
     request = asked.next_request()
     thief = connected(server, "thief")
     thief.send(rpc.reply3(request.message_id, ["666"]))
@@ -411,7 +411,7 @@ def test_reply_to_a_dead_registration(start):
     """Catches a late answer of a dropped identity that is taken."""
     server = start("clipper_model m { replica_timeout 1s; }", workers=1)
     sim = connected(server, manual=True, idle=0.1)
-    connection = post_later(server, "a", {"input": [1.0]})
+    connection = server.post_later("/a/predict", {"input": [1.0]})
     request = sim.next_request()
     sim.reply(request, ["1"])
     assert connection.read().json()["output"] == 1
@@ -423,7 +423,7 @@ def test_reply_to_a_dead_registration(start):
     expect(server, "unregistered", 4)
     sim.heartbeats = True
     wait_until(lambda: [r["replica_id"] for r in server.replicas("m")] == [1])
-    connection = post_later(server, "a", {"input": [2.0]})
+    connection = server.post_later("/a/predict", {"input": [2.0]})
     sim.reply(sim.next_request(), ["2"])
     assert connection.read().json()["output"] == 2
 
@@ -434,7 +434,7 @@ def test_death_in_a_batch(server, sim):
     has its default by the SLO, then the model is known to be away."""
     doomed = sim(server, "m", manual=True).wait_registered()
     server.wait_replicas("m")
-    connection = post_later(server, "a", {"input": [5.0]})
+    connection = server.post_later("/a/predict", {"input": [5.0]})
     doomed.next_request()
     start = time.monotonic()
     doomed.close()

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from harness import application, wait_until
-from test_workers import echo_pid, through_each_worker
+from harness.workers import echo_pid, through_each_worker
 
 WORD = 2 ** 64 - 1
 BATCH = {"input_batch": [[1.0]] * 500}

@@ -18,7 +18,7 @@ import pytest
 
 from harness import SLOW, Sim4, Way, wait_until
 from harness.client import build_request
-from test_metrics import METRICS, scrape
+from harness.metrics import METRICS, scrape
 
 POLICY = "epsilon_greedy epsilon=1 half_life=off"
 

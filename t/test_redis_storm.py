@@ -16,7 +16,7 @@ import pytest
 
 from harness import SLOW, Connection, Sim4, wait_until
 from harness.client import build_request
-from test_workers import allow_kill, survivors
+from harness.workers import allow_kill, survivors
 
 FEEDBACKS = int(os.environ.get("CLIPPER_STORM_FEEDBACKS", "20000"))
 USERS = 50
@@ -106,7 +106,7 @@ def trouble(store, servers, learners):
         time.sleep(PAUSE / 4 * SLOW)
         server = servers[count % len(servers)]
         store.kill()
-        os.kill(random.choice(survivors(server, None)), signal.SIGKILL)
+        os.kill(random.choice(survivors(server)), signal.SIGKILL)
         time.sleep(PAUSE / 4 * SLOW)
         store.start()
         server.reload(wait=False)

@@ -11,33 +11,10 @@ import pytest
 from clipper_admin.status import is_in_force
 from harness import (Load, PythonContainer, Sim3, Sim4, application,
                      wait_until)
+from harness.load import numbered
+from harness.reload import echo, served
 
 HTTP = "clipper_cache_zone off;\n"
-
-
-def echo(values):
-    return [repr(v[0]) for v in values]
-
-
-def numbered(thread, number):
-    value = thread * 1e6 + number + 0.5
-
-    def check(response):
-        if response.status != 200:
-            return repr(response)
-        answer = response.json()
-        if answer["default"]:
-            return f"default: {answer['default_explanation']}"
-        return "" if answer["output"] == value else f"{value}: {answer}"
-
-    return "/a/predict", {"input": [value]}, check
-
-
-def served(nginx, *sims, slo="5s", **kw):
-    server = nginx(application("a", "m:1", slo=slo), http=HTTP, **kw)
-    made = [sim(server, "m", model=echo).wait_registered() for sim in sims]
-    server.wait_replicas("m", len(sims))
-    return server, made
 
 
 def test_generation(nginx):
@@ -90,9 +67,7 @@ def test_batch_in_flight_is_answered(nginx):
     server = nginx(application("a", "m:1", slo="20s"), http=HTTP)
     sim = Sim4(server, "m", manual=True).wait_registered()
     server.wait_replicas("m")
-    from harness.client import build_request
-    connection = server.connect()
-    connection.send(build_request("POST", "/a/predict", {"input": [1.0]}))
+    connection = server.post_later("/a/predict", {"input": [1.0]})
     request = sim.next_request()
     server.reload()
     sim.reply(request, ["77"])

@@ -3,11 +3,7 @@ knows of the first is not said of the second, nor asked of it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
-from test_variables import logged
-
 from harness import Sim3, Way, application, wait_until
-
-__all__ = ["logged"]
 
 OPTIONS = {"zone": "2m"}        # the fewest rows
 

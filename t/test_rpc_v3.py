@@ -5,11 +5,8 @@ import time
 import pytest
 
 from harness import Sim3, Sim4, application, rpc, wait_until
-from harness.client import Connection
-
-NOCACHE = "clipper_cache_zone off;\n"
-KEEPALIVE = [b"", rpc.u32(3), rpc.u32(2), rpc.u32(0)]
-ASK_METADATA = [b"", rpc.u32(3), rpc.u32(2), rpc.u32(1)]
+from harness.session import (ASK_METADATA, KEEPALIVE, NOCACHE, connected,
+                             heartbeat_answers, queued)
 
 
 @pytest.fixture
@@ -17,26 +14,6 @@ def server(nginx):
     """Applications "a" (model m) and "b" (model other)."""
     return nginx(application("a", "m:1", slo="3s")
                  + application("b", "other:1", slo="3s"), http=NOCACHE)
-
-
-def connected(server, name="m", **kw):
-    sim = Sim3(server, name, **kw).wait_registered()
-    server.wait_replicas(name, len([c for c in server.containers
-                                    if c.name == name and c._running]))
-    return sim
-
-
-def post_later(server, app, body):
-    """Sends a request and returns the connection to read from."""
-    from harness.client import build_request
-    connection = Connection(("127.0.0.1", server.port))
-    connection.send(build_request("POST", f"/{app}/predict", body))
-    return connection
-
-
-def heartbeat_answers(sim):
-    return [e.frames for e in list(sim.events)
-            if e.direction == "in" and e.frames[2] == rpc.u32(rpc.HEARTBEAT)]
 
 
 # the session
@@ -65,7 +42,7 @@ def test_each_heartbeat_has_one_answer(server):
 def test_request_and_reply(server):
     """Catches a request that is not the documented one, byte by byte."""
     sim = connected(server, manual=True)
-    connection = post_later(server, "a", {"input": [1.0, 2.0]})
+    connection = server.post_later("/a/predict", {"input": [1.0, 2.0]})
     frames = sim.next_request().frames
     assert frames[:3] == [b"", rpc.u32(3), rpc.u32(1)]
     assert len(frames[3]) == 4 and frames[4] == rpc.u32(0)
@@ -109,7 +86,7 @@ def test_worked_examples(nginx, kind, values, expected):
     """Catches another layout of a type, or of several inputs (G2-G6)."""
     server = batch_server(nginx, kind)
     sim = connected(server, input_type=kind, manual=True)
-    connection = post_later(server, "a", {"input_batch": values})
+    connection = server.post_later("/a/predict", {"input_batch": values})
     frames, got = [], 0
     while got < len(values):
         request = sim.next_request()
@@ -123,7 +100,7 @@ def test_worked_examples(nginx, kind, values, expected):
 def test_one_batch_in_flight(server):
     """Catches a second batch before the first is answered."""
     sim = connected(server, manual=True)
-    connections = [post_later(server, "a", {"input": [float(i)]})
+    connections = [server.post_later("/a/predict", {"input": [float(i)]})
                    for i in range(5)]
     wait_until(lambda: queued(server) == 4)
     first = sim.next_request()
@@ -141,11 +118,6 @@ def test_one_batch_in_flight(server):
 
     assert sorted(c.read().json()["output"] for c in connections) == \
         [float(i) for i in range(5)]
-
-
-def queued(server, model="m"):
-    return sum(m["queue_tasks"] for m in server.status()["models"]
-               if m["name"] == model)
 
 
 def test_message_ids_differ(server):
@@ -300,7 +272,7 @@ def test_working_replica_is_not_dropped(nginx):
     server = nginx(application("a", "m:1", slo="30s"), http=NOCACHE
                    + "clipper_model m { replica_timeout 500ms; }")
     sim = connected(server, manual=True, idle=0.1)
-    connection = post_later(server, "a", {"input": [1.0]})
+    connection = server.post_later("/a/predict", {"input": [1.0]})
     request = sim.next_request()
     sim.heartbeats = False
     sim.reply(request, ["4"], after=2.0)
@@ -322,7 +294,7 @@ def test_death_in_a_batch(server):
     """Catches a query that is lost with its replica: the other one serves
     it (H14)."""
     doomed = connected(server, manual=True)
-    connection = post_later(server, "a", {"input": [5.0]})
+    connection = server.post_later("/a/predict", {"input": [5.0]})
     doomed.next_request()
     connected(server, model=lambda values: ["8"] * len(values))
     doomed.close()
@@ -333,7 +305,7 @@ def test_death_in_a_batch(server):
 def test_death_of_the_only_replica(server):
     """Catches a query that waits past its SLO for a dead replica."""
     doomed = connected(server, manual=True)
-    connection = post_later(server, "a", {"input": [5.0]})
+    connection = server.post_later("/a/predict", {"input": [5.0]})
     doomed.next_request()
     start = time.monotonic()
     doomed.close()

@@ -8,9 +8,8 @@ import time
 import pytest
 
 from harness import Sim3, Sim4, application, rpc, wait_until
-from harness.client import Connection, build_request
+from harness.session import NOCACHE, connected4
 
-NOCACHE = "clipper_cache_zone off;\n"
 
 
 @pytest.fixture
@@ -19,26 +18,13 @@ def server(nginx):
                  + application("b", "other:1", slo="3s"), http=NOCACHE)
 
 
-def connected(server, name="m", **kw):
-    sim = Sim4(server, name, **kw).wait_registered()
-    server.wait_replicas(name, len([c for c in server.containers
-                                    if c.name == name and c._running]))
-    return sim
-
-
-def post_later(server, app, body):
-    connection = Connection(("127.0.0.1", server.port))
-    connection.send(build_request("POST", f"/{app}/predict", body))
-    return connection
-
-
 def answer_later(server, value=1.0, app="a"):
-    return post_later(server, app, {"input": [value]})
+    return server.post_later(f"/{app}/predict", {"input": [value]})
 
 
 def test_session_start(server):
     """Catches a start that is not the table's: KEEPALIVE, then a probe."""
-    sim = connected(server)
+    sim = connected4(server)
     got = [e.frames for e in sim.events if e.direction == "in"]
     assert got[0] == [b"", rpc.u32(4), rpc.u32(2), rpc.u32(0)]
     assert got[1][:3] == [b"", rpc.u32(4), rpc.u32(1)]
@@ -67,8 +53,9 @@ def test_request(nginx):
     the input's."""
     server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE
                    + "clipper_model m { batch 10; }")
-    sim = connected(server, manual=True)
-    connection = post_later(server, "a", {"input_batch": [[1.0, 2.0], [3.0]]})
+    sim = connected4(server, manual=True)
+    connection = server.post_later("/a/predict",
+                                   {"input_batch": [[1.0, 2.0], [3.0]]})
     request = sim.next_request()
     assert len(request.inputs) == 2, "one batch"
     assert request.frames[4] == struct.pack("<3d", 1.0, 2.0, 3.0)
@@ -89,7 +76,7 @@ def test_error_per_input(server):
             statuses.append(rpc.FAILED if bad else rpc.OUTPUT)
         sim.reply(request, outputs, statuses=statuses)
 
-    connected(server, handler=handler)
+    connected4(server, handler=handler)
     body = server.post("/a/predict", {
         "input_batch": [[1.0], [-1.0], [2.0], [-2.0]]}).json()
     answers = body["batch_predictions"]
@@ -102,7 +89,7 @@ def test_error_per_input(server):
 
 def test_skipped_input(server):
     """Catches a skipped input that is answered with its empty output."""
-    connected(server, handler=lambda sim, request: sim.reply(
+    connected4(server, handler=lambda sim, request: sim.reply(
         request, [""] * len(request.inputs),
         statuses=[rpc.SKIPPED] * len(request.inputs)))
     answer = server.predict("a", [1.0])
@@ -112,7 +99,7 @@ def test_skipped_input(server):
 def test_leaving(server):
     """Catches work for a replica that has said LEAVING, or a batch in
     flight that is thrown away."""
-    sim = connected(server, manual=True)
+    sim = connected4(server, manual=True)
     connection = answer_later(server)
     request = sim.next_request()
     sim.send(rpc.leaving())
@@ -135,7 +122,7 @@ def test_refused(nginx):
 
 def test_token_stays_the_same_replica(server):
     """Catches a reconnect that leaves the first registration behind."""
-    sim = connected(server, token=b"0123456789abcdef")
+    sim = connected4(server, token=b"0123456789abcdef")
     sim.close()
     again = Sim4(server, "m", token=b"0123456789abcdef").wait_registered()
     server.wait_replicas("m", 1)
@@ -157,7 +144,7 @@ def test_both_versions_serve(server):
 
 def test_heartbeat(server):
     """Catches a heartbeat without an answer, or of another version."""
-    sim = connected(server)
+    sim = connected4(server)
     before = len(sim.received(rpc.HEARTBEAT))
     sim.send(rpc.heartbeat())
     wait_until(lambda: len(sim.received(rpc.HEARTBEAT)) == before + 1)
@@ -177,7 +164,7 @@ def test_slo_of_each_input_is_sent(nginx):
     server = nginx(application("a", "m:1", slo="2s")
                    + application("b", "m:1", slo="10s"), http=NOCACHE
                    + "clipper_model m { batch 10; }")
-    sim = connected(server, manual=True)
+    sim = connected4(server, manual=True)
     hold = answer_later(server, 0.0)
     first = sim.next_request()
     begun = time.monotonic()
@@ -240,9 +227,9 @@ def test_a_message_without_memory_leaves_no_part_behind(make_nginx, tmp_path):
 
     server.settings.environment = environment
     server.start()
-    first, second = connected(server), connected(server, "other")
+    first, second = connected4(server), connected4(server, "other")
     fails.touch()
-    lost = post_later(server, "a", {"input": [1.0] * 125})
+    lost = server.post_later("/a/predict", {"input": [1.0] * 125})
     wait_until(lambda: not fails.exists())
     assert server.predict("b", [2.0])["default"] is False
     assert second.requests[-1].values == [(2.0,)]

@@ -413,8 +413,7 @@ def test_choice_before_a_replica_is_ready(nginx, policy):
                  manual=True) for name in "xy"]
     probes = [sim.next_request() for sim in sims]
     with server.connect() as connection:
-        connection.send(build_request("POST", "/a/predict",
-                                      {"input": [1.0]}))
+        connection.send_post("/a/predict", {"input": [1.0]})
         wait_until(lambda: any(m["flights"]
                                for m in server.status()["models"]))
         for sim, probe in zip(sims, probes):
@@ -458,16 +457,14 @@ def test_version_of_several(two):
 def test_uid_from_a_variable(two):
     """Catches a body that overrules the context of clipper_uid."""
     server = two("thompson", extra="clipper_uid $http_x_user;\n")
-    connection = server.connect()
-    connection.send(build_request("POST", "/a/predict",
-                                  {"input": [3.0], "uid": "body"},
-                                  headers=[("X-User", "header")]))
+    connection = server.post_later("/a/predict",
+                                   {"input": [3.0], "uid": "body"},
+                                   headers=[("X-User", "header")])
     query_id = connection.read().json()["query_id"]
     assert update(server, query_id=query_id, uid="body",
                   label="x") == REFUSED
-    connection.send(build_request("POST", "/a/update",
-                                  {"query_id": query_id, "label": "x"},
-                                  headers=[("X-User", "header")]))
+    connection.send_post("/a/update", {"query_id": query_id, "label": "x"},
+                         headers=[("X-User", "header")])
     assert connection.read().body.decode() == ACCEPTED
 
 

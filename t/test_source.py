@@ -59,3 +59,14 @@ def test_lines_fit():
              for number, line in enumerate(path.read_text().split("\n"), 1)
              if len(line) > 80 or "\t" in line]
     assert wrong == []
+
+
+def test_tests_share_through_the_harness():
+    """Catches a test that imports from another one: what several need is in
+    t/harness."""
+    imports = [(path.name, line) for path in ROOT.glob("t/test_*.py")
+               for line in path.read_text().splitlines()
+               if re.match(r"\s*(?:from|import) ", line)]
+    assert [found for found in imports
+            if re.match(r"\s*(?:from|import) test_", found[1])] == []
+    assert len(imports) > 200

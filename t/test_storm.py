@@ -12,8 +12,9 @@ import time
 import pytest
 
 from harness import Load, PythonContainer, Sim3, Sim4, wait_until
-from test_reload import numbered, served
-from test_workers import allow_kill, survivors
+from harness.load import numbered
+from harness.reload import served
+from harness.workers import allow_kill, survivors
 
 SECONDS = float(os.environ.get("CLIPPER_STORM_SECONDS", "4"))
 
@@ -90,10 +91,10 @@ def test_kill_storm(nginx):
     while time.monotonic() < end:
         done = load.done
         wait_until(lambda: load.done > done + 100)
-        os.kill(random.choice(survivors(server, None)), signal.SIGKILL)
+        os.kill(random.choice(survivors(server)), signal.SIGKILL)
         kills += 1
         time.sleep(0.2)
-    survivors(server, None)
+    survivors(server)
     load.stop()
     print(f"{kills} kills, {load.done} requests, {len(load.failures)} failed")
     wrong = [f for f in load.failures if "output" in f]

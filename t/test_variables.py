@@ -4,39 +4,11 @@ import re
 
 import pytest
 
-from harness import Sim4, application, wait_until
-from harness.client import build_request
+from harness import Sim4, application
+from harness.variables import NAMES
 
-NAMES = ("app", "query_id", "outcome", "default_reason", "models", "model",
-         "propensity", "uid", "confidence", "queue_time", "model_time",
-         "batch_size")
-LOG = ("log_format v '" + ";".join(f"{n}=$clipper_{n}" for n in NAMES)
-       + "';\n")
 SECONDS = re.compile(r"\d+\.\d{6}")
 NONE = dict.fromkeys(NAMES, "-")
-
-
-@pytest.fixture
-def logged(nginx):
-    """A function that starts a server, and one that tells the variables of
-    its n-th request as a dictionary."""
-    def start(server, http="", **kw):
-        made = nginx("access_log v.log v;\n" + server, http=LOG + http, **kw)
-        made.lines = 0
-
-        def last():
-            text = made.dir / "v.log"
-            wait_until(lambda: text.exists() and len(
-                text.read_text().splitlines()) > made.lines)
-            line = text.read_text().splitlines()[made.lines]
-            made.lines += 1
-            values = dict(part.split("=", 1) for part in line.split(";"))
-            assert tuple(values) == NAMES
-            return values
-
-        return made, last
-
-    return start
 
 
 def test_answer_and_cached(logged):
@@ -170,8 +142,7 @@ def test_aborted_and_error(logged):
     server, last = logged(application("a", "m:1"))
     sim = Sim4(server, "m", manual=True).wait_registered()
     server.wait_replicas("m")
-    connection = server.connect()
-    connection.send(build_request("POST", "/a/predict", {"input": [1.0]}))
+    connection = server.post_later("/a/predict", {"input": [1.0]})
     request = sim.next_request()
     connection.reset()
     values = last()

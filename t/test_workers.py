@@ -10,28 +10,11 @@ import pytest
 
 from harness import (Load, SLOW, Sim3, Sim4, application, death,
                      wait_until)
-from harness.client import Connection, build_request
+from harness.client import Connection
+from harness.workers import (allow_kill, echo_pid, replica_pid, survivors,
+                             through_each_worker)
 
 HTTP = "clipper_cache_zone off;\n"
-
-
-def through_each_worker(server, deadline=20.0):
-    """A kept connection to each accepting worker, by its pid."""
-    found = {}
-    limit = time.monotonic() + deadline * SLOW
-    while len(found) < server.workers:
-        assert time.monotonic() < limit, f"only {list(found)} accept"
-        connection = server.connect()
-        pid = connection.get("/pid").json()
-        if pid in found:
-            connection.close()
-        else:
-            found[pid] = connection
-    return found
-
-
-def echo_pid():
-    return "location = /pid { return 200 $pid; }\n"
 
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
@@ -108,21 +91,6 @@ def test_answer_belongs_to_its_input(nginx):
     assert load.failures == []
 
 
-def survivors(server, before):
-    """The pids of the workers, once a killed one has been replaced."""
-    def replaced():
-        pids = server.worker_pids()
-        return (len(pids) == server.workers
-                and set(pids) == set(server.children())) and pids
-
-    return wait_until(replaced, 15, "a worker in place of the dead one")
-
-
-def allow_kill(server):
-    server.allow(r"\[alert\] \d+#\d+: worker process \d+ exited on signal 9")
-    server.allow(r"\[alert\] .*shared memory zone .* was locked by \d+")
-
-
 def test_kill_a_worker_with_a_replica(nginx):
     """Catches replicas, leases or waiters of a dead worker that stay: the
     replicas come back, the batch of the dead one is served."""
@@ -135,11 +103,11 @@ def test_kill_a_worker_with_a_replica(nginx):
     others = {pid: c for pid, c in through_each_worker(server).items()
               if pid != owner}
     connection = list(others.values())[0]
-    connection.send(build_request("POST", "/a/predict", {"input": [3.0]}))
+    connection.send_post("/a/predict", {"input": [3.0]})
     sim.next_request()
 
     os.kill(owner, signal.SIGKILL)
-    survivors(server, owner)
+    survivors(server)
     server.wait_replicas("m", timeout=15)
     request = sim.next_request(15)
     assert request.values == [(3.0,)]
@@ -147,15 +115,6 @@ def test_kill_a_worker_with_a_replica(nginx):
     assert connection.read().json()["output"] == 33
     sim.manual = False
     assert server.predict("a", [4.0])["output"] == 4.0
-
-
-def replica_pid(server):
-    status = server.status()
-    worker = status["replicas"][0]["worker"]
-    for row in status["workers"]:
-        if worker in (row["pid"], row["slot"]):
-            return row["pid"]
-    raise AssertionError(f"no worker {worker}")
 
 
 def test_kill_an_asking_worker(nginx):
@@ -171,10 +130,10 @@ def test_kill_an_asking_worker(nginx):
     for i in range(3):
         body = {"input_batch": [[i * 10.0 + k] for k in range(5)]}
         if i == 0:
-            by_pid[asker].send(build_request("POST", "/a/predict", body))
+            by_pid[asker].send_post("/a/predict", body)
     request = sim.next_request()
     os.kill(asker, signal.SIGKILL)
-    survivors(server, asker)
+    survivors(server)
     wait_until(lambda: server.status()["zone"]["waiters"]["used"] == 0)
     sim.reply(request, ["1"] * len(request.inputs))
     sim.manual = False
@@ -208,9 +167,9 @@ def test_kills_under_load(nginx):
     for _ in range(6):
         done = load.done
         wait_until(lambda: load.done > done + 300)
-        pids = survivors(server, None)
+        pids = survivors(server)
         os.kill(random.choice(pids), signal.SIGKILL)
-    survivors(server, None)
+    survivors(server)
     load.stop()
 
     print(load.done, "requests,", len(load.failures), "failed")
@@ -245,7 +204,7 @@ def test_death_inside_a_section(nginx, function, path, body):
     os.kill(server.pid, signal.SIGSTOP)
     try:
         door = doors.pop(victim)
-        door.send(build_request("POST", f"/a/{path}", body))
+        door.send_post(f"/a/{path}", body)
         trap.kill_there()
         wait_until(lambda: state(victim) == "Z")
 
@@ -262,7 +221,7 @@ def test_death_inside_a_section(nginx, function, path, body):
     finally:
         os.kill(server.pid, signal.SIGCONT)
 
-    survivors(server, victim)
+    survivors(server)
     server.wait_replicas("m")
     assert server.predict("a", [6.0])["output"] == 6.0
     assert sim.error is None

@@ -131,6 +131,10 @@ class Connection:
     def post(self, path, body, **kw):
         return self.request("POST", path, body, **kw)
 
+    def send_post(self, path, body, **kw):
+        """Sends a POST whose response is read later."""
+        self.send(build_request("POST", path, body, **kw))
+
     def get(self, path, **kw):
         return self.request("GET", path, **kw)
 

@@ -77,3 +77,19 @@ class Load:
             thread.join(timeout * SLOW)
             assert not thread.is_alive(), "a request does not end"
         return self
+
+
+def numbered(thread, number):
+    """For ``make`` of Load: a value that nobody else asks of application "a",
+    and must get back."""
+    value = thread * 1e6 + number + 0.5
+
+    def check(response):
+        if response.status != 200:
+            return repr(response)
+        answer = response.json()
+        if answer["default"]:
+            return f"default: {answer['default_explanation']}"
+        return "" if answer["output"] == value else f"{value}: {answer}"
+
+    return "/a/predict", {"input": [value]}, check

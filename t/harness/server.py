@@ -265,6 +265,12 @@ class Nginx:
         with self.connect() as connection:
             return connection.post(path, body, **kw)
 
+    def post_later(self, path, body, timeout=15.0, **kw):
+        """POST over a new connection, from which the response is read."""
+        connection = self.connect(timeout=timeout)
+        connection.send_post(path, body, **kw)
+        return connection
+
     def predict(self, app, value, **kw):
         """One input; the decoded answer, whose status must be 200."""
         response = self.post(f"/{app}/predict", {"input": value}, **kw)
