@@ -1,0 +1,173 @@
+"""What .ci/test repeats, and what it says about it: in a tree with steps that
+do nothing and a few tests that fail."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAKEFILE = """
+%:
+\t@echo $@ >> steps
+
+unit:
+\t@echo $@ >> steps; {unit}
+
+behaviour:
+\t@echo $@-$(WORKERS) >> steps; {pytest}
+
+behaviour-asan:
+\t@echo $@ >> steps; {asan}
+"""
+
+PYTEST = f"{sys.executable} -m pytest -p no:cacheprovider t"
+
+#: What the tests below have in common: to fail so many times, then pass.
+TESTS = """
+import os, pathlib, pytest
+
+def fails(name, times):
+    runs = pathlib.Path(name)
+    count = len(runs.read_text()) if runs.exists() else 0
+    runs.write_text("x" * (count + 1))
+    assert count >= times
+
+"""
+REPEATED = "tests that were repeated:\n"
+TIMING = "@pytest.mark.timing('measures')\n"
+
+
+def test(name, times, mark=TIMING):
+    return f"{mark}def test_{name}():\n    fails('{name}', {times})\n\n"
+
+
+test.__test__ = False
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs .ci/test over these tests; its exit status and what it says."""
+    def start(*tests, unit=":", behaviour=PYTEST, asan=":"):
+        for directory in (".ci", "t/harness"):
+            (tmp_path / directory).mkdir(parents=True)
+        for name in (".ci/test", "t/pytest.ini", "t/harness/timing.py"):
+            (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+            (tmp_path / name).chmod(0o755)
+        deps = tmp_path / ".ci/deps"
+        deps.write_text("#!/bin/sh\n")
+        deps.chmod(0o755)
+        (tmp_path / "t/harness/__init__.py").touch()
+        (tmp_path / "t/conftest.py").write_text(
+            'pytest_plugins = ["harness.timing"]\n')
+        (tmp_path / "t/test_some.py").write_text(TESTS + "".join(tests))
+        (tmp_path / "Makefile").write_text(MAKEFILE.format(
+            unit=unit, pytest=behaviour, asan=asan))
+
+        env = {name: value for name, value in os.environ.items()
+               if not name.startswith(("CLIPPER_", "PYTEST", "MAKE"))}
+        done = subprocess.run([".ci/test"], cwd=tmp_path, env=env, timeout=110,
+                              capture_output=True, text=True)
+        start.text = done.stdout + done.stderr
+        last = done.stdout.rstrip().rsplit("\n", 1)[-1]
+        return done.returncode, last
+
+    def runs(name):
+        return len((tmp_path / name).read_text())
+
+    start.runs = runs
+    start.steps = lambda: (tmp_path / "steps").read_text().split()
+    return start
+
+
+def test_all_pass(run):
+    """Catches a step that is not run, or run twice."""
+    assert run(test("good", 0)) == (0, "steps: 15 passed, 0 failed")
+    assert run.steps() == [
+        "venv", "module", "unit", "unit", "behaviour-2", "behaviour-1",
+        "behaviour-4", "behaviour-asan", "behaviour-lockcheck", "test-models",
+        "soak", "fuzz-short", "test-image", "test-docker"]
+    assert REPEATED not in run.text
+
+
+def test_marked_test_passes_alone(run):
+    """Catches a marked test that is not repeated, not alone, or not named."""
+    assert run(test("slow", 1), test("slow2", 1), test("good", 0, "")) \
+        == (0, "steps: 15 passed, 0 failed")
+    said = run.text[run.text.index(REPEATED):].split("\n")
+    assert said[1:3] == ["  behaviour-2 test_some.py::test_slow: passed",
+                         "  behaviour-2 test_some.py::test_slow2: passed"]
+    assert not said[3].startswith(" ")
+    # One failed and one repeated run with two workers, one with 1 and 4.
+    assert run.runs("slow") == run.runs("slow2") == 4
+    assert run.runs("good") == 3
+
+
+def test_marked_test_fails_twice(run):
+    """Catches a third try, and a second failure that counts as passed."""
+    assert run(test("slow", 2), test("fine", 1)) \
+        == (1, "steps: 14 passed, 1 failed")
+    assert "  behaviour-2 test_some.py::test_slow: failed again\n" in run.text
+    assert "  behaviour-2 test_some.py::test_fine: passed\n" in run.text
+    assert "failed steps: behaviour-2\n" in run.text
+    assert run.runs("slow") == 4
+
+
+def test_other_test_is_not_repeated(run):
+    """Catches a test without the mark that passes at the second try, also
+    beside one that has it."""
+    assert run(test("flaky", 1, ""), test("slow", 1)) \
+        == (1, "steps: 14 passed, 1 failed")
+    assert REPEATED not in run.text
+    assert run.runs("flaky") == run.runs("slow") == 3
+
+
+TEARDOWN = TIMING + """def test_tidy(request):
+    request.addfinalizer(lambda: fails('tidy', 1))
+
+"""
+
+
+def test_teardown_is_not_repeated(run):
+    """Catches a marked test that is excused for an alert in the log or for
+    rows that are not given back."""
+    assert run(TEARDOWN) == (1, "steps: 14 passed, 1 failed")
+    assert REPEATED not in run.text
+
+
+@pytest.mark.parametrize("end", [
+    "@pytest.mark.timing('x')\ndef test_a():\n    fails('a', 1)\n\n"
+    "def test_gone():\n    os._exit(1)\n",
+    "import nothing_of_this_name\n",
+    "@pytest.mark.timing\ndef test_bare():\n    pass\n",
+], ids=["exit", "import", "reason"])
+def test_end_before_the_end(run, end):
+    """Catches tests that are taken as passed though not all were run, and a
+    mark without a reason."""
+    assert run(end) == (1, "steps: 12 passed, 3 failed")
+    assert REPEATED not in run.text
+
+
+@pytest.mark.parametrize("step", ["unit", "asan", "behaviour"])
+def test_steps_that_are_never_repeated(run, step):
+    """Catches a failure of units, sanitizers or a build that is forgiven."""
+    once = f"echo x >> {step}.runs; test $$(wc -l < {step}.runs) -gt 1"
+    assert run(test("good", 0), **{step: once}) \
+        == (1, "steps: 14 passed, 1 failed")
+    assert REPEATED not in run.text
+
+
+SPOILED = TIMING + """def test_spoiled():
+    assert "SPOILT" not in os.environ
+
+"""
+
+
+def test_marked_test_under_sanitizers(run):
+    """Catches a marked test that is repeated where nothing may be."""
+    assert run(SPOILED, asan=f"SPOILT=1 {PYTEST}") \
+        == (1, "steps: 14 passed, 1 failed")
+    assert REPEATED not in run.text
