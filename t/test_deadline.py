@@ -47,19 +47,19 @@ def test_default_at_the_deadline(nginx, sim):
 
 
 def test_lateness(nginx):
-    """Catches a deadline that is kept by something slower than a timer.
-    The client's own scheduling is part of what is measured here."""
-    server, _ = started(nginx, "20ms", delay=0.06)
+    """Catches a deadline that is kept by something slower than a timer, and
+    one before its time: no container answers, so that all are late. The
+    client's own scheduling is part of what is measured here."""
+    server, _ = started(nginx, "20ms", handler=lambda sim, request: None)
     took = []
     with server.connect() as connection:
         for i in range(60):
             response, seconds = timed(connection.post, "/a/predict",
                                       {"input": [float(i)]})
             answer = response.json()
-            assert answer["default"] is True
-            if answer["default_explanation"] == LATE:
-                took.append(seconds)
-    assert len(took) >= 5
+            assert answer["default_explanation"] == LATE
+            took.append(seconds)
+    assert min(took) >= 0.019
     assert statistics.median(took) < 0.025 + 0.02 * (SLOW - 1)
 
 
@@ -286,6 +286,7 @@ def late_run(server):
     return p999 - max(0.0, noise)
 
 
+@pytest.mark.timing("the kernel's own lateness differs from run to run")
 def test_lateness_of_the_server(nginx):
     """Catches defaults that leave late: of each 1 000 no more than one by
     over 2 ms more than the machine's own, in the median of five runs."""

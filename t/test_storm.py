@@ -18,6 +18,9 @@ from harness.workers import allow_kill, survivors
 
 SECONDS = float(os.environ.get("CLIPPER_STORM_SECONDS", "4"))
 
+#: Seconds between two reloads that version 4 replicas do not notice.
+PAUSE = 0.5
+
 pytestmark = pytest.mark.timeout(120 + 4 * SECONDS)
 
 
@@ -38,7 +41,7 @@ def test_reload_storm_version_4(nginx):
     server, _ = served(nginx, Sim4)
     load = Load(server, numbered, threads=4)
     wait_until(lambda: load.done > 100)
-    count = reload_for(server, SECONDS, 0.5)
+    count = reload_for(server, SECONDS, PAUSE)
     done = load.done
     wait_until(lambda: load.done > done + 100)
     load.stop()
@@ -54,7 +57,7 @@ def test_reload_storm_python(nginx):
     server.wait_replicas("m")
     load = Load(server, numbered, threads=4)
     wait_until(lambda: load.done > 100)
-    count = reload_for(server, SECONDS, 0.5)
+    count = reload_for(server, SECONDS, PAUSE)
     done = load.done
     wait_until(lambda: load.done > done + 100)
     load.stop()
@@ -65,11 +68,21 @@ def test_reload_storm_python(nginx):
 
 def test_reload_storm_version_3(nginx):
     """Catches version 3 replicas that are disconnected all at once: two of
-    them, under 1 % defaults and no request that fails."""
+    them, under 1 % defaults and no request that fails, when each reload
+    comes as soon as the one before is done. Sooner they do not bear it:
+    docs/performance.md says how much is lost."""
     server, _ = served(nginx, Sim3, Sim3)
     load = Load(server, numbered, threads=4)
     wait_until(lambda: load.done > 100)
-    count = reload_for(server, SECONDS, max(SECONDS / 3, 2.0))
+    end = time.monotonic() + SECONDS
+    count = 0
+    while time.monotonic() < end or count < 2:
+        before = set(server.children())
+        server.reload()
+        count += 1
+        wait_until(lambda: not before & set(server.children()), 40,
+                   "the end of the old workers")
+        server.wait_replicas("m", 2, timeout=20)
     done = load.done
     wait_until(lambda: load.done > done + 100)
     load.stop()
