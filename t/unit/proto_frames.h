@@ -35,103 +35,25 @@ typedef clipper_proto_frame_t    frame_t;
 typedef clipper_proto_message_t  message_t;
 
 
-static frame_t     frames[MAX_FRAMES];
-static ngx_uint_t  nframes;
-static message_t   m;
-
-
-static int
-hex_digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-
-static void
-drop_frames(void)
-{
-    while (nframes) {
-        free((void *) frames[--nframes].data);
-    }
-}
-
-
-static int
-teardown(void **state)
-{
-    drop_frames();
-    return 0;
-}
+extern frame_t     proto_frames[MAX_FRAMES];
+extern ngx_uint_t  proto_nframes;
 
 
 /*
  * Frames as the documentation writes them: "| 03 00 | 31" has two.  A quoted
- * text is taken as it is.
+ * text is taken as it is.  They last until the next ones or the teardown.
  */
+void proto_frames_set(const char *text);
+int proto_frames_teardown(void **state);
 
-static void
-set_frames(const char *text)
-{
-    u_char   buf[4096], *p;
-    size_t   n;
+ngx_int_t proto_frames_decode(message_t *m, const char *text,
+    ngx_uint_t version, ngx_uint_t expected);
 
-    drop_frames();
-
-    while (*text) {
-        assert_int_equal(*text, '|');
-        text++;
-        n = 0;
-
-        while (*text && *text != '|') {
-            if (*text == ' ') {
-                text++;
-
-            } else if (*text == '"') {
-                for (text++; *text != '"'; text++) {
-                    buf[n++] = (u_char) *text;
-                }
-                text++;
-
-            } else {
-                buf[n++] = (u_char) (hex_digit(text[0]) * 16
-                                     + hex_digit(text[1]));
-                text += 2;
-            }
-        }
-
-        assert_true(nframes < MAX_FRAMES);
-
-        /* an empty frame may come without an address */
-        p = n ? malloc(n) : NULL;
-        if (n) {
-            memcpy(p, buf, n);
-        }
-
-        frames[nframes].data = p;
-        frames[nframes++].len = n;
-    }
-}
+/* no output is left in a reply */
+void proto_frames_assert_end(message_t *m);
 
 
-static ngx_int_t
-decode(const char *text, ngx_uint_t version, ngx_uint_t expected)
-{
-    set_frames(text);
-    return clipper_proto_decode(&m, frames, nframes, version, expected);
-}
-
-
-static void
-assert_end(void)
-{
-    clipper_proto_output_t  out;
-
-    assert_int_equal(clipper_proto_output_next(&m, &out), NGX_DONE);
-    assert_int_equal(clipper_proto_output_next(&m, &out), NGX_DONE);
-}
-
-
-#define test(name)  cmocka_unit_test_teardown(name, teardown)
+#define test(name)  cmocka_unit_test_teardown(name, proto_frames_teardown)
 
 
 #endif /* _PROTO_FRAMES_H_INCLUDED_ */

@@ -8,19 +8,22 @@
 #include "proto_frames.h"
 
 
+static message_t  m;
+
+
 static void
 assert_frames(const frame_t *got, ngx_uint_t n, const char *text)
 {
     ngx_uint_t  i;
 
-    set_frames(text);
-    assert_int_equal(n, nframes);
+    proto_frames_set(text);
+    assert_int_equal(n, proto_nframes);
 
     for (i = 0; i < n; i++) {
-        assert_int_equal(got[i].len, frames[i].len);
+        assert_int_equal(got[i].len, proto_frames[i].len);
 
         if (got[i].len) {
-            assert_memory_equal(got[i].data, frames[i].data, got[i].len);
+            assert_memory_equal(got[i].data, proto_frames[i].data, got[i].len);
         }
     }
 }
@@ -29,9 +32,9 @@ assert_frames(const frame_t *got, ngx_uint_t n, const char *text)
 static void
 assert_error(const char *text, ngx_uint_t version, clipper_proto_error_e error)
 {
-    assert_int_equal(decode(text, version, ANY), NGX_DECLINED);
+    assert_int_equal(proto_frames_decode(&m, text, version, ANY), NGX_DECLINED);
     assert_int_equal(m.error, error);
-    assert_end();
+    proto_frames_assert_end(&m);
 }
 
 
@@ -190,7 +193,8 @@ test_heartbeat(void **state)
     ngx_uint_t  i;
 
     for (i = 0; i < 3; i++) {
-        assert_int_equal(decode("|| 02 00 00 00", versions[i], ANY), NGX_OK);
+        assert_int_equal(proto_frames_decode(&m, "|| 02 00 00 00", versions[i],
+                                             ANY), NGX_OK);
         assert_int_equal(m.kind, KIND(HEARTBEAT));
         assert_error("|| 02 00 00 00 |", versions[i], E(FRAMES));
     }
@@ -200,9 +204,11 @@ test_heartbeat(void **state)
 static void
 test_leaving(void **state)
 {
-    assert_int_equal(decode("|| 05 00 00 00", V4, ANY), NGX_OK);
+    assert_int_equal(proto_frames_decode(&m, "|| 05 00 00 00", V4, ANY),
+                     NGX_OK);
     assert_int_equal(m.kind, KIND(LEAVING));
-    assert_int_equal(decode("|| 05 00 00 00", UNKNOWN, ANY), NGX_OK);
+    assert_int_equal(proto_frames_decode(&m, "|| 05 00 00 00", UNKNOWN, ANY),
+                     NGX_OK);
     assert_int_equal(m.kind, KIND(LEAVING));
 
     assert_error("|| 05 00 00 00", V3, E(TYPE));
@@ -234,7 +240,8 @@ test_envelope_errors(void **state)
 static void
 test_metadata_v3(void **state)
 {
-    assert_int_equal(decode("|| 00 00 00 00 | 73 75 6d | 31 | 33"
+    assert_int_equal(proto_frames_decode(&m,
+                                         "|| 00 00 00 00 | 73 75 6d | 31 | 33"
                             "| 03 00 00 00", UNKNOWN, ANY), NGX_OK);
     assert_int_equal(m.kind, KIND(METADATA));
     assert_int_equal(m.rpc_version, 3);
@@ -245,10 +252,12 @@ test_metadata_v3(void **state)
     assert_int_equal(m.metadata.digest.len, 0);
 
     /* the version of a JVM container has 8 bytes, the low 4 count */
-    assert_int_equal(decode("|| 00 00 00 00 | \"a\" | \"v 2\" | \"0\""
+    assert_int_equal(proto_frames_decode(&m,
+                                     "|| 00 00 00 00 | \"a\" | \"v 2\" | \"0\""
                             "| 03 00 00 00 00 00 00 00", UNKNOWN, ANY),
                      NGX_OK);
-    assert_int_equal(decode("|| 00 00 00 00 | \"a\" | \"v 2\" | \"0\""
+    assert_int_equal(proto_frames_decode(&m,
+                                     "|| 00 00 00 00 | \"a\" | \"v 2\" | \"0\""
                             "| 03 00 00 00 01 00 00 00", UNKNOWN, ANY),
                      NGX_OK);
     assert_str(&m.metadata.version, "v 2");
@@ -298,7 +307,7 @@ assert_input_type(const char *text, clipper_proto_error_e error,
         return;
     }
 
-    assert_int_equal(decode(msg, UNKNOWN, ANY), NGX_OK);
+    assert_int_equal(proto_frames_decode(&m, msg, UNKNOWN, ANY), NGX_OK);
     assert_int_equal(m.metadata.input_type, type);
 }
 
@@ -351,11 +360,13 @@ assert_name(const char *hex, const char *tail, ngx_int_t good)
     char  msg[2048];
 
     snprintf(msg, sizeof(msg), "|| 00 00 00 00 | %s | \"1\" %s", hex, tail);
-    assert_int_equal(decode(msg, UNKNOWN, ANY), good ? NGX_OK : NGX_DECLINED);
+    assert_int_equal(proto_frames_decode(&m, msg, UNKNOWN, ANY),
+                     good ? NGX_OK : NGX_DECLINED);
     assert_int_equal(m.error, good ? E(OK) : E(NAME));
 
     snprintf(msg, sizeof(msg), "|| 00 00 00 00 | \"1\" | %s %s", hex, tail);
-    assert_int_equal(decode(msg, UNKNOWN, ANY), good ? NGX_OK : NGX_DECLINED);
+    assert_int_equal(proto_frames_decode(&m, msg, UNKNOWN, ANY),
+                     good ? NGX_OK : NGX_DECLINED);
     assert_int_equal(m.error, good ? E(OK) : E(MODEL_VERSION));
 }
 
@@ -448,7 +459,8 @@ test_metadata_v4(void **state)
     char  msg[1024], digest[3 * 65 + 1];
     int   i;
 
-    assert_int_equal(decode(MD4 "|" TOKEN "| aa bb | 04 00 00 00", UNKNOWN,
+    assert_int_equal(proto_frames_decode(&m,
+                                MD4 "|" TOKEN "| aa bb | 04 00 00 00", UNKNOWN,
                             ANY), NGX_OK);
     assert_int_equal(m.rpc_version, 4);
     assert_int_equal(m.metadata.input_type, 4);
@@ -457,7 +469,8 @@ test_metadata_v4(void **state)
     assert_str(&m.metadata.token, "0123456789abcdef");
     assert_str(&m.metadata.digest, "\xaa\xbb");
 
-    assert_int_equal(decode(MD4 "|" TOKEN "|| 04 00 00 00", UNKNOWN, ANY),
+    assert_int_equal(proto_frames_decode(&m, MD4 "|" TOKEN "|| 04 00 00 00",
+                                         UNKNOWN, ANY),
                      NGX_OK);
     assert_int_equal(m.metadata.digest.len, 0);
 
@@ -469,7 +482,7 @@ test_metadata_v4(void **state)
     assert_error(msg, UNKNOWN, E(DIGEST));
     digest[3 * 64] = '\0';
     snprintf(msg, sizeof(msg), MD4 "|" TOKEN "|%s| 04 00 00 00", digest);
-    assert_int_equal(decode(msg, UNKNOWN, ANY), NGX_OK);
+    assert_int_equal(proto_frames_decode(&m, msg, UNKNOWN, ANY), NGX_OK);
     assert_int_equal(m.metadata.digest.len, 64);
 
     assert_error(MD4 "| \"0123456789abcde\" || 04 00 00 00", UNKNOWN,

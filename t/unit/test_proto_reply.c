@@ -8,6 +8,9 @@
 #include "proto_frames.h"
 
 
+static message_t  m;
+
+
 static void
 assert_output(ngx_uint_t status, const char *data, size_t len)
 {
@@ -26,7 +29,7 @@ assert_output(ngx_uint_t status, const char *data, size_t len)
 static void
 test_v3_reply(void **state)
 {
-    assert_int_equal(decode(
+    assert_int_equal(proto_frames_decode(&m,
         "|"
         "| 01 00 00 00"
         "| 07 00 00 00"
@@ -42,20 +45,20 @@ test_v3_reply(void **state)
     assert_int_equal(m.count, 2);
     assert_output(0, "3.0", 3);
     assert_output(0, "3.1", 3);
-    assert_end();
+    proto_frames_assert_end(&m);
 
     /* an empty output is an output */
-    assert_int_equal(decode(
+    assert_int_equal(proto_frames_decode(&m,
         "|| 01 00 00 00 | ff ff ff ff | 10 00 00 00 00 00 00 00"
         "| 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 |", V3, 1), NGX_OK);
     assert_int_equal(m.message_id, 0xffffffff);
     assert_output(0, NULL, 0);
-    assert_end();
+    proto_frames_assert_end(&m);
 
-    assert_int_equal(decode(
+    assert_int_equal(proto_frames_decode(&m,
         "|| 01 00 00 00 | 00 00 00 00 | 08 00 00 00 00 00 00 00"
         "| 00 00 00 00 00 00 00 00", V3, ANY), NGX_OK);
-    assert_end();
+    proto_frames_assert_end(&m);
 }
 
 
@@ -63,7 +66,8 @@ static void
 assert_bad_reply(const char *text, ngx_uint_t version, ngx_uint_t expected,
     clipper_proto_error_e error, ngx_uint_t has_id)
 {
-    assert_int_equal(decode(text, version, expected), NGX_DECLINED);
+    assert_int_equal(proto_frames_decode(&m, text, version, expected),
+                     NGX_DECLINED);
     assert_int_equal(m.kind, KIND(REPLY));
     assert_int_equal(m.error, error);
     assert_int_equal(m.has_id, has_id);
@@ -74,7 +78,7 @@ assert_bad_reply(const char *text, ngx_uint_t version, ngx_uint_t expected,
 
     /* nothing of it can be used */
     assert_int_equal(m.count, 0);
-    assert_end();
+    proto_frames_assert_end(&m);
 }
 
 
@@ -153,7 +157,7 @@ test_v3_reply_errors(void **state)
 static void
 test_v4_reply(void **state)
 {
-    assert_int_equal(decode(
+    assert_int_equal(proto_frames_decode(&m,
         "|| 01 00 00 00"
         "| 09 00 00 00 04 00 00 00"
         "  03 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
@@ -168,20 +172,21 @@ test_v4_reply(void **state)
     assert_output(2, NULL, 0);
     assert_output(1, "wrong", 5);
     assert_output(0, NULL, 0);
-    assert_end();
+    proto_frames_assert_end(&m);
 
     /* of a probe; the data frame is there */
-    assert_int_equal(decode("|| 01 00 00 00 | 07 00 00 00 00 00 00 00 |",
+    assert_int_equal(proto_frames_decode(&m,
+                                  "|| 01 00 00 00 | 07 00 00 00 00 00 00 00 |",
                             V4, 0), NGX_OK);
     assert_int_equal(m.message_id, 7);
-    assert_end();
+    proto_frames_assert_end(&m);
 
     /* of a skipped input only: the data frame has no address */
-    assert_int_equal(decode(
+    assert_int_equal(proto_frames_decode(&m,
         "|| 01 00 00 00 | 07 00 00 00 01 00 00 00" U("00") "02 00 00 00 |",
         V4, 1), NGX_OK);
     assert_output(2, NULL, 0);
-    assert_end();
+    proto_frames_assert_end(&m);
 }
 
 
