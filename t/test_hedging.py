@@ -61,10 +61,10 @@ class Arrivals:
         return [reason for at, reason in self.answers if start <= at < end]
 
 
-def defaults_in_trouble(nginx, what):
+def defaults_in_trouble(nginx, what, slo):
     """The number of queries and the reasons of defaults, of 10 s from when
     one of two replicas is stopped for 5 s or killed."""
-    server = nginx(application("a", "m:1", slo="100ms"), http=HTTP)
+    server = nginx(application("a", "m:1", slo=slo), http=HTTP)
     containers = [PythonContainer(server, "m", slow_model) for _ in range(2)]
     server.wait_replicas("m", 2, timeout=30)
     load = Arrivals(server, 0.4 / SERVICE)
@@ -98,9 +98,19 @@ def test_replica_under_load(nginx, what):
     """Catches queries that wait for a replica which is stopped or dead: two
     replicas, an SLO of 100 ms, 40 % of one's capacity, at most 0.1 % of
     defaults in the 5 s of the trouble and the 5 s after."""
-    count, defaults = defaults_in_trouble(nginx, what)
+    count, defaults = defaults_in_trouble(nginx, what, "100ms")
     assert count > 1000
     assert len(defaults) <= max(1, 0.001 * SLOW * count), defaults[:5]
+
+
+@pytest.mark.parametrize("what", ["stopped", "killed"])
+def test_replica_under_load_with_time(nginx, what):
+    """Catches the same where no machine is too slow: with an SLO that is
+    shorter than the trouble and far longer than a batch, no query gets the
+    default."""
+    count, defaults = defaults_in_trouble(nginx, what, "3s")
+    assert count > 500
+    assert defaults == []
 
 
 def connections_asking(server, values):
