@@ -20,9 +20,6 @@ BENCHES   := $(patsubst t/bench/%.c,$(DIR)/bench_%, \
                         $(sort $(wildcard t/bench/*.c)))
 TESTS     := $(TEST_SRCS:t/unit/%.c=$(DIR)/%)
 
-# What the tests of the codec share.
-SHM  += $(sort $(wildcard t/unit/proto_*.c))
-
 SRC_DIR := $(NGINX_SRC)/src
 INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
              http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
