@@ -385,7 +385,7 @@ ngx_http_clipper_worker_work(void)
         clipper_zone_unlock(zone);
 
         for (k = 0; k < n; k++) {
-            ngx_http_clipper_ask_deliver(&mail[k]);
+            ngx_http_clipper_query_deliver(&mail[k]);
         }
 
         if (!again) {

@@ -22,7 +22,7 @@
 #define NGX_HTTP_CLIPPER_QUERY_ERROR  "Query processing error"
 
 
-static ngx_int_t ngx_http_clipper_predict_path(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_clipper_predict_path(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx);
 static ngx_uint_t ngx_http_clipper_predict_encoded(ngx_http_request_t *r);
 static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
@@ -30,11 +30,14 @@ static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
 static void ngx_http_clipper_predict_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx);
+static ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
+    clipper_input_t *in);
 static ngx_int_t ngx_http_clipper_predict_uid(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_loc_conf_t *lcf,
     clipper_member_t *uid);
 static ngx_int_t ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
-    ngx_http_clipper_query_t *query, clipper_member_t *version);
+    ngx_http_clipper_query_t *query, clipper_member_t *version,
+    ngx_str_t *cause);
 static ngx_int_t ngx_http_clipper_predict_start(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_query_t *query,
     clipper_input_t *in);
@@ -58,7 +61,7 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
 
     ngx_http_set_ctx(r, ctx, ngx_http_clipper_module);
 
-    if (ngx_http_clipper_predict_path(r, ctx) != NGX_OK) {
+    if (!ngx_http_clipper_predict_path(r, ctx)) {
         return ngx_http_clipper_predict_refuse(r, NGX_HTTP_NOT_FOUND,
                                    "Not found",
                                    "The application has only the paths "
@@ -90,9 +93,9 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
 }
 
 
-/* what follows the location's name; NGX_DECLINED: nothing that is served */
+/* what follows the location's name; 0: nothing that is served */
 
-static ngx_int_t
+static ngx_uint_t
 ngx_http_clipper_predict_path(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx)
 {
@@ -109,7 +112,7 @@ ngx_http_clipper_predict_path(ngx_http_request_t *r,
     }
 
     if (r->uri.len <= skip) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     rest.data = r->uri.data + skip;
@@ -122,17 +125,17 @@ ngx_http_clipper_predict_path(ngx_http_request_t *r,
     if (rest.len == sizeof("/predict") - 1
         && ngx_strncmp(rest.data, "/predict", rest.len) == 0)
     {
-        return NGX_OK;
+        return 1;
     }
 
     if (rest.len == sizeof("/update") - 1
         && ngx_strncmp(rest.data, "/update", rest.len) == 0)
     {
         ctx->update = 1;
-        return NGX_OK;
+        return 1;
     }
 
-    return NGX_DECLINED;
+    return 0;
 }
 
 
@@ -264,6 +267,7 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx)
 {
     ngx_int_t                     rc;
+    ngx_str_t                     cause;
     clipper_input_t              *in;
     ngx_http_clipper_query_t     *query;
     ngx_http_clipper_loc_conf_t  *lcf;
@@ -287,6 +291,11 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
 
     if (ctx->update) {
         rc = ngx_http_clipper_update(r, ctx, in);
+
+        if (rc == NGX_DECLINED) {
+            rc = ngx_http_clipper_predict_scan_error(r, in);
+        }
+
         goto done;
     }
 
@@ -306,9 +315,17 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
 
     query->uid = ctx->uid;
 
-    rc = ngx_http_clipper_predict_resolve(r, query, &in->version);
+    rc = ngx_http_clipper_predict_resolve(r, query, &in->version, &cause);
 
     if (rc == NGX_DECLINED) {
+        rc = ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
+                                            NGX_HTTP_CLIPPER_QUERY_ERROR,
+                                            &cause);
+
+    } else if (rc == NGX_ERROR) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
         rc = in->error.code ? ngx_http_clipper_predict_scan_error(r, in)
                             : ngx_http_clipper_predict_start(r, ctx, query, in);
     }
@@ -321,7 +338,7 @@ done:
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_clipper_predict_scan_error(ngx_http_request_t *r, clipper_input_t *in)
 {
     u_char     text[CLIPPER_INPUT_CAUSE];
@@ -375,14 +392,16 @@ ngx_http_clipper_predict_uid(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED: there is no error */
+/* NGX_DECLINED: the version that it asks for is not to be had, by *cause */
 
 static ngx_int_t
 ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
-    ngx_http_clipper_query_t *query, clipper_member_t *version)
+    ngx_http_clipper_query_t *query, clipper_member_t *version,
+    ngx_str_t *cause)
 {
     u_char                   *p;
-    ngx_str_t                 cause, model, *requested;
+    ngx_int_t                 rc;
+    ngx_str_t                 model, *requested;
     ngx_http_clipper_link_t  *links;
 
     links = query->app->links.elts;
@@ -394,29 +413,21 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
         p = ngx_pnalloc(r->pool, sizeof("Too many models linked to application "
                         "") - 1 + query->app->name.len);
         if (p == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_ERROR;
         }
 
-        cause.data = p;
-        cause.len = ngx_sprintf(p, "Too many models linked to application %V",
-                                &query->app->name)
-                    - p;
+        cause->data = p;
+        cause->len = ngx_sprintf(p, "Too many models linked to application %V",
+                                 &query->app->name)
+                     - p;
 
-        return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
-                                              NGX_HTTP_CLIPPER_QUERY_ERROR,
-                                              &cause);
+        return NGX_DECLINED;
     }
 
-    switch (ngx_http_clipper_query_resolve(query, requested)) {
+    rc = ngx_http_clipper_query_resolve(query, requested);
 
-    case NGX_OK:
-        return NGX_DECLINED;
-
-    case NGX_ERROR:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    default: /* NGX_DECLINED */
-        break;
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     ngx_str_null(&model);
@@ -429,17 +440,15 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
                                     "model: ")
                              + requested->len + model.len);
     if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
-    cause.data = p;
-    cause.len = ngx_sprintf(p, "Requested version: %V does not exist for "
-                            "model: %V", requested, &model)
-                - p;
+    cause->data = p;
+    cause->len = ngx_sprintf(p, "Requested version: %V does not exist for "
+                             "model: %V", requested, &model)
+                 - p;
 
-    return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
-                                          NGX_HTTP_CLIPPER_QUERY_ERROR,
-                                          &cause);
+    return NGX_DECLINED;
 }
 
 
@@ -458,22 +467,20 @@ ngx_http_clipper_predict_start(ngx_http_request_t *r,
     query->handler = ngx_http_clipper_predict_answered;
     query->data = r;
 
-    ctx->starting = 1;
-
-    if (ngx_http_clipper_query_start(query, in->items, in->data, in->nitems)
-        != NGX_OK)
+    switch (ngx_http_clipper_query_start(query, in->items, in->data,
+                                         in->nitems))
     {
+    case NGX_OK:
+        ctx->finished = 1;
+        return ngx_http_clipper_response_answers(r, query, ctx->batch);
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    default: /* NGX_ERROR */
         ctx->query = NULL;
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ctx->starting = 0;
-
-    if (ctx->finished) {
-        return ngx_http_clipper_response_answers(r, query, ctx->batch);
-    }
-
-    return NGX_AGAIN;
 }
 
 
@@ -490,10 +497,6 @@ ngx_http_clipper_predict_answered(ngx_http_clipper_query_t *query)
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
 
     ctx->finished = 1;
-
-    if (ctx->starting) {
-        return;
-    }
 
     ngx_http_set_log_request(c->log, r);
 

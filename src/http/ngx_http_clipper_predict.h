@@ -24,8 +24,6 @@ typedef struct {
     unsigned                   update:1;   /* feedback, not a prediction */
     unsigned                   batch:1;    /* asked as "input_batch" */
     unsigned                   own:1;      /* the body is its to read */
-    unsigned                   starting:1; /* the query must not be answered
-                                              before its start returned */
     unsigned                   finished:1; /* all answers are there */
     unsigned                   failed:1;   /* answered with an error */
     unsigned                   replaced:1; /* the page is out */
@@ -33,10 +31,6 @@ typedef struct {
 
 
 ngx_int_t ngx_http_clipper_predict_handler(ngx_http_request_t *r);
-
-/* sends what the scanner found wrong */
-ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
-    clipper_input_t *in);
 
 
 #endif /* _NGX_HTTP_CLIPPER_PREDICT_H_INCLUDED_ */

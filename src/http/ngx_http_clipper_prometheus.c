@@ -90,7 +90,7 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       "Inputs of prediction requests, by outcome.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_OUTCOME,
-      "outcome", ngx_http_clipper_outcome_names,
+      "outcome", ngx_http_clipper_query_outcomes,
       NGX_HTTP_CLIPPER_ANSWER, NGX_HTTP_CLIPPER_OUTCOMES },
 
     { "clipper_query_duration_seconds", "histogram",
@@ -102,7 +102,7 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       "Default outputs, by reason.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_DEFAULT,
-      "reason", ngx_http_clipper_reason_names,
+      "reason", ngx_http_clipper_query_reasons,
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_batch_duration_seconds", "histogram",
@@ -131,7 +131,7 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       "Inputs that a model did not answer in time, by reason.",
       ngx_http_clipper_prometheus_counters, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_DROPPED,
-      "reason", ngx_http_clipper_reason_names,
+      "reason", ngx_http_clipper_query_reasons,
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_hedges_total", "counter",

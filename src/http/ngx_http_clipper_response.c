@@ -119,7 +119,7 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 
         len += NGX_HTTP_CLIPPER_RESPONSE_FRAME + out[i].len
                + ngx_http_clipper_explanations[answer->reason].len
-               + ngx_http_clipper_reason_names[answer->reason].len;
+               + ngx_http_clipper_query_reasons[answer->reason].len;
     }
 
     return len;
@@ -153,7 +153,7 @@ ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
     p = ngx_cpymem(p, "\",\"default_reason\":\"",
                    sizeof("\",\"default_reason\":\"") - 1);
 
-    text = &ngx_http_clipper_reason_names[answer->reason];
+    text = &ngx_http_clipper_query_reasons[answer->reason];
     p = ngx_cpymem(p, text->data, text->len);
 
     *p++ = '"';

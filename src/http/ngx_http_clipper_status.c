@@ -306,7 +306,7 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
 
     for (i = 0; i < NGX_HTTP_CLIPPER_OUTCOMES; i++) {
         ngx_http_clipper_document_number(d,
-                          (char *) ngx_http_clipper_outcome_names[i].data,
+                          (char *) ngx_http_clipper_query_outcomes[i].data,
                           sum[CLIPPER_M_OUTCOME + i]);
     }
 
@@ -318,7 +318,7 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
          i++)
     {
         ngx_http_clipper_document_number(d,
-                          (char *) ngx_http_clipper_reason_names[i].data,
+                          (char *) ngx_http_clipper_query_reasons[i].data,
                           sum[CLIPPER_M_DEFAULT + i]);
     }
 

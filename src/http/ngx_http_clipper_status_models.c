@@ -248,7 +248,7 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
          i++)
     {
         ngx_http_clipper_document_number(d,
-                          (char *) ngx_http_clipper_reason_names[i].data,
+                          (char *) ngx_http_clipper_query_reasons[i].data,
                           sum[CLIPPER_M_DROPPED + i]);
     }
 

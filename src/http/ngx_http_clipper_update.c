@@ -38,7 +38,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
     }
 
     if (in->error.code) {
-        return ngx_http_clipper_predict_scan_error(r, in);
+        return NGX_DECLINED;
     }
 
     feedback = ngx_pcalloc(r->pool, sizeof(ngx_http_clipper_feedback_t));
@@ -65,20 +65,21 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
         feedback->has_id = 1;
     }
 
-    ctx->starting = 1;
-
     rc = ngx_http_clipper_feedback_start(feedback,
                              in->nitems ? in->data + in->items[0].offset : NULL,
                              in->nitems ? in->items[0].len : 0, ctx->read_us);
 
-    ctx->starting = 0;
+    switch (rc) {
 
-    if (rc == NGX_ERROR) {
+    case NGX_OK:
+        return ngx_http_clipper_update_send(r, feedback);
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    default: /* NGX_ERROR */
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    return rc == NGX_AGAIN ? NGX_AGAIN
-                           : ngx_http_clipper_update_send(r, feedback);
 }
 
 
@@ -94,17 +95,11 @@ ngx_http_clipper_update_id(clipper_member_t *member)
 static void
 ngx_http_clipper_update_done(ngx_http_clipper_feedback_t *feedback)
 {
-    ngx_connection_t        *c;
-    ngx_http_request_t      *r;
-    ngx_http_clipper_ctx_t  *ctx;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
 
     r = feedback->data;
     c = r->connection;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
-
-    if (ctx->starting) {
-        return;
-    }
 
     ngx_http_set_log_request(c->log, r);
 

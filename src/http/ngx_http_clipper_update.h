@@ -13,7 +13,8 @@
 
 /*
  * With the body scanned: what the request is to be finalized with, or
- * NGX_AGAIN, then it finalizes it itself.
+ * NGX_AGAIN, then it finalizes it itself.  NGX_DECLINED: in->error says why it
+ * is refused.
  */
 ngx_int_t ngx_http_clipper_update(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, clipper_input_t *in);

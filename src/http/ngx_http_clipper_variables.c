@@ -261,7 +261,7 @@ ngx_http_clipper_variable_absent(ngx_http_request_t *r,
 
     static ngx_str_t  absent = ngx_string("-");
 
-    text = outcome ? &ngx_http_clipper_outcome_names[NGX_HTTP_CLIPPER_ERROR]
+    text = outcome ? &ngx_http_clipper_query_outcomes[NGX_HTTP_CLIPPER_ERROR]
                    : &absent;
 
     v->len = text->len;
@@ -288,9 +288,9 @@ ngx_http_clipper_value_outcome(u_char *dst, ngx_http_clipper_ctx_t *ctx,
 {
     ngx_str_t  *name;
 
-    name = &ngx_http_clipper_outcome_names[ctx->finished
-                                           ? answer->outcome
-                                           : NGX_HTTP_CLIPPER_ABORTED];
+    name = &ngx_http_clipper_query_outcomes[ctx->finished
+                                            ? answer->outcome
+                                            : NGX_HTTP_CLIPPER_ABORTED];
 
     return ngx_cpymem(dst, name->data, name->len);
 }
@@ -306,7 +306,7 @@ ngx_http_clipper_value_reason(u_char *dst, ngx_http_clipper_ctx_t *ctx,
         return dst;
     }
 
-    name = &ngx_http_clipper_reason_names[answer->reason];
+    name = &ngx_http_clipper_query_reasons[answer->reason];
 
     return ngx_cpymem(dst, name->data, name->len);
 }

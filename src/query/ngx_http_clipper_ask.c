@@ -299,7 +299,7 @@ ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask, ngx_uint_t counter)
 }
 
 
-void
+ngx_http_clipper_ask_t *
 ngx_http_clipper_ask_deliver(clipper_mail_t *mail)
 {
     ngx_http_clipper_ask_t  *ask;
@@ -324,9 +324,7 @@ ngx_http_clipper_ask_deliver(clipper_mail_t *mail)
         clipper_zone_unlock(zone);
     }
 
-    if (ask) {
-        ngx_http_clipper_query_answered(ask->query);
-    }
+    return ask;
 }
 
 

@@ -35,8 +35,7 @@ ngx_int_t ngx_http_clipper_ask_init(ngx_cycle_t *cycle);
 
 /*
  * Asks for the input, whose bytes may be overwritten once it returns.
- * NGX_OK: it is over; NGX_AGAIN: it waits, ngx_http_clipper_query_answered()
- * will be called.
+ * NGX_OK: it is over; NGX_AGAIN: it waits for a letter.
  */
 ngx_int_t ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask,
     const u_char *data, size_t len);
@@ -45,8 +44,8 @@ ngx_int_t ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask,
 void ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
     ngx_http_clipper_reason_e reason);
 
-/* a letter from the mailbox, for whoever still waits for it */
-void ngx_http_clipper_ask_deliver(clipper_mail_t *mail);
+/* a letter from the mailbox: whom it ends, or NULL: nobody waits for it */
+ngx_http_clipper_ask_t *ngx_http_clipper_ask_deliver(clipper_mail_t *mail);
 
 
 #endif /* _NGX_HTTP_CLIPPER_ASK_H_INCLUDED_ */

@@ -17,7 +17,10 @@ static ngx_int_t ngx_http_clipper_feedback_find(
     clipper_record_t *record);
 static ngx_int_t ngx_http_clipper_feedback_ask(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len);
-static void ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query);
+static void ngx_http_clipper_feedback_answered(
+    ngx_http_clipper_query_t *query);
+static void ngx_http_clipper_feedback_asked(
+    ngx_http_clipper_feedback_t *feedback);
 static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_learn(
     ngx_http_clipper_feedback_t *feedback, clipper_record_t *record);
 static ngx_uint_t ngx_http_clipper_feedback_judge(
@@ -67,7 +70,7 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
 
     query->uid = feedback->uid;
     query->quiet = 1;
-    query->handler = ngx_http_clipper_feedback_asked;
+    query->handler = ngx_http_clipper_feedback_answered;
     query->data = feedback;
 
     if (ngx_http_clipper_query_resolve(query, NULL) == NGX_ERROR
@@ -77,8 +80,6 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
     }
 
     /* what is not here of the state is added to all the same */
-
-    ngx_http_clipper_select_cancel(query);
 
     record = &ngx_http_clipper_feedback_record;
 
@@ -132,33 +133,47 @@ static ngx_int_t
 ngx_http_clipper_feedback_ask(ngx_http_clipper_feedback_t *feedback,
     u_char *input, size_t len)
 {
-    clipper_item_t             item;
-    ngx_http_clipper_query_t  *query;
+    ngx_int_t        rc;
+    clipper_item_t   item;
 
-    query = feedback->query;
-    query->everybody = 1;
+    feedback->query->everybody = 1;
 
     item.offset = 0;
     item.len = len;
 
-    if (ngx_http_clipper_query_start(query, &item, input, 1) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_http_clipper_query_start(feedback->query, &item, input, 1);
+
+    if (rc == NGX_OK) {
+        ngx_http_clipper_feedback_asked(feedback);
     }
 
-    return query->done ? NGX_OK : NGX_AGAIN;
+    return rc;
+}
+
+
+static void
+ngx_http_clipper_feedback_answered(ngx_http_clipper_query_t *query)
+{
+    ngx_http_clipper_feedback_t  *feedback;
+
+    feedback = query->data;
+
+    ngx_http_clipper_feedback_asked(feedback);
+
+    feedback->handler(feedback);
 }
 
 
 /* the answers have left a record, as those of every query do */
 
 static void
-ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query)
+ngx_http_clipper_feedback_asked(ngx_http_clipper_feedback_t *feedback)
 {
-    ngx_int_t                     rc;
-    clipper_record_t             *record;
-    ngx_http_clipper_feedback_t  *feedback;
+    ngx_int_t                  rc;
+    clipper_record_t          *record;
+    ngx_http_clipper_query_t  *query;
 
-    feedback = query->data;
+    query = feedback->query;
     record = &ngx_http_clipper_feedback_record;
 
     rc = clipper_record_take(ngx_http_clipper_process.zone,
@@ -170,8 +185,6 @@ ngx_http_clipper_feedback_asked(ngx_http_clipper_query_t *query)
                        rc == NGX_OK
                        ? ngx_http_clipper_feedback_learn(feedback, record)
                        : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
-
-    feedback->handler(feedback);
 }
 
 

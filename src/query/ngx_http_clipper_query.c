@@ -10,13 +10,15 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_select.h"
 #include "shm/clipper_queue.h"
+#include "query/ngx_http_clipper_select_merge.h"
 
 
 static ngx_int_t ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data);
 static void ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data);
-static void ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
+static void ngx_http_clipper_query_chosen(ngx_http_clipper_query_t *query);
+static ngx_int_t ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data);
 static void ngx_http_clipper_query_expire(void *data);
 static void ngx_http_clipper_query_finish(ngx_http_clipper_query_t *query);
@@ -24,7 +26,7 @@ static void ngx_http_clipper_query_count(ngx_http_clipper_query_t *query);
 static void ngx_http_clipper_query_cleanup(void *data);
 
 
-ngx_str_t  ngx_http_clipper_outcome_names[] = {
+ngx_str_t  ngx_http_clipper_query_outcomes[] = {
     ngx_string("answer"),
     ngx_string("cached"),
     ngx_string("joined"),
@@ -34,7 +36,7 @@ ngx_str_t  ngx_http_clipper_outcome_names[] = {
 };
 
 
-ngx_str_t  ngx_http_clipper_reason_names[] = {
+ngx_str_t  ngx_http_clipper_query_reasons[] = {
     ngx_string("-"),
     ngx_string("no_replica"),
     ngx_string("deadline"),
@@ -91,52 +93,41 @@ ngx_int_t
 ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data, ngx_uint_t n)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     i;
-    ngx_http_clipper_selection_t  *sel;
+    ngx_int_t   rc;
+    ngx_uint_t  i, links;
 
-    sel = query->selection;
+    links = query->selection->n;
 
     query->answers = ngx_pcalloc(query->pool,
                                  n * sizeof(ngx_http_clipper_answer_t) + 1);
     query->asks = ngx_pcalloc(query->pool,
-                          n * sel->n * sizeof(ngx_http_clipper_ask_t) + 1);
+                          n * links * sizeof(ngx_http_clipper_ask_t) + 1);
 
     if (query->answers == NULL || query->asks == NULL) {
         return NGX_ERROR;
     }
 
     query->n = n;
-    query->nasks = n * sel->n;
+    query->nasks = n * links;
 
     for (i = 0; i < n; i++) {
         query->answers[i].query_id =
               ngx_http_clipper_state_id_next(ngx_http_clipper_process.zone);
     }
 
-    if (ngx_http_clipper_select_learns(query)) {
-        sel->inputs = ngx_palloc(query->pool, n * sizeof(*sel->inputs) + 1);
-        if (sel->inputs == NULL) {
-            return NGX_ERROR;
-        }
+    rc = ngx_http_clipper_select_choose(query, items, data,
+                                        ngx_http_clipper_query_chosen);
+    switch (rc) {
 
-        for (i = 0; i < n; i++) {
-            ngx_http_clipper_select_input(query, data + items[i].offset,
-                                          items[i].len, sel->inputs[i]);
-        }
-    }
+    case NGX_OK:
+        return ngx_http_clipper_query_run(query, items, data);
 
-    rc = ngx_http_clipper_select_load(query);
-
-    if (rc == NGX_AGAIN) {
+    case NGX_AGAIN:
         return ngx_http_clipper_query_keep(query, items, data);
-    }
 
-    if (rc == NGX_OK) {
-        ngx_http_clipper_query_run(query, items, data);
+    default: /* NGX_ERROR */
+        return rc;
     }
-
-    return rc;
 }
 
 
@@ -163,18 +154,22 @@ ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
     ngx_memcpy(query->inputs, data, size);
     ngx_memcpy(query->items, items, n * sizeof(clipper_item_t));
 
-    return NGX_OK;
-}
-
-
-void
-ngx_http_clipper_query_begin(ngx_http_clipper_query_t *query)
-{
-    ngx_http_clipper_query_run(query, query->items, query->inputs);
+    return NGX_AGAIN;
 }
 
 
 static void
+ngx_http_clipper_query_chosen(ngx_http_clipper_query_t *query)
+{
+    if (ngx_http_clipper_query_run(query, query->items, query->inputs)
+        == NGX_OK)
+    {
+        query->handler(query);
+    }
+}
+
+
+static ngx_int_t
 ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data)
 {
@@ -184,12 +179,14 @@ ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
 
     if (query->pending == 0) {
         ngx_http_clipper_query_finish(query);
-        return;
+        return NGX_OK;
     }
 
     margin_us = ngx_min(CLIPPER_MARGIN, (uint64_t) query->app->slo * 100);
 
     ngx_http_clipper_timer_add(&query->timer, query->deadline_us - margin_us);
+
+    return NGX_AGAIN;
 }
 
 
@@ -208,8 +205,6 @@ ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
 
     for (i = 0; i < query->n; i++) {
         answer = &query->answers[i];
-
-        ngx_http_clipper_select_pick(query, answer);
 
         for (k = 0; k < sel->n; k++) {
 
@@ -234,10 +229,22 @@ ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
 
 
 void
-ngx_http_clipper_query_answered(ngx_http_clipper_query_t *query)
+ngx_http_clipper_query_deliver(clipper_mail_t *mail)
 {
+    ngx_http_clipper_ask_t    *ask;
+    ngx_http_clipper_query_t  *query;
+
+    ask = ngx_http_clipper_ask_deliver(mail);
+
+    if (ask == NULL) {
+        return;
+    }
+
+    query = ask->query;
+
     if (--query->pending == 0) {
         ngx_http_clipper_query_finish(query);
+        query->handler(query);
     }
 }
 
@@ -254,25 +261,19 @@ ngx_http_clipper_query_expire(void *data)
     query->pending = 0;
 
     ngx_http_clipper_query_finish(query);
+    query->handler(query);
 }
 
 
 static void
 ngx_http_clipper_query_finish(ngx_http_clipper_query_t *query)
 {
-    ngx_uint_t  i;
-
     ngx_http_clipper_timer_del(&query->timer);
 
     query->done = 1;
 
-    for (i = 0; i < query->n; i++) {
-        ngx_http_clipper_select_merge_answer(query, i);
-    }
-
+    ngx_http_clipper_select_merge(query);
     ngx_http_clipper_query_count(query);
-
-    query->handler(query);
 }
 
 

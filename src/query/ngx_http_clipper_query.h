@@ -2,8 +2,12 @@
 /*
  * The life of a query: one request of an application with n inputs.  It has
  * the policy choose models for each, asks them, waits no longer than the
- * deadline, and calls its handler exactly once, when every input has an answer
- * or the default.
+ * deadline, and ends once, when every input has an answer or the default.
+ *
+ * The way down is one: selection chooses whom to ask, an ask is answered from
+ * shared memory or waits there.  The way up is one, too: who started what is
+ * answered at once gets NGX_OK and no call; what waits returns NGX_AGAIN and
+ * calls the handler later, once.
  *
  * A query belongs to the request's pool and to the worker that made it.  Its
  * clean-up leaves every queue when the pool goes, so a client that goes away
@@ -16,6 +20,7 @@
 
 
 #include "conf/ngx_http_clipper.h"
+#include "shm/clipper_letter.h"
 #include "worker/ngx_http_clipper_timer.h"
 
 
@@ -121,19 +126,19 @@ ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
 
 /*
  * Asks for the n inputs, whose bytes may be overwritten once it returns.
- * NGX_OK: it will call the handler, or has called it before it returned;
- * NGX_ERROR: no memory, the handler is not called.
+ * NGX_OK: all answers are there; NGX_AGAIN: the handler will be called;
+ * NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data, ngx_uint_t n);
 
-/* one of its asks is over */
-void ngx_http_clipper_query_answered(ngx_http_clipper_query_t *query);
+/* a letter from the mailbox, for the query that waits for it, if any */
+void ngx_http_clipper_query_deliver(clipper_mail_t *mail);
 
 
 /* names of outcomes and reasons as variables, metrics and answers say them */
-extern ngx_str_t  ngx_http_clipper_outcome_names[];
-extern ngx_str_t  ngx_http_clipper_reason_names[];
+extern ngx_str_t  ngx_http_clipper_query_outcomes[];
+extern ngx_str_t  ngx_http_clipper_query_reasons[];
 
 
 #endif /* _NGX_HTTP_CLIPPER_QUERY_H_INCLUDED_ */

@@ -16,6 +16,13 @@ static ngx_int_t ngx_http_clipper_select_version(
     ngx_http_clipper_query_t *query, ngx_str_t *version);
 static uint64_t ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
     ngx_uint_t ready);
+static ngx_uint_t ngx_http_clipper_select_learns(
+    ngx_http_clipper_query_t *query);
+static ngx_int_t ngx_http_clipper_select_inputs(
+    ngx_http_clipper_query_t *query, clipper_item_t *items, u_char *data);
+static void ngx_http_clipper_select_pick_all(ngx_http_clipper_query_t *query);
+static void ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer);
 static ngx_int_t ngx_http_clipper_select_read(ngx_http_clipper_query_t *query);
 static ngx_int_t ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query,
     ngx_str_t *uid, double **rows);
@@ -174,7 +181,9 @@ ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
 /* --- the state --- */
 
 
-ngx_uint_t
+/* the policy learns from feedback */
+
+static ngx_uint_t
 ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query)
 {
     return query->selection->lineup && query->app->select.policy->observe;
@@ -182,10 +191,83 @@ ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query)
 
 
 ngx_int_t
-ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
+ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
+    clipper_item_t *items, u_char *data,
+    ngx_http_clipper_query_handler_pt chosen)
 {
     ngx_int_t                      rc;
-    uint64_t                       now_us, salt[3];
+    uint64_t                       now_us;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    if (ngx_http_clipper_select_learns(query)
+        && ngx_http_clipper_select_inputs(query, items, data) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_clipper_select_load(query);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    sel->chosen = chosen;
+    sel->wait.handler = ngx_http_clipper_select_loaded;
+    sel->wait.data = query;
+
+    if (rc == NGX_OK
+        || ngx_http_clipper_state_ask_wait(&sel->wait, &sel->lineup->id,
+                                           &query->uid)
+           != NGX_OK)
+    {
+        ngx_http_clipper_select_pick_all(query);
+        return NGX_OK;
+    }
+
+    /* no query waits for its user longer than a tenth of its time */
+
+    sel->timer.handler = ngx_http_clipper_select_loaded;
+    sel->timer.data = query;
+
+    now_us = clipper_clock_us();
+    ngx_http_clipper_timer_add(&sel->timer,
+                               now_us + (uint64_t) query->app->slo * 100);
+
+    return NGX_AGAIN;
+}
+
+
+/* the digests of the inputs, before they are overwritten */
+
+static ngx_int_t
+ngx_http_clipper_select_inputs(ngx_http_clipper_query_t *query,
+    clipper_item_t *items, u_char *data)
+{
+    ngx_uint_t                     i;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+
+    sel->inputs = ngx_palloc(query->pool, query->n * sizeof(*sel->inputs) + 1);
+    if (sel->inputs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < query->n; i++) {
+        ngx_http_clipper_select_input(query, data + items[i].offset,
+                                      items[i].len, sel->inputs[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
+{
+    uint64_t                       salt[3];
     ngx_http_clipper_selection_t  *sel;
 
     sel = query->selection;
@@ -203,36 +285,8 @@ ngx_http_clipper_select_load(ngx_http_clipper_query_t *query)
         sel->uid = salt[0] | 1;
     }
 
-    if (!ngx_http_clipper_select_learns(query)) {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_clipper_select_read(query);
-
-    if (rc != NGX_AGAIN) {
-        return rc;
-    }
-
-    sel->wait.handler = ngx_http_clipper_select_loaded;
-    sel->wait.data = query;
-
-    if (ngx_http_clipper_state_ask_wait(&sel->wait, &sel->lineup->id,
-                                        &query->uid)
-        != NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-    /* no query waits for its user longer than a tenth of its time */
-
-    sel->timer.handler = ngx_http_clipper_select_loaded;
-    sel->timer.data = query;
-
-    now_us = clipper_clock_us();
-    ngx_http_clipper_timer_add(&sel->timer,
-                               now_us + (uint64_t) query->app->slo * 100);
-
-    return NGX_AGAIN;
+    return ngx_http_clipper_select_learns(query)
+           ? ngx_http_clipper_select_read(query) : NGX_OK;
 }
 
 
@@ -244,7 +298,9 @@ ngx_http_clipper_select_loaded(void *data)
     ngx_http_clipper_select_cancel(query);
     (void) ngx_http_clipper_select_read(query);
 
-    ngx_http_clipper_query_begin(query);
+    ngx_http_clipper_select_pick_all(query);
+
+    query->selection->chosen(query);
 }
 
 
@@ -377,7 +433,18 @@ ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
 }
 
 
-void
+static void
+ngx_http_clipper_select_pick_all(ngx_http_clipper_query_t *query)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < query->n; i++) {
+        ngx_http_clipper_select_pick(query, &query->answers[i]);
+    }
+}
+
+
+static void
 ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer)
 {

@@ -31,6 +31,7 @@ struct ngx_http_clipper_selection_s {
     double                         *weights;    /* of an ensemble, or NULL */
     ngx_http_clipper_state_wait_t   wait;
     ngx_http_clipper_timer_t        timer;      /* ends the wait */
+    ngx_http_clipper_query_handler_pt  chosen;  /* after it */
 };
 
 
@@ -41,35 +42,33 @@ ngx_int_t ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     ngx_str_t *version);
 
 /*
- * Reads the state that the policy learns.  NGX_OK; NGX_AGAIN: the user's is on
- * its way, ngx_http_clipper_query_begin() will be called; NGX_ERROR: no memory.
+ * Chooses whom to ask for each input: sets asked, served and propensity of the
+ * answers.  NGX_OK; NGX_AGAIN: the user's state is on its way, chosen(query)
+ * will be called; NGX_ERROR: no memory.
  */
-ngx_int_t ngx_http_clipper_select_load(ngx_http_clipper_query_t *query);
+ngx_int_t ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
+    clipper_item_t *items, u_char *data,
+    ngx_http_clipper_query_handler_pt chosen);
 
-/* nobody waits for a state any more */
+/* nobody waits for the choice any more */
 void ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query);
 
 /* the query is over, and its selection with it */
 void ngx_http_clipper_select_release(ngx_http_clipper_query_t *query);
 
-/* the policy of the query's application learns from feedback */
-ngx_uint_t ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query);
+/*
+ * Reads the state that the policy learns, as far as it is here.  NGX_OK;
+ * NGX_AGAIN: there is more, and it is on its way; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_clipper_select_load(ngx_http_clipper_query_t *query);
 
 /* digest of an input for the record that feedback finds it by */
 void ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
     const u_char *data, size_t len, uint64_t key[2]);
 
-/* whom to ask: sets asked, served and propensity of the answer */
-void ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
-    ngx_http_clipper_answer_t *answer);
-
 /* the chance that this was chosen, for the log; below 0: there is none */
 double ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer);
-
-/* the asks of input i are over: its answer, and the record for feedback */
-void ngx_http_clipper_select_merge_answer(ngx_http_clipper_query_t *query,
-    ngx_uint_t i);
 
 /* what the policy sees; its arrays are those of the selection */
 void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
@@ -83,10 +82,6 @@ void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
  */
 const ngx_http_clipper_lineup_t *ngx_http_clipper_select_shares(
     ngx_http_clipper_app_t *app, double *shares);
-
-
-/* of the query part: the state is there, go on */
-void ngx_http_clipper_query_begin(ngx_http_clipper_query_t *query);
 
 
 #endif /* _NGX_HTTP_CLIPPER_SELECT_H_INCLUDED_ */

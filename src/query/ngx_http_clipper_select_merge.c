@@ -1,10 +1,10 @@
 
 /*
- * From the asks of one input to its answer: one model's word, or what several
- * agree on; and the record that feedback will find.
+ * Answers from asks, see the header.
  */
 
 
+#include "query/ngx_http_clipper_select_merge.h"
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "learn/clipper_combine.h"
@@ -12,6 +12,8 @@
 #include "shm/clipper_record.h"
 
 
+static void ngx_http_clipper_merge_answer(ngx_http_clipper_query_t *query,
+    ngx_uint_t i);
 static void ngx_http_clipper_merge_default(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer, ngx_http_clipper_reason_e reason);
 static void ngx_http_clipper_merge_one(ngx_http_clipper_query_t *query,
@@ -36,8 +38,18 @@ ngx_http_clipper_merge_asked(ngx_http_clipper_answer_t *answer, ngx_uint_t i)
 
 
 void
-ngx_http_clipper_select_merge_answer(ngx_http_clipper_query_t *query,
-    ngx_uint_t i)
+ngx_http_clipper_select_merge(ngx_http_clipper_query_t *query)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < query->n; i++) {
+        ngx_http_clipper_merge_answer(query, i);
+    }
+}
+
+
+static void
+ngx_http_clipper_merge_answer(ngx_http_clipper_query_t *query, ngx_uint_t i)
 {
     ngx_http_clipper_ask_t        *asks;
     ngx_http_clipper_answer_t     *answer;
