@@ -438,7 +438,7 @@ def scheduler(setting):
     return ("## The scheduler in virtual time\n\n" + picture
             + "\nThe same core replays recorded bursts; asked, and answered "
             "on time. " + done.stdout.strip() + ". The bound's formula is in "
-            "`t/unit/scheduler_trace.h`.\n\nGoodput against load, of the "
+            "`t/unit/sched_trace.h`.\n\nGoodput against load, of the "
             "capacity (1 ms per batch and 50 µs per input, SLO 20 ms):\n\n"
             + table(["policy", *loads], rows))
 

@@ -5,7 +5,7 @@
  *
  *     bench_scheduler                  both, as text
  *     bench_scheduler replay FILE...   traces; the format and the bound's
- *                                      formula are in t/unit/scheduler_trace.h
+ *                                      formula are in t/unit/sched_trace.h
  *     bench_scheduler csv              goodput by load, and over the time of
  *                                      the recorded trace, for a plot
  *     bench_scheduler generate SEED    a trace of bursts
@@ -15,8 +15,8 @@
  * multiplicative decrease alone.
  */
 
-#include "../unit/scheduler_sim.h"
-#include "../unit/scheduler_trace.h"
+#include "../unit/sched.h"
+#include "../unit/sched_trace.h"
 
 
 #define TRACE    "t/bench/traces/bursty.txt"

@@ -1,6 +1,6 @@
 
 /*
- * The scheduler's core under a virtual clock.  scheduler_sim.h requires at
+ * The scheduler's core under a virtual clock.  sched.h requires at
  * every step what must always hold; here are the lives it is put through, and
  * what has to come of them.  The simulations are the same in every run.
  */
@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "scheduler_sim.h"
-#include "scheduler_trace.h"
+#include "sched.h"
+#include "sched_trace.h"
 
 
 static void

@@ -1,11 +1,11 @@
 
 /*
- * Of scheduler_sim.h: clients, workers, the loop, and what has to be true at
- * the end.
+ * Of the simulation: clients, workers, the loop, and what has to be true at the
+ * end.
  */
 
-#ifndef _SCHEDULER_SIM_RUN_H_INCLUDED_
-#define _SCHEDULER_SIM_RUN_H_INCLUDED_
+
+#include "sched.h"
 
 
 /* --- clients --- */
@@ -347,7 +347,7 @@ sched_death(sched_t *sim, uint32_t worker)
 /* --- the whole --- */
 
 
-static void
+void
 sched_init(sched_t *sim, uint64_t seed)
 {
     memset(sim, 0, sizeof(sched_t));
@@ -358,7 +358,7 @@ sched_init(sched_t *sim, uint64_t seed)
 }
 
 
-static void
+void
 sched_start(sched_t *sim)
 {
     char       name[8];
@@ -522,7 +522,7 @@ sched_check_zone(sched_t *sim)
 
 /* until nothing can happen any more; checks the zone every so many events */
 
-static void
+void
 sched_run(sched_t *sim, uint64_t check)
 {
     uint64_t       n;
@@ -543,7 +543,7 @@ sched_run(sched_t *sim, uint64_t check)
 
 /* nobody waits, nothing is kept, and each query ended in exactly one way */
 
-static void
+void
 sched_finish(sched_t *sim)
 {
     uint32_t           i;
@@ -587,6 +587,3 @@ sched_finish(sched_t *sim)
     free(sim->killed);
     (void) munmap(sim->addr, sim->zone_size);
 }
-
-
-#endif /* _SCHEDULER_SIM_RUN_H_INCLUDED_ */

@@ -1,10 +1,10 @@
 
 /*
- * Of scheduler_sim.h: replicas, their batches, their coming and going.
+ * Of the simulation: replicas, their batches, their coming and going.
  */
 
-#ifndef _SCHEDULER_SIM_REPLICA_H_INCLUDED_
-#define _SCHEDULER_SIM_REPLICA_H_INCLUDED_
+
+#include "sched.h"
 
 
 /* --- batches --- */
@@ -84,7 +84,7 @@ sched_watch(sched_t *sim, uint32_t replica)
 }
 
 
-static void
+void
 sched_take_locked(sched_t *sim, uint32_t replica)
 {
     double            us;
@@ -139,7 +139,7 @@ sched_take_locked(sched_t *sim, uint32_t replica)
 }
 
 
-static void
+void
 sched_dispatch(sched_t *sim, uint32_t worker)
 {
     uint32_t          i;
@@ -269,7 +269,7 @@ sched_settle(sched_t *sim, uint32_t replica)
 /* --- coming and going --- */
 
 
-static void
+void
 sched_join(sched_t *sim, uint32_t replica)
 {
     u_char                  token[16];
@@ -320,7 +320,7 @@ sched_join(sched_t *sim, uint32_t replica)
 
 /* it will come back, unless the simulation ends */
 
-static void
+void
 sched_out(sched_t *sim, uint32_t replica)
 {
     sched_replica_t  *r;
@@ -359,7 +359,7 @@ sched_count_loss(sched_t *sim, const clipper_lease_t *lease,
 }
 
 
-static void
+void
 sched_lose(sched_t *sim, uint32_t replica)
 {
     ngx_uint_t        i;
@@ -395,7 +395,7 @@ sched_lose(sched_t *sim, uint32_t replica)
 }
 
 
-static void
+void
 sched_reply(sched_t *sim, uint32_t replica)
 {
     uint32_t           name;
@@ -427,7 +427,7 @@ sched_reply(sched_t *sim, uint32_t replica)
 }
 
 
-static void
+void
 sched_hedge(sched_t *sim, uint32_t replica)
 {
     sched_replica_t  *r;
@@ -446,6 +446,3 @@ sched_hedge(sched_t *sim, uint32_t replica)
     sched_unlock(sim, r->worker);
     sim->steps++;
 }
-
-
-#endif /* _SCHEDULER_SIM_REPLICA_H_INCLUDED_ */
