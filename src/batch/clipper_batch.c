@@ -27,6 +27,8 @@
 #define REFRESH_US             50000    /* without batches */
 #define PROBE_US               50000
 
+#define LATE_MIN_US            1000
+
 /* a batch is efficient with this part of the best rate */
 #define EFFICIENT              0.98
 
@@ -96,6 +98,29 @@ uint64_t
 clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
 {
     return (uint64_t) clipper_batch_profile_quantile(b, n);
+}
+
+
+/*
+ * The quantile is exceeded by one batch in twenty.  What exceeds it by as much
+ * as it is above the mean, and by what a busy machine needs to wake a process,
+ * has another reason than the batch.
+ */
+
+uint64_t
+clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n)
+{
+    double  quantile;
+
+    quantile = clipper_batch_profile_quantile(b, n);
+
+    if (quantile == 0) {
+        return 0;
+    }
+
+    return (uint64_t) (quantile
+                       + ngx_max(quantile - clipper_batch_profile_mean(b, n),
+                                 LATE_MIN_US));
 }
 
 

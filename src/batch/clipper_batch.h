@@ -130,6 +130,10 @@ ngx_uint_t clipper_batch_limit(const clipper_batch_t *b,
 
 uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 
+/* a batch of n that takes longer is late, as hardly any is; 0: not known */
+
+uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
+
 /*
  * A batch of n came back.  "on_time": all its answers met their deadlines.
  * Not for batches whose replica was lost.

@@ -11,18 +11,20 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "replica/ngx_http_clipper_request.h"
 #include "shm/clipper_zone.h"
-#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_registry_replica.h"
 #include "shm/clipper_queue.h"
 
 
 #define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */
 #define NGX_HTTP_CLIPPER_DISPATCH_LOG   60000000    /* us */
-#define NGX_HTTP_CLIPPER_HEDGE_MIN      2000        /* us */
 
 
 static void ngx_http_clipper_dispatch_watch(
     ngx_http_clipper_replica_t *replica, uint64_t now_us);
+static void ngx_http_clipper_dispatch_late(
+    ngx_http_clipper_replica_t *replica, clipper_hedge_t *hedge,
+    uint64_t now_us);
 static ngx_int_t ngx_http_clipper_dispatch_room(
     ngx_http_clipper_replica_t *replica, ngx_uint_t n);
 static void ngx_http_clipper_dispatch_take_locked(
@@ -106,6 +108,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     take->now_us = clipper_clock_us();
     take->margin_us = CLIPPER_MARGIN;
     take->wait_us = 0;
+    take->copies = 0;
 
     replica->nleases = 0;
 
@@ -128,7 +131,8 @@ static ngx_int_t
 ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
     clipper_take_t *take)
 {
-    ngx_int_t  rc;
+    uint64_t   *counters;
+    ngx_int_t   rc;
 
     ngx_http_clipper_timer_del(&replica->wait);
 
@@ -143,6 +147,12 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 
     replica->sent_us = take->now_us;
 
+    if (take->copies) {
+        counters = clipper_metrics_model(ngx_http_clipper_process.zone,
+                                         replica->model);
+        clipper_metrics_add(&counters[CLIPPER_M_HEDGES], take->copies);
+    }
+
     rc = ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PREDICT);
 
     if (rc == NGX_OK) {
@@ -153,88 +163,59 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 }
 
 
-/*
- * Sets the time after which the batch counts as late: as configured, else
- * twice what its profile expects, and in any case before half of the time
- * that its most urgent input had is gone.  A late batch that there was nobody
- * else for is looked at again when it has waited twice as long, or half of
- * the time left is gone.
- */
+/* the clock of a batch that may become late */
 
 static void
 ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
     uint64_t now_us)
 {
-    uint64_t                          after_us, left_us, waited_us;
-    clipper_zone_t                   *zone;
-    clipper_flight_t                 *f;
-    const ngx_http_clipper_tuning_t  *tuning;
+    clipper_hedge_t  hedge;
 
-    tuning = replica->tuning;
-
-    if (tuning->hedge == 0 && !tuning->hedge_auto) {
+    if (replica->tuning->hedge == 0 && !replica->tuning->hedge_auto) {
         return;
     }
 
-    zone = ngx_http_clipper_process.zone;
-    f = &zone->flights[replica->leases[0].flight];
-    left_us = f->deadline_us > now_us ? f->deadline_us - now_us : 0;
-    waited_us = now_us - replica->sent_us;
+    ngx_http_clipper_dispatch_late(replica, &hedge, now_us);
+    clipper_queue_hedge_begin(ngx_http_clipper_process.zone, replica->row,
+                              replica->leases, replica->nleases, &hedge);
 
-    if (waited_us) {
-        after_us = ngx_min(waited_us, left_us / 2);
-        after_us = after_us < NGX_HTTP_CLIPPER_HEDGE_MIN ? 0 : after_us;
-
-    } else if (tuning->hedge_auto) {
-        after_us = 2 * clipper_batch_latency(
-                           &zone->replicas[replica->row].batch,
-                           replica->nleases);
-        after_us = after_us ? ngx_max(after_us, NGX_HTTP_CLIPPER_HEDGE_MIN)
-                            : left_us / 2;
-        after_us = ngx_min(after_us, left_us / 2);
-
-    } else {
-        after_us = (uint64_t) tuning->hedge * 1000;
+    if (hedge.next_us) {
+        ngx_http_clipper_timer_add(&replica->hedge, hedge.next_us);
     }
+}
 
-    if (after_us && after_us < left_us) {
-        ngx_http_clipper_timer_add(&replica->hedge, now_us + after_us);
-    }
+
+static void
+ngx_http_clipper_dispatch_late(ngx_http_clipper_replica_t *replica,
+    clipper_hedge_t *hedge, uint64_t now_us)
+{
+    hedge->after_us = (uint64_t) replica->tuning->hedge * 1000;
+    hedge->margin_us = CLIPPER_MARGIN;
+    hedge->sent_us = replica->sent_us;
+    hedge->now_us = now_us;
+    hedge->next_us = 0;
 }
 
 
 void
 ngx_http_clipper_dispatch_hedge(void *data)
 {
-    uint64_t                    *counters;
-    ngx_uint_t                   n, others;
     clipper_zone_t              *zone;
+    clipper_hedge_t              hedge;
     ngx_http_clipper_replica_t  *replica;
 
     replica = data;
     zone = ngx_http_clipper_process.zone;
-    n = 0;
+
+    ngx_http_clipper_dispatch_late(replica, &hedge, clipper_clock_us());
 
     clipper_zone_lock(zone);
-
-    others = zone->models[replica->model].replicas
-             - (zone->replicas[replica->row].state == CLIPPER_READY);
-
-    if (others) {
-        n = clipper_queue_lease_hedge_locked(zone, replica->row,
-                                                replica->leases,
-                                                replica->nleases);
-    }
-
+    (void) clipper_queue_hedge_locked(zone, replica->row, replica->leases,
+                                      replica->nleases, &hedge);
     clipper_zone_unlock(zone);
 
-    if (n) {
-        counters = clipper_metrics_model(zone, replica->model);
-        clipper_metrics_add(&counters[CLIPPER_M_HEDGES], n);
-    }
-
-    if (others == 0) {
-        ngx_http_clipper_dispatch_watch(replica, clipper_clock_us());
+    if (hedge.next_us) {
+        ngx_http_clipper_timer_add(&replica->hedge, hedge.next_us);
     }
 }
 

@@ -5,7 +5,7 @@
  */
 
 
-#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_mailbox.h"
@@ -20,7 +20,7 @@ static ngx_uint_t clipper_queue_plan_locked(clipper_zone_t *zone,
 static ngx_uint_t clipper_queue_alike(clipper_flight_t *f,
     clipper_flight_t *first, ngx_uint_t n);
 static void clipper_queue_expire_locked(clipper_zone_t *zone,
-    clipper_replica_row_t *r, uint64_t ready_us, int64_t need_us,
+    clipper_replica_row_t *r, const clipper_take_t *take, int64_t need_us,
     ngx_uint_t *drops);
 static void clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
     uint64_t bound_us, uint32_t reason);
@@ -30,7 +30,6 @@ static void clipper_queue_done_locked(clipper_zone_t *zone, uint32_t flight,
     uint32_t result, uint64_t now_us);
 static ngx_uint_t clipper_queue_unlease_locked(clipper_zone_t *zone,
     uint32_t replica, const clipper_lease_t *lease);
-static uint64_t clipper_queue_leased(clipper_flight_t *f);
 
 
 ngx_uint_t
@@ -49,6 +48,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
     take->wait_us = 0;
+    take->copies = 0;
 
     if (r->state != CLIPPER_READY || r->busy) {
         return 0;
@@ -60,9 +60,14 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
 
     first = &zone->flights[model->root];
 
-    for (n = 0; n < limit && model->root; n++) {
+    for (n = 0; n < limit && model->root; /* void */) {
         flight = model->root;
         f = &zone->flights[flight];
+
+        if (clipper_queue_hedge_stale(f, take->now_us)) {
+            clipper_queue_hedge_undo_locked(zone, flight);
+            continue;
+        }
 
         if (!clipper_queue_alike(f, first, n)) {
             break;
@@ -70,12 +75,20 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
 
         clipper_queue_remove_locked(zone, flight);
 
-        f->lease[f->lease[0] ? 1 : 0] = lease;
-        f->sent_us = take->now_us;
+        if (clipper_queue_hedge_leased(f)) {
+            f->lease[f->lease[0] ? 1 : 0] = lease;
+            take->copies++;
+
+        } else {
+            f->lease[0] = lease;
+            f->sent_us = take->now_us;
+        }
+
         clipper_publish(f->state, CLIPPER_LEASED);
 
         leases[n].flight = flight;
         leases[n].gen = f->gen;
+        n++;
     }
 
     if (n == 0) {
@@ -91,6 +104,8 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
             f->batch_size = (uint32_t) n;
         }
     }
+
+    clipper_queue_hedge_earn_locked(zone, r->model, n - take->copies);
 
     r->sent_us = take->now_us;
     r->stuck = 0;
@@ -146,7 +161,7 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
     drops = CLIPPER_QUEUE_DROPS;
 
     for ( ;; ) {
-        clipper_queue_expire_locked(zone, r, ready_us, plan.need_us, &drops);
+        clipper_queue_expire_locked(zone, r, take, plan.need_us, &drops);
 
         if (model->root == 0) {
             return 0;
@@ -184,23 +199,25 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
 
 
 /*
- * Drops from the head what has less than need_us after ready_us; what the
- * replica could still answer alone makes room for others.  What workers of an
- * older configuration have queued may be of another type than the replica's.
+ * Drops from the head what has less than need_us when an answer can be there;
+ * what the replica could still answer alone makes room for others.  What
+ * workers of an older configuration have queued may be of another type than
+ * the replica's.
  * After so many drops others have the lock, and the replica asks again.
  */
 
 static void
 clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
-    uint64_t ready_us, int64_t need_us, ngx_uint_t *drops)
+    const clipper_take_t *take, int64_t need_us, ngx_uint_t *drops)
 {
     uint32_t              flight;
-    uint64_t              alone_us, bound_us;
+    uint64_t              ready_us, alone_us, bound_us;
     clipper_model_row_t  *model;
 
     clipper_zone_locked(zone);
 
     model = &zone->models[r->model];
+    ready_us = take->now_us + take->margin_us;
     bound_us = ready_us + need_us;
     alone_us = ready_us + clipper_batch_latency(&r->batch, 1);
 
@@ -213,7 +230,10 @@ clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
             continue;
         }
 
-        if (zone->flights[flight].deadline_us >= bound_us) {
+        if (zone->flights[flight].deadline_us >= bound_us
+            && !clipper_queue_hedge_stale(&zone->flights[flight],
+                                          take->now_us))
+        {
             break;
         }
 
@@ -225,7 +245,10 @@ clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
 }
 
 
-/* the waiters of a queued flight that would be late leave it */
+/*
+ * The waiters of a queued flight that would be late leave it.  A copy of what
+ * another replica still computes takes nobody with it.
+ */
 
 static void
 clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
@@ -238,6 +261,11 @@ clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
     clipper_zone_locked(zone);
 
     f = &zone->flights[flight];
+
+    if (clipper_queue_hedge_leased(f)) {
+        clipper_queue_hedge_undo_locked(zone, flight);
+        return;
+    }
 
     for (waiter = f->waiters; waiter; waiter = next) {
         w = &zone->waiters[waiter];
@@ -260,8 +288,6 @@ clipper_queue_drop_locked(clipper_zone_t *zone, uint32_t flight,
         clipper_queue_insert_locked(zone, flight);
         return;
     }
-
-    /* with a lease left it is no longer queued, but a late answer may come */
 
     clipper_publish(f->state, CLIPPER_LEASED);
     clipper_queue_release_locked(zone, flight);
@@ -334,7 +360,7 @@ clipper_queue_skipped_locked(clipper_zone_t *zone, uint32_t flight,
 
     if (f->state == CLIPPER_LEASED) {
 
-        if (clipper_queue_leased(f)) {
+        if (clipper_queue_hedge_leased(f)) {
             return;
         }
 
@@ -368,7 +394,7 @@ clipper_queue_lease_lost_locked(clipper_zone_t *zone, uint32_t replica,
 
     if (f->state != CLIPPER_LEASED
         || f->waiters == 0
-        || clipper_queue_leased(f))
+        || clipper_queue_hedge_leased(f))
     {
         clipper_queue_release_locked(zone, lease->flight);
         return 0;
@@ -388,46 +414,6 @@ clipper_queue_lease_lost_locked(clipper_zone_t *zone, uint32_t replica,
     (void) clipper_queue_notify_locked(zone, f->model);
 
     return 1;
-}
-
-
-ngx_uint_t
-clipper_queue_lease_hedge_locked(clipper_zone_t *zone, uint32_t replica,
-    const clipper_lease_t *leases, ngx_uint_t n)
-{
-    ngx_uint_t              i, hedged;
-    clipper_flight_t       *f;
-    clipper_model_row_t    *model;
-    clipper_replica_row_t  *r;
-
-    clipper_zone_locked(zone);
-
-    r = &zone->replicas[replica];
-    model = &zone->models[r->model];
-    hedged = 0;
-
-    r->stuck = 1;
-
-    for (i = 0; i < n; i++) {
-        f = &zone->flights[leases[i].flight];
-
-        if (f->gen == leases[i].gen
-            && f->state == CLIPPER_LEASED
-            && f->waiters
-            && f->attempts == 0
-            && (f->lease[0] == 0 || f->lease[1] == 0))
-        {
-            clipper_publish(f->state, CLIPPER_QUEUED);
-            clipper_queue_insert_locked(zone, leases[i].flight);
-            hedged++;
-        }
-    }
-
-    if (model->root) {
-        (void) clipper_queue_notify_locked(zone, r->model);
-    }
-
-    return hedged;
 }
 
 
@@ -490,9 +476,3 @@ clipper_queue_unlease_locked(clipper_zone_t *zone, uint32_t replica,
     return 0;
 }
 
-
-static uint64_t
-clipper_queue_leased(clipper_flight_t *f)
-{
-    return f->lease[0] | f->lease[1];
-}

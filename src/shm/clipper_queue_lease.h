@@ -36,6 +36,8 @@ typedef struct {
     uint64_t                              now_us;
     uint64_t                              margin_us; /* to deliver an answer */
     uint64_t                              wait_us;   /* out; 0: no need to */
+    ngx_uint_t                            copies;    /* out: of what another
+                                                        replica is late with */
 } clipper_take_t;
 
 
@@ -62,13 +64,6 @@ ngx_uint_t clipper_queue_lease_settle_locked(clipper_zone_t *zone,
  */
 ngx_uint_t clipper_queue_lease_lost_locked(clipper_zone_t *zone,
     uint32_t replica, const clipper_lease_t *lease, uint64_t now_us);
-
-/*
- * A batch is late: what of it still waits, and no other replica has, is queued
- * again beside its lease; the first answer counts.  The number of flights.
- */
-ngx_uint_t clipper_queue_lease_hedge_locked(clipper_zone_t *zone,
-    uint32_t replica, const clipper_lease_t *leases, ngx_uint_t n);
 
 
 #endif /* _CLIPPER_QUEUE_LEASE_H_INCLUDED_ */

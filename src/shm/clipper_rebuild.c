@@ -7,6 +7,7 @@
 
 #include "shm/clipper_rebuild.h"
 #include "shm/clipper_queue.h"
+#include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_mailbox.h"
 #include "shm/clipper_registry_replica.h"
@@ -84,6 +85,7 @@ clipper_rebuild_heads_locked(clipper_zone_t *zone)
         model->members = 0;
         model->probed_us = 0;
         ngx_memzero(model->idles, sizeof(model->idles));
+        model->credit = CLIPPER_HEDGE_CREDIT;
     }
 
     clipper_registry_index_locked(zone);

@@ -10,6 +10,7 @@
 
 #include "shm/clipper_registry.h"
 #include "shm/clipper_metrics.h"
+#include "shm/clipper_queue_hedge.h"
 
 
 static ngx_uint_t clipper_registry_named(const u_char *text, ngx_str_t *name);
@@ -270,6 +271,8 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
 
     ngx_memzero((u_char *) model + kept, sizeof(clipper_model_row_t) - kept);
     clipper_metrics_clear_model(zone, row);
+
+    model->credit = CLIPPER_HEDGE_CREDIT;
 
     clipper_registry_name(model->name, name);
     clipper_registry_name(model->version, version);

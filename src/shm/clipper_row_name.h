@@ -77,6 +77,7 @@ typedef struct {
                                                 /* in it, of each worker */
     uint32_t                   replicas;        /* ready ones */
     uint32_t                   members;         /* in any state */
+    int32_t                    credit;          /* for copies of late inputs */
     uint64_t                   probed_us;       /* the latest connection of a
                                                    probing one, 0: none */
     uint32_t                   next;            /* of the name's hash chain */

@@ -56,6 +56,7 @@ typedef struct {
     uint64_t                   queued_us;
     uint64_t                   sent_us;
     uint64_t                   done_us;
+    uint64_t                   hedged_us;       /* queued beside its lease */
     uint32_t                   input;           /* chunk */
     uint32_t                   input_len;
     uint32_t                   output;          /* chunk, or 0: inline */

@@ -63,7 +63,7 @@ generate(unsigned seed)
 
     while (now < 12e6) {
         rate = rates[sched_mix(seed + (uint64_t) now / 100000) % 6];
-        now += sched_exponential(&sim, rate);
+        now += sched_exponential(&sim.arrivals, rate);
         us = (uint64_t) now;
         printf("%llu %d\n", (unsigned long long) (us - last),
                sched_random(&sim) < 0.3);

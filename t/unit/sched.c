@@ -21,18 +21,25 @@ sched_mix(uint64_t x)
 /* in [0, 1) */
 
 double
+sched_chance(uint64_t *stream)
+{
+    return (double) (sched_mix((*stream)++) >> 11) / 9007199254740992.0;
+}
+
+
+double
 sched_random(sched_t *sim)
 {
-    return (double) (sched_mix(sim->random++) >> 11) / 9007199254740992.0;
+    return sched_chance(&sim->random);
 }
 
 
 /* the waiting time in us for what happens so often per second */
 
 double
-sched_exponential(sched_t *sim, double rate)
+sched_exponential(uint64_t *stream, double rate)
 {
-    return -log(1 - sched_random(sim)) / rate * 1e6;
+    return -log(1 - sched_chance(stream)) / rate * 1e6;
 }
 
 
@@ -130,7 +137,8 @@ sched_ring(sched_t *sim, uint32_t worker)
 {
     if (!sim->woken[worker]) {
         sim->woken[worker] = 1;
-        sched_at(sim, (double) sim->now_us + 10 + 40 * sched_random(sim),
+        sched_at(sim, (double) sim->now_us + 10
+                      + (SCHED_RING_US - 10) * sched_random(sim),
                  SCHED_ON_WAKE, worker, 0);
     }
 }

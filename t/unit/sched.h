@@ -10,7 +10,8 @@
  * counts for a flight; a batch is in order of deadline and can be on time by
  * the profile that planned it (or is a single probe); of idle replicas with
  * work one has had its worker's doorbell rung; an input is bounded in the
- * replicas that it meets.  A violation ends the program.
+ * replicas that it meets; nobody is given up whose input a replica computes.
+ * A violation ends the program.
  */
 
 #ifndef _SCHED_H_INCLUDED_
@@ -28,11 +29,11 @@
 #include <unistd.h>
 
 #include "shm/clipper_queue.h"
+#include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
 #include "zone_check.h"
 #include "shm/clipper_zone.h"
-#include "shm/clipper_queue_lease.h"
 #include "shm/clipper_letter.h"
 #include "shm/clipper_registry_replica.h"
 
@@ -40,9 +41,10 @@
 #define SCHED_WORKERS    4
 #define SCHED_MODELS     3
 #define SCHED_APPS       6
-#define SCHED_REPLICAS   12
+#define SCHED_REPLICAS   16
 #define SCHED_LEASES     8192
 #define SCHED_MARGIN_US  500
+#define SCHED_RING_US    50     /* a doorbell wakes its worker by then */
 #define SCHED_PROBE_US   50000
 #define SCHED_HOUR_US    3600000000ull
 #define SCHED_TICK_US    100000
@@ -90,6 +92,8 @@ typedef struct {
     uint32_t                       gen;
     uint32_t                       name;
     uint32_t                       model;
+    uint32_t                       flight;
+    uint32_t                       flight_gen;
     uint64_t                       deadline_us;
 } sched_query_t;
 
@@ -130,6 +134,32 @@ typedef struct {
 } sched_app_t;
 
 
+/*
+ * What befalls one replica, or with SCHED_ALL each, from one time to another:
+ * it does nothing, does nothing for 50 ms of every 100, is as many times
+ * slower, or is killed and comes back at the end.
+ */
+
+typedef enum {
+    SCHED_NO_TROUBLE = 0,
+    SCHED_STOPPED,
+    SCHED_PULSED,
+    SCHED_SLOWER,
+    SCHED_KILLED
+} sched_trouble_e;
+
+#define SCHED_ALL        ((uint32_t) -1)
+#define SCHED_PULSE_US   50000
+
+typedef struct {
+    sched_trouble_e                kind;
+    uint32_t                       replica;
+    double                         from_us;
+    double                         to_us;
+    double                         factor;
+} sched_trouble_t;
+
+
 /* when an app is asked, instead of by its rate */
 
 typedef struct {
@@ -152,6 +182,8 @@ typedef struct {
     uint32_t                       poison;      /* some inputs kill replicas */
     uint32_t                       queue_max;
     uint32_t                       no_hedge;
+    uint64_t                       hedge_us;    /* "hedge TIME"; 0: auto */
+    sched_trouble_t                trouble;
     uint32_t                       fifo;        /* no deadline is known */
     uint64_t                       until_us;    /* last arrival */
     const sched_arrival_t         *trace;       /* instead of the rates */
@@ -167,6 +199,8 @@ typedef struct {
     void                          *addr;
     uint64_t                       now_us;
     uint64_t                       random;
+    uint64_t                       arrivals;    /* chance of its own: the same
+                                                   whatever is tried */
     uint64_t                       seq;
     sched_event_t                 *events;
     uint32_t                       nevents;
@@ -211,8 +245,9 @@ void sched_finish(sched_t *sim);
 /* --- between the files of the simulation --- */
 
 uint64_t sched_mix(uint64_t x);
+double sched_chance(uint64_t *stream);
 double sched_random(sched_t *sim);
-double sched_exponential(sched_t *sim, double rate);
+double sched_exponential(uint64_t *stream, double rate);
 double sched_normal(sched_t *sim);
 uint32_t sched_tick(sched_t *sim);
 void sched_at(sched_t *sim, double time_us, uint32_t kind, uint32_t a,
@@ -230,6 +265,7 @@ void sched_dispatch(sched_t *sim, uint32_t worker);
 void sched_join(sched_t *sim, uint32_t replica);
 void sched_out(sched_t *sim, uint32_t replica);
 void sched_lose(sched_t *sim, uint32_t replica);
+void sched_check_given_up(sched_t *sim, const sched_query_t *q);
 void sched_reply(sched_t *sim, uint32_t replica);
 void sched_hedge(sched_t *sim, uint32_t replica);
 

@@ -59,28 +59,118 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
 }
 
 
-/* the time after which the server asks another replica, too */
+/* how fast the replica works at this time, and until when */
+
+static double
+sched_speed(sched_t *sim, uint32_t replica, double now_us, double *until_us)
+{
+    double                  phase_us;
+    const sched_trouble_t  *t;
+
+    t = &sim->trouble;
+    *until_us = INFINITY;
+
+    if (t->kind == SCHED_NO_TROUBLE
+        || t->kind == SCHED_KILLED
+        || (t->replica != SCHED_ALL && t->replica != replica)
+        || now_us >= t->to_us)
+    {
+        return 1;
+    }
+
+    if (now_us < t->from_us) {
+        *until_us = t->from_us;
+        return 1;
+    }
+
+    *until_us = t->to_us;
+
+    if (t->kind == SCHED_SLOWER) {
+        return 1 / t->factor;
+    }
+
+    if (t->kind == SCHED_STOPPED) {
+        return 0;
+    }
+
+    phase_us = fmod(now_us - t->from_us, 2 * SCHED_PULSE_US);
+    *until_us = now_us - phase_us
+                + (phase_us < SCHED_PULSE_US ? 1 : 2) * SCHED_PULSE_US;
+
+    return phase_us < SCHED_PULSE_US ? 0 : 1;
+}
+
+
+/* when work of so many us that begins now is done */
+
+static double
+sched_done_at(sched_t *sim, uint32_t replica, double us)
+{
+    double  now_us, until_us, speed;
+
+    now_us = (double) sim->now_us;
+
+    for ( ;; ) {
+        speed = sched_speed(sim, replica, now_us, &until_us);
+
+        if (us <= (until_us - now_us) * speed) {
+            return now_us + us / speed;
+        }
+
+        us -= (until_us - now_us) * speed;
+        now_us = until_us;
+    }
+}
+
+
+/*
+ * A query was told that nobody can answer it on time.  No replica had its
+ * input then: a lease that began after the letter was sent is for those who
+ * joined it and have more time.
+ */
+
+void
+sched_check_given_up(sched_t *sim, const sched_query_t *q)
+{
+    uint32_t          i;
+    ngx_uint_t        k;
+    sched_replica_t  *r;
+
+    for (i = 0; i < sim->nreplicas; i++) {
+        r = &sim->replicas[i];
+
+        if (!r->in || !r->busy || r->sent_us + SCHED_RING_US >= sim->now_us) {
+            continue;
+        }
+
+        for (k = 0; k < r->n; k++) {
+            SCHED_REQUIRE(sim, r->leases[k].flight != q->flight
+                               || r->leases[k].gen != q->flight_gen
+                               || q->deadline_us <= sim->now_us);
+        }
+    }
+}
+
 
 static void
-sched_watch(sched_t *sim, uint32_t replica)
+sched_late(sched_t *sim, const sched_replica_t *r, clipper_hedge_t *hedge)
 {
-    double                  left_us, after_us;
-    sched_replica_t        *r;
-    clipper_zone_t         *v;
-    clipper_replica_row_t  *row;
+    memset(hedge, 0, sizeof(clipper_hedge_t));
+    hedge->after_us = sim->hedge_us;
+    hedge->margin_us = SCHED_MARGIN_US;
+    hedge->sent_us = r->sent_us;
+    hedge->now_us = sim->now_us;
+}
 
-    r = &sim->replicas[replica];
-    v = &sim->views[r->worker];
-    row = &v->replicas[r->row];
 
-    left_us = (double) v->flights[r->leases[0].flight].deadline_us
-              - (double) sim->now_us;
-    after_us = 2 * (double) clipper_batch_latency(&row->batch, r->n);
-    after_us = after_us > 0 ? ngx_max(after_us, 2000) : left_us / 2;
-    after_us = ngx_min(after_us, left_us / 2);
-
-    sched_at(sim, (double) sim->now_us + after_us, SCHED_ON_HEDGE, replica,
-             r->serial);
+static void
+sched_watch(sched_t *sim, uint32_t replica, const clipper_hedge_t *hedge)
+{
+    if (hedge->next_us) {
+        SCHED_REQUIRE(sim, hedge->next_us > sim->now_us);
+        sched_at(sim, (double) hedge->next_us, SCHED_ON_HEDGE, replica,
+                 sim->replicas[replica].serial);
+    }
 }
 
 
@@ -93,6 +183,7 @@ sched_take_locked(sched_t *sim, uint32_t replica)
     sched_replica_t  *r;
     clipper_take_t    take;
     clipper_zone_t   *v;
+    clipper_hedge_t   hedge;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
@@ -125,16 +216,19 @@ sched_take_locked(sched_t *sim, uint32_t replica)
     r->sent_us = sim->now_us;
     sim->batches++;
     sim->sent += r->n;
+    sim->hedges += take.copies;
 
     us = m->a_us + m->b_us * (double) r->n;
     us *= m->noise > 0 ? exp(m->noise * sched_normal(sim)) : 1;
     us += m->stuck > 0 && sched_random(sim) < m->stuck ? m->stuck_us : 0;
 
-    sched_at(sim, (double) sim->now_us + ceil(us), SCHED_ON_DONE, replica,
-             r->serial);
+    sched_at(sim, ceil(sched_done_at(sim, replica, us)), SCHED_ON_DONE,
+             replica, r->serial);
 
     if (!sim->no_hedge) {
-        sched_watch(sim, replica);
+        sched_late(sim, r, &hedge);
+        clipper_queue_hedge_begin(v, r->row, r->leases, r->n, &hedge);
+        sched_watch(sim, replica, &hedge);
     }
 }
 
@@ -312,7 +406,7 @@ sched_join(sched_t *sim, uint32_t replica)
 
     if (sim->failures > 0) {
         sched_at(sim, (double) sim->now_us
-                      + sched_exponential(sim, sim->failures),
+                      + sched_exponential(&sim->random, sim->failures),
                  SCHED_ON_FAIL, replica, 0);
     }
 }
@@ -332,10 +426,14 @@ sched_out(sched_t *sim, uint32_t replica)
     r->n = 0;
     r->serial++;
 
-    if (sim->now_us < sim->until_us) {
-        sched_at(sim, (double) sim->now_us + 1e3
-                      + sched_random(sim) * 300e3, SCHED_ON_JOIN, replica, 0);
+    if (sim->now_us >= sim->until_us) {
+        return;
     }
+
+    sched_at(sim, sim->trouble.kind == SCHED_KILLED
+                  ? sim->trouble.to_us
+                  : (double) sim->now_us + 1e3 + sched_random(sim) * 300e3,
+             SCHED_ON_JOIN, replica, 0);
 }
 
 
@@ -432,17 +530,17 @@ sched_hedge(sched_t *sim, uint32_t replica)
 {
     sched_replica_t  *r;
     clipper_zone_t   *v;
+    clipper_hedge_t   hedge;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
 
+    sched_late(sim, r, &hedge);
+
     sched_lock(sim, r->worker);
-
-    if (v->models[v->replicas[r->row].model].replicas > 1) {
-        sim->hedges += clipper_queue_lease_hedge_locked(v, r->row,
-                                                             r->leases, r->n);
-    }
-
+    (void) clipper_queue_hedge_locked(v, r->row, r->leases, r->n, &hedge);
     sched_unlock(sim, r->worker);
+
+    sched_watch(sim, replica, &hedge);
     sim->steps++;
 }

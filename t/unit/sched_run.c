@@ -87,6 +87,8 @@ sched_ask(sched_t *sim, const sched_app_t *app)
     q->waiter = task.waiter;
     q->gen = task.gen;
     q->open = 1;
+    q->flight = v->waiters[q->waiter].flight;
+    q->flight_gen = v->flights[q->flight].gen;
 
     if (!sim->fifo) {
         sched_at(sim, (double) (q->deadline_us - SCHED_MARGIN_US),
@@ -129,7 +131,8 @@ sched_arrive(sched_t *sim, uint32_t index)
     }
 
     if (sim->now_us < sim->until_us) {
-        sched_at(sim, (double) sim->now_us + sched_exponential(sim, rate),
+        sched_at(sim, (double) sim->now_us
+                      + sched_exponential(&sim->arrivals, rate),
                  SCHED_ON_ARRIVE, index, 0);
         sched_ask(sim, app);
     }
@@ -200,6 +203,7 @@ sched_letter(sched_t *sim, uint32_t worker, clipper_mail_t *mail)
         sim->errors++;
 
     } else if (mail->result != CLIPPER_RESULT_OUTPUT) {
+        sched_check_given_up(sim, q);
         sim->dropped++;
 
     } else if (sim->now_us <= q->deadline_us) {
@@ -337,7 +341,7 @@ sched_death(sched_t *sim, uint32_t worker)
 
     if (sim->now_us < sim->until_us) {
         sched_at(sim, (double) sim->now_us
-                      + sched_exponential(sim, sim->deaths),
+                      + sched_exponential(&sim->random, sim->deaths),
                  SCHED_ON_DEATH, (uint32_t) (sched_random(sim) * sim->workers),
                  0);
     }
@@ -352,6 +356,7 @@ sched_init(sched_t *sim, uint64_t seed)
 {
     memset(sim, 0, sizeof(sched_t));
     sim->random = seed * 1000003;
+    sim->arrivals = sched_mix(seed);
     sim->workers = 1;
     sim->queue_max = 1000000;
     sim->zone_size = 64 << 20;
@@ -408,8 +413,13 @@ sched_start(sched_t *sim)
     }
 
     if (sim->deaths > 0) {
-        sched_at(sim, sched_exponential(sim, sim->deaths), SCHED_ON_DEATH, 0,
-                 0);
+        sched_at(sim, sched_exponential(&sim->random, sim->deaths),
+                 SCHED_ON_DEATH, 0, 0);
+    }
+
+    if (sim->trouble.kind == SCHED_KILLED) {
+        sched_at(sim, sim->trouble.from_us, SCHED_ON_FAIL,
+                 sim->trouble.replica, 0);
     }
 }
 

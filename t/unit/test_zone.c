@@ -444,7 +444,7 @@ test_hedges(void **state)
         expect_mail(&a, tasks[0].waiter, 0, 600);
 
         clipper_zone_lock(&a);
-        assert_int_equal(clipper_queue_lease_hedge_locked(&a, r, leases, 3), 2);
+        assert_int_equal(hedge_locked(&a, r, leases, 3, 350), 2);
         zone_assert_locked(&a, "hedged");
         clipper_zone_unlock(&a);
 

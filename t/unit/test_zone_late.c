@@ -74,8 +74,7 @@ test_skipped(void **state)
     later = ask(&b, 2, 8, 19000);
 
     clipper_zone_lock(&a);
-    assert_int_equal(clipper_queue_lease_hedge_locked(&a, replica, &lease, 1),
-                     1);
+    assert_int_equal(hedge_locked(&a, replica, &lease, 1, 9550), 1);
     clipper_zone_unlock(&a);
     assert_int_equal(take(&b, second, 1, 9600, &hedged), 1);
 
@@ -128,12 +127,137 @@ test_skipped(void **state)
 }
 
 
+/*
+ * A copy takes nothing away: nobody is given up while the first replica
+ * computes, and none is made that would keep others waiting.
+ */
+
+static void
+test_copies(void **state)
+{
+    uint32_t         first, second, third;
+    clipper_task_t   task, other, last;
+    clipper_lease_t  lease, more, rest;
+
+    first = replica_make(&a, model, 0);
+    task = ask(&a, 1, 8, 1000);
+    assert_int_equal(take(&a, first, 1, 100, &lease), 1);
+
+    /* there is nobody else */
+
+    clipper_zone_lock(&a);
+    assert_int_equal(hedge_locked(&a, first, &lease, 1, 200), 0);
+    clipper_zone_unlock(&a);
+
+    /* a copy that cannot be on time is dropped, and only the copy */
+
+    second = replica_make(&b, model, 0);
+
+    clipper_zone_lock(&a);
+    assert_int_equal(hedge_locked(&a, first, &lease, 1, 300), 1);
+    clipper_zone_unlock(&a);
+    assert_int_equal(a.models[model].queued, 1);
+
+    assert_int_equal(take(&b, second, 1, 1001, &more), 0);
+    zone_assert(&a, "a copy was dropped");
+    expect_no_mail(&a);
+    assert_int_equal(a.models[model].queued, 0);
+    assert_int_equal(a.models[model].credit, CLIPPER_HEDGE_CREDIT);
+
+    /* neither does it wait for a replica that got other work */
+
+    leave(&a, task.waiter, task.gen);
+    (void) settle(&a, first, &lease, 1100);
+    replica_idle(&a, first);
+
+    task = ask(&a, 2, 8, 90000);
+    assert_int_equal(take(&a, first, 1, 2000, &lease), 1);
+    clipper_zone_lock(&a);
+    assert_int_equal(hedge_locked(&a, first, &lease, 1, 2100), 1);
+    clipper_zone_unlock(&a);
+
+    other = ask(&b, 3, 8, 95000);
+    assert_int_equal(take(&b, second, 2, 8000, &more), 1);
+    assert_int_equal(b.flights[more.flight].deadline_us, 95000);
+    zone_assert(&b, "a copy is old");
+    expect_no_mail(&a);
+
+    /* while others wait, or nobody is idle, there is none */
+
+    third = replica_make(&b, model, 0);
+    last = ask(&b, 4, 8, 96000);
+    clipper_zone_lock(&a);
+    assert_int_equal(hedge_locked(&a, first, &lease, 1, 9000), 0);
+    clipper_zone_unlock(&a);
+
+    assert_int_equal(take(&b, third, 2, 9100, &rest), 1);
+    clipper_zone_lock(&a);
+    assert_int_equal(hedge_locked(&a, first, &lease, 1, 9200), 0);
+    clipper_zone_unlock(&a);
+
+    (void) settle(&a, first, &lease, 9300);
+    expect_mail(&a, task.waiter, 2, 8);
+    (void) settle(&b, second, &more, 9400);
+    expect_mail(&b, other.waiter, 3, 8);
+    (void) settle(&b, third, &rest, 9500);
+    expect_mail(&b, last.waiter, 4, 8);
+
+    replica_gone(&a, first);
+    replica_gone(&b, second);
+    replica_gone(&b, third);
+}
+
+
+/* copies cost what answers earn */
+
+static void
+test_credit(void **state)
+{
+    uint32_t          first, second;
+    ngx_uint_t        i, n, copies;
+    clipper_task_t    task;
+    clipper_lease_t   lease, more;
+
+    first = replica_make(&a, model, 0);
+    second = replica_make(&a, model, 0);
+    copies = 0;
+
+    for (i = 0; i < 4000; i++) {
+        task = ask(&a, i, 8, 1000000);
+        assert_int_equal(take(&a, first, 1, 100, &lease), 1);
+
+        clipper_zone_lock(&a);
+        n = hedge_locked(&a, first, &lease, 1, 200);
+        clipper_zone_unlock(&a);
+
+        if (n) {
+            copies++;
+            assert_int_equal(take(&a, second, 1, 300, &more), 1);
+            (void) settle(&a, second, &more, 400);
+            replica_idle(&a, second);
+        }
+
+        (void) settle(&a, first, &lease, 500);
+        replica_idle(&a, first);
+        expect_mail(&a, task.waiter, i, 8);
+    }
+
+    assert_true(copies >= 4000 / CLIPPER_HEDGE_COST);
+    assert_true(copies <= 4000 / CLIPPER_HEDGE_COST + 65);
+
+    replica_gone(&a, first);
+    replica_gone(&a, second);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         zone_test(test_late),
         zone_test(test_skipped),
+        zone_test(test_copies),
+        zone_test(test_credit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ drop_late(uint32_t m)
 
     for (a = askers; a < askers + ASKERS; a++) {
         if (a->used && !a->dropped && a->flight->queued
+            && a->flight->leases == 0
             && a->flight->model == m && a->deadline < now)
         {
             a->dropped = 1;
@@ -52,13 +53,36 @@ flight_of(view_t *v, const clipper_lease_t *lease)
 }
 
 
+/* copies that are late or old leave the queue, and take nobody with them */
+
+static void
+copies_gone(view_t *v, uint32_t m)
+{
+    flight_t          *f;
+    clipper_flight_t  *row;
+
+    for (f = flights; f < flights + sizeof(flights) / sizeof(flights[0]); f++)
+    {
+        row = &v->flights[f->row];
+
+        if (f->used && f->queued && f->leases && f->model == m
+            && row->state == CLIPPER_LEASED)
+        {
+            check("a copy in time", row->deadline_us < now
+                                    || now > row->hedged_us + 5000);
+            f->queued = 0;
+        }
+    }
+}
+
+
 static void
 step_take(void)
 {
     view_t      *v;
     uint64_t     last;
     replica_t   *r;
-    ngx_uint_t   i, queued;
+    ngx_uint_t   i;
 
     r = &replicas[zone_chance(REPLICAS)];
 
@@ -76,10 +100,6 @@ step_take(void)
 
     drop_late(r->model);
 
-    queued = queued_of(r->model);
-    check("nothing taken", r->n || queued == 0);
-    check("too many taken", r->n <= queued);
-
     for (i = 0, last = 0; i < r->n; i++) {
         r->flights[i] = flight_of(v, &r->leases[i]);
         check("what was taken waits", r->flights[i] != NULL);
@@ -91,6 +111,9 @@ step_take(void)
         r->flights[i]->leases++;
         check("leases", r->flights[i]->leases <= 2);
     }
+
+    copies_gone(v, r->model);
+    check("nothing taken", r->n || queued_of(r->model) == 0);
 }
 
 
@@ -196,11 +219,25 @@ step_settle(void)
 }
 
 
+static ngx_uint_t
+hedgeable(view_t *v, replica_t *r, ngx_uint_t i)
+{
+    flight_t  *f;
+
+    f = r->flights[i];
+
+    return !f->done && !f->queued && f->waiters && f->leases < 2
+           && f->attempts == 0
+           && v->flights[r->leases[i].flight].deadline_us > now + 1;
+}
+
+
 static void
 step_hedge(void)
 {
     view_t      *v;
-    flight_t    *f;
+    int32_t      credit;
+    uint32_t     idle;
     replica_t   *r;
     ngx_uint_t   i, n;
 
@@ -210,22 +247,30 @@ step_hedge(void)
         return;
     }
 
-    for (n = 0, i = 0; i < r->n; i++) {
-        f = r->flights[i];
+    v = &workers[r->worker];
+    credit = v->models[r->model].credit;
+    idle = v->models[r->model].idle;
 
-        if (!f->done && !f->queued && f->waiters && f->leases < 2
-            && f->attempts == 0)
-        {
-            f->queued = 1;
+    while (idle && v->replicas[idle].input_type
+                   != v->replicas[r->row].input_type)
+    {
+        idle = v->replicas[idle].next;
+    }
+
+    if (idle == 0 || queued_of(r->model)) {
+        credit = 0;
+    }
+
+    for (n = 0, i = 0; i < r->n; i++) {
+        if (credit > 0 && hedgeable(v, r, i)) {
+            credit -= CLIPPER_HEDGE_COST;
+            r->flights[i]->queued = 1;
             n++;
         }
     }
 
-    v = &workers[r->worker];
-
     clipper_zone_lock(v);
-    check("hedged", clipper_queue_lease_hedge_locked(v, r->row, r->leases,
-                                                     r->n) == n);
+    check("hedged", hedge_locked(v, r->row, r->leases, r->n, now) == n);
     clipper_zone_unlock(v);
     counts[7] += n;
 }

@@ -336,6 +336,20 @@ take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
 
 /* the output that belongs to the lease's input; its length */
 
+ngx_uint_t
+hedge_locked(view_t *v, uint32_t replica, const clipper_lease_t *leases,
+    ngx_uint_t n, uint64_t now_us)
+{
+    clipper_hedge_t  hedge;
+
+    memset(&hedge, 0, sizeof(hedge));
+    hedge.sent_us = now_us;
+    hedge.now_us = now_us;
+
+    return clipper_queue_hedge_locked(v, replica, leases, n, &hedge);
+}
+
+
 size_t
 output_of(view_t *v, const clipper_lease_t *lease, u_char *output)
 {

@@ -27,11 +27,11 @@
 
 #include "splitmix.h"
 #include "shm/clipper_queue.h"
+#include "shm/clipper_queue_hedge.h"
 #include "zone_check.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_zone.h"
-#include "shm/clipper_queue_lease.h"
 #include "shm/clipper_letter.h"
 #include "shm/clipper_registry_replica.h"
 
@@ -82,6 +82,10 @@ void give_back(view_t *v, uint32_t chunk);
 /* up to max inputs for the replica, whatever their latency may be */
 ngx_uint_t take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
     clipper_lease_t *leases);
+
+/* a batch is late; under the lock */
+ngx_uint_t hedge_locked(view_t *v, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n, uint64_t now_us);
 
 /* the output that belongs to the lease's input; its length */
 size_t output_of(view_t *v, const clipper_lease_t *lease, u_char *output);

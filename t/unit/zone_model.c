@@ -163,7 +163,8 @@ flight_begin(view_t *v, clipper_task_t *task)
 
     /* 1 if replicas died of this input before */
 
-    f->attempts = v->flights[v->waiters[task->waiter].flight].attempts;
+    f->row = v->waiters[task->waiter].flight;
+    f->attempts = v->flights[f->row].attempts;
     f->retried = f->attempts;
     check("attempts", f->attempts <= 1);
 

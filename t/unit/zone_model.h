@@ -19,6 +19,7 @@
 
 typedef struct {
     unsigned    used;
+    uint32_t    row;
     uint32_t    model;
     uint32_t    name;
     size_t      len;

@@ -165,8 +165,7 @@ scene_leased(void)
     /* hedged beside the victim's lease */
 
     clipper_zone_lock(&v);
-    assert_int_equal(clipper_queue_lease_hedge_locked(&v, rv, &leases_v[3], 1),
-                     1);
+    assert_int_equal(hedge_locked(&v, rv, &leases_v[3], 1, 180), 1);
     clipper_zone_unlock(&v);
 }
 
@@ -413,7 +412,7 @@ void
 hedges(view_t *w)
 {
     clipper_zone_lock(w);
-    (void) clipper_queue_lease_hedge_locked(w, rv, leases_v, 4);
+    (void) hedge_locked(w, rv, leases_v, 4, 200);
     clipper_zone_unlock(w);
 }
 

@@ -1,0 +1,67 @@
+
+/*
+ * Second replicas for late batches.
+ *
+ * A copy takes nothing away: it is made only for a replica that is idle and
+ * can be on time, when nobody else waits, and it leaves the queue again if
+ * that replica gets other work first.  What its first replica computes goes
+ * on meanwhile, and its waiters wait for either.  A model has a credit of
+ * copies, so that however many batches seem late its replicas do little twice.
+ */
+
+
+#ifndef _CLIPPER_QUEUE_HEDGE_H_INCLUDED_
+#define _CLIPPER_QUEUE_HEDGE_H_INCLUDED_
+
+
+#include "shm/clipper_queue_lease.h"
+
+
+/* a copy costs so much of a model's credit, of which an input gives 1 */
+#define CLIPPER_HEDGE_COST    20
+
+/* what a model begins with, and cannot exceed */
+#define CLIPPER_HEDGE_CREDIT  (64 * CLIPPER_HEDGE_COST)
+
+
+typedef struct {
+    uint64_t          after_us;         /* "hedge TIME"; 0: by the profile */
+    uint64_t          margin_us;        /* to deliver an answer */
+    uint64_t          sent_us;
+    uint64_t          now_us;
+    uint64_t          next_us;          /* out: look again then; 0: never */
+} clipper_hedge_t;
+
+
+static ngx_inline ngx_uint_t
+clipper_queue_hedge_leased(const clipper_flight_t *f)
+{
+    return (f->lease[0] | f->lease[1]) != 0;
+}
+
+
+/* a batch has just been sent: next_us says when it is late */
+void clipper_queue_hedge_begin(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);
+
+/*
+ * It is late.  What of it still waits, no other replica has, and one that is
+ * idle now can answer on time, is queued again beside its lease, within the
+ * model's budget; the first answer counts.  The number of flights.
+ */
+ngx_uint_t clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);
+
+/* the replica that was idle has got other work: a copy does not wait */
+ngx_uint_t clipper_queue_hedge_stale(const clipper_flight_t *f,
+    uint64_t now_us);
+
+/* a copy leaves the queue, its first lease stays */
+void clipper_queue_hedge_undo_locked(clipper_zone_t *zone, uint32_t flight);
+
+/* n inputs were sent for the first time */
+void clipper_queue_hedge_earn_locked(clipper_zone_t *zone, uint32_t model,
+    ngx_uint_t n);
+
+
+#endif /* _CLIPPER_QUEUE_HEDGE_H_INCLUDED_ */
