@@ -130,6 +130,23 @@ def test_token_stays_the_same_replica(server):
     assert again.requests
 
 
+def test_the_owner_of_a_token_comes_back(server):
+    """Catches a container that gets no work any more after another
+    connection had taken its place with the same token and left again."""
+    owner = connected(server, token=b"0123456789abcdef")
+    other = Sim4(server, "m", token=b"0123456789abcdef").wait_registered()
+
+    def states():
+        return sorted(replica["state"]
+                      for replica in server.replicas("m", ready=False))
+
+    wait_until(lambda: states() == ["leaving", "ready"])
+    other.close()
+    wait_until(lambda: states() == ["ready"])
+    assert server.predict("a", [1.0])["output"] == 1.0
+    assert owner.requests
+
+
 def test_both_versions_serve(server):
     """Catches a version that is not fed while the other one is there."""
     old = Sim3(server, "m", manual=True).wait_registered()

@@ -14,6 +14,7 @@
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
 #include "shm/clipper_zone.h"
+#include "shm/clipper_queue.h"
 #include "shm/clipper_queue_lease.h"
 #include "shm/clipper_registry_replica.h"
 
@@ -262,6 +263,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     }
 
     clipper_registry_replica_gone_locked(zone, replica->row);
+    (void) clipper_queue_notify_locked(zone, replica->model);
 
     counters = clipper_metrics_model(zone, replica->model);
     clipper_metrics_add(&counters[CLIPPER_M_REDISPATCHES], again);

@@ -14,6 +14,10 @@ static void clipper_registry_replica_probed_locked(clipper_zone_t *zone,
     uint32_t model);
 static clipper_batch_t *clipper_registry_replica_learned_locked(
     clipper_zone_t *zone, clipper_replica_row_t *r);
+static void clipper_registry_replica_return_locked(clipper_zone_t *zone,
+    uint32_t gone);
+static ngx_uint_t clipper_registry_replica_twins(clipper_replica_row_t *a,
+    clipper_replica_row_t *b);
 static ngx_uint_t clipper_registry_replica_same(clipper_replica_row_t *a,
     clipper_replica_row_t *b);
 
@@ -46,6 +50,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->digest_len = (uint32_t) ngx_min(a->digest.len, sizeof(r->digest));
     r->busy = 0;
     r->stuck = 0;
+    r->superseded = 0;
     r->sent_us = now_us;
     r->connected_us = now_us;
     r->nbatches = 0;
@@ -146,6 +151,7 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
 
         if (old->id > r->id && clipper_registry_replica_same(r, old)) {
             clipper_registry_replica_leaving_locked(zone, replica);
+            r->superseded = 1;
             return;
         }
     }
@@ -159,6 +165,7 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
 
         if (i != replica && clipper_registry_replica_same(r, old)) {
             clipper_registry_replica_leaving_locked(zone, i);
+            old->superseded = 1;
         }
     }
 
@@ -194,16 +201,75 @@ clipper_registry_replica_probed_locked(clipper_zone_t *zone, uint32_t model)
 }
 
 
+/*
+ * A connection that took another one's place with its token has gone: the
+ * container that is still here gets work again.  One of a retiring worker
+ * moves on anyway.
+ */
+
+static void
+clipper_registry_replica_return_locked(clipper_zone_t *zone, uint32_t gone)
+{
+    uint32_t                i, last;
+    clipper_replica_row_t  *r, *old;
+
+    clipper_zone_locked(zone);
+
+    r = &zone->replicas[gone];
+    last = 0;
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        old = &zone->replicas[i];
+
+        if (i == gone || !clipper_registry_replica_twins(r, old)) {
+            continue;
+        }
+
+        if (old->state == CLIPPER_READY) {
+            return;
+        }
+
+        if (old->state == CLIPPER_LEAVING
+            && old->superseded
+            && !zone->workers[old->worker].retiring
+            && (last == 0 || old->id > zone->replicas[last].id))
+        {
+            last = i;
+        }
+    }
+
+    if (last == 0) {
+        return;
+    }
+
+    old = &zone->replicas[last];
+    old->superseded = 0;
+    clipper_publish(old->state, CLIPPER_READY);
+    zone->models[old->model].replicas++;
+
+    if (old->busy == 0) {
+        clipper_registry_replica_idle_locked(zone, last);
+    }
+}
+
+
 /* two connections of one container */
 
 static ngx_uint_t
 clipper_registry_replica_same(clipper_replica_row_t *a,
     clipper_replica_row_t *b)
 {
+    return b->state == CLIPPER_READY && clipper_registry_replica_twins(a, b);
+}
+
+
+static ngx_uint_t
+clipper_registry_replica_twins(clipper_replica_row_t *a,
+    clipper_replica_row_t *b)
+{
     static u_char  none[16];
 
-    return b->state == CLIPPER_READY
-           && a->model == b->model
+    return a->model == b->model
            && ngx_memcmp(a->token, b->token, sizeof(a->token)) == 0
            && ngx_memcmp(a->token, none, sizeof(none)) != 0;
 }
@@ -223,6 +289,7 @@ clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
         zone->models[r->model].replicas--;
     }
 
+    r->superseded = 0;
     clipper_publish(r->state, CLIPPER_LEAVING);
     clipper_registry_replica_probed_locked(zone, r->model);
     zone->header->registry++;
@@ -251,6 +318,8 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     model->members--;
+
+    clipper_registry_replica_return_locked(zone, replica);
 
     r->gen++;
     clipper_publish(r->state, CLIPPER_FREE);

@@ -38,7 +38,10 @@ void clipper_registry_replica_ready_locked(clipper_zone_t *zone,
 void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
     uint32_t replica);
 
-/* its leases are the caller's to end before */
+/*
+ * Its leases are the caller's to end before.  A connection that it has taken
+ * the place of gets work again; the caller notifies its worker.
+ */
 void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
     uint32_t replica);
 

@@ -34,6 +34,8 @@ typedef struct {
 
     uint32_t                   busy;            /* inputs in flight */
     uint32_t                   stuck;           /* its batch was given up */
+    uint32_t                   superseded;      /* leaves for another one
+                                                   with its token */
     uint64_t                   sent_us;
     uint64_t                   connected_us;
 

@@ -94,6 +94,52 @@ test_a_late_probe_takes_nothing_back(void **state)
 }
 
 
+/* catches an owner that stays away when a thief of its token has gone */
+
+static void
+test_a_token_goes_back_to_its_owner(void **state)
+{
+    uint32_t                owner, thief;
+    clipper_announcement_t  an;
+
+    memset(&an, 0, sizeof(an));
+    an.model = model;
+    an.rpc_version = 4;
+    an.token.data = (u_char *) "0123456789abcdef";
+    an.token.len = 16;
+
+    clipper_zone_lock(&a);
+
+    owner = clipper_registry_replica_join_locked(&a, &an, 0);
+    clipper_registry_replica_ready_locked(&a, owner);
+    clipper_registry_replica_idle_locked(&a, owner);
+
+    thief = clipper_registry_replica_join_locked(&a, &an, 1);
+    clipper_registry_replica_ready_locked(&a, thief);
+    assert_int_equal(a.replicas[owner].state, CLIPPER_LEAVING);
+    assert_int_equal(a.replicas[owner].idle, 0);
+
+    clipper_registry_replica_gone_locked(&a, thief);
+    assert_int_equal(a.replicas[owner].state, CLIPPER_READY);
+    assert_int_equal(a.replicas[owner].idle, 1);
+    assert_int_equal(a.models[model].replicas, 1);
+    zone_assert_locked(&a, "the owner is back");
+
+    /* who says itself that it leaves does not come back */
+
+    thief = clipper_registry_replica_join_locked(&a, &an, 2);
+    clipper_registry_replica_ready_locked(&a, thief);
+    clipper_registry_replica_leaving_locked(&a, owner);
+    clipper_registry_replica_gone_locked(&a, thief);
+    assert_int_equal(a.replicas[owner].state, CLIPPER_LEAVING);
+
+    clipper_registry_replica_gone_locked(&a, owner);
+    clipper_zone_unlock(&a);
+
+    zone_assert(&a, "both gone");
+}
+
+
 static void
 test_epoch_by_digest(void **state)
 {
@@ -452,6 +498,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         zone_test(test_replicas_come_and_go),
         zone_test(test_a_late_probe_takes_nothing_back),
+        zone_test(test_a_token_goes_back_to_its_owner),
         zone_test(test_epoch_by_digest),
         zone_test(test_profile_of_a_replaced_model),
         zone_test(test_compare_versions),
