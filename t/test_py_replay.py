@@ -131,9 +131,35 @@ def test_what_was_learned_fades():
     policy = make_policy("exp3 eta=1 alpha=0 half_life=1m")
     policy.observe("a:1", 0.3, 1.0, 0.0)
     now, later = (policy.probabilities(["a:1", "b:1"], t) for t in (0, 60))
-    # The estimate of a loss is L / (p + eta / 2).
-    assert math.log(now[1] / now[0]) == pytest.approx(1.25)
-    assert math.log(later[1] / later[0]) == pytest.approx(0.625)
+    # The estimate of a loss is L / (p + eta / 2); a larger eta for few rounds.
+    few = 16 * math.log(2)
+    assert math.log(now[1] / now[0]) == pytest.approx(
+        1.25 * math.sqrt(1 + few))
+    assert math.log(later[1] / later[0]) == pytest.approx(
+        0.625 * math.sqrt(1 + few / 0.5))
+
+
+def test_what_was_learned_fades_by_feedbacks():
+    policy = make_policy("epsilon_greedy epsilon=0 half_life=off|10")
+    for loss in [1.0] * 100 + [0.0] * 11:
+        policy.observe("a:1", 1.0, loss, 0.0)
+        policy.observe("b:1", 1.0, 0.6, 0.0)
+    # 22 feedbacks, 11 of its own: most of what counts is not lost
+    assert policy.probabilities(["a:1", "b:1"], 0.0)[0] == 1
+    slow = make_policy("epsilon_greedy epsilon=0 half_life=off")
+    for loss in [1.0] * 100 + [0.0] * 11:
+        slow.observe("a:1", 1.0, loss, 0.0)
+        slow.observe("b:1", 1.0, 0.6, 0.0)
+    assert slow.probabilities(["a:1", "b:1"], 0.0)[0] == 0
+
+
+def test_floor():
+    policy = make_policy("thompson floor=0.01 half_life=off")
+    for _ in range(500):
+        policy.observe("a:1", 1.0, 0.0, 0.0)
+        policy.observe("b:1", 1.0, 1.0, 0.0)
+    assert policy.probabilities(["a:1", "b:1"], 0.0) == pytest.approx(
+        [0.99, 0.01])
 
 
 def test_what_is_left_out_is_counted():
@@ -182,10 +208,34 @@ def test_feedback_that_is_none(line):
 
 @pytest.mark.parametrize("text", [
     "", "exp4", "exp3 eta", "exp3 beta=1", "exp3 eta=x", "split a=-1",
-    "thompson half_life=0s"])
+    "thompson half_life=0s", "thompson half_life=1h|0",
+    "thompson half_life=|9", "thompson half_life=1h|x"])
 def test_policies_that_cannot_be_replayed(text):
     with pytest.raises(ClipperException):
         make_policy(text)
+
+
+def test_a_log_without_draws_is_refused(tmp_path, capsys):
+    log, feedback = synthetic(200)
+    rows = [dict(json.loads(line), propensity="1.000000") for line in log]
+    (tmp_path / "log").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "feedback").write_text("\n".join(feedback))
+    files = ["--log", str(tmp_path / "log"), "--feedback",
+             str(tmp_path / "feedback"), "--policy", "split"]
+    assert main(files) == 1
+    assert "does not draw its models" in capsys.readouterr().err
+
+
+def test_a_floor_is_recommended(tmp_path, capsys):
+    log, feedback = synthetic(200)
+    rows = [json.loads(line) for line in log]
+    rows[7]["propensity"] = "0.000100"
+    (tmp_path / "log").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "feedback").write_text("\n".join(feedback))
+    files = ["--log", str(tmp_path / "log"), "--feedback",
+             str(tmp_path / "feedback"), "--policy", "split"]
+    assert main(files) == 0
+    assert "floor=0.01" in capsys.readouterr().err
 
 
 def test_the_command(tmp_path, capsys):

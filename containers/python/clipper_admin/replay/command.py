@@ -9,7 +9,17 @@ from typing import List, Optional, Sequence, TextIO, Tuple
 from ..exceptions import ClipperException
 from . import policies
 from .estimate import Estimate, evaluate
-from .records import new_counter, read_feedback, read_log, with_candidates
+from .records import (
+    Record,
+    drawn,
+    new_counter,
+    read_feedback,
+    read_log,
+    with_candidates,
+)
+
+#: Propensities below are told of.
+_LEAST = 1e-3
 
 _WHY = {
     "malformed": "lines not in the log format",
@@ -101,6 +111,7 @@ def _run(args: argparse.Namespace, out: TextIO) -> int:
             read_log(f, losses, skipped, args.app),
             [one for one in args.models.split(",") if one],
         )
+    _judge(records)
     found = [
         (text, evaluate(policy, records, args.clip, args.confidence,
                         args.interval))
@@ -122,6 +133,23 @@ def _run(args: argparse.Namespace, out: TextIO) -> int:
     for reason, count in sorted(skipped.items()):
         print("left out: %d %s" % (count, _WHY[reason]), file=sys.stderr)
     return 0
+
+
+def _judge(records: List[Record]) -> None:
+    """Refuse a log that nothing can be estimated from."""
+    if records and not drawn(records):
+        raise ClipperException(
+            "The log is of a policy that does not draw its models (first, "
+            "ucb): it tells nothing of models that were not chosen. Log "
+            "thompson, exp3 or epsilon_greedy with a floor, or split"
+        )
+    least = min((one.propensity for one in records), default=1.0)
+    if least < _LEAST:
+        print(
+            "clipper-replay: propensities go down to %.1e; with floor=0.01 "
+            "in clipper_select no record outweighs the others" % least,
+            file=sys.stderr,
+        )
 
 
 def _table(found: List[Tuple[str, Estimate]], out: TextIO) -> None:

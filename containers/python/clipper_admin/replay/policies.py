@@ -17,6 +17,9 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 _GRID = 2048
 
+#: Of the server's Exp3: how much faster it learns from few rounds.
+_HASTE = 16
+
 
 class Policy:
     """The base of all policies; decayed sums for those that learn.
@@ -25,8 +28,12 @@ class Policy:
         params: parameters by name.
     """
 
-    #: Parameter -> default value.
+    #: Parameter -> default value. `kappa` is about users, whom a replay does
+    #: not tell apart.
     defaults: Dict[str, float] = {}
+
+    #: Default of `half_life`: a time, or a time and feedbacks.
+    memory = "1d"
 
     def __init__(self, params: Dict[str, str]) -> None:
         unknown = sorted(set(params) - set(self.defaults) - {"half_life"})
@@ -39,8 +46,11 @@ class Policy:
         for name, text in params.items():
             if name != "half_life":
                 self.param[name] = _number(name, text)
-        self._decay = math.log(2) / _seconds(params.get("half_life", "1h"))
-        self._sums: Dict[Tuple[str, str], Tuple[float, float]] = {}
+        seconds, feedbacks = _half_life(params.get("half_life", self.memory))
+        self._decay = math.log(2) / seconds
+        self._fade = math.log(2) / feedbacks
+        self._count = 0
+        self._sums: Dict[Tuple[str, str], Tuple[float, float, int]] = {}
 
     def probabilities(
         self, models: Sequence[str], time: float
@@ -63,11 +73,19 @@ class Policy:
 
     def _add(self, field: str, model: str, value: float, time: float) -> None:
         before = self._get(field, model, time)
-        self._sums[field, model] = (before + value, time)
+        self._sums[field, model] = (before + value, time, self._count)
 
     def _get(self, field: str, model: str, time: float) -> float:
-        value, at = self._sums.get((field, model), (0.0, time))
-        return value * math.exp(-self._decay * max(0.0, time - at))
+        value, at, count = self._sums.get((field, model), (0.0, time, 0))
+        return value * math.exp(
+            -self._decay * max(0.0, time - at)
+            - self._fade * (self._count - count)
+        )
+
+    def _floor(self, chances: "np.ndarray") -> "np.ndarray":
+        k = len(chances)
+        least = min(self.param["floor"], 1 / k)
+        return (1 - k * least) * chances + least
 
     def _all(
         self, field: str, models: Sequence[str], time: float
@@ -123,6 +141,7 @@ class _Counting(Policy):
     ) -> None:
         self._add("count", model, 1.0, time)
         self._add("loss", model, loss, time)
+        self._count += 1
 
     def _share_of_least(self, values: "np.ndarray") -> "np.ndarray":
         least = (values == values.min()).astype(float)
@@ -139,19 +158,25 @@ class _Counting(Policy):
 class EpsilonGreedy(_Counting):
     """The lowest mean loss; with probability epsilon any model."""
 
-    defaults = {"epsilon": 0.1}
+    defaults = {"epsilon": 0.04, "kappa": 10, "floor": 0}
+    memory = "1d|300"
 
     def probabilities(
         self, models: Sequence[str], time: float
     ) -> "np.ndarray":
         _, means = self._means(models, time)
         epsilon = self.param["epsilon"]
-        return epsilon / len(models) \
+        return self._floor(
+            epsilon / len(models)
             + (1 - epsilon) * self._share_of_least(means)
+        )
 
 
 class Ucb(_Counting):
-    """The lowest lower bound of the mean loss."""
+    """The lowest lower bound of the mean loss (UCB1-Tuned)."""
+
+    defaults = {"kappa": 10}
+    memory = "1d|600"
 
     def probabilities(
         self, models: Sequence[str], time: float
@@ -160,31 +185,45 @@ class Ucb(_Counting):
         if (counts == 0).any():
             return self._share_of_least(np.where(counts == 0, 0.0, 1.0))
         log_t = math.log(max(1.0, counts.sum()))
-        return self._share_of_least(means - np.sqrt(2 * log_t / counts))
+        variance = means * (1 - means) + np.sqrt(2 * log_t / counts)
+        return self._share_of_least(
+            means - np.sqrt(np.minimum(variance, 0.25) * log_t / counts)
+        )
 
 
 class Exp3(Policy):
     """Exp3-IX with a fixed share, on decayed sums of estimated losses."""
 
-    defaults = {"eta": 0.1, "alpha": 0.03}
+    defaults = {"eta": 0.1, "alpha": 0.03, "kappa": 5, "floor": 0}
+    memory = "1d|1000"
 
     def probabilities(
         self, models: Sequence[str], time: float
     ) -> "np.ndarray":
         sums = self._all("loss", models, time)
-        weights = np.exp(-self.param["eta"] * (sums - sums.min()))
+        rounds = self._get("rounds", "", time)
+        few = _HASTE * math.log(len(models)) / rounds if rounds else 0.0
+        eta = math.sqrt(self.param["eta"] ** 2 + few)
+        weights = np.exp(-eta * (sums - sums.min()))
         alpha = self.param["alpha"]
-        return (1 - alpha) * weights / weights.sum() + alpha / len(models)
+        return self._floor(
+            (1 - alpha) * weights / weights.sum() + alpha / len(models)
+        )
 
     def observe(
         self, model: str, propensity: float, loss: float, time: float
     ) -> None:
         gamma = self.param["eta"] / 2
         self._add("loss", model, loss / (propensity + gamma), time)
+        self._add("rounds", "", 1.0, time)
+        self._count += 1
 
 
 class Thompson(Policy):
     """The largest of draws from Beta distributions of decayed counts."""
+
+    defaults = {"kappa": 4, "floor": 0}
+    memory = "1d|600"
 
     def probabilities(
         self, models: Sequence[str], time: float
@@ -198,13 +237,14 @@ class Thompson(Policy):
         # Up to the middle of each cell.
         F = np.maximum(np.cumsum(f, axis=1) - f / 2, 1e-300)
         found = (f / F * F.prod(axis=0)).sum(axis=1)
-        return found / found.sum()
+        return self._floor(found / found.sum())
 
     def observe(
         self, model: str, propensity: float, loss: float, time: float
     ) -> None:
         self._add("win", model, 1 - loss, time)
         self._add("loss", model, loss, time)
+        self._count += 1
 
 
 _POLICIES: Dict[str, Callable[[Dict[str, str]], Policy]] = {
@@ -259,6 +299,15 @@ def _number(name: str, text: str) -> float:
             "Invalid value of %s: %s. It must be a number" % (name, text)
         )
     return value
+
+
+def _half_life(text: str) -> Tuple[float, float]:
+    """Seconds and feedbacks of ``TIME``, ``TIME|N``, ``off`` or ``off|N``."""
+    time, bar, count = text.partition("|")
+    feedbacks = _number("half_life", count) if bar else math.inf
+    if feedbacks < 1:
+        raise ClipperException("Invalid value of half_life: %s" % text)
+    return _seconds(time), feedbacks
 
 
 def _seconds(text: str) -> float:

@@ -25,6 +25,10 @@ _SEPARATOR = ", "
 _LISTS = ("query_id", "models", "model", "propensity")
 
 
+#: Of a log that was not drawn; `ucb` draws between equals, at first.
+_CERTAIN = 0.99
+
+
 class Record(NamedTuple):
     """One query that one model answered and that has feedback.
 
@@ -184,6 +188,17 @@ def with_candidates(
                 % (one.model, ", ".join(known))
             )
     return [one._replace(models=known) for one in found]
+
+
+def drawn(records: Sequence[Record]) -> bool:
+    """Whether the log's policy drew its models.
+
+    One that draws nothing (`first`, `ucb`) tells nothing of the models that
+    it did not choose.
+    """
+    certain = sum(one.propensity >= 1 for one in records)
+    several = any(len(one.models) > 1 for one in records)
+    return not several or certain < _CERTAIN * len(records)
 
 
 def _propensity(text: str) -> Any:
