@@ -14,6 +14,7 @@ import oracle
 
 STEPS = 10_000
 HALF_LIFE = 500.0
+FEEDBACKS = 700.0
 KAPPA = 10.0
 D = ctypes.c_double
 DP = ctypes.POINTER(D)
@@ -34,6 +35,10 @@ def lib(tmp_path_factory):
     so.oracle_observe.argtypes = [ctypes.c_void_p, ctypes.c_uint64,
                                   ctypes.c_int, D, DP, ctypes.c_int]
     so.oracle_rows.argtypes = [ctypes.c_void_p, ctypes.c_int, DP]
+    so.oracle_answers.argtypes = [ctypes.c_void_p, ctypes.c_uint64,
+                                  ctypes.POINTER(ctypes.c_int)]
+    so.oracle_confidence.argtypes = [ctypes.c_void_p, ctypes.c_int, D]
+    so.oracle_confidence.restype = D
     return so
 
 
@@ -73,16 +78,26 @@ class Server:
         return self.lib.oracle_observe(self.h, bits, served, propensity,
                                        pointer(losses), personal)
 
-    def rows(self, personal, fields):
-        out = np.empty(self.k * fields)
+    def rows(self, personal, shape):
+        out = np.empty(shape[0] * shape[1])
         self.lib.oracle_rows(self.h, personal, pointer(out))
-        return out.reshape(self.k, fields)
+        return out.reshape(shape)
+
+    def answers(self, answered, outputs):
+        bits = sum(1 << int(i) for i in np.flatnonzero(answered))
+        array = np.ascontiguousarray(outputs, np.intc)
+        self.lib.oracle_answers(
+            self.h, bits, array.ctypes.data_as(ctypes.POINTER(ctypes.c_int)))
+
+    def confidence(self, first, share):
+        return self.lib.oracle_confidence(self.h, int(first), share)
 
 
 # --- the formulas --------------------------------------------------------
 
 class Sums:
-    """Discounted sums, discounted in place as textbooks write it."""
+    """Discounted sums, discounted in place as textbooks write it: by time,
+    and by each feedback."""
 
     def __init__(self, k, fields):
         self.values = np.zeros((k, fields))
@@ -92,6 +107,9 @@ class Sums:
         if self.at is not None:
             self.values *= 2.0 ** (-(now - self.at) / HALF_LIFE)
         self.at = now
+
+    def add(self, x):
+        self.values = (self.values + x) * 2.0 ** (-1 / FEEDBACKS)
 
 
 def complete(losses, cover, eta, up):
@@ -111,64 +129,141 @@ def softmax(logs, up):
     return w / w.sum()
 
 
-class Shares:
-    """Hedge weights with a fixed share, for the application and its user."""
+def shares(sums, eta, alpha, up):
+    p = softmax(-eta * sums, up)
+    return np.where(up, (1 - alpha) * p + alpha / up.sum(), 0)
 
-    def __init__(self, eta, alpha, rounds, cover, loss):
-        self.eta, self.alpha = eta, alpha
-        self.columns = rounds, cover, loss
 
-    def losses(self, values, up):
-        rounds, cover, loss = (values[:, c] for c in self.columns)
-        top = rounds.max()
-        part = np.minimum(cover / top, 1) if top > 0 else np.ones(len(up))
-        return complete(loss, part, self.eta, up)
+def losses_of(values, columns, eta, up):
+    """(sums for all rounds, rounds)"""
+    rounds, cover, loss = (values[:, c] for c in columns)
+    top = rounds.max()
+    part = np.minimum(cover / top, 1) if top > 0 else np.ones(len(up))
+    return complete(loss, part, eta(top), up), top
+
+
+class Exp3:
+    params, fields, extra = "eta=0.1 alpha=0.03 kappa=10", 4, 0
 
     def weights(self, app, user, up):
-        p = softmax(-self.eta * self.losses(app, up), up)
-        p = np.where(up, (1 - self.alpha) * p + self.alpha / up.sum(), 0)
-        if user is None:
-            return p
-        with np.errstate(divide="ignore"):
-            logs = np.log(p) - self.eta * self.losses(user, up)
-        return (1 - self.alpha) * softmax(logs, up) + self.alpha * p
+        def eta(n):
+            return np.sqrt(0.01 + (16 * np.log(up.sum()) / n if n > 0 else 0))
 
+        if user is not None and user[:, 0].any():
+            n, loss = shrunk(app, user).T[:2]
+            mean = np.divide(loss, n, out=np.zeros(len(n)), where=n > 0)
+            return shares(mean * n.sum(), eta(n.sum()), 0.03, up)
+        sums, rounds = losses_of(app, (2, 2, 3), eta, up)
+        return shares(sums, eta(rounds), 0.03, up)
 
-class Exp3(Shares):
-    params, fields = "eta=0.1 alpha=0.03", 2
-
-    def __init__(self):
-        super().__init__(0.1, 0.03, 0, 0, 1)
-
-    def observe(self, app, up, seen, served, p, losses):
-        x = np.zeros((len(up), 2))
-        x[:, 0] = up
-        x[served, 1] = losses[served] / (p + 0.1 / 2)
+    def observe(self, app, user, up, seen, served, p, losses):
+        x = np.zeros((len(up), 4))
+        x[served] = 1, losses[served], 0, losses[served] / (p + 0.1 / 2)
+        x[:, 2] = up
         return x
 
 
-class Exp4(Shares):
-    params, fields = "eta=0.3 alpha=0.05", 4
+class Exp4:
+    params, fields, extra = "eta=0.3 alpha=0.05 kappa=10", 4, 10
+    eta, alpha = 0.3, 0.05
 
-    def __init__(self):
-        super().__init__(0.3, 0.05, 0, 2, 3)
+    def odds(self, app, user, up):
+        k = len(up)
+        count, loss = app[:k, 2], app[:k, 3]
+        if user is not None:
+            own = user[:k]
+            factor = np.where(own[:, 2] > 0,
+                              np.minimum(1, KAPPA / np.maximum(count, 1e-300)),
+                              1)
+            count = count * factor + own[:, 2]
+            loss = loss * factor + own[:, 3]
+        error = np.minimum((1 + loss) / (2 + count), 0.5)
+        return np.where(up, np.log((1 - error) / error), 0)
 
-    def observe(self, app, up, seen, served, p, losses):
-        pi = np.clip((1 + app[:, 1]) / (1 + app[:, 0]), 0.05, 1)
-        return np.stack([up * 1.0, seen * 1.0, seen / pi,
-                         np.where(seen, losses, 0) / pi], axis=1)
+    def weights(self, app, user, up):
+        k = len(up)
+        sums, rounds = losses_of(app[:k], (0, 2, 3), lambda n: self.eta, up)
+        if user is not None:
+            mine, own = losses_of(user[:k], (0, 2, 3), lambda n: self.eta, up)
+            if own > 0:
+                prior = min(1, KAPPA / rounds) if rounds else 1
+                sums, rounds = sums * prior + mine, rounds * prior + own
+        odds = self.odds(app, user, up)
+        if app[k, 2] == 0 or not odds.any():
+            return shares(sums, self.eta, self.alpha, up)
+        vote = app[k, 3] / app[k, 2] * rounds
+        p = shares(np.append(sums, vote), self.eta, self.alpha,
+                   np.append(up, True))
+        return p[:k] + p[k] * odds / odds.sum()
+
+    @staticmethod
+    def winner(answers, weights):
+        """The first of the heaviest group of (member, output)."""
+        groups = {}
+        for i, output in answers:
+            groups.setdefault(output, []).append(i)
+        best = max(groups.values(),
+                   key=lambda g: (round(sum(weights[i] for i in g), 12),
+                                  -g[0]))
+        return best[0]
+
+    @staticmethod
+    def evidence(answers, odds, first):
+        outputs = dict(answers)
+        scores = {}
+        for i, output in answers:
+            scores[output] = scores.get(output, 0) + odds[i]
+        total = 1 + sum(np.exp(score) for score in scores.values())
+        return np.exp(scores[outputs[first]]) / total
+
+    @staticmethod
+    def place(evidence):
+        return min(max(np.log(evidence / (1 - evidence)) + 2, 0), 8)
+
+    def confidence(self, app, user, up, answers, first, share):
+        k = len(up)
+        if app[k, 2] == 0:
+            return share
+        e = self.evidence(answers, self.odds(app, user, up), first)
+        nodes = app[k + 1:]
+        for reach in range(1, 5):
+            near = np.maximum(
+                1 - np.abs(self.place(e) - np.arange(9)) / reach, 0)
+            count, wrong = near @ nodes[:, 0], near @ nodes[:, 3]
+            if count >= 10:
+                break
+        return 1 - (wrong + 1 - e) / (count + 1)
+
+    def observe(self, app, user, up, seen, served, p, losses):
+        k = len(up)
+        x = np.zeros((k + 10, 4))
+        pi = np.clip((1 + app[:k, 1]) / (1 + app[:k, 0]), 0.05, 1)
+        x[:k] = np.stack([up * 1.0, seen * 1.0, seen / pi,
+                          np.where(seen, losses, 0) / pi], axis=1)
+        answers = [(i, self.outputs[i]) for i in np.flatnonzero(seen)]
+        if not answers:
+            return x
+        odds = self.odds(app, user, up)
+        x[k] = 1, 1, 1, losses[self.winner(answers, odds)]
+        first = self.winner(answers, self.weights(app, user, up))
+        at = self.place(self.evidence(answers, odds, first))
+        near = np.maximum(1 - np.abs(at - np.arange(9)), 0)
+        x[k + 1:, 0] = near
+        x[k + 1:, 3] = near * losses[first]
+        return x
+
+
+def shrunk(app, user):
+    if user is None:
+        return app
+    factor = np.minimum(1, KAPPA / np.maximum(app[:, 0], 1e-300))
+    return app * factor[:, None] + user
 
 
 class Counts:
-    fields = 2
+    fields, extra = 2, 0
 
-    def shrunk(self, app, user):
-        if user is None:
-            return app
-        factor = np.minimum(1, KAPPA / np.maximum(app[:, 0], 1e-300))
-        return app * factor[:, None] + user
-
-    def observe(self, app, up, seen, served, p, losses):
+    def observe(self, app, user, up, seen, served, p, losses):
         x = np.zeros((len(up), 2))
         x[served] = 1, losses[served]
         return x
@@ -178,7 +273,7 @@ class EpsilonGreedy(Counts):
     params = "epsilon=0.15"
 
     def weights(self, app, user, up):
-        n, loss = self.shrunk(app, user).T
+        n, loss = shrunk(app, user).T
         mean = np.where(up, np.divide(loss, n, out=np.zeros(len(n)),
                                       where=n > 0), np.inf)
         best = mean == mean.min()
@@ -189,23 +284,26 @@ class Ucb(Counts):
     params = "kappa=10"
 
     def weights(self, app, user, up):
-        n, loss = self.shrunk(app, user).T
+        n, loss = shrunk(app, user).T
         t = n[up].sum()
         with np.errstate(divide="ignore", invalid="ignore"):
-            bound = loss / n - np.sqrt(2 * np.log(max(t, 1)) / n)
+            mean, ln_t = loss / n, np.log(max(t, 1))
+            variance = np.minimum(
+                0.25, mean * (1 - mean) + np.sqrt(2 * ln_t / n))
+            bound = mean - np.sqrt(variance * ln_t / n)
         bound = np.where(n > 0, bound, -np.inf)
         best = up & (bound == bound[up].min())
         return best / best.sum()
 
 
 class Thompson:
-    params, fields = "kappa=10", 2
+    params, fields, extra = "kappa=10", 2, 0
 
     def beta(self, app, user):
         ab = 1 + app
-        if user is None:
+        if user is None or not user.any():
             return ab
-        return KAPPA * ab / ab.sum(axis=1, keepdims=True) + user
+        return 3 * (KAPPA * ab / ab.sum(axis=1, keepdims=True) + user)
 
     def weights(self, app, user, up):
         """By brute force: densities on a fine grid of log-odds."""
@@ -221,14 +319,14 @@ class Thompson:
                  for i in range(len(a))]
         return p / p.sum()
 
-    def observe(self, app, up, seen, served, p, losses):
+    def observe(self, app, user, up, seen, served, p, losses):
         x = np.zeros((len(up), 2))
         x[served] = 1 - losses[served], losses[served]
         return x
 
 
 class Fixed:
-    params, fields = "", 0
+    params, fields, extra = "", 0, 0
 
     def __init__(self, link_weights):
         self.link_weights = link_weights
@@ -251,10 +349,10 @@ class Walk:
         self.formula, self.hard, self.k = formula, hard, len(link_weights)
         params = formula.params
         if formula.fields:
-            params += f" half_life={HALF_LIFE:.0f}s"
+            params += f" half_life={HALF_LIFE:.0f}s|{FEEDBACKS:.0f}"
         self.server = Server(lib, name, params, link_weights)
-        self.app = Sums(self.k, formula.fields)
-        self.user = Sums(self.k, formula.fields)
+        self.app = Sums(self.k + formula.extra, formula.fields)
+        self.user = Sums(self.k + formula.extra, formula.fields)
         self.now = 1.7e9
         self.means = self.rng.uniform(size=self.k)
         self.excess = np.zeros(self.k)
@@ -308,12 +406,27 @@ class Walk:
             self.compare(up)
 
     def compare(self, up):
-        s, fields = self.server, self.formula.fields
+        s = self.server
         s.look(self.now, up, True)
-        np.testing.assert_allclose(s.rows(False, fields), self.app.values,
-                                   rtol=1e-9)
-        np.testing.assert_allclose(s.rows(True, fields), self.user.values,
-                                   rtol=1e-9)
+        np.testing.assert_allclose(s.rows(False, self.app.values.shape),
+                                   self.app.values, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(s.rows(True, self.user.values.shape),
+                                   self.user.values, rtol=1e-8, atol=1e-12)
+
+    def ensemble(self, up, seen, losses, personal):
+        """The members that were seen answer, the wrong ones not all alike."""
+        o, s = self.formula, self.server
+        o.outputs = np.where(losses > 0.5, self.rng.integers(
+            1, 3, size=self.k), 0)
+        user = self.user.values if personal else None
+        s.answers(seen, o.outputs)
+        answers = [(i, o.outputs[i]) for i in np.flatnonzero(seen)]
+        if not answers:
+            return np.where(o.outputs > 0, 1.0, 0.0)
+        first = o.winner(answers, o.weights(self.app.values, user, up))
+        wanted = o.confidence(self.app.values, user, up, answers, first, 0.7)
+        assert abs(s.confidence(first, 0.7) - wanted) < 1e-8
+        return np.where(o.outputs > 0, 1.0, 0.0)
 
     def learn(self, up, personal, serve, propensity):
         rng, o, s = self.rng, self.formula, self.server
@@ -322,13 +435,18 @@ class Walk:
         if serve == -1:
             slow = 0.6 if self.hard else 0.0
             seen = up & (rng.uniform(size=self.k) >= slow * self.means)
-        x = o.observe(self.app.values, up, seen, serve, propensity, losses)
+        if isinstance(o, Exp4):
+            losses = self.ensemble(up, seen, losses, personal)
+        user = self.user.values if personal else None
+        x = o.observe(self.app.values, user, up, seen, serve, propensity,
+                      losses)
         assert bool(s.observe(seen, serve, propensity, losses, personal)) \
             == (x is not None)
         if x is None:
             return
-        self.app.values += x
-        self.user.values += x * personal
+        self.app.add(x)
+        if personal:
+            self.user.add(x)
 
 
 POLICIES = {"exp3": Exp3, "exp4": Exp4, "epsilon_greedy": EpsilonGreedy,

@@ -387,17 +387,37 @@ class Forward:
     """Forward-decayed sums as clipper_policy_state.h has them."""
 
     def __init__(self, n):
-        self.t0 = self.rate = 0.0
+        self.t0 = self.rate = self.u0 = self.mu = self.v = 0.0
         self.sums = [0.0] * n
 
-    def add(self, t, rate, deltas):
+    def scale(self, factor):
+        self.sums = [s * factor for s in self.sums]
+        self.v *= factor
+
+    def growth(self):
+        return math.exp(-self.u0) + self.mu * self.v if self.mu else 1.0
+
+    def clock(self):
+        return self.u0 + math.log(self.growth())
+
+    def add(self, t, rate, u, mu, v, deltas):
+        if mu != self.mu:
+            growth = self.growth()
+            self.u0 += math.log(growth)
+            self.scale(1 / growth)
+            self.v = (1 - math.exp(-self.u0)) / mu if mu else self.v
+            self.mu = mu
+        if u - self.u0 > 64:
+            self.scale(math.exp(self.u0 - u))
+            self.u0 = u
+        self.v += v * math.exp(u - self.u0)
         age = t - self.t0
         if (age > 0 if rate != self.rate else rate * age > 64):
             factor = math.exp(-self.rate * age)
             self.sums = [s * factor for s in self.sums]
             self.t0, age = t, 0.0
         self.rate = rate
-        factor = math.exp(rate * age)
+        factor = math.exp(rate * age + u - self.u0)
         self.sums = [s + d * factor for s, d in zip(self.sums, deltas)]
 
 
@@ -409,22 +429,31 @@ def test_script_adds_as_policies_do(redis):
     for i in range(2000):
         now += rng.expovariate(1) * rng.choice((0.01, 1, 1, 30))
         rate = 0.5 if i < 1500 else 0.25
+        # half-lives of about two feedbacks, so that clocks move, of many, none
+        mu = (0.4, 0.4, 0.001, 0.0, 0.4)[i // 400]
+        u = max(0.0, wanted.clock() - rng.choice((0, 0, 1.0)))
+        v = float(rng.randrange(1, 4))
         t = now - rng.choice((0, 0, 3.0))
         source = f"@{rng.randrange(3)}"
         deltas = [rng.random() * rng.randrange(2) for _ in range(3)]
         seqs[source] += 1
-        args = [source, seqs[source], repr(t), repr(rate)]
+        args = [source, seqs[source], repr(t), repr(rate), repr(u),
+                repr(mu), repr(v)]
         for name, delta in zip(("m:1/a", "m:1/b", "n:2/a"), deltas):
             args += [name, repr(delta)]
-        wanted.add(t, rate, deltas)
+        wanted.add(t, rate, u, mu, v, deltas)
         for _ in range(rng.choice((1, 1, 2))):
             got = store("EVAL", text, 1, "k", *args)
         numbers = [float(v or 0) for v in got]
-        assert numbers[:3] == pytest.approx(
-            [wanted.t0, wanted.rate, seqs[source]], rel=1e-15)
-        assert numbers[3:] == pytest.approx(wanted.sums, rel=1e-9)
+        assert numbers[:2] == pytest.approx([wanted.t0, wanted.rate],
+                                            rel=1e-15)
+        assert numbers[2:5] == pytest.approx(
+            [wanted.u0, wanted.mu, wanted.v], rel=1e-9)
+        assert numbers[5] == seqs[source]
+        assert numbers[6:] == pytest.approx(wanted.sums, rel=1e-9)
     for i in range(100):
-        store("EVAL", text, 1, "k", f"@x{i}", 1, now, 0.25, "m:1/a", "1")
+        store("EVAL", text, 1, "k", f"@x{i}", 1, now, 0.25, 0, 0.4, 1,
+              "m:1/a", "1")
     sources = [f for f in store.state("k") if f[0] == "@"]
     assert len(sources) == 16 and "@x99" in sources and "@0" not in sources
 

@@ -264,6 +264,7 @@ ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
 {
     if (app->select.policy != lcf->select.policy
         || app->select.lambda != lcf->select.lambda
+        || app->select.mu != lcf->select.mu
         || ngx_memcmp(app->select.param, lcf->select.param,
                       sizeof(app->select.param))
            != 0)

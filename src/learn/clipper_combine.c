@@ -123,7 +123,7 @@ clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
 {
     double      asked, best, weight;
     uint64_t    group, open;
-    ngx_uint_t  i;
+    ngx_uint_t  i, k;
 
     asked = 0;
     open = 0;
@@ -145,6 +145,12 @@ clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
 
         group = clipper_combine_group(members, n, i, open, shape, &weight);
         open &= ~group;
+
+        for (k = i; k < n; k++) {
+            if ((group >> k) & 1) {
+                result->same[k] = i;
+            }
+        }
 
         if (result->group == 0
             || weight - best > CLIPPER_COMBINE_EQUAL * asked)

@@ -39,7 +39,10 @@ typedef struct {
     ngx_str_t                   output;
     ngx_uint_t                  first;          /* of the group */
     uint64_t                    group;          /* bit i: member i is in it */
-    double                      confidence;
+    double                      confidence;     /* by weight */
+    ngx_uint_t                  same[CLIPPER_POLICY_MEMBERS];
+                                                /* the first of its group, of
+                                                   each that answered */
 } clipper_combine_result_t;
 
 

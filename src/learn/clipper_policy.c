@@ -54,6 +54,9 @@ static ngx_int_t clipper_policy_param_number(const ngx_str_t *value,
     double *number);
 static ngx_int_t clipper_policy_param_time(const ngx_str_t *value,
     double *seconds);
+static ngx_int_t clipper_policy_param_half_life(clipper_policy_conf_t *conf,
+    const clipper_policy_param_t *param, const ngx_str_t *value, char *err);
+static double clipper_policy_param_mu(double feedbacks);
 static ngx_int_t clipper_policy_param_check(
     const clipper_policy_param_t *param, double number, char *err);
 static ngx_int_t clipper_policy_feedback_check(
@@ -109,6 +112,7 @@ clipper_policy_conf_init(clipper_policy_conf_t *conf,
 
         if (param->type == CLIPPER_POLICY_HALF_LIFE) {
             conf->lambda = M_LN2 / param->value;
+            conf->mu = clipper_policy_param_mu(param->feedbacks);
         }
     }
 }
@@ -119,8 +123,6 @@ clipper_policy_param_set(clipper_policy_conf_t *conf, const ngx_str_t *name,
     const ngx_str_t *value, char err[CLIPPER_POLICY_ERR_LEN])
 {
     double                         number;
-    ngx_int_t                      rc;
-    ngx_uint_t                     i;
     const clipper_policy_param_t  *param;
 
     param = clipper_policy_param_find(conf->policy, name);
@@ -133,23 +135,11 @@ clipper_policy_param_set(clipper_policy_conf_t *conf, const ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    i = param - conf->policy->params;
-
     if (param->type == CLIPPER_POLICY_HALF_LIFE) {
-
-        if (value->len == 3 && ngx_memcmp(value->data, "off", 3) == 0) {
-            conf->param[i] = 0;
-            conf->lambda = 0;
-            return NGX_OK;
-        }
-
-        rc = clipper_policy_param_time(value, &number);
-
-    } else {
-        rc = clipper_policy_param_number(value, &number);
+        return clipper_policy_param_half_life(conf, param, value, err);
     }
 
-    if (rc != NGX_OK) {
+    if (clipper_policy_param_number(value, &number) != NGX_OK) {
         number = NAN;
     }
 
@@ -157,13 +147,71 @@ clipper_policy_param_set(clipper_policy_conf_t *conf, const ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    conf->param[i] = number;
-
-    if (param->type == CLIPPER_POLICY_HALF_LIFE) {
-        conf->lambda = M_LN2 / number;
-    }
+    conf->param[param - conf->policy->params] = number;
 
     return NGX_OK;
+}
+
+
+/* `TIME`, `off`, `TIME|FEEDBACKS` or `off|FEEDBACKS` */
+
+static ngx_int_t
+clipper_policy_param_half_life(clipper_policy_conf_t *conf,
+    const clipper_policy_param_t *param, const ngx_str_t *value, char *err)
+{
+    double     feedbacks, seconds;
+    u_char    *bar;
+    ngx_int_t  rc;
+    ngx_str_t  time, count;
+
+    time = *value;
+    feedbacks = 0;
+    seconds = 0;
+    rc = NGX_OK;
+    bar = value->len ? memchr(value->data, '|', value->len) : NULL;
+
+    if (bar) {
+        time.len = bar - value->data;
+        count.data = bar + 1;
+        count.len = value->len - time.len - 1;
+
+        if (clipper_policy_param_number(&count, &feedbacks) != NGX_OK
+            || !(feedbacks >= 1 && feedbacks <= param->max))
+        {
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (time.len != 3 || ngx_memcmp(time.data, "off", 3) != 0) {
+
+        if (clipper_policy_param_time(&time, &seconds) != NGX_OK
+            || !(seconds > 0 && seconds <= param->max))
+        {
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (rc != NGX_OK) {
+        (void) snprintf(err, CLIPPER_POLICY_ERR_LEN,
+                        "parameter \"%s\" must be in (0, %g] seconds, or "
+                        "\"off\", with or without \"|\" and 1 to %g "
+                        "feedbacks", (char *) param->name.data, param->max,
+                        param->max);
+        return NGX_ERROR;
+    }
+
+    conf->param[param - conf->policy->params] = seconds;
+    conf->lambda = (seconds > 0) ? M_LN2 / seconds : 0;
+    conf->mu = clipper_policy_param_mu(feedbacks);
+
+    return NGX_OK;
+}
+
+
+static double
+clipper_policy_param_mu(double feedbacks)
+{
+    return (feedbacks > 0) ? expm1(M_LN2 / feedbacks) : 0;
 }
 
 
@@ -273,8 +321,6 @@ static ngx_int_t
 clipper_policy_param_check(const clipper_policy_param_t *param, double number,
     char *err)
 {
-    const char  *unit;
-
     /* NaN fails every comparison */
 
     if ((param->open ? number > param->min : number >= param->min)
@@ -283,13 +329,10 @@ clipper_policy_param_check(const clipper_policy_param_t *param, double number,
         return NGX_OK;
     }
 
-    unit = (param->type == CLIPPER_POLICY_HALF_LIFE)
-           ? " seconds, or \"off\"" : "";
-
     (void) snprintf(err, CLIPPER_POLICY_ERR_LEN,
-                    "parameter \"%s\" must be in %c%g, %g]%s",
+                    "parameter \"%s\" must be in %c%g, %g]",
                     (char *) param->name.data, param->open ? '(' : '[',
-                    param->min, param->max, unit);
+                    param->min, param->max);
 
     return NGX_ERROR;
 }
@@ -386,6 +429,8 @@ clipper_policy_observe(const clipper_policy_conf_t *conf,
 
     delta[CLIPPER_POLICY_T0] = now;
     delta[CLIPPER_POLICY_LAMBDA] = conf->lambda;
+    delta[CLIPPER_POLICY_MU] = conf->mu;
+    delta[CLIPPER_POLICY_V] = 1;
 
     fb = *feedback;
 
@@ -394,6 +439,19 @@ clipper_policy_observe(const clipper_policy_conf_t *conf,
     }
 
     return conf->policy->observe(conf, view, &fb, delta + CLIPPER_POLICY_ROWS);
+}
+
+
+double
+clipper_policy_confidence(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_answers_t *answers,
+    ngx_uint_t first, double share)
+{
+    if (conf->policy->confidence == NULL || view->up == 0) {
+        return share;
+    }
+
+    return conf->policy->confidence(conf, view, answers, first, share);
 }
 
 
@@ -461,6 +519,52 @@ clipper_policy_link_weights(const clipper_policy_conf_t *conf,
     for (i = 0; i < view->n; i++) {
         weights[i] /= sum;
     }
+}
+
+
+void
+clipper_policy_floor(const clipper_policy_view_t *view, double floor,
+    double *weights)
+{
+    double      k;
+    ngx_uint_t  i;
+
+    k = __builtin_popcountll(view->up);
+    floor = ngx_min(floor, 1 / k);
+
+    for (i = 0; floor > 0 && i < view->n; i++) {
+        if (view->up & ((uint64_t) 1 << i)) {
+            weights[i] = (1 - k * floor) * weights[i] + floor;
+        }
+    }
+}
+
+
+ngx_uint_t
+clipper_policy_floor_draw(const clipper_policy_view_t *view, double floor,
+    double u, clipper_policy_pick_t *pick)
+{
+    double      k;
+    ngx_uint_t  i;
+
+    k = __builtin_popcountll(view->up);
+    floor = ngx_min(floor, 1 / k);
+
+    for (i = 0; i < view->n; i++) {
+
+        if (!(view->up & ((uint64_t) 1 << i))) {
+            continue;
+        }
+
+        if (u < floor) {
+            pick->serve = i;
+            return 1;
+        }
+
+        u -= floor;
+    }
+
+    return 0;
 }
 
 

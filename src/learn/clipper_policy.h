@@ -25,8 +25,12 @@
 
 #define CLIPPER_POLICY_MEMBERS   64             /* of one application */
 #define CLIPPER_POLICY_FIELDS    4              /* of one member, at most */
-#define CLIPPER_POLICY_PARAMS    4              /* of one policy, at most */
-#define CLIPPER_POLICY_ERR_LEN   128            /* of an error's text */
+#define CLIPPER_POLICY_EXTRA     16             /* rows beside the members', at
+                                                   most */
+#define CLIPPER_POLICY_CELLS                                                  \
+    (CLIPPER_POLICY_MEMBERS + CLIPPER_POLICY_EXTRA)
+#define CLIPPER_POLICY_PARAMS    6              /* of one policy, at most */
+#define CLIPPER_POLICY_ERR_LEN   160            /* of an error's text */
 
 #define CLIPPER_POLICY_ALL       -1             /* no single member is served:
                                                    the answers are combined */
@@ -59,7 +63,8 @@ typedef struct clipper_policy_s  clipper_policy_t;
 
 typedef enum {
     CLIPPER_POLICY_NUMBER = 0,
-    CLIPPER_POLICY_HALF_LIFE                    /* a time or `off` */
+    CLIPPER_POLICY_HALF_LIFE                    /* a time or `off`, and behind
+                                                   a bar feedbacks */
 } clipper_policy_param_e;
 
 typedef struct {
@@ -69,6 +74,7 @@ typedef struct {
     double                                 min;
     double                                 max;
     unsigned                               open:1;    /* min is not allowed */
+    double                                 feedbacks; /* the same of these */
 } clipper_policy_param_t;
 
 
@@ -77,6 +83,7 @@ typedef struct {
 typedef struct {
     const clipper_policy_t                *policy;
     double                                 lambda;    /* decay, per second */
+    double                                 mu;        /* per feedback */
     double                                 param[
                                            CLIPPER_POLICY_PARAMS];
 } clipper_policy_conf_t;
@@ -96,7 +103,21 @@ typedef struct {
 } clipper_policy_memo_t;
 
 
-/* what a policy looks at; arrays have n elements, or n rows of fields */
+/*
+ * Answers, for policies that look at which members agree.  same[i]: the first
+ * member with an answer equal to that of member i, of those who have one.
+ */
+
+typedef struct {
+    uint64_t                               answered;
+    const ngx_uint_t                      *same;
+} clipper_policy_answers_t;
+
+
+/*
+ * What a policy looks at; arrays have n elements, or n rows of fields, with
+ * the policy's extra rows behind those of the application.
+ */
 
 typedef struct {
     ngx_uint_t                             n;         /* 1..MEMBERS */
@@ -132,6 +153,8 @@ typedef struct {
     ngx_int_t                              served;    /* or .._ALL */
     double                                 propensity;
     const double                          *loss;      /* n, in [0,1] if seen */
+    const clipper_policy_answers_t        *answers;   /* NULL: not known, or
+                                                         nothing to vote on */
 } clipper_policy_feedback_t;
 
 
@@ -139,8 +162,10 @@ typedef struct {
  * The table of functions.  weights(): the probability of each member to be
  * served, or of an ensemble its weight; they sum to 1 over view->up, others
  * are 0.  select(): NULL means one draw from weights(), or to ask all.
- * observe(): adds to the zeroed rows of a delta; NULL: learns nothing.  They
- * are called with a view that has a member up.
+ * observe(): adds to the zeroed rows of a delta; NULL: learns nothing.
+ * confidence(): how likely the answer of a group of members is right, given
+ * its share of the weights; NULL: that share.  They are called with a view that
+ * has a member up.
  */
 
 struct clipper_policy_s {
@@ -151,6 +176,10 @@ struct clipper_policy_s {
     ngx_uint_t                             nfields;   /* 0: no state */
     const char                            *fields[
                                            CLIPPER_POLICY_FIELDS];
+    ngx_uint_t                             nextra;    /* rows of the fields,
+                                                         only of applications */
+    const ngx_str_t                       *extra;     /* names that no member
+                                                         can have */
     const clipper_policy_param_t          *params;    /* ends with no name */
 
     void                                 (*weights)(
@@ -167,6 +196,11 @@ struct clipper_policy_s {
                               const clipper_policy_view_t *view,
                               const clipper_policy_feedback_t *fb,
                               double *rows);
+    double                               (*confidence)(
+                              const clipper_policy_conf_t *conf,
+                              const clipper_policy_view_t *view,
+                              const clipper_policy_answers_t *answers,
+                              ngx_uint_t first, double share);
 };
 
 
@@ -200,12 +234,20 @@ void clipper_policy_weights(const clipper_policy_conf_t *conf,
 /*
  * What one feedback at `now` (seconds) changes: a delta with the layout of a
  * state, to be added to the application's state and, if there is a user, to
- * the user's.  The view's app and user are those of the feedback's time; its
- * up is not used.  NGX_DECLINED: nothing is learned from this one.
+ * the user's, each at its own clock of feedbacks (clipper_policy_state_learn(),
+ * clipper_state_table_add()).  The view's app and user are those of the
+ * feedback's time; its up is not used.  NGX_DECLINED: nothing is learned from
+ * this one.
  */
 ngx_int_t clipper_policy_observe(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view,
     const clipper_policy_feedback_t *feedback, double now, double *delta);
+
+
+/* as the function of the table; `first` is a member whose answer was taken */
+double clipper_policy_confidence(const clipper_policy_conf_t *conf,
+    const clipper_policy_view_t *view, const clipper_policy_answers_t *answers,
+    ngx_uint_t first, double share);
 
 
 /* for policies: weights() by the links alone */
@@ -215,6 +257,17 @@ void clipper_policy_link_weights(const clipper_policy_conf_t *conf,
 /* for policies: the member that u in [0,1) falls on, with its propensity */
 void clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
     clipper_policy_pick_t *pick);
+
+/*
+ * For policies that draw: no member that is up is less likely than the floor,
+ * or than one of k if that is less.  The first does it to their weights; the
+ * second, by u in [0,1), to a choice whose weights nobody computes: 0, or who
+ * is served for the sake of the floor.
+ */
+void clipper_policy_floor(const clipper_policy_view_t *view, double floor,
+    double *weights);
+ngx_uint_t clipper_policy_floor_draw(const clipper_policy_view_t *view,
+    double floor, double u, clipper_policy_pick_t *pick);
 
 /* for policies: a double in [0,1) of 64 random bits; the next 64 of a state */
 double clipper_policy_uniform(uint64_t u);

@@ -14,7 +14,9 @@
 
 enum {
     CLIPPER_POLICY_EG_EPSILON = 0,
-    CLIPPER_POLICY_EG_KAPPA
+    CLIPPER_POLICY_EG_KAPPA,
+    CLIPPER_POLICY_EG_HALF_LIFE,
+    CLIPPER_POLICY_EG_FLOOR
 };
 
 
@@ -22,12 +24,14 @@ static const clipper_policy_param_t
     clipper_policy_epsilon_greedy_params[] =
 {
     { ngx_string("epsilon"), CLIPPER_POLICY_NUMBER,
-      0.1, 0, 1, 0 },
+      0.04, 0, 1, 0, 0 },
     { ngx_string("kappa"), CLIPPER_POLICY_NUMBER,
-      10, 0, 1e6, 1 },
+      10, 0, 1e6, 1, 0 },
     { ngx_string("half_life"), CLIPPER_POLICY_HALF_LIFE,
-      3600, 0, 1e9, 1 },
-    { ngx_null_string, 0, 0, 0, 0, 0 }
+      86400, 0, 1e9, 1, 300 },
+    { ngx_string("floor"), CLIPPER_POLICY_NUMBER,
+      0, 0, 0.1, 0, 0 },
+    { ngx_null_string, 0, 0, 0, 0, 0, 0 }
 };
 
 
@@ -52,7 +56,7 @@ clipper_policy_epsilon_greedy_weights(const clipper_policy_conf_t *conf,
             continue;
         }
 
-        clipper_policy_state_counts(view, kappa, i, &counts);
+        clipper_policy_state_counts(conf->policy, view, kappa, i, &counts);
         mean = (counts.count > 0) ? counts.loss / counts.count : 0;
 
         if (mean < least) {
@@ -77,6 +81,8 @@ clipper_policy_epsilon_greedy_weights(const clipper_policy_conf_t *conf,
             weights[i] += (1 - epsilon) / __builtin_popcountll(best);
         }
     }
+
+    clipper_policy_floor(view, conf->param[CLIPPER_POLICY_EG_FLOOR], weights);
 }
 
 

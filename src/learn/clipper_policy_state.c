@@ -12,13 +12,15 @@
 #define CLIPPER_POLICY_COVER_MIN  1e-9
 
 
-static void clipper_policy_state_move(double *state, size_t size, double t0);
-static double clipper_policy_state_mean(const clipper_policy_sums_t *sums,
-    uint64_t up, ngx_uint_t n, const double *loss, const double *cover);
-static void clipper_policy_state_losses(const clipper_policy_sums_t *sums,
-    uint64_t up, ngx_uint_t n, ngx_uint_t nfields, const double *rows,
-    double *loss);
-static void  clipper_policy_state_softmax(uint64_t up, ngx_uint_t n, double *p);
+static void clipper_policy_state_time(double *state, const double *delta,
+    size_t size);
+static void clipper_policy_state_scale(double *state, size_t size,
+    double factor);
+static double clipper_policy_state_growth(const double *state);
+static double clipper_policy_state_eta(const clipper_policy_sums_t *sums,
+    uint64_t up, double rounds);
+static double clipper_policy_state_mean(double eta, uint64_t up, ngx_uint_t n,
+    const double *loss, const double *cover);
 
 
 size_t
@@ -28,56 +30,132 @@ clipper_policy_state_size(const clipper_policy_t *policy, ngx_uint_t n)
         return 0;
     }
 
-    return CLIPPER_POLICY_ROWS + n * policy->nfields;
+    return CLIPPER_POLICY_ROWS + (n + policy->nextra) * policy->nfields;
 }
 
 
 void
 clipper_policy_state_add(double *state, const double *delta, size_t size)
 {
-    double  age, factor, lambda, t;
-    size_t  i;
+    double  growth, mu;
 
-    t = delta[CLIPPER_POLICY_T0];
-    lambda = delta[CLIPPER_POLICY_LAMBDA];
-    age = t - state[CLIPPER_POLICY_T0];
+    mu = delta[CLIPPER_POLICY_MU];
 
-    if (state[CLIPPER_POLICY_LAMBDA] != lambda) {
+    if (state[CLIPPER_POLICY_MU] != mu) {
 
-        if (age > 0) {
-            clipper_policy_state_move(state, size, t);
-            age = 0;
+        /* what the state says now is what it says with the new clock */
+
+        growth = clipper_policy_state_growth(state);
+
+        state[CLIPPER_POLICY_U0] += log(growth);
+        clipper_policy_state_scale(state, size, 1 / growth);
+
+        if (mu > 0) {
+            state[CLIPPER_POLICY_V] =
+                               (1 - exp(-state[CLIPPER_POLICY_U0])) / mu;
         }
-
-        state[CLIPPER_POLICY_LAMBDA] = lambda;
-
-    } else if (lambda * age > CLIPPER_POLICY_EXPONENT_MAX) {
-        clipper_policy_state_move(state, size, t);
-        age = 0;
     }
 
-    factor = exp(lambda * age);
+    clipper_policy_state_join(state, delta, size);
+}
+
+
+void
+clipper_policy_state_join(double *part, const double *delta, size_t size)
+{
+    double  factor, u;
+    size_t  i;
+
+    u = delta[CLIPPER_POLICY_U0] - part[CLIPPER_POLICY_U0];
+
+    if (u > CLIPPER_POLICY_EXPONENT_MAX) {
+        part[CLIPPER_POLICY_U0] = delta[CLIPPER_POLICY_U0];
+        clipper_policy_state_scale(part, size, exp(-u));
+        u = 0;
+    }
+
+    part[CLIPPER_POLICY_MU] = delta[CLIPPER_POLICY_MU];
+    part[CLIPPER_POLICY_V] += delta[CLIPPER_POLICY_V] * exp(u);
+
+    clipper_policy_state_time(part, delta, size);
+
+    factor = exp(part[CLIPPER_POLICY_LAMBDA]
+                 * (delta[CLIPPER_POLICY_T0] - part[CLIPPER_POLICY_T0]) + u);
 
     for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
-        state[i] += delta[i] * factor;
+        part[i] += delta[i] * factor;
     }
 }
 
 
+/* t0 moves before the delta's exponent grows large, or when lambda changes */
+
 static void
-clipper_policy_state_move(double *state, size_t size, double t0)
+clipper_policy_state_time(double *state, const double *delta, size_t size)
 {
-    double  factor;
+    double  age, factor;
     size_t  i;
 
-    factor = exp(state[CLIPPER_POLICY_LAMBDA]
-                 * (state[CLIPPER_POLICY_T0] - t0));
+    age = delta[CLIPPER_POLICY_T0] - state[CLIPPER_POLICY_T0];
 
-    for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
-        state[i] *= factor;
+    if (state[CLIPPER_POLICY_LAMBDA] == delta[CLIPPER_POLICY_LAMBDA]
+        ? state[CLIPPER_POLICY_LAMBDA] * age > CLIPPER_POLICY_EXPONENT_MAX
+        : age > 0)
+    {
+        factor = exp(-state[CLIPPER_POLICY_LAMBDA] * age);
+
+        for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
+            state[i] *= factor;
+        }
+
+        state[CLIPPER_POLICY_T0] = delta[CLIPPER_POLICY_T0];
     }
 
-    state[CLIPPER_POLICY_T0] = t0;
+    state[CLIPPER_POLICY_LAMBDA] = delta[CLIPPER_POLICY_LAMBDA];
+}
+
+
+static void
+clipper_policy_state_scale(double *state, size_t size, double factor)
+{
+    size_t  i;
+
+    for (i = CLIPPER_POLICY_V; i < size; i++) {
+        state[i] *= factor;
+    }
+}
+
+
+/* e^(U - u0) */
+
+static double
+clipper_policy_state_growth(const double *state)
+{
+    if (state[CLIPPER_POLICY_MU] <= 0) {
+        return 1;
+    }
+
+    return exp(-state[CLIPPER_POLICY_U0])
+           + state[CLIPPER_POLICY_MU] * state[CLIPPER_POLICY_V];
+}
+
+
+double
+clipper_policy_state_clock(const double *state)
+{
+    return state[CLIPPER_POLICY_U0] + log(clipper_policy_state_growth(state));
+}
+
+
+void
+clipper_policy_state_learn(double *state, const double *delta, size_t size)
+{
+    double  stamped[CLIPPER_POLICY_STATE_MAX];
+
+    ngx_memcpy(stamped, delta, size * sizeof(double));
+    stamped[CLIPPER_POLICY_U0] = clipper_policy_state_clock(state);
+
+    clipper_policy_state_add(state, stamped, size);
 }
 
 
@@ -94,7 +172,8 @@ clipper_policy_state_read(const double *state, size_t size, double now,
         age = 0;
     }
 
-    factor = exp(-state[CLIPPER_POLICY_LAMBDA] * age);
+    factor = exp(-state[CLIPPER_POLICY_LAMBDA] * age)
+             / clipper_policy_state_growth(state);
 
     for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
         *rows++ = state[i] * factor;
@@ -127,55 +206,67 @@ clipper_policy_state_check(const double *state, size_t size)
 
 
 /*
- * v is the softmax of -eta times the application's sums, q the fixed share of
- * it: (1 - alpha) v + alpha / k (Herbster and Warmuth 1998).  A user's log
- * weight is that of q plus the own delta; the fixed share of it is with q, so
- * a user without a delta gets exactly the application's shares, and a large
- * application, whose own sums dwarf those of any user, can be contradicted.
+ * While there are few rounds a larger eta is due, of the order of sqrt(ln k /
+ * n), which needs no knowledge of how many there will be (N. Cesa-Bianchi, G.
+ * Lugosi: Prediction, Learning, and Games, 2006, 2.3); in the long run it is
+ * what was configured.
+ */
+
+static double
+clipper_policy_state_eta(const clipper_policy_sums_t *sums, uint64_t up,
+    double rounds)
+{
+    double  few;
+
+    few = (rounds > 0)
+          ? sums->haste * log(__builtin_popcountll(up)) / rounds
+          : 0;
+
+    return sqrt(sums->eta * sums->eta + few);
+}
+
+
+/*
+ * The softmax of -eta times the sums of losses, with a fixed share of it,
+ * (1 - alpha) p + alpha / k.
  */
 
 void
-clipper_policy_state_shares(const clipper_policy_conf_t *conf,
-    const clipper_policy_view_t *view, const clipper_policy_sums_t *sums,
-    double *p)
+clipper_policy_state_shares(const clipper_policy_sums_t *sums, uint64_t up,
+    ngx_uint_t n, double rounds, double *p, double *more)
 {
-    double      k, loss[CLIPPER_POLICY_MEMBERS],
-                q[CLIPPER_POLICY_MEMBERS];
-    ngx_uint_t  i, n, nfields;
+    double      eta, k, last, least, sum;
+    ngx_uint_t  i;
 
-    n = view->n;
-    nfields = conf->policy->nfields;
-    k = __builtin_popcountll(view->up);
+    k = __builtin_popcountll(up) + (more ? 1 : 0);
+    eta = clipper_policy_state_eta(sums, up, rounds);
 
-    clipper_policy_state_losses(sums, view->up, n, nfields, view->app, loss);
+    /* the least is subtracted, so that they cannot all underflow */
 
-    for (i = 0; i < n; i++) {
-        p[i] = -sums->eta * loss[i];
-    }
-
-    clipper_policy_state_softmax(view->up, n, p);
+    least = more ? *more : INFINITY;
 
     for (i = 0; i < n; i++) {
-        if (view->up & ((uint64_t) 1 << i)) {
-            p[i] = (1 - sums->alpha) * p[i] + sums->alpha / k;
+        if ((up & ((uint64_t) 1 << i)) && p[i] < least) {
+            least = p[i];
         }
     }
 
-    if (view->user == NULL) {
-        return;
-    }
-
-    clipper_policy_state_losses(sums, view->up, n, nfields, view->user, loss);
+    last = more ? exp(-eta * (*more - least)) : 0;
+    sum = last;
 
     for (i = 0; i < n; i++) {
-        q[i] = p[i];
-        p[i] = log(q[i]) - sums->eta * loss[i];
+        p[i] = (up & ((uint64_t) 1 << i)) ? exp(-eta * (p[i] - least)) : 0;
+        sum += p[i];
     }
 
-    clipper_policy_state_softmax(view->up, n, p);
-
     for (i = 0; i < n; i++) {
-        p[i] = (1 - sums->alpha) * p[i] + sums->alpha * q[i];
+        if (up & ((uint64_t) 1 << i)) {
+            p[i] = (1 - sums->alpha) * p[i] / sum + sums->alpha / k;
+        }
+    }
+
+    if (more) {
+        *more = (1 - sums->alpha) * last / sum + sums->alpha / k;
     }
 }
 
@@ -184,10 +275,10 @@ clipper_policy_state_shares(const clipper_policy_conf_t *conf,
  * The sums of losses, each standing for all the rounds there were.  A member
  * that is new, was without a replica, or was never on time has no losses for
  * some of them; nothing known must not look like nothing lost, so for those
- * rounds it gets what a member of mean weight has.
+ * rounds it gets what a member of mean weight has.  Gives the rounds.
  */
 
-static void
+double
 clipper_policy_state_losses(const clipper_policy_sums_t *sums, uint64_t up,
     ngx_uint_t n, ngx_uint_t nfields, const double *rows, double *loss)
 {
@@ -196,7 +287,7 @@ clipper_policy_state_losses(const clipper_policy_sums_t *sums, uint64_t up,
 
     if (rows == NULL) {
         ngx_memzero(loss, n * sizeof(double));
-        return;
+        return 0;
     }
 
     rounds = 0;
@@ -221,22 +312,25 @@ clipper_policy_state_losses(const clipper_policy_sums_t *sums, uint64_t up,
     }
 
     if (full) {
-        return;
+        return rounds;
     }
 
-    mean = clipper_policy_state_mean(sums, up, n, loss, cover);
+    mean = clipper_policy_state_mean(clipper_policy_state_eta(sums, up, rounds),
+                                     up, n, loss, cover);
 
     for (i = 0; i < n; i++) {
         loss[i] += (1 - cover[i]) * mean;
     }
+
+    return rounds;
 }
 
 
 /* the sum of losses whose weight is the mean weight of the members known */
 
 static double
-clipper_policy_state_mean(const clipper_policy_sums_t *sums, uint64_t up,
-    ngx_uint_t n, const double *loss, const double *cover)
+clipper_policy_state_mean(double eta, uint64_t up, ngx_uint_t n,
+    const double *loss, const double *cover)
 {
     double      min, weight, total;
     ngx_uint_t  i, known;
@@ -272,46 +366,18 @@ clipper_policy_state_mean(const clipper_policy_sums_t *sums, uint64_t up,
             continue;
         }
 
-        weight += cover[i] * exp(-sums->eta * (loss[i] / cover[i] - min));
+        weight += cover[i] * exp(-eta * (loss[i] / cover[i] - min));
         total += cover[i];
     }
 
-    return min - log(weight / total) / sums->eta;
-}
-
-
-/* from log weights; the largest is subtracted, so that it cannot underflow */
-
-static void
-clipper_policy_state_softmax(uint64_t up, ngx_uint_t n, double *p)
-{
-    double      max, sum;
-    ngx_uint_t  i;
-
-    max = -INFINITY;
-
-    for (i = 0; i < n; i++) {
-        if ((up & ((uint64_t) 1 << i)) && p[i] > max) {
-            max = p[i];
-        }
-    }
-
-    sum = 0;
-
-    for (i = 0; i < n; i++) {
-        p[i] = (up & ((uint64_t) 1 << i)) ? exp(p[i] - max) : 0;
-        sum += p[i];
-    }
-
-    for (i = 0; i < n; i++) {
-        p[i] /= sum;
-    }
+    return min - log(weight / total) / eta;
 }
 
 
 void
-clipper_policy_state_counts(const clipper_policy_view_t *view, double kappa,
-    ngx_uint_t i, clipper_policy_counts_t *counts)
+clipper_policy_state_counts(const clipper_policy_t *policy,
+    const clipper_policy_view_t *view, double kappa, ngx_uint_t i,
+    clipper_policy_counts_t *counts)
 {
     double         prior;
     const double  *row;
@@ -320,7 +386,7 @@ clipper_policy_state_counts(const clipper_policy_view_t *view, double kappa,
     counts->loss = 0;
 
     if (view->app) {
-        row = view->app + 2 * i;
+        row = view->app + i * policy->nfields;
         counts->count = row[0];
         counts->loss = row[1];
     }
@@ -335,7 +401,7 @@ clipper_policy_state_counts(const clipper_policy_view_t *view, double kappa,
         counts->loss *= prior;
     }
 
-    row = view->user + 2 * i;
+    row = view->user + i * policy->nfields;
     counts->count += row[0];
     counts->loss += row[1];
 }

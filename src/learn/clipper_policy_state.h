@@ -1,17 +1,35 @@
 
 /*
- * What policies learn: forward-decayed sums, and how they are read.
+ * What a policy has learned: a vector of forward-decayed sums.
  *
- * A state is {t0, lambda, rows}: for each member its policy's fields, each the
- * sum of x * exp(lambda * (t - t0)) over the feedbacks at times t.  Zeroed
- * memory is the state that knows nothing.  A delta is a state of one feedback
- * with t0 at its time, so that adding is all there ever is to do: in any
- * order, in groups, on any machine, the sums come out the same but for
- * rounding.  Reading divides by exp(lambda * (now - t0)), which leaves each
- * feedback the weight it deserves at its age.
+ * It begins with its clocks, then for each member its policy's fields, each
+ * the sum of x e^(lambda (t - t0) + u - u0) over the feedbacks, where t is the
+ * time of a feedback and u the clock of feedbacks that it met.  Zeroed memory
+ * is the state that knows nothing.  A delta is a state of one feedback with
+ * its own t0 and u0, so that adding is all there ever is to do: in any order,
+ * in groups, on any machine, the sums come out the same but for rounding.
+ *
+ * The clock of feedbacks is a function of what is added, too.  With V the sum
+ * of all feedbacks' e^u, and mu = 2^(1/h) - 1 for a half-life of h feedbacks,
+ *
+ *     e^U = 1 + mu V
+ *
+ * tells the clock now.  A feedback is added with u = U, so V grows by e^U, and
+ * the next one finds e^U' = e^U + mu e^U = 2^(1/h) e^U: h feedbacks double it,
+ * what was learned before counts half.  Nobody has to count, or to be told in
+ * which order others did: V is a sum like the others.  Instances that learn
+ * without knowing of each other add up side by side: of n feedbacks each, the
+ * last ones of both make up the memory, which holds no more than 1 / mu of
+ * them in all, whoever brought them.
+ *
+ * Reading divides by e^(lambda (now - t0) + U - u0), which leaves each feedback
+ * the weight that its age and those who came after it allow: both halve what
+ * is known, the faster one decides.  As U is relative to u0 in all that is
+ * stored, e^-u0 stands for the 1 above.
  *
  * G. Cormode, V. Shkapenyuk, D. Srivastava, B. Xu: Forward Decay: A Practical
- * Time Decay Model for Streaming Systems, ICDE 2009.
+ * Time Decay Model for Streaming Systems, ICDE 2009, for the first of the two
+ * clocks.
  */
 
 
@@ -24,26 +42,42 @@
 
 #define CLIPPER_POLICY_T0      0                /* seconds */
 #define CLIPPER_POLICY_LAMBDA  1                /* per second */
-#define CLIPPER_POLICY_ROWS    2                /* the first row */
+#define CLIPPER_POLICY_U0      2
+#define CLIPPER_POLICY_MU      3                /* per feedback */
+#define CLIPPER_POLICY_V       4
+#define CLIPPER_POLICY_ROWS    5                /* the first row */
 
 #define CLIPPER_POLICY_STATE_MAX                                              \
     (CLIPPER_POLICY_ROWS                                                      \
-     + CLIPPER_POLICY_MEMBERS * CLIPPER_POLICY_FIELDS)
+     + CLIPPER_POLICY_CELLS * CLIPPER_POLICY_FIELDS)
 
 /* t0 moves on when an exponent would become larger than this */
 #define CLIPPER_POLICY_EXPONENT_MAX  64.0
 
 
-/* doubles in a state of n members; 0: the policy has none */
+/*
+ * Doubles in a state of n members and the policy's extra rows, which a user's
+ * has too, as zeroes; 0: the policy has none.
+ */
 size_t  clipper_policy_state_size(const clipper_policy_t *policy, ngx_uint_t n);
 
 /*
  * Adds a delta, or any state, with the same members.  Whoever applies deltas
- * elsewhere must do the same: values += delta's * exp(lambda * (t - t0)).  A
- * delta with another lambda (the half-life was changed) first brings the
- * state to its own time, and its lambda is used from then on.
+ * elsewhere must do the same: values += delta's * exp(lambda * (t - t0) + u -
+ * u0).  A delta with another lambda or mu (the half-life was changed) first
+ * brings the state to its own clocks, and is followed from then on.
  */
 void clipper_policy_state_add(double *state, const double *delta, size_t size);
+
+/* the same to what is no whole state: a sum of deltas on their way to one */
+void clipper_policy_state_join(double *part, const double *delta, size_t size);
+
+/* the clock of feedbacks, U */
+double clipper_policy_state_clock(const double *state);
+
+/* adds what observe() gave to a whole state, at the state's clock */
+void clipper_policy_state_learn(double *state, const double *delta,
+    size_t size);
 
 /* the rows as they count at `now`; a clock that is behind t0 is taken as t0 */
 void clipper_policy_state_read(const double *state, size_t size, double now,
@@ -54,22 +88,35 @@ ngx_int_t clipper_policy_state_check(const double *state, size_t size);
 
 
 /*
- * For policies with sums of losses (log weights are -eta times them): shares
- * of the members that are up.  rounds and cover are fields: in how many rounds
- * a member took part, and for how many of them its sum of losses stands.
+ * For policies with sums of losses (log weights are -eta times them).  rounds
+ * and cover are fields: in how many rounds a member took part, and for how
+ * many of them its sum of losses stands.
  */
 
 typedef struct {
     double                                 eta;
+    double                                 haste;     /* eta^2 n of few rounds,
+                                                         per ln k */
     double                                 alpha;     /* fixed share */
     ngx_uint_t                             rounds;
     ngx_uint_t                             cover;
     ngx_uint_t                             loss;
 } clipper_policy_sums_t;
 
-void clipper_policy_state_shares(const clipper_policy_conf_t *conf,
-    const clipper_policy_view_t *view, const clipper_policy_sums_t *sums,
-    double *p);
+/*
+ * The sums of losses, each standing for all the rounds there were, whose
+ * number is returned.  rows: NULL, nothing yet.
+ */
+double clipper_policy_state_losses(const clipper_policy_sums_t *sums,
+    uint64_t up, ngx_uint_t n, ngx_uint_t nfields, const double *rows,
+    double *loss);
+
+/*
+ * Shares of the members that are up, and of one more unless it is NULL: p and
+ * *more have the sums of losses, and get the shares.
+ */
+void clipper_policy_state_shares(const clipper_policy_sums_t *sums,
+    uint64_t up, ngx_uint_t n, double rounds, double *p, double *more);
 
 
 /*
@@ -83,8 +130,9 @@ typedef struct {
     double                                 loss;
 } clipper_policy_counts_t;
 
-void clipper_policy_state_counts(const clipper_policy_view_t *view,
-    double kappa, ngx_uint_t i, clipper_policy_counts_t *counts);
+void clipper_policy_state_counts(const clipper_policy_t *policy,
+    const clipper_policy_view_t *view, double kappa, ngx_uint_t i,
+    clipper_policy_counts_t *counts);
 
 /* observe() of these policies: one more for the served one */
 ngx_int_t clipper_policy_state_count(const clipper_policy_conf_t *conf,

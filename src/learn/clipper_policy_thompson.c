@@ -6,7 +6,7 @@
  * as in S. Agrawal, N. Goyal: Analysis of Thompson Sampling, COLT 2012, but
  * without their coin: the parts of a loss are counted, which teaches the same
  * mean with less noise).  A user's own a and b start at kappa times the
- * application's mean.
+ * application's mean once there are own feedbacks.
  *
  * The propensity is an integral, so select() leaves it out; weights() tells it
  * for each member, for those who log it.
@@ -19,7 +19,9 @@
 
 
 enum {
-    CLIPPER_POLICY_THOMPSON_KAPPA = 0
+    CLIPPER_POLICY_THOMPSON_KAPPA = 0,
+    CLIPPER_POLICY_THOMPSON_HALF_LIFE,
+    CLIPPER_POLICY_THOMPSON_FLOOR
 };
 
 enum {
@@ -39,12 +41,21 @@ static const clipper_policy_param_t
     clipper_policy_thompson_params[] =
 {
     { ngx_string("kappa"), CLIPPER_POLICY_NUMBER,
-      10, 0, 1e6, 1 },
+      4, 0, 1e6, 1, 0 },
     { ngx_string("half_life"), CLIPPER_POLICY_HALF_LIFE,
-      3600, 0, 1e9, 1 },
-    { ngx_null_string, 0, 0, 0, 0, 0 }
+      86400, 0, 1e9, 1, 600 },
+    { ngx_string("floor"), CLIPPER_POLICY_NUMBER,
+      0, 0, 0.1, 0, 0 },
+    { ngx_null_string, 0, 0, 0, 0, 0, 0 }
 };
 
+
+/*
+ * A user asks tens of times, not thousands: draws near the mean pay, as if
+ * there had been more feedbacks (O. Chapelle, L. Li: An Empirical Evaluation of
+ * Thompson Sampling, NIPS 2011, 3, "posterior reshaping").
+ */
+#define CLIPPER_POLICY_THOMPSON_SHARP  3
 
 /*
  * What has changed by less than this in parts of its square root moves the
@@ -54,9 +65,26 @@ static const clipper_policy_param_t
 #define CLIPPER_POLICY_THOMPSON_NEAR  1e-3
 
 
+/* whether there are feedbacks of the user's own */
+
+static ngx_uint_t
+clipper_policy_thompson_own(const clipper_policy_view_t *view)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; view->user && i < 2 * view->n; i++) {
+        if (view->user[i] > 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static clipper_policy_beta_t
 clipper_policy_thompson_beta(const clipper_policy_conf_t *conf,
-    const clipper_policy_view_t *view, ngx_uint_t i)
+    const clipper_policy_view_t *view, ngx_uint_t own, ngx_uint_t i)
 {
     double                 kappa, mean;
     const double          *row;
@@ -71,14 +99,15 @@ clipper_policy_thompson_beta(const clipper_policy_conf_t *conf,
         beta.b += row[CLIPPER_POLICY_THOMPSON_LOSS];
     }
 
-    if (view->user) {
+    if (own) {
         row = view->user + 2 * i;
         kappa = conf->param[CLIPPER_POLICY_THOMPSON_KAPPA];
         mean = beta.a / (beta.a + beta.b);
 
-        beta.a = kappa * mean + row[CLIPPER_POLICY_THOMPSON_WIN];
-        beta.b = kappa * (1 - mean)
-                 + row[CLIPPER_POLICY_THOMPSON_LOSS];
+        beta.a = CLIPPER_POLICY_THOMPSON_SHARP
+                 * (kappa * mean + row[CLIPPER_POLICY_THOMPSON_WIN]);
+        beta.b = CLIPPER_POLICY_THOMPSON_SHARP
+                 * (kappa * (1 - mean) + row[CLIPPER_POLICY_THOMPSON_LOSS]);
     }
 
     return beta;
@@ -164,21 +193,32 @@ static void
 clipper_policy_thompson_select(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, uint64_t u, clipper_policy_pick_t *pick)
 {
-    double                   best, theta;
-    ngx_uint_t               i;
+    double                   best, floor, theta;
+    ngx_uint_t               i, own;
     clipper_policy_beta_t    beta;
     clipper_policy_normal_t  random;
+
+    floor = conf->param[CLIPPER_POLICY_THOMPSON_FLOOR];
+
+    if (floor > 0
+        && clipper_policy_floor_draw(view, floor,
+                     clipper_policy_uniform(clipper_policy_mix(&u)), pick))
+    {
+        pick->propensity = CLIPPER_POLICY_NONE;
+        return;
+    }
 
     random.state = u;
     random.spared = 0;
     best = -INFINITY;
+    own = clipper_policy_thompson_own(view);
 
     for (i = 0; i < view->n; i++) {
         if (!(view->up & ((uint64_t) 1 << i))) {
             continue;
         }
 
-        beta = clipper_policy_thompson_beta(conf, view, i);
+        beta = clipper_policy_thompson_beta(conf, view, own, i);
 
         theta = clipper_policy_thompson_gamma(&random, beta.a);
         theta -= clipper_policy_thompson_gamma(&random, beta.b);
@@ -238,15 +278,16 @@ clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, double *weights)
 {
     const double          *p;
-    ngx_uint_t             i, k;
+    ngx_uint_t             i, k, own;
     clipper_policy_memo_t  memo;
     clipper_policy_beta_t  beta[CLIPPER_POLICY_MEMBERS];
 
     k = 0;
+    own = clipper_policy_thompson_own(view);
 
     for (i = 0; i < view->n; i++) {
         if (view->up & ((uint64_t) 1 << i)) {
-            beta[k++] = clipper_policy_thompson_beta(conf, view, i);
+            beta[k++] = clipper_policy_thompson_beta(conf, view, own, i);
         }
     }
 
@@ -258,6 +299,9 @@ clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
     for (i = 0; i < view->n; i++) {
         weights[i] = (view->up & ((uint64_t) 1 << i)) ? p[k++] : 0;
     }
+
+    clipper_policy_floor(view, conf->param[CLIPPER_POLICY_THOMPSON_FLOOR],
+                         weights);
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "query/ngx_http_clipper_feedback.h"
+#include "learn/clipper_combine.h"
 #include "learn/clipper_loss.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -26,6 +27,12 @@ static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_learn(
 static ngx_uint_t ngx_http_clipper_feedback_judge(
     ngx_http_clipper_feedback_t *feedback, clipper_record_t *record,
     clipper_policy_feedback_t *fb, double *loss);
+static ngx_uint_t ngx_http_clipper_feedback_place(
+    const ngx_http_clipper_selection_t *sel, const clipper_record_t *record,
+    ngx_uint_t i);
+static void ngx_http_clipper_feedback_answers(
+    ngx_http_clipper_feedback_t *feedback, clipper_record_t *record,
+    clipper_policy_answers_t *answers, ngx_uint_t *same);
 static void ngx_http_clipper_feedback_end(
     ngx_http_clipper_feedback_t *feedback, ngx_http_clipper_feedback_e result);
 
@@ -194,6 +201,9 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
 {
     double                               loss[
                                              CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t                           same[
+                                             CLIPPER_POLICY_MEMBERS];
+    clipper_policy_answers_t             answers;
     double                               delta[
                                            CLIPPER_POLICY_STATE_MAX];
     ngx_http_clipper_selection_t  *sel;
@@ -207,6 +217,14 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
     }
 
     ngx_http_clipper_select_view(feedback->query, &view);
+
+    if (clipper_combine_mode(feedback->app->select.policy,
+                             &feedback->app->loss)
+        == CLIPPER_POLICY_VOTE)
+    {
+        ngx_http_clipper_feedback_answers(feedback, record, &answers, same);
+        fb.answers = &answers;
+    }
 
     if (clipper_policy_observe(&feedback->app->select, &view, &fb,
                                clipper_clock_wall(), delta)
@@ -242,17 +260,14 @@ ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
     fb->served = CLIPPER_POLICY_ALL;
     fb->propensity = record->propensity;
     fb->loss = loss;
+    fb->answers = NULL;
 
     clipper_value_init(&label, feedback->label.data, feedback->label.len);
 
     for (i = 0; i < sel->n; i++) {
         loss[i] = 0;
 
-        for (k = 0; k < record->n; k++) {
-            if (record->key[k] == sel->lineup->keys[i]) {
-                break;
-            }
-        }
+        k = ngx_http_clipper_feedback_place(sel, record, i);
 
         if (k == record->n) {
             continue;
@@ -290,6 +305,65 @@ ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
     return fb->seen != 0
            && (record->served == CLIPPER_POLICY_ALL
                || fb->served != CLIPPER_POLICY_ALL);
+}
+
+
+/* where the record has a member that is the i-th now */
+
+static ngx_uint_t
+ngx_http_clipper_feedback_place(const ngx_http_clipper_selection_t *sel,
+    const clipper_record_t *record, ngx_uint_t i)
+{
+    ngx_uint_t  k;
+
+    for (k = 0; k < record->n; k++) {
+        if (record->key[k] == sel->lineup->keys[i]) {
+            break;
+        }
+    }
+
+    return k;
+}
+
+
+/* who agreed with whom, at their present places */
+
+static void
+ngx_http_clipper_feedback_answers(ngx_http_clipper_feedback_t *feedback,
+    clipper_record_t *record, clipper_policy_answers_t *answers,
+    ngx_uint_t *same)
+{
+    ngx_uint_t                     i, j, k;
+    clipper_value_t                output[CLIPPER_POLICY_MEMBERS];
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = feedback->query->selection;
+
+    answers->answered = 0;
+    answers->same = same;
+
+    for (i = 0; i < sel->n; i++) {
+        k = ngx_http_clipper_feedback_place(sel, record, i);
+
+        if (k == record->n || !((record->seen >> k) & 1)
+            || record->len[k] > CLIPPER_RECORD_OUTPUT)
+        {
+            continue;
+        }
+
+        clipper_value_init(&output[i], record->output[k], record->len[k]);
+
+        for (j = 0; j < i; j++) {
+            if (((answers->answered >> j) & 1) && same[j] == j
+                && clipper_value_equal(&output[j], &output[i], 0))
+            {
+                break;
+            }
+        }
+
+        same[i] = j;
+        answers->answered |= (uint64_t) 1 << i;
+    }
 }
 
 

@@ -120,7 +120,7 @@ static ngx_http_clipper_lineup_t *
 ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
 {
     uint64_t                    hash[2];
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, n;
     ngx_http_clipper_link_t    *links;
     clipper_zone_t             *zone;
     ngx_http_clipper_lineup_t  *lineup;
@@ -142,7 +142,9 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
 
     clipper_zone_unlock(zone);
 
-    for (i = 0; i < lineup->id.n; i++) {
+    n = lineup->id.n + app->select.policy->nextra;
+
+    for (i = 0; i < n; i++) {
         clipper_hash_siphash(ngx_http_clipper_lineup_public,
                              lineup->names[i].data,
                              lineup->names[i].len, hash);
@@ -156,13 +158,14 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
 static ngx_http_clipper_lineup_t *
 ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
 {
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  i, n, extra;
     ngx_pool_t                 *pool;
     ngx_http_clipper_link_t    *links;
     ngx_http_clipper_lineup_t  *lineup;
 
     n = app->links.nelts;
     links = app->links.elts;
+    extra = app->select.policy->nextra;
 
     pool = ngx_create_pool(NGX_MIN_POOL_SIZE + sizeof(*lineup),
                            ngx_http_clipper_process.log);
@@ -177,8 +180,8 @@ ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
 
     lineup->rows = ngx_pcalloc(pool, n * sizeof(uint32_t));
     lineup->gens = ngx_pcalloc(pool, n * sizeof(uint32_t));
-    lineup->keys = ngx_pcalloc(pool, n * sizeof(uint64_t));
-    lineup->names = ngx_pcalloc(pool, n * sizeof(ngx_str_t));
+    lineup->keys = ngx_pcalloc(pool, (n + extra) * sizeof(uint64_t));
+    lineup->names = ngx_pcalloc(pool, (n + extra) * sizeof(ngx_str_t));
 
     if (lineup->rows == NULL || lineup->gens == NULL || lineup->keys == NULL
         || lineup->names == NULL)
@@ -192,6 +195,10 @@ ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
         if (lineup->names[i].data == NULL) {
             goto failed;
         }
+    }
+
+    for (i = 0; i < extra; i++) {
+        lineup->names[n + i] = app->select.policy->extra[i];
     }
 
     lineup->pool = pool;

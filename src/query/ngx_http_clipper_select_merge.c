@@ -23,6 +23,9 @@ static void ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
 static void ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer, clipper_combine_member_t *members,
     ngx_uint_t n);
+static void ngx_http_clipper_merge_confidence(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, const clipper_combine_member_t *members,
+    clipper_combine_result_t *result);
 static void ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query,
     ngx_uint_t i, ngx_http_clipper_ask_t *asks);
 static ngx_uint_t ngx_http_clipper_merge_missed(
@@ -192,6 +195,10 @@ ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
 
     answer->output = result.output;
 
+    if (mode == CLIPPER_POLICY_VOTE && query->selection->lineup) {
+        ngx_http_clipper_merge_confidence(query, answer, members, &result);
+    }
+
     if (n > 1) {
         answer->confidence = result.confidence;
     }
@@ -200,6 +207,47 @@ ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
         ngx_http_clipper_merge_default(query, answer,
                                        NGX_HTTP_CLIPPER_LOW_CONFIDENCE);
     }
+}
+
+
+/* from the places of those who were asked to those of the policy */
+
+static void
+ngx_http_clipper_merge_confidence(ngx_http_clipper_query_t *query,
+    ngx_http_clipper_answer_t *answer, const clipper_combine_member_t *members,
+    clipper_combine_result_t *result)
+{
+    ngx_uint_t                     i, m, place[CLIPPER_POLICY_MEMBERS],
+                                   same[CLIPPER_POLICY_MEMBERS];
+    clipper_policy_view_t          view;
+    clipper_policy_answers_t       answers;
+    ngx_http_clipper_selection_t  *sel;
+
+    sel = query->selection;
+    answers.answered = 0;
+    answers.same = same;
+
+    for (i = 0, m = 0; i < sel->n; i++) {
+
+        if (!ngx_http_clipper_merge_asked(answer, i)) {
+            continue;
+        }
+
+        if (members[m].answered) {
+            place[m] = i;
+            same[i] = place[result->same[m]];
+            answers.answered |= (uint64_t) 1 << i;
+        }
+
+        m++;
+    }
+
+    ngx_http_clipper_select_view(query, &view);
+
+    result->confidence = clipper_policy_confidence(&query->app->select, &view,
+                                                   &answers,
+                                                   place[result->first],
+                                                   result->confidence);
 }
 
 

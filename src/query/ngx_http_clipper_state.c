@@ -268,6 +268,7 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     }
 
     size = clipper_policy_state_size(id->conf->policy, id->n);
+    ngx_memzero(vec, size * sizeof(double));
     max = (name.who.kind == CLIPPER_STATE_APP)
           ? NGX_HTTP_CLIPPER_STATE_APP_AGE : NGX_HTTP_CLIPPER_STATE_USER_AGE;
 
@@ -366,6 +367,10 @@ ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
     name->who.names = id->member_names;
 
     ngx_http_clipper_state_name_uid(name, uid);
+
+    if (name->who.kind == CLIPPER_STATE_APP) {
+        name->who.n += (uint32_t) policy->nextra;
+    }
 
     p = ngx_cpymem(digest, name->owner, name->who.owner.len);
     *p++ = '\0';

@@ -26,7 +26,9 @@
 typedef struct {
     ngx_str_t                             *app_name;
     const clipper_policy_conf_t           *conf;
-    ngx_uint_t                             n;         /* members */
+    ngx_uint_t                             n;         /* members, behind which
+                                                         the policy's extra
+                                                         rows are */
     const uint64_t                        *key;       /* of each, never 0; as
                                                          policies see them */
     const ngx_str_t                       *member_names;

@@ -168,6 +168,7 @@ ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
     const clipper_state_who_t *who)
 {
     uint32_t                 i, k;
+    const char              *clock;
     const clipper_policy_t  *policy;
 
     policy = clipper_policy_get(who->policy);
@@ -175,8 +176,12 @@ ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
     ngx_http_clipper_state_text_arg(args, "HMGET", 5);
     ngx_http_clipper_state_text_arg_key(args, who->kind, &who->owner,
                                         &who->uid);
-    ngx_http_clipper_state_text_arg(args, "t0", 2);
-    ngx_http_clipper_state_text_arg(args, "lambda", 6);
+
+    for (i = 0; i < CLIPPER_POLICY_ROWS; i++) {
+        clock = ngx_http_clipper_state_text_clocks[i];
+        ngx_http_clipper_state_text_arg(args, clock, ngx_strlen(clock));
+    }
+
     ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state.source,
                                     NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
 

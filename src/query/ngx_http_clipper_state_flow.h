@@ -7,7 +7,7 @@
  * "state:<app>:<policy>:<uid>" a user's; a uid of more than 64 bytes is
  * represented by its SHA-1 in "digest:<app>:<policy>:<hex>".  Each is a hash:
  *
- *   t0, lambda              of all sums
+ *   t0, lambda, u0, mu, v   the clocks of all sums
  *   <model:version>/<field> a sum of the policy's, per member
  *   n                       how many deltas were added
  *   @<source>               "<number of its last delta> <n at that time>" of
@@ -30,8 +30,8 @@
 #define NGX_HTTP_CLIPPER_STATE_DIGEST_LEN   40
 #define NGX_HTTP_CLIPPER_STATE_NUMBER_LEN   32
 
-/* values of a hash in an answer, behind t0, lambda and the source's number */
-#define NGX_HTTP_CLIPPER_STATE_HEAD         3
+/* values of a hash in an answer before the sums: clocks, the source's number */
+#define NGX_HTTP_CLIPPER_STATE_HEAD         (CLIPPER_POLICY_ROWS + 1)
 
 
 typedef struct {
@@ -55,6 +55,10 @@ typedef struct {
     u_char                           owner[CLIPPER_STATE_NAME];
     u_char                           uid[CLIPPER_STATE_UID];
 } ngx_http_clipper_state_name_of_t;
+
+
+/* fields of a hash for the clocks, in their order */
+extern const char  *ngx_http_clipper_state_text_clocks[CLIPPER_POLICY_ROWS];
 
 
 /* NGX_DECLINED: the policy has no state */

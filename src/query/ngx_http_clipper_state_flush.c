@@ -42,50 +42,73 @@ static ngx_int_t ngx_http_clipper_state_flush_settle(
 
 
 /*
- * KEYS: the hash.  ARGV: source, number, t0, lambda, then member fields and
- * their deltas.  The arithmetic is that of clipper_policy_state_add:
- * times move before exponents grow large.  Gives t0, lambda, the number of
- * the source's last delta, and the values of the fields.
+ * KEYS: the hash.  ARGV: source, number, t0, lambda, u0, mu, v, then member
+ * fields and their deltas.  The arithmetic is that of
+ * clipper_policy_state_add: clocks move before exponents grow large, and when
+ * a half-life changes.  Gives the clocks, the number of the source's last
+ * delta, and the values of the fields.
  */
 
 static char  ngx_http_clipper_state_script[] =
     "local key, source, seq = KEYS[1], ARGV[1], ARGV[2]\n"
     "local t, lambda = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
+    "local u, mu = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
     "local function text(x) return string.format('%.17g', x) end\n"
-    "local head = redis.call('HMGET', key, 't0', 'lambda', 'n', source)\n"
+    "local head = redis.call('HMGET', key, 't0', 'lambda', 'u0', 'mu', 'v',\n"
+    "                        'n', source)\n"
     "local t0 = tonumber(head[1] or 0)\n"
     "local lambda0 = tonumber(head[2] or 0)\n"
-    "local n = tonumber(head[3] or 0) + 1\n"
-    "local last = head[4] and string.match(head[4], '^%d+') or '0'\n"
+    "local u0 = tonumber(head[3] or 0)\n"
+    "local mu0 = tonumber(head[4] or 0)\n"
+    "local v = tonumber(head[5] or 0)\n"
+    "local n = tonumber(head[6] or 0) + 1\n"
+    "local last = head[7] and string.match(head[7], '^%d+') or '0'\n"
     "local fields = {}\n"
-    "for i = 5, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end\n"
+    "for i = 8, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end\n"
     "local function values()\n"
     "  return redis.call('HMGET', key, unpack(fields))\n"
     "end\n"
     "local sums = values()\n"
     "if tonumber(seq) > tonumber(last) then\n"
     "  last = seq\n"
+    "  local scale = 1\n"
+    "  if mu0 ~= mu then\n"
+    "    local growth = 1\n"
+    "    if mu0 > 0 then growth = math.exp(-u0) + mu0 * v end\n"
+    "    u0, v, scale = u0 + math.log(growth), v / growth, 1 / growth\n"
+    "    if mu > 0 then v = (1 - math.exp(-u0)) / mu end\n"
+    "    mu0 = mu\n"
+    "  end\n"
+    "  if u - u0 > 64 then\n"
+    "    local factor = math.exp(u0 - u)\n"
+    "    u0, v, scale = u, v * factor, scale * factor\n"
+    "  end\n"
+    "  v = v + tonumber(ARGV[7]) * math.exp(u - u0)\n"
     "  local age = t - t0\n"
     "  local moves = lambda * age > 64\n"
     "  if lambda0 ~= lambda then moves = age > 0 end\n"
     "  if moves then\n"
-    "    local factor = math.exp(-lambda0 * age)\n"
+    "    scale = scale * math.exp(-lambda0 * age)\n"
+    "    t0, age = t, 0\n"
+    "  end\n"
+    "  if scale ~= 1 then\n"
     "    local all = redis.call('HGETALL', key)\n"
     "    for i = 1, #all, 2 do\n"
     "      if string.find(all[i], '/', 1, true) then\n"
     "        redis.call('HSET', key, all[i],\n"
-    "                   text(tonumber(all[i + 1]) * factor))\n"
+    "                   text(tonumber(all[i + 1]) * scale))\n"
     "      end\n"
     "    end\n"
-    "    sums, t0, age = values(), t, 0\n"
+    "    sums = values()\n"
     "  end\n"
     "  lambda0 = lambda\n"
-    "  local factor = math.exp(lambda * age)\n"
-    "  local set = { 't0', text(t0), 'lambda', text(lambda),\n"
+    "  local factor = math.exp(lambda * age + u - u0)\n"
+    "  local set = { 't0', text(t0), 'lambda', text(lambda), 'u0', text(u0),\n"
+    "                'mu', text(mu), 'v', text(v),\n"
     "                'n', string.format('%.0f', n),\n"
     "                source, seq .. string.format(' %.0f', n) }\n"
     "  for i = 1, #fields do\n"
-    "    local delta = tonumber(ARGV[4 + 2 * i])\n"
+    "    local delta = tonumber(ARGV[7 + 2 * i])\n"
     "    if delta ~= 0 then\n"
     "      sums[i] = text(tonumber(sums[i] or 0) + delta * factor)\n"
     "      set[#set + 1] = fields[i]\n"
@@ -93,7 +116,7 @@ static char  ngx_http_clipper_state_script[] =
     "    end\n"
     "  end\n"
     "  redis.call('HMSET', key, unpack(set))\n"
-    "  if not head[4] then\n"
+    "  if not head[7] then\n"
     "    local count, oldest, first = 0, nil, nil\n"
     "    local all = redis.call('HGETALL', key)\n"
     "    for i = 1, #all, 2 do\n"
@@ -108,8 +131,9 @@ static char  ngx_http_clipper_state_script[] =
     "    if count > 16 then redis.call('HDEL', key, oldest) end\n"
     "  end\n"
     "end\n"
-    "local result = { text(t0), text(lambda0), last }\n"
-    "for i = 1, #fields do result[3 + i] = sums[i] end\n"
+    "local result = { text(t0), text(lambda0), text(u0), text(mu0), text(v),\n"
+    "                 last }\n"
+    "for i = 1, #fields do result[6 + i] = sums[i] end\n"
     "return result\n";
 
 
@@ -300,8 +324,10 @@ ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
     ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state.source,
                                     NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
     ngx_http_clipper_state_text_arg_number(args, (double) u->seq);
-    ngx_http_clipper_state_text_arg_number(args, u->t0);
-    ngx_http_clipper_state_text_arg_number(args, u->lambda);
+
+    for (i = 0; i < CLIPPER_POLICY_ROWS; i++) {
+        ngx_http_clipper_state_text_arg_number(args, u->head[i]);
+    }
 
     for (i = 0; i < u->n; i++) {
         for (k = 0; k < u->nfields; k++) {

@@ -12,6 +12,11 @@ static ngx_int_t ngx_http_clipper_state_parse_number(redisReply *reply,
     double *value);
 
 
+const char  *ngx_http_clipper_state_text_clocks[CLIPPER_POLICY_ROWS] = {
+    "t0", "lambda", "u0", "mu", "v"
+};
+
+
 size_t
 ngx_http_clipper_state_text_redis_key(u_char *p, uint32_t kind,
     const ngx_str_t *owner, const ngx_str_t *uid)
@@ -162,9 +167,9 @@ ngx_http_clipper_state_text_parse(redisReply *reply, clipper_state_reply_t *out,
         }
     }
 
-    out->t0 = head[0];
-    out->lambda = head[1];
-    out->last = (head[2] < 9e15) ? (uint64_t) head[2] : 0;
+    ngx_memcpy(out->head, head, sizeof(out->head));
+    out->last = (head[CLIPPER_POLICY_ROWS] < 9e15)
+                ? (uint64_t) head[CLIPPER_POLICY_ROWS] : 0;
     out->rows = rows;
 
     return NGX_OK;

@@ -88,8 +88,8 @@ typedef struct {
     uint32_t                    pending;
     uint64_t                    seq;            /* of the flight; 0: none */
     uint64_t                    acked;          /* last that Redis has */
-    double                      t0[CLIPPER_STATE_VECTORS];
-    double                      lambda[CLIPPER_STATE_VECTORS];
+    double                      head[CLIPPER_STATE_VECTORS]
+                                    [CLIPPER_POLICY_ROWS];
     uint32_t                    uid_len;
     u_char                      uid[CLIPPER_STATE_UID];
 

@@ -17,6 +17,7 @@
 static void clipper_state_table_gather_locked(clipper_state_table_t *table,
     uint32_t row, ngx_uint_t vector, uint32_t n, const uint32_t *cells,
     double *vec);
+static double clipper_state_table_clock(const clipper_state_row_t *r);
 
 
 ngx_int_t
@@ -30,7 +31,7 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 
     h = addr;
 
-    h->nnames = (uint32_t) ngx_min(ngx_max(size / 16384, 24), 2048);
+    h->nnames = (uint32_t) ngx_min(ngx_max(size / 16384, 40), 2048);
 
     h->names = ngx_align(sizeof(clipper_state_header_t), CLIPPER_STATE_ALIGN);
     h->name_buckets = h->names
@@ -121,7 +122,7 @@ clipper_state_table_read(clipper_state_table_t *table,
     double  add[CLIPPER_POLICY_STATE_MAX];
     size_t  size;
     uint32_t                       row, i,
-                                   cells[CLIPPER_POLICY_MEMBERS];
+                                   cells[CLIPPER_POLICY_CELLS];
     ngx_int_t             rc;
     clipper_state_row_t  *r;
 
@@ -191,8 +192,8 @@ clipper_state_table_gather_locked(clipper_state_table_t *table, uint32_t row,
     r = &table->rows[row];
     size = r->nfields * sizeof(double);
 
-    *vec++ = r->t0[vector];
-    *vec++ = r->lambda[vector];
+    ngx_memcpy(vec, r->head[vector], sizeof(r->head[vector]));
+    vec += CLIPPER_POLICY_ROWS;
 
     for (i = 0; i < n; i++) {
 
@@ -255,9 +256,8 @@ clipper_state_table_add(clipper_state_table_t *table,
 
     ngx_memzero(add, (CLIPPER_POLICY_ROWS + n * r->nfields)
                      * sizeof(double));
-    add[CLIPPER_POLICY_T0] = delta[CLIPPER_POLICY_T0];
-    add[CLIPPER_POLICY_LAMBDA] =
-                             delta[CLIPPER_POLICY_LAMBDA];
+    ngx_memcpy(add, delta, CLIPPER_POLICY_ROWS * sizeof(double));
+    add[CLIPPER_POLICY_U0] = clipper_state_table_clock(r);
 
     for (i = 0, k = 0; i < who->n; i++) {
 
@@ -271,15 +271,21 @@ clipper_state_table_add(clipper_state_table_t *table,
                    r->nfields * sizeof(double));
     }
 
-    clipper_policy_state_add(sum, add,
-                              CLIPPER_POLICY_ROWS + n * r->nfields);
+    /* with a base or a flight this is no whole state */
+
+    if (r->seq || r->head[CLIPPER_STATE_BASE][CLIPPER_POLICY_T0] > 0) {
+        clipper_policy_state_join(sum, add,
+                                  CLIPPER_POLICY_ROWS + n * r->nfields);
+    } else {
+        clipper_policy_state_add(sum, add,
+                                 CLIPPER_POLICY_ROWS + n * r->nfields);
+    }
 
     clipper_state_save(table, *r);
 
     r->pending = 1;
-    r->t0[CLIPPER_STATE_PENDING] = sum[CLIPPER_POLICY_T0];
-    r->lambda[CLIPPER_STATE_PENDING] =
-                                   sum[CLIPPER_POLICY_LAMBDA];
+    ngx_memcpy(r->head[CLIPPER_STATE_PENDING], sum,
+               sizeof(r->head[CLIPPER_STATE_PENDING]));
 
     for (k = 0; k < n; k++) {
         c = &table->cells[cells[k]];
@@ -295,6 +301,29 @@ clipper_state_table_add(clipper_state_table_t *table,
     clipper_journal_end(&table->header->journal);
 
     return NGX_OK;
+}
+
+
+/* of what all three vectors tell together */
+
+static double
+clipper_state_table_clock(const clipper_state_row_t *r)
+{
+    double  whole[CLIPPER_POLICY_ROWS];
+
+    ngx_memcpy(whole, r->head[CLIPPER_STATE_BASE], sizeof(whole));
+
+    if (r->seq) {
+        clipper_policy_state_add(whole, r->head[CLIPPER_STATE_FLIGHT],
+                                 CLIPPER_POLICY_ROWS);
+    }
+
+    if (r->pending) {
+        clipper_policy_state_add(whole, r->head[CLIPPER_STATE_PENDING],
+                                 CLIPPER_POLICY_ROWS);
+    }
+
+    return clipper_policy_state_clock(whole);
 }
 
 

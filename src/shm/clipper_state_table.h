@@ -34,8 +34,7 @@ typedef struct {
                                                    last delta in it */
     uint64_t                    acked;          /* of a question: what the row
                                                    had then */
-    double                      t0;
-    double                      lambda;
+    double                      head[CLIPPER_POLICY_ROWS];
     uint32_t                    n;
     const uint64_t             *key;
     const double               *rows;           /* n times nfields */
@@ -64,7 +63,10 @@ ngx_int_t clipper_state_table_read(clipper_state_table_t *table,
     const clipper_state_who_t *who, double *vec, uint64_t now_us,
     uint64_t stale_us, clipper_state_age_t *age);
 
-/* NGX_DECLINED: no room */
+/*
+ * Adds what observe() gave, at the clock of feedbacks that the sum of all that
+ * is known has.  NGX_DECLINED: no room.
+ */
 ngx_int_t clipper_state_table_add(clipper_state_table_t *table,
     const clipper_state_who_t *who, const double *delta);
 

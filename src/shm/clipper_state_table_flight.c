@@ -13,6 +13,8 @@ static void clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
     uint32_t row);
 static void clipper_state_table_flight_landed_locked(
     clipper_state_table_t *table, uint32_t row);
+static double clipper_state_table_flight_factor(const double *from,
+    const double *to);
 static void clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
     uint32_t row, clipper_state_update_t *update);
 
@@ -74,12 +76,10 @@ clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
     r->seq = ++table->header->m.seq;
     r->pending = 0;
 
-    r->t0[CLIPPER_STATE_FLIGHT] =
-                              r->t0[CLIPPER_STATE_PENDING];
-    r->lambda[CLIPPER_STATE_FLIGHT] =
-                                  r->lambda[CLIPPER_STATE_PENDING];
-    r->t0[CLIPPER_STATE_PENDING] = 0;
-    r->lambda[CLIPPER_STATE_PENDING] = 0;
+    ngx_memcpy(r->head[CLIPPER_STATE_FLIGHT], r->head[CLIPPER_STATE_PENDING],
+               sizeof(r->head[CLIPPER_STATE_FLIGHT]));
+    ngx_memzero(r->head[CLIPPER_STATE_PENDING],
+                sizeof(r->head[CLIPPER_STATE_PENDING]));
 
     for (cell = r->cells; cell; cell = c->next) {
         c = &table->cells[cell];
@@ -123,6 +123,17 @@ clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
 }
 
 
+/* what sums with one head are with another; both decay as the latter does */
+
+static double
+clipper_state_table_flight_factor(const double *from, const double *to)
+{
+    return exp(from[CLIPPER_POLICY_LAMBDA]
+               * (from[CLIPPER_POLICY_T0] - to[CLIPPER_POLICY_T0])
+               + from[CLIPPER_POLICY_U0] - to[CLIPPER_POLICY_U0]);
+}
+
+
 /*
  * A flight that is in the new base has landed.  Members that the reply does
  * not have come to its time by themselves, and take what has landed along.
@@ -145,15 +156,14 @@ clipper_state_table_flight_base_locked(clipper_state_table_t *table,
 
     clipper_state_save(table, *r);
 
-    flight = landed ? exp(reply->lambda
-                          * (r->t0[CLIPPER_STATE_FLIGHT]
-                             - reply->t0))
+    flight = landed ? clipper_state_table_flight_factor(
+                                      r->head[CLIPPER_STATE_FLIGHT],
+                                      reply->head)
                     : 0;
-    factor = exp(r->lambda[CLIPPER_STATE_BASE]
-                 * (r->t0[CLIPPER_STATE_BASE] - reply->t0));
+    factor = clipper_state_table_flight_factor(r->head[CLIPPER_STATE_BASE],
+                                               reply->head);
 
-    r->t0[CLIPPER_STATE_BASE] = reply->t0;
-    r->lambda[CLIPPER_STATE_BASE] = reply->lambda;
+    ngx_memcpy(r->head[CLIPPER_STATE_BASE], reply->head, sizeof(reply->head));
     r->asked_us = now_us;
 
     (void) clipper_state_table_row_cells_locked(table, row, reply->n,
@@ -221,8 +231,8 @@ clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
     update->id[0] = r->id[0];
     update->id[1] = r->id[1];
     update->seq = r->seq;
-    update->t0 = r->t0[CLIPPER_STATE_FLIGHT];
-    update->lambda = r->lambda[CLIPPER_STATE_FLIGHT];
+    ngx_memcpy(update->head, r->head[CLIPPER_STATE_FLIGHT],
+               sizeof(update->head));
     update->owner.data = name->text;
     update->owner.len = name->len;
     update->uid_len = r->uid_len;

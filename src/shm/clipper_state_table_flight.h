@@ -20,8 +20,7 @@ typedef struct {
     uint32_t                    nfields;
     uint64_t                    id[2];
     uint64_t                    seq;
-    double                      t0;
-    double                      lambda;
+    double                      head[CLIPPER_POLICY_ROWS];
     ngx_str_t                   owner;
     size_t                      uid_len;
     u_char                      uid[CLIPPER_STATE_UID];

@@ -108,7 +108,7 @@ uint32_t
 clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who)
 {
-    uint32_t    row, cells[CLIPPER_POLICY_MEMBERS];
+    uint32_t    row, cells[CLIPPER_POLICY_CELLS];
     ngx_uint_t  made, missing;
 
     clipper_state_table_locked(table);

@@ -99,8 +99,32 @@ fixture_served(policy_fixture_t *f, ngx_int_t served, double propensity,
     fb.served = served;
     fb.propensity = propensity;
     fb.loss = losses;
+    fb.answers = NULL;
 
     return clipper_policy_observe(&f->conf, &f->view, &fb, f->now, f->delta);
+}
+
+
+/* the answers to the query that is asked next */
+
+void
+fixture_answers(policy_fixture_t *f, uint64_t answered, const int *outputs)
+{
+    ngx_uint_t  i, k;
+
+    f->voted = 1;
+    f->answers.answered = answered;
+    f->answers.same = f->same;
+
+    for (i = 0; i < f->view.n; i++) {
+        for (k = 0; k < i; k++) {
+            if ((answered >> k & 1) && outputs[k] == outputs[i]) {
+                break;
+            }
+        }
+
+        f->same[i] = k;
+    }
 }
 
 
@@ -116,6 +140,7 @@ fixture_seen(policy_fixture_t *f, uint64_t seen, const double *losses)
     fb.served = ALL;
     fb.propensity = NONE;
     fb.loss = losses;
+    fb.answers = f->voted ? &f->answers : NULL;
 
     return clipper_policy_observe(&f->conf, &f->view, &fb, f->now, f->delta);
 }
@@ -124,7 +149,7 @@ fixture_seen(policy_fixture_t *f, uint64_t seen, const double *losses)
 void
 fixture_learn(policy_fixture_t *f)
 {
-    clipper_policy_state_add(f->app, f->delta, f->size);
+    clipper_policy_state_learn(f->app, f->delta, f->size);
 }
 
 

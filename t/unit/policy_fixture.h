@@ -51,6 +51,9 @@ typedef struct {
     double                           user_rows[
                                           CLIPPER_POLICY_STATE_MAX];
     clipper_policy_pick_t            pick;
+    ngx_uint_t                       same[K_MAX];
+    clipper_policy_answers_t         answers;
+    ngx_uint_t                       voted;     /* answers are known */
 } policy_fixture_t;
 
 
@@ -65,6 +68,10 @@ ngx_int_t fixture_select(policy_fixture_t *f, uint64_t u);
 /* feedback about a served member, all up */
 ngx_int_t fixture_served(policy_fixture_t *f, ngx_int_t served,
     double propensity, double loss);
+
+/* the answers to the query that is asked next */
+void fixture_answers(policy_fixture_t *f, uint64_t answered,
+    const int *outputs);
 
 /* feedback to an ensemble, of which some were seen */
 ngx_int_t fixture_seen(policy_fixture_t *f, uint64_t seen,

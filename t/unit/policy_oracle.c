@@ -40,6 +40,23 @@ oracle_look(policy_fixture_t *f, double now, uint64_t up, int personal)
 }
 
 
+/* what the members answer; bit i of answered: member i does */
+
+void
+oracle_answers(policy_fixture_t *f, uint64_t answered, const int *outputs)
+{
+    fixture_answers(f, answered, outputs);
+}
+
+
+double
+oracle_confidence(policy_fixture_t *f, int first, double share)
+{
+    return clipper_policy_confidence(&f->conf, &f->view, &f->answers, first,
+                                     share);
+}
+
+
 void
 oracle_weights(policy_fixture_t *f, double *weights)
 {
@@ -73,6 +90,7 @@ oracle_observe(policy_fixture_t *f, uint64_t seen, int served,
     fb.served = served;
     fb.propensity = propensity;
     fb.loss = losses;
+    fb.answers = f->voted ? &f->answers : NULL;
 
     if (clipper_policy_observe(&f->conf, &f->view, &fb, f->now, f->delta)
         != NGX_OK)
@@ -83,7 +101,7 @@ oracle_observe(policy_fixture_t *f, uint64_t seen, int served,
     fixture_learn(f);
 
     if (personal) {
-        clipper_policy_state_add(f->user, f->delta, f->size);
+        clipper_policy_state_learn(f->user, f->delta, f->size);
     }
 
     return 1;

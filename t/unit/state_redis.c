@@ -142,25 +142,26 @@ state_add(table_t *t, uint32_t id)
 {
     int       rc;
     who_t     who;
-    double    delta[2 + MEMBERS * FIELDS];
+    double    delta[CLIPPER_POLICY_ROWS + MEMBERS * FIELDS];
     uint32_t  i, k, first, n;
 
     first = (uint32_t) death_random(2);
     n = MEMBERS - first - (uint32_t) death_random(2);
     who_of(&who, id, first, n);
 
-    delta[0] = 1000;
-    delta[1] = 0;
+    memset(delta, 0, sizeof(delta));
+    delta[CLIPPER_POLICY_T0] = 1000;
 
     for (i = 0; i < n * FIELDS; i++) {
-        delta[2 + i] = (double) death_random(4);
+        delta[CLIPPER_POLICY_ROWS + i] = (double) death_random(4);
     }
 
     rc = (int) clipper_state_table_add(t, &who, delta);
 
     for (i = 0; rc == NGX_OK && i < n; i++) {
         for (k = 0; k < FIELDS; k++) {
-            stores[id].total[first + i][k] += delta[2 + i * FIELDS + k];
+            stores[id].total[first + i][k] +=
+                              delta[CLIPPER_POLICY_ROWS + i * FIELDS + k];
         }
     }
 

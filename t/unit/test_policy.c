@@ -33,12 +33,21 @@ frequencies(policy_fixture_t *f, double *share)
 }
 
 
+/* the last two fields of a member */
+
+static double *
+last_of(policy_fixture_t *f, double *state, ngx_uint_t i)
+{
+    return fixture_row(f, state, i) + f->conf.policy->nfields - 2;
+}
+
+
 static void
 set_row(policy_fixture_t *f, double *state, ngx_uint_t i, double x, double y)
 {
     double  *row;
 
-    row = fixture_row(f, state, i);
+    row = last_of(f, state, i);
     row[0] = x;
     row[1] = y;
 }
@@ -268,18 +277,28 @@ test_ucb_is_a_lower_bound_of_losses(void **state)
     assert_close(f.pick.propensity, 1, 0);
 
     /*
-     * 0.5 - sqrt(2 ln 1100 / 1000) against 0.62 - sqrt(2 ln 1100 / 100): ln t
-     * says the second, ln k the first
+     * 0.5 - sqrt(ln 1100 / 4000) against 0.58 - sqrt(ln 1100 / 400): ln t says
+     * the second, ln k the first
      */
 
-    set_row(&f, f.app, 1, 100, 62);
-    a = 0.5 - sqrt(2 * log(1100) / 1000);
-    b = 0.62 - sqrt(2 * log(1100) / 100);
+    set_row(&f, f.app, 1, 100, 58);
+    a = 0.5 - sqrt(log(1100) / 4000);
+    b = 0.58 - sqrt(log(1100) / 400);
     assert_true(b < a);
-    assert_true(0.5 - sqrt(2 * log(2) / 1000) < 0.62 - sqrt(2 * log(2) / 100));
+    assert_true(0.5 - sqrt(log(2) / 4000) < 0.58 - sqrt(log(2) / 400));
     fixture_read(&f, 0);
     fixture_select(&f, 0);
     assert_int_equal(f.pick.serve, 1);
+
+    /* a mean near 0 varies less than 1/4: the bound knows */
+
+    set_row(&f, f.app, 0, 1e6, 1e4);
+    set_row(&f, f.app, 1, 1e5, 1250);
+    fixture_read(&f, 0);
+    fixture_select(&f, 0);
+    assert_int_equal(f.pick.serve, 0);
+    assert_true(0.01 - sqrt(log(1.1e6) / 4e6)
+                > 0.0125 - sqrt(log(1.1e6) / 4e5));
 
     /* who has not been played comes first, equals by lot */
 
@@ -330,7 +349,7 @@ test_thompson_frequencies(void **state)
         }
     }
 
-    /* own counts below 1: Beta(0.1, 0.1), Beta(1.1, 0.1) */
+    /* own counts below 1: Beta(0.3, 0.3), Beta(3.3, 0.3) */
 
     fixture_init(&f, "thompson", 2, "half_life=off kappa=0.2");
     set_row(&f, f.user, 1, 1, 0);
@@ -338,6 +357,50 @@ test_thompson_frequencies(void **state)
     clipper_policy_weights(&f.conf, &f.view, w);
     frequencies(&f, share);
     assert_close(share[0], w[0], 0.004);
+}
+
+
+/* every member keeps the floor, in what is drawn and in what is logged */
+
+static void
+test_floor(void **state)
+{
+    double            share[K_MAX], w[K_MAX];
+    ngx_uint_t        i, k;
+    policy_fixture_t  f;
+
+    static const char  *names[] = { "thompson", "exp3", "epsilon_greedy" };
+
+    for (i = 0; i < 3; i++) {
+        fixture_init(&f, names[i], 4, "floor=0.05 half_life=off");
+
+        if (i > 0) {
+            f.conf.param[i == 1] = 0;           /* alpha, epsilon */
+        }
+
+        /* losses of all but the second */
+
+        for (k = 0; k < 4; k++) {
+            set_row(&f, f.app, k, i == 0 ? (k == 1) * 1e4 : 1e4,
+                    (k != 1) * 1e4);
+        }
+
+        fixture_read(&f, 0);
+        clipper_policy_weights(&f.conf, &f.view, w);
+        assert_close(w[0], 0.05, 1e-6);
+        assert_close(w[1], 0.85, 1e-6);
+
+        frequencies(&f, share);
+        assert_close(share[1], 0.85, 0.004);
+        assert_close(share[3], 0.05, 0.003);
+
+        /* more than there is to share: equal parts */
+
+        fixture_init(&f, names[i], 20, "floor=0.1");
+        fixture_read(&f, 0);
+        clipper_policy_weights(&f.conf, &f.view, w);
+        assert_close(w[7], 0.05, 1e-12);
+    }
 }
 
 
@@ -407,9 +470,9 @@ test_credit_goes_to_the_served_member(void **state)
 
         for (k = 0; k < 100; k++) {
             assert_int_equal(fixture_served(&f, 2, 0.4, 0.5), NGX_OK);
-            assert_close(fixture_row(&f, f.delta, 0)[1], 0, 0);
-            assert_close(fixture_row(&f, f.delta, 1)[1], 0, 0);
-            assert_close(fixture_row(&f, f.delta, 2)[1],
+            assert_close(last_of(&f, f.delta, 0)[1], 0, 0);
+            assert_close(last_of(&f, f.delta, 1)[1], 0, 0);
+            assert_close(last_of(&f, f.delta, 2)[1],
                          i == 0 ? 0.5 / (0.4 + 0.05) : 0.5, 1e-15);
         }
 
@@ -438,7 +501,7 @@ test_feedback_is_checked(void **state)
     assert_int_equal(fixture_served(&f, 1, 1, NAN), NGX_DECLINED);
     assert_int_equal(fixture_served(&f, 3, 1, 1), NGX_DECLINED);
     assert_int_equal(fixture_served(&f, 1, 1, 5), NGX_OK);
-    assert_close(fixture_row(&f, f.delta, 1)[1], 1 / 1.05, 1e-15);
+    assert_close(last_of(&f, f.delta, 1)[1], 1 / 1.05, 1e-15);
 
     fixture_init(&f, "exp4", 3, "");
     fixture_read(&f, 0);
@@ -453,7 +516,7 @@ test_feedback_is_checked(void **state)
 static void
 test_exp3_shares(void **state)
 {
-    double            w[K_MAX];
+    double            eta, w[K_MAX];
     policy_fixture_t  f;
 
     fixture_init(&f, "exp3", 2, "eta=0.5 alpha=0.1 half_life=off");
@@ -461,8 +524,17 @@ test_exp3_shares(void **state)
     set_row(&f, f.app, 1, 10, 6);
     fixture_read(&f, 0);
 
+    /* the rate of few rounds, and that of many */
+
+    eta = sqrt(0.25 + 16 * log(2) / 10);
     clipper_policy_weights(&f.conf, &f.view, w);
-    assert_close(w[0], 0.9 / (1 + exp(-1)) + 0.05, 1e-12);
+    assert_close(w[0], 0.9 / (1 + exp(-eta * 2)) + 0.05, 1e-12);
+
+    set_row(&f, f.app, 0, 1e12, 4);
+    set_row(&f, f.app, 1, 1e12, 6);
+    fixture_read(&f, 0);
+    clipper_policy_weights(&f.conf, &f.view, w);
+    assert_close(w[0], 0.9 / (1 + exp(-1)) + 0.05, 1e-9);
 
     /* u below the first share is the first one, above it the second */
 
@@ -562,6 +634,7 @@ main(void)
         cmocka_unit_test(test_epsilon_greedy),
         cmocka_unit_test(test_ucb_is_a_lower_bound_of_losses),
         cmocka_unit_test(test_thompson_frequencies),
+        cmocka_unit_test(test_floor),
         cmocka_unit_test(test_thompson_of_powers),
         cmocka_unit_test(test_thompson_counts_parts_of_a_loss),
         cmocka_unit_test(test_credit_goes_to_the_served_member),

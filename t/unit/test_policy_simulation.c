@@ -191,15 +191,15 @@ test_others(void **state)
 {
     simulation_t  sim;
 
-    simulate("epsilon_greedy", "half_life=850s", &sim);
+    simulate("epsilon_greedy", "epsilon=0.1 half_life=850s", &sim);
     assert_true(sim.first <= GOOD + 0.03);
     assert_true(sim.broken <= SECOND + 0.04);
     assert_true(sim.healed <= GOOD + 0.06);
 
     simulate("ucb", "half_life=850s", &sim);
-    assert_true(sim.first <= GOOD + 0.12);
-    assert_true(sim.broken <= SECOND + 0.12);
-    assert_true(sim.healed <= GOOD + 0.12);
+    assert_true(sim.first <= GOOD + 0.04);
+    assert_true(sim.broken <= SECOND + 0.04);
+    assert_true(sim.healed <= GOOD + 0.04);
 }
 
 

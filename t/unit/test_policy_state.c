@@ -10,6 +10,7 @@
 
 
 #define FEEDBACKS  100
+#define SIZE       32
 
 
 static uint64_t  seed;
@@ -25,7 +26,7 @@ uniform(void)
 /* FEEDBACKS deltas of exp3 over the given time */
 
 static void
-deltas(policy_fixture_t *f, double seconds, double d[][16])
+deltas(policy_fixture_t *f, double seconds, double d[][SIZE])
 {
     ngx_uint_t  i;
 
@@ -44,7 +45,7 @@ deltas(policy_fixture_t *f, double seconds, double d[][16])
 static void
 test_add_commutes(void **state)
 {
-    double            d[FEEDBACKS][16], rows[2][16];
+    double            d[FEEDBACKS][SIZE], rows[2][SIZE];
     ngx_uint_t        i, j, order[FEEDBACKS], round, swap;
     policy_fixture_t  f;
 
@@ -85,7 +86,7 @@ test_add_commutes(void **state)
 static void
 test_concurrent_deltas_add_up(void **state)
 {
-    double            one[16], rows[16];
+    double            one[SIZE], rows[SIZE];
     policy_fixture_t  f;
 
     fixture_init(&f, "ucb", 2, "half_life=off");
@@ -109,7 +110,7 @@ test_concurrent_deltas_add_up(void **state)
 static void
 test_coalesced_deltas_are_the_same(void **state)
 {
-    double            d[FEEDBACKS][16], half[2][16], rows[2][16];
+    double            d[FEEDBACKS][SIZE], half[2][SIZE], rows[2][SIZE];
     ngx_uint_t        i;
     policy_fixture_t  f;
 
@@ -136,7 +137,7 @@ test_coalesced_deltas_are_the_same(void **state)
 static void
 test_half_life(void **state)
 {
-    double            rows[16];
+    double            rows[SIZE];
     policy_fixture_t  f;
 
     fixture_init(&f, "ucb", 2, "half_life=10m");
@@ -170,7 +171,7 @@ test_half_life(void **state)
 static void
 test_t0_moves_before_overflow(void **state)
 {
-    double            rows[16];
+    double            rows[SIZE];
     ngx_uint_t        i;
     policy_fixture_t  f;
 
@@ -195,7 +196,7 @@ test_t0_moves_before_overflow(void **state)
 static void
 test_half_life_may_change(void **state)
 {
-    double            rows[16];
+    double            rows[SIZE];
     policy_fixture_t  f;
 
     fixture_init(&f, "ucb", 2, "half_life=100s");
@@ -221,7 +222,7 @@ test_check_refuses_rubbish(void **state)
     policy_fixture_t  f;
 
     fixture_init(&f, "exp4", 3, "");
-    assert_int_equal(f.size, 2 + 3 * 4);
+    assert_int_equal(f.size, CLIPPER_POLICY_ROWS + (3 + 10) * 4);
     assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_OK);
 
     f.app[5] = NAN;
@@ -276,7 +277,8 @@ test_parameters(void **state)
     fixture_init(&f, "exp3", 2, "");
     assert_close(f.conf.param[0], 0.1, 0);
     assert_close(f.conf.param[1], 0.03, 0);
-    assert_close(f.conf.lambda, M_LN2 / 3600, 0);
+    assert_close(f.conf.lambda, M_LN2 / 86400, 0);
+    assert_close(f.conf.mu, expm1(M_LN2 / 1000), 0);
 
     assert_int_equal(set(&f.conf, "eta", "0.25", NULL), NGX_OK);
     assert_close(f.conf.param[0], 0.25, 0);
@@ -294,7 +296,7 @@ test_parameters(void **state)
     }
 
     set(&f.conf, "alpha", "1.01", "parameter \"alpha\" must be in [0, 1]");
-    set(&f.conf, "kappa", "1", "policy \"exp3\" has no parameter \"kappa\"");
+    set(&f.conf, "gamma", "1", "policy \"exp3\" has no parameter \"gamma\"");
     set(&f.conf, "", "1", "policy \"exp3\" has no parameter \"\"");
 
     assert_memory_equal(&before, &f.conf, sizeof(before));
@@ -315,8 +317,12 @@ test_half_life_values(void **state)
         { "1h30m", 5400 }, { "1d", 86400 }, { "2w", 1209600 }, { "1h5", 3605 }
     };
 
-    static const char  *bad[] = { "", "0", "0s", "m", "10x", "1.5h", "-1s",
-                                  "10 m", "on", "99999999999999999999" };
+    static const char  *bad[] = {
+        "", "0", "0s", "m", "10x", "1.5h", "-1s", "10 m", "on",
+        "99999999999999999999", "|", "|5", "15m|", "15m|0", "15m|0.5",
+        "15m|-3", "15m|2e9", "15m|10m", "0|5", "off|", "off|x", "off|nan",
+        "1h|2|3"
+    };
 
     fixture_init(&f, "thompson", 2, "");
 
@@ -329,11 +335,24 @@ test_half_life_values(void **state)
     for (i = 0; i < sizeof(bad) / sizeof(char *); i++) {
         set(&f.conf, "half_life", bad[i],
             "parameter \"half_life\" must be in (0, 1e+09] seconds, "
-            "or \"off\"");
+            "or \"off\", with or without \"|\" and 1 to 1e+09 feedbacks");
     }
+
+    assert_int_equal(set(&f.conf, "half_life", "15m|2000", NULL), NGX_OK);
+    assert_close(f.conf.lambda, M_LN2 / 900, 0);
+    assert_close(pow(1 + f.conf.mu, 2000), 2, 1e-9);
+
+    assert_int_equal(set(&f.conf, "half_life", "off|50", NULL), NGX_OK);
+    assert_close(f.conf.lambda, 0, 0);
+    assert_close(pow(1 + f.conf.mu, 50), 2, 1e-9);
+
+    assert_int_equal(set(&f.conf, "half_life", "15m", NULL), NGX_OK);
+    assert_close(f.conf.lambda, M_LN2 / 900, 0);
+    assert_close(f.conf.mu, 0, 0);
 
     assert_int_equal(set(&f.conf, "half_life", "off", NULL), NGX_OK);
     assert_close(f.conf.lambda, 0, 0);
+    assert_close(f.conf.mu, 0, 0);
 }
 
 

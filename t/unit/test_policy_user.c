@@ -180,10 +180,11 @@ test_new_user_starts_from_the_application(void **state)
     ngx_uint_t        i, k;
     policy_fixture_t  f;
 
-    static const char  *names[] = { "exp3", "exp4", "epsilon_greedy", "ucb" };
+    static const char  *names[] = { "exp3", "exp4", "epsilon_greedy", "ucb",
+                                    "thompson" };
     double              losses[3];
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         fixture_init(&f, names[i], 3, "");
 
         for (k = 0; k < 50; k++) {
@@ -264,13 +265,13 @@ test_thompson_shrinks_by_kappa(void **state)
     fixture_read(&f, 1);
     clipper_policy_weights(&f.conf, &f.view, w);
 
-    /* 20 times the mean, and the own 3 wins: Beta(8, 12), Beta(13, 10) */
+    /* 20 times the mean, the own 3 wins, three times: Beta(24, 36), (39, 30) */
 
     fixture_init(&g, "thompson", 2, "half_life=off");
-    fixture_row(&g, g.app, 0)[0] = 7;
-    fixture_row(&g, g.app, 0)[1] = 11;
-    fixture_row(&g, g.app, 1)[0] = 12;
-    fixture_row(&g, g.app, 1)[1] = 9;
+    fixture_row(&g, g.app, 0)[0] = 23;
+    fixture_row(&g, g.app, 0)[1] = 35;
+    fixture_row(&g, g.app, 1)[0] = 38;
+    fixture_row(&g, g.app, 1)[1] = 29;
     fixture_read(&g, 0);
     clipper_policy_weights(&g.conf, &g.view, direct);
 
@@ -293,11 +294,11 @@ test_prior_is_no_more_than_was_seen(void **state)
     learned(&f, f.user, 1, 2, 1);
     fixture_read(&f, 1);
 
-    clipper_policy_state_counts(&f.view, 10, 0, &counts);
+    clipper_policy_state_counts(f.conf.policy, &f.view, 10, 0, &counts);
     assert_close(counts.count, 4, 1e-12);
     assert_close(counts.loss, 2, 1e-12);
 
-    clipper_policy_state_counts(&f.view, 10, 1, &counts);
+    clipper_policy_state_counts(f.conf.policy, &f.view, 10, 1, &counts);
     assert_close(counts.count, 12, 1e-12);
     assert_close(counts.loss, 4.5, 1e-12);
 }
@@ -312,24 +313,25 @@ test_user_shares_have_a_floor(void **state)
     policy_fixture_t  f;
 
     fixture_init(&f, "exp3", 3, "alpha=0.03 half_life=off");
+    fixture_row(&f, f.user, 0)[0] = 1e12;       /* served, lost */
     fixture_row(&f, f.user, 0)[1] = 1e12;
-    fixture_row(&f, f.user, 1)[1] = 1e12 + 1e6;
-    fixture_row(&f, f.app, 2)[1] = 1e12;
+    fixture_row(&f, f.user, 1)[0] = 1e12;
+    fixture_row(&f, f.user, 1)[1] = 1e12 - 1e6;
+    fixture_row(&f, f.user, 2)[0] = 1e12;
+    fixture_row(&f, f.app, 2)[3] = 1e12;
     fixture_read(&f, 1);
     clipper_policy_weights(&f.conf, &f.view, w);
 
-    /* the application's shares are 0.495, 0.495, 0.01 */
+    assert_close(w[0], 0.01, 1e-12);
+    assert_close(w[1], 0.01, 1e-12);
+    assert_close(w[2], 0.98, 1e-12);
 
-    assert_close(w[0], 0.03 * 0.495, 1e-12);
-    assert_close(w[1], 0.03 * 0.495, 1e-12);
-    assert_close(w[2], 0.97 + 0.03 * 0.01, 1e-12);
-
-    /* without a fixed share a logarithm of zero must not spoil the rest */
+    /* without a fixed share what underflows must not spoil the rest */
 
     f.conf.param[1] = 0;
     clipper_policy_weights(&f.conf, &f.view, w);
-    assert_close(w[0], 1, 1e-12);
-    assert_close(w[2], 0, 1e-12);
+    assert_close(w[0], 0, 1e-12);
+    assert_close(w[2], 1, 1e-12);
 }
 
 

@@ -38,7 +38,7 @@ state_read(table_t *t, uint32_t id, int exact)
 {
     int         rc;
     who_t       who;
-    double      vec[2 + MEMBERS * FIELDS];
+    double      sum, vec[CLIPPER_POLICY_ROWS + MEMBERS * FIELDS];
     uint32_t    i, k;
 
     clipper_state_age_t  age;
@@ -48,9 +48,10 @@ state_read(table_t *t, uint32_t id, int exact)
 
     for (i = 0; rc == NGX_OK && i < MEMBERS; i++) {
         for (k = 0; k < FIELDS; k++) {
-            assert_true(vec[2 + i * FIELDS + k] <= stores[id].total[i][k]);
-            assert_true(vec[2 + i * FIELDS + k] == stores[id].total[i][k]
-                        || !exact);
+            sum = vec[CLIPPER_POLICY_ROWS + i * FIELDS + k];
+
+            assert_true(sum <= stores[id].total[i][k]);
+            assert_true(sum == stores[id].total[i][k] || !exact);
         }
     }
 
@@ -233,7 +234,8 @@ test_state_clock(void **state)
 {
     int        hits;
     who_t      who;
-    double     rows[MEMBERS * FIELDS] = { 1 }, vec[2 + MEMBERS * FIELDS];
+    double     rows[MEMBERS * FIELDS] = { 1 },
+               vec[CLIPPER_POLICY_ROWS + MEMBERS * FIELDS];
     reply_t    reply;
     table_t    table;
     uint32_t   id;
@@ -270,7 +272,8 @@ static void
 test_state_times(void **state)
 {
     who_t       who;
-    double      rows[3 * FIELDS] = { 8, 4, 2, 1 }, vec[2 + 3 * FIELDS];
+    double      rows[3 * FIELDS] = { 8, 4, 2, 1 }, *sums,
+                vec[CLIPPER_POLICY_ROWS + 3 * FIELDS];
     reply_t     reply;
     table_t     table;
 
@@ -280,8 +283,8 @@ test_state_times(void **state)
     memset(&reply, 0, sizeof(reply));
 
     who_of(&who, 0, 0, 2);
-    reply.t0 = 100;
-    reply.lambda = 0.5;
+    reply.head[CLIPPER_POLICY_T0] = 100;
+    reply.head[CLIPPER_POLICY_LAMBDA] = 0.5;
     reply.n = 2;
     reply.key = keys;
     reply.rows = rows;
@@ -291,7 +294,7 @@ test_state_times(void **state)
     /* the same two sums two seconds later, told of one member only */
 
     who_of(&who, 0, 1, 2);
-    reply.t0 = 102;
+    reply.head[CLIPPER_POLICY_T0] = 102;
     reply.key = keys + 1;
     reply.rows = rows + 2;
     assert_int_equal(clipper_state_table_load(&table, &who, &reply, 1),
@@ -302,8 +305,9 @@ test_state_times(void **state)
                                               5, &age), NGX_OK);
     assert_int_equal(age.stale, 1);
     assert_true(vec[0] == 102 && vec[1] == 0.5);
-    assert_true(vec[2] > 2.943 && vec[2] < 2.944);          /* 8 / e */
-    assert_true(vec[4] == 2 && vec[5] == 1);
+    sums = vec + CLIPPER_POLICY_ROWS;
+    assert_true(sums[0] > 2.943 && sums[0] < 2.944);        /* 8 / e */
+    assert_true(sums[2] == 2 && sums[3] == 1);
     munmap(table.header, AREA);
 }
 

@@ -1,0 +1,194 @@
+
+/*
+ * Votes, see the header.
+ *
+ * S. Nitzan, J. Paroush: Optimal Decision Rules in Uncertain Dichotomous Choice
+ * Situations, 1982, for the weights.  Members of one application err together
+ * more often than by chance, so the evidence is not yet a probability: what it
+ * is worth is measured (B. Zadrozny, C. Elkan: Obtaining calibrated probability
+ * estimates, ICML 2001, by bins).
+ */
+
+
+#include "learn/clipper_policy_vote.h"
+#include <math.h>
+
+
+/* sums of weights that differ by less are equal */
+#define CLIPPER_POLICY_VOTE_EQUAL  1e-12
+
+/* log odds of the first node */
+#define CLIPPER_POLICY_VOTE_LEAST  -2.0
+
+/* answers that the evidence itself stands for */
+#define CLIPPER_POLICY_VOTE_PRIOR  1.0
+
+/* fewer than these say too little of their own */
+#define CLIPPER_POLICY_VOTE_ENOUGH  10.0
+
+
+static ngx_uint_t clipper_policy_vote_group(
+    const clipper_policy_answers_t *answers, ngx_uint_t n, ngx_uint_t first,
+    const double *weights, double *weight);
+static ngx_uint_t clipper_policy_vote_node(double evidence, double *part);
+
+
+ngx_uint_t
+clipper_policy_vote_first(const clipper_policy_answers_t *answers,
+    ngx_uint_t n, const double *weights)
+{
+    double      most, weight;
+    ngx_uint_t  best, first, group;
+
+    best = 0;
+    most = -1;
+
+    for (group = 0; group < n; group++) {
+        first = clipper_policy_vote_group(answers, n, group, weights, &weight);
+
+        if (first < n && weight - most > CLIPPER_POLICY_VOTE_EQUAL) {
+            most = weight;
+            best = first;
+        }
+    }
+
+    return best;
+}
+
+
+/* the first member of a group and the weight of all; n: there is no such */
+
+static ngx_uint_t
+clipper_policy_vote_group(const clipper_policy_answers_t *answers,
+    ngx_uint_t n, ngx_uint_t group, const double *weights, double *weight)
+{
+    ngx_uint_t  first, i;
+
+    first = n;
+    *weight = 0;
+
+    for (i = group; i < n; i++) {
+
+        if (!((answers->answered >> i) & 1) || answers->same[i] != group) {
+            continue;
+        }
+
+        *weight += weights[i];
+        first = ngx_min(first, i);
+    }
+
+    return first;
+}
+
+
+double
+clipper_policy_vote_log_odds(double error)
+{
+    return (error < 0.5) ? log((1 - error) / error) : 0;
+}
+
+
+/* that none of them is right has the odds of no evidence at all */
+
+double
+clipper_policy_vote_evidence(const clipper_policy_answers_t *answers,
+    ngx_uint_t n, const double *log_odds, ngx_uint_t first)
+{
+    double      own, sum, weight;
+    ngx_uint_t  group;
+
+    (void) clipper_policy_vote_group(answers, n, answers->same[first],
+                                     log_odds, &own);
+    sum = exp(-own);
+
+    for (group = 0; group < n; group++) {
+        if (clipper_policy_vote_group(answers, n, group, log_odds, &weight)
+            < n)
+        {
+            sum += exp(weight - own);
+        }
+    }
+
+    return 1 / sum;
+}
+
+
+/* nodes are a unit of log odds apart: most answers have much evidence */
+
+static ngx_uint_t
+clipper_policy_vote_node(double evidence, double *part)
+{
+    double      x;
+    ngx_uint_t  i;
+
+    x = log(evidence / (1 - evidence)) - CLIPPER_POLICY_VOTE_LEAST;
+
+    /* with all evidence there is it is infinite, or no number */
+
+    if (!(x < CLIPPER_POLICY_VOTE_NODES - 1)) {
+        x = CLIPPER_POLICY_VOTE_NODES - 1;
+    }
+
+    x = ngx_max(x, 0);
+    i = (ngx_uint_t) x;
+    i = ngx_min(i, CLIPPER_POLICY_VOTE_NODES - 2);
+
+    *part = x - i;
+
+    return i;
+}
+
+
+/* as near as there are enough answers */
+
+double
+clipper_policy_vote_right(const clipper_policy_vote_diagram_t *diagram,
+    const double *rows, double evidence)
+{
+    double         count, part, share, wrong, x;
+    ngx_uint_t     i, reach;
+    const double  *row;
+
+    x = clipper_policy_vote_node(evidence, &part);
+    x += part;
+
+    for (reach = 1; /* void */ ; reach++) {
+        count = 0;
+        wrong = 0;
+
+        for (i = 0; i < CLIPPER_POLICY_VOTE_NODES; i++) {
+            share = 1 - fabs(x - i) / reach;
+
+            if (share > 0) {
+                row = rows + i * diagram->nfields;
+                count += share * row[diagram->count];
+                wrong += share * row[diagram->wrong];
+            }
+        }
+
+        if (count >= CLIPPER_POLICY_VOTE_ENOUGH
+            || reach == CLIPPER_POLICY_VOTE_NODES / 2)
+        {
+            break;
+        }
+    }
+
+    return 1 - (wrong + (1 - evidence) * CLIPPER_POLICY_VOTE_PRIOR)
+               / (count + CLIPPER_POLICY_VOTE_PRIOR);
+}
+
+
+void
+clipper_policy_vote_learn(const clipper_policy_vote_diagram_t *diagram,
+    double *rows, double evidence, double wrong)
+{
+    double  part, *low, *high;
+
+    low = rows + clipper_policy_vote_node(evidence, &part) * diagram->nfields;
+    high = low + diagram->nfields;
+
+    low[diagram->count] += 1 - part;
+    low[diagram->wrong] += (1 - part) * wrong;
+    high[diagram->count] += part;
+    high[diagram->wrong] += part * wrong;
+}
