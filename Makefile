@@ -16,6 +16,7 @@
 #   make soak        random calls of the Python package from two programs under
 #                    queries, for 30 minutes (SOAK_SECONDS)
 #   make bench       the benchmarks in t/bench; B=spine, one part of them
+#   make sweep       the tables of docs/learning.md: policies in simulation
 #   make figures     docs/figures.md and its plots; B=--quick, in two minutes
 #   make image       a container image, with docker or podman (ENGINE, IMAGE);
 #                    where neither answers, .ci/podman (root, sudo)
@@ -229,6 +230,14 @@ figures: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
 	$(PY) t/bench/paper.py $(B)
 
+# What is above the mark in the file stays.
+sweep: headers
+	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain \
+	    $(BUILD)/unit/bench_sweep
+	@sed '/^<!-- make sweep -->$$/q' docs/learning.md > docs/learning.md.new
+	@{ echo; $(BUILD)/unit/bench_sweep; } >> docs/learning.md.new
+	@mv docs/learning.md.new docs/learning.md
+
 venv-bench: venv
 	@.ci/deps build bench
 	@$(PY) -c 'import matplotlib' 2> /dev/null \
@@ -245,5 +254,5 @@ distclean: clean
 .PHONY: all module headers asan lockcheck install deps venv venv-models \
         quickstart unit-build unit behaviour behaviour-asan \
         behaviour-lockcheck fuzz fuzz-short fuzz-long engine image images docs \
-        test-docker test-image test-models check test storm soak bench \
+        test-docker test-image test-models check test storm soak bench sweep \
         figures venv-bench clean distclean
