@@ -133,7 +133,7 @@ def test_token_stays_the_same_replica(server):
 def test_the_owner_of_a_token_comes_back(server):
     """Catches a container that gets no work any more after another
     connection had taken its place with the same token and left again."""
-    owner = connected(server, token=b"0123456789abcdef")
+    owner = connected4(server, token=b"0123456789abcdef")
     other = Sim4(server, "m", token=b"0123456789abcdef").wait_registered()
 
     def states():

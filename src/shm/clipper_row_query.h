@@ -17,7 +17,7 @@
 #define CLIPPER_CHUNK         512               /* bytes of payload */
 #define CLIPPER_INLINE        96                /* bytes of a short output */
 #define CLIPPER_LEASES        2                 /* replicas of one task */
-#define CLIPPER_JOINS         256               /* waiters of one flight */
+#define CLIPPER_JOINS         4096              /* waiters of one flight */
 
 
 /* how a flight ended */

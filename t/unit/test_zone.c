@@ -539,6 +539,26 @@ test_zone_sizes(void **state)
 }
 
 
+static int
+setup_large(void **state)
+{
+    zone_size = 16 << 20;
+
+    return setup(state);
+}
+
+
+static int
+teardown_large(void **state)
+{
+    (void) teardown(state);
+
+    zone_size = ZONE_SIZE;
+
+    return 0;
+}
+
+
 /* an answer goes to so many at once and not to more: they get another flight */
 
 static void
@@ -639,7 +659,8 @@ main(void)
         zone_test(test_leaving),
         zone_test(test_lost_replicas),
         zone_test(test_hedges),
-        zone_test(test_joins_are_bounded),
+        cmocka_unit_test_setup_teardown(test_joins_are_bounded, setup_large,
+                                        teardown_large),
         zone_test(test_drops_are_bounded),
         cmocka_unit_test(test_zone_sizes),
     };

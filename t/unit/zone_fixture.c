@@ -9,6 +9,7 @@
 
 const u_char  zone_seed[32] = { 1, 2, 3 };
 uint64_t      zone_random = 1;
+size_t        zone_size = ZONE_SIZE;
 
 
 uint64_t
@@ -23,7 +24,7 @@ zone_map(void)
 {
     void  *addr;
 
-    addr = mmap(NULL, ZONE_SIZE, PROT_READ|PROT_WRITE,
+    addr = mmap(NULL, zone_size, PROT_READ|PROT_WRITE,
                 MAP_ANONYMOUS|MAP_SHARED, -1, 0);
     assert_ptr_not_equal(addr, MAP_FAILED);
 
@@ -37,7 +38,7 @@ zone_make(void)
     void  *addr;
 
     addr = zone_map();
-    assert_int_equal(clipper_zone_create(addr, ZONE_SIZE, zone_seed,
+    assert_int_equal(clipper_zone_create(addr, zone_size, zone_seed,
                                          1700000000), NGX_OK);
 
     return addr;
@@ -47,7 +48,7 @@ zone_make(void)
 void
 zone_drop(void *addr)
 {
-    assert_int_equal(munmap(addr, ZONE_SIZE), 0);
+    assert_int_equal(munmap(addr, zone_size), 0);
 }
 
 
@@ -122,7 +123,7 @@ worker_make(void *addr)
     view_t     v;
     ngx_str_t  generation = ngx_string("g");
 
-    assert_int_equal(clipper_zone_attach(&v, addr, ZONE_SIZE, zone_process()),
+    assert_int_equal(clipper_zone_attach(&v, addr, zone_size, zone_process()),
                                          NGX_OK);
 
     clipper_zone_lock(&v);
@@ -250,7 +251,7 @@ task_make(view_t *v, uint32_t model, uint32_t name, size_t len,
     task.data = input_of(name, len);
     task.len = len;
     task.queue_max = 100000;
-    task.queue_size_max = ZONE_SIZE;
+    task.queue_size_max = zone_size;
     task.settled = clipper_queue_settled(v, task.key);
 
     return task;

@@ -45,6 +45,7 @@ typedef clipper_zone_t  view_t;
 
 extern const u_char  zone_seed[32];
 extern uint64_t      zone_random;
+extern size_t        zone_size;     /* of the zones that are made */
 
 
 uint64_t zone_chance(uint64_t n);
