@@ -17,6 +17,7 @@
 #                    queries, for 30 minutes (SOAK_SECONDS)
 #   make bench       the benchmarks in t/bench; B=spine, one part of them
 #   make sweep       the tables of docs/learning.md: policies in simulation
+#   make grid        docs/scheduling.md, in virtual time
 #   make figures     docs/figures.md and its plots; B=--quick, in two minutes
 #   make image       a container image, with docker or podman (ENGINE, IMAGE);
 #                    where neither answers, .ci/podman (root, sudo)
@@ -226,6 +227,11 @@ bench: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
 	$(PY) t/bench/bench.py $(B)
 
+grid: headers
+	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
+	$(BUILD)/unit/bench_grid > docs/scheduling.md.new
+	mv docs/scheduling.md.new docs/scheduling.md
+
 figures: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
 	$(PY) t/bench/paper.py $(B)
@@ -255,4 +261,4 @@ distclean: clean
         quickstart unit-build unit behaviour behaviour-asan \
         behaviour-lockcheck fuzz fuzz-short fuzz-long engine image images docs \
         test-docker test-image test-models check test storm soak bench sweep \
-        figures venv-bench clean distclean
+        grid figures venv-bench clean distclean

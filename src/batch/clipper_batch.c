@@ -353,7 +353,8 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
             limit = clipper_batch_efficient(b, limit, &v);
         }
 
-        n = clipper_batch_worth(b, limit, load->replicas, &v);
+        n = conf->keep ? clipper_batch_fit(b, limit, v.head_us, v.queued)
+                       : clipper_batch_worth(b, limit, load->replicas, &v);
 
         if (n == 0) {
             plan->need_us = clipper_batch_need(b, limit, load, v);

@@ -12,6 +12,7 @@
 #include "replica/ngx_http_clipper_request.h"
 #include "shm/clipper_zone.h"
 #include "shm/clipper_queue_hedge.h"
+#include "shm/clipper_queue_peer.h"
 #include "shm/clipper_registry_replica.h"
 #include "shm/clipper_queue.h"
 
@@ -481,8 +482,8 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
     /* being stopped or starved says nothing about the size of batches */
 
     if (!row->stuck) {
-        clipper_batch_observe(&row->batch, &replica->batch, now_us,
-                              n, latency_us, on_time);
+        clipper_queue_peer_observe_locked(zone, replica->row, &replica->batch,
+                                          now_us, n, latency_us, on_time);
     }
 
     row->nbatches++;

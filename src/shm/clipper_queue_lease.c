@@ -6,6 +6,7 @@
 
 
 #include "shm/clipper_queue_hedge.h"
+#include "shm/clipper_queue_peer.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_mailbox.h"
@@ -15,8 +16,15 @@
 #define CLIPPER_QUEUE_DROPS  256                /* flights, under one lock */
 
 
+/* us: a replica that left all to others looks again after it */
+#define CLIPPER_QUEUE_LEFT_US  5000
+
+
 static ngx_uint_t clipper_queue_plan_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r, clipper_take_t *take);
+static ngx_uint_t clipper_queue_tries_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r, const clipper_take_t *take,
+    const clipper_lease_t *lease);
 static ngx_uint_t clipper_queue_alike(clipper_flight_t *f,
     clipper_flight_t *first, ngx_uint_t n);
 static void clipper_queue_expire_locked(clipper_zone_t *zone,
@@ -107,6 +115,10 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
 
     clipper_queue_hedge_earn_locked(zone, r->model, n - take->copies);
 
+    if (n == 1 && clipper_queue_tries_locked(zone, r, take, leases)) {
+        clipper_queue_peer_share_locked(zone, leases[0].flight);
+    }
+
     r->sent_us = take->now_us;
     r->stuck = 0;
     r->busy = (uint32_t) n;
@@ -117,6 +129,26 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     }
 
     return n;
+}
+
+
+/* a single input that a slow replica is tried with, and others are not */
+
+static ngx_uint_t
+clipper_queue_tries_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
+    const clipper_take_t *take, const clipper_lease_t *lease)
+{
+    clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
+
+    f = &zone->flights[lease->flight];
+
+    return take->copies == 0
+           && f->attempts == 0
+           && clipper_batch_latency(&r->batch, 1) + take->margin_us
+              + take->now_us > f->deadline_us
+           && clipper_queue_peer_faster_locked(zone, r) != NULL;
 }
 
 
@@ -150,12 +182,14 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
     ngx_uint_t            drops;
     clipper_flight_t     *f;
     clipper_model_row_t  *model;
-    clipper_batch_load_t  load;
-    clipper_batch_plan_t  plan;
+    clipper_batch_load_t    load;
+    clipper_batch_plan_t    plan;
+    clipper_replica_row_t  *faster;
 
     clipper_zone_locked(zone);
 
     model = &zone->models[r->model];
+    faster = clipper_queue_peer_faster_locked(zone, r);
     ready_us = take->now_us + take->margin_us;
     plan.need_us = 0;
     drops = CLIPPER_QUEUE_DROPS;
@@ -193,6 +227,20 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
 
         default: /* NGX_DECLINED */
             plan.need_us = ngx_max(plan.need_us, load.head_us + 1);
+
+            if (faster == NULL
+                || !clipper_queue_peer_leaves(r, faster, take, &load))
+            {
+                break;
+            }
+
+            plan.need_us = (int64_t) clipper_batch_latency(&faster->batch, 1);
+
+            if (load.head_us >= plan.need_us) {
+                clipper_queue_peer_notify_locked(zone, r);
+                take->wait_us = CLIPPER_QUEUE_LEFT_US;
+                return 0;
+            }
         }
     }
 }

@@ -85,6 +85,7 @@ clipper_rebuild_heads_locked(clipper_zone_t *zone)
         model->members = 0;
         model->probed_us = 0;
         ngx_memzero(model->idles, sizeof(model->idles));
+        model->fastest = 0;
         model->credit = CLIPPER_HEDGE_CREDIT;
     }
 

@@ -8,6 +8,7 @@
 
 
 #include "shm/clipper_registry_replica.h"
+#include "shm/clipper_queue.h"
 
 
 static void clipper_registry_replica_probed_locked(clipper_zone_t *zone,
@@ -287,6 +288,12 @@ clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
     if (r->state == CLIPPER_READY) {
         clipper_registry_replica_busy_locked(zone, replica);
         zone->models[r->model].replicas--;
+
+        /* it may have been the one that was to look at the queue again */
+
+        if (zone->models[r->model].root) {
+            (void) clipper_queue_notify_locked(zone, r->model);
+        }
     }
 
     r->superseded = 0;
@@ -320,6 +327,10 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
     model->members--;
 
     clipper_registry_replica_return_locked(zone, replica);
+
+    if (model->fastest == replica) {
+        model->fastest = 0;
+    }
 
     r->gen++;
     clipper_publish(r->state, CLIPPER_FREE);

@@ -79,6 +79,7 @@ typedef struct {
                                                 /* in it, of each worker */
     uint32_t                   replicas;        /* ready ones */
     uint32_t                   members;         /* in any state */
+    uint32_t                   fastest;         /* replica, or 0 */
     int32_t                    credit;          /* for copies of late inputs */
     uint64_t                   probed_us;       /* the latest connection of a
                                                    probing one, 0: none */

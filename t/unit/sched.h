@@ -30,6 +30,7 @@
 
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_hedge.h"
+#include "shm/clipper_queue_peer.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
 #include "zone_check.h"
@@ -94,6 +95,7 @@ typedef struct {
     uint32_t                       model;
     uint32_t                       flight;
     uint32_t                       flight_gen;
+    uint64_t                       asked_us;
     uint64_t                       deadline_us;
 } sched_query_t;
 
@@ -186,6 +188,7 @@ typedef struct {
     sched_trouble_t                trouble;
     uint32_t                       fifo;        /* no deadline is known */
     uint64_t                       until_us;    /* last arrival */
+    uint64_t                       counted_us;  /* first one that is counted */
     const sched_arrival_t         *trace;       /* instead of the rates */
     uint32_t                       ntrace;
     size_t                         zone_size;
@@ -231,6 +234,8 @@ typedef struct {
     uint64_t                       again;       /* asked again after a loss */
     uint64_t                       losses;
     uint64_t                       again_rc;
+    uint64_t                       counted;
+    uint64_t                       counted_good;
     uint32_t                       offered[SCHED_TICKS];
     uint32_t                       good[SCHED_TICKS];
 } sched_t;

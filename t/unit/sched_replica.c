@@ -29,14 +29,15 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
     for (i = 0; i < r->n; i++) {
         f = &v->flights[r->leases[i].flight];
         SCHED_REQUIRE(sim, f->gen == r->leases[i].gen);
-        SCHED_REQUIRE(sim, f->state == CLIPPER_LEASED);
+        SCHED_REQUIRE(sim, f->state == CLIPPER_LEASED
+                           || (r->n == 1 && f->state == CLIPPER_QUEUED));
         SCHED_REQUIRE(sim, prev == NULL || prev->deadline_us < f->deadline_us
                            || (prev->deadline_us == f->deadline_us
                                && prev->seq < f->seq));
         prev = f;
     }
 
-    if (model->root) {
+    if (model->root && r->n) {
         SCHED_REQUIRE(sim, v->flights[model->root].deadline_us
                            >= prev->deadline_us);
     }
@@ -348,8 +349,9 @@ sched_settle(sched_t *sim, uint32_t replica)
     }
 
     if (!row->stuck) {
-        clipper_batch_observe(&row->batch, &sim->conf, sim->now_us, r->n,
-                              sim->now_us - r->sent_us, on_time);
+        clipper_queue_peer_observe_locked(v, r->row, &sim->conf, sim->now_us,
+                                          r->n, sim->now_us - r->sent_us,
+                                          on_time);
     }
 
     r->busy = 0;

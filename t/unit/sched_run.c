@@ -40,6 +40,7 @@ sched_ask(sched_t *sim, const sched_app_t *app)
     q->worker = (uint32_t) (sched_random(sim) * sim->workers);
     q->model = app->model;
     q->name = app->names ? (uint32_t) (sched_random(sim) * app->names) : query;
+    q->asked_us = sim->now_us;
     q->deadline_us = sim->now_us + app->slo_us;
     v = &sim->views[q->worker];
 
@@ -75,6 +76,7 @@ sched_ask(sched_t *sim, const sched_app_t *app)
     sim->steps++;
     sim->asked++;
     sim->offered[sched_tick(sim)]++;
+    sim->counted += (sim->now_us >= sim->counted_us);
 
     if (rc != NGX_OK) {
         sim->refused++;
@@ -209,6 +211,7 @@ sched_letter(sched_t *sim, uint32_t worker, clipper_mail_t *mail)
     } else if (sim->now_us <= q->deadline_us) {
         sim->on_time++;
         sim->good[sched_tick(sim)]++;
+        sim->counted_good += (q->asked_us >= sim->counted_us);
 
     } else {
         SCHED_REQUIRE(sim, sim->fifo);

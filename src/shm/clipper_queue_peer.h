@@ -1,0 +1,42 @@
+
+/*
+ * What a replica leaves to others of its model that are faster.
+ *
+ * A replica that has become slow would drop whatever it cannot answer on time
+ * itself, and since it is idle most of the time, nearly all that comes.  So it
+ * drops only what not even the fastest could answer, or what makes room when
+ * the others cannot serve the queue either; the rest it leaves.  What it is
+ * tried with again, after some time, is asked of another one, too.
+ */
+
+
+#ifndef _CLIPPER_QUEUE_PEER_H_INCLUDED_
+#define _CLIPPER_QUEUE_PEER_H_INCLUDED_
+
+
+#include "shm/clipper_queue_lease.h"
+
+
+/* a batch of n came back, see clipper_batch_observe(); of the caller's row */
+void clipper_queue_peer_observe_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_batch_conf_t *conf, uint64_t now_us, ngx_uint_t n,
+    uint64_t latency_us, ngx_uint_t on_time);
+
+/* the fastest replica, if it is faster than this one by far; or NULL */
+clipper_replica_row_t *clipper_queue_peer_faster_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r);
+
+/* 1: the replica leaves this queue to those who are like `faster` */
+ngx_uint_t clipper_queue_peer_leaves(const clipper_replica_row_t *r,
+    const clipper_replica_row_t *faster, const clipper_take_t *take,
+    const clipper_batch_load_t *load);
+
+/* has an idle one woken that is faster */
+void clipper_queue_peer_notify_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r);
+
+/* the replica is tried with a flight that it has on lease: so are others */
+void clipper_queue_peer_share_locked(clipper_zone_t *zone, uint32_t flight);
+
+
+#endif /* _CLIPPER_QUEUE_PEER_H_INCLUDED_ */

@@ -1,0 +1,188 @@
+
+/*
+ * The scheduler's mechanisms over a grid of models, replicas, SLOs, loads and
+ * troubles, in virtual time: the tables of docs/scheduling.md, as Markdown.
+ *
+ *     bench_grid [QUERIES]     about so many in each cell, 4000 unless given
+ */
+
+#include "../unit/sched_grid.h"
+
+
+#define ROWS(a)  (sizeof(a) / sizeof((a)[0]))
+
+
+static const double    loads[] = { 0.1, 0.3, 0.6, 0.9, 1.2, 2, 4 };
+static const double    slos[] = { 2.5, 4, 8, 20 };
+static const uint32_t  replicas[] = { 1, 2, 4, 16 };
+
+static double    queries;
+static double    worst, least[2];
+static uint32_t  cells, below;
+
+
+static void
+head(const char *first)
+{
+    uint32_t  i;
+
+    printf("| %s | SLO", first);
+
+    for (i = 0; i < ROWS(loads); i++) {
+        printf(" | %.1f", loads[i]);
+    }
+
+    printf(" |\n|---|---");
+
+    for (i = 0; i < ROWS(loads); i++) {
+        printf("|---");
+    }
+
+    printf("|\n");
+}
+
+
+/* "auto" beside the best of "off" and of some times */
+
+static void
+hedging_cell(const sched_cell_t *cell)
+{
+    double  ratio, best, with;
+
+    ratio = sched_grid_hedging(cell, queries, &with, &best);
+
+    printf(" | %.1f (%.3f)", 100 * with, ratio);
+    fflush(stdout);
+
+    cells++;
+    below += ratio < 0.99;
+
+    if (ratio < worst) {
+        worst = ratio;
+        least[0] = with;
+        least[1] = best;
+    }
+}
+
+
+static void
+hedging(const char *title, sched_cell_t cell)
+{
+    uint32_t  i, s, l;
+
+    printf("\n### %s\n\n", title);
+    head("replicas");
+
+    for (i = 0; i < ROWS(replicas); i++) {
+        for (s = 0; s < ROWS(slos); s++) {
+            cell.replicas = replicas[i];
+            cell.slo = slos[s];
+            printf("| %u | %.1f", cell.replicas, cell.slo);
+
+            for (l = 0; l < ROWS(loads); l++) {
+                cell.load = loads[l];
+                hedging_cell(&cell);
+            }
+
+            printf(" |\n");
+        }
+    }
+}
+
+
+static void
+mechanisms(void)
+{
+    uint32_t       i, s, l, w;
+    sched_cell_t   cell;
+    sched_score_t  score;
+
+    static const sched_way_t  ways[] = {
+        { .name = "as it is" },
+        { .name = "no hedging", .no_hedge = 1 },
+        { .name = "nothing given up for others", .conf = { .keep = 1 } },
+        { .name = "`batch_wait` of half a batch", .conf = { .wait_us = 2500 } },
+        { .name = "no profile (`batch aimd`)", .conf = { .plain = 1 } },
+    };
+
+    memset(&cell, 0, sizeof(cell));
+    cell.a_us = 4000;
+    cell.b_us = 1000;
+    cell.noise = 0.1;
+
+    for (i = 0; i < 2; i++) {
+        printf("\n### %u replica%s\n\n", i ? 4 : 1, i ? "s" : "");
+        head("mechanisms");
+
+        for (s = 0; s < 2; s++) {
+            for (w = 0; w < ROWS(ways); w++) {
+                cell.replicas = i ? 4 : 1;
+                cell.slo = s ? 8 : 2.5;
+                printf("| %s | %.1f", ways[w].name, cell.slo);
+
+                for (l = 0; l < ROWS(loads); l++) {
+                    cell.load = loads[l];
+                    sched_grid_run(&cell, &ways[w], 1, queries, &score);
+                    printf(" | %.1f", 100 * score.on_time / score.asked);
+                    fflush(stdout);
+                }
+
+                printf(" |\n");
+            }
+        }
+    }
+}
+
+
+int
+main(int argc, char **argv)
+{
+    sched_cell_t  cell;
+
+    queries = argc > 1 ? atof(argv[1]) : 4000;
+    worst = 1e9;
+
+    printf("# The scheduler over a grid\n\nMade by `make grid`: the real "
+           "queue, leases and batch control in virtual time\n"
+           "(`t/unit/sched.h`). A load of 1 is what batches of half the SLO "
+           "can answer, the SLO is in times of a batch of one.\n\n"
+           "## Hedging\n\nInputs answered on time, in percent of those asked, "
+           "with `hedge auto`; in brackets the ratio to the best\n"
+           "of `hedge off` and fixed times of 1.2 and 2 batches and of half "
+           "the SLO. Troubles last two seconds, and only\nthese count.\n");
+
+    memset(&cell, 0, sizeof(cell));
+    cell.a_us = 4000;
+    cell.b_us = 1000;
+    hedging("4 ms and 1 ms per input", cell);
+
+    cell.noise = 0.2;
+    cell.stuck = 0.01;
+    hedging("The same, 20 % of noise, one batch in a hundred ten times as long",
+            cell);
+
+    cell.noise = 0;
+    cell.stuck = 0;
+    cell.trouble = SCHED_STOPPED;
+    hedging("4 ms and 1 ms per input, one replica stopped", cell);
+    cell.trouble = SCHED_KILLED;
+    hedging("One replica killed", cell);
+    cell.trouble = SCHED_SLOWER;
+    hedging("One replica five times slower", cell);
+    cell.trouble = SCHED_PULSED;
+    hedging("One replica stopped for 50 ms of every 100", cell);
+
+    cell.trouble = SCHED_NO_TROUBLE;
+    cell.a_us = 100;
+    cell.b_us = 10000;
+    hedging("10 ms per input", cell);
+
+    printf("\nOf %u cells %u are below 0.99; the least is %.3f (%.1f to "
+           "%.1f).\n", cells, below, worst, 100 * least[0], 100 * least[1]);
+
+    printf("\n## Mechanisms on and off\n\n4 ms and 1 ms per input, 10 %% of "
+           "noise; answered on time, in percent.\n");
+    mechanisms();
+
+    return 0;
+}

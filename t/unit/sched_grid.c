@@ -1,0 +1,136 @@
+
+/*
+ * Cells of a grid in virtual time, see the header.
+ */
+
+
+#include "sched_grid.h"
+
+
+#define SECONDS_MIN  1.0
+#define SECONDS_MAX  60.0
+
+#define SCHED_GRID_WAYS   5
+#define SCHED_GRID_LIVES  8
+
+
+static double
+sched_grid_slo_us(const sched_cell_t *cell)
+{
+    return cell->slo * (cell->a_us + cell->b_us);
+}
+
+
+/* batches of half the SLO, or of one */
+
+double
+sched_grid_capacity(const sched_cell_t *cell)
+{
+    double  n;
+
+    n = floor((sched_grid_slo_us(cell) / 2 - cell->a_us) / cell->b_us);
+    n = ngx_max(n, 1);
+
+    return cell->replicas * n / (cell->a_us + cell->b_us * n) * 1e6;
+}
+
+
+static void
+sched_grid_trouble(const sched_cell_t *cell, sched_t *sim)
+{
+    sim->trouble.kind = cell->trouble;
+    sim->trouble.replica = cell->all ? SCHED_ALL : 0;
+    sim->trouble.from_us = SCHED_GRID_WARM_US;
+    sim->trouble.to_us = SCHED_GRID_WARM_US + SCHED_GRID_TROUBLE_US;
+    sim->trouble.factor = 5;
+}
+
+
+void
+sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
+    uint64_t seed, double queries, sched_score_t *score)
+{
+    double   rate, seconds;
+    sched_t  sim;
+
+    rate = sched_grid_capacity(cell) * cell->load;
+
+    seconds = cell->trouble ? SCHED_GRID_TROUBLE_US / 1e6 + 0.5
+                            : ngx_max(queries / rate, SECONDS_MIN);
+    seconds = ngx_min(ceil(seconds * 10) / 10, SECONDS_MAX);
+
+    sched_init(&sim, seed);
+    sim.zone_size = 32 << 20;
+    sim.queue_max = 10000;
+    sim.no_hedge = way->no_hedge;
+    sim.hedge_us = way->hedge_us;
+    sim.conf = way->conf;
+    sim.until_us = (uint64_t) (SCHED_GRID_WARM_US + seconds * 1e6);
+    sim.counted_us = (uint64_t) SCHED_GRID_WARM_US;
+    sched_grid_trouble(cell, &sim);
+
+    sim.nmodels = 1;
+    sim.models[0].a_us = cell->a_us;
+    sim.models[0].b_us = cell->b_us;
+    sim.models[0].noise = cell->noise;
+    sim.models[0].stuck = cell->stuck;
+    sim.models[0].stuck_us = 9 * (cell->a_us + cell->b_us);
+    sim.models[0].replicas = cell->replicas;
+    sim.napps = 1;
+    sim.apps[0].slo_us = (uint64_t) sched_grid_slo_us(cell);
+    sim.apps[0].rate = rate;
+
+    sched_start(&sim);
+    sched_run(&sim, 0);
+
+    score->asked = (double) sim.counted;
+    score->on_time = (double) sim.counted_good;
+    score->hedges = (double) sim.hedges;
+    score->sent = (double) sim.sent;
+    score->seconds = seconds;
+
+    sched_finish(&sim);
+}
+
+
+double
+sched_grid_hedging(const sched_cell_t *cell, double queries, double *with,
+    double *best)
+{
+    double         sum[SCHED_GRID_WAYS], asked, one_us;
+    uint32_t       w, seed;
+    sched_way_t    ways[SCHED_GRID_WAYS];
+    sched_score_t  score;
+
+    one_us = cell->a_us + cell->b_us;
+
+    memset(ways, 0, sizeof(ways));
+    ways[1].no_hedge = 1;
+    ways[2].hedge_us = (uint64_t) (1.2 * one_us);
+    ways[3].hedge_us = (uint64_t) (2 * one_us);
+    ways[4].hedge_us = (uint64_t) (cell->slo * one_us / 2);
+
+    memset(sum, 0, sizeof(sum));
+    asked = 0;
+
+    for (seed = 1; seed <= SCHED_GRID_LIVES; seed++) {
+        *best = 0;
+
+        for (w = 0; w < (cell->replicas == 1 ? 2 : SCHED_GRID_WAYS); w++) {
+            sched_grid_run(cell, &ways[w], seed, queries, &score);
+            sum[w] += score.on_time;
+            *best = w ? ngx_max(*best, sum[w]) : 0;
+        }
+
+        asked += score.asked;
+
+        if (sum[0] >= 0.99 * *best) {
+            break;
+        }
+    }
+
+    *with = sum[0] / asked;
+    *best /= asked;
+
+    return *best > 0 ? *with / *best : 1;
+}
