@@ -69,13 +69,19 @@ ngx_http_clipper_rpc_message_send(ngx_http_clipper_identity_t *id)
                                        ngx_http_clipper_rpc_message_n);
     }
 
-    ngx_http_clipper_rpc_message_forget();
+    if (rc == NGX_OK) {
+
+        /* a part that was sent is empty and need not be closed */
+
+        ngx_http_clipper_rpc_message_n = 0;
+
+    } else {
+        ngx_http_clipper_rpc_message_forget();
+    }
 
     return rc;
 }
 
-
-/* what was sent is empty by now */
 
 static void
 ngx_http_clipper_rpc_message_forget(void)
