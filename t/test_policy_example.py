@@ -38,7 +38,7 @@ def lib(tmp_path_factory):
     so.oracle_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int,
                                double]
     so.oracle_run.argtypes = [ctypes.c_void_p, ctypes.c_int, ints, ints,
-                              ctypes.c_uint64, double]
+                              ctypes.c_uint64, double, double]
     so.oracle_close.argtypes = [ctypes.c_void_p]
     return so
 
@@ -67,22 +67,26 @@ def answers():
     return found
 
 
-def run(lib, answers, policy, params):
-    """Mean errors of a policy, by span."""
+def run(lib, answers, policy, params, diagram=None):
+    """Mean errors of a policy, by span; adds (confidence, right) of each
+    query to the diagram."""
     def pointer(array, kind):
         return array.ctypes.data_as(ctypes.POINTER(kind))
 
     total = np.zeros(STEPS)
     for seed, (outputs, labels) in enumerate(answers):
         k = outputs.shape[1]
-        errors, weights = np.zeros(STEPS), np.ones(k)
+        errors, sure, weights = np.zeros(STEPS), np.zeros(STEPS), np.ones(k)
         handle = lib.oracle_open(policy.encode(), params.encode(), k,
                                  pointer(weights, ctypes.c_double))
         lib.oracle_run(handle, STEPS, pointer(outputs, ctypes.c_int),
                        pointer(labels, ctypes.c_int), seed,
-                       pointer(errors, ctypes.c_double))
+                       pointer(errors, ctypes.c_double),
+                       pointer(sure, ctypes.c_double))
         lib.oracle_close(handle)
         total += errors / SEEDS
+        if diagram is not None:
+            diagram.append(np.stack([sure, 1 - errors], axis=1))
     found = {name: total[span].mean() for name, span in SPANS.items()}
     print(f"{policy} {params}", {k: f"{v:.4f}" for k, v in found.items()})
     return found
@@ -122,3 +126,38 @@ def test_ensemble_on_the_example(lib, answers, best):
     assert found["first"] <= best["first"] + 0.01
     assert found["broken"] <= best["broken"] + 0.01
     assert found["healed"] <= best["healed"] + 0.01
+
+
+@pytest.mark.parametrize("policy,params", [
+    ("epsilon_greedy", ""), ("ucb", ""), ("thompson", ""), ("exp3", ""),
+    ("exp4", "")])
+def test_defaults_follow_the_example(lib, answers, best, policy, params):
+    """Catches defaults that do not notice that the best model broke, or that
+    it has healed, within 500 feedbacks."""
+    found = run(lib, answers, policy, params)
+    assert found["broken"] <= best["broken"] + 0.08
+    assert found["healed"] <= best["healed"] + 0.06
+
+
+def test_confidence_on_the_example(lib, answers, best):
+    """Catches a confidence that is no probability to be right: of members
+    that err together, before and after one of them breaks; the 500 feedbacks
+    that tell of a change are left out."""
+    diagram = []
+    found = run(lib, answers, "exp4", "", diagram)
+    assert found["whole"] <= best["whole"]
+    settled = np.ones(STEPS, bool)
+    settled[BREAK:BREAK + 500] = settled[HEAL:HEAL + 500] = False
+    said, right = np.concatenate([one[settled] for one in diagram]).T
+    bins = np.minimum((said * 10).astype(int), 9)
+    gaps = []
+    for one in range(10):
+        chosen = bins == one
+        if chosen.any():
+            gap = said[chosen].mean() - right[chosen].mean()
+            gaps.append((chosen.mean(), abs(gap)))
+            print(f"{said[chosen].mean():.3f} {right[chosen].mean():.3f} "
+                  f"{chosen.mean():.3f}")
+    assert max(gap for share, gap in gaps if share >= 1 / 40) <= 0.05
+    assert sum(share * gap for share, gap in gaps) <= 0.02
+    assert (said < 0.8).mean() > 0.1        # what is doubtful is told

@@ -218,7 +218,7 @@ class Exp4:
 
     @staticmethod
     def place(evidence):
-        return min(max(np.log(evidence / (1 - evidence)) + 2, 0), 8)
+        return min(max((np.log(evidence / (1 - evidence)) + 1) / 0.5, 0), 8)
 
     def confidence(self, app, user, up, answers, first, share):
         k = len(up)

@@ -337,12 +337,12 @@ def test_late_member_is_judged_by_what_is_on_time(redis, nginx, right):
             **loss)
     answer = ask(server)
     assert answer["output"] == right
-    # log odds ln 3 and 0, evidence 0.6, nodes of one unit of log odds; both
-    # answers before were right, of evidence 0.5, or wrong, of 0.5 and 1/3
-    reach = [1 - (math.log(1.5) + i) / 4 for i in (0, 1)]
-    part = math.log(2)
-    count, wrong = (2 * reach[0], 0) if right == "x" else (
-        [(2 - part) * reach[0] + part * reach[1]] * 2)
+    # log odds ln 3 and 0: evidence 0.6; the answers before were right, of
+    # evidence 0.5 both, or wrong, of 0.5 and 1/3; nodes from -1 by 0.5
+    at = [1 - (2 * (math.log(1.5) + 1) - i) / 4 for i in range(3)]
+    part = 2 * (1 - math.log(2))
+    count, wrong = (2 * at[2], 0) if right == "x" else (
+        [at[2] + (1 - part) * at[0] + part * at[1]] * 2)
     assert answer["confidence"] == pytest.approx(
         1 - (wrong + 0.4) / (count + 1))
     assert late.inputs_seen() == 1

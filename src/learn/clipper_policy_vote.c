@@ -17,8 +17,9 @@
 /* sums of weights that differ by less are equal */
 #define CLIPPER_POLICY_VOTE_EQUAL  1e-12
 
-/* log odds of the first node */
-#define CLIPPER_POLICY_VOTE_LEAST  -2.0
+/* log odds of the first node, and from one to the next */
+#define CLIPPER_POLICY_VOTE_LEAST  -1.0
+#define CLIPPER_POLICY_VOTE_STEP   0.5
 
 /* answers that the evidence itself stands for */
 #define CLIPPER_POLICY_VOTE_PRIOR  1.0
@@ -113,7 +114,7 @@ clipper_policy_vote_evidence(const clipper_policy_answers_t *answers,
 }
 
 
-/* nodes are a unit of log odds apart: most answers have much evidence */
+/* by log odds: most answers have much evidence */
 
 static ngx_uint_t
 clipper_policy_vote_node(double evidence, double *part)
@@ -121,7 +122,8 @@ clipper_policy_vote_node(double evidence, double *part)
     double      x;
     ngx_uint_t  i;
 
-    x = log(evidence / (1 - evidence)) - CLIPPER_POLICY_VOTE_LEAST;
+    x = (log(evidence / (1 - evidence)) - CLIPPER_POLICY_VOTE_LEAST)
+        / CLIPPER_POLICY_VOTE_STEP;
 
     /* with all evidence there is it is infinite, or no number */
 

@@ -121,18 +121,20 @@ oracle_rows(policy_fixture_t *f, int personal, double *rows)
 /* the output with the largest weight, or of the served member */
 
 static int
-oracle_answer(policy_fixture_t *f, const int *outputs)
+oracle_answer(policy_fixture_t *f, const int *outputs, double *confidence)
 {
-    int         best;
     double      w[K_MAX], votes, most;
-    ngx_uint_t  i, j;
+    ngx_uint_t  best, i, j;
+
+    *confidence = NONE;
 
     if (f->pick.serve != ALL) {
         return outputs[f->pick.serve];
     }
 
+    fixture_answers(f, f->view.up, outputs);
     clipper_policy_weights(&f->conf, &f->view, w);
-    best = outputs[0];
+    best = 0;
     most = 0;
 
     for (i = 0; i < f->view.n; i++) {
@@ -144,22 +146,25 @@ oracle_answer(policy_fixture_t *f, const int *outputs)
 
         if (votes > most) {
             most = votes;
-            best = outputs[i];
+            best = i;
         }
     }
 
-    return best;
+    *confidence = clipper_policy_confidence(&f->conf, &f->view, &f->answers,
+                                            best, most);
+    return outputs[best];
 }
 
 
 /*
  * One query with its feedback a second: outputs has a row of k for each of
- * them, errors gets whether the answer was wrong.
+ * them, errors gets whether the answer was wrong, confidences how sure the
+ * policy was of it.
  */
 
 void
 oracle_run(policy_fixture_t *f, int steps, const int *outputs,
-    const int *labels, uint64_t seed, double *errors)
+    const int *labels, uint64_t seed, double *errors, double *confidences)
 {
     int         t;
     double      losses[K_MAX];
@@ -177,7 +182,7 @@ oracle_run(policy_fixture_t *f, int steps, const int *outputs,
             losses[i] = outputs[i] != labels[t];
         }
 
-        errors[t] = oracle_answer(f, outputs) != labels[t];
+        errors[t] = oracle_answer(f, outputs, &confidences[t]) != labels[t];
 
         if (f->pick.serve == ALL) {
             (void) fixture_seen(f, f->pick.ask, losses);

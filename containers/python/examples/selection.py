@@ -14,7 +14,6 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -34,9 +33,6 @@ BEST = "regression"
 #: Standard deviation of the noise, of pixels between 0 and 16: every query
 #: is a new one, so no answer comes from the cache.
 NOISE = 2.0
-
-#: Feedbacks after which a judgement counts half.
-MEMORY = 800
 
 
 def train(images, labels):
@@ -68,16 +64,14 @@ def closure(model, broken):
     return predict
 
 
-def policies(seconds):
-    """Application name -> policy; a half-life in seconds of this machine.
-    exp4 sees the loss of every model, so it may forget sooner."""
-    half_life = "half_life=%dms" % max(1, int(1000 * seconds))
-    quarter = "half_life=%dms" % max(1, int(250 * seconds))
+def policies():
+    """Application name -> policy. Their defaults forget by feedbacks, so they
+    follow at whatever rate this machine answers."""
     return {
         "fixed": "first",
-        "exp3": "exp3 eta=0.1 alpha=0.03 " + half_life,
-        "thompson": "thompson " + half_life,
-        "exp4": "exp4 eta=0.1 alpha=0.02 " + quarter,
+        "exp3": "exp3",
+        "thompson": "thompson",
+        "exp4": "exp4",
         "majority": "majority",
     }
 
@@ -123,14 +117,6 @@ def link(conn, app, policy, models):
         conn.link_model_to_app(app, name)
 
 
-def seconds_of_a_round(client, stream, rounds):
-    """How long a query with its feedback takes."""
-    began = time.perf_counter()
-    for _ in range(rounds):
-        ask(client, "trial", *stream.draw())
-    return (time.perf_counter() - began) / rounds
-
-
 def prepare():
     """The models, and a stream of images that they have not seen."""
     images, labels = load_digits(return_X_y=True)
@@ -142,13 +128,8 @@ def prepare():
 def run(conn, models, stream, broken, rounds, names):
     """Errors of each named policy: name -> array of 0 and 1."""
     deploy(conn, models, broken)
-    link(conn, "trial", "first", models)
     with Client(conn.get_query_addr()) as client:
-        seconds_of_a_round(client, stream, 20)
-        one = seconds_of_a_round(client, stream, 100)
-        conn.unregister_application("trial")
-        memory = one * len(names) * min(MEMORY, rounds / 6)
-        chosen = {name: policies(memory)[name] for name in names}
+        chosen = {name: policies()[name] for name in names}
         for app, policy in chosen.items():
             link(conn, app, policy, models)
         errors = {app: np.zeros(rounds) for app in chosen}
@@ -218,7 +199,7 @@ def main(argv=None):
         with tempfile.TemporaryDirectory() as directory:
             errors = run(conn, models, stream,
                          os.path.join(directory, "broken"), rounds,
-                         list(policies(1)))
+                         list(policies()))
     finally:
         conn.stop_all()
     report(errors, window)
