@@ -25,7 +25,8 @@
 #define BUSY_TRIES             16       /* batches before sizes are tried */
 
 #define REFRESH_US             50000    /* without batches */
-#define PROBE_US               50000
+#define PROBE_MIN_US           5000
+#define PROBE_MAX_US           50000
 
 #define LATE_MIN_US            1000
 
@@ -70,6 +71,7 @@ clipper_batch_init(clipper_batch_t *b, const clipper_batch_t *from,
 
     b->above = 0;
     b->busy = 0;
+    b->probe = 0;
     b->seen_us = 0;
     b->batches = 0;
     b->misses = 0;
@@ -300,8 +302,30 @@ clipper_batch_take(clipper_batch_t *b, const clipper_batch_load_t *load,
 
     plan->take = n;
     b->seen_us = load->now_us;
+    b->probe = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * A replica that refuses all that waits is tried with half of its time: that
+ * costs nothing.  One that is only late for the first waits for the others.
+ */
+
+static uint64_t
+clipper_batch_probe_us(const clipper_batch_t *b,
+    const clipper_batch_load_t *load, double alone_us)
+{
+    uint64_t  us;
+
+    if (alone_us <= (double) load->tail_us) {
+        return PROBE_MAX_US;
+    }
+
+    us = ngx_max((uint64_t) b->pace, PROBE_MIN_US);
+
+    return ngx_min(us, PROBE_MAX_US);
 }
 
 
@@ -336,8 +360,12 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
 
         if (alone_us > (double) load->head_us) {
 
-            if (load->now_us >= b->seen_us + PROBE_US) {
-                return clipper_batch_take(b, load, 1, plan);
+            if (load->now_us >= b->seen_us + clipper_batch_probe_us(b, load,
+                                                                    alone_us))
+            {
+                (void) clipper_batch_take(b, load, 1, plan);
+                b->probe = (alone_us > (double) load->tail_us);
+                return NGX_OK;
             }
 
             plan->need_us = (int64_t) alone_us + 1;
@@ -427,6 +455,11 @@ clipper_batch_observe(clipper_batch_t *b, const clipper_batch_conf_t *conf,
     clipper_batch_adapt(b, conf, n, on_time);
 
     before = clipper_batch_profile_mean(b, n);
+
+    if (b->probe && (double) latency_us < before / 2) {
+        clipper_batch_profile_scale(b, (double) latency_us / before);
+    }
+
     clipper_batch_profile_learn(b, now_us, n, (double) latency_us);
 
     if ((double) latency_us < before / 2) {

@@ -19,7 +19,8 @@
  *          inference, Gibbs and Candes 2021).  Outliers are clipped.  What is
  *          known loses weight by time and by surprise, so a size that was slow
  *          once is tried again, and when even a single task looks too slow,
- *          single tasks are sent as probes: it cannot lock itself out.
+ *          single tasks are sent as probes: it cannot lock itself out.  One
+ *          that is fast tells that all sizes are, by as much.
  *          When smaller batches than fit are known to be more efficient,
  *          batches have that size; a replica that is busy without a pause
  *          tries such sizes now and then.
@@ -75,6 +76,7 @@ typedef struct {
     uint64_t                aged_us;    /* when the weights were aged last */
     uint64_t                seen_us;    /* last batch sent or observed */
     ngx_uint_t              busy;       /* batches without a pause */
+    ngx_uint_t              probe;      /* all but the last one is refused */
     uint64_t                batches;
     uint64_t                misses;
 } clipper_batch_t;

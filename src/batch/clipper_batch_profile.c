@@ -421,6 +421,21 @@ clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us)
 }
 
 
+void
+clipper_batch_profile_scale(clipper_batch_t *b, double factor)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < KNOTS; i++) {
+        b->mean[i] *= (float) factor;
+        b->dev[i] = ngx_min(b->dev[i] * (float) factor,
+                            (float) DEVIATION_FIRST * b->mean[i]);
+    }
+
+    clipper_batch_refresh(b);
+}
+
+
 /* corrects one knot that had the given part in the prediction */
 
 static void

@@ -19,6 +19,10 @@ void clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us);
 void clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us,
     ngx_uint_t n, double latency_us);
 
+/* the model has become so much faster, at all sizes */
+
+void clipper_batch_profile_scale(clipper_batch_t *b, double factor);
+
 /* what a batch of n takes on average, and at most most of the time */
 
 double clipper_batch_profile_mean(const clipper_batch_t *b, ngx_uint_t n);

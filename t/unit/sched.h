@@ -46,7 +46,7 @@
 #define SCHED_LEASES     8192
 #define SCHED_MARGIN_US  500
 #define SCHED_RING_US    50     /* a doorbell wakes its worker by then */
-#define SCHED_PROBE_US   50000
+#define SCHED_PROBE_US   5000
 #define SCHED_HOUR_US    3600000000ull
 #define SCHED_TICK_US    100000
 #define SCHED_TICKS      4096

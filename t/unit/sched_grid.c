@@ -46,12 +46,11 @@ sched_grid_trouble(const sched_cell_t *cell, sched_t *sim)
 }
 
 
-void
-sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
-    uint64_t seed, double queries, sched_score_t *score)
+double
+sched_grid_live(const sched_cell_t *cell, const sched_way_t *way,
+    uint64_t seed, double queries, sched_t *sim)
 {
-    double   rate, seconds;
-    sched_t  sim;
+    double  rate, seconds;
 
     rate = sched_grid_capacity(cell) * cell->load;
 
@@ -59,35 +58,45 @@ sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
                             : ngx_max(queries / rate, SECONDS_MIN);
     seconds = ngx_min(ceil(seconds * 10) / 10, SECONDS_MAX);
 
-    sched_init(&sim, seed);
-    sim.zone_size = 32 << 20;
-    sim.queue_max = 10000;
-    sim.no_hedge = way->no_hedge;
-    sim.hedge_us = way->hedge_us;
-    sim.conf = way->conf;
-    sim.until_us = (uint64_t) (SCHED_GRID_WARM_US + seconds * 1e6);
-    sim.counted_us = (uint64_t) SCHED_GRID_WARM_US;
-    sched_grid_trouble(cell, &sim);
+    sched_init(sim, seed);
+    sim->zone_size = 32 << 20;
+    sim->queue_max = 10000;
+    sim->no_hedge = way->no_hedge;
+    sim->hedge_us = way->hedge_us;
+    sim->conf = way->conf;
+    sim->until_us = (uint64_t) (SCHED_GRID_WARM_US + seconds * 1e6);
+    sim->counted_us = (uint64_t) SCHED_GRID_WARM_US;
+    sched_grid_trouble(cell, sim);
 
-    sim.nmodels = 1;
-    sim.models[0].a_us = cell->a_us;
-    sim.models[0].b_us = cell->b_us;
-    sim.models[0].noise = cell->noise;
-    sim.models[0].stuck = cell->stuck;
-    sim.models[0].stuck_us = 9 * (cell->a_us + cell->b_us);
-    sim.models[0].replicas = cell->replicas;
-    sim.napps = 1;
-    sim.apps[0].slo_us = (uint64_t) sched_grid_slo_us(cell);
-    sim.apps[0].rate = rate;
+    sim->nmodels = 1;
+    sim->models[0].a_us = cell->a_us;
+    sim->models[0].b_us = cell->b_us;
+    sim->models[0].noise = cell->noise;
+    sim->models[0].stuck = cell->stuck;
+    sim->models[0].stuck_us = 9 * (cell->a_us + cell->b_us);
+    sim->models[0].replicas = cell->replicas;
+    sim->napps = 1;
+    sim->apps[0].slo_us = (uint64_t) sched_grid_slo_us(cell);
+    sim->apps[0].rate = rate;
 
-    sched_start(&sim);
-    sched_run(&sim, 0);
+    sched_start(sim);
+    sched_run(sim, 0);
 
+    return seconds;
+}
+
+
+void
+sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
+    uint64_t seed, double queries, sched_score_t *score)
+{
+    sched_t  sim;
+
+    score->seconds = sched_grid_live(cell, way, seed, queries, &sim);
     score->asked = (double) sim.counted;
     score->on_time = (double) sim.counted_good;
     score->hedges = (double) sim.hedges;
     score->sent = (double) sim.sent;
-    score->seconds = seconds;
 
     sched_finish(&sim);
 }

@@ -52,7 +52,14 @@ typedef struct {
 /* answers per second that the cell's replicas could give at most */
 double sched_grid_capacity(const sched_cell_t *cell);
 
-/* lives through it with about so many queries, more if that is too short */
+/*
+ * Lives through it with about so many queries, more if that is too short.
+ * Gives the seconds; the caller finishes the simulation.
+ */
+double sched_grid_live(const sched_cell_t *cell, const sched_way_t *way,
+    uint64_t seed, double queries, sched_t *sim);
+
+/* the same, and what came of it */
 void sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
     uint64_t seed, double queries, sched_score_t *score);
 

@@ -129,6 +129,110 @@ test_slow_replica_takes_nothing_away(void **state)
 }
 
 
+/*
+ * One by one, each as soon as the one before is done, if it can be on time
+ * then: with equal SLOs and times nobody can answer more.
+ */
+
+static double
+best_schedule(double rate, double each_us, double slo_us, double seconds)
+{
+    double    now_us, free_us, asked, answered;
+    uint64_t  arrivals;
+
+    arrivals = sched_mix(1);            /* those of the simulation */
+    now_us = 1;
+    free_us = 0;
+    asked = 0;
+    answered = 0;
+
+    while (now_us < SCHED_GRID_WARM_US + seconds * 1e6) {
+        asked += now_us >= SCHED_GRID_WARM_US;
+
+        if (ngx_max(now_us, free_us) + each_us + SCHED_MARGIN_US
+            <= now_us + slo_us)
+        {
+            free_us = ngx_max(now_us, free_us) + each_us;
+            answered += now_us >= SCHED_GRID_WARM_US;
+        }
+
+        now_us = floor(now_us + sched_exponential(&arrivals, rate));
+    }
+
+    return answered / asked;
+}
+
+
+/* 2 ms each, an SLO of 5 ms: no room for two that come together */
+
+static void
+test_near_the_best_schedule(void **state)
+{
+    double         best, share;
+    uint32_t       i, k;
+    sched_way_t    way;
+    sched_cell_t   cell;
+    sched_score_t  score;
+
+    static const double  loads[] = { 0.5, 0.8, 1, 1.5, 2 };
+
+    memset(&way, 0, sizeof(way));
+
+    for (i = 0; i < 5; i++) {
+        for (k = 0; k < 2; k++) {
+            cell = cell_of(1, 2.5, loads[i], SCHED_NO_TROUBLE);
+            cell.a_us = 20;
+            cell.b_us = 1980;
+            cell.noise = k ? 0.05 : 0;
+
+            sched_grid_run(&cell, &way, 1, 10000, &score);
+            best = best_schedule(sched_grid_capacity(&cell) * loads[i], 2000,
+                                 5000, score.seconds);
+            share = score.on_time / score.asked;
+
+            printf("    load %.1f: %.3f, the best schedule %.3f\n", loads[i],
+                   share, best);
+            assert_true(share >= 0.95 * best);
+        }
+    }
+}
+
+
+/*
+ * Five times slower for two seconds, so that nothing can be on time: when that
+ * is over it is noticed at once.
+ */
+
+static void
+test_recovers_at_once(void **state)
+{
+    double        before, after;
+    sched_t       sim;
+    uint32_t      i, seed;
+    sched_cell_t  cell;
+
+    before = 0;
+    after = 0;
+
+    for (seed = 1; seed <= 5; seed++) {
+        cell = cell_of(1, 2.5, 1, SCHED_SLOWER);
+        cell.all = 1;
+        cell.noise = 0.03;
+        sched_grid_live(&cell, &(sched_way_t) { 0 }, seed, 0, &sim);
+
+        for (i = 5; i < 10; i++) {
+            before += sim.good[i] / 5.0;
+        }
+
+        after += (sim.good[30] + sim.good[31]) / 2.0;
+        sched_finish(&sim);
+    }
+
+    printf("    %.2f in the first 0.2 s after it\n", after / before);
+    assert_true(after >= 0.6 * before);
+}
+
+
 int
 main(void)
 {
@@ -136,6 +240,8 @@ main(void)
         cmocka_unit_test(test_hedging_costs_nothing),
         cmocka_unit_test(test_stragglers),
         cmocka_unit_test(test_slow_replica_takes_nothing_away),
+        cmocka_unit_test(test_near_the_best_schedule),
+        cmocka_unit_test(test_recovers_at_once),
     };
 
     return cmocka_run_group_tests_name("grid", tests, NULL, NULL);
