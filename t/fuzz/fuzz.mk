@@ -1,6 +1,7 @@
 # Fuzz targets, run by the Makefile under a lock: every t/fuzz/fuzz_*.c with
 # clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, linked
-# with the pure sources built the same way.
+# with the pure sources built the same way, and with those helpers of the unit
+# tests whose headers it includes and what these need.
 
 DIR     := $(BUILD)/fuzz
 include t/unit/folders.mk
@@ -16,6 +17,14 @@ CHECKS  := address,undefined
 CFLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -D_GNU_SOURCE \
            -Wall -Wextra -Wno-unused-parameter -Werror \
            -fno-sanitize-recover=undefined
+
+# The sources in $(1), with the helpers whose headers they include.
+include = ^.include "\(../unit/\)\{0,1\}\([a-z0-9_]*\.h\)"$$
+headers = $(shell sed -n 's|$(include)|t/unit/\2|p' \
+            $(1) $(wildcard $(1:.c=.h)))
+next    = $(sort $(1) $(wildcard $(patsubst %.h,%.c,$(call headers,$(1)))))
+closure = $(if $(filter-out $(1),$(call next,$(1))), \
+               $(call closure,$(call next,$(1))),$(1))
 
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
@@ -33,9 +42,13 @@ $(DIR)/o/%.o: %.c t/fuzz/fuzz.mk
 	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(CHECKS) $(INCS) -MMD -MP \
 	    -c -o $@ $<
 
-$(DIR)/fuzz_%: $(DIR)/o/t/fuzz/fuzz_%.o $(DIR)/libpure.a
+$(foreach t,$(TARGETS),$(eval $(t): $(patsubst %.c,$(DIR)/o/%.o, \
+                           $(call closure,$(t:$(DIR)/%=t/fuzz/%.c)))))
+
+$(TARGETS): $(DIR)/libpure.a
 	$(say) $@
-	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(CHECKS) -o $@ $^ -ljansson -lm
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(CHECKS) -o $@ \
+	    $(filter %.o,$^) $(filter %.a,$^) -ljansson -lm
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)

@@ -9,6 +9,11 @@
 
 #include "../unit/input_check.h"
 
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t                n, at, step, cuts[ORACLE_CUTS];
+    size_t                n, at, step, cuts[INPUT_CHECK_CUTS];
     const char           *failure;
     ngx_uint_t            mode;
     clipper_input_conf_t  conf;
@@ -39,12 +44,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data += 4;
     size -= 4;
 
-    for (n = 0; n < ORACLE_CUTS && at <= size; n++) {
+    for (n = 0; n < INPUT_CHECK_CUTS && at <= size; n++) {
         cuts[n] = at;
         at += step - 1 + (n % 3 == 2);
     }
 
-    failure = oracle_check(&conf, mode, data, size, cuts, n);
+    failure = input_check(&conf, mode, data, size, cuts, n);
 
     if (failure) {
         fprintf(stderr, "%s\n", failure);

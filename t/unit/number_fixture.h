@@ -2,8 +2,8 @@
 /* What the tests of numbers share: how one is scanned. */
 
 
-#ifndef _CLIPPER_NUMBER_FIXTURE_H_INCLUDED_
-#define _CLIPPER_NUMBER_FIXTURE_H_INCLUDED_
+#ifndef _NUMBER_FIXTURE_H_INCLUDED_
+#define _NUMBER_FIXTURE_H_INCLUDED_
 
 
 #include <stdarg.h>
@@ -20,28 +20,13 @@
 #include "json/clipper_number.h"
 
 
-/* scans a copy that ends where the text ends, for the sanitizers */
-
-static inline const u_char *
-scan(const char *text, clipper_number_t *number, u_char **copy, size_t *error)
-{
-    size_t         len;
-    const char    *reason;
-    const u_char  *end, *bad;
-
-    len = strlen(text);
-    *copy = malloc(len ? len : 1);
-    memcpy(*copy, text, len);
-
-    bad = NULL;
-    end = clipper_number_scan(*copy, *copy + len, number, &bad, &reason);
-    if (end == NULL) {
-        *error = bad - *copy;
-        assert_non_null(reason);
-    }
-
-    return end;
-}
+/*
+ * Scans a copy that ends where the text ends, for the sanitizers; the caller
+ * frees it.  The end of the number in the copy, or NULL: then error is the
+ * offset of what is wrong.
+ */
+const u_char *number_scan(const char *text, clipper_number_t *number,
+    u_char **copy, size_t *error);
 
 
-#endif /* _CLIPPER_NUMBER_FIXTURE_H_INCLUDED_ */
+#endif /* _NUMBER_FIXTURE_H_INCLUDED_ */

@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <float.h>
+#include <math.h>
 #include <cmocka.h>
 
 #include "input_check.h"
@@ -26,12 +31,13 @@ check(const clipper_input_conf_t *conf, ngx_uint_t mode, const size_t *cuts,
 {
     const char  *failure;
 
-    failure = oracle_check(conf, mode, (u_char *) text, len, cuts, ncuts);
+    failure = input_check(conf, mode, (u_char *) doc_text, doc_len, cuts,
+                          ncuts);
 
     if (failure) {
         fail_msg("%s: type %d, mode %d, strict %d, %zu bytes: %.*s", failure,
-                 (int) conf->type, (int) mode, conf->strict, len,
-                 (int) ngx_min(len, 2000), text);
+                 (int) conf->type, (int) mode, conf->strict, doc_len,
+                 (int) ngx_min(doc_len, 2000), doc_text);
     }
 }
 
@@ -41,10 +47,10 @@ random_cuts(size_t *cuts)
 {
     size_t  i, k, n, at;
 
-    n = rnd() % 6;
+    n = doc_rnd() % 6;
 
     for (i = 0; i < n; i++) {
-        at = rnd() % (len + 1);
+        at = doc_rnd() % (doc_len + 1);
 
         for (k = i; k > 0 && cuts[k - 1] > at; k--) {
             cuts[k] = cuts[k - 1];
@@ -60,47 +66,46 @@ random_cuts(size_t *cuts)
 static void
 test_random_documents(void **state)
 {
-    size_t                i, k, n, cuts[ORACLE_CUTS];
+    size_t                i, k, n, cuts[INPUT_CHECK_CUTS];
     ngx_uint_t            mode;
     clipper_input_conf_t  conf;
 
-    seed = 88172645463325252u;
+    doc_seed = 88172645463325252u;
 
     for (i = 0; i < DOCUMENTS; i++) {
-        make_conf(&conf);
-        mode = (rnd() % 4 == 0);
-        make_document(&conf, mode);
+        doc_conf(&conf);
+        mode = (doc_rnd() % 4 == 0);
+        doc_make(&conf, mode);
 
         n = random_cuts(cuts);
         check(&conf, mode, cuts, n);
 
         for (k = 0; k < MUTANTS; k++) {
-            mutate();
+            doc_mutate();
 
             n = random_cuts(cuts);
             check(&conf, mode, cuts, n);
 
             if (k % 3 == 2) {
-                make_document(&conf, mode);
+                doc_make(&conf, mode);
             }
         }
     }
 
     /* the documents were of all kinds */
 
-    assert_in_range(oracle_seen[CLIPPER_INPUT_OK][0], 1000, SIZE_MAX);
-    assert_in_range(oracle_seen[CLIPPER_INPUT_SYNTAX][0], 1000, SIZE_MAX);
+    assert_in_range(input_check_seen[CLIPPER_INPUT_OK][0], 1000, SIZE_MAX);
+    assert_in_range(input_check_seen[CLIPPER_INPUT_SYNTAX][0], 1000, SIZE_MAX);
 
-    for (i = CLIPPER_INPUT_ROOT; i <= CLIPPER_INPUT_BASE64;
-         i++)
-    {
-        assert_in_range(oracle_seen[CLIPPER_INPUT_SCHEMA][i], 10, SIZE_MAX);
+    for (i = CLIPPER_INPUT_ROOT; i <= CLIPPER_INPUT_BASE64; i++) {
+        assert_in_range(input_check_seen[CLIPPER_INPUT_SCHEMA][i], 10,
+                        SIZE_MAX);
     }
 
-    assert_in_range(oracle_seen[CLIPPER_INPUT_LIMIT]
-                               [CLIPPER_INPUT_BATCH], 10, SIZE_MAX);
-    assert_in_range(oracle_seen[CLIPPER_INPUT_LIMIT]
-                               [CLIPPER_INPUT_ELEMENTS], 10, SIZE_MAX);
+    assert_in_range(input_check_seen[CLIPPER_INPUT_LIMIT]
+                                    [CLIPPER_INPUT_BATCH], 10, SIZE_MAX);
+    assert_in_range(input_check_seen[CLIPPER_INPUT_LIMIT]
+                                    [CLIPPER_INPUT_ELEMENTS], 10, SIZE_MAX);
 }
 
 
@@ -143,11 +148,11 @@ test_every_cut(void **state)
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         conf.type = cases[i].type;
-        len = strlen(cases[i].text);
-        memcpy(text, cases[i].text, len);
+        doc_len = strlen(cases[i].text);
+        memcpy(doc_text, cases[i].text, doc_len);
 
-        for (a = 0; a <= len; a++) {
-            for (b = a; b <= len; b++) {
+        for (a = 0; a <= doc_len; a++) {
+            for (b = a; b <= doc_len; b++) {
                 cuts[0] = a;
                 cuts[1] = b;
                 check(&conf, 0, cuts, 2);
@@ -172,7 +177,7 @@ test_arrays(void **state)
     clipper_input_conf_t  conf;
     static size_t         starts[2000];
 
-    seed = 362436069362436069u;
+    doc_seed = 362436069362436069u;
 
     memset(&conf, 0, sizeof(conf));
     conf.max_elements = 1000000;
@@ -183,26 +188,26 @@ test_arrays(void **state)
     for (i = 0; i < 400; i++) {
         conf.type = i % 2 ? CLIPPER_DOUBLES : CLIPPER_FLOATS;
 
-        len = sprintf(text, "{\"input\":[");
-        n = 1 + rnd() % 1500;
+        doc_len = sprintf(doc_text, "{\"input\":[");
+        n = 1 + doc_rnd() % 1500;
 
         for (k = 0; k < n; k++) {
-            at = len;
+            at = doc_len;
 
             do {
-                len = at;
-                put_number();
-                text[len] = '\0';
-                d = strtod(text + at, NULL);
+                doc_len = at;
+                doc_number();
+                doc_text[doc_len] = '\0';
+                d = strtod(doc_text + at, NULL);
             } while (conf.type == CLIPPER_FLOATS && fabs(d) > FLT_MAX);
 
             starts[k] = at;
-            put(k + 1 == n ? "]}" : i % 3 == 0 ? "," : i % 3 == 1 ? ", "
-                                                                  : ",\n    ");
+            doc_put(k + 1 == n ? "]}" : i % 3 == 0 ? "," : i % 3 == 1
+                                                   ? ", " : ",\n    ");
         }
 
-        segment.pos = (u_char *) text;
-        segment.last = segment.pos + len;
+        segment.pos = (u_char *) doc_text;
+        segment.last = segment.pos + doc_len;
 
         if (clipper_input_scan(&in, &conf, 0, &segment, 1) != NGX_OK) {
             fail_msg("%s at %zu", in.error.reason, in.error.offset);
@@ -214,15 +219,15 @@ test_arrays(void **state)
 
         for (k = 0; k < n; k++) {
             got = in.data + k * clipper_input_type_size(conf.type);
-            d = strtod(text + starts[k], &end);
-            f = strtof(text + starts[k], &end);
+            d = strtod(doc_text + starts[k], &end);
+            f = strtof(doc_text + starts[k], &end);
 
             if (conf.type == CLIPPER_DOUBLES
                 ? memcmp(got, &d, sizeof(double))
                 : memcmp(got, &f, sizeof(float)))
             {
-                fail_msg("%.*s", (int) (end - text - starts[k]),
-                         text + starts[k]);
+                fail_msg("%.*s", (int) (end - doc_text - starts[k]),
+                         doc_text + starts[k]);
             }
         }
     }

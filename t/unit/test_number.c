@@ -57,7 +57,7 @@ check(const char *text)
     const u_char     *end;
     clipper_number_t  number;
 
-    end = scan(text, &number, &copy, &error);
+    end = number_scan(text, &number, &copy, &error);
 
     if (end == NULL || end != copy + strlen(text)) {
         fail_msg("not taken whole: %s", text);
@@ -100,7 +100,7 @@ expect(const char *text, uint64_t want)
     uint64_t          bits;
     clipper_number_t  number;
 
-    assert_non_null(scan(text, &number, &copy, &error));
+    assert_non_null(number_scan(text, &number, &copy, &error));
 
     d = clipper_number_double(&number);
     memcpy(&bits, &d, sizeof(double));

@@ -35,7 +35,7 @@ test_grammar(void **state)
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         error = 0;
-        end = scan(cases[i].text, &number, &copy, &error);
+        end = number_scan(cases[i].text, &number, &copy, &error);
 
         if (end == NULL) {
             if ((int) -1 - (int) error != cases[i].taken) {
@@ -89,7 +89,7 @@ test_integers(void **state)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_non_null(scan(cases[i].text, &number, &copy, &error));
+        assert_non_null(number_scan(cases[i].text, &number, &copy, &error));
 
         value = 0;
         rc = clipper_number_int32(&number, &value);
