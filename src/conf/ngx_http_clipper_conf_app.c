@@ -42,7 +42,7 @@ static ngx_http_clipper_limit_t  ngx_http_clipper_limits[] = {
 
     { ngx_string("depth"),
       offsetof(ngx_http_clipper_limits_t, depth),
-      CLIPPER_INPUT_MAX_DEPTH, 0 },
+      CLIPPER_LEX_MAX_DEPTH, 0 },
 
     { ngx_string("output"),
       offsetof(ngx_http_clipper_limits_t, output), 1024 * 1024 * 1024, 1 },

@@ -115,7 +115,7 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
         answer = &query->answers[i];
 
         clipper_json_output(&out[i], answer->output.data, answer->output.len,
-                            CLIPPER_JSON_MAX_DEPTH);
+                            CLIPPER_LEX_MAX_DEPTH);
 
         len += NGX_HTTP_CLIPPER_RESPONSE_FRAME + out[i].len
                + ngx_http_clipper_explanations[answer->reason].len

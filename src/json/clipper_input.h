@@ -26,6 +26,7 @@
 #include <ngx_core.h>
 #include "json/clipper_input_error.h"
 #include "json/clipper_input_type.h"
+#include "json/clipper_lex.h"
 #include "base/clipper_scratch.h"
 
 
@@ -34,16 +35,13 @@
 #define CLIPPER_INPUT_PREDICT   0           /* input input_batch version uid */
 #define CLIPPER_INPUT_UPDATE    1           /* input uid label query_id */
 
-/* no document is read deeper, whatever max_depth says */
-
-#define CLIPPER_INPUT_MAX_DEPTH 1024
-
 
 typedef struct {
     ngx_uint_t                  type;
     ngx_uint_t                  max_batch;     /* inputs */
     ngx_uint_t                  max_elements;  /* numbers or bytes, per input */
-    ngx_uint_t                  max_depth;     /* the root is at depth 1 */
+    ngx_uint_t                  max_depth;     /* the root is at depth 1; at
+                                                  most CLIPPER_LEX_MAX_DEPTH */
     unsigned                    strict:1;      /* "1" is no double, no float */
 } clipper_input_conf_t;
 

@@ -14,9 +14,9 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "json/clipper_lex.h"
 
 
-#define CLIPPER_JSON_MAX_DEPTH   1024
 #define CLIPPER_JSON_U64_LEN     20
 #define CLIPPER_JSON_DOUBLE_LEN  26
 
@@ -31,8 +31,8 @@ typedef struct {
 /*
  * Is the byte string exactly one JSON value, white space around it allowed?
  * NGX_OK: value is the range without that white space.  NGX_DECLINED: not
- * JSON, deeper than max_depth (at most CLIPPER_JSON_MAX_DEPTH, a
- * scalar has depth 0), or with a number beyond DBL_MAX.
+ * JSON, deeper than max_depth (at most CLIPPER_LEX_MAX_DEPTH, a scalar has
+ * depth 0), or with a number beyond DBL_MAX.
  */
 
 ngx_int_t clipper_json_value(const u_char *data, size_t len,

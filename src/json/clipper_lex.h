@@ -22,6 +22,8 @@
 #include "base/clipper_scratch.h"
 
 
+/* nothing is read deeper, whatever the caller's max_depth says */
+
 #define CLIPPER_LEX_MAX_DEPTH  1024
 
 /* lex->error */

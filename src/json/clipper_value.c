@@ -52,7 +52,7 @@ clipper_value_init(clipper_value_t *value, const u_char *data, size_t len)
 {
     value->raw = 0;
 
-    if (clipper_json_value(data, len, CLIPPER_JSON_MAX_DEPTH, &value->text)
+    if (clipper_json_value(data, len, CLIPPER_LEX_MAX_DEPTH, &value->text)
         != NGX_OK)
     {
         value->text.data = (u_char *) data;

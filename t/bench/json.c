@@ -156,7 +156,7 @@ default_ours(void)
     clipper_json_output_t  out;
 
     clipper_json_output(&out, (u_char *) a_default, sizeof(a_default) - 1,
-                        CLIPPER_JSON_MAX_DEPTH);
+                        CLIPPER_LEX_MAX_DEPTH);
     check(out.verbatim);
 }
 

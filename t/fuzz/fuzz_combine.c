@@ -173,7 +173,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(result.confidence >= 0 && result.confidence <= 1, "confidence");
         check(members[result.first].value.raw
               || clipper_json_value(result.output.data, result.output.len,
-                                    CLIPPER_JSON_MAX_DEPTH, &json)
+                                    CLIPPER_LEX_MAX_DEPTH, &json)
                  == NGX_OK, "no JSON");
     }
 

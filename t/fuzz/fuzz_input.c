@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     conf.strict = data[0] >> 3 & 1;
     conf.max_batch = (data[0] & 0x10) ? 2 : 1000;
     conf.max_elements = (data[0] & 0x20) ? 5 : 1000000;
-    conf.max_depth = (data[0] & 0x40) ? 4 : CLIPPER_INPUT_MAX_DEPTH;
+    conf.max_depth = (data[0] & 0x40) ? 4 : CLIPPER_LEX_MAX_DEPTH;
     mode = data[0] >> 7;
 
     at = data[1];

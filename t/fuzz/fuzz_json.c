@@ -40,7 +40,7 @@ check_value(const uint8_t *data, size_t size)
 
     tree = json_loadb((const char *) data, size, FLAGS, &error);
 
-    rc = clipper_json_value(data, size, CLIPPER_JSON_MAX_DEPTH, &value);
+    rc = clipper_json_value(data, size, CLIPPER_LEX_MAX_DEPTH, &value);
 
     /* jansson takes a NUL byte for the end, JSON has none at all */
 
@@ -67,7 +67,7 @@ check_value(const uint8_t *data, size_t size)
         json_decref(again);
 
     } else {
-        check(size > CLIPPER_JSON_MAX_DEPTH, "refused what is JSON");
+        check(size > CLIPPER_LEX_MAX_DEPTH, "refused what is JSON");
     }
 
     json_decref(tree);

@@ -369,7 +369,7 @@ doc_conf(clipper_input_conf_t *conf)
     conf->strict = (doc_rnd() % 8 == 0);
     conf->max_batch = doc_rnd() % 8 ? 1000 : 2;
     conf->max_elements = doc_rnd() % 8 ? 1000000 : 10;
-    conf->max_depth = doc_rnd() % 8 ? 1024 : 3;
+    conf->max_depth = doc_rnd() % 8 ? CLIPPER_LEX_MAX_DEPTH : 3;
 }
 
 

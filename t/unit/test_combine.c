@@ -273,7 +273,7 @@ combine_with(const clipper_loss_t *l, clipper_policy_combine_e mode,
         assert_true(members[result.first].value.raw
                     || clipper_json_value(result.output.data,
                               result.output.len,
-                              CLIPPER_JSON_MAX_DEPTH, &json)
+                              CLIPPER_LEX_MAX_DEPTH, &json)
                        == NGX_OK);
     }
 

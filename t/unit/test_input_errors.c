@@ -239,7 +239,7 @@ test_depth(void **state)
     memcpy(body, "{\"a\":", 5);
     memset(body + 5, '[', n);
     assert_int_equal(scan_bytes(PREDICT, body, n + 5), LIMIT);
-    assert_int_equal(in.error.offset, 5 + CLIPPER_INPUT_MAX_DEPTH - 1);
+    assert_int_equal(in.error.offset, 5 + CLIPPER_LEX_MAX_DEPTH - 1);
     free(body);
 }
 
