@@ -48,6 +48,13 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       0,
       NULL },
 
+    { ngx_string("clipper_records"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_records,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_clipper_main_conf_t, records_size),
+      NULL },
+
     { ngx_string("clipper_rpc"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_clipper_listen_rpc,
@@ -218,7 +225,8 @@ ngx_http_clipper_postconfiguration(ngx_conf_t *cf)
 {
     if (ngx_http_clipper_listen_check(cf) != NGX_OK
         || ngx_http_clipper_conf_finish(cf, ngx_http_clipper_worker_zone_init,
-                                      ngx_http_clipper_worker_cache_zone_init)
+                                      ngx_http_clipper_worker_cache_zone_init,
+                                      ngx_http_clipper_worker_records_init)
            != NGX_OK)
     {
         return NGX_ERROR;

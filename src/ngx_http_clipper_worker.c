@@ -10,6 +10,7 @@
 #include "query/ngx_http_clipper_ask.h"
 #include "query/ngx_http_clipper_lineup.h"
 #include "shm/clipper_journal.h"
+#include "shm/clipper_record.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
 #include "replica/ngx_http_clipper_replica_message.h"
@@ -141,6 +142,52 @@ ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone, void *data)
 }
 
 
+ngx_int_t
+ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone, void *data)
+{
+    u_char           *addr;
+    size_t            size;
+    ngx_slab_pool_t  *shpool;
+
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    addr = data ? data : shpool->data;
+
+    if (addr && clipper_record_validate(addr,
+                                  ngx_http_clipper_worker_size(shpool, addr))
+                != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "clipper_records was made by another version of the "
+                      "module: restart nginx");
+        return NGX_ERROR;
+    }
+
+    if (addr == NULL) {
+        ngx_http_clipper_worker_resized(zone);
+
+        size = ngx_http_clipper_worker_size(shpool, NULL);
+        addr = ngx_slab_alloc(shpool, size);
+
+        if (addr == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "clipper_records of %uz bytes is too small",
+                          zone->shm.size);
+            return NGX_ERROR;
+        }
+
+        if (clipper_record_create(addr, size) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        shpool->data = addr;
+    }
+
+    zone->data = addr;
+
+    return NGX_OK;
+}
+
+
 /*
  * All pages that the slab pool has: nothing else will be allocated from it.
  * Once they are allocated at addr they reach to the pool's end.
@@ -244,6 +291,10 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     ngx_http_clipper_process.work = ngx_http_clipper_worker_work;
     ngx_http_clipper_process.bury = ngx_http_clipper_worker_bury;
     ngx_http_clipper_process.retire = ngx_http_clipper_worker_retire;
+
+    if (mcf->records_zone) {
+        ngx_http_clipper_worker_zone.records = mcf->records_zone->data;
+    }
 
     if (mcf->cache_zone) {
         clipper_cache_attach(mcf->cache_zone->data, (uint32_t) ngx_pid);

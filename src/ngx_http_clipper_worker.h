@@ -16,6 +16,8 @@
 ngx_int_t ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data);
 ngx_int_t ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone,
     void *data);
+ngx_int_t ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone,
+    void *data);
 
 ngx_int_t ngx_http_clipper_worker_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_worker_exit(ngx_cycle_t *cycle);

@@ -25,6 +25,8 @@ FAMILIES = {
     "clipper_cache_evictions_total": ("counter", {"model", "version"}),
     "clipper_feedback_total": ("counter", {"app", "result"}),
     "clipper_selection_weight": ("gauge", {"app", "model", "version"}),
+    "clipper_records": ("gauge", set()),
+    "clipper_records_span_seconds": ("gauge", set()),
     "clipper_zone_used_bytes": ("gauge", {"zone"}),
     "clipper_zone_size_bytes": ("gauge", {"zone"}),
     "clipper_journal_overflows_total": ("counter", set()),

@@ -147,14 +147,17 @@ def test_block_of_a_model(check):
 def test_policies(check):
     """Catches a policy or a parameter that is missing, gone or has another
     default."""
-    seconds = {"1h": 3600, "15m": 900}
+    def number(text):
+        time, bar, feedbacks = text.partition("|")
+        return (float({"1d": 86400}[time]), float(feedbacks)) if bar \
+            else float(text)
+
     documented = {}
     for name, _, _, parameters in cells(section("### clipper_select"),
                                         "| policy "):
         values = dict(text.split("=") for text in code(parameters))
         documented[code(name)[0]] = {
-            key: float(seconds.get(value, value))
-            for key, value in values.items()}
+            key: number(value) for key, value in values.items()}
         line = " ".join(code(name) + code(parameters))
         assert check(application("a", "m n o",
                                  extra=f"clipper_select {line};")) is None
@@ -164,9 +167,11 @@ def test_policies(check):
         text = path.read_text()
         for name in re.findall(r'\.name = ngx_string\("(\w+)"\)', text):
             table[name] = {
-                key: float(value) for key, value in re.findall(
-                    r'\{ ngx_string\("(\w+)"\), CLIPPER_POLICY_\w+,'
-                    r'\s*([\d.]+),', text)}
+                key: (float(value), float(feedbacks))
+                if kind == "HALF_LIFE" else float(value)
+                for key, kind, value, feedbacks in re.findall(
+                    r'\{ ngx_string\("(\w+)"\), CLIPPER_POLICY_(\w+),'
+                    r'\s*([\d.]+),[^}]*, (\d+) \}', text)}
     assert documented == table
 
 

@@ -530,6 +530,10 @@ def test_state_survives_reload_and_death(two):
     ("clipper_select exp3;", "needs 2 models"),
     ("clipper_loss cubic;", 'unknown loss "cubic"'),
     ("clipper_loss absolute range=3:1;", "range=3:1"),
+    ("clipper_select ucb half_life=1h|0;", '1 to 1e+09 feedbacks'),
+    ("clipper_select ucb half_life=|9;", 'parameter "half_life"'),
+    ("clipper_select ucb floor=0.01;", 'no parameter "floor"'),
+    ("clipper_select thompson floor=0.2;", 'must be in [0, 0.1]'),
     ("clipper_confidence 1.5;", 'invalid confidence "1.5"'),
     ("clipper_uid somebody;", "has no variables"),
     ("clipper_select first; clipper_select first;", "is duplicate"),
@@ -537,3 +541,39 @@ def test_state_survives_reload_and_death(two):
 def test_mistakes(check, line, text):
     """Catches a mistake that is not told."""
     assert text in check(application("a", "m:1", extra=line))
+
+
+@pytest.mark.parametrize("size,text", [
+    ("100k", "between 256k and 1024m"), ("2000m", "between 256k and 1024m"),
+    ("x", "invalid value"), ("1m; clipper_records 1m", "is duplicate")])
+def test_mistakes_of_records(check, size, text):
+    """Catches a size of records that is not refused."""
+    assert text in check(application("a", "m:1"),
+                         http=f"clipper_records {size};")
+
+
+def test_records_have_a_size_and_a_span(nginx):
+    """Catches a directive that does not bound the ring, a ring that is lost
+    by a reload, or a status that does not tell how far back it goes."""
+    server = nginx(selecting("epsilon_greedy epsilon=1", "x:1", "y:1"),
+                   http=HTTP + "clipper_records 256k;")
+    for name in "xy":
+        Sim4(server, name, model=constant(f'"{name}"')).wait_registered()
+        server.wait_replicas(name)
+    first = ask(server, 0.0)
+    assert server.status()["records"]["waiting"] == 1
+    time.sleep(1.1)
+    assert server.status()["records"]["span"] >= 1
+    kept = [ask(server, float(i)) for i in range(1, 50)]
+    records = server.status()["records"]
+    assert records["waiting"] == 50
+    assert 0 < records["used"] <= records["size"] < 256 * 1024
+    server.reload()
+    assert update(server, query_id=first["query_id"], label="x") == ACCEPTED
+    assert server.status()["records"]["waiting"] == 49
+    with server.connect() as connection:
+        for i in range(2500):
+            ask(connection, float(i))
+    records = server.status()["records"]
+    assert records["waiting"] < 2500
+    assert update(server, query_id=kept[0]["query_id"], label="x") == REFUSED

@@ -158,6 +158,8 @@ typedef struct {
     ngx_shm_zone_t               *cache_zone;   /* NULL: off */
     size_t                        zone_size;
     ssize_t                       cache_size;   /* 0: off */
+    ngx_shm_zone_t               *records_zone; /* NULL: a part of the zone */
+    size_t                        records_size;
     ngx_array_t                   endpoints;    /* of .._endpoint_t */
     ngx_array_t                   models;       /* of .._model_conf_t * */
     ngx_array_t                   apps;         /* of .._app_t * */

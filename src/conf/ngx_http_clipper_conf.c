@@ -17,6 +17,8 @@
 /* smallest zones that hold the tables */
 #define NGX_HTTP_CLIPPER_ZONE_MIN        (2 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_CACHE_ZONE_MIN  (256 * 1024)
+#define NGX_HTTP_CLIPPER_RECORDS_MIN     (256 * 1024)
+#define NGX_HTTP_CLIPPER_RECORDS_MAX     (1024 * 1024 * 1024)
 
 
 static ngx_int_t ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
@@ -37,6 +39,7 @@ ngx_http_clipper_conf_create_main(ngx_conf_t *cf)
 
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->cache_size = NGX_CONF_UNSET;
+    mcf->records_size = NGX_CONF_UNSET_SIZE;
     mcf->loaded = ngx_time();
 
     if (ngx_array_init(&mcf->endpoints, cf->pool, 1,
@@ -63,6 +66,10 @@ ngx_http_clipper_conf_init_main(ngx_conf_t *cf, void *conf)
 
     if (mcf->zone_size == NGX_CONF_UNSET_SIZE) {
         mcf->zone_size = NGX_HTTP_CLIPPER_ZONE_SIZE;
+    }
+
+    if (mcf->records_size == NGX_CONF_UNSET_SIZE) {
+        mcf->records_size = 0;
     }
 
     if (mcf->cache_size == NGX_CONF_UNSET) {
@@ -200,11 +207,12 @@ ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
 
 ngx_int_t
 ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
-    ngx_shm_zone_init_pt cache_init)
+    ngx_shm_zone_init_pt cache_init, ngx_shm_zone_init_pt records_init)
 {
     ngx_http_clipper_main_conf_t  *mcf;
 
     static ngx_str_t  zone = ngx_string("clipper_zone");
+    static ngx_str_t  records = ngx_string("clipper_records");
     static ngx_str_t  cache = ngx_string("clipper_cache_zone");
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
@@ -221,6 +229,15 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
                                                zone_init);
     if (mcf->zone == NULL) {
         return NGX_ERROR;
+    }
+
+    if (mcf->records_size) {
+        mcf->records_zone = ngx_http_clipper_conf_add_zone(cf, &records,
+                                                           mcf->records_size,
+                                                           records_init);
+        if (mcf->records_zone == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     if (mcf->cache_size == 0) {
@@ -310,6 +327,37 @@ ngx_http_clipper_conf_cache_zone(ngx_conf_t *cf, ngx_command_t *cmd,
                            "cache zone \"%V\" is too small, the minimum is "
                            "%dk",
                            &value[1], NGX_HTTP_CLIPPER_CACHE_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_records(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_clipper_main_conf_t *mcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    rv = ngx_conf_set_size_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (mcf->records_size < NGX_HTTP_CLIPPER_RECORDS_MIN
+        || mcf->records_size > NGX_HTTP_CLIPPER_RECORDS_MAX)
+    {
+        value = cf->args->elts;
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "records of \"%V\" must be between %dk and %dm",
+                           &value[1], NGX_HTTP_CLIPPER_RECORDS_MIN / 1024,
+                           NGX_HTTP_CLIPPER_RECORDS_MAX / 1024 / 1024);
         return NGX_CONF_ERROR;
     }
 

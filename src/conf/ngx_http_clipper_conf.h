@@ -24,13 +24,16 @@ char *ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent,
 
 /* postconfiguration: adds the zones to the cycle, with what maps them */
 ngx_int_t ngx_http_clipper_conf_finish(ngx_conf_t *cf,
-    ngx_shm_zone_init_pt zone_init, ngx_shm_zone_init_pt cache_init);
+    ngx_shm_zone_init_pt zone_init, ngx_shm_zone_init_pt cache_init,
+    ngx_shm_zone_init_pt records_init);
 
 
 /* setters of http level */
 char *ngx_http_clipper_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_clipper_conf_cache_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_clipper_conf_records(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_clipper_conf_generation(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

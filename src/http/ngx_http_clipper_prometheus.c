@@ -6,7 +6,9 @@
 
 
 #include "http/ngx_http_clipper_prometheus.h"
+#include "base/clipper_clock.h"
 #include "shm/clipper_cache.h"
+#include "shm/clipper_record.h"
 #include "query/ngx_http_clipper_feedback.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "proto/clipper_proto.h"
@@ -38,6 +40,10 @@ static void ngx_http_clipper_prometheus_size(ngx_http_clipper_prometheus_t *p,
 static void ngx_http_clipper_prometheus_rpc(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_overflows(
+    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_span(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+static void ngx_http_clipper_prometheus_records(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family);
 static void ngx_http_clipper_prometheus_build(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family);
@@ -165,6 +171,14 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
     { "clipper_selection_weight", "gauge",
       "Probability that a link is chosen, or weight of its answer.",
       ngx_http_clipper_prometheus_shares, 0, 0, NGX_HTTP_CLIPPER_ALONE },
+
+    { "clipper_records", "gauge",
+      "Answered queries that wait for feedback.",
+      ngx_http_clipper_prometheus_records, 0, 0, NGX_HTTP_CLIPPER_ALONE },
+
+    { "clipper_records_span_seconds", "gauge",
+      "Age of the oldest query that is remembered for feedback.",
+      ngx_http_clipper_prometheus_span, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_redis_up", "gauge",
       "Whether the worker of this scrape is connected to Redis.",
@@ -501,6 +515,31 @@ ngx_http_clipper_prometheus_overflows(ngx_http_clipper_prometheus_t *p,
 {
     ngx_http_clipper_prometheus_text_count(p, "", NULL,
                                            clipper_zone_overflows(p->zone));
+}
+
+
+static void
+ngx_http_clipper_prometheus_records(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family)
+{
+    clipper_record_usage_t  usage;
+
+    clipper_record_usage(p->zone, clipper_clock_wall(), &usage);
+
+    ngx_http_clipper_prometheus_text_count(p, "", NULL, usage.records);
+}
+
+
+static void
+ngx_http_clipper_prometheus_span(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family)
+{
+    clipper_record_usage_t  usage;
+
+    clipper_record_usage(p->zone, clipper_clock_wall(), &usage);
+
+    ngx_http_clipper_prometheus_text_count(p, "", NULL,
+                                           (uint64_t) usage.span);
 }
 
 

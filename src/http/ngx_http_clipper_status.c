@@ -7,7 +7,9 @@
 
 
 #include "http/ngx_http_clipper_status.h"
+#include "base/clipper_clock.h"
 #include "shm/clipper_cache.h"
+#include "shm/clipper_record.h"
 #include "http/ngx_http_clipper_document.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -24,6 +26,8 @@ static void ngx_http_clipper_status_table(ngx_http_clipper_document_t *d,
     const char *key, clipper_table_t *table);
 static void ngx_http_clipper_status_cache(ngx_http_clipper_document_t *d);
 static void ngx_http_clipper_status_state(ngx_http_clipper_document_t *d);
+static void ngx_http_clipper_status_records(ngx_http_clipper_document_t *d,
+    clipper_zone_t *zone);
 static void ngx_http_clipper_status_workers(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone);
 static void ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
@@ -76,6 +80,7 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
     ngx_http_clipper_status_zone(&d, zone);
     ngx_http_clipper_status_cache(&d);
     ngx_http_clipper_status_state(&d);
+    ngx_http_clipper_status_records(&d, zone);
     ngx_http_clipper_status_workers(&d, zone);
     ngx_http_clipper_status_applications(&d, zone, mcf);
     ngx_http_clipper_status_models(&d, zone, mcf);
@@ -170,6 +175,23 @@ ngx_http_clipper_status_state(ngx_http_clipper_document_t *d)
     ngx_http_clipper_document_number(d, "errors", stat.errors);
     ngx_http_clipper_document_close(d);
 
+    ngx_http_clipper_document_close(d);
+}
+
+
+static void
+ngx_http_clipper_status_records(ngx_http_clipper_document_t *d,
+    clipper_zone_t *zone)
+{
+    clipper_record_usage_t  usage;
+
+    clipper_record_usage(zone, clipper_clock_wall(), &usage);
+
+    ngx_http_clipper_document_open(d, "records", '{');
+    ngx_http_clipper_document_number(d, "size", usage.size);
+    ngx_http_clipper_document_number(d, "used", usage.used);
+    ngx_http_clipper_document_number(d, "waiting", usage.records);
+    ngx_http_clipper_document_number(d, "span", (uint64_t) usage.span);
     ngx_http_clipper_document_close(d);
 }
 

@@ -14,6 +14,11 @@
 
 #define CLIPPER_RECORD_UNIT   8
 
+/* changes with the layout */
+#define CLIPPER_RECORD_MAGIC                                                  \
+    (0x636c697265637201ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
+     ^ sizeof(clipper_record_area_t))
+
 /* a bucket with more of other inputs than this is not searched to its end */
 #define CLIPPER_RECORD_WALK   512
 
@@ -27,10 +32,13 @@ typedef struct {
     size_t                      size;           /* of it */
     size_t                      buckets;        /* a power of two; of each
                                                    of both tables */
+    uint64_t                    magic;
+
     struct {
         size_t                  head;
         size_t                  tail;
         size_t                  used;
+        size_t                  live;           /* not consumed */
     } m;
 
     uint32_t                    bucket[];       /* first by id, then by input;
@@ -41,7 +49,8 @@ typedef struct {
 
 typedef struct {
     uint32_t                    size;
-    uint32_t                    live;           /* 0: consumed or padding */
+    uint16_t                    live;           /* 0: consumed or padding */
+    uint16_t                    padding;
     uint32_t                    next[2];        /* of both tables */
     uint32_t                    prev[2];        /* 0: it is the first */
     u_char                      data[];
@@ -104,8 +113,58 @@ clipper_record_create(void *addr, size_t size)
     area->size = ngx_min(size - offset, (size_t) 1 << 34)
                  & ~((size_t) CLIPPER_RECORD_UNIT - 1);
     area->buckets = n;
+    area->magic = CLIPPER_RECORD_MAGIC;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+clipper_record_validate(void *addr, size_t size)
+{
+    clipper_record_area_t  *area;
+
+    area = addr;
+
+    return size > sizeof(clipper_record_area_t)
+           && area->magic == CLIPPER_RECORD_MAGIC
+           && area->ring + area->size <= size
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the oldest ones may be consumed: they tell how far back the ring goes, too */
+
+void
+clipper_record_usage(clipper_zone_t *zone, double now,
+    clipper_record_usage_t *usage)
+{
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+
+    ngx_memzero(usage, sizeof(clipper_record_usage_t));
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    usage->size = area->size;
+    usage->used = area->m.used;
+    usage->records = area->m.live;
+
+    row = clipper_record_row(area, area->m.tail / CLIPPER_RECORD_UNIT);
+
+    /* what fills up the end is no record, the next one is at the start */
+
+    if (area->m.used && row->padding) {
+        row = (area->m.head > 0) ? clipper_record_row(area, 0) : NULL;
+    }
+
+    if (area->m.used && row) {
+        usage->span = ngx_max(now - clipper_record_fixed(row)->time, 0);
+    }
+
+    clipper_journal_end(&area->journal);
 }
 
 
@@ -222,6 +281,7 @@ clipper_record_pad_locked(clipper_zone_t *zone, size_t size)
                             area->m.head / CLIPPER_RECORD_UNIT);
         row->size = (uint32_t) size;
         row->live = 0;
+        row->padding = 1;
     }
 
     clipper_record_save(area, area->m);
@@ -252,6 +312,7 @@ clipper_record_write_locked(clipper_zone_t *zone,
 
     row->size = (uint32_t) size;
     row->live = 1;
+    row->padding = 0;
 
     p = ngx_cpymem(row->data, record, CLIPPER_RECORD_FIXED);
     p = ngx_cpymem(p, record->key, record->n * sizeof(uint64_t));
@@ -300,6 +361,7 @@ clipper_record_link_locked(clipper_zone_t *zone, size_t size)
         *bucket = pos + 1;
     }
 
+    area->m.live++;
     area->m.used += size;
     area->m.head += size;
 
@@ -343,6 +405,9 @@ clipper_record_unlink_locked(clipper_zone_t *zone, uint32_t pos)
             next->prev[table] = row->prev[table];
         }
     }
+
+    clipper_record_save(area, area->m.live);
+    area->m.live--;
 
     clipper_record_save(area, row->live);
     row->live = 0;

@@ -68,6 +68,20 @@ clipper_record_output(clipper_record_t *record,
 /* lays out an empty ring in zeroed bytes; NGX_ERROR: too few */
 ngx_int_t clipper_record_create(void *addr, size_t size);
 
+/* NGX_ERROR: no ring of this version of the module */
+ngx_int_t clipper_record_validate(void *addr, size_t size);
+
+typedef struct {
+    size_t              size;                   /* bytes of the ring */
+    size_t              used;
+    size_t              records;                /* that wait for feedback */
+    double              span;                   /* seconds since the oldest was
+                                                   written; 0: there is none */
+} clipper_record_usage_t;
+
+void clipper_record_usage(clipper_zone_t *zone, double now,
+    clipper_record_usage_t *usage);
+
 /* overwrites the oldest ones.  NGX_DECLINED: it is longer than the ring */
 ngx_int_t clipper_record_put(clipper_zone_t *zone,
     const clipper_record_t *record);

@@ -381,6 +381,65 @@ test_record_sizes(void **state)
 }
 
 
+/* catches a span or a count that is wrong once the ring goes round */
+
+static void
+test_record_usage(void **state)
+{
+    double                  span;
+    uint64_t                id, oldest;
+    record_t                r, out;
+    clipper_zone_t          zone;
+    clipper_record_usage_t  usage;
+
+    ring_make(&zone, RING);
+
+    clipper_record_usage(&zone, 50, &usage);
+    assert_true(usage.span == 0 && usage.records == 0 && usage.used == 0);
+    assert_true(usage.size > RING / 2 && usage.size < RING);
+
+    oldest = 1;
+
+    for (id = 1; id < 3000; id++) {
+        record_of(&r, id);
+        assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
+
+        clipper_record_usage(&zone, (double) id * 0.5 + 3, &usage);
+
+        /* times follow from ids: the oldest, and all that came since */
+
+        span = usage.span - 3;
+        oldest = id - (uint64_t) (span * 2);
+        assert_true(span >= 0 && span * 2 == (double) (id - oldest));
+        assert_int_equal(usage.records, id - oldest + 1);
+        assert_true(usage.used <= usage.size);
+    }
+
+    assert_true(oldest > 2000);
+
+    record_of(&r, id - 1);
+    assert_int_equal(clipper_record_take(&zone, id - 1, r.app, r.uid, &out),
+                                         NGX_OK);
+    record_of(&r, oldest);
+    assert_int_equal(clipper_record_take(&zone, oldest, r.app, r.uid, &out),
+                                         NGX_OK);
+    clipper_record_usage(&zone, (double) (id - 1) * 0.5, &usage);
+    assert_int_equal(usage.records, id - oldest - 2);
+    assert_true(usage.span == (double) (id - 1 - oldest) * 0.5);
+
+    /* a clock that went back */
+
+    clipper_record_usage(&zone, 0, &usage);
+    assert_true(usage.span == 0);
+
+    assert_int_equal(clipper_record_validate(zone.records, RING), NGX_OK);
+    assert_int_equal(clipper_record_validate(zone.records, RING / 2),
+                     NGX_ERROR);
+    memset(zone.records, 0, RING);
+    assert_int_equal(clipper_record_validate(zone.records, RING), NGX_ERROR);
+}
+
+
 int
 main(void)
 {
@@ -389,6 +448,7 @@ main(void)
         cmocka_unit_test(test_record_random),
         cmocka_unit_test(test_record_same_input),
         cmocka_unit_test(test_record_death),
+        cmocka_unit_test(test_record_usage),
         cmocka_unit_test(test_record_sizes)
     };
 
