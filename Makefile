@@ -35,10 +35,14 @@
 # nginx itself: sockets that it inherits).
 
 BUILD       ?= build
-NGINX_BIN   ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
 NGINX_SRC   ?= /usr/share/nginx/src
 MODULES_DIR ?= /usr/lib/nginx/modules
 FUZZ_CC     ?= clang
+# Empty while nginx is not installed yet: the makes that come after "deps" look
+# again.
+ifeq ($(NGINX_BIN),)
+NGINX_BIN   := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
+endif
 CSTD        := -std=gnu11
 SANOPT      := -fsanitize=address,undefined
 PYTHON3     ?= /usr/bin/python3

@@ -41,6 +41,8 @@ headers: $(OBJS)/Makefile
 
 # Changes only when a file comes or goes, an option changes, or nginx does.
 $(TREE)/inputs: FORCE
+	@test -n "$(NGINX_BIN)" || { echo "no nginx is installed: run" \
+	    "\"make deps\" as root or with sudo, or set NGINX_BIN" >&2; exit 1; }
 	@mkdir -p $(@D)
 	@{ echo '$(SOURCES)'; echo '$(CC) $(CC_OPT) $(LD_OPT) $(HERE)'; \
 	   "$(NGINX_BIN)" -V 2>&1; } > $@.new

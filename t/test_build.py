@@ -57,3 +57,26 @@ def test_missing_libraries(tmp_path):
     for package in ("libzmq3-dev", "libhiredis-dev", "libjansson-dev"):
         assert f'"{package}"' in said
     assert said.count("error: the clipper module needs") == 3
+
+
+def make(*arguments, **environment):
+    return subprocess.run(["make", "-s", *arguments], cwd=ROOT, timeout=100,
+                          env={**os.environ, **environment}, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def test_nginx_that_a_step_before_has_installed():
+    """Catches a first "make quickstart" that looks for nginx before its own
+    first step has installed it, and hands the empty name on to the rest."""
+    done = make("--eval", "show: ; @echo '$(NGINX_BIN)'", "show",
+                NGINX_BIN="")
+    assert Path(done.stdout.strip()).name == "nginx"
+
+
+def test_no_nginx(tmp_path):
+    """Catches a build without nginx that does not say what to do."""
+    done = make("-f", ".ci/module.mk", str(tmp_path / "module.so"),
+                NGINX_BIN="", VARIANT="none", OUT=str(tmp_path / "module.so"),
+                BUILD=str(tmp_path))
+    assert done.returncode != 0
+    assert "make deps" in done.stderr
