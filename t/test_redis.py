@@ -141,7 +141,7 @@ def test_stop_does_not_wait_for_redis(redis, serve):
     server.signal(signal.SIGTERM)
     assert server.process.wait(10 * SLOW) == 0
     assert time.monotonic() - begun < 5 * SLOW
-    assert "a shutdown loses it" in server.log_text()
+    assert "a shutdown loses them" in server.log_text()
 
 
 def test_password_database_and_prefix(redis, serve, tmp_path):
@@ -564,7 +564,7 @@ def test_last_worker_waits_for_redis(redis, serve):
     store.signal(signal.SIGCONT)
     server.process.wait(30)
     settled(store, 2)
-    assert "a shutdown loses it" not in server.log_text()
+    assert "a shutdown loses them" not in server.log_text()
 
 
 def total_of_users(store):
