@@ -1,7 +1,7 @@
 
 /*
- * The module's table of contents: directives, contexts, and what nginx calls
- * during its life.  There is no logic here.
+ * The module's table of contents: directives, contexts, and life cycle hooks.
+ * There is no logic here.
  */
 
 

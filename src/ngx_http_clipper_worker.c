@@ -1,6 +1,6 @@
 
 /*
- * The module's life in a process, see the header.
+ * The module's life cycle in a process, see the header.
  */
 
 
@@ -26,8 +26,8 @@
 #include <sys/random.h>
 
 
-#define NGX_HTTP_CLIPPER_MAIL    64       /* letters of one bite */
-#define NGX_HTTP_CLIPPER_BITES   16       /* before others have their turn */
+#define NGX_HTTP_CLIPPER_MAIL    64       /* letters handled in a row */
+#define NGX_HTTP_CLIPPER_BITES   16       /* until others get a turn */
 
 
 static size_t ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool,
@@ -45,10 +45,7 @@ static void ngx_http_clipper_worker_retire(ngx_uint_t now);
 static clipper_zone_t  ngx_http_clipper_worker_zone;
 
 
-/*
- * With data of the old cycle this only looks: the reload it belongs to may
- * still fail.
- */
+/* Data of the old cycle is only validated: the reload may still fail. */
 
 ngx_int_t
 ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data)
@@ -189,8 +186,8 @@ ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone, void *data)
 
 
 /*
- * All pages that the slab pool has: nothing else will be allocated from it.
- * Once they are allocated at addr they reach to the pool's end.
+ * Allocates all pages of the slab pool, which has no other user.  They form
+ * one block from addr to the end of the pool.
  */
 
 static size_t
@@ -257,7 +254,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     clipper_header_t              *header;
     ngx_http_clipper_main_conf_t  *mcf;
 
-    /* the cache manager and loader come here too */
+    /* the cache manager and the cache loader get here too */
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
@@ -311,7 +308,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    /* who died before this worker came may have left work behind */
+    /* a worker that died earlier may have left work behind */
 
     ngx_http_clipper_worker_work();
 
@@ -330,7 +327,7 @@ ngx_http_clipper_worker_overflowed(void)
 }
 
 
-/* the worker's row, its doorbell, and the names its configuration uses */
+/* claims the worker's row, its doorbell, and the names it uses */
 
 static ngx_int_t
 ngx_http_clipper_worker_enter(ngx_cycle_t *cycle)
@@ -444,7 +441,7 @@ ngx_http_clipper_worker_work(void)
         }
     }
 
-    /* the rest after timers and sockets had their turn */
+    /* continues after timers and sockets had their turn */
 
     ngx_http_clipper_wake_later();
 }

@@ -1,7 +1,7 @@
 
 /*
- * The module's life in a process: what nginx calls when the zones are mapped,
- * after the fork, and before the exit.
+ * The module's life cycle in a process: what nginx calls when the zones are
+ * mapped, after the fork, and before the exit.
  */
 
 

@@ -32,7 +32,7 @@ clipper_base64_decode(u_char *data, size_t len)
     uint32_t       a, b, c, d;
     const u_char  *src, *last, *value;
 
-    /* padding counts only where it fills up the last group of four */
+    /* padding counts only if it completes the last group of four */
 
     if (len && len % 4 == 0 && data[len - 1] == '=') {
         len -= (data[len - 2] == '=') ? 2 : 1;

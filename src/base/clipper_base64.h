@@ -3,8 +3,8 @@
  * Base64 (RFC 4648 section 4), decoded in place.
  *
  * Promise: only the standard alphabet; padding may be left out but must be
- * right if present; no white space.  Bits of the last character that no byte
- * takes are ignored, as most decoders do.
+ * right if present; no white space.  Surplus bits of the last character are
+ * ignored, as most decoders do.
  */
 
 
@@ -16,7 +16,7 @@
 #include <ngx_core.h>
 
 
-/* the decoded length at the same place, or NGX_ERROR: not base64 */
+/* returns the decoded length, in place, or NGX_ERROR: not base64 */
 
 ssize_t clipper_base64_decode(u_char *data, size_t len);
 

@@ -54,7 +54,7 @@ clipper_rotl(uint64_t x, ngx_uint_t n)
 }
 
 
-/* the last word of a text: 0 to 7 bytes, zeros after them */
+/* the last word of a text: 0 to 7 bytes, padded with zeros */
 
 static ngx_inline uint64_t
 clipper_load_tail(const u_char *p, size_t len)
@@ -245,7 +245,8 @@ void
 clipper_hash_digest(const clipper_hash_key_t *key, const uint64_t salt[3],
     const u_char *data, size_t len, uint64_t out[2])
 {
-    size_t         size, total;             /* total: of SipHash's message */
+    size_t         size, total;             /* total: the length of SipHash's
+                                               message */
     uint64_t       tail;
     clipper_sip_t  s;
 

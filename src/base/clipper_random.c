@@ -29,7 +29,7 @@ clipper_random_init(clipper_random_t *r, const u_char seed[CLIPPER_RANDOM_SEED])
         r->s[0] = 0x9e3779b97f4a7c15ULL;
     }
 
-    /* a poor seed, such as a small number, is spread */
+    /* spreads a poor seed, such as a small number */
 
     for (i = 0; i < 20; i++) {
         (void) clipper_random_u64(r);

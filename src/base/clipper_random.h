@@ -21,7 +21,7 @@ typedef struct {
 } clipper_random_t;
 
 
-/* any seed will do, also an all-zero one */
+/* any seed is valid, also an all-zero one */
 void clipper_random_init(clipper_random_t *r,
     const u_char seed[CLIPPER_RANDOM_SEED]);
 uint64_t clipper_random_u64(clipper_random_t *r);

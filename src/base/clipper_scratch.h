@@ -1,10 +1,11 @@
 
 /*
- * What the input scanner reads, pieces of a body, and memory that grows and is
- * kept for what it writes.
+ * The scanner's memory: the pieces of a body that it reads, and a buffer that
+ * grows and is kept for what it writes.
  *
  * Promise: no allocation while the content fits what earlier requests needed;
- * never more than the cap.  start is aligned for every type.  The owner frees.
+ * never more than the cap.  start is aligned for every type.  The owner frees
+ * it.
  */
 
 
@@ -31,13 +32,13 @@ typedef struct {
 
 
 /*
- * Room for n bytes behind len; moves start.  NGX_ERROR: no memory or over the
- * cap, nothing has changed.
+ * Makes room for n bytes after len; may move start.  NGX_ERROR: out of memory
+ * or over the cap, nothing has changed.
  */
 
 ngx_int_t clipper_scratch_grow(clipper_scratch_t *s, size_t n);
 
-/* frees it when it is larger than size; the content is lost then */
+/* frees it if it is larger than size; the content is lost then */
 
 void clipper_scratch_trim(clipper_scratch_t *s, size_t size);
 

@@ -1,7 +1,7 @@
 
 /*
  * One sequence of UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing
- * above U+10FFFF), checked or written.
+ * above U+10FFFF): check or write.
  */
 
 
@@ -14,9 +14,9 @@
 
 
 /*
- * The length of the valid sequence at p, of which n >= 1 bytes can be read.
- * 0: there is none, and *good is the number of bytes that could begin one
- * (n when it is only cut off).
+ * The length of the valid sequence at p, where n >= 1 bytes are readable.  0:
+ * invalid, and *good is the number of bytes that could begin a sequence (n if
+ * it is only cut off).
  */
 
 static ngx_inline size_t
@@ -68,7 +68,7 @@ clipper_utf8_len(const u_char *p, size_t n, size_t *good)
 }
 
 
-/* code is no surrogate and at most 0x10ffff; writes 1 to 4 bytes */
+/* code is not a surrogate and at most 0x10ffff; writes 1 to 4 bytes */
 
 static ngx_inline u_char *
 clipper_utf8_write(u_char *dst, uint32_t code)

@@ -30,11 +30,11 @@
 
 #define LATE_MIN_US            1000
 
-/* a batch is efficient with this part of the best rate */
+/* a batch is efficient at this fraction of the best rate */
 #define EFFICIENT              0.98
 
 
-/* the queue after some heads were dropped, by interpolation */
+/* the queue after some heads are dropped, by interpolation */
 
 typedef struct {
     double                     head_us;
@@ -126,7 +126,7 @@ clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n)
 }
 
 
-/* the largest batch that keeps its head on time, within the limit */
+/* the largest batch within the limit that keeps its head on time */
 
 static ngx_uint_t
 clipper_batch_fit(const clipper_batch_t *b, ngx_uint_t limit, double head_us,
@@ -142,8 +142,9 @@ clipper_batch_fit(const clipper_batch_t *b, ngx_uint_t limit, double head_us,
 
 
 /*
- * Can what a batch of n leaves behind still be served?  Together with what
- * arrives meanwhile: deadlines lie as dense in the queue as tasks came.
+ * Whether what a batch of n leaves behind can still be served, together with
+ * what arrives meanwhile: it assumes that deadlines are as dense in the queue
+ * as arrivals.
  */
 
 static ngx_uint_t
@@ -162,7 +163,7 @@ clipper_batch_drains(const clipper_batch_t *b, ngx_uint_t limit,
         return 0;
     }
 
-    /* the first one left behind, when this batch is done */
+    /* the first task left behind, when this batch is done */
     slack = v->head_us + gap * (double) n - busy;
 
     return clipper_batch_profile_quantile(b, (ngx_uint_t) rest)
@@ -232,7 +233,7 @@ clipper_batch_efficient(const clipper_batch_t *b, ngx_uint_t limit,
 }
 
 
-/* how near a deadline has to be for its task to be given up; v: the queue */
+/* tasks whose deadline is nearer than this are given up; v: the queue */
 
 static int64_t
 clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
@@ -244,7 +245,7 @@ clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
     step = (double) (load->tail_us - load->head_us)
            / (double) ngx_max(load->queued - 1, 1);
 
-    /* the fewest heads to drop; dropping lo is not enough, hi is */
+    /* the fewest heads to drop: dropping lo is not enough, hi is */
 
     lo = 0;
     hi = load->queued - 1;
@@ -266,7 +267,7 @@ clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
 }
 
 
-/* with "batch_wait": how long a batch of n may still wait for more */
+/* with "batch_wait": how long a batch of n may wait for more */
 
 static uint64_t
 clipper_batch_patience(const clipper_batch_t *b,
@@ -280,7 +281,7 @@ clipper_batch_patience(const clipper_batch_t *b,
         return 0;
     }
 
-    /* the batch will have grown when the time is over */
+    /* the batch will have grown by the end of the wait */
 
     more = ngx_min(n + n / 4 + 1, limit);
     room = (double) load->head_us
@@ -463,7 +464,9 @@ clipper_batch_observe(clipper_batch_t *b, const clipper_batch_conf_t *conf,
     clipper_batch_profile_learn(b, now_us, n, (double) latency_us);
 
     if ((double) latency_us < before / 2) {
-        /* what looked too slow is not: the next probe need not wait */
+        /*
+         * the replica is not too slow after all: the next probe need not wait
+         */
         b->seen_us = 0;
     }
 }

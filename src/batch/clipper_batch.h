@@ -56,8 +56,8 @@ typedef struct {
 
 
 /*
- * Plain data without pointers, may live in shared memory.  Written only by the
- * worker that owns the replica; others may read "cap" and call latency().
+ * Plain data without pointers, may live in shared memory.  Only the worker
+ * that owns the replica writes it; others may read "cap" and call latency().
  */
 
 typedef struct {
@@ -103,8 +103,8 @@ typedef struct {
 
 
 /*
- * "from" is the state of another replica of the same model version (its
- * profile is inherited with reduced weight), or NULL.
+ * "from" is the state of another replica of the same model version, whose
+ * profile is inherited with reduced weight, or NULL.
  */
 
 void clipper_batch_init(clipper_batch_t *b, const clipper_batch_t *from,
@@ -125,12 +125,12 @@ ngx_int_t clipper_batch_plan(clipper_batch_t *b,
     const clipper_batch_conf_t *conf, const clipper_batch_load_t *load,
     clipper_batch_plan_t *plan);
 
-/* the largest batch that may be sent at all now */
+/* the largest batch that may be sent now */
 
 ngx_uint_t clipper_batch_limit(const clipper_batch_t *b,
     const clipper_batch_conf_t *conf);
 
-/* the latency that most batches of n stay below; 0 while nothing is known */
+/* the latency that most batches of n stay below; 0: nothing is known yet */
 
 uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 
@@ -139,8 +139,8 @@ uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
 
 /*
- * A batch of n came back.  "on_time": all its answers met their deadlines.
- * Not for batches whose replica was lost.
+ * Records a batch of n that came back.  "on_time": all its answers met their
+ * deadlines.  Not for batches whose replica was lost.
  */
 
 void clipper_batch_observe(clipper_batch_t *b,

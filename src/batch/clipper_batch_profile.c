@@ -183,8 +183,9 @@ clipper_batch_rate(const clipper_batch_t *b, ngx_uint_t i)
 
 
 /*
- * Is batch size i known to be more efficient than size k?  Half a standard
- * error of doubt: a wrong belief is soon corrected, because it is used.
+ * Whether batch size i is known to be more efficient than size k.  Half a
+ * standard error of doubt is allowed: a wrong belief is used and so soon
+ * corrected.
  */
 
 static ngx_uint_t
@@ -243,7 +244,7 @@ clipper_batch_profile_best(const clipper_batch_t *b, ngx_uint_t n,
 
     if (best == top || !clipper_batch_beats(b, best, top)) {
 
-        /* none is known to be better: is the next smaller one? */
+        /* no size is known to be better: is the next smaller one? */
 
         return try && b->exact[below] < EXACT_BELOW
                ? clipper_batch_knot_size(below) : n;
@@ -436,7 +437,7 @@ clipper_batch_profile_scale(clipper_batch_t *b, double factor)
 }
 
 
-/* corrects one knot that had the given part in the prediction */
+/* corrects one knot, which had the given part in the prediction */
 
 static void
 clipper_batch_correct(clipper_batch_t *b, ngx_uint_t i, double part,
@@ -452,12 +453,12 @@ clipper_batch_correct(clipper_batch_t *b, ngx_uint_t i, double part,
         b->exact[i] = (float) ngx_min(b->exact[i] + part, WEIGHT_MAX);
     }
 
-    /* the curve, not the mean: what a stale knot was blended with counts */
+    /* the curve, not the mean: it includes the prior of a stale knot */
 
     b->mean[i] = (float) ngx_max(b->curve[i] + gain * error, 0);
 
     if (b->weight[i] < WEIGHT_FIRST) {
-        /* the error says how bad the guess was, not how the model varies */
+        /* the error measures the guess, not the variation of the model */
         dev = ngx_min(fabs(error), DEVIATION_FIRST * b->mean[i]);
         b->dev[i] = (float) ngx_max(b->dev[i] * b->weight[i], dev);
 
@@ -470,9 +471,9 @@ clipper_batch_correct(clipper_batch_t *b, ngx_uint_t i, double part,
 
 
 /*
- * An outlier is clipped, until several in a row show that the model has become
- * slower.  Gives the least gain of the correction: when the model is another
- * one than it was, what is known of other sizes is in doubt, too.
+ * Clips an outlier, until several in a row show that the model has become
+ * slower.  Returns the minimum gain of the correction: if the model has
+ * changed, what is known of other sizes is in doubt, too.
  */
 
 static double
@@ -528,7 +529,7 @@ clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us, ngx_uint_t n,
                                       &latency_us);
     }
 
-    /* at a size that is new, the others count like one batch */
+    /* at a new size, the other knots count like one batch */
 
     for (prior = 0, j = 0; j < KNOTS; j++) {
         prior += b->weight[j];

@@ -1,6 +1,6 @@
 
 /*
- * Clipper: the latency profile inside of the batch control; private to it.
+ * Clipper: the latency profile, private to the batch control.
  */
 
 #ifndef _CLIPPER_BATCH_PROFILE_H_INCLUDED_
@@ -10,7 +10,7 @@
 #include "batch/clipper_batch.h"
 
 
-/* less weight for what is old; the curves are made anew */
+/* reduces the weight of old observations and makes the curves anew */
 
 void clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us);
 
@@ -23,17 +23,17 @@ void clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us,
 
 void clipper_batch_profile_scale(clipper_batch_t *b, double factor);
 
-/* what a batch of n takes on average, and at most most of the time */
+/* the mean latency of a batch of n, and its upper quantile */
 
 double clipper_batch_profile_mean(const clipper_batch_t *b, ngx_uint_t n);
 double clipper_batch_profile_quantile(const clipper_batch_t *b, ngx_uint_t n);
 
-/* the largest n whose quantile is at most us; 0: there is none */
+/* the largest n whose quantile is at most us; 0: none */
 
 ngx_uint_t clipper_batch_profile_fit(const clipper_batch_t *b, double us);
 
 /*
- * The most efficient size up to n: n itself when no smaller one is known to be
+ * The most efficient size up to n: n itself if no smaller one is known to be
  * better.  With "try" it may be a neighbour of which too little is known.
  */
 

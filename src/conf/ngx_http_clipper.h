@@ -1,8 +1,8 @@
 
 /*
- * Types that most parts of the module share: the configuration as the
- * directives leave it, and forward declarations.  Every other type lives in
- * the header of the part that owns it.
+ * Types that most parts of the module share: the configuration that the
+ * directives produce, and forward declarations.  Every other type lives in the
+ * header of the part that owns it.
  *
  * Times are either `_ms` (nginx timers, ngx_msec_t) or `_us` (uint64_t,
  * CLOCK_MONOTONIC, comparable between the processes of one machine).
@@ -34,16 +34,16 @@
 #define NGX_HTTP_CLIPPER_BATCH_AIMD      -2      /* -1 is NGX_CONF_UNSET */
 
 
-/* how the batches of one model or version are made; NGX_CONF_UNSET: inherit */
+/* how the batches of a model or version are formed; NGX_CONF_UNSET: inherit */
 
 typedef struct {
-    ngx_int_t                     batch;        /* fixed size, or the below */
+    ngx_int_t                     batch;        /* fixed, or one of above */
     ngx_int_t                     batch_max;    /* inputs */
     ngx_msec_t                    batch_wait;
     ngx_int_t                     queue;        /* tasks that may wait */
-    size_t                        queue_size;   /* bytes; 0: quarter of zone */
+    size_t                        queue_size;   /* bytes; 0: 1/4 of zone */
     ngx_msec_t                    replica_timeout;
-    ngx_msec_t                    hedge;        /* 0: off; 1 and more: time */
+    ngx_msec_t                    hedge;        /* 0: off; positive: time */
     unsigned                      hedge_auto:1;
 } ngx_http_clipper_tuning_t;
 
@@ -56,7 +56,7 @@ typedef struct {
     ngx_http_clipper_tuning_t     tuning;       /* merged with the model's */
     ngx_str_t                     label;
     ngx_str_t                     image;
-    ngx_uint_t                    row;          /* of the registry; set after
+    ngx_uint_t                    row;          /* in the registry; set after
                                                    the fork */
     unsigned                      declared:1;   /* has a block of its own */
 } ngx_http_clipper_version_conf_t;
@@ -69,9 +69,9 @@ typedef struct {
     ngx_str_t                     version;      /* `version V`, or empty */
     ngx_http_clipper_tuning_t     tuning;
     ngx_array_t                   versions;     /* of .._version_conf_t * */
-    ngx_uint_t                    row;          /* of the current version, as
-                                                   far as configured; 0: the
-                                                   highest announced */
+    ngx_uint_t                    row;          /* of the current version, if
+                                                   configured; 0: the highest
+                                                   announced */
     unsigned                      declared:1;
 } ngx_http_clipper_model_conf_t;
 
@@ -99,15 +99,15 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                     name;
-    ngx_uint_t                    index;        /* among main conf's apps */
-    ngx_uint_t                    row;          /* of the registry; set after
+    ngx_uint_t                    index;        /* in the apps of main conf */
+    ngx_uint_t                    row;          /* in the registry; set after
                                                    the fork */
     ngx_int_t                     input_type;
     ngx_flag_t                    strict;
     ngx_msec_t                    slo;
-    ngx_str_t                     output;       /* the default's */
+    ngx_str_t                     output;       /* of the default */
     ngx_flag_t                    cache;
-    ngx_msec_t                    cache_valid;  /* 0: until evicted */
+    ngx_msec_t                    cache_valid;  /* 0: no maximum age */
     ngx_array_t                   links;        /* of .._link_t */
     double                       *weights;      /* of the links */
     clipper_policy_conf_t  select;
@@ -120,7 +120,7 @@ typedef struct {
 } ngx_http_clipper_app_t;
 
 
-/* who may connect: a CIDR with a NUL after it */
+/* who may connect: a CIDR, NUL-terminated */
 
 typedef struct {
     ngx_str_t                     cidr;
@@ -130,12 +130,12 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                     address;      /* as written */
-    ngx_str_t                     endpoint;     /* as libzmq writes it, with
-                                                   a NUL after it */
+    ngx_str_t                     endpoint;     /* as libzmq writes it, NUL-
+                                                   terminated */
     size_t                        max_message;
     ngx_array_t                   allow;        /* of .._allow_t */
     int                           family;       /* AF_INET, ... */
-    ngx_uint_t                    listening;    /* index in the cycle's */
+    ngx_uint_t                    listening;    /* index in the cycle */
     ngx_socket_t                  fd;           /* of the listening socket */
     u_char                       *file;         /* of the directive */
     ngx_uint_t                    line;
@@ -148,8 +148,8 @@ typedef struct {
     ngx_uint_t                    naddrs;
     ngx_uint_t                    db;
     ngx_msec_t                    timeout;
-    ngx_str_t                     password;     /* of a file; NULL: none */
-    ngx_str_t                     prefix;       /* of all keys */
+    ngx_str_t                     password;     /* NULL: none */
+    ngx_str_t                     prefix;       /* prefix of all keys */
 } ngx_http_clipper_redis_conf_t;
 
 
@@ -187,8 +187,8 @@ typedef struct {
     clipper_loss_t       loss;
     ngx_flag_t                    loss_set;
     ngx_int_t                     confidence;   /* millionths */
-    ngx_http_complex_value_t     *uid;          /* NULL: the body's */
-    ngx_flag_t                    uid_body;     /* the body's if empty */
+    ngx_http_complex_value_t     *uid;          /* NULL: taken from the body */
+    ngx_flag_t                    uid_body;     /* from body if empty */
     ngx_http_clipper_limits_t     limits;
     ngx_uint_t                    operator;     /* clipper_status and such */
     u_char                       *file;         /* of clipper_app */

@@ -14,7 +14,7 @@
 #define NGX_HTTP_CLIPPER_ZONE_SIZE   (64 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_CACHE_SIZE  (32 * 1024 * 1024)
 
-/* smallest zones that hold the tables */
+/* the smallest zones that hold the tables */
 #define NGX_HTTP_CLIPPER_ZONE_MIN        (2 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_CACHE_ZONE_MIN  (256 * 1024)
 #define NGX_HTTP_CLIPPER_RECORDS_MIN     (256 * 1024)
@@ -134,7 +134,7 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         conf->links = prev->links;
     }
 
-    /* not ngx_conf_merge_str_value(): "" is a default output, too */
+    /* not ngx_conf_merge_str_value(): "" is a valid default output */
 
     if (conf->output.data == NULL) {
         if (prev->output.data) {
@@ -149,7 +149,7 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname) {
 
-        /* "if" and "limit_except" inside an application belong to it */
+        /* "if" and "limit_except" in an application belong to it */
 
         conf->app = prev->app;
         conf->handler = prev->handler;
@@ -173,7 +173,9 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-/* what the zone's tables hold; nginx takes a part of the zone for itself */
+/*
+ * checks that the tables of the zone have room; nginx takes a part of the zone
+ */
 
 static ngx_int_t
 ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,

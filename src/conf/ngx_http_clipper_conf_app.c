@@ -20,7 +20,7 @@ typedef struct {
     ngx_str_t    name;
     size_t       offset;
     ngx_uint_t   max;
-    unsigned     size:1;                                /* takes k and m */
+    unsigned     size:1;                                /* accepts k and m */
 } ngx_http_clipper_limit_t;
 
 
@@ -338,7 +338,7 @@ ngx_http_clipper_conf_app_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* the number of arguments before "weight=", which can only be the last */
+/* the number of arguments before "weight=", which must be the last one */
 
 static ngx_int_t
 ngx_http_clipper_conf_weight(ngx_conf_t *cf, ngx_uint_t *weight)

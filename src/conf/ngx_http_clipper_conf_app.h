@@ -1,7 +1,7 @@
 
 /*
- * The setters of an application: what it takes and whom it asks.  How it
- * chooses among its models is conf_select's.
+ * The setters of an application: its inputs, its answers and its links.  How
+ * it chooses among its models is in conf_select.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * The clipper_model block.  What it leaves open stays "unset" until all
- * blocks are read, so their order does not matter.
+ * The clipper_model block.  Values that it does not set stay unset until all
+ * blocks are read, so the order of blocks does not matter.
  */
 
 
@@ -16,12 +16,12 @@
 #define NGX_HTTP_CLIPPER_OF_VERSION  2          /* of NAME:VERSION { } */
 #define NGX_HTTP_CLIPPER_OF_BOTH     3
 
-#define NGX_HTTP_CLIPPER_TUNING      0          /* what the offset is of */
+#define NGX_HTTP_CLIPPER_TUNING      0          /* what it belongs to */
 #define NGX_HTTP_CLIPPER_MODEL       1
 #define NGX_HTTP_CLIPPER_VERSIONS    2
 
 
-/* the block that is being read */
+/* the block being read */
 
 typedef struct {
     ngx_uint_t                        kind;
@@ -67,7 +67,7 @@ static ngx_conf_post_t  ngx_http_clipper_positive_size = {
 };
 
 
-/* `type` tells the blocks of a directive, `conf` what `offset` is of */
+/* `type` says which blocks take a directive, `conf` what `offset` belongs to */
 
 static ngx_command_t  ngx_http_clipper_block_commands[] = {
 

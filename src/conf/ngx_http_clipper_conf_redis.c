@@ -3,7 +3,7 @@
  * clipper_redis ADDRESS|off [db=N] [timeout=TIME] [password_file=FILE]
  * [prefix=TEXT]
  *
- * Names are resolved here, once: hiredis would block on them.
+ * Names are resolved once, here: hiredis would block on them.
  */
 
 
@@ -13,7 +13,7 @@
 
 #define NGX_HTTP_CLIPPER_REDIS_PORT      6379
 #define NGX_HTTP_CLIPPER_REDIS_TIMEOUT   1000    /* ms */
-#define NGX_HTTP_CLIPPER_REDIS_PASSWORD  4096    /* bytes of the file */
+#define NGX_HTTP_CLIPPER_REDIS_PASSWORD  4096    /* bytes that are read */
 
 
 static char *ngx_http_clipper_conf_redis_address(ngx_conf_t *cf,
@@ -154,7 +154,7 @@ invalid:
 }
 
 
-/* the first line of the file */
+/* the password is the first line of the file */
 
 static char *
 ngx_http_clipper_conf_redis_password(ngx_conf_t *cf,

@@ -256,7 +256,10 @@ ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
 }
 
 
-/* what the application has of it; NULL: it fits, else what does not */
+/*
+ * NULL if the location agrees with the application, else the directive that
+ * differs
+ */
 
 const char *
 ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
@@ -286,7 +289,7 @@ ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
 }
 
 
-/* takes over the selection of a location; NGX_ERROR: it does not fit, logged */
+/* copies the selection of a location; NGX_ERROR: it is invalid, logged */
 
 ngx_int_t
 ngx_http_clipper_conf_select_app(ngx_conf_t *cf, ngx_http_clipper_app_t *app,

@@ -1,7 +1,7 @@
 
 /*
- * How an application chooses among its models: clipper_select, clipper_loss,
- * clipper_confidence, clipper_uid; and the merge of these.
+ * How an application chooses among its models: the setters of clipper_select,
+ * clipper_loss, clipper_confidence and clipper_uid, and their merge.
  */
 
 
@@ -21,7 +21,7 @@ char *ngx_http_clipper_conf_select_confidence(ngx_conf_t *cf,
 char *ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* the selection of a location: unset, merged, compared, taken over */
+/* the selection of a location: initialize, merge, compare, copy */
 void ngx_http_clipper_conf_select_unset(ngx_http_clipper_loc_conf_t *lcf);
 void ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
     ngx_http_clipper_loc_conf_t *conf);

@@ -310,7 +310,10 @@ ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
 }
 
 
-/* NULL: the location says the same; else what it says differently */
+/*
+ * NULL if the location agrees with the application, else the directive that
+ * differs
+ */
 
 static const char *
 ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,

@@ -2,9 +2,9 @@
 /*
  * The applications, models and versions of a configuration, by name.
  *
- * An application is one object that all locations with its name share.  A
- * version takes what its block leaves open from its model, the model from the
- * defaults, once everything is read.
+ * All locations that name an application share one object.  After everything
+ * is read, a version inherits what its block does not set from its model, and
+ * the model from the defaults.
  */
 
 
@@ -15,7 +15,7 @@
 #include "conf/ngx_http_clipper.h"
 
 
-/* NULL: there is none */
+/* NULL: not found */
 ngx_http_clipper_model_conf_t *ngx_http_clipper_conf_table_model(
     ngx_http_clipper_main_conf_t *mcf, const ngx_str_t *name);
 ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_table_version(
@@ -27,17 +27,17 @@ ngx_http_clipper_model_conf_t *ngx_http_clipper_conf_table_get_model(
 ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_table_get_version(
     ngx_conf_t *cf, ngx_http_clipper_model_conf_t *model, ngx_str_t *version);
 
-/* fills what blocks left unset, once all are read */
+/* inherits what blocks left unset; call it after all blocks are read */
 void ngx_http_clipper_conf_table_finish_models(
     ngx_http_clipper_main_conf_t *mcf);
 
-/* the current version as far as the configuration tells, or NULL */
+/* the current version as the configuration defines it, or NULL */
 ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_table_current(
     ngx_http_clipper_model_conf_t *model);
 
 /*
- * The application of a location after its merge, checked against its models
- * and the other locations that name it.  NULL: logged.
+ * Returns the application of a location after its merge, checked against its
+ * models and the other locations that name it.  NULL: logged.
  */
 ngx_http_clipper_app_t *ngx_http_clipper_conf_table_get_app(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,

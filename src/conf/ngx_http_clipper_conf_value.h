@@ -1,6 +1,6 @@
 
 /*
- * Values of directives: times, names of models, and where a mistake stands.
+ * Values of directives: times, names of models, and the place of a mistake.
  */
 
 
@@ -11,15 +11,18 @@
 #include "conf/ngx_http_clipper.h"
 
 
-/* an [emerg] with the place where a directive was read */
+/* logs an [emerg] with the place where a directive was read */
 void ngx_http_clipper_conf_value_error(ngx_conf_t *cf, u_char *file,
     ngx_uint_t line, const char *fmt, ...);
 
-/* a time whose unit must be written: 5 is 5 s to nginx, seldom to the writer */
+/*
+ * a time with a mandatory unit: to nginx a bare 5 is 5 s, which few writers
+ * mean
+ */
 char *ngx_http_clipper_conf_value_time(ngx_conf_t *cf, ngx_str_t *value,
     ngx_msec_t *ms);
 
-/* cuts NAME[:VERSION], checks both; logs and returns NGX_ERROR if invalid */
+/* splits and checks NAME[:VERSION]; NGX_ERROR: invalid, logged */
 ngx_int_t ngx_http_clipper_conf_value_model(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *name, ngx_str_t *version);
 

@@ -2,10 +2,10 @@
 /*
  * Listening sockets of clipper_rpc.
  *
- * ngx_event_process_init() makes no connection for a listening whose
- * `reuseport` is set and whose `worker` is another, and what has no connection
- * is never accepted on.  Both are set after the sockets have been opened, so
- * that the bind is exclusive: SO_REUSEPORT itself is never asked for.
+ * ngx_event_process_init() creates no connection for a listening with
+ * `reuseport` and the `worker` of another process, so nginx never accepts on
+ * it.  Both fields are set after the sockets are opened, so the bind is
+ * exclusive: SO_REUSEPORT itself is never set.
  */
 
 
@@ -91,7 +91,7 @@ ngx_http_clipper_listen_rpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* unlike "listen", a port alone is no address: it would be open to all */
+/* unlike "listen", a port alone is refused: it would be open to everybody */
 
 static ngx_int_t
 ngx_http_clipper_listen_url(ngx_conf_t *cf, ngx_url_t *u, ngx_str_t *text)
@@ -169,7 +169,7 @@ ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
 }
 
 
-/* one CIDR or several with commas between */
+/* one CIDR, or several separated by commas */
 
 static ngx_int_t
 ngx_http_clipper_listen_allow(ngx_conf_t *cf,
@@ -295,7 +295,7 @@ ngx_http_clipper_listen_endpoint(ngx_conf_t *cf, ngx_str_t *endpoint,
 }
 
 
-/* nginx never accepts here, see above */
+/* keeps nginx from accepting here, see above */
 
 static void
 ngx_http_clipper_listen_handler(ngx_connection_t *c)
@@ -342,7 +342,7 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
 
     if (ccf->timer_resolution != 0) {
 
-        /* the log of before: the new one may take no warnings */
+        /* the previous log: the level of the new one may drop warnings */
 
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "\"timer_resolution\" delays answers beyond their SLO, "

@@ -1,9 +1,10 @@
 
 /*
- * The listening sockets that model containers connect to.  They belong to
- * nginx's cycle, so binding, reload, upgrade and "nginx -t" are nginx's own;
- * but nginx never accepts on them: each worker gives a duplicate of the
- * endpoint's fd to its ROUTER.
+ * The listening sockets that model containers connect to.
+ *
+ * They belong to nginx's cycle, so nginx does binding, reload, upgrade and
+ * "nginx -t".  nginx never accepts on them: each worker gives a duplicate of
+ * the descriptor to its ROUTER.
  */
 
 
@@ -18,7 +19,7 @@
 char *ngx_http_clipper_listen_rpc(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* init_module: endpoints learn their fd, nginx is told not to accept */
+/* init_module: endpoints get their fd, nginx is kept from accepting */
 ngx_int_t ngx_http_clipper_listen_init(ngx_cycle_t *cycle);
 
 

@@ -51,7 +51,7 @@ ngx_http_clipper_listen_check_judge(ngx_conf_t *cf,
 }
 
 
-/* a list without an address of the family would let everybody in, or nobody */
+/* libzmq would then admit every address of this family, or none */
 
 static ngx_int_t
 ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
@@ -96,7 +96,7 @@ ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
 }
 
 
-/* nginx's own bind would tell an address of another machine without a place */
+/* nginx's own bind would report an unusable address without file and line */
 
 static ngx_int_t
 ngx_http_clipper_listen_probe(ngx_conf_t *cf, ngx_addr_t *addr,
@@ -198,7 +198,7 @@ ngx_http_clipper_listen_loopback(struct sockaddr *sa)
 }
 
 
-/* could not both be bound: the same, or one port with a wildcard */
+/* addresses that cannot both be bound: equal, or one port with a wildcard */
 
 static ngx_uint_t
 ngx_http_clipper_listen_overlap(struct sockaddr *a, socklen_t alen,

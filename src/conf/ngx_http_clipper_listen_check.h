@@ -1,8 +1,8 @@
 
 /*
- * Whether an address of clipper_rpc can be listened on: what nginx would find
- * only when it opens the sockets is told while the configuration is read, with
- * its place.
+ * Checks that an address of clipper_rpc can be listened on.  nginx would find
+ * this only when it opens the sockets; here it is reported while the
+ * configuration is read, with file and line.
  */
 
 
@@ -13,18 +13,18 @@
 #include "conf/ngx_http_clipper.h"
 
 
-/* postconfiguration: no address is also one of "listen" */
+/* postconfiguration: "listen" must not use the same address */
 ngx_int_t ngx_http_clipper_listen_check(ngx_conf_t *cf);
 
-/* whether one more address can be listened on; logs why not */
+/* checks that one more address can be listened on; logs the reason if not */
 ngx_int_t ngx_http_clipper_listen_check_judge(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_endpoint_t *common,
     ngx_addr_t *addr);
 
 /*
- * Whether the server whose configuration is tested runs.  "nginx -t" goes on
- * when an address is in use, since it usually is by that server; when there is
- * none, it is by somebody else.
+ * Returns whether the server whose configuration is tested is running.  "nginx
+ * -t" tolerates an address in use, because that server usually holds it;
+ * without such a server another program does.
  */
 ngx_uint_t ngx_http_clipper_listen_check_running(ngx_core_conf_t *ccf);
 

@@ -1,7 +1,7 @@
 
 /*
- * Memory buffers of nginx are segments as they are; what was spooled to a file
- * is mapped while it is scanned.
+ * The scanner reads nginx's memory buffers in place; a body in a file is
+ * mapped while it is scanned.
  */
 
 
@@ -113,7 +113,7 @@ ngx_http_clipper_body_segment(ngx_http_request_t *r, ngx_buf_t *b,
         return NGX_OK;
     }
 
-    /* nginx spools to one file, so there is one map of it */
+    /* nginx spools to a single file, so one map is enough */
 
     if (map->addr == NULL) {
         map->size = r->request_body->temp_file->file.offset;

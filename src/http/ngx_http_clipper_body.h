@@ -1,8 +1,10 @@
 
 /*
- * The body of a request for the scanner: in memory, split, or spooled to a
- * file.  The scanner's buffers are the worker's and are used by one request at
- * a time, from scan to release, between which nothing may wait.
+ * The body of a request for the scanner: in memory, in several buffers, or
+ * spooled to a file.
+ *
+ * The scanner's buffers belong to the worker.  One request uses them at a
+ * time, from scan to release, and must not wait in between.
  */
 
 
@@ -14,8 +16,8 @@
 
 
 /*
- * Scans the body that has been read; the error member of what it gives tells
- * how that ended.  NULL: no memory or the file cannot be read, logged.
+ * Scans the body, which has been read.  The `error` of the result says how the
+ * scan ended.  NULL: out of memory or unreadable file, logged.
  */
 clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
     ngx_http_clipper_app_t *app, ngx_uint_t mode);
@@ -23,13 +25,13 @@ clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
 void ngx_http_clipper_body_release(clipper_input_t *in);
 
 /*
- * Gives back the memory of a body that was scanned: of a request that waits it
- * is the greatest part.  The body of a configuration that uses $request_body
- * is kept.
+ * Frees the body of a request after its scan; it is most of the memory of a
+ * request that waits.  The body is kept if the configuration uses
+ * $request_body.
  */
 void ngx_http_clipper_body_free(ngx_http_request_t *r);
 
-/* after the configuration is read: does it use $request_body? */
+/* after the configuration is read: checks whether it uses $request_body */
 void ngx_http_clipper_body_conf(ngx_conf_t *cf);
 
 

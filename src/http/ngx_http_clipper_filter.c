@@ -1,8 +1,8 @@
 
 /*
- * The filters stand above all others.  ngx_http_special_response_handler()
- * leaves its mark in r->err_status; responses of the module, of "return" and
- * of an "error_page" elsewhere have none or are in another location.
+ * The filters run before all others.  ngx_http_special_response_handler()
+ * leaves its mark in r->err_status.  Responses of the module, of "return", and
+ * of an "error_page" elsewhere have no mark or are in another location.
  */
 
 
@@ -11,7 +11,7 @@
 #include "http/ngx_http_clipper_response.h"
 
 
-/* what an error page says */
+/* the body of an error page */
 
 typedef struct {
     ngx_uint_t    status;
@@ -148,7 +148,7 @@ ngx_http_clipper_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    /* nginx's own text is dropped */
+    /* drops nginx's own text */
 
     for (cl = in; cl; cl = cl->next) {
         cl->buf->pos = cl->buf->last;

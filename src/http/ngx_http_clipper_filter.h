@@ -1,9 +1,9 @@
 
 /*
- * Errors that nginx itself answers in a location of the module (a body that is
- * too large, access denied, too many requests, ...) become JSON as those of
- * the module are.  What "error_page" or "return" answer is left as
- * the operator wrote it.
+ * Turns errors that nginx itself answers in a location of the module (body too
+ * large, access denied, too many requests, ...) into JSON, like those of the
+ * module.  Responses of "error_page" and "return" stay as the operator wrote
+ * them.
  */
 
 

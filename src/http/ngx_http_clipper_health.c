@@ -82,7 +82,7 @@ ngx_http_clipper_health_app(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
-/* a word of each model's row, read without the mutex: it is a hint anyway */
+/* read without the mutex: the answer may be out of date anyway */
 
 static ngx_uint_t
 ngx_http_clipper_health_replicas(ngx_http_clipper_app_t *app)

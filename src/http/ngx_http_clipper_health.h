@@ -1,7 +1,7 @@
 
 /*
- * clipper_health: 200 while the server answers; with ?app=NAME 503 while the
- * application has no model with a live replica, 404 when it is unknown.
+ * clipper_health: 200 while the server answers.  With ?app=NAME, 503 while no
+ * model of the application has a live replica, 404 if it is unknown.
  */
 
 

@@ -1,12 +1,12 @@
 
 /*
- * The way of a request through an application's location.
+ * The way of a request through the location of an application.
  *
- * The handler runs when the head is read, the body handler when the last byte
- * of the body is: there the SLO's clock starts.  From then on the request
- * waits for its query only; it holds one count of the request, which the
- * finalization gives back.  A client that goes away finalizes the request,
- * and the pool's clean-up ends the query.
+ * The handler runs when the header is read, the body handler when the last
+ * byte of the body is: the clock of the SLO starts there.  From then on the
+ * request waits for its query only and holds one reference (r->main->count),
+ * which its finalization releases.  A client that goes away finalizes the
+ * request, and the cleanup of the pool ends the query.
  */
 
 
@@ -139,7 +139,7 @@ ngx_http_clipper_predict_path(ngx_http_request_t *r,
 }
 
 
-/* nginx parses no Content-Encoding of requests, so it is looked for here */
+/* nginx does not parse Content-Encoding of requests */
 
 static ngx_uint_t
 ngx_http_clipper_predict_encoded(ngx_http_request_t *r)
@@ -181,7 +181,7 @@ ngx_http_clipper_predict_encoded(ngx_http_request_t *r)
 }
 
 
-/* an error that is known before the body has been read */
+/* an error that is known before the body is read */
 
 static ngx_int_t
 ngx_http_clipper_predict_refuse(ngx_http_request_t *r, ngx_uint_t status,
@@ -191,7 +191,7 @@ ngx_http_clipper_predict_refuse(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t         text;
     ngx_table_elt_t  *allow;
 
-    /* nobody is asked to send what is not read */
+    /* sends no "100 Continue" for a body that is not read */
 
     r->expect_tested = 1;
 
@@ -252,7 +252,7 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
 
     r->read_event_handler = ngx_http_test_reading;
 
-    /* who closed before there was a handler for it is not told again */
+    /* an event that came before the handler was set is not reported again */
 
     if (r->connection->read->pending_eof) {
         ngx_http_test_reading(r);
@@ -260,7 +260,7 @@ ngx_http_clipper_predict_body(ngx_http_request_t *r)
 }
 
 
-/* NGX_AGAIN: the query waits; else the request is to be finalized with it */
+/* NGX_AGAIN: the query waits; otherwise finalize the request with it */
 
 static ngx_int_t
 ngx_http_clipper_predict_query(ngx_http_request_t *r,
@@ -363,8 +363,8 @@ ngx_http_clipper_predict_scan_error(ngx_http_request_t *r, clipper_input_t *in)
 
 
 /*
- * Whose query it is: what clipper_uid says, or without the directive, or
- * where it allows it, the body.
+ * Finds the user of the query: from clipper_uid, or, without the directive or
+ * where it allows that, from the body.
  */
 
 static ngx_int_t
@@ -516,7 +516,7 @@ ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
     ctx->failed = 1;
 
-    /* before the response leaves: who has it may look at the counters */
+    /* before the response: its reader may look at the counters next */
 
     if (ctx->read_us && !ctx->update) {
         ngx_http_clipper_predict_count(r, ctx);
@@ -526,7 +526,7 @@ ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* a prediction that ends before there is a query */
+/* counts a prediction that ends before it has a query */
 
 static void
 ngx_http_clipper_predict_count(ngx_http_request_t *r,

@@ -1,8 +1,8 @@
 
 /*
  * The content handler of an application: POST <location>/predict and
- * <location>/update.  Reads the body, has it scanned, starts the query and
- * sends what it brings; every error it finds is JSON.
+ * <location>/update.  It reads the body, scans it, starts the query and sends
+ * the result.  All its errors are JSON.
  */
 
 
@@ -14,19 +14,19 @@
 #include "query/ngx_http_clipper_query.h"
 
 
-/* of a request in an application's location */
+/* the context of a request in the location of an application */
 
 typedef struct {
-    ngx_http_clipper_query_t  *query;      /* NULL: there is none (yet) */
+    ngx_http_clipper_query_t  *query;      /* NULL: none yet */
     ngx_str_t                  uid;        /* the context; empty: none */
     ngx_buf_t                 *page;       /* sent for an error page of nginx */
-    uint64_t                   read_us;    /* its body was there; 0: not yet */
+    uint64_t                   read_us;    /* body complete; 0: not yet */
     unsigned                   update:1;   /* feedback, not a prediction */
     unsigned                   batch:1;    /* asked as "input_batch" */
-    unsigned                   own:1;      /* the body is its to read */
-    unsigned                   finished:1; /* all answers are there */
+    unsigned                   own:1;      /* it reads the body */
+    unsigned                   finished:1; /* all answers have arrived */
     unsigned                   failed:1;   /* answered with an error */
-    unsigned                   replaced:1; /* the page is out */
+    unsigned                   replaced:1; /* the error page is sent */
 } ngx_http_clipper_ctx_t;
 
 

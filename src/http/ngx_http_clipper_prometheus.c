@@ -1,7 +1,7 @@
 
 /*
- * clipper_metrics, see the header.  A family is one row of the table below:
- * what it is called and which function writes its samples from what.
+ * clipper_metrics, see the header.  A family is a row of the table below: its
+ * name and the function that writes its samples.
  */
 
 
@@ -374,7 +374,7 @@ ngx_http_clipper_prometheus_sizes(ngx_http_clipper_prometheus_t *p,
 }
 
 
-/* workers count on meanwhile: the last bucket and the count are one number */
+/* workers keep counting: the last bucket and the count must be one number */
 
 static void
 ngx_http_clipper_prometheus_histogram(ngx_http_clipper_prometheus_t *p,
@@ -460,7 +460,7 @@ static const ngx_str_t  ngx_http_clipper_prometheus_cache =
     ngx_string("zone=\"cache\"");
 
 
-/* words that change by themselves: each is read as it is now */
+/* words that change concurrently: each is read once */
 
 static void
 ngx_http_clipper_prometheus_used(ngx_http_clipper_prometheus_t *p,

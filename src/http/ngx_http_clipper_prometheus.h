@@ -1,12 +1,12 @@
 
 /*
- * clipper_metrics: the counters of shared memory in Prometheus' text format.
- * A scrape copies what it needs first, the mutex held for a few rows at a
- * time, and writes afterwards.
+ * clipper_metrics: the counters in shared memory, in Prometheus' text format.
+ * A scrape first copies what it needs, holding the mutex for a few rows at a
+ * time, and writes the text afterwards.
  *
- * Labels come from the configuration.  A version has series of its own when
- * the configuration names it or a link means it; the other versions of a
- * model are one, version="other", and all models that are not configured are
+ * Labels come from the configuration.  A version has its own series if the
+ * configuration names it or a link uses it; all other versions of a model
+ * share version="other", and all models that are not configured share
  * model="other".
  */
 
@@ -25,7 +25,7 @@
     (3 * 2 * CLIPPER_TEXT + 256)
 
 
-/* the counters that are told under the same labels */
+/* counters with the same labels */
 
 typedef struct {
     ngx_str_t                  labels;         /* written out, no braces */
@@ -37,7 +37,7 @@ typedef struct {
 } ngx_http_clipper_prometheus_group_t;
 
 
-/* a scrape: what was read, and the text that is made of it */
+/* a scrape: the copied values and the text */
 
 typedef struct {
     ngx_pool_t                    *pool;
@@ -55,7 +55,7 @@ typedef struct {
 } ngx_http_clipper_prometheus_t;
 
 
-/* a family: what it is called, and what writes its samples from what */
+/* a family: its name and the function that writes its samples */
 
 typedef struct ngx_http_clipper_family_s  ngx_http_clipper_family_t;
 
@@ -68,9 +68,9 @@ struct ngx_http_clipper_family_s {
                               const ngx_http_clipper_family_t *family);
 
     size_t             groups;          /* p->apps or p->models */
-    ngx_uint_t         offset;          /* of its first counter */
+    ngx_uint_t         offset;          /* of the first counter */
 
-    /* counters side by side: the label that tells them apart, its values */
+    /* neighbouring counters: the label that distinguishes them, its values */
 
     const char        *label;
     const ngx_str_t   *values;
@@ -111,7 +111,7 @@ void ngx_http_clipper_prometheus_text_seconds(ngx_http_clipper_prometheus_t *p,
 void ngx_http_clipper_prometheus_text_label(ngx_str_t *labels, const char *key,
     const u_char *value, size_t len);
 
-/* most bytes that a label of `len` bytes takes */
+/* upper bound of the size of a label of `len` bytes */
 #define ngx_http_clipper_prometheus_room(key, len)                            \
     (sizeof(key) - 1 + 2 * (len) + sizeof(",=\"\"") - 1)
 

@@ -1,7 +1,7 @@
 
 /*
- * What a scrape reads: the counters of each application and of each model
- * version, with the labels that they are told under.
+ * The data of a scrape: the counters of each application and of each model
+ * version, with their labels.
  */
 
 
@@ -11,7 +11,7 @@
 #include "shm/clipper_zone.h"
 
 
-/* rows that are copied while the mutex is held once */
+/* rows copied under the mutex at a time */
 
 #define NGX_HTTP_CLIPPER_PROMETHEUS_BITE  16
 
@@ -101,7 +101,7 @@ ngx_http_clipper_prometheus_read_apps(ngx_http_clipper_prometheus_t *p)
 }
 
 
-/* row 0 has the counters of rows that were given to other names */
+/* row 0 has the counters of rows that were reassigned to other names */
 
 static ngx_int_t
 ngx_http_clipper_prometheus_read_models(ngx_http_clipper_prometheus_t *p)
@@ -179,7 +179,7 @@ ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
 
     if (copy->state == CLIPPER_FREE) {
 
-        /* what nobody ever used makes no series */
+        /* unused rows have no series */
 
         for (i = 0; i < CLIPPER_BLOCK && sum[i] == 0; i++) {
             /* void */
@@ -218,7 +218,7 @@ ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
 }
 
 
-/* whether the configuration names the model; *version: or means the version */
+/* whether the configuration names the model; *version: or uses the version */
 
 static ngx_uint_t
 ngx_http_clipper_prometheus_named(ngx_http_clipper_prometheus_t *p,
@@ -267,7 +267,7 @@ ngx_http_clipper_prometheus_named(ngx_http_clipper_prometheus_t *p,
 }
 
 
-/* the row that a link without a version means */
+/* the row of the version that a link without a version uses */
 
 static ngx_uint_t
 ngx_http_clipper_prometheus_current(ngx_http_clipper_prometheus_t *p,
@@ -287,7 +287,7 @@ ngx_http_clipper_prometheus_current(ngx_http_clipper_prometheus_t *p,
 }
 
 
-/* the group of a model and version, made when there is none */
+/* finds or creates the group of a model and version */
 
 static ngx_http_clipper_prometheus_group_t *
 ngx_http_clipper_prometheus_group(ngx_http_clipper_prometheus_t *p,

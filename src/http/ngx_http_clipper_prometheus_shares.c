@@ -1,8 +1,8 @@
 
 /*
- * clipper_selection_weight: what each policy thinks of its application's links
- * now.  A link whose version nobody has announced has no sample; links that
- * mean the same version are one.
+ * clipper_selection_weight: the current weights of the links of each
+ * application.  A link whose version is not announced has no sample; links to
+ * the same version are summed.
  */
 
 

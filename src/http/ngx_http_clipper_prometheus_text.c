@@ -1,7 +1,7 @@
 
 /*
- * Prometheus' text format, line by line into a chain of pages.  A page that
- * cannot be had is remembered and told by whoever ends the text.
+ * Prometheus' text format, written line by line into a chain of pages.  A
+ * failed allocation is remembered and reported when the text ends.
  */
 
 
@@ -23,7 +23,7 @@ static u_char *ngx_http_clipper_prometheus_sample(
     const ngx_str_t *labels);
 
 
-/* the page that the next line goes to; NULL: no memory */
+/* the page for the next line; NULL: out of memory */
 
 static ngx_buf_t *
 ngx_http_clipper_prometheus_line(ngx_http_clipper_prometheus_t *p)

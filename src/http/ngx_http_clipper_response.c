@@ -1,6 +1,6 @@
 
 /*
- * Writes responses: the length first, then one buffer.
+ * Writes responses: computes the length, then fills one buffer.
  */
 
 
@@ -8,7 +8,7 @@
 #include "json/clipper_json.h"
 
 
-/* longest text around one answer without its output and explanation */
+/* the longest text around an answer, without output and explanation */
 
 #define NGX_HTTP_CLIPPER_RESPONSE_FRAME                                       \
     (sizeof("{\"query_id\":,\"output\":,\"default\":false,"                   \
@@ -54,7 +54,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     ngx_http_clipper_answer_t  *answer;
     clipper_json_output_t       one, *out;
 
-    /* a batch of one is answered as a single input */
+    /* a batch of one input is answered like a single input */
 
     batch = batch && query->n != 1;
     answer = query->answers;
@@ -99,7 +99,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
 }
 
 
-/* looks at each output; the most bytes that all answers take */
+/* classifies each output; returns an upper bound of the size of all answers */
 
 static size_t
 ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
@@ -162,7 +162,7 @@ ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
 }
 
 
-/* ends an answer; where several models were asked it says how they agree */
+/* ends an answer; with several models it includes the confidence */
 
 static u_char *
 ngx_http_clipper_response_confidence(u_char *p,

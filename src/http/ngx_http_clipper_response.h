@@ -1,7 +1,8 @@
 
 /*
  * Responses: answers, errors and texts, each as one buffer with its length.
- * What is returned is for ngx_http_finalize_request().  The request's body
+ *
+ * The return code is for ngx_http_finalize_request().  The body of the request
  * must have been read or discarded before.
  */
 
@@ -13,7 +14,7 @@
 #include "query/ngx_http_clipper_query.h"
 
 
-/* {"query_id":..., "output":..., ...}, or of a batch an array of them */
+/* {"query_id":..., "output":..., ...}, or an array of these for a batch */
 ngx_int_t ngx_http_clipper_response_answers(ngx_http_request_t *r,
     ngx_http_clipper_query_t *query, ngx_uint_t batch);
 
@@ -21,11 +22,11 @@ ngx_int_t ngx_http_clipper_response_answers(ngx_http_request_t *r,
 ngx_int_t ngx_http_clipper_response_error(ngx_http_request_t *r,
     ngx_uint_t status, const char *error, ngx_str_t *cause);
 
-/* the same as a buffer that nobody has sent; NULL: no memory */
+/* the same as a buffer that is not sent; NULL: out of memory */
 ngx_buf_t *ngx_http_clipper_response_error_buf(ngx_pool_t *pool,
     const char *error, ngx_str_t *cause);
 
-/* sends a buffer that is the whole body */
+/* sends a buffer as the whole body */
 ngx_int_t ngx_http_clipper_response_send(ngx_http_request_t *r,
     ngx_uint_t status, ngx_buf_t *b);
 

@@ -1,7 +1,7 @@
 
 /*
- * The status document: this worker's configuration beside what shared memory
- * holds now.  Members may be added, none is removed;
+ * The status document: the configuration of this worker and the current
+ * content of shared memory.  Members may be added, none is removed;
  * docs/reference.md explains each of them.
  */
 
@@ -97,7 +97,7 @@ ngx_http_clipper_status_handler(ngx_http_request_t *r)
 }
 
 
-/* words that change by themselves: each is read as it is now */
+/* words that change concurrently: each is read once */
 
 static void
 ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,

@@ -1,7 +1,7 @@
 
 /*
- * clipper_status: all that is known, as JSON.  Rows of shared memory are
- * copied under the mutex in bounded bites and written without it.
+ * clipper_status: the state of the server as JSON.  Rows of shared memory are
+ * copied under the mutex, a few at a time, and written without it.
  */
 
 
@@ -14,7 +14,7 @@
 #include "shm/clipper_table.h"
 
 
-/* rows that are looked at, and copied, while the mutex is held once */
+/* rows examined and copied under the mutex at a time */
 
 #define NGX_HTTP_CLIPPER_STATUS_LOOK  64
 #define NGX_HTTP_CLIPPER_STATUS_BITE  8

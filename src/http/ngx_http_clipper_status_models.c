@@ -95,7 +95,7 @@ ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
 }
 
 
-/* what the configuration of this worker says of a version */
+/* the version as configured in this worker */
 
 static void
 ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
@@ -176,7 +176,7 @@ ngx_http_clipper_status_find_version(ngx_http_clipper_model_conf_t *model,
 }
 
 
-/* the row that a link without a version means */
+/* the row of the version that a link without a version uses */
 
 static ngx_uint_t
 ngx_http_clipper_status_current(clipper_zone_t *zone,
@@ -346,7 +346,7 @@ ngx_http_clipper_status_state(uint32_t state)
 }
 
 
-/* the length of a token: version 3 has none, which is all zero */
+/* the length of a token; version 3 has none, all bytes are zero */
 
 static size_t
 ngx_http_clipper_status_token(u_char *token, size_t len)

@@ -26,7 +26,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
 
-    /* a query is known by its id, or by its user and input */
+    /* feedback names a query by its id, or by user and input */
 
     if (in->error.code == CLIPPER_INPUT_OK
         && in->query_id.kind == CLIPPER_KIND_ABSENT
@@ -83,7 +83,7 @@ ngx_http_clipper_update(ngx_http_request_t *r, ngx_http_clipper_ctx_t *ctx,
 }
 
 
-/* what is no id at all becomes the largest number, which no query has */
+/* an invalid id becomes the largest number, which no query has */
 
 static uint64_t
 ngx_http_clipper_update_id(clipper_member_t *member)

@@ -1,7 +1,7 @@
 
 /*
- * Variables of the module.  Each is a function that writes the value of one
- * answer; the handler joins them as $upstream_status is joined.
+ * Variables of the module.  Each has a function that writes the value of one
+ * answer; the handler joins the values, as for $upstream_status.
  */
 
 
@@ -10,13 +10,13 @@
 #include "query/ngx_http_clipper_select.h"
 
 
-/* longest value of one answer: names and versions of all that were asked */
+/* the longest value of one answer: all models and versions that were asked */
 
 #define NGX_HTTP_CLIPPER_VALUE_MAX                                            \
     (2 * CLIPPER_TEXT * CLIPPER_POLICY_MEMBERS)
 
 
-/* writes at dst, or gives dst back when the answer has no such value */
+/* writes at dst, or returns dst if the answer has no such value */
 
 typedef u_char *(*ngx_http_clipper_value_pt)(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_answer_t *answer);
@@ -251,7 +251,7 @@ ngx_http_clipper_variable_one(u_char *dst, ngx_http_clipper_ctx_t *ctx,
 }
 
 
-/* "-", or of a request that failed its outcome */
+/* "-", or the outcome of a request that failed */
 
 static ngx_int_t
 ngx_http_clipper_variable_absent(ngx_http_request_t *r,
@@ -312,7 +312,7 @@ ngx_http_clipper_value_reason(u_char *dst, ngx_http_clipper_ctx_t *ctx,
 }
 
 
-/* those that were asked, joined by "|" */
+/* the models that were asked, joined by "|" */
 
 static u_char *
 ngx_http_clipper_value_models(u_char *dst, ngx_http_clipper_ctx_t *ctx,

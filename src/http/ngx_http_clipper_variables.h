@@ -1,7 +1,7 @@
 
 /*
- * The variables $clipper_app, $clipper_query_id, ...: what became of a query,
- * for logs and headers.  A request with several inputs has lists.
+ * The variables $clipper_app, $clipper_query_id, ...: the result of a query,
+ * for logs and headers.  In a request with several inputs they are lists.
  */
 
 

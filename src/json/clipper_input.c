@@ -1,5 +1,5 @@
 
-/* The object of a request: its members, and what the whole scan came to. */
+/* The object of a request: its members, and the result of the scan. */
 
 
 #include "json/clipper_input_value.h"
@@ -167,7 +167,7 @@ clipper_input_root(clipper_input_ctx_t *ctx)
 
     lex = &ctx->lex;
 
-    /* what results point to exists even if nothing is written */
+    /* results have something to point to even if nothing is written */
 
     if (clipper_scratch_reserve(&ctx->in->values, 8) != NGX_OK
         || clipper_scratch_reserve(&ctx->in->texts, 8) != NGX_OK)
@@ -222,7 +222,7 @@ clipper_input_member(clipper_input_ctx_t *ctx)
     clipper_scratch_t          *texts;
     const clipper_input_row_t  *row;
 
-    /* the name is only needed here: the next text takes its place */
+    /* the name is only needed here: the next text overwrites it */
 
     texts = &ctx->in->texts;
     at = texts->len;
@@ -258,7 +258,7 @@ clipper_input_single(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 
     ctx->seen_input = 1;
 
-    /* forget a batch that came before */
+    /* forgets an earlier batch */
 
     ctx->in->values.len = 0;
     ctx->in->index.len = 0;
@@ -366,7 +366,7 @@ clipper_input_scalar(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 }
 
 
-/* appends the text of the scalar that comes next, nothing for a container */
+/* appends the text of the next scalar, nothing for a container */
 
 static ngx_int_t
 clipper_input_scalar_text(clipper_input_ctx_t *ctx,
@@ -465,7 +465,7 @@ clipper_input_finish(clipper_input_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-/* the buffers have stopped moving: pointers into them */
+/* the buffers do not move any more: sets the pointers into them */
 
 static void
 clipper_input_point(clipper_input_ctx_t *ctx)

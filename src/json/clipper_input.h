@@ -1,20 +1,21 @@
 
 /*
  * Input scanner: reads the JSON body of a request once, without a tree, and
- * writes its inputs as the typed bytes that a model container gets.
+ * writes its inputs as the typed bytes for a model container.
  *
  * Promise: exactly as strict as an RFC 8259 parser (one value, UTF-8, no lone
  * surrogates, no literal beyond DBL_MAX), numbers correctly rounded, and the
  * same result however the body is cut into segments.  Malformed JSON anywhere
- * beats an error of meaning, which is remembered while the scan goes on, so
- * that "version" is known even if the input is wrong.  The first of duplicate
- * members counts; "input" wins over "input_batch".
+ * takes precedence over an error of meaning, which is remembered while the
+ * scan continues, so that "version" is known even if the input is wrong.  The
+ * first of duplicate members counts; "input" takes precedence over
+ * "input_batch".
  *
- * Ownership: the buffers belong to clipper_input_t and are kept from
- * scan to scan; all results point into them or into static memory and are
- * valid until the next scan, trim or done.  The segments are only read during
- * the scan.  No nginx object, clock, lock or randomness; one object must not
- * be used by two threads at once.
+ * Ownership: the buffers belong to clipper_input_t and are kept between scans;
+ * all results point into them or into static memory and are valid until the
+ * next scan, trim or done.  The segments are only read during the scan.  No
+ * nginx object, clock, lock or randomness; one object must not be used by two
+ * threads at once.
  */
 
 
@@ -30,7 +31,7 @@
 #include "base/clipper_scratch.h"
 
 
-/* modes: which members are read, all others are only checked as JSON */
+/* modes: the members to read; all others are only checked as JSON */
 
 #define CLIPPER_INPUT_PREDICT   0           /* input input_batch version uid */
 #define CLIPPER_INPUT_UPDATE    1           /* input uid label query_id */
@@ -98,7 +99,7 @@ void clipper_input_init(clipper_input_t *in, size_t cap);
 
 void clipper_input_done(clipper_input_t *in);
 
-/* frees each buffer that is larger than size, after an unusual request */
+/* frees each buffer larger than size, after an unusual request */
 
 void clipper_input_trim(clipper_input_t *in, size_t size);
 

@@ -3,11 +3,11 @@
  * The hot loops of the input scanner: runs of plain numbers in one piece of
  * memory.
  *
- * Promise: only a shortcut.  A run takes elements, each with what is behind it,
- * as long as they are of an ordinary shape (at most 8 digits before and 19
- * altogether, no exponent), are valid for the type, and are not near the end
- * of the piece.  It stops in front of any other, which the tokenizer then
- * reads, so what it leaves is never wrong and what it takes is never different.
+ * Promise: only a shortcut.  A run takes elements, each with its delimiter, as
+ * long as they have an ordinary shape (at most 8 digits before the point and
+ * 19 altogether, no exponent), are valid for the type, and are not near the
+ * end of the piece.  It stops before any other element, which the tokenizer
+ * then reads, so the result is the same as without the run.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Errors of the input scanner: what is wrong, where, and the text of it.
+ * Errors of the input scanner: what is wrong, where, and the error text.
  */
 
 
@@ -62,11 +62,11 @@ typedef struct {
 } clipper_input_error_t;
 
 
-/* the kind of the value that starts with c; numbers are INTEGER */
+/* the kind of the value that begins with c; numbers are INTEGER */
 
 ngx_uint_t clipper_input_error_kind(ngx_int_t c);
 
-/* makes it the SCHEMA error that keys (static text) are missing */
+/* sets the SCHEMA error for missing keys (static text) */
 
 void clipper_input_error_require(clipper_input_error_t *error,
     const char *keys);

@@ -1,5 +1,5 @@
 
-/* The inputs of a request, as the bytes of their type. */
+/* The inputs of a request, converted to the bytes of their type. */
 
 
 #include "json/clipper_input_value.h"
@@ -168,8 +168,8 @@ clipper_input_numbers(clipper_input_ctx_t *ctx,
 
 
 /*
- * Takes as many elements as are plain, lie in this segment and have room.
- * 1: the array's bracket comes next, behind an element.
+ * Takes as many elements as are plain, in this segment, and have room.  1: the
+ * array's bracket comes next, after an element.
  */
 
 static ngx_uint_t
@@ -206,7 +206,10 @@ clipper_input_shortcut(clipper_input_ctx_t *ctx,
 
     if (!closed && n < CLIPPER_INPUT_WINDOW) {
 
-        /* the end of the segment, in front of zeros, which no number has */
+        /*
+         * the end of the segment without trailing zero bytes, which no number
+         * has
+         */
 
         p = copy + CLIPPER_INPUT_BEFORE;
 

@@ -24,7 +24,7 @@ typedef struct {
 
     clipper_lex_t                         lex;
 
-    /* the first error of meaning: of the other members, and of the input */
+    /* the first errors of meaning: of the other members, and of the input */
 
     clipper_input_error_t                 member;
     clipper_input_error_t                 input;
@@ -32,7 +32,7 @@ typedef struct {
     unsigned                              seen_input:1;
     unsigned                              seen_batch:1;
 
-    /* where texts of members are, as the buffer may move */
+    /* offsets of the texts of members, as the buffer may move */
 
     size_t                                offsets[CLIPPER_INPUT_ROWS];
 } clipper_input_ctx_t;
@@ -42,7 +42,7 @@ typedef struct {
 
 ngx_int_t  clipper_input_value(clipper_input_ctx_t *ctx, const char *key);
 
-/* remembers the error of the value that comes next, and skips it */
+/* remembers an error for the next value, and skips it */
 
 ngx_int_t clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
     ngx_uint_t what, const char *expected, const char *key);

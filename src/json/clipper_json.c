@@ -121,7 +121,7 @@ clipper_json_string(u_char *dst, const u_char *data, size_t len)
 }
 
 
-/* the first byte that is not copied as it is */
+/* the first byte that cannot be copied as it is */
 
 static const u_char *
 clipper_json_plain(const u_char *p, const u_char *last)
@@ -134,7 +134,7 @@ clipper_json_plain(const u_char *p, const u_char *last)
 }
 
 
-/* the bytes taken at p, and the 1 to 6 written for them */
+/* the bytes read at p, and the 1 to 6 bytes written for them */
 
 static size_t
 clipper_json_special(const u_char *p, size_t n, u_char *dst, size_t *len)
@@ -254,7 +254,7 @@ clipper_json_double(u_char *dst, double value)
 
     /*
      * Every decimal of up to 15 digits survives a normal double, so 15 digits
-     * without their last zeros are the fewest if they read back.
+     * without trailing zeros are the shortest text, if they read back.
      */
 
     digits = (value < DBL_MIN) ? 1 : DBL_DIG;
@@ -269,7 +269,7 @@ clipper_json_double(u_char *dst, double value)
 }
 
 
-/* value >= 0 with so many digits; 1: they read back to it */
+/* writes value >= 0 with this many digits; 1: they read back to it */
 
 static ngx_uint_t
 clipper_json_decimal(clipper_json_decimal_t *decimal, double value, int digits)
@@ -278,7 +278,7 @@ clipper_json_decimal(clipper_json_decimal_t *decimal, double value, int digits)
     char             *p;
     clipper_number_t  number;
 
-    /* the locale may have another point, so only digits are looked at */
+    /* the decimal point depends on the locale, so only digits are used */
 
     snprintf(text, sizeof(text), "%.*e", digits - 1, value);
 
@@ -303,7 +303,7 @@ clipper_json_decimal(clipper_json_decimal_t *decimal, double value, int digits)
 }
 
 
-/* as Python prints it: positional from 1e-4 up to below 1e16 */
+/* in Python's notation: positional from 1e-4 up to below 1e16 */
 
 static u_char *
 clipper_json_decimal_write(u_char *dst, const clipper_json_decimal_t *decimal)

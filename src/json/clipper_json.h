@@ -1,9 +1,9 @@
 
 /*
- * JSON writer and validator: what responses need.
+ * JSON writer and validator for responses.
  *
- * Promise: whatever bytes go in, what is written is valid JSON in valid UTF-8,
- * and every length function tells exactly what its writer writes, so that a
+ * Promise: whatever bytes go in, the output is valid JSON in valid UTF-8, and
+ * every length function returns exactly what its writer writes, so that a
  * response is allocated once.  No allocation, no recursion, no nginx object.
  */
 
@@ -48,9 +48,9 @@ size_t clipper_json_string_len(const u_char *data, size_t len);
 u_char *clipper_json_string(u_char *dst, const u_char *data, size_t len);
 
 /*
- * The output rule: a byte string that is one JSON value is embedded as it is
- * without outer white space, any other as a string.  The bytes must stay until
- * written; writing takes exactly out->len bytes.
+ * The output rule: a byte string that is one JSON value is embedded without
+ * outer white space, any other becomes a string.  The bytes must stay until
+ * they are written; writing takes exactly out->len bytes.
  */
 
 void clipper_json_output(clipper_json_output_t *out, const u_char *data,
@@ -61,7 +61,7 @@ u_char *clipper_json_output_write(u_char *dst,
 /*
  * Numbers: at most the lengths defined above, no terminator.  A double is
  * written with the fewest digits that read back to it, always as a real
- * ("1.0", "1e+300"); what JSON has no number for is written as null.
+ * ("1.0", "1e+300"); NaN and infinities are written as null.
  */
 
 u_char  *clipper_json_u64(u_char *dst, uint64_t value);

@@ -293,7 +293,7 @@ clipper_lex_skip_to(clipper_lex_t *lex, ngx_uint_t depth)
 }
 
 
-/* a whole scalar or empty container, or brackets down to the first scalar */
+/* skips a scalar or an empty container, or brackets up to the first scalar */
 
 static ngx_int_t
 clipper_lex_begin(clipper_lex_t *lex)

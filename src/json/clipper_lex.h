@@ -1,15 +1,15 @@
 
 /*
- * JSON tokens from a body that lies in several pieces of memory.
+ * JSON tokens from a body in several pieces of memory.
  *
- * Promise: exactly RFC 8259, whatever is cut where; runs at the speed of one
- * piece inside a piece; no recursion, so nesting costs one bit a level.  A
- * token is only copied when it crosses a border and must be seen whole.
+ * Promise: exactly RFC 8259, wherever the body is cut; inside a piece as fast
+ * as with a single one; no recursion, so nesting costs one bit a level.  A
+ * token is copied only if it crosses a border and must be seen whole.
  *
  * Every function that returns ngx_int_t returns NGX_OK, or NGX_ERROR with
- * lex->error, lex->offset and lex->reason set; then nothing more may be read.
- * lex->offset is that of the first byte which no valid document could have
- * there (of the number's first byte, for a number beyond DBL_MAX).
+ * lex->error, lex->offset and lex->reason set; nothing may be read after an
+ * error.  lex->offset is that of the first byte which no valid document could
+ * have there (of the number's first byte, for a number beyond DBL_MAX).
  */
 
 
@@ -65,14 +65,17 @@ typedef struct {
 void clipper_lex_init(clipper_lex_t *lex, const clipper_segment_t *segments,
     ngx_uint_t n, ngx_uint_t max_depth, clipper_scratch_t *scratch);
 
-/* skips white space; the next byte, not taken, or CLIPPER_LEX_END */
+/*
+ * skips white space; returns the next byte without taking it, or
+ * CLIPPER_LEX_END
+ */
 
 ngx_int_t clipper_lex_blank(clipper_lex_t *lex);
 
 static ngx_inline ngx_int_t
 clipper_lex_space(clipper_lex_t *lex)
 {
-    /* no call where there is no white space, and no segment ends */
+    /* avoids the call if there is no white space and no segment ends */
 
     if (lex->p < lex->last && *lex->p > ' ') {
         return *lex->p;
@@ -91,18 +94,18 @@ ngx_int_t clipper_lex_open(clipper_lex_t *lex);
 void clipper_lex_close(clipper_lex_t *lex);
 
 /*
- * What follows a value or an opening bracket: NGX_OK, an element or a name
- * comes next; NGX_DONE, the innermost object or array was closed.  first: an
- * opening bracket, so that no comma is due.
+ * Reads what follows a value or an opening bracket: NGX_OK, an element or a
+ * name comes next; NGX_DONE, the innermost object or array was closed.  first:
+ * after an opening bracket no comma is due.
  */
 
 ngx_int_t clipper_lex_more(clipper_lex_t *lex, ngx_uint_t first);
 
-/* an object's name appended to out, if not NULL, and the colon */
+/* appends an object's name to out, if not NULL, and takes the colon */
 
 ngx_int_t  clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out);
 
-/* any value; the rest of what is open down to depth */
+/* skips any value; or the rest of what is open down to depth */
 
 ngx_int_t clipper_lex_skip(clipper_lex_t *lex);
 ngx_int_t clipper_lex_skip_to(clipper_lex_t *lex, ngx_uint_t depth);
@@ -119,7 +122,7 @@ ngx_int_t clipper_lex_copy(const clipper_lex_t *lex, size_t from, size_t to,
 
 /* between the tokenizer's own files: */
 
-/* moves to the next segment that is not empty; 0: this was the last one */
+/* moves to the next non-empty segment; 0: this was the last one */
 
 ngx_int_t clipper_lex_next(clipper_lex_t *lex);
 
@@ -129,7 +132,7 @@ ngx_int_t clipper_lex_invalid(clipper_lex_t *lex, size_t ahead,
     const char *reason);
 ngx_int_t clipper_lex_nomem(clipper_lex_t *lex);
 
-/* the next n bytes, or what there is, in place or in buf; takes n bytes */
+/* takes the next n bytes, or as many as there are, in place or copied to buf */
 
 const u_char *clipper_lex_peek(const clipper_lex_t *lex, u_char *buf, size_t n,
     size_t *have);

@@ -96,7 +96,9 @@ clipper_lex_plain(const u_char *p, const u_char *last)
     while (last - p >= 16) {
         v = _mm_loadu_si128((const __m128i *) p);
 
-        /* signed: below the blank are control characters and all >= 0x80 */
+        /*
+         * signed: control characters and all bytes >= 0x80 are below the blank
+         */
 
         special = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
         special = _mm_or_si128(special,
@@ -215,7 +217,7 @@ clipper_lex_escape(clipper_lex_t *lex, clipper_scratch_t *out)
 }
 
 
-/* the length of the escape or escapes at p that make one character */
+/* the length of the escape or escapes at p that form one character */
 
 static ngx_int_t
 clipper_lex_unicode(clipper_lex_t *lex, const u_char *p, size_t have,
@@ -230,7 +232,7 @@ clipper_lex_unicode(clipper_lex_t *lex, const u_char *p, size_t have,
 
     if (*code >= 0xdc00 && *code <= 0xdfff) {
 
-        /* its second digit decides that it is a low surrogate */
+        /* the second digit decides whether it is a low surrogate */
 
         return clipper_lex_invalid(lex, 3, reason);
     }
@@ -267,7 +269,7 @@ clipper_lex_unicode(clipper_lex_t *lex, const u_char *p, size_t have,
 }
 
 
-/* four digits at p[i]; code has what was read even after an error */
+/* four digits at p[i]; code has the digits read even after an error */
 
 static ngx_int_t
 clipper_lex_hex(clipper_lex_t *lex, const u_char *p, size_t have, size_t i,
@@ -336,7 +338,7 @@ clipper_lex_scalar_number(clipper_lex_t *lex, clipper_number_t *number)
 }
 
 
-/* is there a byte behind this segment? */
+/* whether a byte follows this segment */
 
 static ngx_uint_t
 clipper_lex_is_cut(const clipper_lex_t *lex)
@@ -353,7 +355,7 @@ clipper_lex_is_cut(const clipper_lex_t *lex)
 }
 
 
-/* what may belong to the number, copied behind the content of the scratch */
+/* copies what may belong to the number, after the content of the scratch */
 
 static ngx_int_t
 clipper_lex_gather(clipper_lex_t *lex, size_t *len)

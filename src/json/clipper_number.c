@@ -11,8 +11,8 @@
 #define CLIPPER_NUMBER_EXPONENT_MAX  ((int64_t) 1 << 60)
 
 /*
- * The middle between two doubles has at most 768 significant digits, so of the
- * digits behind these only one thing matters: whether any is not zero.
+ * The middle between two doubles has at most 768 significant digits, so all
+ * that matters of the digits after these is whether any is not zero.
  */
 
 #define CLIPPER_NUMBER_EXACT         800
@@ -138,7 +138,7 @@ clipper_number_digits(const u_char *p, const u_char *last)
 }
 
 
-/* mantissa, exponent and truncated from the digits */
+/* sets mantissa, exponent and truncated from the digits */
 
 static void
 clipper_number_collect(clipper_number_t *n, int64_t exponent)
@@ -220,7 +220,7 @@ clipper_number_float(const clipper_number_t *n, float *value)
 
     bits = clipper_number_convert(n, &clipper_number_format32);
 
-    /* only what rounds to FLT_MAX or beyond can be beyond it */
+    /* only literals that round to FLT_MAX or more can exceed it */
 
     if (bits >= 0x7f7fffff) {
         d = clipper_number_double(n);
@@ -368,7 +368,7 @@ clipper_number_exact(const clipper_number_t *n,
 }
 
 
-/* the significant digits, and a 1 that stands for all that are left out */
+/* the significant digits, and a 1 for all that are left out */
 
 static size_t
 clipper_number_exact_digits(const clipper_number_t *n, char *text)

@@ -55,15 +55,16 @@ typedef struct {
 
 
 /*
- * The literal at p, at most up to last: the end, or NULL with *error at the
- * first byte (or last) that cannot continue it and *reason telling why.
+ * Checks the literal at p, which ends at last at most.  Returns its end, or
+ * NULL with *error at the first byte (or last) that cannot continue it and
+ * *reason.
  */
 
 const u_char *clipper_number_scan(const u_char *p,
     const u_char *last, clipper_number_t *number, const u_char **error,
     const char **reason);
 
-/* beyond DBL_MAX after rounding? */
+/* whether it is beyond DBL_MAX after rounding */
 
 ngx_uint_t  clipper_number_overflows(const clipper_number_t *number);
 
@@ -78,11 +79,11 @@ double clipper_number_double(const clipper_number_t *number);
 
 ngx_int_t  clipper_number_float(const clipper_number_t *number, float *value);
 
-/* NGX_DECLINED: not written as an integer, or not of 32 bits */
+/* NGX_DECLINED: not written as an integer, or not within 32 bits */
 
 ngx_int_t  clipper_number_int32(const clipper_number_t *number, int32_t *value);
 
-/* an integer literal in [-2^63, 2^64 - 1]? */
+/* whether it is an integer literal in [-2^63, 2^64 - 1] */
 
 ngx_uint_t  clipper_number_is_int64(const clipper_number_t *number);
 

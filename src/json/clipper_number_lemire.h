@@ -19,7 +19,7 @@
 #include "json/clipper_number_table.h"
 
 
-/* powers of five that 128 bits hold exactly, or whose inverses are ties' */
+/* powers of five that 128 bits hold exactly, or whose inverses can be ties */
 
 #define CLIPPER_NUMBER_MIN_SURE   (-27)
 #define CLIPPER_NUMBER_MAX_SURE   55

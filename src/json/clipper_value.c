@@ -9,7 +9,7 @@
 #include <math.h>
 
 
-/* the bytes of a string, escapes resolved, one by one */
+/* the bytes of a string, one by one, with escapes resolved */
 
 typedef struct {
     const u_char  *pos;
@@ -20,7 +20,7 @@ typedef struct {
 } clipper_value_bytes_t;
 
 
-/* a number so that equal ones look equal: an integer if it is one */
+/* a number, normalized: an integer if it is one */
 
 typedef struct {
     ngx_uint_t     integer;
@@ -71,7 +71,7 @@ clipper_value_open(const clipper_value_t *value, clipper_cursor_t *cursor)
 }
 
 
-/* the text was found to be JSON: what follows relies on it */
+/* the text is known to be JSON: the code below relies on it */
 
 ngx_int_t
 clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token)
@@ -305,7 +305,7 @@ clipper_value_escape(clipper_value_bytes_t *bytes)
         return 0xe0 | (code >> 12);
     }
 
-    /* a surrogate is one of a pair */
+    /* a surrogate comes in pairs only */
 
     code = 0x10000 + ((code & 0x3ff) << 10)
            + (clipper_value_hex(bytes->pos + 2) & 0x3ff);

@@ -1,12 +1,13 @@
 
 /*
- * Outputs and labels as values: a byte string that is one JSON value means
- * that value, any other means a string of its bytes.
+ * Outputs and labels as values: a byte string that is one JSON value stands
+ * for that value, any other for a string of its bytes.
  *
- * Promise: what any JSON reader takes for the same value is equal here.
- * Numbers: 1, 1.0 and 1e0; integers to 64 bits exactly, all others as the
- * nearest doubles.  Strings: after their escapes.  Arrays: element by element.
- * Objects: member by member in the order written.  No allocation, no recursion.
+ * Promise: values that any JSON reader takes for the same are equal here.
+ * Numbers: 1, 1.0 and 1e0; integers up to 64 bits exactly, all others as the
+ * nearest doubles.  Strings: after resolving escapes.  Arrays: element by
+ * element.  Objects: member by member in the order written.  No allocation, no
+ * recursion.
  */
 
 
@@ -25,7 +26,7 @@ typedef struct {
 } clipper_value_t;
 
 
-/* brackets are tokens of their own kind, commas and colons are none */
+/* brackets are tokens of their own kind; commas and colons are not tokens */
 
 #define CLIPPER_VALUE_END      0
 #define CLIPPER_VALUE_STRING   '"'
@@ -51,7 +52,7 @@ void clipper_value_init(clipper_value_t *value, const u_char *data,
     size_t len);
 
 /*
- * Tokens of a value from its first to the last, then NGX_DONE with the kind
+ * Returns the tokens of a value one by one, then NGX_DONE with the kind
  * CLIPPER_VALUE_END.
  */
 void clipper_value_open(const clipper_value_t *value,
@@ -59,8 +60,8 @@ void clipper_value_open(const clipper_value_t *value,
 ngx_int_t  clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token);
 
 /*
- * Equal?  With `shape` any two numbers are: the same brackets, keys and
- * everything else that is no number, in the same places.
+ * Whether two values are equal.  With `shape` any two numbers are: brackets,
+ * keys and everything else must be equal, in the same places.
  */
 ngx_uint_t clipper_value_equal(const clipper_value_t *one,
     const clipper_value_t *two, ngx_uint_t shape);

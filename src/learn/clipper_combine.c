@@ -115,7 +115,7 @@ clipper_combine(clipper_policy_combine_e mode, const clipper_loss_t *loss,
 }
 
 
-/* the heaviest group, with the words of its first member */
+/* finds the heaviest group; its first member gives the words */
 
 static ngx_int_t
 clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
@@ -168,7 +168,7 @@ clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
 }
 
 
-/* those of the open members that stand with the first */
+/* the open members that agree with the first */
 
 static uint64_t
 clipper_combine_group(const clipper_combine_member_t *members, ngx_uint_t n,
@@ -261,7 +261,10 @@ clipper_combine_mean_open(clipper_combine_mean_t *mean)
 }
 
 
-/* the first one's text, each number replaced; all cursors go in step */
+/*
+ * writes the text of the first member with each number replaced; all cursors
+ * advance together
+ */
 
 static u_char *
 clipper_combine_mean_write(clipper_combine_mean_t *mean, u_char *dst,
@@ -308,7 +311,10 @@ clipper_combine_mean_write(clipper_combine_mean_t *mean, u_char *dst,
 }
 
 
-/* from the first number on, so that the mean of equal numbers is that number */
+/*
+ * relative to the first number, so that the mean of equal numbers is that
+ * number
+ */
 
 static double
 clipper_combine_mean_number(const clipper_combine_mean_t *mean)
@@ -328,7 +334,7 @@ clipper_combine_mean_number(const clipper_combine_mean_t *mean)
         return value;
     }
 
-    /* near DBL_MAX differences are not finite, but parts are */
+    /* near DBL_MAX a difference may be infinite, its parts are not */
 
     value = 0;
 

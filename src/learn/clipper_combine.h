@@ -55,8 +55,8 @@ size_t clipper_combine_size(clipper_policy_combine_e mode,
     const clipper_combine_member_t *members, ngx_uint_t n);
 
 /*
- * n is at most CLIPPER_POLICY_MEMBERS.  The output is in dst or a
- * member's, and JSON unless that member's is raw.  NGX_DECLINED: nobody has
+ * n is at most CLIPPER_POLICY_MEMBERS.  The output is in dst or belongs to a
+ * member; it is JSON unless that member's is raw.  NGX_DECLINED: no member has
  * answered.
  */
 ngx_int_t clipper_combine(clipper_policy_combine_e mode,

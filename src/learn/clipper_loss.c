@@ -32,7 +32,7 @@ clipper_loss_squared(double part)
 }
 
 
-/* by type; the function gets the difference as a part of the range */
+/* by type; the argument is the difference as a fraction of the range */
 
 static const struct {
     ngx_str_t                 name;

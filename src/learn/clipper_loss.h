@@ -1,6 +1,6 @@
 
 /*
- * The loss of an answer against the label that feedback brought: how wrong it
+ * The loss of an answer, compared with the label from feedback: how wrong it
  * was, from 0 to 1 (clipper_loss).
  */
 
@@ -27,17 +27,17 @@ typedef struct {
 } clipper_loss_t;
 
 
-/* the type of that name with the range 0:1; NGX_ERROR: there is none */
+/* sets the type of that name and the range 0:1; NGX_ERROR: unknown */
 ngx_int_t  clipper_loss_set(clipper_loss_t *loss, const ngx_str_t *name);
 
-/* `LO:HI`, two JSON numbers, LO < HI; NGX_ERROR: it is not */
+/* reads `LO:HI`, two JSON numbers, LO < HI; NGX_ERROR: invalid */
 ngx_int_t  clipper_loss_range(clipper_loss_t *loss, const ngx_str_t *range);
 
-/* where one of both is no number, absolute and squared are as zero_one */
+/* unless both are numbers, absolute and squared act as zero_one */
 double clipper_loss_value(const clipper_loss_t *loss,
     const clipper_value_t *output, const clipper_value_t *label);
 
-/* of two numbers; zero_one: whether they differ */
+/* the loss of two numbers; zero_one: whether they differ */
 double clipper_loss_number(const clipper_loss_t *loss, double output,
     double label);
 

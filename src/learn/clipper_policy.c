@@ -1,7 +1,7 @@
 
 /*
- * The table of policies, their parameters, and what every call has in common:
- * members without a replica are left out first, feedback is checked before a
+ * The table of policies, their parameters, and the common part of every call:
+ * members without a replica are left out, and feedback is checked before a
  * policy sees it.
  */
 
@@ -34,7 +34,7 @@ typedef struct {
 } clipper_policy_unit_t;
 
 
-/* as nginx writes times; the first that matches */
+/* in nginx's units; the first match counts */
 
 static const clipper_policy_unit_t  clipper_policy_units[] = {
     { "ms", 0.001 },
@@ -233,7 +233,7 @@ clipper_policy_param_find(const clipper_policy_t *policy,
 }
 
 
-/* a decimal number; of what strtod() knows, no hexadecimals, no "nan" */
+/* a decimal number; unlike strtod() no hexadecimals, no "nan" */
 
 static ngx_int_t
 clipper_policy_param_number(const ngx_str_t *value, double *number)
@@ -263,7 +263,7 @@ clipper_policy_param_number(const ngx_str_t *value, double *number)
 }
 
 
-/* as nginx reads times: `90`, `90s`, `1h30m`; without a unit, seconds */
+/* like nginx's times: `90`, `90s`, `1h30m`; seconds without a unit */
 
 static ngx_int_t
 clipper_policy_param_time(const ngx_str_t *value, double *seconds)
@@ -374,7 +374,7 @@ clipper_policy_select(const clipper_policy_conf_t *conf,
 }
 
 
-/* rounding may leave the sum below u: then it is the last that can be drawn */
+/* rounding may leave the sum below u: the last possible member is drawn */
 
 void
 clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
@@ -455,7 +455,7 @@ clipper_policy_confidence(const clipper_policy_conf_t *conf,
 }
 
 
-/* a copy of the losses within [0,1], and sets that agree with each other */
+/* copies the losses, limited to [0,1], and makes the sets consistent */
 
 static ngx_int_t
 clipper_policy_feedback_check(const clipper_policy_view_t *view,

@@ -90,8 +90,8 @@ typedef struct {
 
 
 /*
- * What the last weights() of a slow policy were computed from, and what came
- * out: the caller's, one for each set of members, zeroed at first.
+ * Input and result of the last weights() of a slow policy.  The caller owns
+ * one for each set of members, zeroed at first.
  */
 
 typedef struct {
@@ -143,13 +143,14 @@ typedef struct {
 } clipper_policy_pick_t;
 
 
-/* one query and its label; what the record of the query says, not a new draw */
+/* a query and its label; taken from the record of the query, not drawn again */
 
 typedef struct {
     uint64_t                               up;        /* at its selection */
-    uint64_t                               seen;      /* members whose loss is
-                                                         known: the served one,
-                                                         or who was on time */
+    uint64_t                               seen;      /* members whose loss
+                                                         is known: the one
+                                                         served, or those on
+                                                         time */
     ngx_int_t                              served;    /* or .._ALL */
     double                                 propensity;
     const double                          *loss;      /* n, in [0,1] if seen */
@@ -210,7 +211,7 @@ const clipper_policy_t  *clipper_policy_find(const ngx_str_t *name);
 /* the i-th of all, NULL after the last */
 const clipper_policy_t  *clipper_policy_get(ngx_uint_t i);
 
-/* every parameter at its default */
+/* sets every parameter to its default */
 void clipper_policy_conf_init(clipper_policy_conf_t *conf,
     const clipper_policy_t *policy);
 
@@ -222,12 +223,12 @@ ngx_int_t clipper_policy_param_set(clipper_policy_conf_t *conf,
     const ngx_str_t *name, const ngx_str_t *value,
     char err[CLIPPER_POLICY_ERR_LEN]);
 
-/* u: 64 random bits.  NGX_DECLINED: no member is up, there is nobody to ask */
+/* u: 64 random bits.  NGX_DECLINED: no member is up */
 ngx_int_t clipper_policy_select(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, uint64_t u,
     clipper_policy_pick_t *pick);
 
-/* as the function of the table; all 0 when no member is up */
+/* the weights() of the policy; all 0 if no member is up */
 void clipper_policy_weights(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, double *weights);
 
@@ -250,11 +251,11 @@ double clipper_policy_confidence(const clipper_policy_conf_t *conf,
     ngx_uint_t first, double share);
 
 
-/* for policies: weights() by the links alone */
+/* for policies: weights() from the weights of the links alone */
 void clipper_policy_link_weights(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, double *weights);
 
-/* for policies: the member that u in [0,1) falls on, with its propensity */
+/* for policies: the member that u in [0,1) selects, with its propensity */
 void clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
     clipper_policy_pick_t *pick);
 
@@ -269,7 +270,9 @@ void clipper_policy_floor(const clipper_policy_view_t *view, double floor,
 ngx_uint_t clipper_policy_floor_draw(const clipper_policy_view_t *view,
     double floor, double u, clipper_policy_pick_t *pick);
 
-/* for policies: a double in [0,1) of 64 random bits; the next 64 of a state */
+/*
+ * for policies: a double in [0,1) from 64 random bits; the next 64 of a state
+ */
 double clipper_policy_uniform(uint64_t u);
 uint64_t clipper_policy_mix(uint64_t *state);
 

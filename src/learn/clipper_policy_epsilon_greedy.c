@@ -1,9 +1,9 @@
 
 /*
  * Epsilon-greedy: with probability epsilon any member, else the one with the
- * least mean loss (R. Sutton, A. Barto: Reinforcement Learning, 2.2), here of
- * decayed sums.  A member nobody has judged yet counts as without loss, so it
- * is tried; equal ones share what the best one would have.
+ * least mean loss (R. Sutton, A. Barto: Reinforcement Learning, 2.2), here
+ * from decayed sums.  A member without feedback counts as having no loss, so
+ * it is tried; equal members share the probability of the best one.
  */
 
 

@@ -129,7 +129,7 @@ clipper_policy_exp3_observe(const clipper_policy_conf_t *conf,
     double      gamma, *row;
     ngx_uint_t  i;
 
-    /* NaN is no propensity either */
+    /* NaN is not a propensity either */
 
     if (fb->served == CLIPPER_POLICY_ALL
         || !(fb->propensity > 0 && fb->propensity <= 1))

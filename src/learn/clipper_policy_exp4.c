@@ -54,14 +54,16 @@ enum {
                                 + CLIPPER_POLICY_VOTE_NODES
 };
 
-/* one answer of a member that is hardly ever on time says no more than this */
+/*
+ * the weight of one answer of a member that is hardly ever on time is limited
+ */
 #define CLIPPER_POLICY_EXP4_PI_MIN  0.05
 
 #define clipper_policy_exp4_row(rows, i)                                      \
     ((rows) + (i) * CLIPPER_POLICY_EXP4_FIELDS)
 
 
-/* every feedback judges all members, so fewer are needed than by a bandit */
+/* every feedback judges all members, so fewer are needed than for a bandit */
 
 static const clipper_policy_param_t
     clipper_policy_exp4_params[] =
@@ -262,7 +264,7 @@ clipper_policy_exp4_confidence(const clipper_policy_conf_t *conf,
 }
 
 
-/* being on time is the member's doing, not the user's: the application's pi */
+/* being on time depends on the member, not on the user: the application's pi */
 
 static double
 clipper_policy_exp4_pi(const clipper_policy_view_t *view, ngx_uint_t i)

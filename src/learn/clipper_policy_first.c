@@ -1,8 +1,7 @@
 
 /*
  * First: the first linked member that has a replica.  No state, feedback is
- * ignored; the only policy of the original Clipper, whose others were links
- * that stood by.
+ * ignored.  It is the only policy of the original Clipper.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * Majority: all members are asked, the answer that most of the links' weight
- * agrees on is served.  No state, feedback is ignored.
+ * Majority: asks all members; the answer with the most weight of links wins.
+ * No state, feedback is ignored.
  */
 
 

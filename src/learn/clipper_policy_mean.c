@@ -1,8 +1,7 @@
 
 /*
- * Mean: all members are asked, the mean of their answers with the links'
- * weights is served, of arrays that of each element.  No state, feedback is
- * ignored.
+ * Mean: asks all members and answers with the mean weighted by the links, for
+ * arrays element by element.  No state, feedback is ignored.
  */
 
 

@@ -1,15 +1,14 @@
 
 /*
- * Split: members are served in the proportion of their links' weights (canary,
- * A/B test).  No state, feedback is ignored.
+ * Split: members are served in proportion to the weights of their links
+ * (canary, A/B test).  No state, feedback is ignored.
  *
- * With a user the choice is sticky, by weighted rendezvous hashing
- * (C. Schindelhauer, G. Schomaker: Weighted Distributed Hash Tables, SPAA
- * 2005): every member draws -ln(h) / weight from the hash h of user and
- * member, the least one serves.  So a user changes to another member only when
- * the own one has no replica, or when a weight changes, and then no more users
- * move than the new weights demand.  The propensity is over users: the
- * member's share.
+ * With a user the choice is sticky, by weighted rendezvous hashing (C.
+ * Schindelhauer, G. Schomaker: Weighted Distributed Hash Tables, SPAA 2005):
+ * every member draws -ln(h) / weight from the hash h of user and member, and
+ * the least one serves.  A user changes to another member only if its own has
+ * no replica, or if a weight changes, and then no more users move than the new
+ * weights require.  The propensity is over users: the share of the member.
  */
 
 

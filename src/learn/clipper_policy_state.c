@@ -1,6 +1,6 @@
 
 /*
- * Forward-decayed sums and how policies read them, see the header.
+ * Forward-decayed sums, and how policies read them, see the header.
  */
 
 
@@ -8,7 +8,7 @@
 #include <math.h>
 
 
-/* a smaller part of the rounds than this says nothing about a member */
+/* a smaller fraction of the rounds says nothing about a member */
 #define CLIPPER_POLICY_COVER_MIN  1e-9
 
 
@@ -194,7 +194,7 @@ clipper_policy_state_check(const double *state, size_t size)
 
     for (i = 0; i < size; i++) {
 
-        /* a sum of what cannot be negative, and no NaN */
+        /* a sum of values that cannot be negative, and not NaN */
 
         if (!(state[i] >= 0) || isinf(state[i])) {
             return NGX_ERROR;
@@ -326,7 +326,7 @@ clipper_policy_state_losses(const clipper_policy_sums_t *sums, uint64_t up,
 }
 
 
-/* the sum of losses whose weight is the mean weight of the members known */
+/* the sum of losses whose weight is the mean weight of the known members */
 
 static double
 clipper_policy_state_mean(double eta, uint64_t up, ngx_uint_t n,

@@ -51,7 +51,7 @@
     (CLIPPER_POLICY_ROWS                                                      \
      + CLIPPER_POLICY_CELLS * CLIPPER_POLICY_FIELDS)
 
-/* t0 moves on when an exponent would become larger than this */
+/* t0 moves forward when an exponent would become larger than this */
 #define CLIPPER_POLICY_EXPONENT_MAX  64.0
 
 
@@ -79,11 +79,11 @@ double clipper_policy_state_clock(const double *state);
 void clipper_policy_state_learn(double *state, const double *delta,
     size_t size);
 
-/* the rows as they count at `now`; a clock that is behind t0 is taken as t0 */
+/* the rows as they count at `now`; a clock behind t0 reads as t0 */
 void clipper_policy_state_read(const double *state, size_t size, double now,
     double *rows);
 
-/* NGX_ERROR: no state of this size came out of the functions above */
+/* NGX_ERROR: not a state of this size made by the functions above */
 ngx_int_t clipper_policy_state_check(const double *state, size_t size);
 
 
@@ -134,7 +134,7 @@ void clipper_policy_state_counts(const clipper_policy_t *policy,
     const clipper_policy_view_t *view, double kappa, ngx_uint_t i,
     clipper_policy_counts_t *counts);
 
-/* observe() of these policies: one more for the served one */
+/* observe() of these policies: one more observation of the member served */
 ngx_int_t clipper_policy_state_count(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
     double *rows);

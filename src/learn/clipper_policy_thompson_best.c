@@ -65,7 +65,9 @@ clipper_policy_best_log(const clipper_policy_best_t *v, double z)
 }
 
 
-/* how far from the mode, in the direction of sign, the density ends */
+/*
+ * distance from the mode, in the direction of sign, at which the density ends
+ */
 
 static double
 clipper_policy_best_reach(const clipper_policy_best_t *v, double mode,
@@ -101,7 +103,7 @@ clipper_policy_best_reach(const clipper_policy_best_t *v, double mode,
 }
 
 
-/* nodes of one density, closer to each other near its mode */
+/* nodes of one density, denser near its mode */
 
 static ngx_uint_t
 clipper_policy_best_nodes(clipper_policy_best_t *v, ngx_uint_t side,
@@ -147,7 +149,7 @@ clipper_policy_best_compare(const void *one, const void *two)
 }
 
 
-/* up to the next node, which is h further */
+/* the cell up to the next node, at distance h */
 
 static void
 clipper_policy_best_cell(clipper_policy_best_t *v,

@@ -1,8 +1,8 @@
 
 /*
- * The probability of each of n independent Beta variables to be the largest:
- * what Thompson sampling serves with.  Some 50 us for 5 of them, growing with
- * the square of n up to 24, then with n.
+ * The probability of each of n independent Beta variables to be the largest,
+ * which is how often Thompson sampling serves it.  It takes some 50 us for 5
+ * of them, growing with the square of n up to 24, then with n.
  */
 
 
@@ -20,7 +20,7 @@ typedef struct {
 } clipper_policy_beta_t;
 
 
-/* n is at most CLIPPER_POLICY_MEMBERS; p gets n that sum to 1 */
+/* n is at most CLIPPER_POLICY_MEMBERS; p gets n values that sum to 1 */
 void clipper_policy_thompson_best(const clipper_policy_beta_t *beta,
     ngx_uint_t n, double *p);
 

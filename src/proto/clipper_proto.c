@@ -350,7 +350,7 @@ clipper_proto_keepalive(clipper_proto_frame_t *frames, ngx_uint_t version)
 ngx_uint_t
 clipper_proto_ask_metadata(clipper_proto_frame_t *frames)
 {
-    /* who has not announced itself is spoken to in version 3 */
+    /* a container that has not announced itself gets version 3 */
 
     clipper_proto_begin(frames, CLIPPER_PROTO_V3, CLIPPER_PROTO_BEAT);
 

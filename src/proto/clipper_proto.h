@@ -2,11 +2,13 @@
 /*
  * Clipper: the wire codec of the container RPC, versions 3 and 4.  Pure.
  *
- * A message is an array of frames, frame 0 the empty delimiter; the identity
- * frame is not part of it.  The codec never allocates and never copies: what
- * decode finds points into the frames, which must live as long as the message
- * is used.  All sizes, counts, types and texts that a peer sends are checked
- * here; whatever decode accepts can be walked without further checks.
+ * A message is an array of frames; frame 0 is the empty delimiter, and the
+ * identity frame is not part of it.  The codec never allocates and never
+ * copies: the results of decode point into the frames, which must live as long
+ * as the message is used.
+ *
+ * All sizes, counts, types and texts that a peer sends are checked here; what
+ * decode accepts can be walked without further checks.
  */
 
 #ifndef _CLIPPER_PROTO_H_INCLUDED_
@@ -50,7 +52,7 @@ typedef enum {
 } clipper_proto_kind_e;
 
 
-/* why a message was dropped; the second group is for the caller to use */
+/* why a message was dropped; the second group is for the caller */
 
 typedef enum {
     CLIPPER_PROTO_EOK = 0,
@@ -108,7 +110,7 @@ typedef struct {
     clipper_proto_kind_e                    kind;
     clipper_proto_error_e                   error;
 
-    /* metadata: what the last frame says, 0 if it cannot be read */
+    /* metadata: the version in the last frame, 0 if it is unreadable */
     uint32_t                                rpc_version;
     clipper_proto_metadata_t                metadata;
 
@@ -171,7 +173,7 @@ typedef struct {
 } clipper_proto_codec_t;
 
 
-/* NULL for a version that is not spoken */
+/* NULL for an unsupported version */
 
 const clipper_proto_codec_t *clipper_proto_codec(ngx_uint_t version);
 
@@ -195,7 +197,7 @@ ngx_int_t clipper_proto_output_next(clipper_proto_message_t *m,
 /*
  * Messages to a container that consist of constant bytes and perhaps a text.
  * They fill frames and return their number; "version" is that of the peer.
- * move and refused are version 4 only.
+ * move and refused exist in version 4 only.
  */
 
 #define CLIPPER_PROTO_CONTROL_FRAMES  4

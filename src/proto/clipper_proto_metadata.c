@@ -24,9 +24,9 @@
 
 
 /*
- * A name or version.  Those of version 4 are what a configuration can name.
- * In version 3 they are free text; since logs and the status show them, UTF-8
- * without control characters.
+ * Checks a name or version.  Version 4 allows what a configuration can name.
+ * In version 3 they are free text, and because logs and the status show them,
+ * UTF-8 without control characters.
  */
 
 static ngx_int_t
@@ -62,7 +62,7 @@ clipper_proto_text(ngx_str_t *text, const clipper_proto_frame_t *frame,
 
 
 /*
- * A number as strtol() reads it, whatever follows the digits: the C++ and R
+ * Reads a number like strtol(), whatever follows the digits: the C++ and R
  * containers send as many bytes as their version text has.
  */
 
@@ -92,7 +92,7 @@ clipper_proto_input_type(ngx_uint_t *type, const clipper_proto_frame_t *frame)
     n = 0;
 
     for (digits = p; p < end && *p >= '0' && *p <= '9'; p++) {
-        /* stays beyond the range once it is there */
+        /* a value beyond the range stays there */
         n = ngx_min(n * 10 + (*p - '0'), CLIPPER_PROTO_INPUT_TYPES);
     }
 

@@ -64,7 +64,7 @@ clipper_proto_v4_input(u_char *header, ngx_uint_t n, ngx_uint_t i,
 }
 
 
-/* each output is inside of the data frame, and nothing else is */
+/* each output is inside the data frame, and they fill it */
 
 static clipper_proto_error_e
 clipper_proto_v4_check(const u_char *lengths, const u_char *statuses,

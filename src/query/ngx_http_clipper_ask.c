@@ -15,7 +15,7 @@
 #include "shm/clipper_queue.h"
 
 
-#define NGX_HTTP_CLIPPER_ASK_SHORT  256         /* bytes of a cached output */
+#define NGX_HTTP_CLIPPER_ASK_SHORT  256         /* size of a cached output */
 
 
 static void ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
@@ -33,7 +33,7 @@ static void ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
     clipper_mail_t *mail);
 
 
-/* who of this worker waits in which row of the waiters' table */
+/* the asks of this worker, by the row of their waiter */
 
 static ngx_http_clipper_ask_t  **ngx_http_clipper_ask_waiting;
 
@@ -49,7 +49,7 @@ ngx_http_clipper_ask_init(ngx_cycle_t *cycle)
 }
 
 
-/* NGX_OK: answered; NGX_AGAIN: waits */
+/* NGX_OK: answered; NGX_AGAIN: it waits */
 
 ngx_int_t
 ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
@@ -102,7 +102,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
 
         rc = ngx_http_clipper_ask_submit(ask, &task);
 
-        /* NGX_BUSY: somebody else's answer may have reached the cache */
+        /* NGX_BUSY: another answer may have reached the cache meanwhile */
 
         if (rc != NGX_BUSY) {
             break;
@@ -118,7 +118,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
 }
 
 
-/* version and epoch are in the row's salt, so no old answer is found */
+/* version and epoch are in the salt of the row, so no old answer is found */
 
 static void
 ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
@@ -139,8 +139,8 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
 
 
 /*
- * The last replica of the model went since the query began, and another model
- * has the row now.
+ * Whether the last replica of the model went after the query began, and the
+ * row now belongs to another model.
  */
 
 static ngx_uint_t
@@ -211,7 +211,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
 }
 
 
-/* NGX_OK: the default; NGX_AGAIN: waits; NGX_BUSY: look in the cache again */
+/* NGX_OK: the default; NGX_AGAIN: it waits; NGX_BUSY: check the cache again */
 
 static ngx_int_t
 ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
@@ -286,7 +286,7 @@ ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
 }
 
 
-/* one more of its model's counter */
+/* increments a counter of its model */
 
 static void
 ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask, ngx_uint_t counter)

@@ -1,8 +1,8 @@
 
 /*
- * One input on its way to one model: answered by the cache, by a flight that
- * is under way already, or by a new one; or it fails with a reason.  Belongs
- * to a query.
+ * One input on its way to one model: answered by the cache, by a flight
+ * already in progress, or by a new flight; or it fails with a reason.  It
+ * belongs to a query.
  */
 
 
@@ -17,11 +17,11 @@
 struct ngx_http_clipper_ask_s {
     ngx_http_clipper_query_t    *query;
     uint32_t                     row;           /* of the model; 0: none */
-    uint32_t                     row_gen;       /* of the row's name */
-    uint32_t                     waiter;        /* 0: it does not wait */
+    uint32_t                     row_gen;       /* of the name of the row */
+    uint32_t                     waiter;        /* 0: it is not waiting */
     uint32_t                     gen;
 
-    /* what came of it; DEFAULT: it failed for the reason */
+    /* the result; DEFAULT: it failed for the reason */
     ngx_http_clipper_outcome_e   outcome;
     ngx_http_clipper_reason_e    reason;
     ngx_str_t                    output;
@@ -40,7 +40,7 @@ ngx_int_t ngx_http_clipper_ask_init(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask,
     const u_char *data, size_t len);
 
-/* those of the n asks that wait fail for the reason */
+/* fails those of the n asks that are waiting, for the reason */
 void ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
     ngx_http_clipper_reason_e reason);
 

@@ -46,7 +46,7 @@ ngx_str_t  ngx_http_clipper_feedback_names[] = {
 };
 
 
-/* a record is long, and one is looked at at a time */
+/* records are long: there is one buffer, for one record at a time */
 
 static clipper_record_t  ngx_http_clipper_feedback_record;
 
@@ -86,7 +86,7 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
         return NGX_ERROR;
     }
 
-    /* what is not here of the state is added to all the same */
+    /* a state that is not here is added to all the same */
 
     record = &ngx_http_clipper_feedback_record;
 
@@ -134,7 +134,7 @@ ngx_http_clipper_feedback_find(ngx_http_clipper_feedback_t *feedback,
 }
 
 
-/* nobody remembers the query: all members are asked, within one SLO */
+/* no record of the query: asks all members, within one SLO */
 
 static ngx_int_t
 ngx_http_clipper_feedback_ask(ngx_http_clipper_feedback_t *feedback,
@@ -171,7 +171,7 @@ ngx_http_clipper_feedback_answered(ngx_http_clipper_query_t *query)
 }
 
 
-/* the answers have left a record, as those of every query do */
+/* the answers have left a record, like those of every query */
 
 static void
 ngx_http_clipper_feedback_asked(ngx_http_clipper_feedback_t *feedback)
@@ -240,8 +240,8 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_feedback_t *feedback,
 
 
 /*
- * The losses of those who answered, at their present places: links may have
- * changed since the query.  0: there is no loss to learn from.
+ * The losses of the members that answered, at their current indices: links may
+ * have changed since the query.  0: no loss to learn from.
  */
 
 static ngx_uint_t
@@ -300,7 +300,7 @@ ngx_http_clipper_feedback_judge(ngx_http_clipper_feedback_t *feedback,
         loss[i] = clipper_loss_value(&feedback->app->loss, &output, &label);
     }
 
-    /* who was served and has left the application since teaches nothing */
+    /* a member that has left the application teaches nothing */
 
     return fb->seen != 0
            && (record->served == CLIPPER_POLICY_ALL

@@ -1,8 +1,8 @@
 
 /*
- * Feedback: POST <location>/update tells the label of a query, by its id or by
- * user and input.  What it says of the members that answered is learned by the
- * application's policy.
+ * Feedback: POST <location>/update gives the label of a query, found by its id
+ * or by user and input.  The application's policy learns from it how good the
+ * answers of the members were.
  */
 
 
@@ -13,11 +13,11 @@
 #include "query/ngx_http_clipper_query.h"
 
 
-/* results, as the metrics count them */
+/* results, as counted by the metrics */
 
 typedef enum {
     NGX_HTTP_CLIPPER_FEEDBACK_LEARNED = 0,
-    NGX_HTTP_CLIPPER_FEEDBACK_IGNORED,          /* the policy learns nothing */
+    NGX_HTTP_CLIPPER_FEEDBACK_IGNORED,          /* the policy does not learn */
     NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN,          /* no query to learn from */
     NGX_HTTP_CLIPPER_FEEDBACK_USELESS,          /* no answer can be judged */
     NGX_HTTP_CLIPPER_FEEDBACK_DROPPED,          /* no room for the state */
@@ -43,18 +43,18 @@ struct ngx_http_clipper_feedback_s {
     unsigned                               has_id:1;
 
     ngx_http_clipper_feedback_handler_pt   handler;
-    void                                  *data;      /* the handler's */
+    void                                  *data;      /* for the handler */
 
     ngx_http_clipper_feedback_e            result;
 
-    ngx_http_clipper_query_t              *query;     /* of this part */
+    ngx_http_clipper_query_t              *query;     /* private */
 };
 
 
 /*
- * The input may be overwritten once it returns; with has_id it is not looked
- * at.  NGX_OK: feedback->result is there; NGX_AGAIN: the members are asked,
- * the handler will be called; NGX_ERROR: no memory.
+ * The input may be overwritten after the return; with has_id it is ignored.
+ * NGX_OK: feedback->result is set; NGX_AGAIN: the members are asked, the
+ * handler will be called; NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_clipper_feedback_start(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,

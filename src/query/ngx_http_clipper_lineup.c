@@ -22,7 +22,7 @@ static void ngx_http_clipper_lineup_member_locked(clipper_zone_t *zone,
     uint32_t row);
 
 
-/* by the applications' index; each is held once for being here */
+/* by the index of the application; the table holds one reference to each */
 
 static ngx_http_clipper_lineup_t  **ngx_http_clipper_lineups;
 static ngx_uint_t                   ngx_http_clipper_lineups_n;
@@ -219,8 +219,8 @@ failed:
 
 
 /*
- * "model:version".  A model without any version yet has no name either; nor
- * has one whose row went to another while nobody held the lock.
+ * "model:version"; empty for a model without a version, and if the row was
+ * given to another model meanwhile
  */
 
 static void

@@ -1,9 +1,10 @@
 
 /*
- * Line-ups: the present versions of an application's links, with their names
- * as they were when it was made.  Each application has one, made again when a
- * link means another version, or when the registry has given a row to another
- * model.  Queries hold the one they began with.
+ * Line-ups: the current versions of an application's links, with their names.
+ *
+ * Each application has one.  It is made again when a link means another
+ * version, or when the registry has given a row to another model.  A query
+ * holds the one that it began with.
  */
 
 
@@ -17,8 +18,8 @@
 
 
 typedef struct {
-    uint32_t                       *rows;       /* of the registry, 0: none */
-    uint32_t                       *gens;       /* of the rows' names */
+    uint32_t                       *rows;       /* in the registry; 0: none */
+    uint32_t                       *gens;       /* of the names of the rows */
     uint64_t                       *keys;       /* of the members */
     ngx_str_t                      *names;      /* "model:version" */
     ngx_http_clipper_state_id_t     id;
@@ -28,15 +29,15 @@ typedef struct {
 } ngx_http_clipper_lineup_t;
 
 
-/* the same everywhere: members and users have one hash in all instances */
+/* the same everywhere: hashes of members and users agree in all instances */
 extern const uint64_t  ngx_http_clipper_lineup_public[2];
 
 ngx_int_t ngx_http_clipper_lineup_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_lineup_done(void);
 
 /*
- * The application's of now; NULL: no memory.  Unless it is held it may be gone
- * with the next call.
+ * The current line-up of the application; NULL: out of memory.  Without a hold
+ * it may be freed by the next call.
  */
 ngx_http_clipper_lineup_t *ngx_http_clipper_lineup(
     ngx_http_clipper_app_t *app);

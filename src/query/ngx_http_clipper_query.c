@@ -131,7 +131,7 @@ ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
 }
 
 
-/* the inputs, for when the state of the user will be there */
+/* copies the inputs for the time when the state of the user arrives */
 
 static ngx_int_t
 ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
@@ -190,7 +190,7 @@ ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
 }
 
 
-/* each input to the models that the policy chooses for it */
+/* sends each input to the models that the policy chooses */
 
 static void
 ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
@@ -249,7 +249,7 @@ ngx_http_clipper_query_deliver(clipper_mail_t *mail)
 }
 
 
-/* the deadline: what has arrived by now counts */
+/* the deadline: answers with what has arrived */
 
 static void
 ngx_http_clipper_query_expire(void *data)
@@ -309,7 +309,7 @@ ngx_http_clipper_query_count(ngx_http_clipper_query_t *query)
 }
 
 
-/* the request is over; if it was not answered the client went away */
+/* the request ends; without an answer the client has gone away */
 
 static void
 ngx_http_clipper_query_cleanup(void *data)

@@ -57,7 +57,7 @@ typedef void (*ngx_http_clipper_query_handler_pt)(
     ngx_http_clipper_query_t *query);
 
 
-/* what the client gets for one input, and how it was chosen */
+/* the answer to one input, and how it was chosen */
 
 typedef struct {
     uint64_t                           query_id;      /* below 2^53 */
@@ -80,46 +80,46 @@ struct ngx_http_clipper_query_s {
     ngx_http_clipper_app_t            *app;
     ngx_pool_t                        *pool;
     ngx_log_t                         *log;
-    ngx_str_t                          uid;           /* set before the start;
-                                                         empty: none */
+    ngx_str_t                          uid;           /* set it before the
+                                                         start; empty: none */
 
-    uint64_t                           start_us;      /* body complete */
+    uint64_t                           start_us;      /* when the body was
+                                                         complete */
     uint64_t                           deadline_us;
 
     ngx_uint_t                         n;             /* inputs */
     ngx_http_clipper_answer_t         *answers;       /* n of them */
 
     ngx_http_clipper_query_handler_pt  handler;
-    void                              *data;          /* the handler's */
+    void                              *data;          /* for the handler */
 
-    /* the rest belongs to the query part */
+    /* the rest is private */
 
     ngx_http_clipper_selection_t      *selection;
     ngx_http_clipper_ask_t            *asks;          /* n rows of links */
     ngx_uint_t                         nasks;
     ngx_uint_t                         pending;       /* asks without answer */
-    u_char                            *inputs;        /* copies, while it waits
-                                                         for its user */
+    u_char                            *inputs;        /* copies during a wait */
     clipper_item_t                    *items;
     ngx_http_clipper_timer_t           timer;         /* the deadline */
     unsigned                           everybody:1;   /* ask all links */
-    unsigned                           quiet:1;       /* nobody's query: is not
-                                                         counted */
+    unsigned                           quiet:1;       /* not counted */
     unsigned                           done:1;
 };
 
 
 /*
- * A query of an application, with start_us as given; NULL: no memory.
- * The caller sets handler and data.
+ * Creates a query of an application that began at start_us; NULL: out of
+ * memory.  The caller sets handler and data.
  */
 ngx_http_clipper_query_t *ngx_http_clipper_query_create(ngx_pool_t *pool,
     ngx_log_t *log, ngx_http_clipper_app_t *app, uint64_t start_us);
 
 /*
- * Chooses the versions to ask: the one requested, or with NULL what the links
- * say.  NGX_DECLINED: the requested version does not exist (see directives:
- * declared in a block, named by a link, or announced); NGX_ERROR: no memory.
+ * Chooses the versions to ask: the requested one, or with NULL those of the
+ * links.  NGX_DECLINED: the requested version does not exist (no block
+ * declares it, no link names it, no replica announced it); NGX_ERROR: out of
+ * memory.
  */
 ngx_int_t ngx_http_clipper_query_resolve(ngx_http_clipper_query_t *query,
     ngx_str_t *version);
@@ -136,7 +136,7 @@ ngx_int_t ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
 void ngx_http_clipper_query_deliver(clipper_mail_t *mail);
 
 
-/* names of outcomes and reasons as variables, metrics and answers say them */
+/* names of outcomes and reasons in variables, metrics and answers */
 extern ngx_str_t  ngx_http_clipper_query_outcomes[];
 extern ngx_str_t  ngx_http_clipper_query_reasons[];
 

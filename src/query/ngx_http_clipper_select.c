@@ -92,7 +92,7 @@ ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
 
     sel->up = ngx_http_clipper_select_up(sel->rows, sel->n, 1);
 
-    /* of those without a replica who will get one in time nobody knows */
+    /* if no model has a replica, any of them may get one in time */
 
     if (sel->up == 0) {
         sel->up = ngx_http_clipper_select_up(sel->rows, sel->n, 0);
@@ -155,7 +155,7 @@ ngx_http_clipper_select_release(ngx_http_clipper_query_t *query)
 }
 
 
-/* the members that exist; ready: that have a replica */
+/* the members that have a version, with `ready` also a replica */
 
 static uint64_t
 ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
@@ -226,7 +226,9 @@ ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
         return NGX_OK;
     }
 
-    /* no query waits for its user longer than a tenth of its time */
+    /*
+     * a query waits for the state of its user for a tenth of its time at most
+     */
 
     sel->timer.handler = ngx_http_clipper_select_loaded;
     sel->timer.data = query;
@@ -314,7 +316,9 @@ ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query)
 }
 
 
-/* NGX_AGAIN: the state of the user, or without one of all, is on its way */
+/*
+ * NGX_AGAIN: the state of the user, or else of the application, is on its way
+ */
 
 static ngx_int_t
 ngx_http_clipper_select_read(ngx_http_clipper_query_t *query)
@@ -348,7 +352,7 @@ ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
 
     rc = ngx_http_clipper_state_get(&lineup->id, uid, vec);
 
-    /* a new user has zeroes, one that is not here yet has nothing */
+    /* a new user has zeroes; a user whose state is not here yet has no state */
 
     if (rc == NGX_AGAIN && uid) {
         return NGX_AGAIN;
@@ -405,8 +409,8 @@ ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
 
 
 /*
- * Some policies know the chance of what they chose by an integral only: it is
- * taken when somebody wants to know, and remembered.
+ * Some policies compute the probability of a choice by an integral: this is
+ * done on demand, and remembered.
  */
 
 double
@@ -462,7 +466,7 @@ ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
         return;
     }
 
-    /* without a choice the one is asked, be it only for what is cached */
+    /* a single candidate is asked anyway, even if only the cache can answer */
 
     answer->asked = 1;
     answer->served = 0;
@@ -500,7 +504,7 @@ ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
 }
 
 
-/* the weights that the answers of an ensemble will have */
+/* the weights of the answers of an ensemble */
 
 static ngx_int_t
 ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,

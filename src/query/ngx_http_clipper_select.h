@@ -1,8 +1,8 @@
 
 /*
- * Selection: whom a query asks for each input, and what its answers become.
- * Knows the links' present versions and the state of the application and its
- * user; the policy decides.
+ * Selection: which models a query asks for each input, and how their answers
+ * become one.  It knows the current versions of the links and the state of the
+ * application and its user; the policy decides.
  */
 
 
@@ -20,12 +20,12 @@ struct ngx_http_clipper_selection_s {
     uint32_t                       *gens;       /* or of the version that */
     ngx_str_t                      *names;      /* was requested */
     ngx_http_clipper_lineup_t      *lineup;     /* NULL: a version was
-                                                   requested, nothing to
-                                                   choose */
-    uint64_t                        up;         /* bit i: may be asked */
+                                                   requested, there is no
+                                                   choice */
+    uint64_t                        up;         /* bit i: link i may be asked */
     uint64_t                        uid;        /* hash of the user; 0: none */
     uint64_t                        user_key[2];/* digest of the user */
-    uint64_t                      (*inputs)[2]; /* digests, when it learns */
+    uint64_t                      (*inputs)[2]; /* digests, if it learns */
     double                         *app;        /* rows of the state, or NULL */
     double                         *user;
     double                         *weights;    /* of an ensemble, or NULL */
@@ -37,7 +37,7 @@ struct ngx_http_clipper_selection_s {
 
 ngx_int_t ngx_http_clipper_select_start(ngx_cycle_t *cycle);
 
-/* the links' versions, or the one requested; as query_resolve() */
+/* the versions of the links, or the one requested; as query_resolve() */
 ngx_int_t ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     ngx_str_t *version);
 
@@ -53,7 +53,7 @@ ngx_int_t ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
 /* nobody waits for the choice any more */
 void ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query);
 
-/* the query is over, and its selection with it */
+/* the query is done: releases its selection */
 void ngx_http_clipper_select_release(ngx_http_clipper_query_t *query);
 
 /*
@@ -62,23 +62,23 @@ void ngx_http_clipper_select_release(ngx_http_clipper_query_t *query);
  */
 ngx_int_t ngx_http_clipper_select_load(ngx_http_clipper_query_t *query);
 
-/* digest of an input for the record that feedback finds it by */
+/* digest of an input, by which feedback finds its record */
 void ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
     const u_char *data, size_t len, uint64_t key[2]);
 
-/* the chance that this was chosen, for the log; below 0: there is none */
+/* the probability of this choice, for the log; negative: none */
 double ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
     ngx_http_clipper_answer_t *answer);
 
-/* what the policy sees; its arrays are those of the selection */
+/* the arguments of the policy; its arrays belong to the selection */
 void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
     clipper_policy_view_t *view);
 
 /*
- * For each link of an application, in shares: the chance that a query without
- * a user is answered by it now, or the weight of its answer among all; 0
- * without a replica.  The links' present versions as ngx_http_clipper_lineup()
- * has them, or NULL: no memory.
+ * Sets in shares, for each link of an application, the probability that it
+ * answers a query without a user now, or the weight of its answer among all; 0
+ * without a replica.  Returns the current versions of the links as
+ * ngx_http_clipper_lineup() does, or NULL: out of memory.
  */
 const ngx_http_clipper_lineup_t *ngx_http_clipper_select_shares(
     ngx_http_clipper_app_t *app, double *shares);

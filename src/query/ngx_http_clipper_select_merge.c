@@ -110,7 +110,7 @@ ngx_http_clipper_merge_one(ngx_http_clipper_query_t *query,
 }
 
 
-/* what has arrived counts, with the weights of the selection */
+/* combines what has arrived, with the weights of the selection */
 
 static void
 ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
@@ -251,7 +251,7 @@ ngx_http_clipper_merge_confidence(ngx_http_clipper_query_t *query,
 }
 
 
-/* what was asked and came in time, or should have; else nothing is learned */
+/* records the models that were asked and answered, or should have, in time */
 
 static void
 ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
@@ -304,8 +304,8 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
 
 
 /*
- * Who alone is asked and has nothing to say in time is judged by that: else
- * a policy would never learn to leave it.
+ * A model that is asked alone and misses the deadline is judged by that:
+ * otherwise a policy would never learn to leave it.
  */
 
 static ngx_uint_t

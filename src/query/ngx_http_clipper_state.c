@@ -10,7 +10,7 @@
 #include "shm/clipper_zone.h"
 
 
-/* how old what Redis said may get before it is asked again, us */
+/* age after which the state from Redis is read again, us */
 #define NGX_HTTP_CLIPPER_STATE_APP_AGE   1000000
 #define NGX_HTTP_CLIPPER_STATE_USER_AGE  5000000
 
@@ -66,7 +66,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    /* a process with this pid is this one now */
+    /* a process with this pid is this process now */
 
     (void) clipper_state_table_flight_release(&state->table, zone->pid);
     ngx_http_clipper_state_bury();
@@ -130,7 +130,7 @@ ngx_http_clipper_state_retire(void)
 }
 
 
-/* names where deltas go: the same for workers that send to the same place */
+/* the destination of deltas: equal for workers that send to the same place */
 
 static uint32_t
 ngx_http_clipper_state_store(ngx_http_clipper_redis_conf_t *conf)
@@ -147,7 +147,7 @@ ngx_http_clipper_state_store(ngx_http_clipper_redis_conf_t *conf)
 }
 
 
-/* whether other workers stay that send what is in the table to this Redis */
+/* whether other workers are left that send the table's updates to this Redis */
 
 static ngx_uint_t
 ngx_http_clipper_state_others(void)
@@ -210,7 +210,7 @@ ngx_http_clipper_state_take_over(void)
     uint32_t  *orphans;
 
     if (!ngx_http_clipper_redis_up()) {
-        return;                     /* once it is, everything is sent */
+        return;                     /* after that, everything is sent */
     }
 
     orphans = &ngx_http_clipper_state.table.header->orphans;

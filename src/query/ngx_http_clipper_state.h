@@ -1,12 +1,12 @@
 
 /*
- * What the policies have learned: a vector per application and one per user
- * of an application, with the layout of clipper_policy_state.h.
+ * What the policies have learned: a vector for each application and each of
+ * its users, with the layout of clipper_policy_state.h.
  *
- * The hot set lives in shared memory, bounded.  With clipper_redis everything
- * is in Redis too: what is added here is sent there in the background, and
- * what is not here is asked for.  Nothing blocks, and nothing that goes wrong
- * with Redis is an error of a query.
+ * The hot set is in shared memory and bounded.  With clipper_redis, Redis
+ * holds everything: updates are sent there in the background, and missing
+ * states are read on demand.  Nothing blocks, and no failure of Redis is an
+ * error of a query.
  */
 
 
@@ -19,8 +19,8 @@
 
 
 /*
- * Whose state and in which order.  It lives as long as the configuration of
- * the worker: questions that are under way refer to it.
+ * Whose state, and the order of its members.  It lives as long as the
+ * configuration of the worker: pending reads refer to it.
  */
 
 typedef struct {
@@ -29,8 +29,7 @@ typedef struct {
     ngx_uint_t                             n;         /* members, behind which
                                                          the policy's extra
                                                          rows are */
-    const uint64_t                        *key;       /* of each, never 0; as
-                                                         policies see them */
+    const uint64_t                        *key;       /* of each, never 0 */
     const ngx_str_t                       *member_names;
                                                       /* "model:version" */
 } ngx_http_clipper_state_id_t;
@@ -47,20 +46,19 @@ typedef struct {
 
 
 /*
- * Fills vec, whose size is clipper_policy_state_size(policy, n).
- * uid: NULL or empty means the application's state.  NGX_OK; NGX_AGAIN: it is
- * not here and Redis is being asked; NGX_DECLINED: nothing is known (yet), vec
- * is zeroed, which is the state of a new user.  After NGX_AGAIN vec has what
- * is known without Redis.
+ * Fills vec, whose size is clipper_policy_state_size(policy, n).  uid: NULL or
+ * empty means the application's state.  NGX_OK; NGX_AGAIN: the state is not
+ * here and is read from Redis, vec has what is known without it; NGX_DECLINED:
+ * nothing is known (yet), vec is zeroed, which is the state of a new user.
  */
 ngx_int_t ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, double *vec);
 
 /*
- * After NGX_AGAIN.  NGX_OK: w->handler(w->data) is called once, later, when
- * the state is here or cannot be had: get it again then, and take what comes.
- * NGX_DECLINED: there is nothing to wait for.  The caller has its own timer,
- * and cancels before w goes; to cancel what does not wait does nothing.
+ * Call it after NGX_AGAIN.  NGX_OK: w->handler(w->data) is called once, later,
+ * when the state is here or cannot be had: get it again then, and use the
+ * result. NGX_DECLINED: there is nothing to wait for.  The caller has its own
+ * timer, and cancels before w is freed; a cancel without a wait does nothing.
  */
 ngx_int_t ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
@@ -68,20 +66,21 @@ void ngx_http_clipper_state_ask_cancel(ngx_http_clipper_state_wait_t *w);
 
 /*
  * Adds a delta to the application's state and, if uid is not empty, to the
- * user's.  NGX_DECLINED: there was no room for one of them, which is counted.
+ * user's.  NGX_DECLINED: no room for one of them, counted.
  */
 ngx_int_t ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, const double *delta);
 
 
 /*
- * The id of the next query: below 2^53, not guessable by counting, different
- * from those of other workers and of other instances on the same Redis.
+ * The id of the next query: below 2^53, not predictable from earlier ids,
+ * different from those of other workers and of other instances on the same
+ * Redis.
  */
 uint64_t ngx_http_clipper_state_id_next(clipper_zone_t *zone);
 
 
-/* for the status and the metrics */
+/* for status and metrics */
 
 typedef struct {
     uint64_t                               redis;     /* configured */
@@ -105,7 +104,7 @@ void ngx_http_clipper_state_done(void);
 void ngx_http_clipper_state_retire(void);
 void ngx_http_clipper_state_bury(void);
 
-/* at each ring: sends what a worker that retires has left to others */
+/* at each ring: sends what a retiring worker has left to others */
 void ngx_http_clipper_state_take_over(void);
 
 

@@ -1,16 +1,15 @@
 
 /*
- * Questions to Redis about a state, one at a time per state and worker, and
- * those who wait for the answer.
- *
- * Who waits is called from a posted event, never from inside of hiredis.
+ * Reads of states from Redis, one at a time for each state and worker, and the
+ * queries that wait for them.  Waiters are called from a posted event, never
+ * from inside of hiredis.
  */
 
 
 #include "query/ngx_http_clipper_state_flow.h"
 
 
-#define NGX_HTTP_CLIPPER_STATE_ASKS     512     /* under way */
+#define NGX_HTTP_CLIPPER_STATE_ASKS     512     /* reads in progress */
 #define NGX_HTTP_CLIPPER_STATE_BUCKETS  256
 
 
@@ -253,7 +252,7 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
 }
 
 
-/* who is called may cancel others */
+/* a handler may cancel other waiters */
 
 static void
 ngx_http_clipper_state_ask_tell(ngx_event_t *ev)

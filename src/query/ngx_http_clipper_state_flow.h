@@ -44,11 +44,11 @@ typedef struct {
 
 extern ngx_http_clipper_state_t  ngx_http_clipper_state;
 
-/* this worker retires: has others send what it leaves */
+/* at a graceful exit: leaves the unsent updates to other workers */
 void ngx_http_clipper_state_hand_over(void);
 
 
-/* a who with the room for its texts */
+/* a who with memory for its texts */
 
 typedef struct {
     clipper_state_who_t              who;
@@ -65,13 +65,13 @@ extern const char  *ngx_http_clipper_state_text_clocks[CLIPPER_POLICY_ROWS];
 ngx_int_t ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
 
-/* the key of Redis; its length, and if p is not NULL the key */
+/* writes the Redis key unless p is NULL; returns its length */
 size_t ngx_http_clipper_state_text_redis_key(u_char *p, uint32_t kind,
     const ngx_str_t *owner, const ngx_str_t *uid);
 
 /*
- * An argument vector in one piece of memory, which hiredis copies.  All are
- * added, then made, then added again: the first time only counts.
+ * An argument vector in one allocation, which hiredis copies.  Add all
+ * arguments, make it, and add them again: the first pass only counts.
  */
 
 typedef struct {
@@ -91,22 +91,22 @@ void ngx_http_clipper_state_text_arg_key(ngx_http_clipper_state_args_t *args,
 void ngx_http_clipper_state_text_arg_field(ngx_http_clipper_state_args_t *args,
     const ngx_str_t *member, const char *field);
 
-/* NGX_ERROR: no memory; free args->argv afterwards */
+/* NGX_ERROR: out of memory; the caller frees args->argv */
 ngx_int_t ngx_http_clipper_state_text_args_make(
     ngx_http_clipper_state_args_t *args);
 
 /*
- * An answer of NGX_HTTP_CLIPPER_STATE_HEAD and n values.  NGX_ERROR: it is
- * none, or has values that are no sums.
+ * Parses a reply of NGX_HTTP_CLIPPER_STATE_HEAD and n values.  NGX_ERROR: it
+ * has another form, or values that are not sums.
  */
 ngx_int_t ngx_http_clipper_state_text_parse(redisReply *reply,
     clipper_state_reply_t *out, ngx_uint_t n, double *rows);
 
-/* counts it, and logs it once a minute */
+/* counts an error, and logs it once a minute */
 void ngx_http_clipper_state_text_error(const char *what, redisReply *reply);
 
 
-/* --- questions (.._state_ask.c) --- */
+/* --- reads (.._state_ask.c) --- */
 
 /* NGX_DECLINED: not possible now */
 ngx_int_t ngx_http_clipper_state_ask(
@@ -120,10 +120,13 @@ void ngx_http_clipper_state_ask_done(void);
 
 ngx_int_t ngx_http_clipper_state_flush_init(ngx_log_t *log);
 
-/* a last time, for a moment, then the connection is closed; what is left */
+/*
+ * flushes once more, for a limited time, and closes the connection; returns
+ * what is left
+ */
 ngx_uint_t ngx_http_clipper_state_flush_done(void);
 
-/* soon, together with what comes until then */
+/* flushes soon, with the updates that arrive until then */
 void ngx_http_clipper_state_flush_later(void);
 void ngx_http_clipper_state_flush_now(void);
 

@@ -2,10 +2,10 @@
 /*
  * Deltas on their way to Redis: write-behind.
  *
- * A moment after the first change everything that is dirty, whoever changed
- * it, is sent, some at a time.  The script adds a delta unless it has seen its
- * number from this source, so what may or may not have arrived is sent again
- * with the same number and counts once.
+ * Shortly after the first change all dirty states, whoever changed them, are
+ * sent, some at a time.  The script ignores a delta whose number it has
+ * already seen from this source, so an update with an unknown fate is sent
+ * again with the same number and counts once.
  */
 
 
@@ -13,10 +13,10 @@
 #include "shm/clipper_state_table_flight.h"
 
 
-#define NGX_HTTP_CLIPPER_STATE_PAUSE   20       /* ms, to have more to send */
+#define NGX_HTTP_CLIPPER_STATE_PAUSE   20       /* ms, to collect more */
 #define NGX_HTTP_CLIPPER_STATE_RETRY   1000     /* ms, after an error */
-#define NGX_HTTP_CLIPPER_STATE_WINDOW  64       /* updates under way */
-#define NGX_HTTP_CLIPPER_STATE_LAST    500      /* ms, when the worker ends */
+#define NGX_HTTP_CLIPPER_STATE_WINDOW  64       /* updates in progress */
+#define NGX_HTTP_CLIPPER_STATE_LAST    500      /* ms, when the worker exits */
 
 
 typedef struct {
@@ -178,7 +178,9 @@ ngx_http_clipper_state_flush_done(void)
     now_us = clipper_clock_us();
     end_us = now_us + NGX_HTTP_CLIPPER_STATE_LAST * 1000;
 
-    /* twice: what was added to a row while it was under way goes then */
+    /*
+     * twice: the second pass sends what was added while a row was in progress
+     */
 
     for (i = 0; i < 2; i++) {
         ngx_http_clipper_state_flush_now();
@@ -202,7 +204,7 @@ ngx_http_clipper_state_flush_done(void)
 }
 
 
-/* without a connection there is no timer: it is flushed when it is up */
+/* no timer without a connection: it is flushed when the connection is up */
 
 void
 ngx_http_clipper_state_flush_later(void)
@@ -365,7 +367,7 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
 
     if (rc == NGX_ERROR) {
 
-        /* it is tried again, but not as fast as Redis can refuse it */
+        /* retries, but not as fast as Redis can refuse it */
 
         if (!ngx_http_clipper_state_flush_event.timer_set) {
             ngx_add_timer(&ngx_http_clipper_state_flush_event,

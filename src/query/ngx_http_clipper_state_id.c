@@ -1,13 +1,13 @@
 
 /*
- * Query ids: a counter, scrambled.
+ * Query ids: a scrambled counter.
  *
- * The instances on one Redis share the key of the permutation, and each has a
- * part of the numbers of its own, so that their ids never meet.  Until Redis
- * has given out a part, and without Redis, the key is the zone's own, and the
- * ids of different instances are as different as random numbers of 53 bits.
+ * The instances on one Redis share the key of the permutation, and each has
+ * its own range of numbers, so their ids never collide.  Without Redis, and
+ * until Redis has assigned a range, the key is the zone's own, and ids of
+ * different instances are as different as random numbers of 53 bits.
  *
- * Redis' keys, after the prefix: "ids:key", 32 hex digits, and "ids:count".
+ * Redis keys, after the prefix: "ids:key", 32 hex digits, and "ids:count".
  */
 
 
@@ -66,7 +66,7 @@ ngx_http_clipper_state_id_next(clipper_zone_t *zone)
 }
 
 
-/* several workers may ask; the first answer counts for all */
+/* several workers may ask; the first reply counts for all */
 
 void
 ngx_http_clipper_state_id_ask(void)

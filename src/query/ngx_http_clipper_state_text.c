@@ -1,6 +1,6 @@
 
 /*
- * How states are written to Redis and read from it.
+ * Formats states for Redis and parses them.
  */
 
 
@@ -176,7 +176,7 @@ ngx_http_clipper_state_text_parse(redisReply *reply, clipper_state_reply_t *out,
 }
 
 
-/* sums of what cannot be negative; what follows a space is not for us */
+/* sums of values that cannot be negative; ignores what follows a space */
 
 static ngx_int_t
 ngx_http_clipper_state_parse_number(redisReply *reply, double *value)

@@ -75,7 +75,7 @@ ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica)
 
     zone = ngx_http_clipper_process.zone;
 
-    /* a look without the lock: who adds work later will ring */
+    /* checked without the lock: whoever adds work later rings the doorbell */
 
     if (replica->in_flight || zone->models[replica->model].root == 0) {
         return NGX_OK;
@@ -126,7 +126,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* what follows a take once the lock is free */
+/* the rest of a take, after the lock is released */
 
 static ngx_int_t
 ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
@@ -232,7 +232,7 @@ ngx_http_clipper_dispatch_room(ngx_http_clipper_replica_t *replica,
         return NGX_OK;
     }
 
-    /* nothing is on lease now, so there is nothing to keep */
+    /* nothing is on lease now */
 
     room = ngx_max(n, ngx_max(replica->room * 2,
                               NGX_HTTP_CLIPPER_DISPATCH_ROOM));
@@ -300,7 +300,7 @@ ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* what each lease ends with; NULL: no memory */
+/* the result of each lease; NULL: out of memory */
 
 static clipper_output_t *
 ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
@@ -364,7 +364,7 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* long outputs are copied while nobody waits for the lock */
+/* copies long outputs before it takes the lock */
 
 static void
 ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
@@ -404,9 +404,10 @@ ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
 
 
 /*
- * Before the flights end, so that at any time a query finds one or the other.
- * The lease keeps the flight and with it the key.  Who came before another
- * digest of the model was announced serves on, but its answers are not kept.
+ * Writes the outputs to the cache before the flights end, so that a query
+ * always finds one or the other.  The lease keeps the flight and its key.  A
+ * replica that registered before another digest of the model was announced
+ * serves on, but its answers are not kept.
  */
 
 static void
@@ -479,7 +480,7 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
                                  &replica->leases[i], &outputs[i], now_us);
     }
 
-    /* being stopped or starved says nothing about the size of batches */
+    /* a failure says nothing about the size of batches */
 
     if (!row->stuck) {
         clipper_queue_peer_observe_locked(zone, replica->row, &replica->batch,
@@ -501,7 +502,7 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* the first error of a minute, so that an operator sees what it is */
+/* logs the first error of a minute */
 
 static void
 ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,

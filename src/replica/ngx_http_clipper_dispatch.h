@@ -1,7 +1,7 @@
 
 /*
  * Between the queues and the replicas of this worker: takes a batch for an
- * idle one, sends it, settles what comes back.
+ * idle replica, sends it, and settles the reply.
  */
 
 
@@ -13,29 +13,29 @@
 
 
 /*
- * What is sent here may find that the replica is gone: unless NGX_OK the
- * caller ends it.  NGX_DECLINED: its connection is closed; NGX_ERROR: there is
- * no memory to serve it.
+ * A send may find that the replica is gone; unless it returns NGX_OK the
+ * caller removes the replica.  NGX_DECLINED: the connection is closed;
+ * NGX_ERROR: out of memory.
  */
 
-/* gives it work if it is idle and there is some */
+/* gives the replica work if it is idle and work is queued */
 ngx_int_t ngx_http_clipper_dispatch_one(ngx_http_clipper_replica_t *replica);
 
-/* asks a replica that has just joined whether it is ready */
+/* probes a replica that has just registered */
 ngx_int_t ngx_http_clipper_dispatch_probe(ngx_http_clipper_replica_t *replica);
 
 /*
- * The reply to the batch in flight, or NULL: it was unusable and all its
- * inputs end as errors.  The replica is idle afterwards and may get the next
- * batch at once.
+ * Settles the batch in flight with a reply, or with NULL: the reply was
+ * unusable and all inputs end as errors.  The replica is idle afterwards and
+ * may get its next batch at once.
  */
 ngx_int_t ngx_http_clipper_dispatch_reply(ngx_http_clipper_replica_t *replica,
     clipper_proto_message_t *reply);
 
-/* the reply to a replica's batch is late: others may have the inputs, too */
+/* the reply is late: other replicas may take the inputs, too */
 void ngx_http_clipper_dispatch_hedge(void *replica);
 
-/* under the zone's lock: it is idle and has queued work to look at */
+/* under the zone's lock: whether it is idle and work is queued for it */
 ngx_uint_t ngx_http_clipper_dispatch_due_locked(
     ngx_http_clipper_replica_t *replica);
 

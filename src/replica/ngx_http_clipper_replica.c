@@ -219,7 +219,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
 }
 
 
-/* the batch was to become fuller; it is time now */
+/* the wait for a fuller batch is over */
 
 static void
 ngx_http_clipper_replica_wait(void *data)
@@ -302,7 +302,7 @@ ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
 void
 ngx_http_clipper_replica_accepted(int fd)
 {
-    /* a worker that retires takes in nobody: another one will */
+    /* a retiring worker accepts no containers: another worker will */
 
     if (ngx_http_clipper_process.retiring) {
         ngx_http_clipper_rpc_shutdown(fd);
@@ -347,7 +347,7 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
         replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
         timeout_us = (uint64_t) replica->tuning->replica_timeout * 1000;
 
-        /* one that computes is silent */
+        /* a replica that computes is silent */
 
         if ((!replica->in_flight || replica->probing)
             && now_us - replica->active_us > timeout_us)
@@ -363,7 +363,7 @@ ngx_http_clipper_replica_sweep(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_HTTP_CLIPPER_REPLICA_SWEEP);
 
-    /* the bell of one that died while it posted was never rung */
+    /* a worker that died between post and ring has left work unannounced */
 
     ngx_http_clipper_process.work();
 }

@@ -1,6 +1,6 @@
 
 /*
- * What containers say, see the header.
+ * Messages of containers, see the header.
  */
 
 
@@ -106,7 +106,7 @@ ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
         ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
         ngx_http_clipper_rpc_error(m.error, &name);
 
-        /* the reply is worth nothing, but the replica is free again */
+        /* the reply is unusable, but the replica is free again */
 
         if (replica && m.kind == CLIPPER_PROTO_REPLY && m.has_id
             && replica->in_flight && replica->message_id == m.message_id)
@@ -194,7 +194,7 @@ ngx_http_clipper_message_reply(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* version 3 has no message for it: the container is asked again */
+/* version 3 has no refusal: the container is asked for its metadata again */
 
 static void
 ngx_http_clipper_message_refuse(ngx_http_clipper_identity_t *id,
@@ -207,7 +207,7 @@ ngx_http_clipper_message_refuse(ngx_http_clipper_identity_t *id,
 
     ngx_str_set(&name, "-");
 
-    /* metadata that cannot be read have no name */
+    /* unreadable metadata has no name */
 
     if (m->error == CLIPPER_PROTO_EOK) {
         name.data = buf;
@@ -234,7 +234,7 @@ ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id, int fd,
     clipper_proto_frame_t        frames[CLIPPER_PROTO_CONTROL_FRAMES];
     ngx_http_clipper_replica_t  *replica;
 
-    /* an older connection may have had the same descriptor */
+    /* an older connection may have used the same descriptor */
 
     ngx_http_clipper_rpc_monitor_sync();
 
@@ -283,7 +283,7 @@ ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id, int fd,
         return;
     }
 
-    /* version 3 has no probe, and no other reply to metadata either */
+    /* version 3 has no probe and no other reply to metadata */
 
     replica->probing = 1;
     ngx_http_clipper_message_reply(replica, m);

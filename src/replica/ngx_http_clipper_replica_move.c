@@ -77,7 +77,10 @@ ngx_http_clipper_replica_move_retire(ngx_uint_t now)
 }
 
 
-/* moves who can be moved now; the timer keeps the worker until all are gone */
+/*
+ * moves the replicas that may move now; the timer holds the worker until all
+ * are gone
+ */
 
 static void
 ngx_http_clipper_move_step(ngx_event_t *ev)
@@ -102,7 +105,7 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
 
         end = late;
 
-        /* what still waits is served before the server ends */
+        /* the server ends: serves what is still queued */
 
         if (quit && !replica->in_flight
             && ngx_http_clipper_process.zone->models[replica->model].queued
@@ -125,7 +128,7 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
 }
 
 
-/* no worker stays to which a replica could move: the server ends */
+/* no worker is left that a replica could move to: the server ends */
 
 static ngx_uint_t
 ngx_http_clipper_move_alone(void)
@@ -151,7 +154,7 @@ ngx_http_clipper_move_alone(void)
 }
 
 
-/* 1: its connection has been ended, and with it the replica here */
+/* 1: its connection was closed, and its replica here removed */
 
 static ngx_uint_t
 ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
@@ -193,10 +196,11 @@ ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
 
 
 /*
- * Version 3 notices nothing until it has been silent for 5 s.  So of a model's
- * containers one goes after the other, also where several workers retire: the
- * first row among them, and when as many are there as there were before, or
- * one has been away for too long.  1: it goes, and gets no more work.
+ * Version 3 notices a lost connection only after 5 s of silence, so the
+ * replicas of a model move one after the other, also if several workers
+ * retire.  The next one is the first row among them; it goes when the number
+ * of replicas is back to what it was, or when one has been away for too long.
+ * 1: it goes, and gets no more work.
  */
 
 static ngx_uint_t

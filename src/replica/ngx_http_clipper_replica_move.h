@@ -1,9 +1,12 @@
 
 /*
- * The end of a worker: its containers move to another one, so that a reload
- * costs no answer.  Version 4 is told to connect anew and lets go of the old
- * connection when it is ready on the new one.  Version 3 only notices that it
- * was disconnected: one goes after the other, while the others carry the load.
+ * The end of a worker: its containers move to another worker, so that a reload
+ * loses no answer.
+ *
+ * A version 4 container is told to connect anew and closes the old connection
+ * when it is ready on the new one.  A version 3 container only notices that it
+ * was disconnected: they move one after the other, while the others carry the
+ * load.
  */
 
 
@@ -15,7 +18,7 @@
 #include <ngx_core.h>
 
 
-/* a graceful exit began: have them connect to another worker; now: at once */
+/* at a graceful exit: moves all containers to other workers; now: at once */
 void ngx_http_clipper_replica_move_retire(ngx_uint_t now);
 void ngx_http_clipper_replica_move_done(void);
 

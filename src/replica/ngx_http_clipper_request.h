@@ -1,6 +1,6 @@
 
 /*
- * A request to a container: the codec's frames around the inputs on lease.
+ * A request to a container: the frames of its codec for the inputs on lease.
  */
 
 
@@ -13,7 +13,7 @@
 
 /*
  * Sends the inputs on lease, or a probe without any.  NGX_DECLINED: the
- * connection is gone; NGX_ERROR: no memory.
+ * connection is gone; NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_clipper_request_send(ngx_http_clipper_replica_t *replica,
     clipper_proto_request_e kind);

@@ -2,10 +2,10 @@
 /*
  * The ROUTER socket in nginx's event loop, see the header.
  *
- * The descriptor of ZMQ_FD is edge-triggered and speaks of libzmq's internal
+ * The descriptor of ZMQ_FD is edge-triggered and reports libzmq's internal
  * mailbox only: after each event, and after each send or receive elsewhere,
- * ZMQ_EVENTS says what there is to do.  Messages are read in bites, so that
- * timers and HTTP sockets have their turn.
+ * ZMQ_EVENTS says what is pending.  A bounded number of messages is read at a
+ * time, so that timers and HTTP sockets get their turn.
  */
 
 
@@ -137,8 +137,8 @@ ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option, int value)
 
 
 /*
- * Every worker's ROUTER accepts on a copy of the one listening socket that
- * nginx's master opened.  Options hold for the binds after them.
+ * The ROUTER of every worker accepts on a duplicate of the one listening
+ * socket that nginx's master opened.  Options apply to the binds that follow.
  */
 
 static ngx_int_t
@@ -182,8 +182,9 @@ ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
 
 
 /*
- * Filters of the endpoint's own family: libzmq reads an IPv6 one only with its
- * option, by which it would take an IPv4 one for a mapped address.
+ * Filters of the endpoint's own address family: libzmq reads an IPv6 filter
+ * only with the option ZMQ_IPV6, which turns IPv4 filters into mapped
+ * addresses.
  */
 
 static ngx_int_t
@@ -267,7 +268,7 @@ ngx_http_clipper_rpc_done(void)
 }
 
 
-/* has the socket looked at again: needed after a send outside its events */
+/* has the socket checked again: needed after a send outside its events */
 
 static void
 ngx_http_clipper_rpc_check(void)
@@ -323,7 +324,7 @@ ngx_http_clipper_rpc_drain(void)
 }
 
 
-/* one message; NGX_AGAIN: there is none */
+/* reads one message; NGX_AGAIN: none is pending */
 
 static ngx_int_t
 ngx_http_clipper_rpc_receive(void)
@@ -380,7 +381,7 @@ ngx_http_clipper_rpc_receive(void)
         fd = zmq_msg_get(&ngx_http_clipper_rpc_parts[0], ZMQ_SRCFD);
     }
 
-    /* what is surplus was dropped: the codec sees more than is valid anyway */
+    /* surplus frames were dropped: the codec still sees more than are valid */
 
     ngx_http_clipper_rpc_handlers->message(&id, fd,
                                            ngx_http_clipper_rpc_frames, n);
@@ -395,7 +396,7 @@ ngx_http_clipper_rpc_receive(void)
 }
 
 
-/* place for n parts and their frames */
+/* memory for n parts and their frames */
 
 static ngx_int_t
 ngx_http_clipper_rpc_room(ngx_uint_t n)
@@ -464,8 +465,8 @@ ngx_http_clipper_rpc_shutdown(int fd)
 
 
 /*
- * Once the ROUTER has taken the identity it takes the rest, or drops it for a
- * peer that is gone: only a signal can come between.
+ * Once the ROUTER has accepted the identity it accepts the other parts, or
+ * drops them if the peer is gone: only a signal can interrupt.
  */
 
 ngx_int_t

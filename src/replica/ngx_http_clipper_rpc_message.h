@@ -1,8 +1,10 @@
 
 /*
- * A message to a container.  Its parts are added first and sent together:
- * libzmq takes what follows an unfinished message for the rest of it, so what
- * may fail has to fail before the first of them is sent.
+ * A message to a container.
+ *
+ * All parts are added first and sent together.  libzmq appends whatever
+ * follows to an unfinished message, so everything that can fail must fail
+ * before the first part is sent.
  */
 
 
@@ -14,18 +16,18 @@
 
 
 /*
- * Adds a part of len bytes, to be written before the next one is added.
- * NULL: no memory, which the send will tell.
+ * Adds a part of len bytes; write it before adding the next one.  NULL: out of
+ * memory, which the send reports, too.
  */
 u_char *ngx_http_clipper_rpc_message_part(size_t len);
 
 /*
- * Sends what was added, and forgets it in any case.  NGX_DECLINED: the peer is
- * gone; NGX_ERROR: no memory; in both cases nothing was sent.
+ * Sends the added parts and clears the message in any case.  NGX_DECLINED: the
+ * peer is gone; NGX_ERROR: out of memory; nothing was sent then.
  */
 ngx_int_t ngx_http_clipper_rpc_message_send(ngx_http_clipper_identity_t *id);
 
-/* a whole message of a few short frames; returns as the send */
+/* sends a whole message of a few short frames; returns like the send */
 ngx_int_t ngx_http_clipper_rpc_message_control(
     ngx_http_clipper_identity_t *id, clipper_proto_frame_t *frames,
     ngx_uint_t n);

@@ -38,7 +38,7 @@ ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
     socket = zmq_socket(context, ZMQ_PAIR);
     ngx_http_clipper_rpc_monitor.socket = socket;
 
-    /* a report that finds no room would hold up libzmq's thread */
+    /* a full pipe would block libzmq's thread */
 
     if (socket == NULL
         || zmq_setsockopt(socket, ZMQ_RCVHWM, &unlimited, sizeof(int)) == -1

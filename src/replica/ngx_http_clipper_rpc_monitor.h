@@ -1,7 +1,7 @@
 
 /*
- * Tells which connections of containers come and go, as libzmq's monitor of
- * the ROUTER reports them.
+ * Reports connections of containers that open and close, from libzmq's monitor
+ * of the ROUTER.
  */
 
 
@@ -16,7 +16,7 @@ ngx_int_t ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
     void *router, const ngx_http_clipper_rpc_handlers_t *handlers);
 void ngx_http_clipper_rpc_monitor_done(void *router);
 
-/* handles what is known of connections, before one is believed to be new */
+/* handles pending reports, before a connection is taken for a new one */
 void ngx_http_clipper_rpc_monitor_sync(void);
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The prediction cache: set-up, reading, writing; its memory is described in
+ * The prediction cache: setup, reads and writes.  Its memory is described in
  * clipper_cache_ring.h.
  */
 
@@ -78,7 +78,7 @@ clipper_cache_create(void *addr, size_t size)
     header->reserve = (uint32_t) ngx_min(words / 16, CLIPPER_CACHE_RESERVE);
     header->entries = 0;
     header->resets = 0;
-    header->head = words;       /* an empty slot's 0 is behind the tail */
+    header->head = words;       /* the 0 of an empty slot is behind the tail */
     header->tail = words;
     header->magic = CLIPPER_CACHE_MAGIC;
 
@@ -171,7 +171,7 @@ clipper_cache_get(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
         return NGX_DECLINED;
     }
 
-    /* an entry that gets its second chance is found at its new place */
+    /* an entry that gets its second chance is found in its new place */
 
     for (i = 0; i < CLIPPER_CACHE_TRIES; i++) {
         rc = clipper_cache_read(key, now_us, valid_us, buf, size, len);
@@ -186,7 +186,7 @@ clipper_cache_get(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
 }
 
 
-/* 1: what was read at the position before is what was written there */
+/* 1: the words read before are those written at that position */
 
 static ngx_inline ngx_uint_t
 clipper_cache_intact(uint64_t position)
@@ -206,7 +206,7 @@ clipper_cache_expired(uint64_t stamp, uint64_t now_us, uint64_t valid_us)
         return 0;
     }
 
-    /* 40 bits; a stamp of another worker may be ahead of our clock */
+    /* 40 bits; the stamp of another worker may be ahead of our clock */
 
     age = ((now_us >> 8) - stamp) & 0xffffffffffull;
 
@@ -214,7 +214,7 @@ clipper_cache_expired(uint64_t stamp, uint64_t now_us, uint64_t valid_us)
 }
 
 
-/* NGX_BUSY: what the slot named went meanwhile, perhaps to another place */
+/* NGX_BUSY: the entry went meanwhile, perhaps to another place */
 
 static ngx_int_t
 clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
@@ -289,7 +289,7 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
     rounds = ngx_min(1 + words / 64, CLIPPER_CACHE_ROUNDS);
     evicted = 0;
 
-    /* others may have the lock between the rounds */
+    /* other processes may take the lock between rounds */
 
     for ( /* void */ ; rounds; rounds--) {
         clipper_cache_lock();
@@ -324,7 +324,7 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
 }
 
 
-/* what a dead holder may have left half done is dropped */
+/* drops what a dead holder may have left incomplete */
 
 static void
 clipper_cache_lock(void)

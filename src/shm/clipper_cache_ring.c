@@ -15,7 +15,7 @@ static ngx_uint_t clipper_cache_pass_locked(int64_t *budget);
 static uint64_t clipper_cache_move_locked(uint64_t from, uint64_t words);
 
 
-/* words that readers and writers race for */
+/* words that readers and writers access concurrently */
 
 static ngx_inline uint64_t
 clipper_cache_load(const uint64_t *word)
@@ -108,7 +108,7 @@ clipper_cache_ring_marks(uint64_t position)
 }
 
 
-/* sets these marks and clears those; a word that fits is not written */
+/* sets and clears these marks; a word that is right already is not written */
 
 void
 clipper_cache_ring_mark(uint64_t position, uint32_t set, uint32_t clear)
@@ -246,8 +246,8 @@ clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted)
 
 
 /*
- * The tail passes one entry, which goes (1) or is moved to the head (0).  An
- * entry larger than the reserve has no second chance.
+ * Moves the tail past one entry, which is dropped (1) or moved to the head
+ * (0).  An entry larger than the reserve gets no second chance.
  */
 
 static ngx_uint_t
@@ -271,7 +271,7 @@ clipper_cache_pass_locked(int64_t *budget)
     marks = clipper_cache_ring_marks(tail);
 
     if (slot == NULL || clipper_cache_position(*slot) != tail) {
-        /* its slot was given to another: not an entry any more */
+        /* its slot was reassigned: it is no entry any more */
 
     } else if ((marks & CLIPPER_CACHE_USED)
                && words <= header->reserve)
@@ -299,8 +299,9 @@ clipper_cache_pass_locked(int64_t *budget)
 
 
 /*
- * Writes an entry at the head and gives its position.  The fence: whoever
- * reads a word of it in place of an older entry's finds the tail beyond that.
+ * Writes an entry at the head and returns its position.  The fence: a reader
+ * that gets one of these words in place of an older entry's sees that the tail
+ * has passed that entry.
  */
 
 uint64_t
@@ -345,7 +346,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
         clipper_cache_store(p, word[0]);
     }
 
-    /* it has a whole turn of the ring to be asked for */
+    /* it has a whole turn of the ring to be found again */
 
     clipper_cache_ring_mark(position, 0, CLIPPER_CACHE_USED
                                          | CLIPPER_CACHE_OLD);
@@ -357,7 +358,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
 }
 
 
-/* writes an entry once more at the head, and unused */
+/* rewrites an entry at the head, marked as unused */
 
 static uint64_t
 clipper_cache_move_locked(uint64_t from, uint64_t words)

@@ -31,7 +31,7 @@ clipper_chunk_borrow_locked(clipper_zone_t *zone,
         return 0;
     }
 
-    /* the owner words come first: a chain cut short is then found by them */
+    /* the owner words come first: they lead to a chain that was cut short */
 
     first = 0;
 
@@ -118,7 +118,9 @@ clipper_chunk_data(clipper_zone_t *zone, uint32_t chunk)
 }
 
 
-/* up to a chunk, in lines: what compilers make of the whole is "rep movs" */
+/*
+ * copies by lines up to a chunk: compilers turn a single copy into "rep movs"
+ */
 
 static void
 clipper_chunk_copy(u_char *dst, const u_char *src, size_t n)

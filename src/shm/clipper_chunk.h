@@ -1,11 +1,11 @@
 
 /*
- * Payload in shared memory: chains of fixed chunks.
+ * Payload in shared memory: chains of fixed-size chunks.
  *
  * A worker borrows chunks under the lock, fills them without it, and hands
- * them to a flight under the lock again; so a large input is never copied
- * while others wait.  A chunk's owner word says whose it is; what belongs to
- * nobody that lives is found by the rebuild.
+ * them to a flight under the lock again, so nobody waits while a large input
+ * is copied.  The owner word of a chunk says whom it belongs to; the rebuild
+ * frees chunks whose owner is gone.
  */
 
 
@@ -16,16 +16,21 @@
 #include "shm/clipper_table.h"
 
 
-/* a chain on loan to the calling worker for len > 0 bytes; 0: zone is full */
+/*
+ * a chain on loan to the calling worker, for len > 0 bytes; 0: the zone is
+ * full
+ */
 uint32_t clipper_chunk_borrow_locked(clipper_zone_t *zone, size_t len);
 
-/* makes the chain the flight's */
+/* gives the chain to the flight */
 void clipper_chunk_own_locked(clipper_zone_t *zone, uint32_t chunk,
     uint32_t flight);
 
 void clipper_chunk_free_locked(clipper_zone_t *zone, uint32_t chunk);
 
-/* the chain belongs to the caller or to a flight that cannot go meanwhile */
+/*
+ * the chain must belong to the caller, or to a flight that cannot go meanwhile
+ */
 void clipper_chunk_write(clipper_zone_t *zone, uint32_t chunk,
     const u_char *data, size_t len);
 void clipper_chunk_read(clipper_zone_t *zone,

@@ -11,7 +11,7 @@
 #include "shm/clipper_table.h"
 
 
-/* has a worker woken when the lock is free, if it sleeps or is the caller */
+/* has a worker woken after the unlock, if it sleeps or is the caller */
 void clipper_door_wake_locked(clipper_zone_t *zone, uint32_t slot);
 
 

@@ -1,12 +1,12 @@
 
 /*
- * A model's queue: a leftist heap of flights by deadline, equal ones in the
- * order of their coming.  Insertion and removal, also from the middle, take
- * O(log n) steps (C. A. Crane, 1972; with parent links for the removal).
+ * The queue of a model: a leftist heap of flights by deadline; equal deadlines
+ * keep the order of arrival.  Insertion and removal, also from the middle,
+ * take O(log n) steps (C. A. Crane, 1972; with parent links for the removal).
  *
- * Most flights have a later deadline than all that wait.  The last flight has
- * no children, and a left child changes no rank, so such a flight becomes the
- * left child of the last one in one step; the heap is a list then.
+ * Most flights have a later deadline than all that are queued.  The last
+ * flight has no children, and a left child changes no rank, so such a flight
+ * becomes the left child of the last one in one step; the heap is then a list.
  */
 
 
@@ -95,7 +95,7 @@ clipper_heap_remove_locked(clipper_zone_t *zone, clipper_model_row_t *model,
         p->right = merged;
     }
 
-    /* ranks above may have shrunk; each step up that changes one goes on */
+    /* ranks above may have shrunk; goes up as long as one changes */
 
     for ( /* void */ ; parent; parent = p->parent) {
         p = &zone->flights[parent];
@@ -110,7 +110,7 @@ clipper_heap_remove_locked(clipper_zone_t *zone, clipper_model_row_t *model,
 }
 
 
-/* the right spines are O(log n) long, and so is the recursion */
+/* the right spines are O(log n) long, which bounds the recursion */
 
 static uint32_t
 clipper_heap_merge_locked(clipper_zone_t *zone, uint32_t a, uint32_t b)
@@ -151,7 +151,7 @@ clipper_heap_before(clipper_flight_t *a, clipper_flight_t *b)
 }
 
 
-/* puts the child of the higher rank to the left and computes the own rank */
+/* puts the child with the higher rank to the left and computes the rank */
 
 static void
 clipper_heap_settle_locked(clipper_zone_t *zone, uint32_t flight)

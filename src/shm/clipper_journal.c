@@ -1,7 +1,7 @@
 
 /*
- * The journal, see the header: pieces, each followed by where it belongs, so
- * that they can be read from the last to the first.
+ * The journal, see the header.  Pieces are stored with their place after them,
+ * so that they can be read from the last to the first.
  */
 
 
@@ -16,7 +16,7 @@ typedef struct {
 
 void  (*clipper_journal_overflowed)(void);
 
-/* the section of this process has the first overflow of its area */
+/* the current section of this process is the first to overflow its area */
 static ngx_uint_t  clipper_journal_first;
 
 
@@ -34,8 +34,9 @@ clipper_journal_begin(clipper_journal_t *journal,
 
 
 /*
- * Who dies in here leaves `used` as it is until all is back: the next one
- * starts again, and putting the same pieces back twice changes nothing.
+ * A process that dies in here leaves `used` unchanged until everything is
+ * restored: the next one starts over, and restoring a piece twice does no
+ * harm.
  */
 
 static void
@@ -91,7 +92,7 @@ clipper_journal_save(clipper_journal_t *journal,
 
     __atomic_store_n(&journal->used, (uint32_t) used, __ATOMIC_RELEASE);
 
-    /* and no write to the piece comes before it: a death is in this order */
+    /* the piece is written after this only, also as a death would see it */
 
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }

@@ -1,14 +1,13 @@
 
 /*
- * Changes of shared memory that happen wholly or not at all.
+ * Changes of shared memory that happen completely or not at all.
  *
  * A journal is the lock of an area and the old contents of what is being
- * changed.  Whoever begins saves each piece before the first write to it; who
- * begins and finds that a holder died puts the saved pieces back, the last
- * one first.  So the area always is as it was after the last commit, whatever
- * its structure, and needs no repair of its own.
- *
- * This is proof against the death of a process, not of the machine.
+ * changed.  A process that begins a change saves each piece before its first
+ * write.  A process that finds a dead holder restores the saved pieces, the
+ * last one first.  So the area is always as of its last commit, whatever its
+ * structure, and needs no repair of its own.  This survives the death of a
+ * process, not of the machine.
  */
 
 
@@ -31,7 +30,7 @@ typedef struct {
 } clipper_journal_t;
 
 
-/* tells of the first overflow of an area, after its lock; NULL: nobody */
+/* called at the first overflow of an area, without its lock; or NULL */
 extern void  (*clipper_journal_overflowed)(void);
 
 
@@ -40,9 +39,9 @@ void clipper_journal_begin(clipper_journal_t *journal, void *base,
     uint32_t pid);
 
 /*
- * To be called before a piece of the area is written.  A piece that does not
- * fit is not undone after a death, which is counted: whoever changes much
- * commits in between, where everything is consistent.
+ * Call it before writing a piece of the area.  A piece that does not fit
+ * cannot be restored after a death, and is counted: a large change commits at
+ * points where everything is consistent.
  */
 void clipper_journal_save(clipper_journal_t *journal, void *base, void *piece,
     size_t len);

@@ -11,7 +11,7 @@
 #include "shm/clipper_table.h"
 
 
-/* a result on its way back to who waits */
+/* a result on its way to the waiter */
 
 typedef struct {
     uint32_t          waiter;
@@ -22,15 +22,15 @@ typedef struct {
     uint32_t          batch_size;
     uint64_t          queue_us;
     uint64_t          model_us;
-    uint32_t          held;             /* a long output: still the waiter's,
-                                           read it and leave */
+    uint32_t          held;             /* long output, kept by the waiter:
+                                           read, leave */
     uint32_t          chunk;
     size_t            len;
     u_char            data[CLIPPER_INLINE];
 } clipper_mail_t;
 
 
-/* moves up to n letters of the calling worker's mailbox to `mail` */
+/* moves up to n letters from the calling worker's mailbox to `mail` */
 ngx_uint_t clipper_letter_take_locked(clipper_zone_t *zone,
     clipper_mail_t *mail, ngx_uint_t n);
 

@@ -95,7 +95,7 @@ clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
             continue;
         }
 
-        /* one's own pid: that of a predecessor, who died with the lock */
+        /* our own pid: a dead predecessor had it and held the lock */
 
         if ((holder == pid || !clipper_lock_alive(holder))
             && clipper_lock_try(lock, holder, pid))
@@ -135,7 +135,7 @@ clipper_lock_alive(uint32_t pid)
 
 #endif
 
-    /* no pidfd here: a zombie counts as alive until it is reaped */
+    /* without a pidfd a zombie counts as alive until it is reaped */
 
     return kill((pid_t) pid, 0) == 0 || errno == EPERM;
 }

@@ -1,14 +1,12 @@
 
 /*
- * A mutex in shared memory that survives the death of its holder.
- *
- * The word holds the pid of the holder.  A waiter spins for a bounded time,
- * yields, and after 2 ms asks the kernel whether the holder still lives; if
- * not, it takes the lock over.  The holder sets `dirty` while it changes what
- * the lock guards: who gets the lock and finds a mark left behind has to
- * repair first, as with a robust mutex (EOWNERDEAD).
- *
- * No code holds two of them.
+ * A mutex in shared memory that survives the death of its holder.  The word
+ * holds the pid of the holder.  A waiter spins for a bounded time, then
+ * yields, and after 2 ms asks the kernel whether the holder is alive; if not,
+ * it takes the lock over.  The holder sets `dirty` while it changes what the
+ * lock guards: a process that gets the lock and finds the mark must repair
+ * first, as with a robust mutex (EOWNERDEAD).  No code holds two of these
+ * locks.
  */
 
 
@@ -28,17 +26,17 @@ typedef struct {
 
 /*
  * NGX_OK: the lock is held and marked; NGX_BUSY: the same, but a holder died
- * in the middle of a change.  Never fails, waits as long as the holder lives.
+ * during a change.  Never fails; waits as long as the holder lives.
  */
 ngx_int_t clipper_lock(clipper_lock_t *lock, uint32_t pid);
 
 void clipper_lock_release(clipper_lock_t *lock);
 
-/* 1 while the process has not exited; a zombie has */
+/* 1 until the process has exited; a zombie has */
 ngx_uint_t clipper_lock_alive(uint32_t pid);
 
 
-/* in the checked build every `_locked` function asks for its mutex */
+/* in the checked build every `_locked` function checks its mutex */
 
 #if (CLIPPER_LOCK_CHECK)
 

@@ -1,6 +1,6 @@
 
 /*
- * Mailboxes: the list of a worker's waiters whose result is there.
+ * Mailboxes: for each worker, the list of its waiters that have a result.
  */
 
 

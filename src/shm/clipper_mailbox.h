@@ -1,6 +1,6 @@
 
 /*
- * Mailboxes: the list of a worker's waiters whose result is there.
+ * Mailboxes: for each worker, the list of its waiters that have a result.
  */
 
 
@@ -11,7 +11,7 @@
 #include "shm/clipper_table.h"
 
 
-/* for a waiter that is done or dropped */
+/* for a waiter whose result is there or that was dropped */
 void clipper_mailbox_post_locked(clipper_zone_t *zone, uint32_t waiter);
 
 void clipper_mailbox_remove_locked(clipper_zone_t *zone, uint32_t waiter);

@@ -1,10 +1,10 @@
 
 /*
  * Counters in shared memory.  Each application and each model version has a
- * block of counters in each of a few stripes; a worker adds to the stripe of
- * its slot without a lock, who scrapes sums over the stripes.  When a row of
- * the registry is taken by another name its blocks are added to those of row
- * 0 and cleared, so that no count is ever lost.
+ * block of counters in each of a few stripes.  A worker adds to the stripe of
+ * its slot without a lock; a scrape sums over the stripes.  When a row of the
+ * registry gets another name, its blocks are added to those of row 0 and
+ * cleared, so no count is ever lost.
  */
 
 
@@ -21,7 +21,7 @@
 #define CLIPPER_SIZE_BUCKETS   14               /* 1 .. 8192 inputs */
 
 
-/* a histogram: its buckets, one for what is above, and the sum */
+/* a histogram: its buckets, one for larger values, and the sum */
 
 #define CLIPPER_HISTOGRAM      (CLIPPER_TIME_BUCKETS + 2)
 
@@ -48,7 +48,7 @@ extern const uint64_t  clipper_time_bounds[];               /* us */
 extern const uint64_t  clipper_size_bounds[];               /* inputs */
 
 
-/* the block of the calling worker's stripe */
+/* the block in the calling worker's stripe */
 uint64_t *clipper_metrics_app(clipper_zone_t *zone, ngx_uint_t row);
 uint64_t *clipper_metrics_model(clipper_zone_t *zone, ngx_uint_t row);
 

@@ -1,7 +1,7 @@
 
 /*
  * Flights and their waiters: submission, leaving, and the links between the
- * tables that the rebuild derives anew.
+ * tables, which the rebuild derives anew.
  */
 
 
@@ -38,9 +38,9 @@ clipper_queue_settled(clipper_zone_t *zone, const uint64_t key[2])
 
 
 /*
- * Is a replica about to be ready?  Its first answer takes milliseconds as a
- * rule; one that is silent for longer loads its model, and nobody knows for
- * how long.
+ * Whether a replica is about to be ready.  It usually answers its probe within
+ * milliseconds; one that is silent for longer is loading its model, for an
+ * unknown time.
  */
 
 static ngx_uint_t
@@ -146,10 +146,11 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
 
 
 /*
- * The flight of a key that has room for one more: whoever settles or drops a
- * flight goes over all who wait for it.  One that is full is joined by nobody;
- * the next one of its key comes before it in the chain.  Keys are digests
- * with a secret, and there are as many buckets as flights: chains are short.
+ * Finds the flight of a key that has room for one more waiter; the number is
+ * limited because a settlement visits all of them.  A full flight is not
+ * joined, and the next flight of its key precedes it in the chain.  Keys are
+ * digests with a secret, and there are as many buckets as flights, so chains
+ * are short.
  */
 
 static uint32_t
@@ -176,7 +177,7 @@ clipper_queue_find_locked(clipper_zone_t *zone, clipper_bucket_t *bucket,
 }
 
 
-/* a new flight with the task's input, in the hash but in no queue yet */
+/* a new flight with the task's input, in the hash but not in a queue yet */
 
 static uint32_t
 clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
@@ -236,8 +237,8 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
 
 
 /*
- * An input that replicas died of lately is asked alone, and only once.  While
- * there is such an input, 64 rows are looked at.
+ * An input that recently killed replicas is asked alone, and only once.  While
+ * there are such inputs, 64 rows are searched.
  */
 
 static uint32_t
@@ -355,7 +356,7 @@ clipper_queue_notify_locked(clipper_zone_t *zone, uint32_t model)
 }
 
 
-/* --- links between the tables, also derived anew by the rebuild --- */
+/* --- links between the tables, which the rebuild derives anew --- */
 
 
 void
@@ -493,7 +494,7 @@ clipper_queue_unlink_locked(clipper_zone_t *zone, uint32_t waiter)
 }
 
 
-/* a flight without waiters and leases goes */
+/* removes a flight without waiters and leases */
 
 void
 clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight)
@@ -509,7 +510,7 @@ clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight)
         return;
     }
 
-    /* nobody waits: it is not asked for, not for a second time either */
+    /* without waiters it is not asked, nor asked again */
 
     if (f->state == CLIPPER_QUEUED) {
         clipper_queue_remove_locked(zone, flight);

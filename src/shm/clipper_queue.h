@@ -2,12 +2,12 @@
 /*
  * Queries on their way through shared memory.
  *
- * A task is submitted as a waiter on a flight: the one flight of its key, or
- * a new one that joins its model's queue, which is ordered by deadline (a
- * leftist heap).  A replica's worker takes a batch of flights on lease and
- * settles each with a result; the result is posted to the mailboxes of those
- * who wait.  A flight goes when it has neither waiters nor leases, so what is
- * on lease can be copied without the lock.
+ * A task is submitted as a waiter on a flight: on the existing flight of its
+ * key, or on a new one, which joins the queue of its model (a leftist heap by
+ * deadline).  The worker of a replica takes a batch of flights on lease and
+ * settles each with a result; the result goes to the mailboxes of the waiters.
+ * A flight goes when it has neither waiters nor leases, so the data of a lease
+ * can be copied without the lock.
  */
 
 
@@ -18,16 +18,16 @@
 #include "shm/clipper_table.h"
 
 
-/* inputs up to this size are copied under the lock, larger ones before */
+/* smaller inputs are copied under the lock, larger ones before it is taken */
 #define CLIPPER_COPY_MAX   1024
 
-/* what an answer needs between its arrival and the client, us */
+/* time between the arrival of a reply and the response to the client, us */
 #define CLIPPER_MARGIN     500
 
-/* how long an input that replicas died of is remembered, us */
+/* how long an input that killed replicas is remembered, us */
 #define CLIPPER_SUSPICION  60000000
 
-/* us: a replica that connected so lately is about to be ready */
+/* us: a replica that connected this recently is about to be ready */
 #define CLIPPER_PROBE_US   1000000
 
 
@@ -35,13 +35,13 @@ typedef struct {
     uint32_t          model;            /* registry row */
     uint32_t          input_type;
     uint64_t          key[2];
-    uint32_t          shared;           /* may join a flight of its key */
+    uint32_t          shared;           /* may join a flight with its key */
     uint32_t          settled;          /* of the key's bucket, read before
                                            the cache was asked */
     uint64_t          deadline_us;
-    const u_char     *data;             /* input when chunk is 0 */
+    const u_char     *data;             /* the input, if chunk is 0 */
     size_t            len;
-    uint32_t          chunk;            /* or a chain on loan with the input */
+    uint32_t          chunk;            /* or a chain on loan that has it */
     uint32_t          queue_max;
     size_t            queue_size_max;
 
@@ -51,28 +51,29 @@ typedef struct {
 } clipper_task_t;
 
 
-/* the count to give as task.settled */
+/* what to pass as task.settled */
 uint32_t clipper_queue_settled(clipper_zone_t *zone, const uint64_t key[2]);
 
 /*
- * NGX_OK: waiter and gen name the ask; NGX_DECLINED: the model has no replica,
- * nor one about to be ready; NGX_BUSY: its queue is full; NGX_ERROR: the zone
- * is full; NGX_AGAIN: a flight of the key's bucket ended after `settled` was
- * read, so the cache has to be asked again.  Unless NGX_OK the chain stays
- * with the caller; when it was joined to another flight the chain is freed.
+ * NGX_OK: waiter and gen identify the ask; NGX_DECLINED: the model has no
+ * replica, and none is about to be ready; NGX_BUSY: its queue is full;
+ * NGX_ERROR: the zone is full; NGX_AGAIN: a flight of the key's bucket ended
+ * after `settled` was read, so check the cache again.  Unless it returns
+ * NGX_OK the chain stays with the caller; if another flight is joined the
+ * chain is freed.
  */
 ngx_int_t clipper_queue_submit_locked(clipper_zone_t *zone,
     clipper_task_t *task, uint64_t now_us);
 
-/* the ask ends, whatever its state; an unknown gen is ignored */
+/* ends the ask in any state; an unknown gen is ignored */
 void clipper_queue_leave_locked(clipper_zone_t *zone, uint32_t waiter,
     uint32_t gen);
 
-/* has the worker of an idle replica of the model woken; 0: there is none */
+/* wakes the worker of an idle replica of the model; 0: there is none */
 ngx_uint_t clipper_queue_notify_locked(clipper_zone_t *zone, uint32_t model);
 
 
-/* --- between the files of this part, and for the rebuild --- */
+/* --- shared between the files of this part, and with the rebuild --- */
 
 void clipper_queue_insert_locked(clipper_zone_t *zone, uint32_t flight);
 void clipper_queue_hash_locked(clipper_zone_t *zone, uint32_t flight);

@@ -1,7 +1,7 @@
 
 /*
- * Batches on lease to replicas: what to take from a queue, what the replica's
- * answer or its loss means, and who else may be asked.
+ * Batches on lease to replicas: which flights to take, and what the reply or
+ * the loss of a replica means for them.
  */
 
 
@@ -106,7 +106,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     for (i = 0; i < n; i++) {
         f = &zone->flights[leases[i].flight];
 
-        /* a suspect keeps the size of the batch that its replica died of */
+        /* a suspect keeps the size of the batch that killed its replica */
 
         if (f->attempts == 0) {
             f->batch_size = (uint32_t) n;
@@ -153,8 +153,8 @@ clipper_queue_tries_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
 
 
 /*
- * Inputs that a replica was lost with are asked again among themselves, half
- * as many at once, so that one that kills replicas takes few others with it.
+ * Inputs whose replica was lost are asked again among themselves, in batches
+ * of half the size, so that one that kills replicas affects few others.
  */
 
 static ngx_uint_t
@@ -172,7 +172,7 @@ clipper_queue_alike(clipper_flight_t *f, clipper_flight_t *first, ngx_uint_t n)
 }
 
 
-/* how many to take now, after what cannot be on time has left the queue */
+/* how many to take now; tasks that cannot be on time have left the queue */
 
 static ngx_uint_t
 clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
@@ -392,8 +392,9 @@ clipper_queue_lease_settle_locked(clipper_zone_t *zone, uint32_t replica,
 
 
 /*
- * The replica was told the time of the most urgent waiter, which is over.  Who
- * has more of it waits for another answer, or for that of a second replica.
+ * The replica was told the deadline of the most urgent waiter, which has
+ * passed.  Waiters with more time wait for another answer, or for the second
+ * replica's.
  */
 
 static void
@@ -436,7 +437,7 @@ clipper_queue_lease_lost_locked(clipper_zone_t *zone, uint32_t replica,
 
     f = &zone->flights[lease->flight];
 
-    /* also when another replica has it: both may die of it */
+    /* even if another replica has it: both may die of it */
 
     f->attempts++;
 
@@ -494,7 +495,7 @@ clipper_queue_done_locked(clipper_zone_t *zone, uint32_t flight,
 }
 
 
-/* 1: the replica had this lease, and has it no more */
+/* 1: the replica had this lease, and lost it now */
 
 static ngx_uint_t
 clipper_queue_unlease_locked(clipper_zone_t *zone, uint32_t replica,

@@ -12,7 +12,7 @@
 #include "shm/clipper_table.h"
 
 
-/* one input of a batch that a replica has */
+/* an input of the batch of a replica */
 
 typedef struct {
     uint32_t          flight;
@@ -22,13 +22,13 @@ typedef struct {
 
 typedef struct {
     uint32_t          result;           /* clipper_result_e */
-    uint32_t          chunk;            /* chain on loan, when it is long */
+    uint32_t          chunk;            /* chain on loan, if it is long */
     const u_char     *data;             /* else */
     size_t            len;
 } clipper_output_t;
 
 
-/* what a batch may be, and when to ask again if there is none yet */
+/* limits of a batch, and when to ask again if there is none yet */
 
 typedef struct {
     const clipper_batch_conf_t           *conf;
@@ -42,16 +42,17 @@ typedef struct {
 
 
 /*
- * A batch for an idle replica, by deadline; tasks that cannot be on time are
- * dropped on the way.  Gives the number of leases, 0: nothing to do now.
+ * Takes a batch for an idle replica, by deadline, and drops tasks that cannot
+ * be on time.  Returns the number of leases; 0: nothing to do now.
  */
 ngx_uint_t clipper_queue_lease_take_locked(clipper_zone_t *zone,
     uint32_t replica, clipper_take_t *take, clipper_lease_t *leases);
 
 /*
- * The replica's answer to one lease.  1: it was the first and counts; 0: the
- * flight had ended before.  A chain on loan is taken or freed.  Of a flight
- * that was skipped as late those who have time left are asked for again.
+ * Settles one lease with the replica's answer.  1: it was the first one and
+ * counts; 0: the flight had ended before.  A chain on loan is taken or freed.
+ * If a flight was skipped as late, it is asked again for the waiters that have
+ * time left.
  */
 ngx_uint_t clipper_queue_lease_settle_locked(clipper_zone_t *zone,
     uint32_t replica,
@@ -59,8 +60,8 @@ ngx_uint_t clipper_queue_lease_settle_locked(clipper_zone_t *zone,
     uint64_t now_us);
 
 /*
- * The replica was lost with this lease: the flight is queued again (1), or
- * when that was so before ends as an error.
+ * The replica of this lease was lost: the flight is queued again (1), or ends
+ * as an error if that happened before.
  */
 ngx_uint_t clipper_queue_lease_lost_locked(clipper_zone_t *zone,
     uint32_t replica, const clipper_lease_t *lease, uint64_t now_us);

@@ -1,7 +1,7 @@
 
 /*
- * Repair after a death: derives what follows from the tables, gives back what
- * a dead worker held, and checks the whole.
+ * Repair after a death: derives what follows from the tables, frees what a
+ * dead worker held, and checks the result.
  */
 
 
@@ -41,7 +41,7 @@ clipper_rebuild_locked(clipper_zone_t *zone)
 
     zone->header->registry++;
 
-    /* somebody may have died between a post and its ring */
+    /* the dead worker may have posted a letter without ringing */
 
     for (i = 1; i < zone->header->workers.n; i++) {
         if (zone->workers[i].state == CLIPPER_USED) {
@@ -202,7 +202,7 @@ clipper_rebuild_waiters_locked(clipper_zone_t *zone)
 }
 
 
-/* with the waiters linked: which flights go, wait again, can be joined */
+/* after the waiters are linked: which flights go, wait again, can be joined */
 
 static void
 clipper_rebuild_leases_locked(clipper_zone_t *zone)
@@ -278,7 +278,7 @@ clipper_rebuild_leased_locked(clipper_zone_t *zone, uint64_t lease)
 }
 
 
-/* a chunk that says it is a flight's, but is in none of its chains, is free */
+/* frees chunks that claim to be a flight's but are in none of its chains */
 
 static void
 clipper_rebuild_chunks_locked(clipper_zone_t *zone)
@@ -367,7 +367,7 @@ clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
         }
     }
 
-    /* its replicas' batches are queued again; nobody blames the models */
+    /* queues the batches of its replicas again; the models are not blamed */
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         r = &zone->replicas[i];

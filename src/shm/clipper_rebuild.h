@@ -11,10 +11,10 @@
 #include "shm/clipper_table.h"
 
 
-/* derives lists, heaps and counts from the tables; frees what nobody owns */
+/* derives lists, heaps and counts from the tables; frees what has no owner */
 void clipper_rebuild_locked(clipper_zone_t *zone);
 
-/* gives back all that a worker held; its clients are lost, nobody else's */
+/* frees all that a worker held; its clients are lost, no others */
 void clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot);
 
 

@@ -2,9 +2,9 @@
 /*
  * The ring of records, see the header.
  *
- * Records lie one after the other, each as long as it needs; the oldest is at
- * the tail.  Two hash tables lead to them, newest first.  A consumed record
- * is in neither and stays where it is until the tail comes by.
+ * Records of variable length follow each other; the oldest is at the tail. Two
+ * hash tables lead to them, newest first.  A consumed record is in neither,
+ * and keeps its place until the tail passes it.
  */
 
 
@@ -19,10 +19,10 @@
     (0x636c697265637201ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
      ^ sizeof(clipper_record_area_t))
 
-/* a bucket with more of other inputs than this is not searched to its end */
+/* a bucket with more other inputs than this is not searched to its end */
 #define CLIPPER_RECORD_WALK   512
 
-/* what is common to all records is stored as it is in the struct */
+/* the common part of all records is stored as a struct */
 #define CLIPPER_RECORD_FIXED  offsetof(clipper_record_t, key)
 
 
@@ -41,9 +41,10 @@ typedef struct {
         size_t                  live;           /* not consumed */
     } m;
 
-    uint32_t                    bucket[];       /* first by id, then by input;
-                                                   units from the ring's start
-                                                   plus one, 0: none */
+    uint32_t                    bucket[];       /* first by id, then by
+                                                   input; units from the
+                                                   start of the ring plus
+                                                   one, 0: none */
 } clipper_record_area_t;
 
 
@@ -191,7 +192,7 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
         need += area->size - area->m.head;
     }
 
-    /* each of them frees at least as much as an empty record takes */
+    /* each frees at least as much as an empty record takes */
 
     while (area->size - area->m.used < need) {
         clipper_record_drop_locked(zone);
@@ -231,8 +232,8 @@ clipper_record_size(const clipper_record_t *record)
 
 
 /*
- * The oldest one goes.  It is committed at once: what is written to its place
- * cannot be undone.
+ * Drops the oldest record.  This is committed at once: what is written in its
+ * place cannot be undone.
  */
 
 static void
@@ -293,7 +294,7 @@ clipper_record_pad_locked(clipper_zone_t *zone, size_t size)
 }
 
 
-/* into room that belongs to nobody yet */
+/* room that nothing refers to yet */
 
 static void
 clipper_record_write_locked(clipper_zone_t *zone,

@@ -1,12 +1,12 @@
 
 /*
- * Queries that were answered and may get feedback: a ring in shared memory.
+ * Answered queries that may get feedback: a ring in shared memory.
  *
- * A record is found by its query's id, or by application, user and input.
- * Who gets it has consumed it: the same query is never learned from twice.
- * The oldest ones are overwritten, everything is O(1).  It has a lock of its
- * own, taken by these functions; a worker that dies in one of them leaves the
- * ring as it was before the call.
+ * A record is found by the id of its query, or by application, user and input.
+ * Getting a record consumes it: no query is learned from twice.  The oldest
+ * records are overwritten; everything is O(1).  These functions take the
+ * ring's own lock; a worker that dies in one of them leaves the ring as it was
+ * before the call.
  */
 
 
@@ -18,11 +18,11 @@
 #include "shm/clipper_table.h"
 
 
-/* a longer output is not kept, so it cannot be judged */
+/* a longer output is not stored and cannot be judged */
 #define CLIPPER_RECORD_OUTPUT   64
 #define CLIPPER_RECORD_LONG     255
 
-/* it was to be served, and had no output in time */
+/* the member was to be served and had no output in time */
 #define CLIPPER_RECORD_MISSED   254
 
 
@@ -47,7 +47,7 @@ typedef struct {
 } clipper_record_t;
 
 
-/* keeps the output of member i, or that it was too long */
+/* stores the output of member i, or that it was too long */
 static ngx_inline void
 clipper_record_output(clipper_record_t *record,
     ngx_uint_t i, const u_char *data, size_t len)
@@ -82,18 +82,18 @@ typedef struct {
 void clipper_record_usage(clipper_zone_t *zone, double now,
     clipper_record_usage_t *usage);
 
-/* overwrites the oldest ones.  NGX_DECLINED: it is longer than the ring */
+/* overwrites the oldest records.  NGX_DECLINED: it is longer than the ring */
 ngx_int_t clipper_record_put(clipper_zone_t *zone,
     const clipper_record_t *record);
 
 /*
- * NGX_OK: *out is the record, which is consumed.  NGX_DECLINED: there is none
- * (any more), or it is another application's or another user's.
+ * NGX_OK: *out is the record, now consumed.  NGX_DECLINED: there is none (any
+ * more), or it belongs to another application or user.
  */
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], clipper_record_t *out);
 
-/* the same for the newest one of an application, a user and an input */
+/* the same for the newest record of an application, a user and an input */
 ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
     const uint64_t uid[2], const uint64_t input[2], clipper_record_t *out);
 

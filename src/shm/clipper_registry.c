@@ -1,10 +1,10 @@
 
 /*
- * Workers, applications and model versions by their names.
+ * Workers, applications and model versions, by name.
  *
- * Loops over a whole table, which has up to 127 workers or 511 names, are for
- * what happens to a worker or to a name once, or after a change of the
- * registry.  What a query asks is found by a hash.
+ * Loops over a whole table (up to 127 workers or 511 names) run once in the
+ * life of a worker or a name, or after a change of the registry.  Lookups of
+ * queries use a hash.
  */
 
 
@@ -91,7 +91,7 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
         }
     }
 
-    /* a full table: what no configuration names any more makes room */
+    /* a full table: names that no configuration has any more make room */
 
     if (row == 0) {
         clipper_registry_pinned_locked(zone, 0, pinned);
@@ -148,7 +148,7 @@ clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
 }
 
 
-/* names are those of containers, of whom not all need be trusted: keyed */
+/* containers choose names, and not all can be trusted: the hash has a key */
 
 static uint32_t *
 clipper_registry_bucket(clipper_zone_t *zone, const u_char *name, size_t nlen,
@@ -191,7 +191,7 @@ clipper_registry_index_locked(clipper_zone_t *zone)
 }
 
 
-/* a row for another name: free, or one that nobody needs; 0: none */
+/* finds a row for another name: free, or unused; 0: none */
 
 static uint32_t
 clipper_registry_spare_locked(clipper_zone_t *zone)
@@ -257,9 +257,9 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     }
 
     /*
-     * The epoch outlives the name, so that no cache key comes again.  Whoever
-     * reads an epoch and then the generation that he knows has read the epoch
-     * of the name that he knows.
+     * The epoch outlives the name, so that no cache key is ever reused.  A
+     * reader that loads the epoch and then finds the generation it knows has
+     * the epoch of the name it knows.
      */
 
     model = &zone->models[row];
@@ -334,7 +334,7 @@ clipper_registry_pin_locked(clipper_zone_t *zone, uint64_t *map, uint32_t row)
 }
 
 
-/* the rows that configurations name: a bit each */
+/* one bit for each row that configurations name */
 
 static void
 clipper_registry_pinned_locked(clipper_zone_t *zone, ngx_uint_t model,
@@ -402,7 +402,7 @@ clipper_registry_compare(const u_char *a, size_t alen, const u_char *b,
             continue;
         }
 
-        /* two numbers: without leading zeros the longer one is larger */
+        /* two numbers: without leading zeros, the longer one is larger */
 
         while (i < alen && a[i] == '0') { i++; }
         while (j < blen && b[j] == '0') { j++; }

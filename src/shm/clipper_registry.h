@@ -19,23 +19,23 @@
 uint32_t clipper_registry_claim_locked(clipper_zone_t *zone,
     const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now);
 
-/* the row of a name, made when there is none; 0: the table is full */
+/* finds or creates the row of a name; 0: the table is full */
 uint32_t  clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name);
 uint32_t clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version);
 
-/* the same without making one */
+/* finds the row of a name; 0: there is none */
 uint32_t clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version);
 
-/* the highest version that replicas have announced; 0: none */
+/* the highest version announced by replicas; 0: none */
 uint32_t clipper_registry_current_locked(clipper_zone_t *zone,
     ngx_str_t *name);
 
-/* models by their names anew, for the rebuild */
+/* links models by their names anew, for the rebuild */
 void clipper_registry_index_locked(clipper_zone_t *zone);
 
-/* marks rows that the calling worker's configuration names */
+/* marks the rows that the calling worker's configuration names */
 void clipper_registry_pin_locked(clipper_zone_t *zone, uint64_t *map,
     uint32_t row);
 

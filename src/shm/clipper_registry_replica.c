@@ -1,9 +1,9 @@
 
 /*
- * The replicas' rows of the registry: joining, readiness, idle lists, going.
+ * Rows of replicas in the registry: join, readiness, idle lists, departure.
  *
- * What happens to a replica once, when it comes, is ready, or goes, looks at
- * all rows of the table, 1023 at most; what happens to each batch does not.
+ * What happens to a replica once (join, ready, gone) searches all rows of the
+ * table, 1023 at most; what happens for each batch does not.
  */
 
 
@@ -71,9 +71,9 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     }
 
     /*
-     * Answers of another model under the same name must not be found in the
-     * cache: a digest tells, and without one a group that was away altogether
-     * counts as another.
+     * Answers of another model with the same name must not be found in the
+     * cache.  A digest distinguishes models; without a digest, replicas that
+     * join after all others had gone count as another model.
      */
 
     known = (r->digest_len != 0 && r->digest_len == model->digest_len
@@ -105,7 +105,10 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
 }
 
 
-/* its own when it moves here from another worker, else of the last one gone */
+/*
+ * its own profile if it moves here from another worker, else that of the last
+ * one gone
+ */
 
 static clipper_batch_t *
 clipper_registry_replica_learned_locked(clipper_zone_t *zone,
@@ -143,8 +146,8 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     /*
-     * Where several workers retire one after the other a container may have
-     * moved on from here before its probe came back.
+     * If several workers retire one after the other, a container may have
+     * moved on before its probe was answered here.
      */
 
     for (i = 1; i < zone->header->replicas.n; i++) {
@@ -174,7 +177,10 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
 }
 
 
-/* a replica probes no more: the latest connection of those that still do */
+/*
+ * a replica has left `probing`: finds the latest connection that is still in
+ * it
+ */
 
 static void
 clipper_registry_replica_probed_locked(clipper_zone_t *zone, uint32_t model)
@@ -254,7 +260,7 @@ clipper_registry_replica_return_locked(clipper_zone_t *zone, uint32_t gone)
 }
 
 
-/* two connections of one container */
+/* whether two connections belong to one container */
 
 static ngx_uint_t
 clipper_registry_replica_same(clipper_replica_row_t *a,
@@ -316,7 +322,7 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
 
     clipper_registry_replica_leaving_locked(zone, replica);
 
-    /* the next one of the same model begins with what this one has learned */
+    /* the next replica of the model starts with what this one has learned */
 
     if (r->epoch == model->epoch) {
         model->profiled = 0;

@@ -12,7 +12,7 @@
 #include "shm/clipper_table.h"
 
 
-/* what a container said of itself */
+/* what a container announced */
 
 typedef struct {
     uint32_t      model;                /* row */
@@ -23,13 +23,13 @@ typedef struct {
 } clipper_announcement_t;
 
 
-/* a probing replica; 0: the table is full */
+/* adds a probing replica; 0: the table is full */
 uint32_t clipper_registry_replica_join_locked(clipper_zone_t *zone,
     clipper_announcement_t *a, uint64_t now_us);
 
 /*
- * It may get work.  What has joined before with the same token of the same
- * model gets none any more: its container has moved here.  When the container
+ * The replica may get work from now on.  Older connections with the same token
+ * of the same model get none any more: the container has moved here.  If it
  * has moved on meanwhile, this one gets none.
  */
 void clipper_registry_replica_ready_locked(clipper_zone_t *zone,
@@ -45,11 +45,11 @@ void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
 void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
     uint32_t replica);
 
-/* its batch is back: into the idle list if it is ready */
+/* its batch is done: joins the idle list if it is ready */
 void clipper_registry_replica_idle_locked(clipper_zone_t *zone,
     uint32_t replica);
 
-/* out of the idle list */
+/* leaves the idle list */
 void clipper_registry_replica_busy_locked(clipper_zone_t *zone,
     uint32_t replica);
 

@@ -27,7 +27,7 @@
 #define CLIPPER_LEAVING       3                 /*          gets no new work */
 
 
-/* takes a row from a table's free list; 0: the table is full */
+/* takes a row from the free list of a table; 0: the table is full */
 #define clipper_row_take(table, rows, row)                                    \
     do {                                                                      \
         (row) = (table)->free;                                                \
@@ -44,7 +44,7 @@
         (table)->used--;                                                      \
     } while (0)
 
-/* stores the word that makes a row what it says, after all that it relies on */
+/* stores the word that validates a row, after everything that it relies on */
 #define clipper_publish(word, value)                                          \
     __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
 

@@ -30,10 +30,10 @@ typedef struct {
     uint32_t                   digest_len;
     u_char                     token[16];
     u_char                     digest[64];
-    uint32_t                   epoch;           /* of its model then */
+    uint32_t                   epoch;           /* of its model at that time */
 
     uint32_t                   busy;            /* inputs in flight */
-    uint32_t                   stuck;           /* its batch was given up */
+    uint32_t                   stuck;           /* its batch is given up */
     uint32_t                   superseded;      /* leaves for another one
                                                    with its token */
     uint64_t                   sent_us;
@@ -81,7 +81,7 @@ typedef struct {
     uint32_t                   members;         /* in any state */
     uint32_t                   fastest;         /* replica, or 0 */
     int32_t                    credit;          /* for copies of late inputs */
-    uint64_t                   probed_us;       /* the latest connection of a
+    uint64_t                   probed_us;       /* latest connection of a
                                                    probing one, 0: none */
     uint32_t                   next;            /* of the name's hash chain */
 } clipper_model_row_t;

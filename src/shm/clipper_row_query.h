@@ -26,7 +26,7 @@ typedef enum {
     CLIPPER_RESULT_OUTPUT = 0,
     CLIPPER_RESULT_ERROR,                       /* the model failed on it */
     CLIPPER_RESULT_LATE,                        /* skipped or infeasible */
-    CLIPPER_RESULT_SHED                         /* dropped for others' sake */
+    CLIPPER_RESULT_SHED                         /* dropped for others */
 } clipper_result_e;
 
 
@@ -41,7 +41,7 @@ typedef struct {
 } clipper_chunk_t;
 
 
-/* one input on its way to one model, wanted by one or more waiters */
+/* one input on its way to one model, for one or more waiters */
 
 typedef struct {
     uint32_t                   state;
@@ -78,7 +78,7 @@ typedef struct {
 } clipper_flight_t;
 
 
-/* one ask of a worker: {worker, row, gen} is all that shared memory knows */
+/* an ask of a worker, known to shared memory as {worker, row, gen} only */
 
 typedef struct {
     uint32_t                   state;
@@ -104,7 +104,7 @@ typedef struct {
 } clipper_bucket_t;
 
 
-/* an input that replicas died of, for a minute */
+/* an input that killed replicas, remembered for a minute */
 
 #define CLIPPER_SUSPECTS      64
 

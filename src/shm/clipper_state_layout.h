@@ -37,7 +37,7 @@
 
 #define CLIPPER_STATE_APP      1
 #define CLIPPER_STATE_USER     2
-#define CLIPPER_STATE_DIGEST   3                /* a user whose id was long */
+#define CLIPPER_STATE_DIGEST   3                /* a user with a long id */
 
 
 /* the three vectors */
@@ -160,8 +160,7 @@ typedef struct {
     uint32_t                         *buckets;
     uint32_t                         *name_buckets;
     uint32_t                          pid;
-    ngx_uint_t                        keep;     /* there is a Redis: dirty
-                                                   rows stay */
+    ngx_uint_t                        keep;     /* Redis: dirty rows stay */
 } clipper_state_table_t;
 
 

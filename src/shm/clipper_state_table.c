@@ -64,7 +64,7 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
                          + h->nrows * sizeof(clipper_state_row_t),
                          CLIPPER_STATE_ALIGN);
 
-    /* Redis sees it: it must tell nothing about the seed */
+    /* Redis sees it: it must reveal nothing about the seed */
 
     ngx_memcpy(key, seed, sizeof(key));
     clipper_hash_siphash(key, (u_char *) "source", sizeof("source") - 1,
@@ -209,8 +209,8 @@ clipper_state_table_gather_locked(clipper_state_table_t *table, uint32_t row,
 
 
 /*
- * All cells that are in the pending vector are added to, whether this delta
- * has them or not: moving its time changes all of them.
+ * Updates all cells of the pending vector, whether this delta has them or not:
+ * moving the time of the vector changes all of them.
  */
 
 ngx_int_t
@@ -240,7 +240,7 @@ clipper_state_table_add(clipper_state_table_t *table,
         return NGX_DECLINED;
     }
 
-    /* making room may have filled the journal; the row is consistent */
+    /* making room may have filled the journal; the row is consistent here */
 
     clipper_journal_commit(&table->header->journal);
 
@@ -349,9 +349,9 @@ clipper_state_table_load(clipper_state_table_t *table,
     r = &table->rows[row];
 
     /*
-     * A question may have been overtaken by the answer to an update that
-     * another worker sent: then its own is of before.  A Redis that lost data
-     * has a lower number too, but it is the truth now.
+     * A reply to a read may be older than the reply to an update that another
+     * worker sent.  A Redis that lost data has a lower number too, but its
+     * state is the truth now.
      */
 
     if (reply->last >= r->acked || reply->acked == r->acked) {

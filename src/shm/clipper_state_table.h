@@ -12,7 +12,7 @@
 #include "shm/clipper_state_layout.h"
 
 
-/* whose state, and the members that are wanted in that order */
+/* whose state, and the requested members in order */
 
 typedef struct {
     uint64_t                    id[2];          /* digest of what follows */
@@ -27,7 +27,7 @@ typedef struct {
 } clipper_state_who_t;
 
 
-/* what Redis said about some members */
+/* what Redis replied about some members */
 
 typedef struct {
     uint64_t                    last;           /* number of this source's
@@ -46,18 +46,18 @@ ngx_int_t clipper_state_table_create(void *addr, size_t size,
 void clipper_state_table_attach(clipper_state_table_t *table, void *addr,
     uint32_t pid);
 
-/* about a row, for who wants to ask Redis about it */
+/* about a row, for callers that may ask Redis */
 
 typedef struct {
     uint64_t                    acked;
-    ngx_uint_t                  stale;          /* the base is old; said once
-                                                   to all callers together */
+    ngx_uint_t                  stale;          /* the base is old; reported
+                                                   to one caller only */
 } clipper_state_age_t;
 
 
 /*
- * The sum of what is known.  NGX_OK: of all members; NGX_AGAIN: of some, Redis
- * has not told about the others; NGX_DECLINED: no row.
+ * Adds up what is known.  NGX_OK: for all members; NGX_AGAIN: for some, Redis
+ * has not replied about the others; NGX_DECLINED: no row.
  */
 ngx_int_t clipper_state_table_read(clipper_state_table_t *table,
     const clipper_state_who_t *who, double *vec, uint64_t now_us,
@@ -70,7 +70,7 @@ ngx_int_t clipper_state_table_read(clipper_state_table_t *table,
 ngx_int_t clipper_state_table_add(clipper_state_table_t *table,
     const clipper_state_who_t *who, const double *delta);
 
-/* the answer to a question; makes a row if there is none */
+/* stores the reply to a read; creates the row if there is none */
 ngx_int_t clipper_state_table_load(clipper_state_table_t *table,
     const clipper_state_who_t *who, const clipper_state_reply_t *reply,
     uint64_t now_us);

@@ -57,7 +57,7 @@ clipper_state_table_flight_take(clipper_state_table_t *table,
 }
 
 
-/* what is pending gets a number and may not change any more */
+/* the pending vector gets a number and must not change any more */
 
 static void
 clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
@@ -93,7 +93,7 @@ clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
 }
 
 
-/* Redis has it, and the base too */
+/* Redis has it, and so has the base */
 
 static void
 clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
@@ -135,8 +135,8 @@ clipper_state_table_flight_factor(const double *from, const double *to)
 
 
 /*
- * A flight that is in the new base has landed.  Members that the reply does
- * not have come to its time by themselves, and take what has landed along.
+ * A flight contained in the new base has landed.  Members that are not in the
+ * reply move to its time by themselves and take in what has landed.
  */
 
 void
@@ -264,7 +264,7 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
 
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    /* it may have been found out otherwise, and the row be another's */
+    /* its fate may be known already, and the row be another's */
 
     if (r->kind && r->id[0] == id[0] && r->id[1] == id[1]) {
 
@@ -273,7 +273,7 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
             r->sender = 0;
         }
 
-        /* the answer to a second copy may know of a later one */
+        /* the reply to a second copy may include a later delta */
 
         if (reply && reply->last >= r->acked) {
             clipper_state_table_flight_base_locked(table, row, reply, now_us);
@@ -286,7 +286,7 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
 }
 
 
-/* after a death; a worker has sent a window of 64 at most, see the flush */
+/* after a death; a worker sends a window of 64 at most, see the flush */
 
 ngx_uint_t
 clipper_state_table_flight_senders(clipper_state_table_t *table, uint32_t *pids,

@@ -11,7 +11,7 @@
 #include "shm/clipper_state_table.h"
 
 
-/* a delta that is to be sent; names stay where they are while it is */
+/* a delta to send; its names stay in place while it is in progress */
 
 typedef struct {
     uint32_t                    row;
@@ -32,32 +32,32 @@ typedef struct {
 } clipper_state_update_t;
 
 
-/* the next delta to be sent, applications' first; NGX_DECLINED: none */
+/* takes the next delta to send, of applications first; NGX_DECLINED: none */
 ngx_int_t clipper_state_table_flight_take(clipper_state_table_t *table,
     clipper_state_update_t *update);
 
-/* it arrived; reply NULL: it is not known, and has to be sent again */
+/* it arrived; reply NULL: unknown, it must be sent again */
 void clipper_state_table_flight_settle(clipper_state_table_t *table,
     uint32_t row,
     const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
     uint64_t now_us);
 
-/* who has sent something; at most n pids */
+/* processes that have sent something; at most n pids */
 ngx_uint_t clipper_state_table_flight_senders(clipper_state_table_t *table,
     uint32_t *pids, ngx_uint_t n);
 
-/* the sender has gone: what it sent has to be sent again */
+/* the sender has gone: what it sent must be sent again */
 ngx_uint_t clipper_state_table_flight_release(clipper_state_table_t *table,
     uint32_t pid);
 
-/* rows whose deltas are not yet known to be in Redis; read without the lock */
+/* rows whose deltas may not be in Redis yet; read without the lock */
 ngx_uint_t  clipper_state_table_flight_dirty(clipper_state_table_t *table);
 
-/* those of them that nobody has sent */
+/* those of them that no process is sending */
 ngx_uint_t  clipper_state_table_flight_waiting(clipper_state_table_t *table);
 
 
-/* the base becomes what Redis said; a flight that is in it has landed */
+/* the base becomes the reply of Redis; a flight contained in it has landed */
 void clipper_state_table_flight_base_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_reply_t *reply, uint64_t now_us);
 

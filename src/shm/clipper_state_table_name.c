@@ -1,7 +1,7 @@
 
 /*
- * Texts of the table of states, each kept once, as long as rows refer to it:
- * who sends an update reads them without the lock.  Containers choose some of
+ * Texts of the table of states, each stored once while rows refer to it: an
+ * update is sent without the lock and reads them.  Containers choose some of
  * them, so their hash has a key, and the chains are short.
  */
 

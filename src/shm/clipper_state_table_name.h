@@ -11,7 +11,7 @@
 #include "shm/clipper_state_layout.h"
 
 
-/* one more reference; 0: no room, or too long */
+/* adds a reference; 0: no room, or too long */
 uint32_t clipper_state_table_name_get_locked(clipper_state_table_t *table,
     const ngx_str_t *text);
 void clipper_state_table_name_leave_locked(clipper_state_table_t *table,

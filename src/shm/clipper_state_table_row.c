@@ -1,6 +1,6 @@
 
 /*
- * Rows of the table of states: found, made, listed, and given up for others.
+ * Rows of the table of states: find, create, list, evict.
  */
 
 
@@ -9,7 +9,7 @@
 
 
 #define CLIPPER_STATE_CHANCES  8                /* of used rows, per eviction */
-#define CLIPPER_STATE_SWEEP    256              /* evictions of one call */
+#define CLIPPER_STATE_SWEEP    256              /* evictions per call */
 
 
 static ngx_uint_t clipper_state_row_room_locked(clipper_state_table_t *table,
@@ -34,7 +34,10 @@ static void clipper_state_list_append_locked(clipper_state_table_t *table,
     uint32_t row, uint32_t list);
 
 
-/* ids are digests with a secret, and buckets at least as many as rows */
+/*
+ * ids are digests with a secret, and there are at least as many buckets as
+ * rows
+ */
 
 uint32_t
 clipper_state_table_row_find_locked(clipper_state_table_t *table,
@@ -67,8 +70,8 @@ clipper_state_table_row_cells_locked(clipper_state_table_t *table, uint32_t row,
     clipper_state_table_locked(table);
 
     /*
-     * Cells mostly are in the order of the members: go on from the last one.
-     * A row has 128 cells at most.
+     * Cells are usually in the order of the members: continue after the last
+     * one.  A row has 128 cells at most.
      */
 
     first = table->rows[row].cells;
@@ -161,7 +164,7 @@ clipper_state_table_row_get_locked(clipper_state_table_t *table,
 }
 
 
-/* others make room, committed one by one, each of which is consistent */
+/* evicts other rows, committed one by one; each commit is consistent */
 
 static ngx_uint_t
 clipper_state_row_room_locked(clipper_state_table_t *table, uint32_t kind,
@@ -410,7 +413,7 @@ clipper_state_row_extend_locked(clipper_state_table_t *table, uint32_t row,
 }
 
 
-/* members that have gone from an application make room for those that came */
+/* cells of members that have left the application make room for new ones */
 
 static void
 clipper_state_row_prune_locked(clipper_state_table_t *table, uint32_t row,

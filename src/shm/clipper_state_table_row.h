@@ -1,6 +1,6 @@
 
 /*
- * Rows of the table of states: found, made, listed, and given up for others.
+ * Rows of the table of states: find, create, list, evict.
  */
 
 
@@ -15,15 +15,15 @@
 uint32_t clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2]);
 
-/* the same, made if there is none, with all cells; 0: no room */
+/* finds or creates the row, with all cells; 0: no room */
 uint32_t clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who);
 
-/* the cells of n keys, 0 where there is none; gives the number of those */
+/* the cells of n keys, 0 if there is none; returns the number found */
 ngx_uint_t clipper_state_table_row_cells_locked(clipper_state_table_t *table,
     uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells);
 
-/* puts a row on the list where it belongs */
+/* puts a row on the list for its state */
 void clipper_state_table_row_place_locked(clipper_state_table_t *table,
     uint32_t row);
 

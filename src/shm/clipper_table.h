@@ -2,14 +2,12 @@
 /*
  * The layout of the shared memory zone that carries queries between workers.
  *
- * Fixed tables hold what must survive the death of a worker anywhere: each
- * row has a `state` word that is stored last, and the mark of its owner.  All
- * lists, heaps and counts (marked "derived") follow from the tables, so that
- * a zone whose holder died in the middle of a change is rebuilt by one scan
- * (clipper_rebuild.c).
- *
- * Rows are named by their index; row 0 of every table is unused and means
- * "none".  No pointer lives in shared memory.
+ * Fixed tables hold what must survive the death of a worker anywhere: each row
+ * has a `state` word, stored last, and the mark of its owner.  All lists,
+ * heaps and counts (marked "derived") follow from the tables, so if a holder
+ * of the lock dies during a change, one scan rebuilds the zone
+ * (clipper_rebuild.c).  Rows are referred to by index; row 0 of every table is
+ * unused and means "none".  Shared memory contains no pointers.
  */
 
 
@@ -70,7 +68,7 @@ typedef struct {
 } clipper_header_t;
 
 
-/* a process' view of the zone */
+/* the view of a process on the zone */
 
 typedef struct clipper_zone_s  clipper_zone_t;
 

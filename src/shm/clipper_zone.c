@@ -13,7 +13,7 @@
 
 #define CLIPPER_ALIGN     64
 
-/* changes with the layout: an old zone is never read with new eyes */
+/* changes with the layout, so an old zone is never misread */
 #define CLIPPER_MAGIC                                                         \
     (0x436c697070657202ull                                                    \
      ^ ((uint64_t) sizeof(clipper_header_t) << 40)                            \
@@ -69,7 +69,7 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     offset = clipper_zone_place(&header->states, offset, states, 1);
     offset = clipper_zone_place(&header->records, offset, records, 1);
 
-    /* what is left holds payload: a chunk and its row, and two alignments */
+    /* the rest holds payload: a chunk and its row, and two alignments */
 
     if (offset + 4 * CLIPPER_ALIGN + size / 4 > size) {
         return NGX_ERROR;
@@ -97,7 +97,7 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
         return NGX_ERROR;
     }
 
-    header->lock.dirty = 1;     /* who locks first derives the rest */
+    header->lock.dirty = 1;     /* the first lock derives the rest */
 
     return NGX_OK;
 }
@@ -168,7 +168,7 @@ clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
 }
 
 
-/* each of the areas begins with its journal */
+/* each area begins with its journal */
 
 uint64_t
 clipper_zone_overflows(clipper_zone_t *zone)
@@ -232,7 +232,7 @@ clipper_zone_bury(clipper_zone_t *zone)
 
         pid = __atomic_load_n(&w->pid, __ATOMIC_RELAXED);
 
-        /* a row with one's own pid is that of a predecessor */
+        /* a row with our own pid belongs to a dead predecessor */
 
         if (pid != zone->pid && clipper_lock_alive(pid)) {
             continue;
@@ -240,7 +240,7 @@ clipper_zone_bury(clipper_zone_t *zone)
 
         clipper_zone_lock(zone);
 
-        /* the row that was looked at, if nobody was faster */
+        /* the row found, unless another worker was faster */
 
         if (w->state != CLIPPER_FREE && w->gen == gen && w->pid == pid) {
             clipper_rebuild_reclaim_locked(zone, i);

@@ -1,6 +1,6 @@
 
 /*
- * Client connections that have asked nothing yet, see the header.
+ * Client connections that have not sent a request yet, see the header.
  */
 
 
@@ -35,7 +35,7 @@ ngx_http_clipper_idle_retire(ngx_cycle_t *cycle, uint32_t *waiting)
     ngx_http_clipper_idle_event.log = cycle->log;
     ngx_http_clipper_idle_event.data = &ngx_http_clipper_idle_dummy;
 
-    /* those connections have timers of their own, which keep the worker */
+    /* those connections have their own timers, which keep the worker alive */
     ngx_http_clipper_idle_event.cancelable = 1;
 
     ngx_http_clipper_idle_tick(&ngx_http_clipper_idle_event);
@@ -86,7 +86,7 @@ ngx_http_clipper_idle_tick(ngx_event_t *ev)
 
 /*
  * Only HTTP connections that wait for their first byte are reusable and not
- * idle.  One whose first byte has arrived unnoticed is about to ask.
+ * idle.  If that byte is pending in the socket, a request is about to come.
  */
 
 static ngx_uint_t

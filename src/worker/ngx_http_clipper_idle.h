@@ -1,14 +1,14 @@
 
 /*
- * Client connections that have asked nothing yet.
+ * Client connections that have not sent a request yet.
  *
- * A worker that retires goes on answering with its old configuration on the
- * connections that it has.  nginx closes idle keep-alive connections then,
- * but a connection that never sent a byte stays until client_header_timeout,
- * and its first request would be answered as before the reload.  So a
- * retiring worker closes such a connection once it is a second old, as nginx
- * does itself when it runs out of connections, and until then says in its row
- * how many there are.
+ * A retiring worker answers on its existing connections with its old
+ * configuration.  nginx closes idle keep-alive connections at that point, but
+ * a connection that never sent a byte stays until client_header_timeout, and
+ * its first request would still meet the configuration from before the reload.
+ * So a retiring worker closes such a connection when it is a second old, as
+ * nginx does when it runs out of connections, and until then its row has their
+ * number.
  */
 
 
@@ -20,7 +20,7 @@
 #include <ngx_core.h>
 
 
-/* a graceful exit begins; `waiting` is where to count, in the worker's row */
+/* at a graceful exit; `waiting` is the counter in the worker's row */
 void ngx_http_clipper_idle_retire(ngx_cycle_t *cycle, uint32_t *waiting);
 
 void ngx_http_clipper_idle_done(void);

@@ -12,7 +12,7 @@
 #include "shm/clipper_zone.h"
 
 
-/* what the highest announced version of a model was when last looked up */
+/* the highest announced version of a model at the last lookup */
 
 typedef struct {
     ngx_http_clipper_model_conf_t  *model;
@@ -30,7 +30,7 @@ static ngx_uint_t ngx_http_clipper_model_announced(
 
 static ngx_http_clipper_announced_t  *ngx_http_clipper_model_memo;
 
-/* tunings of rows, found once for each state of the registry */
+/* tunings by row, looked up once for each state of the registry */
 
 static struct {
     uint32_t                           registry;
@@ -90,8 +90,8 @@ ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
 
 
 /*
- * Replicas that an older configuration took, and whose inputs are of another
- * type in this one, get no more of them.
+ * Replicas accepted by an older configuration get no more inputs if the input
+ * type of their model has changed.
  */
 
 static void

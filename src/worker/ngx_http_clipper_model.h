@@ -1,7 +1,7 @@
 
 /*
- * From what the configuration calls models to rows of the registry: which
- * version a link means now, how a version is tuned, which containers fit.
+ * Maps the models of the configuration to rows of the registry: the version
+ * that a link means now, the tuning of a version, the containers that fit.
  */
 
 
@@ -13,15 +13,15 @@
 #include "shm/clipper_table.h"
 
 
-/* interns and pins all names of the configuration, at the worker's start */
+/* at the worker's start: interns and pins all names of the configuration */
 void ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf);
 
-/* the row that a link means now; 0: there is no version yet */
+/* the row that a link means now; 0: no version exists yet */
 ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
 
 /*
- * The row of a version that a client asks for, and the generation of its name;
+ * The row of a version that a client requests, and the generation of its name;
  * 0: it does not exist.
  */
 uint32_t ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
@@ -36,8 +36,9 @@ const ngx_http_clipper_tuning_t *ngx_http_clipper_model_row_tuning(
     ngx_uint_t row);
 
 /*
- * Whether a container may serve the model with inputs of this type: not if the
- * version is declared, or an application that links it is, with another one.
+ * Whether a container with this input type may serve the model: not if the
+ * version is declared with another type, or linked by an application with
+ * another type.
  */
 ngx_uint_t ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
     ngx_uint_t input_type);

@@ -22,14 +22,14 @@ typedef struct {
     ngx_uint_t                     retiring;   /* a graceful exit began */
 
     /*
-     * What the parts below ask of the worker as a whole; set before any of
-     * them starts.
+     * Callbacks for what the parts below need from the worker as a whole; set
+     * before any of them starts.
      */
 
-    /* looks at the mailbox and at the queues of the replicas here */
+    /* handles the mailbox and the queues of the replicas here */
     void                         (*work)(void);
 
-    /* somebody has died: gives back what dead workers held */
+    /* a worker died: gives back what dead workers held */
     void                         (*bury)(void);
 
     /* a graceful exit begins; `now`: it must not take longer */
@@ -37,7 +37,7 @@ typedef struct {
 } ngx_http_clipper_process_t;
 
 
-/* of this worker; zone is NULL where the module is not at work */
+/* of this worker; zone is NULL if the module is not in use */
 extern ngx_http_clipper_process_t  ngx_http_clipper_process;
 
 

@@ -2,8 +2,9 @@
 /*
  * The connection to Redis, see the header.
  *
- * Connected, the worker authenticates, chooses the database and sends a PING,
- * all in one go; the connection is up when all three were answered well.
+ * After connecting, the worker sends authentication, the choice of the
+ * database and a PING at once; the connection is up when all three have
+ * succeeded.
  */
 
 
@@ -15,26 +16,25 @@
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX  5000
-#define NGX_HTTP_CLIPPER_REDIS_MOMENT       100     /* ms, while it retires */
+#define NGX_HTTP_CLIPPER_REDIS_MOMENT       100     /* ms, at retirement */
 
 
 typedef struct {
     ngx_http_clipper_redis_conf_t  *conf;
     ngx_log_t                      *log;
     void                          (*ready)(void);
-    redisAsyncContext              *context;   /* NULL: to be connected */
+    redisAsyncContext              *context;   /* NULL: not connected */
     ngx_event_t                     reconnect;
     ngx_event_t                     timeout;
-    ngx_msec_t                      until;     /* it is waited */
-    ngx_uint_t                    (*others)(void);     /* NULL: it does not
-                                                          retire */
+    ngx_msec_t                      until;     /* waiting to reconnect */
+    ngx_uint_t                    (*others)(void);     /* NULL: not retiring */
     ngx_connection_t                dummy;     /* of these timers */
     ngx_msec_t                      backoff;
     ngx_uint_t                      next;      /* address */
-    ngx_uint_t                      pending;   /* commands not answered */
+    ngx_uint_t                      pending;   /* commands without a reply */
     ngx_uint_t                      greeting;  /* of those, before it is up */
     unsigned                        up:1;
-    unsigned                        told:1;    /* that it is down */
+    unsigned                        told:1;    /* the outage was logged */
     unsigned                        done:1;
 } ngx_http_clipper_redis_t;
 
@@ -193,7 +193,7 @@ ngx_http_clipper_redis_connect(ngx_event_t *ev)
     redis->pending = 0;
     redis->greeting = 0;
 
-    /* these add the events, and may find that there is nothing to wait for */
+    /* these add the events, and may return at once */
 
     (void) redisAsyncSetDisconnectCallback(ac,
                                           ngx_http_clipper_redis_disconnected);
@@ -238,7 +238,7 @@ ngx_http_clipper_redis_open(void)
 }
 
 
-/* hiredis frees the context itself when this failed */
+/* hiredis frees the context itself if this fails */
 
 static void
 ngx_http_clipper_redis_connected(const redisAsyncContext *ac, int status)
@@ -382,7 +382,7 @@ ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
 }
 
 
-/* of a context that is being freed there is no reply */
+/* a context that is being freed has no reply */
 
 static void
 ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
@@ -397,7 +397,7 @@ ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
     if (ac == redis->context && reply) {
         redis->pending--;
 
-        /* each answer gives the next one its time */
+        /* each reply restarts the timeout */
 
         if (redis->timeout.timer_set) {
             ngx_del_timer(&redis->timeout);
@@ -410,7 +410,9 @@ ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
     } else {
         reply = NULL;
 
-        /* hiredis tells who waits before it tells that it is closed */
+        /*
+         * hiredis calls the waiting commands before it reports the disconnect
+         */
 
         redis->up = (ac == redis->context) ? 0 : redis->up;
     }
@@ -419,7 +421,7 @@ ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
 }
 
 
-/* for the next answer, the whole time-out or moment by moment */
+/* waits for the next reply: the whole timeout, or moment by moment */
 
 static void
 ngx_http_clipper_redis_await(void)

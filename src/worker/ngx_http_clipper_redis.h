@@ -2,11 +2,11 @@
 /*
  * The connection of a worker to Redis: hiredis in nginx's event loop.
  *
- * It connects when the worker starts and again, with exponential back-off and
- * jitter, whenever it is lost.  Nothing here blocks: addresses were resolved
- * when the configuration was read.  A command that is not answered within the
- * time-out costs the connection, and with it all commands under way; who sent
- * them is told and has to know what to do.
+ * It connects when the worker starts, and again with exponential back-off and
+ * jitter whenever it is lost.  Nothing here blocks: addresses are resolved
+ * when the configuration is read.  A command without a reply within the
+ * timeout closes the connection and fails all commands in progress; their
+ * senders are told and decide what to do.
  */
 
 
@@ -21,7 +21,7 @@
 #include <hiredis/async.h>
 
 
-/* of a command under way; reply NULL: the connection was lost */
+/* of a command in progress; reply NULL: the connection was lost */
 
 typedef struct ngx_http_clipper_redis_call_s  ngx_http_clipper_redis_call_t;
 
@@ -32,28 +32,28 @@ struct ngx_http_clipper_redis_call_s {
 };
 
 
-/* ready() is called each time the connection can be used */
+/* ready() is called whenever the connection becomes usable */
 ngx_int_t ngx_http_clipper_redis_init(ngx_cycle_t *cycle,
     ngx_http_clipper_redis_conf_t *conf, void (*ready)(void));
 void ngx_http_clipper_redis_done(void);
 
 /*
- * The worker retires: a command that is not answered within a moment costs the
- * connection, if others() says that somebody else can do without its answer.
+ * The worker retires: a command without a reply within a moment closes the
+ * connection, if others() says that other workers will do its work.
  */
 void ngx_http_clipper_redis_retire(ngx_uint_t (*others)(void));
 
 ngx_uint_t ngx_http_clipper_redis_up(void);
 
 /*
- * For a worker that ends, without its event loop: what comes within a time is
- * handled.  0: nothing came, or there is no connection.
+ * For a worker that exits, outside its event loop: handles what arrives within
+ * a time.  0: nothing arrived, or there is no connection.
  */
 ngx_uint_t ngx_http_clipper_redis_wait(ngx_msec_t ms);
 
 /*
  * NGX_OK: call->handler will be called once.  NGX_DECLINED: not connected, or
- * no memory; it will not.
+ * out of memory; the handler is not called.
  */
 ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
     ngx_uint_t argc, const char **argv, const size_t *len);
@@ -65,7 +65,7 @@ ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
 ngx_int_t ngx_http_clipper_redis_event_attach(redisAsyncContext *ac,
     ngx_log_t *log);
 
-/* as ngx_http_clipper_redis_wait; the context may be gone afterwards */
+/* like ngx_http_clipper_redis_wait; may free the context */
 ngx_uint_t ngx_http_clipper_redis_event_handle(redisAsyncContext *ac,
     ngx_msec_t ms);
 

@@ -2,7 +2,7 @@
 /*
  * hiredis in nginx's event loop, see the header.
  *
- * The descriptor is hiredis'.  nginx's connection only carries its events and
+ * hiredis owns the descriptor.  nginx's connection only carries its events and
  * is freed in the cleanup hook, before hiredis closes the descriptor.  Events
  * are level-triggered, because hiredis reads once per event.
  */

@@ -23,7 +23,7 @@ static void ngx_http_clipper_timer_arm(void);
 static ngx_rbtree_t        ngx_http_clipper_timer_tree;
 static ngx_rbtree_node_t   ngx_http_clipper_timer_sentinel;
 static ngx_connection_t   *ngx_http_clipper_timer_connection;
-static uint64_t            ngx_http_clipper_timer_armed;    /* us; 0: not */
+static uint64_t            ngx_http_clipper_timer_armed;    /* us; 0: not set */
 static ngx_event_t         ngx_http_clipper_timer_guarded;
 static ngx_connection_t    ngx_http_clipper_timer_dummy;
 
@@ -165,7 +165,7 @@ ngx_http_clipper_timer_read(ngx_event_t *ev)
         return;
     }
 
-    /* the descriptor is only a bell: what it counts does not matter */
+    /* the descriptor only wakes the loop: its count does not matter */
 
     if (read(c->fd, &n, sizeof(n)) == -1 && ngx_errno == NGX_EAGAIN) {
         return;

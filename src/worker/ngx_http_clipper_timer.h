@@ -2,13 +2,11 @@
 /*
  * Timers in microseconds for one worker: a timerfd in nginx's event loop.
  *
- * nginx's own timers count in milliseconds of a clock that the kernel updates
- * once a tick, too coarse for a deadline.  The descriptor is only set anew
- * when an earlier time than the one it is set to is wanted, so a stream of
- * queries with one deadline costs no system call each.
- *
- * During a graceful exit nginx waits for its own timers only; while a timer
- * here is pending then, one of nginx's stands for it.
+ * nginx's own timers count milliseconds of a clock that the kernel updates
+ * once a tick, which is too coarse for a deadline.  The descriptor is set only
+ * for a time earlier than its current one, so a stream of queries with one
+ * deadline costs no system call each.  During a graceful exit nginx waits for
+ * its own timers only, so one of them stands for the timers here.
  */
 
 
@@ -35,7 +33,10 @@ struct ngx_http_clipper_timer_s {
 ngx_int_t ngx_http_clipper_timer_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_timer_done(void);
 
-/* calls timer->handler(timer->data) at at_us or right after; moves a set one */
+/*
+ * calls timer->handler(timer->data) at at_us or shortly after; moves a set
+ * timer
+ */
 void ngx_http_clipper_timer_add(ngx_http_clipper_timer_t *timer,
     uint64_t at_us);
 void ngx_http_clipper_timer_del(ngx_http_clipper_timer_t *timer);

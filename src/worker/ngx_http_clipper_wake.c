@@ -41,7 +41,7 @@ ngx_http_clipper_wake_init(ngx_cycle_t *cycle, u_char *door, size_t *len)
         return NGX_ERROR;
     }
 
-    /* an address without a path has the kernel choose an abstract name */
+    /* without a path the kernel chooses an abstract name */
 
     ngx_memzero(&sun, sizeof(sun));
     sun.sun_family = AF_UNIX;
@@ -72,7 +72,7 @@ ngx_http_clipper_wake_init(ngx_cycle_t *cycle, u_char *door, size_t *len)
     c->write->log = cycle->log;
     c->read->handler = ngx_http_clipper_wake_read;
 
-    /* an idle connection is told when a graceful exit begins */
+    /* nginx reports a graceful exit to idle connections */
 
     c->idle = 1;
 
@@ -220,7 +220,7 @@ ngx_http_clipper_wake_ring(uint32_t slot)
 
     err = ngx_socket_errno;
 
-    /* NGX_EAGAIN: it has been rung and will look */
+    /* NGX_EAGAIN: enough rings are pending, it will look */
 
     if (err == NGX_EAGAIN) {
         return;

@@ -1,9 +1,10 @@
 
 /*
- * How workers wake each other: each has a datagram socket with a name of the
- * kernel's choice in its row of the registry.  A datagram carries nothing and
- * proves nothing; it makes the worker look at its mailbox and its queues.  It
- * is sent only to who sleeps, so under load it costs nothing.
+ * How workers wake each other.  Each has a datagram socket; its name, which
+ * the kernel chooses, is in the worker's row of the registry.  A datagram has
+ * no content and proves nothing; it makes the worker check its mailbox and its
+ * queues.  It is sent only to a sleeping worker, so under load it costs
+ * nothing.
  */
 
 
@@ -15,15 +16,15 @@
 #include <ngx_core.h>
 
 
-/* opens the socket; the name goes to `door`, whose size is len */
+/* opens the socket; writes its name to `door`, and its length to len */
 ngx_int_t ngx_http_clipper_wake_init(ngx_cycle_t *cycle, u_char *door,
     size_t *len);
 void ngx_http_clipper_wake_done(void);
 
-/* wakes those that zone->ring names; each unlock of the zone calls it */
+/* wakes the workers in zone->ring; each unlock of the zone calls it */
 void ngx_http_clipper_wake_flush(void);
 
-/* has this worker look again in the next turn of its event loop */
+/* has this worker check again in the next turn of its event loop */
 void ngx_http_clipper_wake_later(void);
 
 

@@ -7,7 +7,7 @@
 #include "worker/ngx_http_clipper_zmq.h"
 
 
-/* what the log of an event finds at its data */
+/* the event log expects a connection at its data */
 
 static ngx_connection_t  ngx_http_clipper_zmq_dummy;
 

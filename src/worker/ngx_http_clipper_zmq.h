@@ -1,6 +1,6 @@
 
 /*
- * A socket of libzmq in nginx's event loop.  libzmq owns the descriptor of
+ * A libzmq socket in nginx's event loop.  libzmq owns the descriptor of
  * ZMQ_FD; nginx watches it as a connection that it never closes.
  */
 
@@ -22,15 +22,15 @@ typedef struct {
 } ngx_http_clipper_zmq_t;
 
 
-/* calls handler when there may be something to do, again when it is posted */
+/* calls handler when work may be pending, and again when it is posted */
 ngx_int_t ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle,
     ngx_http_clipper_zmq_t *s, ngx_event_handler_pt handler,
     ngx_event_handler_pt again);
 
-/* closes the socket, too */
+/* closes the socket as well */
 void ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s);
 
-/* a message can be received now */
+/* whether a message is pending */
 ngx_uint_t ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s);
 
 
