@@ -179,7 +179,7 @@ def test_reasons_and_outcomes():
     """Catches a reason or an outcome that nobody explains."""
     text = source("src/query/ngx_http_clipper_query.c")
     names = {kind: strings(re.search(
-        rf"ngx_http_clipper_{kind}_names\[\] = \{{(.*?)\n\}};", text,
+        rf"ngx_http_clipper_query_{kind}s\[\] = \{{(.*?)\n\}};", text,
         re.S).group(1)) for kind in ("reason", "outcome")}
     assert names["reason"][0] == "-"
     assert [code(row[0])[0] for row in cells(
