@@ -320,7 +320,7 @@ clipper_batch_probe_us(const clipper_batch_t *b,
 {
     uint64_t  us;
 
-    if (alone_us <= (double) load->tail_us) {
+    if (alone_us <= (double) load->tail_us || load->dear) {
         return PROBE_MAX_US;
     }
 

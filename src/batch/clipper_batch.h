@@ -92,6 +92,8 @@ typedef struct {
     int64_t                 tail_us;    /* until the latest deadline, or a
                                            bound of it */
     uint64_t                waited_us;  /* how long the oldest task waits */
+    ngx_uint_t              dear;       /* others are faster, and what is sent
+                                           as a probe is lost for them */
 } clipper_batch_load_t;
 
 

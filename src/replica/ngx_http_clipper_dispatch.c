@@ -108,6 +108,8 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     take->conf = &replica->batch;
     take->now_us = clipper_clock_us();
     take->margin_us = CLIPPER_MARGIN;
+    take->once = (replica->tuning->hedge == 0
+                  && !replica->tuning->hedge_auto);
     take->wait_us = 0;
     take->copies = 0;
 

@@ -85,7 +85,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
 
         if (clipper_queue_hedge_leased(f)) {
             f->lease[f->lease[0] ? 1 : 0] = lease;
-            take->copies++;
+            take->copies += (f->hedged_us <= take->now_us);
 
         } else {
             f->lease[0] = lease;
@@ -144,8 +144,9 @@ clipper_queue_tries_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
 
     f = &zone->flights[lease->flight];
 
-    return take->copies == 0
+    return !take->once
            && f->attempts == 0
+           && (f->lease[0] == 0 || f->lease[1] == 0)
            && clipper_batch_latency(&r->batch, 1) + take->margin_us
               + take->now_us > f->deadline_us
            && clipper_queue_peer_faster_locked(zone, r) != NULL;
@@ -215,6 +216,7 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
         load.tail_us = (int64_t) (model->tail_us - ready_us);
         load.waited_us = take->now_us > f->queued_us
                          ? take->now_us - f->queued_us : 0;
+        load.dear = (faster != NULL && take->once);
 
         switch (clipper_batch_plan(&r->batch, take->conf, &load, &plan))
         {

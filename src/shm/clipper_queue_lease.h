@@ -36,6 +36,7 @@ typedef struct {
     uint64_t                              now_us;
     uint64_t                              margin_us; /* to deliver an answer */
     uint64_t                              wait_us;   /* out; 0: no need to */
+    ngx_uint_t                            once;      /* "hedge off" */
     ngx_uint_t                            copies;    /* out: of what another
                                                         replica is late with */
 } clipper_take_t;

@@ -41,6 +41,7 @@ setup(void **state)
     load.head_us = 20000;
     load.tail_us = 20000;
     load.waited_us = 0;
+    load.dear = 0;
 
     return 0;
 }

@@ -194,6 +194,7 @@ sched_take_locked(sched_t *sim, uint32_t replica)
     take.max = SCHED_LEASES;
     take.now_us = sim->now_us;
     take.margin_us = SCHED_MARGIN_US;
+    take.once = sim->no_hedge;
     take.wait_us = 0;
 
     r->waits = 0;
