@@ -7,6 +7,7 @@
 
 #include "conf/ngx_http_clipper_conf_select.h"
 #include "conf/ngx_http_clipper_conf_value.h"
+#include "learn/clipper_policy_table.h"
 
 
 static char *ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
@@ -28,7 +29,7 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
-    policy = clipper_policy_find(&value[1]);
+    policy = clipper_policy_table_find(&value[1]);
 
     if (policy == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -231,7 +232,7 @@ ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
 
         } else {
             clipper_policy_conf_init(&conf->select,
-                                     clipper_policy_find(&first));
+                                     clipper_policy_table_find(&first));
         }
     }
 

@@ -15,6 +15,9 @@
 #include "query/ngx_http_clipper_query.h"
 #include "query/ngx_http_clipper_state.h"
 #include "shm/clipper_zone.h"
+#include "http/ngx_http_clipper_prometheus_groups.h"
+#include "http/ngx_http_clipper_prometheus_shares.h"
+#include "http/ngx_http_clipper_prometheus_text.h"
 
 #include <zmq.h>
 

@@ -82,38 +82,4 @@ struct ngx_http_clipper_family_s {
 ngx_int_t ngx_http_clipper_prometheus_handler(ngx_http_request_t *r);
 
 
-/* --- between the files of this part --- */
-
-/* reads all groups (.._prometheus_groups.c); NGX_ERROR: no memory */
-ngx_int_t ngx_http_clipper_prometheus_groups_read(
-    ngx_http_clipper_prometheus_t *p);
-
-/* each link of each application (.._prometheus_shares.c) */
-void ngx_http_clipper_prometheus_shares(ngx_http_clipper_prometheus_t *p,
-    const ngx_http_clipper_family_t *family);
-
-/* begins a family: its HELP and TYPE (.._prometheus_text.c) */
-void ngx_http_clipper_prometheus_text_family(ngx_http_clipper_prometheus_t *p,
-    const char *name, const char *type, const char *help);
-
-/* one sample; labels are written out or NULL, suffix may be empty */
-void ngx_http_clipper_prometheus_text_count(ngx_http_clipper_prometheus_t *p,
-    const char *suffix, const ngx_str_t *labels, uint64_t value);
-
-void ngx_http_clipper_prometheus_text_real(ngx_http_clipper_prometheus_t *p,
-    const ngx_str_t *labels, double value);
-
-/* one sample of a value in microseconds, as seconds */
-void ngx_http_clipper_prometheus_text_seconds(ngx_http_clipper_prometheus_t *p,
-    const char *suffix, const ngx_str_t *labels, uint64_t us);
-
-/* adds `key="value"` to labels, which have room for it; value is escaped */
-void ngx_http_clipper_prometheus_text_label(ngx_str_t *labels, const char *key,
-    const u_char *value, size_t len);
-
-/* upper bound of the size of a label of `len` bytes */
-#define ngx_http_clipper_prometheus_room(key, len)                            \
-    (sizeof(key) - 1 + 2 * (len) + sizeof(",=\"\"") - 1)
-
-
 #endif /* _NGX_HTTP_CLIPPER_PROMETHEUS_H_INCLUDED_ */

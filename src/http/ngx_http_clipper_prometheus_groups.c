@@ -5,10 +5,11 @@
  */
 
 
-#include "http/ngx_http_clipper_prometheus.h"
+#include "http/ngx_http_clipper_prometheus_groups.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_zone.h"
+#include "http/ngx_http_clipper_prometheus_text.h"
 
 
 /* rows copied under the mutex at a time */

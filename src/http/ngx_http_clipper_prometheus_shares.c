@@ -6,8 +6,9 @@
  */
 
 
-#include "http/ngx_http_clipper_prometheus.h"
+#include "http/ngx_http_clipper_prometheus_shares.h"
 #include "query/ngx_http_clipper_select.h"
+#include "http/ngx_http_clipper_prometheus_text.h"
 
 
 static void ngx_http_clipper_prometheus_shares_app(

@@ -5,7 +5,7 @@
  */
 
 
-#include "http/ngx_http_clipper_prometheus.h"
+#include "http/ngx_http_clipper_prometheus_text.h"
 #include "json/clipper_json.h"
 
 

@@ -18,6 +18,7 @@
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_state.h"
 #include "shm/clipper_zone.h"
+#include "http/ngx_http_clipper_status_models.h"
 
 
 static void ngx_http_clipper_status_zone(ngx_http_clipper_document_t *d,
@@ -268,7 +269,7 @@ ngx_http_clipper_status_applications(ngx_http_clipper_document_t *d,
         ngx_http_clipper_document_open(d, NULL, '{');
         ngx_http_clipper_document_string(d, "name", &app->name);
         ngx_http_clipper_document_string(d, "location", &app->location);
-        ngx_http_clipper_status_type(d, "input_type", app->input_type);
+        ngx_http_clipper_status_models_type(d, "input_type", app->input_type);
         ngx_http_clipper_document_flag(d, "strict", app->strict);
         ngx_http_clipper_document_number(d, "slo_ms", app->slo);
         ngx_http_clipper_document_string(d, "default_output", &app->output);
@@ -345,13 +346,4 @@ ngx_http_clipper_status_queries(ngx_http_clipper_document_t *d,
     }
 
     ngx_http_clipper_document_close(d);
-}
-
-
-void
-ngx_http_clipper_status_type(ngx_http_clipper_document_t *d, const char *key,
-    ngx_int_t type)
-{
-    ngx_http_clipper_document_string(d, key, type == NGX_CONF_UNSET ? NULL
-                                     : clipper_input_type_name(type));
 }

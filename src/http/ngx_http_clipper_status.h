@@ -14,25 +14,7 @@
 #include "shm/clipper_table.h"
 
 
-/* rows examined and copied under the mutex at a time */
-
-#define NGX_HTTP_CLIPPER_STATUS_LOOK  64
-#define NGX_HTTP_CLIPPER_STATUS_BITE  8
-
-
 ngx_int_t ngx_http_clipper_status_handler(ngx_http_request_t *r);
-
-
-/* --- between the files of this part --- */
-
-void ngx_http_clipper_status_models(ngx_http_clipper_document_t *d,
-    clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf);
-void ngx_http_clipper_status_models_replicas(ngx_http_clipper_document_t *d,
-    clipper_zone_t *zone);
-
-/* the name of an input type; NGX_CONF_UNSET is null */
-void ngx_http_clipper_status_type(ngx_http_clipper_document_t *d,
-    const char *key, ngx_int_t type);
 
 
 #endif /* _NGX_HTTP_CLIPPER_STATUS_H_INCLUDED_ */

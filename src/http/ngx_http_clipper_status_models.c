@@ -4,7 +4,7 @@
  */
 
 
-#include "http/ngx_http_clipper_status.h"
+#include "http/ngx_http_clipper_status_models.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
@@ -118,7 +118,7 @@ ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
         type = row_data->input_type;
     }
 
-    ngx_http_clipper_status_type(d, "input_type", type);
+    ngx_http_clipper_status_models_type(d, "input_type", type);
     ngx_http_clipper_document_flag(d, "current",
                 ngx_http_clipper_status_current(zone, model, row_data) == row);
     ngx_http_clipper_document_flag(d, "declared",
@@ -308,7 +308,7 @@ ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_text(d, "model", model->name);
     ngx_http_clipper_document_text(d, "version", model->version);
     ngx_http_clipper_document_number(d, "replica_id", replica->id);
-    ngx_http_clipper_status_type(d, "input_type", replica->input_type);
+    ngx_http_clipper_status_models_type(d, "input_type", replica->input_type);
     ngx_http_clipper_document_number(d, "rpc_version", replica->rpc_version);
     ngx_http_clipper_document_text(d, "state",
                                ngx_http_clipper_status_state(replica->state));
@@ -360,4 +360,13 @@ ngx_http_clipper_status_token(u_char *token, size_t len)
     }
 
     return 0;
+}
+
+
+void
+ngx_http_clipper_status_models_type(ngx_http_clipper_document_t *d,
+    const char *key, ngx_int_t type)
+{
+    ngx_http_clipper_document_string(d, key, type == NGX_CONF_UNSET ? NULL
+                                     : clipper_input_type_name(type));
 }

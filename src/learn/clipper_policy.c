@@ -1,6 +1,6 @@
 
 /*
- * The table of policies, their parameters, and the common part of every call:
+ * The parameters of policies, and the common part of every call:
  * members without a replica are left out, and feedback is checked before a
  * policy sees it.
  */
@@ -8,24 +8,9 @@
 
 #include "learn/clipper_policy.h"
 #include "learn/clipper_policy_state.h"
-#include "learn/clipper_policy_table.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-
-static const clipper_policy_t  *clipper_policies[] = {
-    &clipper_policy_first,
-    &clipper_policy_split,
-    &clipper_policy_epsilon_greedy,
-    &clipper_policy_ucb,
-    &clipper_policy_thompson,
-    &clipper_policy_exp3,
-    &clipper_policy_exp4,
-    &clipper_policy_majority,
-    &clipper_policy_mean,
-    NULL
-};
 
 
 typedef struct {
@@ -62,37 +47,6 @@ static ngx_int_t clipper_policy_param_check(
 static ngx_int_t clipper_policy_feedback_check(
     const clipper_policy_view_t *view, clipper_policy_feedback_t *fb,
     double *loss);
-
-
-const clipper_policy_t *
-clipper_policy_find(const ngx_str_t *name)
-{
-    ngx_uint_t               i;
-    const clipper_policy_t  *policy;
-
-    for (i = 0; clipper_policies[i]; i++) {
-        policy = clipper_policies[i];
-
-        if (policy->name.len == name->len
-            && ngx_memcmp(policy->name.data, name->data, name->len) == 0)
-        {
-            return policy;
-        }
-    }
-
-    return NULL;
-}
-
-
-const clipper_policy_t *
-clipper_policy_get(ngx_uint_t i)
-{
-    if (i >= sizeof(clipper_policies) / sizeof(void *)) {
-        return NULL;
-    }
-
-    return clipper_policies[i];
-}
 
 
 void

@@ -205,12 +205,6 @@ struct clipper_policy_s {
 };
 
 
-/* NULL: no such policy */
-const clipper_policy_t  *clipper_policy_find(const ngx_str_t *name);
-
-/* the i-th of all, NULL after the last */
-const clipper_policy_t  *clipper_policy_get(ngx_uint_t i);
-
 /* sets every parameter to its default */
 void clipper_policy_conf_init(clipper_policy_conf_t *conf,
     const clipper_policy_t *policy);

@@ -1,7 +1,7 @@
 
 /*
- * What each policy's file gives to the table of clipper_policy.c: its row, and
- * nothing else.  One header for all of them: a policy has no caller of its own.
+ * The table of policies.  Each policy's file gives its row to it and nothing
+ * else, so one header declares them all.
  */
 
 
@@ -21,6 +21,13 @@ extern const clipper_policy_t  clipper_policy_exp3;
 extern const clipper_policy_t  clipper_policy_exp4;
 extern const clipper_policy_t  clipper_policy_majority;
 extern const clipper_policy_t  clipper_policy_mean;
+
+
+/* NULL: no such policy */
+const clipper_policy_t  *clipper_policy_table_find(const ngx_str_t *name);
+
+/* the i-th of all, NULL after the last */
+const clipper_policy_t  *clipper_policy_table_get(ngx_uint_t i);
 
 
 #endif /* _CLIPPER_POLICY_TABLE_H_INCLUDED_ */

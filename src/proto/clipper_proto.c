@@ -153,10 +153,10 @@ clipper_proto_codec(ngx_uint_t version)
     switch (version) {
 
     case CLIPPER_PROTO_V3:
-        return &clipper_proto_codec_v3;
+        return &clipper_proto_v3_codec;
 
     case CLIPPER_PROTO_V4:
-        return &clipper_proto_codec_v4;
+        return &clipper_proto_v4_codec;
 
     default:
         return NULL;

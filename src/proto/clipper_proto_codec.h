@@ -21,8 +21,8 @@
 #define CLIPPER_PROTO_REFUSE          6
 
 
-extern const clipper_proto_codec_t  clipper_proto_codec_v3;
-extern const clipper_proto_codec_t  clipper_proto_codec_v4;
+extern const clipper_proto_codec_t  clipper_proto_v3_codec;
+extern const clipper_proto_codec_t  clipper_proto_v4_codec;
 
 
 #endif /* _CLIPPER_PROTO_CODEC_H_INCLUDED_ */

@@ -129,7 +129,7 @@ clipper_proto_v3_reply(clipper_proto_message_t *m,
 }
 
 
-const clipper_proto_codec_t  clipper_proto_codec_v3 = {
+const clipper_proto_codec_t  clipper_proto_v3_codec = {
     CLIPPER_PROTO_V3,
     0,
     0,

@@ -152,7 +152,7 @@ clipper_proto_v4_reply(clipper_proto_message_t *m,
 }
 
 
-const clipper_proto_codec_t  clipper_proto_codec_v4 = {
+const clipper_proto_codec_t  clipper_proto_v4_codec = {
     CLIPPER_PROTO_V4,
     1,
     1,

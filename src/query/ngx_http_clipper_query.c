@@ -11,6 +11,7 @@
 #include "query/ngx_http_clipper_select.h"
 #include "shm/clipper_queue.h"
 #include "query/ngx_http_clipper_select_merge.h"
+#include "query/ngx_http_clipper_state_id.h"
 
 
 static ngx_int_t ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,

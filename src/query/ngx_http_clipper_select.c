@@ -9,6 +9,7 @@
 #include "base/clipper_random.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "query/ngx_http_clipper_state_ask.h"
 #include <sys/random.h>
 
 

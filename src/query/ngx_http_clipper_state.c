@@ -8,6 +8,10 @@
 #include "shm/clipper_door.h"
 #include "shm/clipper_state_table_flight.h"
 #include "shm/clipper_zone.h"
+#include "learn/clipper_policy_table.h"
+#include "query/ngx_http_clipper_state_ask.h"
+#include "query/ngx_http_clipper_state_flush.h"
+#include "query/ngx_http_clipper_state_id.h"
 
 
 /* age after which the state from Redis is read again, us */
@@ -17,18 +21,12 @@
 #define NGX_HTTP_CLIPPER_STATE_SENDERS   128
 
 
-static uint32_t  ngx_http_clipper_state_policy(const clipper_policy_t *policy);
-static void ngx_http_clipper_state_name_uid(
-    ngx_http_clipper_state_name_of_t *name, const ngx_str_t *uid);
 static ngx_int_t ngx_http_clipper_state_known(const double *vec, size_t size);
 static void ngx_http_clipper_state_ready(void);
 static uint32_t ngx_http_clipper_state_store(
     ngx_http_clipper_redis_conf_t *conf);
 static ngx_uint_t ngx_http_clipper_state_others(void);
 static ngx_uint_t ngx_http_clipper_state_other(ngx_uint_t slot);
-
-
-ngx_http_clipper_state_t  ngx_http_clipper_state;
 
 
 ngx_int_t
@@ -40,7 +38,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
     clipper_state_header_t    *h;
 
     zone = ngx_http_clipper_process.zone;
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
 
     clipper_state_table_attach(&state->table, zone->states, zone->pid);
     h = state->table.header;
@@ -92,7 +90,7 @@ ngx_http_clipper_state_done(void)
     ngx_uint_t                 up, left, dirty;
     ngx_http_clipper_state_t  *state;
 
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
 
     if (state->table.header == NULL || state->redis == NULL) {
         return;
@@ -123,7 +121,7 @@ ngx_http_clipper_state_done(void)
 void
 ngx_http_clipper_state_retire(void)
 {
-    if (ngx_http_clipper_state.redis) {
+    if (ngx_http_clipper_state_flow.redis) {
         ngx_http_clipper_state_flush_now();
         ngx_http_clipper_redis_retire(ngx_http_clipper_state_others);
     }
@@ -190,7 +188,7 @@ ngx_http_clipper_state_hand_over(void)
 
     zone = ngx_http_clipper_process.zone;
 
-    __atomic_store_n(&ngx_http_clipper_state.table.header->orphans, 1,
+    __atomic_store_n(&ngx_http_clipper_state_flow.table.header->orphans, 1,
                      __ATOMIC_RELEASE);
 
     for (i = 1; i < zone->header->workers.n; i++) {
@@ -213,7 +211,7 @@ ngx_http_clipper_state_take_over(void)
         return;                     /* after that, everything is sent */
     }
 
-    orphans = &ngx_http_clipper_state.table.header->orphans;
+    orphans = &ngx_http_clipper_state_flow.table.header->orphans;
 
     if (__atomic_load_n(orphans, __ATOMIC_ACQUIRE)
         && !ngx_http_clipper_process.retiring)
@@ -231,7 +229,7 @@ ngx_http_clipper_state_bury(void)
     ngx_uint_t                 i, n;
     ngx_http_clipper_state_t  *state;
 
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
 
     if (state->table.header == NULL || state->redis == NULL) {
         return;
@@ -261,9 +259,9 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     clipper_state_age_t               age;
     ngx_http_clipper_state_name_of_t  name;
 
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
 
-    if (ngx_http_clipper_state_name(&name, id, uid) != NGX_OK) {
+    if (ngx_http_clipper_state_flow_name(&name, id, uid) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -310,16 +308,16 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
     ngx_http_clipper_state_t          *state;
     ngx_http_clipper_state_name_of_t   name;
 
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
 
-    if (ngx_http_clipper_state_name(&name, id, NULL) != NGX_OK) {
+    if (ngx_http_clipper_state_flow_name(&name, id, NULL) != NGX_OK) {
         return NGX_OK;
     }
 
     rc = clipper_state_table_add(&state->table, &name.who, delta);
 
     if (uid && uid->len) {
-        (void) ngx_http_clipper_state_name(&name, id, uid);
+        (void) ngx_http_clipper_state_flow_name(&name, id, uid);
 
         if (clipper_state_table_add(&state->table, &name.who, delta)
             != NGX_OK)
@@ -336,104 +334,13 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
 }
 
 
-ngx_int_t
-ngx_http_clipper_state_name(ngx_http_clipper_state_name_of_t *name,
-    const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid)
-{
-    u_char                           *p, digest[
-                                          CLIPPER_STATE_NAME
-                                          + CLIPPER_STATE_UID + 2];
-    const clipper_policy_t  *policy;
-
-    policy = id->conf->policy;
-
-    if (policy->nfields == 0
-        || id->app_name->len + 1 + policy->name.len
-           > CLIPPER_STATE_NAME)
-    {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_cpymem(name->owner, id->app_name->data, id->app_name->len);
-    *p++ = ':';
-    p = ngx_cpymem(p, policy->name.data, policy->name.len);
-
-    name->who.owner.data = name->owner;
-    name->who.owner.len = p - name->owner;
-    name->who.policy = ngx_http_clipper_state_policy(policy);
-    name->who.nfields = (uint32_t) policy->nfields;
-    name->who.n = (uint32_t) id->n;
-    name->who.key = id->key;
-    name->who.names = id->member_names;
-
-    ngx_http_clipper_state_name_uid(name, uid);
-
-    if (name->who.kind == CLIPPER_STATE_APP) {
-        name->who.n += (uint32_t) policy->nextra;
-    }
-
-    p = ngx_cpymem(digest, name->owner, name->who.owner.len);
-    *p++ = '\0';
-    *p++ = (u_char) name->who.kind;
-    p = ngx_cpymem(p, name->uid, name->who.uid.len);
-
-    clipper_hash_siphash(ngx_http_clipper_process.zone->header->key.sip, digest,
-                         p - digest, name->who.id);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_clipper_state_name_uid(ngx_http_clipper_state_name_of_t *name,
-    const ngx_str_t *uid)
-{
-    u_char      hash[20];
-    ngx_sha1_t  sha1;
-
-    name->who.uid.data = name->uid;
-    name->who.uid.len = 0;
-
-    if (uid == NULL || uid->len == 0) {
-        name->who.kind = CLIPPER_STATE_APP;
-        return;
-    }
-
-    if (uid->len <= CLIPPER_STATE_UID) {
-        name->who.kind = CLIPPER_STATE_USER;
-        name->who.uid.len = uid->len;
-        ngx_memcpy(name->uid, uid->data, uid->len);
-        return;
-    }
-
-    ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, uid->data, uid->len);
-    ngx_sha1_final(hash, &sha1);
-
-    name->who.kind = CLIPPER_STATE_DIGEST;
-    name->who.uid.len = NGX_HTTP_CLIPPER_STATE_DIGEST_LEN;
-    (void) ngx_hex_dump(name->uid, hash, sizeof(hash));
-}
-
-
-static uint32_t
-ngx_http_clipper_state_policy(const clipper_policy_t *policy)
-{
-    uint32_t  i;
-
-    for (i = 0; clipper_policy_get(i) != policy; i++) { /* void */ }
-
-    return i;
-}
-
-
 void
 ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat)
 {
     ngx_http_clipper_state_t  *state;
     clipper_state_header_t    *h;
 
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
     h = state->table.header;
 
     ngx_memzero(stat, sizeof(ngx_http_clipper_state_stat_t));

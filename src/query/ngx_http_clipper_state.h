@@ -55,29 +55,11 @@ ngx_int_t ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, double *vec);
 
 /*
- * Call it after NGX_AGAIN.  NGX_OK: w->handler(w->data) is called once, later,
- * when the state is here or cannot be had: get it again then, and use the
- * result. NGX_DECLINED: there is nothing to wait for.  The caller has its own
- * timer, and cancels before w is freed; a cancel without a wait does nothing.
- */
-ngx_int_t ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,
-    const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
-void ngx_http_clipper_state_ask_cancel(ngx_http_clipper_state_wait_t *w);
-
-/*
  * Adds a delta to the application's state and, if uid is not empty, to the
  * user's.  NGX_DECLINED: no room for one of them, counted.
  */
 ngx_int_t ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, const double *delta);
-
-
-/*
- * The id of the next query: below 2^53, not predictable from earlier ids,
- * different from those of other workers and of other instances on the same
- * Redis.
- */
-uint64_t ngx_http_clipper_state_id_next(clipper_zone_t *zone);
 
 
 /* for status and metrics */
@@ -103,6 +85,9 @@ ngx_int_t ngx_http_clipper_state_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_state_done(void);
 void ngx_http_clipper_state_retire(void);
 void ngx_http_clipper_state_bury(void);
+
+/* at a graceful exit: leaves the unsent updates to other workers */
+void ngx_http_clipper_state_hand_over(void);
 
 /* at each ring: sends what a retiring worker has left to others */
 void ngx_http_clipper_state_take_over(void);

@@ -7,6 +7,9 @@
 
 
 #include "query/ngx_http_clipper_state_flow.h"
+#include "learn/clipper_policy_table.h"
+#include "query/ngx_http_clipper_state_ask.h"
+#include "query/ngx_http_clipper_state_text.h"
 
 
 #define NGX_HTTP_CLIPPER_STATE_ASKS     512     /* reads in progress */
@@ -88,7 +91,7 @@ ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
     }
 
     ask = ngx_alloc(sizeof(ngx_http_clipper_state_ask_t),
-                    ngx_http_clipper_state.log);
+                    ngx_http_clipper_state_flow.log);
     if (ask == NULL) {
         return NGX_DECLINED;
     }
@@ -170,7 +173,7 @@ ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
     const char              *clock;
     const clipper_policy_t  *policy;
 
-    policy = clipper_policy_get(who->policy);
+    policy = clipper_policy_table_get(who->policy);
 
     ngx_http_clipper_state_text_arg(args, "HMGET", 5);
     ngx_http_clipper_state_text_arg_key(args, who->kind, &who->owner,
@@ -181,7 +184,7 @@ ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
         ngx_http_clipper_state_text_arg(args, clock, ngx_strlen(clock));
     }
 
-    ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state.source,
+    ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state_flow.source,
                                     NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
 
     for (i = 0; i < who->n; i++) {
@@ -247,7 +250,7 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
     parsed.n = who->n;
     parsed.key = who->key;
 
-    (void) clipper_state_table_load(&ngx_http_clipper_state.table, who,
+    (void) clipper_state_table_load(&ngx_http_clipper_state_flow.table, who,
                                     &parsed, clipper_clock_us());
 }
 
@@ -278,8 +281,8 @@ ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,
     ngx_http_clipper_state_ask_t      *ask;
     ngx_http_clipper_state_name_of_t   name;
 
-    if (ngx_http_clipper_state.redis == NULL
-        || ngx_http_clipper_state_name(&name, id, uid) != NGX_OK)
+    if (ngx_http_clipper_state_flow.redis == NULL
+        || ngx_http_clipper_state_flow_name(&name, id, uid) != NGX_OK)
     {
         return NGX_DECLINED;
     }

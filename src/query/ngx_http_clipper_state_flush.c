@@ -11,6 +11,10 @@
 
 #include "query/ngx_http_clipper_state_flow.h"
 #include "shm/clipper_state_table_flight.h"
+#include "learn/clipper_policy_table.h"
+#include "query/ngx_http_clipper_state_flush.h"
+#include "query/ngx_http_clipper_state_text.h"
+#include "query/ngx_http_clipper_state_id.h"
 
 
 #define NGX_HTTP_CLIPPER_STATE_PAUSE   20       /* ms, to collect more */
@@ -232,7 +236,7 @@ ngx_http_clipper_state_flush_now(void)
 
     clipper_state_table_t  *table;
 
-    table = &ngx_http_clipper_state.table;
+    table = &ngx_http_clipper_state_flow.table;
 
     while (ngx_http_clipper_redis_up()
            && ngx_http_clipper_state_under_way
@@ -257,7 +261,8 @@ ngx_http_clipper_state_flush_send(clipper_state_update_t *u)
     ngx_http_clipper_state_sent_t  *sent;
 
     sent = ngx_alloc(sizeof(ngx_http_clipper_state_sent_t)
-                     + u->n * sizeof(uint64_t), ngx_http_clipper_state.log);
+                     + u->n * sizeof(uint64_t),
+                     ngx_http_clipper_state_flow.log);
     if (sent == NULL) {
         return NGX_ERROR;
     }
@@ -305,7 +310,7 @@ ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
     ngx_str_t                uid;
     const clipper_policy_t  *policy;
 
-    policy = clipper_policy_get(u->policy);
+    policy = clipper_policy_table_get(u->policy);
     uid.data = u->uid;
     uid.len = u->uid_len;
 
@@ -323,7 +328,7 @@ ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
     ngx_http_clipper_state_text_arg(args, "1", 1);
     ngx_http_clipper_state_text_arg_key(args, u->kind, &u->owner, &uid);
 
-    ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state.source,
+    ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state_flow.source,
                                     NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
     ngx_http_clipper_state_text_arg_number(args, (double) u->seq);
 
@@ -381,7 +386,7 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
         ngx_http_clipper_state_flush_now();
 
     } else if (clipper_state_table_flight_waiting(
-                   &ngx_http_clipper_state.table))
+                   &ngx_http_clipper_state_flow.table))
     {
         ngx_http_clipper_state_flush_later();
     }
@@ -426,8 +431,8 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         ngx_http_clipper_state_script_known |= sent->evaled;
     }
 
-    clipper_state_table_flight_settle(&ngx_http_clipper_state.table, sent->row,
-                                      sent->id, sent->seq, arrived,
+    clipper_state_table_flight_settle(&ngx_http_clipper_state_flow.table,
+                                      sent->row, sent->id, sent->seq, arrived,
                                       clipper_clock_us());
 
     return rc;

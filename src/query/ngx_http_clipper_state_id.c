@@ -12,6 +12,8 @@
 
 
 #include "query/ngx_http_clipper_state_flow.h"
+#include "query/ngx_http_clipper_state_id.h"
+#include "query/ngx_http_clipper_state_text.h"
 
 
 #define NGX_HTTP_CLIPPER_STATE_ID_BITS     41      /* of the counter */
@@ -78,7 +80,7 @@ ngx_http_clipper_state_id_ask(void)
     const char                     *argv[6];
     ngx_http_clipper_state_t       *state;
 
-    state = &ngx_http_clipper_state;
+    state = &ngx_http_clipper_state_flow;
 
     if (__atomic_load_n(&state->table.header->ids_number, __ATOMIC_ACQUIRE)) {
         return;
@@ -131,7 +133,7 @@ ngx_http_clipper_state_id_answered(ngx_http_clipper_redis_call_t *call,
     ngx_uint_t               i;
     clipper_state_header_t  *h;
 
-    h = ngx_http_clipper_state.table.header;
+    h = ngx_http_clipper_state_flow.table.header;
 
     if (reply == NULL) {
         return;

@@ -5,6 +5,7 @@
 
 
 #include "query/ngx_http_clipper_state_flow.h"
+#include "query/ngx_http_clipper_state_text.h"
 #include <math.h>
 
 
@@ -30,7 +31,7 @@ ngx_http_clipper_state_text_redis_key(u_char *p, uint32_t kind,
         ngx_str_set(&space, "state:");
     }
 
-    prefix = &ngx_http_clipper_state.redis->prefix;
+    prefix = &ngx_http_clipper_state_flow.redis->prefix;
 
     if (p) {
         p = ngx_cpymem(p, prefix->data, prefix->len);
@@ -129,7 +130,7 @@ ngx_http_clipper_state_text_args_make(ngx_http_clipper_state_args_t *args)
     n = args->argc;
 
     p = ngx_alloc(n * (sizeof(char *) + sizeof(size_t)) + args->size,
-                  ngx_http_clipper_state.log);
+                  ngx_http_clipper_state_flow.log);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -206,7 +207,7 @@ ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
 
     clipper_state_header_t  *h;
 
-    h = ngx_http_clipper_state.table.header;
+    h = ngx_http_clipper_state_flow.table.header;
     (void) __atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
 
     if (last && ngx_time() - last < 60) {
@@ -215,9 +216,9 @@ ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
 
     last = ngx_time();
 
-    ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_state.log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_state_flow.log, 0,
                   "redis \"%V\" answered %s with %s",
-                  &ngx_http_clipper_state.redis->address, what,
+                  &ngx_http_clipper_state_flow.redis->address, what,
                   reply->type == REDIS_REPLY_ERROR ? reply->str
                                                    : "an unexpected value");
 }

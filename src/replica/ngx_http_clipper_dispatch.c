@@ -23,9 +23,8 @@
 
 static void ngx_http_clipper_dispatch_watch(
     ngx_http_clipper_replica_t *replica, uint64_t now_us);
-static void ngx_http_clipper_dispatch_late(
-    ngx_http_clipper_replica_t *replica, clipper_hedge_t *hedge,
-    uint64_t now_us);
+static void ngx_http_clipper_dispatch_late(ngx_http_clipper_replica_t *replica,
+    clipper_hedge_t *hedge, uint64_t now_us);
 static ngx_int_t ngx_http_clipper_dispatch_room(
     ngx_http_clipper_replica_t *replica, ngx_uint_t n);
 static void ngx_http_clipper_dispatch_take_locked(

@@ -113,7 +113,7 @@ clipper_cache_attach(void *addr, uint32_t pid)
     clipper_cache_t         *cache;
     clipper_cache_header_t  *header;
 
-    cache = &clipper_cache;
+    cache = &clipper_cache_ring;
     ngx_memzero(cache, sizeof(clipper_cache_t));
 
     if (addr == NULL) {
@@ -131,7 +131,7 @@ clipper_cache_attach(void *addr, uint32_t pid)
 ngx_uint_t
 clipper_cache_enabled(void)
 {
-    return clipper_cache.header != NULL;
+    return clipper_cache_ring.header != NULL;
 }
 
 
@@ -143,7 +143,7 @@ clipper_cache_usage(clipper_cache_usage_t *usage)
 
     ngx_memzero(usage, sizeof(clipper_cache_usage_t));
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
 
     if (header == NULL) {
         return;
@@ -167,7 +167,7 @@ clipper_cache_get(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
     ngx_int_t   rc;
     ngx_uint_t  i;
 
-    if (clipper_cache.header == NULL) {
+    if (clipper_cache_ring.header == NULL) {
         return NGX_DECLINED;
     }
 
@@ -277,7 +277,7 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
     ngx_uint_t               evicted, rounds;
     clipper_cache_header_t  *header;
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
 
     if (header == NULL
         || len > ngx_min(header->size / 4, CLIPPER_CACHE_LEN_MAX))
@@ -331,9 +331,9 @@ clipper_cache_lock(void)
 {
     clipper_cache_header_t  *header;
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
 
-    if (clipper_lock(&header->lock, clipper_cache.pid)
+    if (clipper_lock(&header->lock, clipper_cache_ring.pid)
         == NGX_BUSY)
     {
         header->entries = 0;
@@ -346,5 +346,5 @@ clipper_cache_lock(void)
 static void
 clipper_cache_unlock(void)
 {
-    clipper_lock_release(&clipper_cache.header->lock);
+    clipper_lock_release(&clipper_cache_ring.header->lock);
 }

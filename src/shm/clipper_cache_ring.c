@@ -8,7 +8,7 @@
 #include "shm/clipper_cache_ring.h"
 
 
-clipper_cache_t  clipper_cache;
+clipper_cache_t  clipper_cache_ring;
 
 
 static ngx_uint_t clipper_cache_pass_locked(int64_t *budget);
@@ -37,11 +37,11 @@ clipper_cache_ring_entry(uint64_t position, clipper_cache_entry_t *entry)
     uint64_t    word[CLIPPER_CACHE_HEAD], words, offset;
     ngx_uint_t  i;
 
-    words = clipper_cache.header->words;
+    words = clipper_cache_ring.header->words;
     offset = position % words;
 
     for (i = 0; i < CLIPPER_CACHE_HEAD; i++) {
-        word[i] = clipper_cache_load(clipper_cache.ring
+        word[i] = clipper_cache_load(clipper_cache_ring.ring
                                      + offset);
         offset = (offset + 1 == words) ? 0 : offset + 1;
     }
@@ -61,10 +61,10 @@ clipper_cache_ring_copy(uint64_t position, u_char *buf, size_t n)
     uint64_t   word, offset;
     uint64_t  *ring, *p, *end;
 
-    ring = clipper_cache.ring;
-    end = ring + clipper_cache.header->words;
+    ring = clipper_cache_ring.ring;
+    end = ring + clipper_cache_ring.header->words;
     offset = (position + CLIPPER_CACHE_HEAD)
-             % clipper_cache.header->words;
+             % clipper_cache_ring.header->words;
 
     for (p = ring + offset; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
         word = clipper_cache_load(p);
@@ -88,11 +88,11 @@ clipper_cache_mark_at(uint64_t position, ngx_uint_t *shift)
 {
     uint64_t  granule;
 
-    granule = position % clipper_cache.header->words
+    granule = position % clipper_cache_ring.header->words
               / CLIPPER_CACHE_GRANULE;
     *shift = granule % 16 * 2;
 
-    return clipper_cache.marks + granule / 16;
+    return clipper_cache_ring.marks + granule / 16;
 }
 
 
@@ -146,7 +146,7 @@ clipper_cache_ring_find_locked(const uint64_t key[2])
             position = clipper_cache_position(slot);
 
             if ((slot ^ position) == clipper_cache_tag(key)
-                && position >= clipper_cache.header->tail)
+                && position >= clipper_cache_ring.header->tail)
             {
                 clipper_cache_ring_entry(position, &entry);
 
@@ -170,7 +170,7 @@ clipper_cache_ring_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
 
     clipper_cache_locked();
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
     slot = clipper_cache_ring_find_locked(key);
 
     if (slot != NULL) {
@@ -224,7 +224,7 @@ clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted)
 
     clipper_cache_locked();
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
 
     if (header->head + words > CLIPPER_CACHE_POSITION) {
         return 0;       /* after 36 petabytes */
@@ -260,7 +260,7 @@ clipper_cache_pass_locked(int64_t *budget)
 
     clipper_cache_locked();
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
     tail = header->tail;
     gone = 0;
 
@@ -315,11 +315,11 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
 
     clipper_cache_locked();
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
     position = header->head;
 
-    p = clipper_cache.ring + position % header->words;
-    end = clipper_cache.ring + header->words;
+    p = clipper_cache_ring.ring + position % header->words;
+    end = clipper_cache_ring.ring + header->words;
 
     word[0] = key[0];
     word[1] = key[1];
@@ -329,7 +329,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
 
     for (i = 0; i < CLIPPER_CACHE_HEAD; i++) {
         clipper_cache_store(p, word[i]);
-        p = (p + 1 == end) ? clipper_cache.ring : p + 1;
+        p = (p + 1 == end) ? clipper_cache_ring.ring : p + 1;
     }
 
     for (n = len; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
@@ -337,7 +337,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
         data += sizeof(uint64_t);
 
         clipper_cache_store(p, word[0]);
-        p = (p + 1 == end) ? clipper_cache.ring : p + 1;
+        p = (p + 1 == end) ? clipper_cache_ring.ring : p + 1;
     }
 
     if (n) {
@@ -369,10 +369,10 @@ clipper_cache_move_locked(uint64_t from, uint64_t words)
 
     clipper_cache_locked();
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
     position = header->head;
 
-    ring = clipper_cache.ring;
+    ring = clipper_cache_ring.ring;
     end = ring + header->words;
     p = ring + position % header->words;
     q = ring + from % header->words;

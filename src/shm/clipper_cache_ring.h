@@ -80,11 +80,11 @@ typedef struct {
 } clipper_cache_entry_t;
 
 
-extern clipper_cache_t  clipper_cache;
+extern clipper_cache_t  clipper_cache_ring;
 
 
 #define clipper_cache_locked()                                                \
-    clipper_locked(&clipper_cache.header->lock, clipper_cache.pid)
+    clipper_locked(&clipper_cache_ring.header->lock, clipper_cache_ring.pid)
 
 
 /* what stands at a position, perhaps no longer an entry: ask intact() then */
@@ -119,7 +119,7 @@ uint64_t clipper_cache_ring_append_locked(const uint64_t key[2],
 static ngx_inline uint64_t
 clipper_cache_tail(void)
 {
-    return __atomic_load_n(&clipper_cache.header->tail, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&clipper_cache_ring.header->tail, __ATOMIC_ACQUIRE);
 }
 
 
@@ -151,10 +151,10 @@ clipper_cache_bucket(const uint64_t key[2], ngx_uint_t i)
 {
     uint64_t  bucket;
 
-    bucket = ((key[i] & 0xffffffff) * clipper_cache.header->buckets)
+    bucket = ((key[i] & 0xffffffff) * clipper_cache_ring.header->buckets)
              >> 32;
 
-    return clipper_cache.slots
+    return clipper_cache_ring.slots
            + bucket * CLIPPER_CACHE_SLOTS;
 }
 

@@ -7,13 +7,13 @@
 #include "shm/clipper_metrics.h"
 
 
-const uint64_t  clipper_time_bounds[] = {
+const uint64_t  clipper_metrics_time_bounds[] = {
     500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
     1000000, 2500000, 5000000, 10000000
 };
 
 
-const uint64_t  clipper_size_bounds[] = {
+const uint64_t  clipper_metrics_size_bounds[] = {
     1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192
 };
 
@@ -128,7 +128,7 @@ clipper_metrics_clear(clipper_zone_t *zone,
 void
 clipper_metrics_time(uint64_t *counters, uint64_t us)
 {
-    clipper_metrics_observe(counters, clipper_time_bounds,
+    clipper_metrics_observe(counters, clipper_metrics_time_bounds,
                             CLIPPER_TIME_BUCKETS, us);
 }
 
@@ -136,7 +136,7 @@ clipper_metrics_time(uint64_t *counters, uint64_t us)
 void
 clipper_metrics_size(uint64_t *counters, uint64_t inputs)
 {
-    clipper_metrics_observe(counters, clipper_size_bounds,
+    clipper_metrics_observe(counters, clipper_metrics_size_bounds,
                             CLIPPER_SIZE_BUCKETS, inputs);
 }
 

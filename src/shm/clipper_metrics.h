@@ -44,8 +44,8 @@
 #define CLIPPER_M_BATCH_SIZE   32               /* histogram, inputs */
 
 
-extern const uint64_t  clipper_time_bounds[];               /* us */
-extern const uint64_t  clipper_size_bounds[];               /* inputs */
+extern const uint64_t  clipper_metrics_time_bounds[];       /* us */
+extern const uint64_t  clipper_metrics_size_bounds[];       /* inputs */
 
 
 /* the block in the calling worker's stripe */

@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_redis.h"
+#include "worker/ngx_http_clipper_redis_event.h"
 
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
@@ -39,6 +40,7 @@ typedef struct {
 } ngx_http_clipper_redis_t;
 
 
+static void ngx_http_clipper_redis_end(void);
 static void ngx_http_clipper_redis_connect(ngx_event_t *ev);
 static redisAsyncContext *ngx_http_clipper_redis_open(void);
 static void ngx_http_clipper_redis_connected(const redisAsyncContext *ac,
@@ -118,7 +120,7 @@ ngx_http_clipper_redis_done(void)
 }
 
 
-void
+static void
 ngx_http_clipper_redis_end(void)
 {
     ngx_http_clipper_redis.done = 1;
@@ -183,7 +185,10 @@ ngx_http_clipper_redis_connect(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_clipper_redis_event_attach(ac, redis->log) != NGX_OK) {
+    if (ngx_http_clipper_redis_event_attach(ac, redis->log,
+                                            ngx_http_clipper_redis_end)
+        != NGX_OK)
+    {
         ngx_http_clipper_redis_lost("no free connection");
         redisAsyncFree(ac);
         return;

@@ -59,18 +59,4 @@ ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
     ngx_uint_t argc, const char **argv, const size_t *len);
 
 
-/* --- events (.._redis_event.c) --- */
-
-/* NGX_ERROR: no free connection */
-ngx_int_t ngx_http_clipper_redis_event_attach(redisAsyncContext *ac,
-    ngx_log_t *log);
-
-/* like ngx_http_clipper_redis_wait; may free the context */
-ngx_uint_t ngx_http_clipper_redis_event_handle(redisAsyncContext *ac,
-    ngx_msec_t ms);
-
-/* closes the connection for good */
-void ngx_http_clipper_redis_end(void);
-
-
 #endif /* _NGX_HTTP_CLIPPER_REDIS_H_INCLUDED_ */

@@ -1,31 +1,31 @@
 
 /*
  * hiredis in nginx's event loop, see the header.
- *
- * hiredis owns the descriptor.  nginx's connection only carries its events and
- * is freed in the cleanup hook, before hiredis closes the descriptor.  Events
- * are level-triggered, because hiredis reads once per event.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include "worker/ngx_http_clipper_redis.h"
+#include "worker/ngx_http_clipper_redis_event.h"
 #include <poll.h>
 
 
-static void ngx_http_clipper_redis_read(ngx_event_t *ev);
-static void ngx_http_clipper_redis_write(ngx_event_t *ev);
-static void ngx_http_clipper_redis_add_read(void *data);
-static void ngx_http_clipper_redis_del_read(void *data);
-static void ngx_http_clipper_redis_add_write(void *data);
-static void ngx_http_clipper_redis_del_write(void *data);
-static void ngx_http_clipper_redis_cleanup(void *data);
+static void ngx_http_clipper_redis_event_read(ngx_event_t *ev);
+static void ngx_http_clipper_redis_event_write(ngx_event_t *ev);
+static void ngx_http_clipper_redis_event_add_read(void *data);
+static void ngx_http_clipper_redis_event_del_read(void *data);
+static void ngx_http_clipper_redis_event_add_write(void *data);
+static void ngx_http_clipper_redis_event_del_write(void *data);
+static void ngx_http_clipper_redis_event_cleanup(void *data);
+
+
+static void  (*ngx_http_clipper_redis_event_end)(void);
 
 
 ngx_int_t
-ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log)
+ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log,
+    void (*end)(void))
 {
     ngx_connection_t  *c;
 
@@ -35,19 +35,21 @@ ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log)
         return NGX_ERROR;
     }
 
+    ngx_http_clipper_redis_event_end = end;
+
     c->log = log;
     c->read->log = c->log;
     c->write->log = c->log;
     c->data = ac;
-    c->read->handler = ngx_http_clipper_redis_read;
-    c->write->handler = ngx_http_clipper_redis_write;
+    c->read->handler = ngx_http_clipper_redis_event_read;
+    c->write->handler = ngx_http_clipper_redis_event_write;
 
     ac->ev.data = c;
-    ac->ev.addRead = ngx_http_clipper_redis_add_read;
-    ac->ev.delRead = ngx_http_clipper_redis_del_read;
-    ac->ev.addWrite = ngx_http_clipper_redis_add_write;
-    ac->ev.delWrite = ngx_http_clipper_redis_del_write;
-    ac->ev.cleanup = ngx_http_clipper_redis_cleanup;
+    ac->ev.addRead = ngx_http_clipper_redis_event_add_read;
+    ac->ev.delRead = ngx_http_clipper_redis_event_del_read;
+    ac->ev.addWrite = ngx_http_clipper_redis_event_add_write;
+    ac->ev.delWrite = ngx_http_clipper_redis_event_del_write;
+    ac->ev.cleanup = ngx_http_clipper_redis_event_cleanup;
 
     return NGX_OK;
 }
@@ -83,14 +85,14 @@ ngx_http_clipper_redis_event_handle(redisAsyncContext *ac, ngx_msec_t ms)
 
 
 static void
-ngx_http_clipper_redis_read(ngx_event_t *ev)
+ngx_http_clipper_redis_event_read(ngx_event_t *ev)
 {
     ngx_connection_t  *c;
 
     c = ev->data;
 
     if (c->close || c->error) {
-        ngx_http_clipper_redis_end();
+        ngx_http_clipper_redis_event_end();
         return;
     }
 
@@ -99,7 +101,7 @@ ngx_http_clipper_redis_read(ngx_event_t *ev)
 
 
 static void
-ngx_http_clipper_redis_write(ngx_event_t *ev)
+ngx_http_clipper_redis_event_write(ngx_event_t *ev)
 {
     ngx_connection_t  *c;
 
@@ -110,7 +112,7 @@ ngx_http_clipper_redis_write(ngx_event_t *ev)
 
 
 static void
-ngx_http_clipper_redis_add_read(void *data)
+ngx_http_clipper_redis_event_add_read(void *data)
 {
     ngx_connection_t  *c = data;
 
@@ -121,7 +123,7 @@ ngx_http_clipper_redis_add_read(void *data)
 
 
 static void
-ngx_http_clipper_redis_del_read(void *data)
+ngx_http_clipper_redis_event_del_read(void *data)
 {
     ngx_connection_t  *c = data;
 
@@ -132,7 +134,7 @@ ngx_http_clipper_redis_del_read(void *data)
 
 
 static void
-ngx_http_clipper_redis_add_write(void *data)
+ngx_http_clipper_redis_event_add_write(void *data)
 {
     ngx_connection_t  *c = data;
 
@@ -143,7 +145,7 @@ ngx_http_clipper_redis_add_write(void *data)
 
 
 static void
-ngx_http_clipper_redis_del_write(void *data)
+ngx_http_clipper_redis_event_del_write(void *data)
 {
     ngx_connection_t  *c = data;
 
@@ -156,12 +158,12 @@ ngx_http_clipper_redis_del_write(void *data)
 /* the descriptor stays open: hiredis closes it next */
 
 static void
-ngx_http_clipper_redis_cleanup(void *data)
+ngx_http_clipper_redis_event_cleanup(void *data)
 {
     ngx_connection_t  *c = data;
 
-    ngx_http_clipper_redis_del_read(c);
-    ngx_http_clipper_redis_del_write(c);
+    ngx_http_clipper_redis_event_del_read(c);
+    ngx_http_clipper_redis_event_del_write(c);
 
     if (c->read->posted) {
         ngx_delete_posted_event(c->read);

@@ -69,9 +69,9 @@ locked_get(const uint64_t key[2], size_t *len)
     ngx_int_t        rc;
     clipper_lock_t  *lock;
 
-    lock = &clipper_cache.header->lock;
+    lock = &clipper_cache_ring.header->lock;
 
-    (void) clipper_lock(lock, clipper_cache.pid);
+    (void) clipper_lock(lock, clipper_cache_ring.pid);
     rc = clipper_cache_get(key, 0, 0, got, sizeof(got), len);
     clipper_lock_release(lock);
 
@@ -163,7 +163,7 @@ bench(const run_t *r)
     pid = fork();
 
     if (pid == 0) {
-        clipper_cache.pid = getpid();
+        clipper_cache_ring.pid = getpid();
         (void) work(r, 2, &hits);
         _exit(0);
     }
@@ -175,7 +175,7 @@ bench(const run_t *r)
     (void) printf("%-28s %8.0f ns, two processes %8.0f ns each, %3.0f%% hits"
                   "\n", r->name, one, two, hits);
 
-    addr = clipper_cache.header;
+    addr = clipper_cache_ring.header;
     clipper_cache_attach(NULL, 0);
     (void) munmap(addr, ZONE);
 }

@@ -18,6 +18,7 @@
 #include "learn/clipper_combine.h"
 #include "learn/clipper_policy.h"
 #include "learn/clipper_policy_state.h"
+#include "learn/clipper_policy_table.h"
 
 
 #define STATE_MAX  CLIPPER_POLICY_STATE_MAX
@@ -253,7 +254,7 @@ main(int argc, char **argv)
     printf("%-15s %3s %9s %9s %9s %9s %9s   (ns)\n", "policy", "of",
            "select", "personal", "weights", "again", "feedback");
 
-    for (i = 0; (policy = clipper_policy_get(i)); i++) {
+    for (i = 0; (policy = clipper_policy_table_get(i)); i++) {
         bench(policy, 5, limit);
         bench(policy, 64, limit);
     }

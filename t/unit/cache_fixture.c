@@ -123,7 +123,7 @@ kept(uint64_t name)
     ngx_uint_t               yes;
     clipper_cache_header_t  *header;
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
     key_of(name, key);
 
     assert_int_equal(clipper_lock(&header->lock, getpid()), NGX_OK);
@@ -156,7 +156,7 @@ check(void)
     clipper_cache_entry_t    entry;
     clipper_cache_header_t  *header;
 
-    header = clipper_cache.header;
+    header = clipper_cache_ring.header;
     live = 0;
 
     assert_int_equal(header->lock.holder, 0);

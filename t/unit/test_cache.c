@@ -253,15 +253,15 @@ model_put(uint64_t name, size_t len)
     gone = 0;
     words = 3 + (len + 7) / 8;
     words = words < 4 ? 4 : words;
-    limit = clipper_cache.header->words
-            - clipper_cache.header->reserve;
+    limit = clipper_cache_ring.header->words
+            - clipper_cache_ring.header->reserve;
 
     if (there[name]) {
         return 0;
     }
 
     for (rounds = 1 + words / 64; rounds; rounds--) {
-        budget = clipper_cache.header->reserve;
+        budget = clipper_cache_ring.header->reserve;
 
         for (steps = 0; steps <= 32; steps++) {
             for (taken = 0, i = first; i < last; i++) {
@@ -281,7 +281,7 @@ model_put(uint64_t name, size_t len)
             }
 
             if (!list[first].used
-                || list[first].words > clipper_cache.header->reserve)
+                || list[first].words > clipper_cache_ring.header->reserve)
             {
                 there[list[first].name] = 0;
                 first++;

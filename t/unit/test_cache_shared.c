@@ -63,7 +63,7 @@ worker(size_t largest)
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
         seed = splitmix(getpid() + seed);
-        clipper_cache.pid = getpid();
+        clipper_cache_ring.pid = getpid();
         work((ngx_uint_t) -1, largest);
     }
 
@@ -100,7 +100,7 @@ test_readers_and_writers(void **state)
         work(i < 2 ? 200000 : 50000, sizes[i]);
         end(pid, 1);
 
-        if (clipper_cache.header->lock.dirty == 0) {
+        if (clipper_cache_ring.header->lock.dirty == 0) {
             check();
         }
 
@@ -160,12 +160,12 @@ test_death_empties(void **state)
 
         /* as a holder that died half way would leave it */
 
-        clipper_cache.header->lock.dirty = 1;
-        clipper_cache.header->entries = 77;
+        clipper_cache_ring.header->lock.dirty = 1;
+        clipper_cache_ring.header->entries = 77;
 
         if (i == 2) {
-            clipper_cache.header->tail =
-                                clipper_cache.header->head;
+            clipper_cache_ring.header->tail =
+                                     clipper_cache_ring.header->head;
         }
 
         (void) put(1000, 20);
@@ -281,12 +281,12 @@ stop(void)
     uint32_t   dirty;
     uint64_t   name, resets;
 
-    addr = clipper_cache.header;
+    addr = clipper_cache_ring.header;
     memcpy(copy, addr, TINY);
     clipper_cache_attach(copy, getpid());
 
-    clipper_cache.header->lock.holder = 0;
-    dirty = clipper_cache.header->lock.dirty;
+    clipper_cache_ring.header->lock.holder = 0;
+    dirty = clipper_cache_ring.header->lock.dirty;
     resets = usage().resets;
 
     for (name = 0; name < TINIES; name++) {

@@ -101,7 +101,7 @@ mutex(unsigned which)
         return &zone.header->lock;
 
     case CACHE:
-        return &clipper_cache.header->lock;
+        return &clipper_cache_ring.header->lock;
 
     case RECORDS:
         return &((clipper_record_area_t *) zone.records)->journal.lock;

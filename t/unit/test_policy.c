@@ -8,6 +8,7 @@
  */
 
 #include "policy_fixture.h"
+#include "learn/clipper_policy_table.h"
 
 
 #define DRAWS  200000
@@ -63,7 +64,7 @@ test_members_without_replica(void **state)
     policy_fixture_t         f;
     const clipper_policy_t  *policy;
 
-    for (i = 0; (policy = clipper_policy_get(i)); i++) {
+    for (i = 0; (policy = clipper_policy_table_get(i)); i++) {
         fixture_init(&f, (char *) policy->name.data, 5, "");
         fixture_read(&f, 0);
 

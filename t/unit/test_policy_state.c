@@ -7,6 +7,7 @@
  */
 
 #include "policy_fixture.h"
+#include "learn/clipper_policy_table.h"
 
 
 #define FEEDBACKS  100
@@ -373,9 +374,9 @@ test_table(void **state)
         name.data = (u_char *) names[i];
         name.len = strlen(names[i]);
 
-        policy = clipper_policy_find(&name);
+        policy = clipper_policy_table_find(&name);
         assert_non_null(policy);
-        assert_ptr_equal(policy, clipper_policy_get(i));
+        assert_ptr_equal(policy, clipper_policy_table_get(i));
         assert_non_null(policy->weights);
         assert_true(policy->links >= 1);
         assert_true((policy->nfields > 0) == (policy->observe != NULL));
@@ -385,11 +386,11 @@ test_table(void **state)
         }
 
         name.len--;
-        assert_null(clipper_policy_find(&name));
+        assert_null(clipper_policy_table_find(&name));
     }
 
-    assert_null(clipper_policy_get(i));
-    assert_null(clipper_policy_get(i + 100));
+    assert_null(clipper_policy_table_get(i));
+    assert_null(clipper_policy_table_get(i + 100));
 }
 
 

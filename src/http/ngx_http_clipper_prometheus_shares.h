@@ -1,0 +1,19 @@
+
+/*
+ * The share of each link of each application.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_PROMETHEUS_SHARES_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_PROMETHEUS_SHARES_H_INCLUDED_
+
+
+#include "http/ngx_http_clipper_prometheus.h"
+
+
+/* each link of each application */
+void ngx_http_clipper_prometheus_shares(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family);
+
+
+#endif /* _NGX_HTTP_CLIPPER_PROMETHEUS_SHARES_H_INCLUDED_ */

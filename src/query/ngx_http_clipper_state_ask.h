@@ -1,0 +1,32 @@
+
+/*
+ * Questions to Redis for a state.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_STATE_ASK_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_STATE_ASK_H_INCLUDED_
+
+
+#include "query/ngx_http_clipper_state_flow.h"
+
+
+/* NGX_DECLINED: not possible now */
+ngx_int_t ngx_http_clipper_state_ask(
+    const ngx_http_clipper_state_name_of_t *name, uint64_t acked);
+
+void ngx_http_clipper_state_ask_init(ngx_log_t *log);
+void ngx_http_clipper_state_ask_done(void);
+
+/*
+ * Call it after NGX_AGAIN.  NGX_OK: w->handler(w->data) is called once, later,
+ * when the state is here or cannot be had: get it again then, and use the
+ * result. NGX_DECLINED: there is nothing to wait for.  The caller has its own
+ * timer, and cancels before w is freed; a cancel without a wait does nothing.
+ */
+ngx_int_t ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,
+    const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
+void ngx_http_clipper_state_ask_cancel(ngx_http_clipper_state_wait_t *w);
+
+
+#endif /* _NGX_HTTP_CLIPPER_STATE_ASK_H_INCLUDED_ */
