@@ -43,7 +43,8 @@ typedef struct {
 } ngx_http_clipper_state_name_of_t;
 
 /* NGX_DECLINED: the policy has no state */
-ngx_int_t ngx_http_clipper_state_flow_name(ngx_http_clipper_state_name_of_t *name,
+ngx_int_t ngx_http_clipper_state_flow_name(
+    ngx_http_clipper_state_name_of_t *name,
     const ngx_http_clipper_state_id_t *id, const ngx_str_t *uid);
 
 

@@ -1,0 +1,190 @@
+"""The layers of the sources: what includes what, and what uses what.
+
+All of it is derived from the tree: the files of src/, their "#include" lines,
+what they define, and where those names stand. Names are unique over the tree,
+so that a name tells its file. The ranks of the folders are the table of
+docs/architecture.md; a file outside of all folders is above them.
+"""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+#: Circles between files of one folder that stay, and why.
+CIRCLES = {
+    # one tokenizer: skipping a value reads scalars, which move its cursor
+    frozenset({"lex", "lex_scalar"}),
+    # the table is flushed at its end, and hands over what was not sent
+    frozenset({"state", "state_flush"}),
+}
+
+#: Sources whose only public name is a row of this header's table: a header of
+#: its own for each would declare one line for one reader.
+ROWS = {
+    "policy_table": re.compile(r"policy_\w+"),
+    "proto_codec": re.compile(r"proto_v\d_codec"),
+}
+
+#: Of nginx: it names the module's object, which every file may use.
+MODULE = "ngx_http_clipper_module"
+
+COMMENT = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'",
+                     re.S)
+INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
+NAME = re.compile(r"\b(?:ngx_http_)?clipper_\w+\b")
+FUNCTION = re.compile(r"^(.*)\n((?:ngx_http_)?clipper_\w+)\([^;{]*\)\n\{",
+                      re.M)
+VARIABLE = re.compile(
+    r"^(?!static|typedef|extern|struct|enum|#)[A-Za-z_][\w ]*?[ *]+"
+    r"((?:ngx_http_)?clipper_\w+)(?:\[[^\]]*\])*(?: = |;)", re.M)
+
+
+def folder(path):
+    """src/shm/clipper_queue.c is in shm; one outside of all folders in ""."""
+    parts = path.split("/")
+    return parts[1] if len(parts) == 3 else ""
+
+
+def bare(name):
+    """A name without the prefix, and with it the stem of a path."""
+    name = name.rsplit("/", 1)[-1].removesuffix(".c").removesuffix(".h")
+    return re.sub(r"^(ngx_http_clipper|clipper)_?", "", name)
+
+
+class Tree:
+    """Sources, {"src/base/clipper_hash.c": text}, and the folders' ranks."""
+
+    def __init__(self, texts, ranks):
+        self.texts, self.ranks = texts, ranks
+        self.code = {path: COMMENT.sub(" ", text)
+                     for path, text in texts.items()}
+        self.owner = {}
+        for path, text in self.code.items():
+            if path.endswith(".c"):
+                for kind, name in FUNCTION.findall(text):
+                    if "static" not in kind.split():
+                        self.owner[name] = path
+                for name in VARIABLE.findall(text):
+                    self.owner.setdefault(name, path)
+        self.owner.pop(MODULE, None)
+
+    def rank(self, path):
+        return self.ranks[folder(path)] if folder(path) \
+            else 1 + max(self.ranks.values())
+
+    def arrows(self):
+        """(file, what it includes or uses, the file of that)."""
+        for path, text in self.texts.items():
+            for name in INCLUDE.findall(text):
+                yield path, "src/" + name, "src/" + name
+        yield from self.uses()
+
+    def uses(self):
+        for path, text in self.code.items():
+            for name in set(NAME.findall(text)) if path.endswith(".c") else ():
+                if self.owner.get(name, path) != path:
+                    yield path, name, self.owner[name]
+
+    def upward(self):
+        return [f"{path}: {what}" for path, what, other in self.arrows()
+                if folder(path) != folder(other)
+                and self.rank(other) >= self.rank(path)]
+
+    def circles(self):
+        """Sets of files that reach each other by what they use."""
+        edges = {}
+        for path, _, other in self.uses():
+            edges.setdefault(path, set()).add(other)
+
+        def reached(start):
+            seen, todo = set(), [start]
+            while todo:
+                for other in edges.get(todo.pop(), set()) - seen:
+                    seen.add(other)
+                    todo.append(other)
+            return seen
+
+        reach = {path: reached(path) for path in edges}
+        return {frozenset(other for other in reach[path]
+                          if path in reach.get(other, ()))
+                for path in edges if path in reach[path]}
+
+    def misnamed(self):
+        """Public names that do not begin with their file's stem."""
+        return [f"{path}: {name}" for name, path in self.owner.items()
+                if not bare(name).startswith(bare(path))]
+
+    def undeclared(self):
+        """Public names that their file's own header does not declare."""
+        wrong = []
+        for name, path in self.owner.items():
+            header = path[:-2] + ".h"
+            if name not in NAME.findall(self.code.get(header, "")) and not any(
+                    rule.fullmatch(bare(name)) and name in NAME.findall(
+                        self.code[f"{path.rsplit('/', 1)[0]}/clipper_{h}.h"])
+                    for h, rule in ROWS.items()):
+                wrong.append(f"{path}: {name}")
+        return wrong
+
+
+def documented_ranks():
+    text = (ROOT / "docs/architecture.md").read_text()
+    return {name: int(rank) for rank, name in re.findall(
+        r"^\| (\d) \| `(\w+)` \|", text, re.M)}
+
+
+def tree():
+    files = [*ROOT.glob("src/**/*.[ch]"), ROOT / f"{MODULE}.c"]
+    return Tree({str(path.relative_to(ROOT)): path.read_text()
+                 for path in files}, documented_ranks())
+
+
+def test_something_is_checked():
+    """Catches patterns that match nothing any more."""
+    it = tree()
+    assert len(it.texts) > 150 and len(it.owner) > 400
+    assert len(list(it.arrows())) > 1000
+    assert set(it.ranks) == {folder(path) for path in it.texts} - {""}
+
+
+def test_nothing_points_up_or_aside():
+    """Catches an include or a use of a higher folder, or of another one of
+    the same rank: the query half and the replica half never see each other."""
+    assert tree().upward() == []
+
+
+def test_circles_are_few():
+    """Catches a circle between folders, and one inside a folder that is not
+    named above with its reason."""
+    assert {frozenset(map(bare, circle)) for circle in tree().circles()} \
+        == CIRCLES
+
+
+def test_a_name_tells_its_file():
+    """Catches a public name that does not begin with its file's stem."""
+    assert tree().misnamed() == []
+
+
+def test_every_file_has_its_header():
+    """Catches a public name that is declared in another file's header."""
+    assert tree().undeclared() == []
+
+
+def test_the_checks_find_what_is_wrong():
+    """Catches checks that no longer see anything: a broken tree."""
+    low, high = "src/base/clipper_low.c", "src/query/clipper_high.c"
+    broken = Tree({
+        low: '#include "query/clipper_high.h"\n\nvoid\n'
+             "clipper_low_run(void)\n{\n    clipper_high_run();\n}\n",
+        high: "void\nclipper_high_run(void)\n{\n    clipper_low_run();\n}\n\n"
+              "void\nclipper_other(void)\n{\n}\n",
+        "src/query/clipper_high.h": "void clipper_high_run(void);\n",
+        "src/replica/clipper_side.c":
+            "static void\nclipper_side_run(void)\n{\n"
+            "    clipper_high_run();\n}\n",
+    }, {"base": 0, "query": 6, "replica": 6})
+    assert len(broken.upward()) == 3
+    assert broken.circles() == {frozenset({low, high})}
+    assert broken.misnamed() == [f"{high}: clipper_other"]
+    assert len(broken.undeclared()) == 2
