@@ -264,7 +264,7 @@ def test_tensorflow_without_a_usable_model(conn, tmp_path):
         tensorflow_deployer.deploy_tensorflow_model(
             conn, "bad", 1, "floats", scores_in_session,
             str(tmp_path / "none.pb"))
-    with pytest.raises(ClipperException, match="0 files .*.pb in the model"):
+    with pytest.raises(ClipperException, match="must have one file .*.pb, not 0"):
         tensorflow_deployer.deploy_tensorflow_model(
             conn, "bad", 1, "floats", scores_in_session, str(tmp_path))
     assert conn.get_all_models() == []
