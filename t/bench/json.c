@@ -36,7 +36,8 @@ static const char  by_id[] = "{\"query_id\": 123456789012, \"label\": 1}";
 static const char  by_input[] =
     "{\"uid\": \"u0000017\", \"label\": 1.0, \"input\": [0.1, 0.25, 3.5, 4.125,"
     " 5.0625, 6.875, 7.5, 8.125, 9.75, 10.5]}";
-static const char  a_default[] = "{\"label\": \"none\", \"scores\": [0.5, 0.5]}";
+static const char  a_default[] =
+    "{\"label\": \"none\", \"scores\": [0.5, 0.5]}";
 
 static clipper_input_t  in;
 static double           numbers[16];
