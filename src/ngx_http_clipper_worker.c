@@ -30,6 +30,9 @@
 #define NGX_HTTP_CLIPPER_BITES   16       /* until others get a turn */
 
 
+static ngx_int_t ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
+    const char *directive, ngx_int_t (*validate)(void *addr, size_t size),
+    ngx_int_t (*create)(void *addr, size_t size));
 static size_t ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool,
     u_char *addr);
 static void ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone);
@@ -98,49 +101,27 @@ ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data)
 ngx_int_t
 ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone, void *data)
 {
-    u_char           *addr;
-    size_t            size;
-    ngx_slab_pool_t  *shpool;
-
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-    addr = data ? data : shpool->data;
-
-    if (addr && clipper_cache_validate(addr,
-                                  ngx_http_clipper_worker_size(shpool, addr))
-                != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "clipper_cache_zone was made by another version of the "
-                      "module: restart nginx");
-        return NGX_ERROR;
-    }
-
-    if (addr == NULL) {
-        ngx_http_clipper_worker_resized(zone);
-
-        size = ngx_http_clipper_worker_size(shpool, NULL);
-        addr = ngx_slab_alloc(shpool, size);
-
-        if (addr == NULL
-            || clipper_cache_create(addr, size) != NGX_OK)
-        {
-            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                          "clipper_cache_zone of %uz bytes is too small",
-                          zone->shm.size);
-            return NGX_ERROR;
-        }
-
-        shpool->data = addr;
-    }
-
-    zone->data = addr;
-
-    return NGX_OK;
+    return ngx_http_clipper_worker_adopt(zone, data, "clipper_cache_zone",
+                                         clipper_cache_validate,
+                                         clipper_cache_create);
 }
 
 
 ngx_int_t
 ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone, void *data)
+{
+    return ngx_http_clipper_worker_adopt(zone, data, "clipper_records",
+                                         clipper_record_validate,
+                                         clipper_record_create);
+}
+
+
+/* a zone that is one object over all pages: what is there, or a new one */
+
+static ngx_int_t
+ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
+    const char *directive, ngx_int_t (*validate)(void *addr, size_t size),
+    ngx_int_t (*create)(void *addr, size_t size))
 {
     u_char           *addr;
     size_t            size;
@@ -149,13 +130,12 @@ ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone, void *data)
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
     addr = data ? data : shpool->data;
 
-    if (addr && clipper_record_validate(addr,
-                                  ngx_http_clipper_worker_size(shpool, addr))
+    if (addr && validate(addr, ngx_http_clipper_worker_size(shpool, addr))
                 != NGX_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "clipper_records was made by another version of the "
-                      "module: restart nginx");
+                      "%s was made by another version of the module: "
+                      "restart nginx", directive);
         return NGX_ERROR;
     }
 
@@ -165,14 +145,10 @@ ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone, void *data)
         size = ngx_http_clipper_worker_size(shpool, NULL);
         addr = ngx_slab_alloc(shpool, size);
 
-        if (addr == NULL) {
+        if (addr == NULL || create(addr, size) != NGX_OK) {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                          "clipper_records of %uz bytes is too small",
+                          "%s of %uz bytes is too small", directive,
                           zone->shm.size);
-            return NGX_ERROR;
-        }
-
-        if (clipper_record_create(addr, size) != NGX_OK) {
             return NGX_ERROR;
         }
 
