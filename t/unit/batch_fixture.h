@@ -23,67 +23,22 @@
 #include "base/clipper_random.h"
 
 
-static clipper_batch_t       b;
-static clipper_batch_conf_t  conf;
-static clipper_batch_load_t  load;
-static clipper_batch_plan_t  plan;
+extern clipper_batch_t       b;
+extern clipper_batch_conf_t  conf;
+extern clipper_batch_load_t  load;
+extern clipper_batch_plan_t  plan;
 
 
-static int
-setup(void **state)
-{
-    memset(&conf, 0, sizeof(conf));
-    clipper_batch_init(&b, NULL, 1000);
-
-    load.now_us = 1000;
-    load.queued = 1;
-    load.replicas = 1;
-    load.head_us = 20000;
-    load.tail_us = 20000;
-    load.waited_us = 0;
-    load.dear = 0;
-
-    return 0;
-}
-
-
-static inline ngx_int_t
-ask(void)
-{
-    return clipper_batch_plan(&b, &conf, &load, &plan);
-}
-
+int setup(void **state);
+ngx_int_t ask(void);
 
 /* one batch after the other, without a pause */
+void observe(ngx_uint_t n, uint64_t latency_us, ngx_uint_t on_time);
 
-static inline void
-observe(ngx_uint_t n, uint64_t latency_us, ngx_uint_t on_time)
-{
-    load.now_us += latency_us;
-    clipper_batch_observe(&b, &conf, load.now_us, n, latency_us, on_time);
-}
-
-
-static inline ngx_uint_t
-limit(void)
-{
-    return clipper_batch_limit(&b, &conf);
-}
-
+ngx_uint_t limit(void);
 
 /* 300 us and 20 us per input, learned from batches of all sizes */
-
-static inline void
-learn(ngx_uint_t max)
-{
-    ngx_uint_t  n;
-
-    for (n = 1; n <= max; n += n / 5 + 1) {
-        observe(n, 300 + 20 * n, 1);
-        observe(n, 300 + 20 * n, 1);
-        observe(n, 300 + 20 * n, 1);
-    }
-}
+void learn(ngx_uint_t max);
 
 
 #define test(name)  cmocka_unit_test_setup(name, setup)
