@@ -6,9 +6,9 @@ server: docs/figures.md and the plots beside it.
     paper.py [--quick] [latency throughput goals wait cache straggler
              overload scheduler]
 
-Models are scikit-learn's with 784 features, trained on made data. The load
-generator, nginx and the containers share the machine's cores. Each part takes
-less than five minutes; those that are not named keep what they found before.
+The models are scikit-learn's, with 784 features, trained on synthetic data.
+The load generator, nginx and the containers share the machine's cores. Each
+part takes less than five minutes; parts that are not named keep their results.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from models import MODELS, features, fixed_cost  # noqa: E402
 FIGURES = ROOT / "docs/figures"
 NO_CACHE = "clipper_cache_zone off;\n"
 CLIENTS = 64            # of the throughput of all models
-MANY = 256              # as many as fill the SLO of the fast ones
+MANY = 256              # enough to fill the SLO of the fast models
 plt.rcParams.update({"svg.hashsalt": "clipper", "figure.figsize": (6, 3.6),
                      "axes.grid": True, "grid.alpha": 0.3,
                      "svg.fonttype": "none"})
@@ -72,8 +72,7 @@ def app(slo, extra="", link="m:1"):
 # latency against batch size
 
 def batch_latency(nginx, size, repeats):
-    """Milliseconds of one batch as the server measured them, the least and
-    the median of some."""
+    """Median time of a batch in milliseconds, measured by the server."""
     row = features(7).tolist()
     took = []
     with nginx.connect(timeout=60) as connection:
@@ -108,17 +107,17 @@ def latency(setting):
     plt.ylabel("ms, median")
     plt.legend()
     return ("## Latency against batch size\n\n" + save("latency")
-            + "\nMilliseconds from sending a batch to its reply, as the "
-            "server measures them; 784 doubles per input.\n\n"
+            + "\nMilliseconds from sending a batch to receiving its reply, "
+            "measured by the server; 784 doubles per input.\n\n"
             + table(["model", *sizes], rows))
 
 
 # throughput under an SLO of 20 ms
 
 def goodput(setting, make, batch, seconds=0.0, clients=CLIENTS):
-    """Answers by the SLO per second that waiting clients get. With more of
-    them than the model can answer those that had a default at once would take
-    the cores from it, which shares them."""
+    """Answers per second that meet the SLO, for clients that wait. There are
+    not more clients than the model can answer: a client that gets a default
+    asks again at once, and takes the shared cores from the model."""
     load = {"connections": clients, "numbers": 784, "digits": 2}
     with cluster(app("20ms"), [("m", make())], zone="128m", http=NO_CACHE
                  + f"clipper_model m {{ batch {batch}; }}") as nginx:
@@ -170,12 +169,13 @@ def throughput(setting):
     plt.ylabel("answers by the SLO, 1/s")
     plt.legend()
     return ("## Throughput under an SLO of 20 ms\n\n" + save("throughput")
-            + f"\nAnswers by the SLO per second that {CLIENTS} clients get "
-            "who wait for theirs before they ask again: `batch 1`, the best "
-            f"of `batch {' | '.join(map(str, STATIC))}`, `batch aimd` (the "
-            "paper's), `batch adaptive` (with the latency profile). One run "
-            "each. AIMD alone cannot leave batches of 1 where a load makes "
-            "these late already.\n\n"
+            + f"\nAnswers per second that meet the SLO, with {CLIENTS} "
+            "clients; each waits for its answer before it asks again. The "
+            "columns are `batch 1`, the best of "
+            f"`batch {' | '.join(map(str, STATIC))}`, `batch aimd` (the "
+            "paper's) and `batch adaptive` (with the latency profile). One "
+            "run each. AIMD alone stays at batches of 1 when even these are "
+            "late.\n\n"
             + table(["model", "no batching", "best fixed (size)",
                      "AIMD (mean size)", "adaptive (mean size)",
                      "adaptive / 1", "p50 ms", "p99 ms", "defaults %"],
@@ -183,7 +183,7 @@ def throughput(setting):
 
 
 def goals(setting):
-    """What the batches are good for, as ratios of runs that take turns."""
+    """What batching gains, as ratios of alternating runs."""
     found = {}
     sweep = [("linear SVM", size) for size in (32, 64, 128, 256)]
     cases = [("no-op", "adaptive"), ("linear SVM", 1), *sweep,
@@ -203,16 +203,16 @@ def goals(setting):
         r["goodput"] for r in found[case]))
     late = spread([r["p99"] / 1e3 for r in found[svm]], 1)
     return ("## Goals of batching\n\n"
-            "Medians of pairs whose runs take turns, in brackets the least "
-            f"and the greatest; SLO 20 ms, {MANY} waiting clients.\n\n"
+            "Medians of pairs of alternating runs, with the lowest and "
+            f"highest pair in brackets; SLO 20 ms, {MANY} waiting clients.\n\n"
             + table(["", "ratio", "goal"], [
-                ["linear SVM of no-op, both adaptive",
+                ["linear SVM / no-op, both adaptive",
                  ratios(svm, ("no-op", "adaptive")), "0.8"],
-                ["linear SVM, adaptive of the best of 32, 64, 128 and 256, "
+                ["linear SVM, adaptive / the best of 32, 64, 128 and 256: "
                  f"{best[1]}", ratios(svm, best), "0.85"],
-                ["linear SVM, adaptive of batches of 1",
+                ["linear SVM, adaptive / batches of 1",
                  ratios(svm, ("linear SVM", 1)), "– (the paper: 26)"],
-                [f"{FIXED}, adaptive of batches of 1",
+                [f"{FIXED}, adaptive / batches of 1",
                  ratios((FIXED, "adaptive"), (FIXED, 1)), "26"],
                 ["linear SVM, adaptive, p99 ms", late, "20"]]))
 
@@ -323,11 +323,12 @@ def straggler(setting):
     plt.xticks(rotation=20)
     plt.ylabel("p99, ms")
     return ("## A straggler\n\n" + save("straggler")
-            + "\nTwo replicas of 1 ms per batch and 2 ms per input, 160 "
-            "queries per second for 10 s (under 40 % of one's capacity), SLO "
-            "100 ms. At the start one replica is killed, stopped for 5 s, or "
-            "stopped for 50 ms of every 100 (slowed); hedging off or on. "
-            "(Goal with hedging: at most 0.1 % defaults.)\n\n"
+            + "\nTwo replicas that take 1 ms per batch and 2 ms per input, "
+            "160 queries per second for 10 s (less than 40 % of the capacity "
+            "of one replica), SLO 100 ms. At the start one replica is killed, "
+            "stopped for 5 s, or stopped for 50 ms of every 100 (slowed); "
+            "hedging off or on. (Goal with hedging: at most 0.1 % "
+            "defaults.)\n\n"
             + table(["one replica", "hedge", "queries", "defaults", "%",
                      "p50 ms", "p99 ms", "p99.9 ms", "hedges"], rows))
 
@@ -335,7 +336,7 @@ def straggler(setting):
 # overload
 
 def overload_run(setting, nginx, rate):
-    """The load, and beside it nginx's own timer of 20 ms."""
+    """The load, and at the same time nginx's own timer of 20 ms."""
     found = []
     thread = threading.Thread(target=lambda: found.append(openload(
         setting.program, nginx, "/control", 200, setting.seconds, 20,
@@ -347,13 +348,13 @@ def overload_run(setting, nginx, rate):
 
 
 def share(result):
-    """Late responses of all, in percent."""
+    """Late responses, in percent of all."""
     return (100.0 * (result["late_answers"] + result["late_defaults"])
             / max(1, result["asked"]))
 
 
 def overload(setting):
-    """The model sleeps, so that it is the bottleneck and not the cores."""
+    """The model sleeps, so the bottleneck is the model and not the cores."""
     # 1 ms and 0.2 ms per input: half of the SLO holds 45.
     capacity = 45 / 0.010
     rows = []
@@ -389,17 +390,17 @@ def overload(setting):
     ratio = spread([b / max(1, a) for a, b in zip(at[1], at[3])])
     ours, controls = (spread(column, 4) for column in zip(*late))
     return ("## Overload\n\n" + save("overload")
-            + f"\nA model of 1 ms per batch and 0.2 ms per input that is the "
-            f"bottleneck, SLO 20 ms; capacity here means {capacity:.0f} "
-            "queries per second (batches of half the SLO). Goodput at 3 "
-            f"times is {ratio} of that at 1, the median of {len(at[1])} pairs "
-            "(goal: 0.9). Late, from the sending of the request to the "
-            "kernel's stamp of the response, is an answer after the SLO and a "
-            "default over 2 ms after it; the control is nginx's own timer of "
-            "20 ms in the same worker, asked 200 times a second meanwhile, "
-            "late over 2 ms after that. Of the responses "
-            f"at 3 times {ours} % were late, of the control's {controls} %, "
-            "medians of the same runs.\n\n"
+            + "\nA model that takes 1 ms per batch and 0.2 ms per input is "
+            f"the bottleneck; SLO 20 ms. The capacity is {capacity:.0f} "
+            "queries per second (batches that take half the SLO). Goodput at "
+            f"a load of 3 is {ratio} of that at 1, the median of {len(at[1])} "
+            "pairs (goal: 0.9). Latency runs from the sending of the request "
+            "to the kernel's timestamp of the response. An answer is late "
+            "after the SLO, a default more than 2 ms after it. The control "
+            "is nginx's own 20 ms timer in the same worker, requested 200 "
+            "times a second; it is late more than 2 ms after the 20 ms. At a "
+            f"load of 3, {ours} % of the responses were late, and {controls} "
+            "% of the control's, medians of the same runs.\n\n"
             + table(["load", "asked 1/s", "goodput 1/s", "defaults",
                      "late answers", "late defaults", "control late",
                      "unsent", "p99 of answers ms", "nginx PSS MB"],
@@ -436,10 +437,11 @@ def scheduler(setting):
             for name, points in simulated("load").items()]
     loads = [x for x, _ in next(iter(simulated("load").values()))]
     return ("## The scheduler in virtual time\n\n" + picture
-            + "\nThe same core replays recorded bursts; asked, and answered "
-            "on time. " + done.stdout.strip() + ". The bound's formula is in "
-            "`t/unit/sched_trace.h`.\n\nGoodput against load, of the "
-            "capacity (1 ms per batch and 50 µs per input, SLO 20 ms):\n\n"
+            + "\nThe same core replays recorded bursts of queries. "
+            + done.stdout.strip() + ". The bound's formula is in "
+            "`t/unit/sched_trace.h`.\n\nGoodput by load, both as a share of "
+            "the capacity (1 ms per batch and 50 µs per input, SLO 20 "
+            "ms):\n\n"
             + table(["policy", *loads], rows))
 
 
@@ -476,10 +478,10 @@ def main():
     head = ("# Figures\n\nMade by `make figures`"
             + (" B=--quick (a quick look, not a measurement)"
                if options.quick else "")
-            + f" on a machine ({machine()}) that nginx, the containers and the "
-            "load generator share. What is measured and how is in "
-            "`t/bench/paper.py`; the comparison with a bare location is "
-            "`make bench`.\n\n")
+            + f" on one machine ({machine()}), which nginx, the containers and "
+            "the load generator share. `t/bench/paper.py` says how each figure "
+            "is measured; `make bench` compares the server with a bare "
+            "location.\n\n")
     (ROOT / "docs/figures.md").write_text(
         head + "\n".join(texts[n] for n in PARTS if n in texts),
         encoding="utf-8")

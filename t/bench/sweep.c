@@ -156,12 +156,12 @@ swap_tables(void)
     ngx_uint_t  i;
 
     printf("## Two models swap their roles\n"
-           "One errs in 10 %% of the answers, the other in 50 %%; after %d "
-           "queries it is the other\nway round. Each query has its feedback "
-           "at once, as many a second as the column says.\nThe cells are the "
-           "error before the swap (second half), the feedbacks after which "
-           "the\npolicy errs less than halfway between the models, for good, "
-           "and the error of 500 to\n1 500 feedbacks after the swap. Means of "
+           "One model errs in 10 %% of its answers, the other in 50 %%; after "
+           "%d queries they swap.\nEach query gets its feedback at once; the "
+           "column gives the feedbacks per second. A cell\nhas the error in "
+           "the second half before the swap, the number of feedbacks after "
+           "which\nthe error stays below the mean of the two models, and the "
+           "error from 500 to 1 500\nfeedbacks after the swap. Means of "
            "%d runs.\n\n| policy | 0.1 | 1 | 10 | 100 | 1 000 | 10 000 |\n"
            "|---|---|---|---|---|---|---|\n", BEFORE, SEEDS);
 
@@ -169,7 +169,7 @@ swap_tables(void)
         swaps(policies[i], "");
     }
 
-    printf("\nThe same with a memory in time alone:\n\n"
+    printf("\nThe same with a memory by the clock alone:\n\n"
            "| policy | 0.1 | 1 | 10 | 100 | 1 000 | 10 000 |\n"
            "|---|---|---|---|---|---|---|\n");
 
@@ -178,7 +178,7 @@ swap_tables(void)
     }
 
     printf("\nOther memories in feedbacks. Longer ones follow later, shorter "
-           "ones pay more:\n\n"
+           "ones cost more error:\n\n"
            "| policy | 0.1 | 1 | 10 | 100 | 1 000 | 10 000 |\n"
            "|---|---|---|---|---|---|---|\n");
 
@@ -197,9 +197,10 @@ main(void)
     swap_tables();
 
     printf("\n## Five models\n"
-           "One feedback a second; the error before, and 500 to 1 500 "
-           "feedbacks after the best (or\nfirst) model broke. Wrong answers "
-           "are all alike, the hardest case for a vote.\n\n"
+           "One feedback a second. A cell has the error before the best (or "
+           "first) model breaks, and\nfrom 500 to 1 500 feedbacks after "
+           "that. All wrong answers are equal, the hardest case\nfor a "
+           "vote.\n\n"
            "| policy | 0.1 and four of 0.5, swap | 0.03, 0.08, 0.12, 0.2, "
            "0.4, the first to 0.6 | all 0.15, one to 0.5 |\n"
            "|---|---|---|---|\n");
@@ -209,11 +210,11 @@ main(void)
     }
 
     printf("\n## Users of two kinds\n"
-           "1 000 users, taking turns; for half of them one model errs in 10 "
-           "%% and the other in\n40 %%, for the rest it is the other way "
-           "round. The error of the next query of users who\nhave told 5, 10 "
-           "and 20 labels; and after 20 when all are of one kind. Means of "
-           "%d runs.\n\n| policy | 5 | 10 | 20 | 20, one kind |\n"
+           "1 000 users take turns. For half of them one model errs in 10 "
+           "%% and the other in 40 %%;\nfor the rest it is the other way "
+           "round. A cell has the error of a user's next query\nafter 5, 10 "
+           "and 20 labels, and after 20 if all users are of one kind. Means "
+           "of %d runs.\n\n| policy | 5 | 10 | 20 | 20, one kind |\n"
            "|---|---|---|---|---|\n", RUNS);
 
     for (i = 0; i < 5; i++) {
@@ -222,10 +223,12 @@ main(void)
 
     printf("\n## Confidence\n"
            "`exp4` with five models that err in 10, 15, 20, 25 and 30 %% of "
-           "the answers, a part of\nthem together. What it said, what was "
-           "right, and of how many answers, by what it said;\nbins with at "
-           "least one of a thousand. Last, the largest distance in a\nbin "
-           "with at least one of forty.\n\n"
+           "the answers, a part of\nthese errors together. Answers are binned "
+           "by their confidence. A cell has the mean\nconfidence, the share "
+           "of right answers, and the share of all answers in the bin, "
+           "for\nbins with at least one answer in a thousand. The last column "
+           "is the largest difference\nin a bin with at least one answer in "
+           "forty.\n\n"
            "| together | 0.3 | 0.4 | 0.5 | 0.6 | 0.7 | 0.8 | 0.9 | largest "
            "|\n|---|---|---|---|---|---|---|---|---|\n");
 
