@@ -145,8 +145,11 @@ def test_metadata_twice(server):
 
 def test_no_metadata(server):
     """Catches a container that is fed although it never says who it is."""
-    sim = Sim3(server, "m", hello=rpc.heartbeat())
-    sim.on_unknown = lambda session: None
+    class Nameless(Sim3):
+        def on_unknown(self, session):
+            pass
+
+    sim = Nameless(server, "m", hello=rpc.heartbeat())
     for _ in range(10):
         sim.send(rpc.heartbeat())
     wait_until(lambda: len(heartbeat_answers(sim)) >= 10)

@@ -29,6 +29,16 @@
 #define NGX_HTTP_CLIPPER_DEFAULT_QUEUE            10000
 #define NGX_HTTP_CLIPPER_DEFAULT_REPLICA_TIMEOUT  30000
 
+/* connections to clipper_rpc without a container, in a worker */
+#define NGX_HTTP_CLIPPER_RPC_STRANGERS_MIN  16
+#define NGX_HTTP_CLIPPER_RPC_STRANGERS_MAX  512
+
+/* connections to clipper_rpc that a worker's limit of files should hold */
+#define NGX_HTTP_CLIPPER_RPC_ROOM           128
+
+/* descriptors of a worker that are no connections */
+#define NGX_HTTP_CLIPPER_RPC_OTHERS         32
+
 
 #define NGX_HTTP_CLIPPER_BATCH_ADAPTIVE  0
 #define NGX_HTTP_CLIPPER_BATCH_AIMD      -2      /* -1 is NGX_CONF_UNSET */

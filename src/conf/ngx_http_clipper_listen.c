@@ -349,5 +349,9 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
                       "remove it");
     }
 
+    if (mcf->endpoints.nelts) {
+        ngx_http_clipper_listen_check_files(cycle, ccf);
+    }
+
     return NGX_OK;
 }

@@ -301,3 +301,35 @@ ngx_http_clipper_listen_check_running(ngx_core_conf_t *ccf)
 
     return pid > 0 && (kill(pid, 0) == 0 || ngx_errno == NGX_EPERM);
 }
+
+
+/* nginx itself only compares worker_connections */
+
+void
+ngx_http_clipper_listen_check_files(ngx_cycle_t *cycle, ngx_core_conf_t *ccf)
+{
+    ngx_uint_t     files, needed;
+    struct rlimit  limit;
+
+    if (ccf->rlimit_nofile != NGX_CONF_UNSET) {
+        files = ccf->rlimit_nofile;
+
+    } else if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        files = limit.rlim_cur;
+
+    } else {
+        return;
+    }
+
+    needed = cycle->connection_n + NGX_HTTP_CLIPPER_RPC_OTHERS
+             + NGX_HTTP_CLIPPER_RPC_ROOM;
+
+    if (files < needed) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "%ui open files per worker hold %ui "
+                      "\"worker_connections\" but not %d connections of "
+                      "containers as well, set \"worker_rlimit_nofile\" to "
+                      "%ui or more", files, cycle->connection_n,
+                      NGX_HTTP_CLIPPER_RPC_ROOM, needed);
+    }
+}

@@ -28,5 +28,9 @@ ngx_int_t ngx_http_clipper_listen_check_judge(ngx_conf_t *cf,
  */
 ngx_uint_t ngx_http_clipper_listen_check_running(ngx_core_conf_t *ccf);
 
+/* init_module: warns if HTTP and containers cannot both have descriptors */
+void ngx_http_clipper_listen_check_files(ngx_cycle_t *cycle,
+    ngx_core_conf_t *ccf);
+
 
 #endif /* _NGX_HTTP_CLIPPER_LISTEN_CHECK_H_INCLUDED_ */

@@ -13,6 +13,7 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 #include "replica/ngx_http_clipper_replica.h"
+#include "replica/ngx_http_clipper_rpc_peer.h"
 #include "shm/clipper_zone.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_lease.h"
@@ -202,6 +203,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->hedge.handler = ngx_http_clipper_dispatch_hedge;
     replica->hedge.data = replica;
 
+    ngx_http_clipper_rpc_peer_keep(fd);
     ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
 
     replica->node.str.data = replica->id.data;
@@ -250,6 +252,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 
     ngx_http_clipper_timer_del(&replica->wait);
     ngx_http_clipper_timer_del(&replica->hedge);
+    ngx_http_clipper_rpc_peer_release(replica->fd);
     ngx_queue_remove(&replica->link);
     ngx_rbtree_delete(&ngx_http_clipper_replica_tree, &replica->node.node);
 
@@ -297,17 +300,6 @@ ngx_http_clipper_replica_name(ngx_http_clipper_replica_t *replica,
 
 
 /* --- connections --- */
-
-
-void
-ngx_http_clipper_replica_accepted(int fd)
-{
-    /* a retiring worker accepts no containers: another worker will */
-
-    if (ngx_http_clipper_process.retiring) {
-        ngx_http_clipper_rpc_shutdown(fd);
-    }
-}
 
 
 void

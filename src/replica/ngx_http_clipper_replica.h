@@ -66,8 +66,7 @@ ngx_http_clipper_replica_t *ngx_http_clipper_replica_find(
 ngx_http_clipper_replica_t *ngx_http_clipper_replica_create(
     ngx_http_clipper_identity_t *id, int fd, clipper_proto_message_t *m);
 
-/* a connection was opened or closed */
-void ngx_http_clipper_replica_accepted(int fd);
+/* a connection was closed */
 void ngx_http_clipper_replica_closed(int fd);
 
 /* removes a replica: queues its batch again, frees its row and itself */

@@ -36,7 +36,6 @@ ngx_http_clipper_replica_message_init(ngx_cycle_t *cycle,
     static const ngx_http_clipper_rpc_handlers_t  handlers = {
         ngx_http_clipper_message_take,
         ngx_http_clipper_message_frames,
-        ngx_http_clipper_replica_accepted,
         ngx_http_clipper_replica_closed
     };
 

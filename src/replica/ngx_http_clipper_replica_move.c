@@ -10,6 +10,7 @@
 #include "replica/ngx_http_clipper_replica_move.h"
 #include "replica/ngx_http_clipper_replica.h"
 #include "replica/ngx_http_clipper_rpc_message.h"
+#include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_zone.h"
 #include "shm/clipper_registry_replica.h"
@@ -51,6 +52,8 @@ ngx_http_clipper_replica_move_retire(ngx_uint_t now)
     ngx_queue_t                 *q;
     ngx_http_clipper_replica_t  *replica;
 
+    ngx_http_clipper_rpc_monitor_sync();
+
     if (now) {
         for (q = ngx_queue_head(&ngx_http_clipper_replicas);
              q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
@@ -89,6 +92,8 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
     ngx_queue_t                 *q, *next;
     ngx_uint_t                   late, quit, end;
     ngx_http_clipper_replica_t  *replica;
+
+    ngx_http_clipper_rpc_monitor_sync();
 
     now_us = clipper_clock_us();
     age_us = now_us - ngx_http_clipper_move_begun_us;

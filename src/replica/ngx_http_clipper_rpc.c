@@ -14,6 +14,7 @@
 #include <ngx_event.h>
 #include "replica/ngx_http_clipper_rpc.h"
 #include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "replica/ngx_http_clipper_rpc_peer.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
@@ -69,6 +70,8 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
     if (ngx_http_clipper_rpc_room(32) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_http_clipper_rpc_peer_init(cycle, ngx_http_clipper_rpc_monitor_sync);
 
     ngx_http_clipper_rpc_context = zmq_ctx_new();
 
@@ -244,6 +247,10 @@ ngx_http_clipper_rpc_unbind(void)
     }
 
     ngx_http_clipper_rpc_endpoints = NULL;
+
+    /* libzmq drops the connections without a report */
+
+    ngx_http_clipper_rpc_peer_done();
 }
 
 
@@ -254,6 +261,7 @@ ngx_http_clipper_rpc_done(void)
         return;
     }
 
+    ngx_http_clipper_rpc_peer_done();
     ngx_http_clipper_rpc_monitor_done(ngx_http_clipper_rpc_router.socket);
     ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_router);
 
@@ -458,9 +466,7 @@ ngx_http_clipper_rpc_grow(zmq_msg_t *parts, ngx_uint_t n, ngx_uint_t room)
 void
 ngx_http_clipper_rpc_shutdown(int fd)
 {
-    if (fd != -1) {
-        (void) shutdown(fd, SHUT_RDWR);
-    }
+    ngx_http_clipper_rpc_peer_shut(fd);
 }
 
 

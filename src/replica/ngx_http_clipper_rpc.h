@@ -41,8 +41,7 @@ typedef struct {
     /* more frames than any valid message has */
     ngx_uint_t   (*frames)(ngx_http_clipper_identity_t *id);
 
-    /* a connection was opened or closed */
-    void         (*accepted)(int fd);
+    /* a connection was closed */
     void         (*closed)(int fd);
 } ngx_http_clipper_rpc_handlers_t;
 
@@ -70,7 +69,10 @@ ngx_int_t ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id,
 zmq_msg_t *ngx_http_clipper_rpc_grow(zmq_msg_t *parts, ngx_uint_t n,
     ngx_uint_t room);
 
-/* closes a connection; its peer reconnects.  The descriptor stays open */
+/*
+ * Closes a connection; its peer reconnects.  The monitor was read before, in
+ * the same event.
+ */
 void ngx_http_clipper_rpc_shutdown(int fd);
 
 /* counts a dropped message, and logs it once a minute for each cause */

@@ -5,6 +5,7 @@
 
 
 #include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "replica/ngx_http_clipper_rpc_peer.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
 
@@ -47,9 +48,19 @@ ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
         return NGX_ERROR;
     }
 
-    return ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_monitor,
-                                      ngx_http_clipper_monitor_event,
-                                      ngx_http_clipper_monitor_event);
+    if (ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_monitor,
+                                   ngx_http_clipper_monitor_event,
+                                   ngx_http_clipper_monitor_event)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* libzmq signals only a reader that has found nothing */
+
+    ngx_http_clipper_monitor_read();
+
+    return NGX_OK;
 }
 
 
@@ -121,12 +132,15 @@ ngx_http_clipper_monitor_read(void)
         (void) zmq_msg_close(&msg);
 
         if (event == ZMQ_EVENT_DISCONNECTED) {
+            ngx_http_clipper_rpc_peer_closed(value);
             ngx_http_clipper_monitor_tell->closed(value);
 
         } else {
-            ngx_http_clipper_monitor_tell->accepted(value);
+            ngx_http_clipper_rpc_peer_opened(value);
         }
     }
+
+    ngx_http_clipper_rpc_peer_settle();
 }
 
 

@@ -20,7 +20,7 @@ pid nginx.pid;
 error_log error.log {log_level};
 {main}
 events {{
-    worker_connections 2048;
+    worker_connections {connections};
     {events}
 }}
 
@@ -114,7 +114,8 @@ class Nginx:
 
     def __init__(self, settings, directory, server="", http="", main="",
                  events="", workers=None, zone="16m", rpc=None,
-                 operator_extra="", log_level="info", access_log="off"):
+                 operator_extra="", log_level="info", access_log="off",
+                 connections=2048):
         self.settings = settings
         self.dir = Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
@@ -144,6 +145,7 @@ class Nginx:
             events=events, zone=zone, rpc=rpc, http=http, server=server,
             operator=self.operator, operator_extra=operator_extra,
             log_level=log_level, access_log=access_log, daemon="off",
+            connections=connections,
             listen=f"127.0.0.1:{self.port}")
 
     # configuration

@@ -104,6 +104,7 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("worker_processes", cluster["workers"]),
         directive("pid", "nginx.pid"),
         directive("error_log", cluster["error_log"], "notice"),
+        directive("worker_rlimit_nofile", 8192),
         directive(
             "events", block=[directive("worker_connections", 4096)]
         ),
