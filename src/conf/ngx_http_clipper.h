@@ -18,7 +18,7 @@
 #include <ngx_http.h>
 #include "json/clipper_input.h"
 #include "learn/clipper_loss.h"
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_type.h"
 
 
 #define NGX_HTTP_CLIPPER_VERSION  "0.1.0"

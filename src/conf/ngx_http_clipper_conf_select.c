@@ -8,6 +8,7 @@
 #include "conf/ngx_http_clipper_conf_select.h"
 #include "conf/ngx_http_clipper_conf_value.h"
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_param.h"
 
 
 static char *ngx_http_clipper_conf_select_param(ngx_conf_t *cf,
@@ -37,7 +38,7 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    clipper_policy_conf_init(&lcf->select, policy);
+    clipper_policy_param_init(&lcf->select, policy);
 
     for (i = 2; i < cf->args->nelts; i++) {
         rv = ngx_http_clipper_conf_select_param(cf, &lcf->select, &value[i]);
@@ -231,7 +232,7 @@ ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
             conf->select = prev->select;
 
         } else {
-            clipper_policy_conf_init(&conf->select,
+            clipper_policy_param_init(&conf->select,
                                      clipper_policy_table_find(&first));
         }
     }

@@ -23,7 +23,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "learn/clipper_loss.h"
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_type.h"
 #include "json/clipper_value.h"
 
 

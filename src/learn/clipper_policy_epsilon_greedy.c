@@ -9,6 +9,7 @@
 
 #include "learn/clipper_policy_table.h"
 #include "learn/clipper_policy_state.h"
+#include "learn/clipper_policy_draw.h"
 #include <math.h>
 
 
@@ -82,7 +83,8 @@ clipper_policy_epsilon_greedy_weights(const clipper_policy_conf_t *conf,
         }
     }
 
-    clipper_policy_floor(view, conf->param[CLIPPER_POLICY_EG_FLOOR], weights);
+    clipper_policy_draw_floor(view, conf->param[CLIPPER_POLICY_EG_FLOOR],
+                              weights);
 }
 
 

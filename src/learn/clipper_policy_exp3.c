@@ -17,6 +17,8 @@
 
 #include "learn/clipper_policy_table.h"
 #include "learn/clipper_policy_state.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy_sums.h"
 
 
 enum {
@@ -109,14 +111,14 @@ clipper_policy_exp3_weights(const clipper_policy_conf_t *conf,
     rounds = clipper_policy_exp3_personal(conf, view, weights);
 
     if (rounds == 0) {
-        rounds = clipper_policy_state_losses(&sums, view->up, view->n,
+        rounds = clipper_policy_sums_losses(&sums, view->up, view->n,
                                              CLIPPER_POLICY_EXP3_FIELDS,
                                              view->app, weights);
     }
 
-    clipper_policy_state_shares(&sums, view->up, view->n, rounds, weights,
+    clipper_policy_sums_shares(&sums, view->up, view->n, rounds, weights,
                                 NULL);
-    clipper_policy_floor(view, conf->param[CLIPPER_POLICY_EXP3_FLOOR],
+    clipper_policy_draw_floor(view, conf->param[CLIPPER_POLICY_EXP3_FLOOR],
                          weights);
 }
 

@@ -29,6 +29,7 @@
 #include "learn/clipper_policy_table.h"
 #include "learn/clipper_policy_state.h"
 #include "learn/clipper_policy_vote.h"
+#include "learn/clipper_policy_sums.h"
 
 
 enum {
@@ -106,13 +107,13 @@ clipper_policy_exp4_losses(const clipper_policy_conf_t *conf,
     const double  *row;
     ngx_uint_t     i;
 
-    *rounds = clipper_policy_state_losses(sums, view->up, view->n,
+    *rounds = clipper_policy_sums_losses(sums, view->up, view->n,
                                           CLIPPER_POLICY_EXP4_FIELDS,
                                           view->app, loss);
     own = 0;
 
     if (view->user) {
-        own = clipper_policy_state_losses(sums, view->up, view->n,
+        own = clipper_policy_sums_losses(sums, view->up, view->n,
                                           CLIPPER_POLICY_EXP4_FIELDS,
                                           view->user, mine);
     }
@@ -213,12 +214,12 @@ clipper_policy_exp4_weights(const clipper_policy_conf_t *conf,
     if (!clipper_policy_exp4_losses(conf, view, &sums, weights, &vote, &rounds)
         || !clipper_policy_exp4_log_odds(conf, view, odds))
     {
-        clipper_policy_state_shares(&sums, view->up, view->n, rounds, weights,
+        clipper_policy_sums_shares(&sums, view->up, view->n, rounds, weights,
                                     NULL);
         return;
     }
 
-    clipper_policy_state_shares(&sums, view->up, view->n, rounds, weights,
+    clipper_policy_sums_shares(&sums, view->up, view->n, rounds, weights,
                                 &vote);
     sum = 0;
 

@@ -6,6 +6,7 @@
 
 
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_draw.h"
 
 
 const clipper_policy_t  clipper_policy_majority = {
@@ -13,5 +14,5 @@ const clipper_policy_t  clipper_policy_majority = {
     .links = 2,
     .flags = CLIPPER_POLICY_WEIGHTED,
     .combine = CLIPPER_POLICY_VOTE,
-    .weights = clipper_policy_link_weights
+    .weights = clipper_policy_draw_links
 };

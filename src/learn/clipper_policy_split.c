@@ -13,6 +13,7 @@
 
 
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_draw.h"
 #include <math.h>
 
 
@@ -22,12 +23,12 @@ clipper_policy_split_score(const clipper_policy_view_t *view, ngx_uint_t i)
     uint64_t  hash;
 
     hash = view->key ? view->key[i] : i;
-    hash = view->uid ^ clipper_policy_mix(&hash);
-    hash = clipper_policy_mix(&hash);
+    hash = view->uid ^ clipper_policy_draw_mix(&hash);
+    hash = clipper_policy_draw_mix(&hash);
 
     /* 1 - h is in (0,1] */
 
-    return -log(1 - clipper_policy_uniform(hash)) / view->weight[i];
+    return -log(1 - clipper_policy_draw_uniform(hash)) / view->weight[i];
 }
 
 
@@ -38,10 +39,11 @@ clipper_policy_split_select(const clipper_policy_conf_t *conf,
     double      least, score, weights[CLIPPER_POLICY_MEMBERS];
     ngx_uint_t  i;
 
-    clipper_policy_link_weights(conf, view, weights);
+    clipper_policy_draw_links(conf, view, weights);
 
     if (view->uid == 0) {
-        clipper_policy_draw(weights, view->n, clipper_policy_uniform(u), pick);
+        clipper_policy_draw(weights, view->n, clipper_policy_draw_uniform(u),
+                            pick);
         return;
     }
 
@@ -68,6 +70,6 @@ const clipper_policy_t  clipper_policy_split = {
     .name = ngx_string("split"),
     .links = 2,
     .flags = CLIPPER_POLICY_WEIGHTED,
-    .weights = clipper_policy_link_weights,
+    .weights = clipper_policy_draw_links,
     .select = clipper_policy_split_select
 };

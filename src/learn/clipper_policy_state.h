@@ -37,7 +37,7 @@
 #define _CLIPPER_POLICY_STATE_H_INCLUDED_
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_type.h"
 
 
 #define CLIPPER_POLICY_T0      0                /* seconds */
@@ -85,38 +85,6 @@ void clipper_policy_state_read(const double *state, size_t size, double now,
 
 /* NGX_ERROR: not a state of this size made by the functions above */
 ngx_int_t clipper_policy_state_check(const double *state, size_t size);
-
-
-/*
- * For policies with sums of losses (log weights are -eta times them).  rounds
- * and cover are fields: in how many rounds a member took part, and for how
- * many of them its sum of losses stands.
- */
-
-typedef struct {
-    double                                 eta;
-    double                                 haste;     /* eta^2 n of few rounds,
-                                                         per ln k */
-    double                                 alpha;     /* fixed share */
-    ngx_uint_t                             rounds;
-    ngx_uint_t                             cover;
-    ngx_uint_t                             loss;
-} clipper_policy_sums_t;
-
-/*
- * The sums of losses, each standing for all the rounds there were, whose
- * number is returned.  rows: NULL, nothing yet.
- */
-double clipper_policy_state_losses(const clipper_policy_sums_t *sums,
-    uint64_t up, ngx_uint_t n, ngx_uint_t nfields, const double *rows,
-    double *loss);
-
-/*
- * Shares of the members that are up, and of one more unless it is NULL: p and
- * *more have the sums of losses, and get the shares.
- */
-void clipper_policy_state_shares(const clipper_policy_sums_t *sums,
-    uint64_t up, ngx_uint_t n, double rounds, double *p, double *more);
 
 
 /*

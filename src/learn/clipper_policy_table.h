@@ -9,7 +9,7 @@
 #define _CLIPPER_POLICY_TABLE_H_INCLUDED_
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_type.h"
 
 
 extern const clipper_policy_t  clipper_policy_first;

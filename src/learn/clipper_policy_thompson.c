@@ -15,6 +15,7 @@
 
 #include "learn/clipper_policy_table.h"
 #include "learn/clipper_policy_thompson_best.h"
+#include "learn/clipper_policy_draw.h"
 #include <math.h>
 
 
@@ -127,10 +128,10 @@ clipper_policy_thompson_normal(clipper_policy_normal_t *r)
     }
 
     do {
-        x = 2 * clipper_policy_uniform(
-                    clipper_policy_mix(&r->state)) - 1;
-        y = 2 * clipper_policy_uniform(
-                    clipper_policy_mix(&r->state)) - 1;
+        x = 2 * clipper_policy_draw_uniform(
+                    clipper_policy_draw_mix(&r->state)) - 1;
+        y = 2 * clipper_policy_draw_uniform(
+                    clipper_policy_draw_mix(&r->state)) - 1;
         s = x * x + y * y;
     } while (s >= 1 || s == 0);
 
@@ -157,8 +158,8 @@ clipper_policy_thompson_gamma(clipper_policy_normal_t *r, double shape)
     boost = 0;
 
     if (shape < 1) {
-        u = 1 - clipper_policy_uniform(
-                    clipper_policy_mix(&r->state));
+        u = 1 - clipper_policy_draw_uniform(
+                    clipper_policy_draw_mix(&r->state));
         boost = log(u) / shape;
         shape += 1;
     }
@@ -175,8 +176,8 @@ clipper_policy_thompson_gamma(clipper_policy_normal_t *r, double shape)
         }
 
         v = v * v * v;
-        u = 1 - clipper_policy_uniform(
-                    clipper_policy_mix(&r->state));
+        u = 1 - clipper_policy_draw_uniform(
+                    clipper_policy_draw_mix(&r->state));
 
         if (u < 1 - 0.0331 * x * x * x * x
             || log(u) < x * x / 2 + d * (1 - v + log(v)))
@@ -201,8 +202,9 @@ clipper_policy_thompson_select(const clipper_policy_conf_t *conf,
     floor = conf->param[CLIPPER_POLICY_THOMPSON_FLOOR];
 
     if (floor > 0
-        && clipper_policy_floor_draw(view, floor,
-                     clipper_policy_uniform(clipper_policy_mix(&u)), pick))
+        && clipper_policy_draw_by_floor(view, floor,
+                     clipper_policy_draw_uniform(clipper_policy_draw_mix(&u)),
+                     pick))
     {
         pick->propensity = CLIPPER_POLICY_NONE;
         return;
@@ -300,7 +302,7 @@ clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
         weights[i] = (view->up & ((uint64_t) 1 << i)) ? p[k++] : 0;
     }
 
-    clipper_policy_floor(view, conf->param[CLIPPER_POLICY_THOMPSON_FLOOR],
+    clipper_policy_draw_floor(view, conf->param[CLIPPER_POLICY_THOMPSON_FLOOR],
                          weights);
 }
 

@@ -13,7 +13,7 @@
  */
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_view.h"
 #include "learn/clipper_policy_thompson_best.h"
 #include <math.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #define _CLIPPER_POLICY_VOTE_H_INCLUDED_
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_type.h"
 
 
 /* nodes of the diagram; between them it is linear */

@@ -7,6 +7,7 @@
 #include "query/ngx_http_clipper_feedback.h"
 #include "learn/clipper_combine.h"
 #include "learn/clipper_loss.h"
+#include "learn/clipper_policy.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_record.h"

@@ -10,6 +10,7 @@
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_state_ask.h"
+#include "learn/clipper_policy.h"
 #include <sys/random.h>
 
 

@@ -8,6 +8,7 @@
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "learn/clipper_combine.h"
+#include "learn/clipper_policy.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_record.h"
 

@@ -14,7 +14,7 @@
 #define _CLIPPER_RECORD_H_INCLUDED_
 
 
-#include "learn/clipper_policy.h"
+#include "learn/clipper_policy_view.h"
 #include "shm/clipper_table.h"
 
 

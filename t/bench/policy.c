@@ -19,6 +19,8 @@
 #include "learn/clipper_policy.h"
 #include "learn/clipper_policy_state.h"
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_param.h"
+#include "learn/clipper_policy_draw.h"
 
 
 #define STATE_MAX  CLIPPER_POLICY_STATE_MAX
@@ -81,7 +83,7 @@ bench_select(bench_t *b, ngx_uint_t personal)
     bench_read(b, personal);
 
     (void) clipper_policy_select(&b->conf, &b->view,
-                                  clipper_policy_mix(&b->seed),
+                                  clipper_policy_draw_mix(&b->seed),
                                   &pick);
 }
 
@@ -118,7 +120,7 @@ bench_observe(bench_t *b, ngx_uint_t personal)
 
     fb.up = b->view.up;
     fb.seen = b->view.up;
-    fb.served = clipper_policy_mix(&b->seed) % b->view.n;
+    fb.served = clipper_policy_draw_mix(&b->seed) % b->view.n;
     fb.propensity = 0.3;
     fb.loss = b->loss;
 
@@ -171,7 +173,7 @@ bench(const clipper_policy_t *policy, ngx_uint_t n, double limit)
     ngx_uint_t  i;
 
     memset(&b, 0, sizeof(b));
-    clipper_policy_conf_init(&b.conf, policy);
+    clipper_policy_param_init(&b.conf, policy);
     b.size = clipper_policy_state_size(policy, n);
     b.seed = 1;
     b.now = 1.7e9;

@@ -6,6 +6,8 @@
 
 #include "policy_fixture.h"
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_param.h"
+#include "learn/clipper_policy.h"
 
 
 /* params: "eta=0.1 half_life=100" or "" */
@@ -23,7 +25,7 @@ fixture_init(policy_fixture_t *f, const char *policy, ngx_uint_t k,
     name.data = (u_char *) policy;
     name.len = strlen(policy);
 
-    clipper_policy_conf_init(&f->conf, clipper_policy_table_find(&name));
+    clipper_policy_param_init(&f->conf, clipper_policy_table_find(&name));
 
     strcpy(text, params);
 

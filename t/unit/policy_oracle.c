@@ -6,6 +6,8 @@
 
 
 #include "policy_fixture.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy.h"
 
 
 policy_fixture_t *
@@ -174,7 +176,7 @@ oracle_run(policy_fixture_t *f, int steps, const int *outputs,
         f->now = 1.7e9 + t;
         fixture_read(f, 0);
 
-        if (fixture_select(f, clipper_policy_mix(&seed)) != NGX_OK) {
+        if (fixture_select(f, clipper_policy_draw_mix(&seed)) != NGX_OK) {
             abort();
         }
 

@@ -5,6 +5,8 @@
 
 
 #include "policy_sim.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy.h"
 
 
 #define SIM_USERS  1000
@@ -13,7 +15,7 @@
 static double
 sim_uniform(uint64_t *seed)
 {
-    return clipper_policy_uniform(clipper_policy_mix(seed));
+    return clipper_policy_draw_uniform(clipper_policy_draw_mix(seed));
 }
 
 
@@ -60,7 +62,7 @@ sim_ask(policy_fixture_t *f, const double *losses, uint64_t *seed,
 {
     *confidence = NONE;
 
-    if (fixture_select(f, clipper_policy_mix(seed)) != NGX_OK) {
+    if (fixture_select(f, clipper_policy_draw_mix(seed)) != NGX_OK) {
         abort();
     }
 

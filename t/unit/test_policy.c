@@ -9,6 +9,8 @@
 
 #include "policy_fixture.h"
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy.h"
 
 
 #define DRAWS  200000
@@ -27,7 +29,8 @@ frequencies(policy_fixture_t *f, double *share)
     memset(share, 0, K_MAX * sizeof(double));
 
     for (i = 0; i < DRAWS; i++) {
-        assert_int_equal(fixture_select(f, clipper_policy_mix(&seed)), NGX_OK);
+        assert_int_equal(fixture_select(f, clipper_policy_draw_mix(&seed)),
+                         NGX_OK);
         assert_int_equal(f->pick.ask, 1ULL << f->pick.serve);
         share[f->pick.serve] += 1.0 / DRAWS;
     }
@@ -74,7 +77,7 @@ test_members_without_replica(void **state)
         f.view.up = 0x16;                       /* 1, 2, 4 */
 
         for (n = 0; n < 1000; n++) {
-            fixture_select(&f, clipper_policy_mix(&seed));
+            fixture_select(&f, clipper_policy_draw_mix(&seed));
             assert_true(f.pick.ask != 0);
             assert_int_equal(f.pick.ask & ~f.view.up, 0);
         }
@@ -172,14 +175,14 @@ test_split_is_sticky(void **state)
     other = 0;
 
     for (i = 0; i < DRAWS; i++) {
-        f.view.uid = clipper_policy_mix(&seed);
+        f.view.uid = clipper_policy_draw_mix(&seed);
 
-        fixture_select(&f, clipper_policy_mix(&seed));
+        fixture_select(&f, clipper_policy_draw_mix(&seed));
         before = f.pick.serve;
         share[before] += 1.0 / DRAWS;
         assert_close(f.pick.propensity, f.weight[before] / 10, 1e-15);
 
-        fixture_select(&f, clipper_policy_mix(&seed));
+        fixture_select(&f, clipper_policy_draw_mix(&seed));
         assert_int_equal(f.pick.serve, before);
 
         /* one goes down: only its users move */

@@ -7,6 +7,7 @@
  */
 
 #include "policy_fixture.h"
+#include "learn/clipper_policy_draw.h"
 
 
 #define STEPS      4000
@@ -20,7 +21,7 @@ static uint64_t  seed = 3;
 static double
 uniform(void)
 {
-    return clipper_policy_uniform(clipper_policy_mix(&seed));
+    return clipper_policy_draw_uniform(clipper_policy_draw_mix(&seed));
 }
 
 
@@ -105,7 +106,7 @@ sources_run(double d[][SIZE], ngx_uint_t every)
 
     for (i = 0; i < STEPS; i++) {
         f.now = 1.7e9 + i * 0.2;
-        who = clipper_policy_mix(&seed) % SOURCES;
+        who = clipper_policy_draw_mix(&seed) % SOURCES;
 
         assert_int_equal(fixture_served(&f, i % 3 == 0, 1, uniform()),
                          NGX_OK);
@@ -164,10 +165,10 @@ test_any_order_and_any_split(void **state)
                 continue;
             }
 
-            who = clipper_policy_mix(&seed) % SOURCES;
+            who = clipper_policy_draw_mix(&seed) % SOURCES;
             clipper_policy_state_join(part[who], d[i], SIZE);
 
-            if (clipper_policy_mix(&seed) % 10 == 0) {
+            if (clipper_policy_draw_mix(&seed) % 10 == 0) {
                 clipper_policy_state_add(whole, part[who], SIZE);
                 memset(part[who], 0, sizeof(part[who]));
             }

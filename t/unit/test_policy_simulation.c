@@ -9,6 +9,8 @@
  */
 
 #include "policy_fixture.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy.h"
 
 
 #define MODELS   5
@@ -37,7 +39,7 @@ typedef struct {
 static double
 uniform(uint64_t *seed)
 {
-    return clipper_policy_uniform(clipper_policy_mix(seed));
+    return clipper_policy_draw_uniform(clipper_policy_draw_mix(seed));
 }
 
 
@@ -69,7 +71,7 @@ step(policy_fixture_t *f, const double *losses, uint64_t *seed)
     double  loss, p;
 
     fixture_read(f, 0);
-    assert_int_equal(fixture_select(f, clipper_policy_mix(seed)), NGX_OK);
+    assert_int_equal(fixture_select(f, clipper_policy_draw_mix(seed)), NGX_OK);
 
     if (f->pick.serve == ALL) {
         loss = vote(f, losses);

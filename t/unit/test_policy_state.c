@@ -8,6 +8,9 @@
 
 #include "policy_fixture.h"
 #include "learn/clipper_policy_table.h"
+#include "learn/clipper_policy_param.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy.h"
 
 
 #define FEEDBACKS  100
@@ -20,7 +23,7 @@ static uint64_t  seed;
 static double
 uniform(void)
 {
-    return clipper_policy_uniform(clipper_policy_mix(&seed));
+    return clipper_policy_draw_uniform(clipper_policy_draw_mix(&seed));
 }
 
 
@@ -418,7 +421,7 @@ test_memo(void **state)
         fixture_read(&f, 0);
 
         if (t % 10 == 0) {
-            i = clipper_policy_mix(&seed) % 5;
+            i = clipper_policy_draw_mix(&seed) % 5;
             assert_int_equal(fixture_served(&f, i, NONE, t % 7 < i), NGX_OK);
             fixture_learn(&f);
             fixture_read(&f, 0);

@@ -5,6 +5,8 @@
  */
 
 #include "policy_fixture.h"
+#include "learn/clipper_policy_draw.h"
+#include "learn/clipper_policy.h"
 
 
 static uint64_t  seed = 11;
@@ -13,7 +15,7 @@ static uint64_t  seed = 11;
 static double
 uniform(void)
 {
-    return clipper_policy_uniform(clipper_policy_mix(&seed));
+    return clipper_policy_draw_uniform(clipper_policy_draw_mix(&seed));
 }
 
 
