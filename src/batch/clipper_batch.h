@@ -37,49 +37,7 @@
 #define _CLIPPER_BATCH_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-
-
-#define CLIPPER_BATCH_KNOTS  32
-#define CLIPPER_BATCH_MAX    65536
-
-
-typedef struct {
-    ngx_uint_t              fixed;      /* "batch N"; 0: no */
-    ngx_uint_t              max;        /* "batch_max"; 0: the MAX above */
-    uint64_t                wait_us;    /* "batch_wait" */
-    unsigned                plain:1;    /* "batch aimd": no profile */
-    unsigned                keep:1;     /* no head is given up for others: for
-                                           comparisons */
-} clipper_batch_conf_t;
-
-
-/*
- * Plain data without pointers, may live in shared memory.  Only the worker
- * that owns the replica writes it; others may read "cap" and call latency().
- */
-
-typedef struct {
-    float                   mean[CLIPPER_BATCH_KNOTS];             /* us */
-    float                   dev[CLIPPER_BATCH_KNOTS];              /* us */
-    float                   weight[CLIPPER_BATCH_KNOTS];           /* batches */
-    float                   exact[CLIPPER_BATCH_KNOTS];            /* of them
-                                                        with just this size */
-    float                   curve[CLIPPER_BATCH_KNOTS];            /* us */
-    float                   quantile[CLIPPER_BATCH_KNOTS];
-    float                   cap;
-    float                   streak;     /* full batches since a miss */
-    float                   k;          /* deviations above the mean */
-    float                   pace;       /* mean batch latency, us */
-    ngx_uint_t              above;      /* outliers in a row */
-    uint64_t                aged_us;    /* when the weights were aged last */
-    uint64_t                seen_us;    /* last batch sent or observed */
-    ngx_uint_t              busy;       /* batches without a pause */
-    ngx_uint_t              probe;      /* all but the last one is refused */
-    uint64_t                batches;
-    uint64_t                misses;
-} clipper_batch_t;
+#include "batch/clipper_batch_type.h"
 
 
 /* the queue as its owner sees it when a replica is idle */

@@ -7,7 +7,7 @@
 #define _CLIPPER_BATCH_PROFILE_H_INCLUDED_
 
 
-#include "batch/clipper_batch.h"
+#include "batch/clipper_batch_type.h"
 
 
 /* reduces the weight of old observations and makes the curves anew */

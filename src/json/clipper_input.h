@@ -92,15 +92,12 @@ typedef struct {
 
 
 /* cap: no buffer grows beyond it; 0 is no cap; allocates nothing */
-
 void clipper_input_init(clipper_input_t *in, size_t cap);
 
 /* frees the buffers; the object may be used again */
-
 void clipper_input_done(clipper_input_t *in);
 
 /* frees each buffer larger than size, after an unusual request */
-
 void clipper_input_trim(clipper_input_t *in, size_t size);
 
 /*
@@ -113,7 +110,6 @@ void clipper_input_trim(clipper_input_t *in, size_t size);
  * and query_id (integer) or input; uid (string or integer) is the caller's to
  * require, by clipper_input_error_require().
  */
-
 ngx_int_t clipper_input_scan(clipper_input_t *in,
     const clipper_input_conf_t *conf, ngx_uint_t mode,
     const clipper_segment_t *segments, ngx_uint_t n);

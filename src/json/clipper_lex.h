@@ -23,18 +23,13 @@
 
 
 /* nothing is read deeper, whatever the caller's max_depth says */
-
 #define CLIPPER_LEX_MAX_DEPTH  1024
 
-/* lex->error */
-
-#define CLIPPER_LEX_SYNTAX     1
+#define CLIPPER_LEX_SYNTAX     1                /* lex->error */
 #define CLIPPER_LEX_DEPTH      2
 #define CLIPPER_LEX_NOMEM      3
 
-/* what clipper_lex_space() returns at the end; no byte is -1 */
-
-#define CLIPPER_LEX_END        (-1)
+#define CLIPPER_LEX_END        (-1)             /* instead of a byte */
 
 
 typedef struct {
@@ -51,8 +46,7 @@ typedef struct {
 
     ngx_uint_t                        depth;    /* open objects and arrays */
     ngx_uint_t                        max_depth;
-    uint32_t                          objects[
-                                        CLIPPER_LEX_MAX_DEPTH / 32];
+    uint32_t                          objects[CLIPPER_LEX_MAX_DEPTH / 32];
 
     ngx_uint_t                        error;
     size_t                            offset;
@@ -61,22 +55,16 @@ typedef struct {
 
 
 /* scratch may be NULL when there is one segment */
-
 void clipper_lex_init(clipper_lex_t *lex, const clipper_segment_t *segments,
     ngx_uint_t n, ngx_uint_t max_depth, clipper_scratch_t *scratch);
 
-/*
- * skips white space; returns the next byte without taking it, or
- * CLIPPER_LEX_END
- */
-
+/* skips white space; gives the next byte without taking it, or .._END */
 ngx_int_t clipper_lex_blank(clipper_lex_t *lex);
 
 static ngx_inline ngx_int_t
 clipper_lex_space(clipper_lex_t *lex)
 {
     /* avoids the call if there is no white space and no segment ends */
-
     if (lex->p < lex->last && *lex->p > ' ') {
         return *lex->p;
     }
@@ -85,11 +73,9 @@ clipper_lex_space(clipper_lex_t *lex)
 }
 
 /* offset of the next byte */
-
 size_t clipper_lex_offset(const clipper_lex_t *lex);
 
 /* takes a bracket that clipper_lex_space() has returned */
-
 ngx_int_t clipper_lex_open(clipper_lex_t *lex);
 void clipper_lex_close(clipper_lex_t *lex);
 
@@ -98,24 +84,19 @@ void clipper_lex_close(clipper_lex_t *lex);
  * name comes next; NGX_DONE, the innermost object or array was closed.  first:
  * after an opening bracket no comma is due.
  */
-
 ngx_int_t clipper_lex_more(clipper_lex_t *lex, ngx_uint_t first);
 
 /* appends an object's name to out, if not NULL, and takes the colon */
-
 ngx_int_t  clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out);
 
 /* skips any value; or the rest of what is open down to depth */
-
 ngx_int_t clipper_lex_skip(clipper_lex_t *lex);
 ngx_int_t clipper_lex_skip_to(clipper_lex_t *lex, ngx_uint_t depth);
 
 /* only white space may follow */
-
 ngx_int_t clipper_lex_done(clipper_lex_t *lex);
 
 /* appends the bytes from one offset to another, as written */
-
 ngx_int_t clipper_lex_copy(const clipper_lex_t *lex, size_t from, size_t to,
     clipper_scratch_t *out);
 
@@ -123,17 +104,14 @@ ngx_int_t clipper_lex_copy(const clipper_lex_t *lex, size_t from, size_t to,
 /* between the tokenizer's own files: */
 
 /* moves to the next non-empty segment; 0: this was the last one */
-
 ngx_int_t clipper_lex_next(clipper_lex_t *lex);
 
 /* sets the error and returns NGX_ERROR; ahead: bytes from the next one */
-
 ngx_int_t clipper_lex_invalid(clipper_lex_t *lex, size_t ahead,
     const char *reason);
 ngx_int_t clipper_lex_nomem(clipper_lex_t *lex);
 
 /* takes the next n bytes, or as many as there are, in place or copied to buf */
-
 const u_char *clipper_lex_peek(const clipper_lex_t *lex, u_char *buf, size_t n,
     size_t *have);
 void clipper_lex_advance(clipper_lex_t *lex, size_t n);

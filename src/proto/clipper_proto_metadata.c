@@ -12,7 +12,6 @@
  */
 
 #include "base/clipper_name.h"
-#include "proto/clipper_proto.h"
 #include "proto/clipper_proto_codec.h"
 #include "proto/clipper_proto_metadata.h"
 #include "base/clipper_utf8.h"

@@ -8,7 +8,7 @@
 #define _CLIPPER_PROTO_METADATA_H_INCLUDED_
 
 
-#include "proto/clipper_proto.h"
+#include "proto/clipper_proto_message.h"
 
 
 /* the metadata message; the frames before frame 2 have been checked */

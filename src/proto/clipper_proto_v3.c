@@ -9,7 +9,6 @@
  *              | header: u64 n, n * u64 length | n outputs
  */
 
-#include "proto/clipper_proto.h"
 #include "proto/clipper_proto_codec.h"
 #include "base/clipper_wire.h"
 

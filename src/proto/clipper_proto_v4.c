@@ -11,7 +11,6 @@
  *              | outputs
  */
 
-#include "proto/clipper_proto.h"
 #include "proto/clipper_proto_codec.h"
 #include "base/clipper_wire.h"
 
