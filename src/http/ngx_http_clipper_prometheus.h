@@ -55,7 +55,10 @@ typedef struct {
 } ngx_http_clipper_prometheus_t;
 
 
-/* a family: its name and the function that writes its samples */
+/*
+ * A family: its name and the function that writes its samples, called for each
+ * group if there are some, else once with NULL.
+ */
 
 typedef struct ngx_http_clipper_family_s  ngx_http_clipper_family_t;
 
@@ -65,9 +68,10 @@ struct ngx_http_clipper_family_s {
     const char        *help;
 
     void             (*write)(ngx_http_clipper_prometheus_t *p,
-                              const ngx_http_clipper_family_t *family);
+                              const ngx_http_clipper_family_t *family,
+                              ngx_http_clipper_prometheus_group_t *group);
 
-    size_t             groups;          /* p->apps or p->models */
+    size_t             groups;          /* offset of apps or models; 0: none */
     ngx_uint_t         offset;          /* of the first counter */
 
     /* neighbouring counters: the label that distinguishes them, its values */

@@ -17,7 +17,8 @@ static void ngx_http_clipper_prometheus_shares_app(
 
 void
 ngx_http_clipper_prometheus_shares(ngx_http_clipper_prometheus_t *p,
-    const ngx_http_clipper_family_t *family)
+    const ngx_http_clipper_family_t *family,
+    ngx_http_clipper_prometheus_group_t *group)
 {
     ngx_uint_t                i;
     ngx_http_clipper_app_t  **apps;

@@ -13,7 +13,8 @@
 
 /* each link of each application */
 void ngx_http_clipper_prometheus_shares(ngx_http_clipper_prometheus_t *p,
-    const ngx_http_clipper_family_t *family);
+    const ngx_http_clipper_family_t *family,
+    ngx_http_clipper_prometheus_group_t *group);
 
 
 #endif /* _NGX_HTTP_CLIPPER_PROMETHEUS_SHARES_H_INCLUDED_ */
