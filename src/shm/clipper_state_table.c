@@ -7,6 +7,7 @@
 #include "shm/clipper_state_table.h"
 #include "base/clipper_hash.h"
 #include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_row.h"
 
 
@@ -296,7 +297,7 @@ clipper_state_table_add(clipper_state_table_t *table,
                    r->nfields * sizeof(double));
     }
 
-    clipper_state_table_row_place_locked(table, row);
+    clipper_state_table_list_place_locked(table, row);
 
     clipper_journal_end(&table->header->journal);
 
@@ -358,7 +359,7 @@ clipper_state_table_load(clipper_state_table_t *table,
         clipper_state_table_flight_base_locked(table, row, reply, now_us);
     }
 
-    clipper_state_table_row_place_locked(table, row);
+    clipper_state_table_list_place_locked(table, row);
 
     clipper_journal_end(&table->header->journal);
 

@@ -5,6 +5,7 @@
 
 
 #include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_row.h"
 #include <math.h>
 
@@ -47,7 +48,7 @@ clipper_state_table_flight_take(clipper_state_table_t *table,
 
         r->sender = table->pid;
 
-        clipper_state_table_row_place_locked(table, row);
+        clipper_state_table_list_place_locked(table, row);
         clipper_state_table_flight_copy_locked(table, row, update);
     }
 
@@ -279,7 +280,7 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
             clipper_state_table_flight_base_locked(table, row, reply, now_us);
         }
 
-        clipper_state_table_row_place_locked(table, row);
+        clipper_state_table_list_place_locked(table, row);
     }
 
     clipper_journal_end(&table->header->journal);
@@ -340,7 +341,7 @@ clipper_state_table_flight_release(clipper_state_table_t *table, uint32_t pid)
 
         clipper_state_save(table, table->rows[row]);
         table->rows[row].sender = 0;
-        clipper_state_table_row_place_locked(table, row);
+        clipper_state_table_list_place_locked(table, row);
         clipper_journal_commit(&table->header->journal);
         n++;
     }

@@ -1,10 +1,11 @@
 
 /*
- * Rows of the table of states: find, create, list, evict.
+ * Rows of the table of states: find, create, evict.
  */
 
 
 #include "shm/clipper_state_table_row.h"
+#include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_name.h"
 
 
@@ -28,10 +29,6 @@ static ngx_uint_t clipper_state_cell_kept_locked(clipper_state_table_t *table,
     uint32_t cell, const clipper_state_who_t *who);
 static void clipper_state_cell_free_locked(clipper_state_table_t *table,
     uint32_t kind, uint32_t cell);
-static void clipper_state_list_remove_locked(clipper_state_table_t *table,
-    uint32_t row);
-static void clipper_state_list_append_locked(clipper_state_table_t *table,
-    uint32_t row, uint32_t list);
 
 
 /*
@@ -248,8 +245,8 @@ clipper_state_row_evict_locked(clipper_state_table_t *table, uint32_t list,
 
         r->used = 0;
 
-        clipper_state_list_remove_locked(table, row);
-        clipper_state_list_append_locked(table, row, list);
+        clipper_state_table_list_remove_locked(table, row);
+        clipper_state_table_list_append_locked(table, row, list);
     }
 
     return 0;
@@ -308,7 +305,7 @@ clipper_state_row_new_locked(clipper_state_table_t *table,
     r->next = *bucket;
     *bucket = row;
 
-    clipper_state_table_row_place_locked(table, row);
+    clipper_state_table_list_place_locked(table, row);
 
     return row;
 }
@@ -326,7 +323,7 @@ clipper_state_row_free_locked(clipper_state_table_t *table, uint32_t row)
     h = table->header;
     r = &table->rows[row];
 
-    clipper_state_list_remove_locked(table, row);
+    clipper_state_table_list_remove_locked(table, row);
 
     p = &table->buckets[r->id[0] & (h->nbuckets - 1)];
 
@@ -502,104 +499,4 @@ clipper_state_cell_free_locked(clipper_state_table_t *table, uint32_t kind,
     h->m.free_cells = cell;
     h->m.cells--;
     h->m.user_cells -= (kind != CLIPPER_STATE_APP);
-}
-
-
-void
-clipper_state_table_row_place_locked(clipper_state_table_t *table, uint32_t row)
-{
-    uint32_t              list;
-    clipper_state_row_t  *r;
-
-    clipper_state_table_locked(table);
-
-    r = &table->rows[row];
-
-    if (r->sender) {
-        list = CLIPPER_STATE_SENT;
-
-    } else if (r->seq || r->pending) {
-        list = (r->kind == CLIPPER_STATE_APP)
-               ? CLIPPER_STATE_DIRTY_APP
-               : CLIPPER_STATE_DIRTY_USER;
-
-    } else {
-        list = (r->kind == CLIPPER_STATE_APP)
-               ? CLIPPER_STATE_CLEAN_APP
-               : CLIPPER_STATE_CLEAN_USER;
-    }
-
-    if (r->list == list) {
-        return;
-    }
-
-    if (r->list != CLIPPER_STATE_LISTS) {
-        clipper_state_list_remove_locked(table, row);
-    }
-
-    clipper_state_list_append_locked(table, row, list);
-}
-
-
-static void
-clipper_state_list_remove_locked(clipper_state_table_t *table, uint32_t row)
-{
-    uint32_t                *p;
-    clipper_state_row_t     *r;
-    clipper_state_header_t  *h;
-
-    clipper_state_table_locked(table);
-
-    h = table->header;
-    r = &table->rows[row];
-
-    clipper_state_save(table, h->m);
-    clipper_state_save(table, r->list);
-
-    p = r->list_prev ? &table->rows[r->list_prev].list_next
-                     : &h->m.head[r->list];
-    clipper_state_save(table, *p);
-    *p = r->list_next;
-
-    p = r->list_next ? &table->rows[r->list_next].list_prev
-                     : &h->m.tail[r->list];
-    clipper_state_save(table, *p);
-    *p = r->list_prev;
-
-    h->m.count[r->list]--;
-    r->list = CLIPPER_STATE_LISTS;
-}
-
-
-static void
-clipper_state_list_append_locked(clipper_state_table_t *table, uint32_t row,
-    uint32_t list)
-{
-    uint32_t                 tail;
-    clipper_state_row_t     *r;
-    clipper_state_header_t  *h;
-
-    clipper_state_table_locked(table);
-
-    h = table->header;
-    r = &table->rows[row];
-    tail = h->m.tail[list];
-
-    clipper_state_save(table, h->m);
-    clipper_state_save(table, *r);
-
-    r->list = list;
-    r->list_prev = tail;
-    r->list_next = 0;
-
-    if (tail) {
-        clipper_state_save(table, table->rows[tail].list_next);
-        table->rows[tail].list_next = row;
-
-    } else {
-        h->m.head[list] = row;
-    }
-
-    h->m.tail[list] = row;
-    h->m.count[list]++;
 }

@@ -1,6 +1,6 @@
 
 /*
- * Rows of the table of states: find, create, list, evict.
+ * Rows of the table of states: find, create, evict.
  */
 
 
@@ -19,13 +19,9 @@ uint32_t clipper_state_table_row_find_locked(clipper_state_table_t *table,
 uint32_t clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who);
 
-/* the cells of n keys, 0 if there is none; returns the number found */
+/* the cells of n keys, 0 if there is none; returns the number missing */
 ngx_uint_t clipper_state_table_row_cells_locked(clipper_state_table_t *table,
     uint32_t row, uint32_t n, const uint64_t *key, uint32_t *cells);
-
-/* puts a row on the list for its state */
-void clipper_state_table_row_place_locked(clipper_state_table_t *table,
-    uint32_t row);
 
 
 #endif /* _CLIPPER_STATE_TABLE_ROW_H_INCLUDED_ */
