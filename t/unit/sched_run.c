@@ -1,7 +1,6 @@
 
 /*
- * Of the simulation: clients, workers, the loop, and what has to be true at the
- * end.
+ * Of the simulation: clients, workers, the loop, and what the end requires.
  */
 
 
@@ -9,7 +8,6 @@
 
 
 /* --- clients --- */
-
 
 static sched_query_t *
 sched_query(sched_t *sim)

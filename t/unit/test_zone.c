@@ -539,112 +539,6 @@ test_zone_sizes(void **state)
 }
 
 
-static int
-setup_large(void **state)
-{
-    zone_size = 16 << 20;
-
-    return setup(state);
-}
-
-
-static int
-teardown_large(void **state)
-{
-    (void) teardown(state);
-
-    zone_size = ZONE_SIZE;
-
-    return 0;
-}
-
-
-/* an answer goes to so many at once and not to more: they get another flight */
-
-static void
-test_joins_are_bounded(void **state)
-{
-    uint32_t         r, i, joined;
-    clipper_mail_t   mail;
-    clipper_task_t   task;
-    clipper_lease_t  leases[3];
-
-    r = replica_make(&a, model, 0);
-    joined = 0;
-
-    for (i = 0; i < 2 * CLIPPER_JOINS + 1; i++) {
-        task = task_make(&a, model, 1, 40, 10000);
-        assert_int_equal(submit(&a, &task, 100), NGX_OK);
-        joined += task.joined;
-    }
-
-    zone_assert(&a, "joined");
-    assert_int_equal(a.models[model].queued, 3);
-    assert_int_equal(joined, 2 * CLIPPER_JOINS + 1 - 3);
-    assert_int_equal(take(&a, r, 3, 200, leases), 3);
-
-    for (i = 0; i < 3; i++) {
-        assert_int_equal(settle(&a, r, &leases[i], 300), 1);
-        zone_assert(&a, "settled");
-    }
-
-    for (i = 0; i < 2 * CLIPPER_JOINS + 1; i++) {
-        assert_int_equal(mail_take(&a, &mail, 1), 1);
-    }
-
-    expect_no_mail(&a);
-    replica_gone(&a, r);
-}
-
-
-/* others have the lock between the drops of a long queue */
-
-static void
-test_drops_are_bounded(void **state)
-{
-    uint32_t              r, i, n;
-    clipper_mail_t        mail;
-    clipper_take_t        t;
-    clipper_task_t        task;
-    clipper_lease_t       lease;
-    clipper_batch_conf_t  conf;
-
-    r = replica_make(&a, model, 0);
-
-    for (i = 0; i < 600; i++) {
-        task = task_make(&a, model, i, 10, 1000 + i);
-        assert_int_equal(submit(&a, &task, 100), NGX_OK);
-    }
-
-    memset(&conf, 0, sizeof(conf));
-    conf.fixed = 1;
-    conf.plain = 1;
-
-    memset(&t, 0, sizeof(t));
-    t.conf = &conf;
-    t.max = 1;
-    t.now_us = 5000;
-
-    for (n = 600; n; n = a.models[model].queued) {
-        clipper_zone_lock(&a);
-        assert_int_equal(clipper_queue_lease_take_locked(&a, r, &t, &lease),
-                         0);
-        clipper_zone_unlock(&a);
-
-        assert_true(n - a.models[model].queued <= 256);
-        assert_int_equal(t.wait_us != 0, a.models[model].queued != 0);
-    }
-
-    for (i = 0; i < 600; i++) {
-        assert_int_equal(mail_take(&a, &mail, 1), 1);
-        assert_int_equal(mail.result, CLIPPER_RESULT_LATE);
-    }
-
-    expect_no_mail(&a);
-    replica_gone(&a, r);
-}
-
-
 int
 main(void)
 {
@@ -659,9 +553,6 @@ main(void)
         zone_test(test_leaving),
         zone_test(test_lost_replicas),
         zone_test(test_hedges),
-        cmocka_unit_test_setup_teardown(test_joins_are_bounded, setup_large,
-                                        teardown_large),
-        zone_test(test_drops_are_bounded),
         cmocka_unit_test(test_zone_sizes),
     };
 
