@@ -53,6 +53,38 @@ def test_functions_are_short():
     assert long == []
 
 
+#: Longest file, longest header, and the headers that are longer, with reasons.
+FILE, HEADER = 600, 120
+LONG_HEADERS = {
+    # inline for the loops over arrays: a call for each number costs more
+    "src/json/clipper_number_lemire.h",
+    # the whole state of one simulation, which its four files share
+    "t/unit/sched.h",
+}
+
+
+def test_files_are_short():
+    """Catches a file that has become several, a header that pulls everything,
+    and an exception that is none any more."""
+    lines = {str(path.relative_to(ROOT)): path.read_text().count("\n")
+             for path in [*SOURCES, *ROOT.glob("t/**/*.[ch]"),
+                          *ROOT.glob("t/**/*.py")]}
+    assert [name for name, n in lines.items() if n > FILE] == []
+    assert {name for name, n in lines.items()
+            if name.endswith(".h") and n > HEADER} == LONG_HEADERS
+    assert len(lines) > 400
+
+
+def test_headers_of_tests_declare():
+    """Catches code in a header of the tests: each program that includes it
+    would compile it anew."""
+    inline = re.compile(r"^(?!static inline).*\n\w+\([^;{]*\)\n\{", re.M)
+    paths = [*ROOT.glob("t/**/*.h")]
+    assert [path.name for path in paths
+            if inline.search(path.read_text())] == []
+    assert len(paths) > 20
+
+
 def test_lines_fit():
     """Catches lines over 80 columns and tabs."""
     wrong = [f"{path.name}:{number}" for path in SOURCES
