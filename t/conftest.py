@@ -43,7 +43,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def make_nginx(settings, tmp_path, request):
-    """Makes servers that are not started; ends and checks them all."""
+    """Makes servers without starting them; stops and checks them all."""
     if not settings.module.exists():
         pytest.fail(f"{settings.module} is not built")
     servers = []
@@ -76,8 +76,8 @@ def nginx(make_nginx):
 
 @pytest.fixture
 def check(make_nginx):
-    """``nginx -t`` on parts of a configuration: a function that returns the
-    message of the first ``[emerg]``, or None when it is accepted."""
+    """``nginx -t`` for parts of a configuration: a function that returns the
+    message of the first ``[emerg]``, or None when they are accepted."""
     def run(server="", **kw):
         made = make_nginx(server, **kw)
         text = made.render()
@@ -109,9 +109,9 @@ def served(nginx):
 
 @pytest.fixture
 def neighbour(make_nginx):
-    """Starts a model "other" and a client of application "b" that asks it all
-    the time, also while the test does something bad. At the end each answer
-    must have been right, and some must have come after all the test did."""
+    """Starts a model "other" and a client of application "b" that asks it
+    all the time, also while the test misbehaves. At the end each answer must
+    be right, and some answers must be later than all that the test did."""
     loads = []
 
     def make(thread, number):

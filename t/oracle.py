@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def build(directory, shim):
-    """Compiles t/unit/SHIM.c and the pure folders that it needs, whose files
-    need no object of nginx, and loads them."""
+    """Compiles t/unit/SHIM.c and the pure folders that it needs (their files
+    use no object of nginx), and loads the result."""
     out = directory / f"{shim}.so"
     nginx = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
     include = Path(os.environ.get("BUILD", "build")) / "include"

@@ -2,9 +2,8 @@
 
     python py_soak.py CLUSTER STATE_DIR SEED SECONDS
 
-Two of these run at a time. What one of them finds impossible because of
-what the other has just done is fine; everything else is printed and makes
-the exit code 1.
+Two of these run at a time. A call may fail because of what the other program
+has just done; every other error is printed and makes the exit code 1.
 """
 
 import random
@@ -47,7 +46,7 @@ class Caller:
             num_replicas=self.rng.randrange(1, 3))
 
     def deploy_stable(self):
-        """A new version of the model that is being asked."""
+        """Deploys a new version of the model that the queries ask."""
         self.count += 1
         python_deployer.deploy_python_closure(
             self.conn, "stable", "%d-%d" % (self.seed, self.count),

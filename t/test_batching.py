@@ -1,4 +1,4 @@
-"""The size of batches, as `batch` in `clipper_model` says it."""
+"""The size of batches: `batch` in `clipper_model`."""
 
 import pytest
 
@@ -9,8 +9,8 @@ APPS = (application("a", "m:1", slo="60s")
 
 
 def started(nginx, batch):
-    """nginx and a replica whose first batch, of one, has been answered, so
-    that nothing is in flight."""
+    """nginx and a replica that has answered its first batch, of one input, so
+    nothing is in flight."""
     server = nginx(APPS, http="clipper_cache_zone off;"
                    f"clipper_model m {{ batch {batch}; hedge off; }}")
     made = Sim4(server, "m", manual=True).wait_registered()
@@ -25,8 +25,8 @@ def ask(server, app, count):
 
 
 def queued(server, made, app, count):
-    """Has so many inputs wait together for the next batch; the connection
-    that asks for them."""
+    """Makes inputs wait together for the next batch; returns the connection
+    of their request."""
     blocker = ask(server, "a", 1)
     request = made.next_request()
     assert len(request.inputs) == 1
@@ -38,7 +38,7 @@ def queued(server, made, app, count):
 
 
 def sizes_of(server, made, count):
-    """The sizes of the batches in which so many inputs are asked."""
+    """The sizes of the batches that a number of inputs is sent in."""
     connection = queued(server, made, "a", count)
     sizes = []
     while sum(sizes) < count:
@@ -54,11 +54,11 @@ def sizes_of(server, made, count):
     ("aimd", [2, 3, 4, 5, 6, 7]), ("adaptive", [2, 4, 8, 13]),
     ("aimd; batch_max 4", [2, 3, 4, 4, 4, 4, 4, 2]), ("6", [6, 6, 6, 6, 3])])
 def test_growth(nginx, batch, sizes):
-    """Catches a controller that is not the configured one: of `aimd` a batch
-    is one larger than the one before, `adaptive` begins with doubling.
+    """Catches a controller other than the configured one: with `aimd` each
+    batch is one larger than the last, `adaptive` begins with doubling.
 
-    A machine that is busy with other things makes a batch slow now and then,
-    which `adaptive` learns from: one of three tries has to be clean.
+    A busy machine makes a batch slow now and then, and `adaptive` learns from
+    it: one of three tries has to be clean.
     """
     for _ in range(3):
         found = sizes_of(*started(nginx, batch), sum(sizes))
@@ -68,7 +68,7 @@ def test_growth(nginx, batch, sizes):
 
 
 def test_back_off(nginx):
-    """Catches `aimd` that does not take a tenth off after a late batch."""
+    """Catches `aimd` that does not shrink by a tenth after a late batch."""
     server, made = started(nginx, "aimd")
     assert sizes_of(server, made, 54) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
     late = queued(server, made, "hasty", 11)
@@ -84,7 +84,7 @@ def test_back_off(nginx):
     ("reload", True), ("reconnect", True), ("another model", False)])
 def test_profile_is_kept(nginx, how, kept):
     """Catches a replica that begins anew after a reload or a lost connection,
-    or with what was learned of another model under the same version."""
+    or with the profile of another model under the same version."""
     server = nginx(APPS, http="clipper_cache_zone off;"
                    "clipper_model m { batch aimd; hedge off; }")
     made = Sim4(server, "m", manual=True, digest=b"1" * 32).wait_registered()

@@ -28,7 +28,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("body", MALFORMED)
 def test_malformed(served, body):
-    """Catches JSON that is read more freely than RFC 8259 (E7)."""
+    """Catches a scanner that is more lenient than RFC 8259 (E7)."""
     server, sim = served()
     response = server.post("/a/predict", body)
     assert response.status == 400, response
@@ -89,7 +89,7 @@ CAUSES = [
 
 @pytest.mark.parametrize("kind, body, cause", CAUSES)
 def test_causes(nginx, kind, body, cause):
-    """Catches another text than the documented one (E8, E10)."""
+    """Catches an error text that is not the documented one (E8, E10)."""
     server = nginx(application("a", input_type=kind))
     response = server.post("/a/predict", body)
     assert response.status == 400
@@ -100,7 +100,7 @@ def test_causes(nginx, kind, body, cause):
 
 
 def test_one_bad_input_rejects_all(served):
-    """Catches a batch of which the good inputs are asked for."""
+    """Catches a bad batch whose good inputs are still sent."""
     server, sim = served()
     batch = [[1.0]] * 20 + [["x"]]
     response = server.post("/a/predict", {"input_batch": batch})
@@ -125,7 +125,7 @@ def expected(count):
     "", "client_body_buffer_size 1k;", "client_body_in_file_only clean;",
     "client_body_in_single_buffer on;"])
 def test_body_buffers(served, count, http):
-    """Catches a body that is split or spooled to a file and read in part."""
+    """Catches a split or spooled body that is read in part."""
     server, _ = served(http=http)
     assert server.predict("a", numbers(count)["input"])["output"] == \
         expected(count)
@@ -142,7 +142,7 @@ def test_chunked_body(served, size):
 
 
 def test_body_in_pieces(served):
-    """Catches a body that is taken before its last byte is there."""
+    """Catches a body that is read before its last byte arrives."""
     server, _ = served()
     data = json.dumps(numbers(10)).encode()
     with server.connect() as connection:
@@ -167,7 +167,7 @@ def test_expect_continue(served):
 
 
 def test_http_1_0(served):
-    """Catches a response that HTTP/1.0 does not know."""
+    """Catches a response that is not valid HTTP/1.0."""
     server, _ = served()
     with server.connect() as connection:
         response = connection.post("/a/predict", numbers(3), http="1.0")
@@ -187,7 +187,7 @@ def test_content_type_is_ignored(served):
 
 
 def test_content_encoding(served):
-    """Catches compressed bytes that are taken for JSON."""
+    """Catches compressed bytes that are read as JSON."""
     server, _ = served()
     identity = [("Content-Encoding", "identity")]
     assert server.post("/a/predict", numbers(2),
@@ -211,7 +211,7 @@ def test_body_over_nginx_limit(served):
 
 
 def test_limits(served):
-    """Catches a limit that is off by one, or not kept."""
+    """Catches a limit that is off by one, or not enforced."""
     server, sim = served(extra="clipper_limits batch=3 elements=4 depth=8;")
 
     def ask(body):
@@ -247,7 +247,7 @@ PADDING = 200_000
 @pytest.mark.parametrize("log", ["$request_length", "$request_body"])
 def test_memory_of_a_waiting_body(nginx, settings, log):
     """Catches queries that hold their bodies until they are answered, and a
-    body that is gone when the access log wants it."""
+    body that is gone when the access log needs it."""
     server = nginx(
         "access_log body.log body;\n"
         + application("a", "m:1", "ints", slo="60s"),

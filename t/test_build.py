@@ -1,4 +1,4 @@
-"""The build description: both forms, and libraries that are missing."""
+"""The build: dynamic and static, and with missing libraries."""
 
 import os
 import subprocess
@@ -39,8 +39,8 @@ def test_static_form(tmp_path):
 
 
 def test_missing_libraries(tmp_path):
-    """Catches a missing library that is only found by the compiler, or an
-    error that does not say what to install. All are named at once."""
+    """Catches a missing library that only the compiler reports, or an error
+    that does not say what to install. All are named at once."""
     compiler = tmp_path / "cc"
     compiler.write_text(
         "#!/bin/sh\n"

@@ -20,7 +20,7 @@ def app(name, link, **kw):
 
 
 def ask(server, name, value):
-    """The answer to one input, and how it came."""
+    """The answer to one input, and where it came from."""
     response = server.post(f"/{name}/predict", {"input": value})
     assert response.status == 200, response
     return response.json(), response.headers["x-outcome"]
@@ -61,7 +61,7 @@ def served(sim, value):
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_second_time_from_the_cache(nginx, sim):
-    """Catches a cache that is not filled, not asked, or of one worker."""
+    """Catches a cache that is not filled, not used, or not shared."""
     server, made = started(nginx, sim, server=echo_pid(), workers=3)
     assert ask(server, "a", [1.5])[1] == "answer"
     for connection in through_each_worker(server).values():
@@ -74,7 +74,7 @@ def test_second_time_from_the_cache(nginx, sim):
 
 
 def test_switched_off(nginx):
-    """Catches an application that is cached although it must not be."""
+    """Catches an application that is cached although its cache is off."""
     server, made = started(
         nginx, server=app("b", "m:1", extra="clipper_cache_ring off;"))
     for _ in range(3):
@@ -84,7 +84,7 @@ def test_switched_off(nginx):
 
 
 def test_no_zone(nginx):
-    """Catches a cache that is there although the operator has said no."""
+    """Catches a cache that exists although the configuration has none."""
     server, made = started(nginx, http="clipper_cache_zone off;")
     for _ in range(2):
         assert ask(server, "a", [1.5])[1] == "answer"
@@ -92,7 +92,7 @@ def test_no_zone(nginx):
 
 
 def test_valid(nginx):
-    """Catches an entry that is used after its time."""
+    """Catches an entry that is used after its expiry."""
     server, made = started(nginx, server=app(
         "b", "m:1", extra="clipper_cache_ring on valid=300ms;"))
     begun = time.monotonic()
@@ -105,8 +105,8 @@ def test_valid(nginx):
 
 
 def test_identical_queries_at_once(nginx):
-    """Catches a container that gets what it is already working on: 1 000
-    identical queries through 4 workers reach it once."""
+    """Catches a container that gets an input which is already in flight:
+    1 000 identical queries through 4 workers reach it once."""
     server, made = started(nginx, manual=True, server=echo_pid(), workers=4)
     connections = list(through_each_worker(server).values())
     connections += [server.connect() for _ in range(996)]
@@ -125,7 +125,7 @@ def test_identical_queries_at_once(nginx):
 
 
 def test_equal_inputs_of_a_request(nginx):
-    """Catches an input that is asked as often as a request repeats it."""
+    """Catches an input that is sent as often as a request repeats it."""
     server, made = started(nginx)
     response = server.post("/a/predict", {"input_batch": [[1.5], [2.5]] * 4})
     assert [a["output"] for a in response.json()["batch_predictions"]] == \
@@ -136,8 +136,8 @@ def test_equal_inputs_of_a_request(nginx):
 
 
 def test_waiters_with_different_deadlines(nginx):
-    """Catches a waiter that waits longer than its own deadline, or one that
-    loses its answer because another one's is over."""
+    """Catches a waiter that waits beyond its own deadline, or one that loses
+    its answer because another deadline has passed."""
     server, made = started(nginx, manual=True,
                            server=app("fast", "m:1", slo="200ms"))
     slow = send(server, "a", [3.5])
@@ -156,7 +156,7 @@ def test_waiters_with_different_deadlines(nginx):
 @pytest.mark.parametrize("joins", ["before", "after"])
 def test_waiter_with_more_time_than_was_told(nginx, joins):
     """Catches a query that gets the default because a container skipped the
-    input of another one, whose deadline was over."""
+    equal input of another query after that query's deadline."""
     server, made = started(nginx, manual=True, http="clipper_model m "
                            "{ batch 1; }",
                            server=app("fast", "m:1", slo="400ms"))
@@ -185,8 +185,8 @@ def test_waiter_with_more_time_than_was_told(nginx, joins):
 
 
 def test_joined_query_with_an_earlier_deadline(nginx):
-    """Catches a joined flight that keeps its place behind others although
-    one of its waiters is in a hurry."""
+    """Catches a joined flight that keeps its place in the queue although a
+    new waiter has an earlier deadline."""
     server, made = started(nginx, manual=True, http="clipper_model m "
                            "{ batch 1; }",
                            server=app("fast", "m:1", slo="3s"))
@@ -207,7 +207,7 @@ def test_joined_query_with_an_earlier_deadline(nginx):
 
 def test_aborted_client(nginx):
     """Catches a client that takes the answer of others with it, or a flight
-    that is sent although nobody waits."""
+    that is sent without a waiter."""
     server, made = started(nginx, manual=True,
                            http="clipper_model m { batch 1; }")
     first, second = send(server, "a", [1.5]), send(server, "a", [1.5])
@@ -226,7 +226,7 @@ def test_aborted_client(nginx):
 
 
 def test_late_answer_is_kept(nginx):
-    """Catches an answer that is thrown away because its client has left."""
+    """Catches an answer that is lost because its client has left."""
     server, made = started(nginx, manual=True,
                            server=app("fast", "m:1", slo="150ms"))
     assert ask(server, "fast", [1.5])[1] == "default"
@@ -237,7 +237,7 @@ def test_late_answer_is_kept(nginx):
 
 
 def test_errors_are_not_kept(nginx):
-    """Catches a failure that is remembered as an answer."""
+    """Catches a failure that is cached as an answer."""
     failing = [True]
 
     def handler(sim, request):
@@ -257,7 +257,7 @@ def test_errors_are_not_kept(nginx):
 
 def test_same_bytes_of_other_models_and_types(nginx):
     """Catches an answer of another model or type for the same bytes: zeros
-    are the same as doubles, as twice as many ints, and as bytes."""
+    have the same bytes as doubles, twice as many ints, and bytes."""
     kinds = {"d": ("doubles", [0.0]), "i": ("ints", [0, 0]),
              "f": ("floats", [0.0, 0.0]), "e": ("doubles", [0.0]),
              "s": ("strings", "\0" * 8)}
@@ -274,7 +274,7 @@ def test_same_bytes_of_other_models_and_types(nginx):
 
 
 def test_version_switch(nginx):
-    """Catches the answer of a version that is not current."""
+    """Catches a cached answer of a version that is not current."""
     def config(version):
         return f"clipper_model m {{ version {version}; }}"
 
@@ -291,8 +291,9 @@ def test_version_switch(nginx):
 
 
 def test_another_model_under_the_same_version(nginx):
-    """Catches entries of a model that was replaced: by another digest, or
-    without one after all replicas had gone. The same digest keeps them."""
+    """Catches entries of a replaced model: replaced with another digest, or
+    without a digest after all replicas had gone. An equal digest keeps
+    them."""
     server = nginx(app("a", "m:1"))
     before = None
     for digest, output, kept in ((b"1" * 32, 1, False), (b"1" * 32, 2, True),
@@ -311,9 +312,9 @@ def test_another_model_under_the_same_version(nginx):
 
 
 def test_model_replaced_beside_the_old_one(nginx):
-    """Catches answers of a model that are kept after another digest of it
-    was announced: who has the old one serves until the new one is ready, and
-    leaves nothing behind."""
+    """Catches cached answers of a model after a replica announced another
+    digest: replicas of the old model serve until the new one is ready, and
+    leave nothing in the cache."""
     server = nginx(app("a", "m:1"))
 
     def replica(digest, output, **kw):
@@ -356,8 +357,8 @@ def test_reload_keeps_the_entries(nginx):
 
 
 def test_reload_while_an_answer_is_pending(nginx):
-    """Catches a flight of an old worker that a new one does not see, or whose
-    answer is lost to one of them."""
+    """Catches a flight of an old worker that a new one does not see, or an
+    answer that reaches only one of them."""
     server, made = started(nginx, manual=True)
     before = send(server, "a", [1.5])
     request = made.next_request()
@@ -371,8 +372,8 @@ def test_reload_while_an_answer_is_pending(nginx):
 
 
 def test_full_zone(nginx):
-    """Catches a cache that grows beyond its zone, fails when it is full, or
-    gives wrong answers after evictions."""
+    """Catches a cache that outgrows its zone, fails when it is full, or gives
+    wrong answers after evictions."""
     size = 3000
 
     def model(values):
@@ -393,8 +394,8 @@ def test_full_zone(nginx):
 
 
 def test_value_larger_than_the_zone(nginx):
-    """Catches a value that is too large for the cache failing its query, or
-    throwing everything else out."""
+    """Catches a value too large for the cache that fails its query or evicts
+    everything else."""
     def model(values):
         return ['"' + "x" * (300000 if v[0] > 1 else 10) + '"'
                 for v in values]
@@ -410,8 +411,8 @@ def test_value_larger_than_the_zone(nginx):
 
 
 def test_worker_killed_while_an_answer_is_pending(nginx):
-    """Catches a pending entry that is lost or that blocks its key when the
-    worker that began it dies, or the worker with the replica."""
+    """Catches a pending answer that is lost, or blocks its key, when the
+    worker that began it or the worker with the replica dies."""
     server, made = started(nginx, manual=True, server=echo_pid(), workers=3,
                            digest=b"d" * 32)
     allow_kill(server)
@@ -441,7 +442,7 @@ def test_worker_killed_while_an_answer_is_pending(nginx):
 
 
 def test_all_workers_killed_while_an_answer_is_pending(nginx):
-    """Catches a flight of dead clients that keeps its key to itself."""
+    """Catches a flight of dead clients that blocks its key."""
     server, made = started(nginx, manual=True, workers=2)
     allow_kill(server)
     connection = send(server, "a", [1.5])

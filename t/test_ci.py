@@ -1,5 +1,5 @@
-"""What .ci/test repeats, and what it says about it: in a tree with steps that
-do nothing and a few tests that fail."""
+"""Which tests .ci/test repeats, and its report: in a tree with empty steps
+and a few tests that fail."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ behaviour-asan:
 
 PYTEST = f"{sys.executable} -m pytest -p no:cacheprovider t"
 
-#: What the tests below have in common: to fail so many times, then pass.
+#: Shared by the tests below: they fail a number of times, then pass.
 TESTS = """
 import os, pathlib, pytest
 
@@ -50,7 +50,7 @@ test.__test__ = False
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs .ci/test over these tests; its exit status and what it says."""
+    """Runs .ci/test with these tests; its exit status and its output."""
     def start(*tests, unit=":", behaviour=PYTEST, asan=":"):
         for directory in (".ci", "t/harness"):
             (tmp_path / directory).mkdir(parents=True)
@@ -118,7 +118,7 @@ def test_marked_test_fails_twice(run):
 
 def test_other_test_is_not_repeated(run):
     """Catches a test without the mark that passes at the second try, also
-    beside one that has it."""
+    next to one with the mark."""
     assert run(test("flaky", 1, ""), test("slow", 1)) \
         == (1, "steps: 14 passed, 1 failed")
     assert REPEATED not in run.text
@@ -132,8 +132,8 @@ TEARDOWN = TIMING + """def test_tidy(request):
 
 
 def test_teardown_is_not_repeated(run):
-    """Catches a marked test that is excused for an alert in the log or for
-    rows that are not given back."""
+    """Catches a marked test that is repeated after an alert in the log or
+    after a leak of rows."""
     assert run(TEARDOWN) == (1, "steps: 14 passed, 1 failed")
     assert REPEATED not in run.text
 
@@ -145,7 +145,7 @@ def test_teardown_is_not_repeated(run):
     "@pytest.mark.timing\ndef test_bare():\n    pass\n",
 ], ids=["exit", "import", "reason"])
 def test_end_before_the_end(run, end):
-    """Catches tests that are taken as passed though not all were run, and a
+    """Catches a run that counts as passed although not all tests ran, and a
     mark without a reason."""
     assert run(end) == (1, "steps: 12 passed, 3 failed")
     assert REPEATED not in run.text
@@ -153,7 +153,7 @@ def test_end_before_the_end(run, end):
 
 @pytest.mark.parametrize("step", ["unit", "asan", "behaviour"])
 def test_steps_that_are_never_repeated(run, step):
-    """Catches a failure of units, sanitizers or a build that is forgiven."""
+    """Catches a repeated failure of units, sanitizers or a build."""
     once = f"echo x >> {step}.runs; test $$(wc -l < {step}.runs) -gt 1"
     assert run(test("good", 0), **{step: once}) \
         == (1, "steps: 14 passed, 1 failed")
@@ -167,7 +167,7 @@ SPOILED = TIMING + """def test_spoiled():
 
 
 def test_marked_test_under_sanitizers(run):
-    """Catches a marked test that is repeated where nothing may be."""
+    """Catches a marked test that is repeated under sanitizers."""
     assert run(SPOILED, asan=f"SPOILT=1 {PYTEST}") \
         == (1, "steps: 14 passed, 1 failed")
     assert REPEATED not in run.text

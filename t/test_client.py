@@ -25,7 +25,7 @@ def served(nginx):
 
 @pytest.fixture
 def beside(served, neighbour):
-    """The same with another model that answers whatever the test does."""
+    """The same with another model that always answers."""
     def start(**kw):
         server, made = served(**kw)
         neighbour(server)
@@ -93,7 +93,7 @@ def test_half_a_body(beside, end):
 
 
 def test_content_length_too_small(beside):
-    """Catches bytes after the body that are taken for its end."""
+    """Catches bytes after the body that are read as part of it."""
     server, sim = beside()
     with server.connect() as connection:
         body = b'{"input":[1.0]}'
@@ -125,7 +125,7 @@ def test_wrong_content_length(beside, length):
 ], ids=["nested input", "nested root", "nested objects", "long integer",
         "long fraction", "long name"])
 def test_hostile_documents(beside, body):
-    """Catches recursion or quadratic time on what a client may send."""
+    """Catches recursion or quadratic time on documents of clients."""
     server, _ = beside(http="client_max_body_size 4m;")
     start = time.monotonic()
     response = server.post("/a/predict", body)
@@ -138,7 +138,7 @@ def test_hostile_documents(beside, body):
 @pytest.mark.parametrize("coding", [b"zz\r\n", b"5\r\nabc\r\n0\r\n\r\n",
                                     b"ffffffffffffffff1\r\n"])
 def test_broken_chunks(beside, coding):
-    """Catches a chunked body that is read past its frame."""
+    """Catches a chunked body that is read past its end."""
     server, sim = beside()
     with server.connect() as connection:
         connection.send(b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
@@ -153,8 +153,8 @@ def test_broken_chunks(beside, coding):
 
 
 def test_pipelining(beside):
-    """Catches a bad request that shifts the answers to those after it, or
-    answers that nobody reads."""
+    """Catches a bad request that shifts the answers to later requests, or
+    answers that are not read."""
     server, sim = beside()
     requests, expected = b"", []
     for i in range(60):
@@ -178,8 +178,8 @@ def test_pipelining(beside):
 
 
 def test_slow_reader(served):
-    """Catches a large response that blocks the worker while one client
-    does not read it."""
+    """Catches a large response that blocks the worker while its client does
+    not read it."""
     text = json.dumps("x" * 900000)
     server, _ = served(model=lambda values: [
         text if v[0] < 0 else str(v[0]) for v in values])

@@ -36,7 +36,7 @@ def refuse(text):
 
 
 def value(text):
-    """What a text means: a number, something else, or a bag of them."""
+    """The value of a text: a number, something else, or a bag of them."""
     try:
         return tag(json.loads(text, parse_constant=refuse,
                               object_pairs_hook=lambda pairs: ("{", pairs)))
@@ -90,14 +90,14 @@ def loss(kind, low, high, output, label):
 
 
 def exact_mean(weights, rows):
-    """Of each column, rounded once."""
+    """The exact mean of each column, rounded once."""
     w = [Fraction(x) for x in weights]
     return np.array([float(sum(a * Fraction(x) for a, x in zip(w, column))
                            / sum(w)) for column in rows.T])
 
 
 def winners(keys, weights):
-    """The members of the heaviest group, of the first one of equals."""
+    """The members of the heaviest group; of equal groups, the first."""
     groups = {}
     for i, key in enumerate(keys):
         if key is not None:
@@ -161,7 +161,7 @@ def text(rng, kind):
 
 
 def test_losses(lib):
-    """Catches: a loss that is not the rule's for some spelling of a value."""
+    """Catches: a loss that differs from the rule for a spelling of a value."""
     rng = np.random.default_rng(3)
     zeros = 0
     for _ in range(ROUNDS):
@@ -193,8 +193,8 @@ def run(lib, mean, kind, texts, weights):
 
 @pytest.mark.parametrize("mean", [0, 1], ids=["vote", "mean"])
 def test_combinations(lib, mean):
-    """Catches: another group, another answer or another confidence than the
-    rules give, for labels, numbers, arrays and objects, with late members."""
+    """Catches: a group, an answer or a confidence that differs from the
+    rules, for labels, numbers, arrays and objects, with late members."""
     rng = np.random.default_rng(4 + mean)
     for _ in range(ROUNDS):
         n, what, kind = (int(rng.integers(a, b)) for a, b in

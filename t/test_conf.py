@@ -1,4 +1,4 @@
-"""Configuration: every mistake is found by `nginx -t`, with its place."""
+"""Configuration: `nginx -t` finds every mistake, and its line."""
 
 import re
 import socket
@@ -101,7 +101,7 @@ def names(mistake):
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=names)
 def test_mistakes(check, mistake):
-    """Catches a mistake that is accepted, or told without its place."""
+    """Catches a mistake that is accepted, or reported without its line."""
     where, text, wanted = mistake
     marked = re.search("«(.*?)»", text).group(1)
     message = check(**{where: "\n" + text.replace("«", "\n")
@@ -196,14 +196,14 @@ FINE = {
 
 @pytest.mark.parametrize("case", FINE)
 def test_accepted(check, case):
-    """Catches a configuration that is right and refused."""
+    """Catches a correct configuration that is refused."""
     message = check(**FINE[case])
     assert message is None, message
     assert "[warn]" not in check.printed, check.printed
 
 
 def test_reachable_port_is_warned_of(check):
-    """Catches a port open to strangers of which nothing is said."""
+    """Catches a port open to strangers without a warning."""
     assert check(rpc="clipper_rpc 0.0.0.0:14998;") is None
     assert "[warn]" in check.printed and "allow" in check.printed
     assert check(rpc="clipper_rpc 0.0.0.0:14998 allow=10.0.0.0/8;") is None
@@ -211,13 +211,13 @@ def test_reachable_port_is_warned_of(check):
 
 
 def test_timer_resolution_is_warned_of(check):
-    """Catches deadlines that are coarse without a word."""
+    """Catches coarse deadlines without a warning."""
     assert check(application("a"), main="timer_resolution 100ms;") is None
     assert "[warn]" in check.printed and "timer_resolution" in check.printed
 
 
 def test_address_in_use(check):
-    """Catches an address that is taken, found only at the start."""
+    """Catches an address in use that is found only at the start."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -227,7 +227,7 @@ def test_address_in_use(check):
 
 
 def test_address_that_is_not_ours(check):
-    """Catches an address that cannot be bound and is accepted."""
+    """Catches an address that is accepted but cannot be bound."""
     message = check(rpc="clipper_rpc 192.0.2.1:14998;")
     assert message and "192.0.2.1" in message
 

@@ -1,4 +1,4 @@
-"""The latency objective: an answer or the default leaves by then."""
+"""The latency objective: an answer or the default is sent by the deadline."""
 
 import selectors
 import socket
@@ -35,7 +35,7 @@ def started(nginx, slo, sim=Sim4, http="", **kw):
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_default_at_the_deadline(nginx, sim):
-    """Catches a default that leaves too early or too late."""
+    """Catches a default that is sent too early or too late."""
     server, made = started(nginx, "200ms", sim, manual=True)
     answer, took = timed(server.predict, "a", [1.0])
     assert answer["default"] is True and answer["output"] == -1.0
@@ -47,9 +47,9 @@ def test_default_at_the_deadline(nginx, sim):
 
 
 def test_lateness(nginx):
-    """Catches a deadline that is kept by something slower than a timer, and
-    one before its time: no container answers, so that all are late. The
-    client's own scheduling is part of what is measured here."""
+    """Catches a deadline enforced by something slower than a timer, and a
+    default sent too early: no container answers, so every query gets the
+    default. The figures include the scheduling of the client."""
     server, _ = started(nginx, "20ms", handler=lambda sim, request: None)
     took = []
     with server.connect() as connection:
@@ -64,7 +64,7 @@ def test_lateness(nginx):
 
 
 def test_all_inputs_share_the_deadline(nginx):
-    """Catches inputs of one request that each get an SLO of their own."""
+    """Catches inputs of one request with different deadlines."""
     server, made = started(nginx, "300ms", http="clipper_model m { batch 1; }",
                            delay=0.08)
     body, took = timed(lambda: server.post(
@@ -79,7 +79,7 @@ def test_all_inputs_share_the_deadline(nginx):
 
 def test_replica_about_to_be_ready(nginx):
     """Catches a default while a replica answers its first probe, and queries
-    that wait for one that is silent: it may load its model for minutes."""
+    that wait for a silent replica: it may load its model for minutes."""
     server = nginx(application("a", "m:1", slo="60s"), http=HTTP)
     made = Sim4(server, "m", manual=True, probes=False)
     wait_until(made.registered.is_set)
@@ -101,7 +101,7 @@ def test_replica_about_to_be_ready(nginx):
 
 
 def test_slow_upload_is_not_counted(nginx):
-    """Catches an SLO that starts with the request's first byte."""
+    """Catches an SLO that starts with the first byte of the request."""
     server, _ = started(nginx, "400ms")
     body = b'{"input":[1.5]}'
     with server.connect() as connection:
@@ -116,8 +116,8 @@ def test_slow_upload_is_not_counted(nginx):
 
 
 def test_expired_tasks_are_not_sent(nginx):
-    """Catches a model that works for clients that have their default
-    (G39)."""
+    """Catches a model that gets inputs of clients that already have their
+    default (G39)."""
     server, made = started(nginx, "300ms", manual=True,
                            http="clipper_model m { batch 1; }")
     connections = [server.connect() for _ in range(4)]
@@ -134,8 +134,8 @@ def test_expired_tasks_are_not_sent(nginx):
 
 
 def test_infeasible_tasks_have_their_default_at_once(nginx):
-    """Catches a client that waits until its deadline for an answer which
-    cannot come any more: a batch takes 0.5 s, and less is left."""
+    """Catches a client that waits until its deadline for an answer that
+    cannot be on time: a batch takes 0.5 s, and less is left."""
     server, _ = started(nginx, "1400ms", delay=0.5,
                         http="clipper_model m { batch 1; }")
     begun = time.monotonic()
@@ -179,7 +179,7 @@ def test_earliest_deadline_first(nginx):
 
 
 def test_inputs_of_a_batch_keep_their_order(nginx):
-    """Catches equal deadlines that are served in any order (G37)."""
+    """Catches equal deadlines that are served out of order (G37)."""
     server, made = started(nginx, "10s", http="clipper_model m { batch 1; }")
     server.post("/a/predict", {"input_batch": [[float(i)] for i in range(9)]})
     assert [r.values[0][0] for r in made.requests] == \
@@ -215,10 +215,10 @@ def test_late_answer_is_not_the_next_one(nginx):
 
 
 def lateness(server, connections, rounds, slo):
-    """Seconds by which each default left after its deadline: the kernel's
-    receive stamp of the response, less the time just before the request
-    was sent, less the SLO. So the client's own delays do not count, and the
-    server's before it starts the clock do."""
+    """Seconds between each deadline and its default: the kernel's receive
+    timestamp of the response, minus the time just before the request was
+    sent, minus the SLO. So the client's own delays do not count, and delays
+    before the server starts the clock do."""
     socks = []
     for _ in range(connections):
         connection = server.connect()
@@ -256,7 +256,7 @@ def lateness(server, connections, rounds, slo):
     return sorted(late)
 
 
-#: Sleeps as the server does, and says how late the kernel woke it.
+#: Sleeps as the server does, and prints how late the kernel woke it.
 SLEEPER = """
 import select, sys, time
 poller = select.epoll()
@@ -272,8 +272,8 @@ print(late[int(len(late) * 0.998)])
 
 
 def late_run(server):
-    """p99.9 of the server's lateness, and of a process that only sleeps on
-    the same machine at the same time."""
+    """p99.9 of the server's lateness, and that of a process that only sleeps
+    on the same machine at the same time."""
     sleeper = subprocess.Popen([sys.executable, "-c", SLEEPER],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     sleeper.stdout.readline()
@@ -288,8 +288,8 @@ def late_run(server):
 
 @pytest.mark.timing("the kernel's own lateness differs from run to run")
 def test_lateness_of_the_server(nginx):
-    """Catches defaults that leave late: of each 1 000 no more than one by
-    over 2 ms more than the machine's own, in the median of five runs."""
+    """Catches late defaults: at most one in 1 000 may be later than the
+    machine's own lateness plus 2 ms, in the median of five runs."""
     server, _ = started(nginx, "20ms", handler=lambda sim, request: None)
     late_run(server)
     assert statistics.median(late_run(server) for _ in range(5)) <= \

@@ -81,7 +81,7 @@ def shared(make_cluster):
 
 @pytest.fixture
 def conn(shared):
-    """A connection to a cluster with nothing in it."""
+    """A connection to an empty cluster."""
     yield shared
     for name in shared.get_all_apps():
         shared.unregister_application(name)
@@ -89,7 +89,7 @@ def conn(shared):
 
 
 def containers(manager):
-    """Names of all containers of a cluster, also those that do not run."""
+    """Names of all containers of a cluster, running or not."""
     label = "%s=%s" % (CLIPPER_DOCKER_LABEL, manager.cluster_name)
     return [one.name for one in manager.client.containers.list(
         all=True, filters={"label": label})]
@@ -107,7 +107,7 @@ def predict(conn, app, one, **more):
 
 
 def test_the_seed_program(engine):
-    """The program that worked with Clipper works here, as it was."""
+    """The program that worked with Clipper works here unchanged."""
     if not all(find_unbound_port(one) == one for one in seed.PORTS):
         pytest.skip("somebody uses Clipper's ports")
 
@@ -167,7 +167,7 @@ def noop_directory(tmp_path_factory):
 
 
 def test_an_endpoint_and_its_options(conn, caplog):
-    """A19; environment, a base image of one's own, packages, a sample."""
+    """A19; environment, a custom base image, packages, a sample."""
     def func(xs):
         import os
         import iniconfig
@@ -178,7 +178,7 @@ def test_an_endpoint_and_its_options(conn, caplog):
         python_deployer.create_endpoint(
             conn, "e", "doubles", func, slo_micros=5000000, env={"X": "y"},
             cpus=None, pkgs_to_install=["iniconfig"], sample_input=[1.0])
-    # A build that takes long says how far it is.
+    # A long build reports its progress.
     assert re.search("(?i)step 2.*pip install", caplog.text)
     assert predict(conn, "e", [1.0])["output"] == ["y", "1" if (
         os.cpu_count() == 1) else str(os.cpu_count()), "iniconfig"]
@@ -283,7 +283,7 @@ def test_a_lock_of_a_dead_program_is_free(conn):
 
 
 def test_clusters_side_by_side(conn, make_cluster, caplog):
-    """C2: two clusters with the same wish for ports and applications."""
+    """C2: two clusters that ask for the same ports and applications."""
     ports = {"clipper_%s_port" % name: port
              for name, port in conn.cm._ports.items()}
     second = ClipperConnection(make_cluster("other", **ports))

@@ -1,5 +1,5 @@
-"""The harness itself: its frames are those of the protocol's text, and its
-checks can fail."""
+"""The harness itself: its frames are those of the protocol's description, and
+its checks can fail."""
 
 import threading
 
@@ -59,7 +59,7 @@ def frontend():
 
 
 def test_codec_is_the_documented_one():
-    """Catches a codec of the tests that errs the same way as the server's."""
+    """Catches a codec of the tests with the same error as the server's."""
     request = rpc.decode_request3(frames(REQUEST_DOUBLES))
     assert request.values == [(1.0, 2.0), (3.0,)]
     assert (request.message_id, request.request_type) == (7, 0)
@@ -69,7 +69,7 @@ def test_codec_is_the_documented_one():
 
 
 def test_version_3_session(frontend):
-    """Catches a simulated container that is not like the original."""
+    """Catches a simulated container that differs from the original."""
     sim = Sim3(frontend, "sum", model=lambda v: [f"{len(v)}.0"] * len(v))
     identity, message = frontend.receive()
     assert message == frames("| 02 00 00 00")
@@ -123,7 +123,8 @@ def test_version_4_session(frontend):
 
 
 def test_version_4_moves(frontend):
-    """Catches a simulated container that leaves before it has a new home."""
+    """Catches a simulated container that leaves before it is registered at
+    the new worker."""
     sim = Sim4(frontend, "sum")
     old, _ = frontend.receive()
     known = [b"", rpc.u32(4), rpc.u32(2), rpc.u32(0)]
@@ -165,7 +166,7 @@ def test_json_constants_are_refused():
 
 
 def test_chunked_request():
-    """Catches chunks that are not framed as HTTP/1.1 wants them."""
+    """Catches chunks that are not framed as HTTP/1.1 requires."""
     request = build_request("POST", "/x", chunks=[b"ab", b"c" * 16])
     assert request.endswith(b"\r\n\r\n2\r\nab\r\n10\r\n" + b"c" * 16
                             + b"\r\n0\r\n\r\n")

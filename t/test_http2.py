@@ -11,7 +11,7 @@ from harness.util import free_port
 
 @pytest.fixture
 def serve(nginx):
-    """A server whose second port speaks HTTP/2; gives it and that port."""
+    """A server with HTTP/2 on a second port; returns it and that port."""
     def start(http="", **kw):
         port = free_port()
         server = nginx(f"listen 127.0.0.1:{port} http2;\n"
@@ -23,7 +23,7 @@ def serve(nginx):
 
 
 def curl(port, body, *options):
-    """Exit status of curl, the response's body, version of HTTP and status."""
+    """curl's exit status; the response's body, HTTP version and status."""
     done = subprocess.run(
         ["curl", "-sS", "--http2-prior-knowledge", "-w",
          "\n%{http_version} %{http_code}", *options,
@@ -38,8 +38,8 @@ def curl(port, body, *options):
                                   "client_body_buffer_size 1m;"])
 @pytest.mark.parametrize("way", ["--data-binary", "--upload-file"])
 def test_bodies(serve, count, http, way):
-    """Catches a body that HTTP/2 brings otherwise, with its length said before
-    or not."""
+    """Catches a body that arrives changed over HTTP/2, with and without
+    a content length."""
     server, port = serve(http)
     Sim3(server, "m").wait_registered()
     server.wait_replicas("m")
@@ -51,7 +51,7 @@ def test_bodies(serve, count, http, way):
 
 
 def test_streams_of_one_connection(serve, tmp_path):
-    """Catches streams that wait for each other, or for ever."""
+    """Catches streams that wait for each other, or forever."""
     server, port = serve(slo="10s")
     sim = Sim4(server, "m", delay=0.02).wait_registered()
     server.wait_replicas("m")

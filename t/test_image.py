@@ -1,8 +1,8 @@
-"""The container image: built with podman, run without rights, and asked.
+"""The container image: built with podman, run without rights, and queried.
 
 `make test-image` runs this; elsewhere it is skipped. The containers have no
-network but a loopback of their own, so that no port of this host matters: a
-thread of the test goes there to ask.
+network but their own loopback, so no port of this host matters: a thread of
+the test enters that network to send queries.
 """
 
 import concurrent.futures
@@ -161,7 +161,7 @@ def run(image, tmp_path):
 
 
 def test_answers_without_rights(run):
-    """Catches an image that needs root, a capability or a disk to write."""
+    """Catches an image that needs root, a capability or a writable disk."""
     server = run()
     server.model()
     answer = server.request(1337, "POST", "/sum/predict", {"input": [1.5, 2]})
@@ -219,7 +219,7 @@ def test_reload(run):
 
 
 def test_health_check(run, image):
-    """Catches a check that is always, or never, content."""
+    """Catches a check that always passes, or never."""
     server = run()
     assert podman("healthcheck", "run", server.id,
                   check=False).returncode == 0
@@ -229,7 +229,7 @@ def test_health_check(run, image):
 
 
 def test_health_check_of_a_sick_server(run):
-    """Catches a check that takes any answer for health."""
+    """Catches a check that accepts any answer."""
     server = run(wait=False, nginx_conf=SICK)
     wait_until(lambda: "start worker process" in server.logs()[1], 10)
     done = podman("healthcheck", "run", server.id, check=False)
@@ -237,7 +237,7 @@ def test_health_check_of_a_sick_server(run):
 
 
 def test_wrong_configuration_ends_it(run):
-    """Catches a mistake that is not told where an operator looks."""
+    """Catches a mistake that is not reported in the container's log."""
     server = run(wait=False, apps=APPS.replace("20s", "0ms"))
     assert podman("wait", server.id).stdout.strip() == "1"
     assert 'SLO "0ms" must be between 1ms and 1d in ' \

@@ -1,4 +1,4 @@
-"""The layers of the sources: what includes what, and what uses what.
+"""The layers of the sources: includes and uses.
 
 All of it is derived from the tree: the files of src/, their "#include" lines,
 what they define, and where those names stand. Names are unique over the tree,
@@ -19,14 +19,14 @@ CIRCLES = {
     frozenset({"state", "state_flush"}),
 }
 
-#: Sources whose only public name is a row of this header's table: a header of
-#: its own for each would declare one line for one reader.
+#: The only public name of these sources is a row of this header's table: a
+#: header for each would declare one line for one reader.
 ROWS = {
     "policy_table": re.compile(r"policy_\w+"),
     "proto_codec": re.compile(r"proto_v\d_codec"),
 }
 
-#: Of nginx: it names the module's object, which every file may use.
+#: nginx names the module's object, and every file may use it.
 MODULE = "ngx_http_clipper_module"
 
 COMMENT = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'",
@@ -41,13 +41,14 @@ VARIABLE = re.compile(
 
 
 def folder(path):
-    """src/shm/clipper_queue.c is in shm; one outside of all folders in ""."""
+    """src/shm/clipper_queue.c is in shm; a file outside of all folders in
+    ""."""
     parts = path.split("/")
     return parts[1] if len(parts) == 3 else ""
 
 
 def bare(name):
-    """A name without the prefix, and with it the stem of a path."""
+    """A name without the prefix; of a path, its stem without the prefix."""
     name = name.rsplit("/", 1)[-1].removesuffix(".c").removesuffix(".h")
     return re.sub(r"^(ngx_http_clipper|clipper)_?", "", name)
 
@@ -92,7 +93,7 @@ class Tree:
                 and self.rank(other) >= self.rank(path)]
 
     def circles(self):
-        """Sets of files that reach each other by what they use."""
+        """Sets of files that use each other, directly or not."""
         edges = {}
         for path, _, other in self.uses():
             edges.setdefault(path, set()).add(other)
@@ -141,7 +142,7 @@ def tree():
 
 
 def test_something_is_checked():
-    """Catches patterns that match nothing any more."""
+    """Catches patterns that no longer match anything."""
     it = tree()
     assert len(it.texts) > 150 and len(it.owner) > 400
     assert len(list(it.arrows())) > 1000
@@ -149,7 +150,7 @@ def test_something_is_checked():
 
 
 def test_nothing_points_up_or_aside():
-    """Catches an include or a use of a higher folder, or of another one of
+    """Catches an include or a use of a higher folder, or of another folder of
     the same rank: the query half and the replica half never see each other."""
     assert tree().upward() == []
 
@@ -172,7 +173,7 @@ def test_every_file_has_its_header():
 
 
 def test_the_checks_find_what_is_wrong():
-    """Catches checks that no longer see anything: a broken tree."""
+    """Catches checks that no longer find anything, by a broken tree."""
     low, high = "src/base/clipper_low.c", "src/query/clipper_high.c"
     broken = Tree({
         low: '#include "query/clipper_high.h"\n\nvoid\n'

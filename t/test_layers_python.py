@@ -20,8 +20,8 @@ def modules(root):
 
 
 def imported(name, path, known):
-    """Modules of the tree that a module imports, wherever the statement
-    stands. A name from a package is the submodule of that name, if any."""
+    """Modules of the tree that a module imports, at the top or inside a
+    function. A name from a package is the submodule of that name, if any."""
     package = name.split(".")
     if path.name != "__init__.py":
         package.pop()
@@ -38,7 +38,7 @@ def imported(name, path, known):
 
 
 def graph(root):
-    """What each module imports of the tree."""
+    """The imports of each module from the tree."""
     known = modules(root)
     return {name: {one for one in imported(name, path, known)
                    if one in known and one != name}
@@ -46,7 +46,7 @@ def graph(root):
 
 
 def circles(edges):
-    """Groups of modules each of which reaches all others of its group."""
+    """Groups of modules that all reach each other."""
     def reached(start):
         seen, ahead = set(), list(edges[start])
         while ahead:

@@ -1,4 +1,4 @@
-"""clipper_metrics: what Prometheus reads, and that it is true."""
+"""clipper_metrics: the format that Prometheus reads, and true figures."""
 
 import shutil
 import subprocess
@@ -75,7 +75,7 @@ def test_families(nginx):
 
 
 def test_promtool(nginx):
-    """Catches whatever Prometheus' own linter finds."""
+    """Catches everything that Prometheus' own linter finds."""
     promtool = shutil.which("promtool")
     assert promtool, "the package prometheus is missing"
     server = start(nginx, application("a", "m:1") + application("b"))
@@ -148,7 +148,7 @@ def test_histograms(nginx):
 
 
 def test_gauges_follow(nginx):
-    """Catches gauges that do not go up, or not down again."""
+    """Catches gauges that do not go up, or do not come down again."""
     server = start(nginx, application("a", "m:1"))
     sim = connected(server, manual=True)
     empty = scrape(server)("clipper_zone_used_bytes", zone="main")
@@ -182,7 +182,7 @@ def test_gauges_follow(nginx):
 
 
 def test_dropped_tasks(nginx):
-    """Catches a query that a model does not answer and no reason tells."""
+    """Catches an unanswered query that no reason counts."""
     server = start(
         nginx, application("a", "m:1", slo="150ms") + application("e", "n:1"),
         http="clipper_cache_zone off; clipper_model m { queue 1; }")
@@ -213,8 +213,8 @@ def test_dropped_tasks(nginx):
 
 
 def test_joined_and_aborted(nginx):
-    """Catches a joined input that counts as a miss, and a client that went
-    away whose input counts as dropped by the model."""
+    """Catches a joined input that counts as a miss, and an input that counts
+    as dropped by the model when its client went away."""
     server = start(nginx, application("a", "m:1"))
     sim = connected(server, manual=True)
     body = (b"POST /a/predict HTTP/1.1\r\nHost: x\r\n"
@@ -242,7 +242,7 @@ def test_joined_and_aborted(nginx):
 
 
 def test_no_cache_no_series(nginx):
-    """Catches figures of a zone that is not there."""
+    """Catches figures of a zone that does not exist."""
     server = start(nginx, application("a", "m:1"),
                    http="clipper_cache_zone off;")
     assert scrape(server).labels("clipper_zone_size_bytes", "zone") \
@@ -250,7 +250,7 @@ def test_no_cache_no_series(nginx):
 
 
 def test_labels_only_from_the_configuration(nginx):
-    """Catches a container that makes series by the names it announces."""
+    """Catches series with names that only a container announces."""
     server = start(nginx, application("a", "m") + application("b", "n:7"))
     connected(server, "m", version="1")
     before = len(scrape(server).samples)
@@ -285,7 +285,7 @@ def test_labels_are_escaped(nginx):
 
 
 def test_versions_of_links_are_told(nginx):
-    """Catches a version of a link or of a block that is "other"."""
+    """Catches a version of a link or a block that counts as "other"."""
     server = start(
         nginx, application("a", "m:2") + application("b", "m"),
         http="clipper_model m { version 5; } clipper_model m:3 { batch 2; }")
@@ -371,8 +371,8 @@ def test_rpc_errors(nginx):
 
 
 def test_journal_overflows(nginx):
-    """Catches a change that a death would not take back, and nobody is told;
-    or everybody is, again and again."""
+    """Catches a change that a death would not undo, without a message in the
+    log; or a message each time."""
     server = start(nginx, application(
         "a", "m:1 n:1", extra="clipper_select thompson;"))
     server.allow("larger than its journal")
@@ -401,7 +401,7 @@ def test_journal_overflows(nginx):
 
 def fill_journal(server):
     """Leaves no room in the journal of the records. The process object
-    begins with the view of the zone, whose 13th pointer is to them, and
+    begins with the view of the zone; its 13th pointer is to the records, and
     they begin with the journal: lock, mark, and bytes used."""
     pid = server.worker_pids()[0]
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
@@ -429,7 +429,7 @@ def test_methods(nginx):
 
 
 def test_many_labels(nginx):
-    """Catches a text that ends at a page, and names of full length."""
+    """Catches a text that is cut at a page, and names of full length."""
     apps = [("a%02d" % i) + "x" * 250 for i in range(25)]
     server = start(
         nginx, "".join(application(name, f"m{i:02}{'y' * 250}:"
@@ -455,8 +455,8 @@ def weights(server, app="a"):
 @pytest.mark.parametrize("policy", ["exp3 eta=0.5", "exp4 eta=1", "thompson",
                                     "epsilon_greedy"])
 def test_selection_weight_follows_feedback(nginx, policy):
-    """Catches a weight that is not what the policy has learned, that does
-    not sum to 1, or that a model without a replica keeps."""
+    """Catches weights that the policy has not learned, that do not sum to 1,
+    or that a model without a replica keeps."""
     server = start(nginx, CHOOSING.format(
         links="clipper_link m:1 m:2;", policy=policy),
         http="clipper_cache_zone off;")
@@ -486,8 +486,8 @@ def test_selection_weight_follows_feedback(nginx, policy):
 
 
 def test_results_of_feedback(nginx):
-    """Catches feedback that is refused without being counted, or that a
-    policy which does not learn refuses."""
+    """Catches refused feedback that is not counted, and a policy without a
+    state that refuses feedback."""
     server = start(nginx, CHOOSING.format(links="clipper_link m:1 m:2;",
                                           policy="thompson")
                    + application("b", "m:1"), http="clipper_cache_zone off;")
@@ -519,8 +519,8 @@ def test_results_of_feedback(nginx):
 
 
 def test_selection_weight_of_links(nginx):
-    """Catches two samples with the same labels, one without a version, and
-    weights that are not those of the links."""
+    """Catches two samples with the same labels, a sample without a version,
+    and weights that are not those of the links."""
     server = start(
         nginx, CHOOSING.format(policy="split", links="clipper_link m; "
                                "clipper_link m:2 weight=2; "

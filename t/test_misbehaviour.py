@@ -1,7 +1,7 @@
 """Containers and strangers that misbehave, in either version of the protocol.
 
-What is wrong costs itself: it is counted under its cause, the replica is
-given work again or was never taken, and another model answers all the time.
+A wrong message harms only itself: it is counted under its cause, the replica
+gets work again or was never registered, and another model always answers.
 """
 
 import os
@@ -37,7 +37,7 @@ def limited(nginx, server=application("a", "m:1"), host="127.0.0.1",
 @pytest.fixture
 def start(nginx, neighbour):
     """Starts a server with application "a" (model m), and another model that
-    answers beside whatever the test does."""
+    answers all the time."""
     def run(http="", **kw):
         server = limited(nginx, application("a", "m:1", slo="3s")
                          + application("b", "other:1"),
@@ -54,7 +54,7 @@ def server(start):
 
 
 def errors(server):
-    """Messages of containers that were dropped, by cause."""
+    """Dropped messages of containers, by cause."""
     text = server.get("/metrics").body.decode()
     return {cause: int(count) for cause, count in re.findall(
         r'^clipper_rpc_errors_total\{cause="(\w+)"\} (\d+)$', text, re.M)
@@ -62,7 +62,7 @@ def errors(server):
 
 
 def expect(server, cause, count=1):
-    """The cause, and no other one, was counted and told in the log."""
+    """Only this cause is counted, and is in the log."""
     wait_until(lambda: errors(server) == {cause: count}, what=f"{cause}, "
                f"{count} times")
     assert "container message dropped: " in server.log_text()
@@ -94,8 +94,8 @@ def expect(server, cause, count=1):
     (rpc.metadata3("m", 1, 0), "type_mismatch"),
 ], ids=lambda v: repr(v[2:])[:40] if isinstance(v, list) else v)
 def test_metadata_that_is_not_taken(server, metadata, cause):
-    """Catches a bad announcement that registers or ends anything; the
-    container is asked again at each heartbeat (H10)."""
+    """Catches bad metadata that register or end anything; the container is
+    asked again at each heartbeat (H10)."""
     sim = Sim3(server, "m", metadata=metadata)
     wait_until(lambda: len(heartbeat_answers(sim)) >= 3)
     assert all(a == ASK_METADATA for a in heartbeat_answers(sim))
@@ -121,8 +121,8 @@ def test_metadata_that_is_not_taken(server, metadata, cause):
     (rpc.metadata4("m", 1, 0, b"t" * 16), "type_mismatch"),
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_metadata_of_version_4_that_is_not_taken(server, metadata, cause):
-    """Catches an announcement that registers although it is wrong, or is
-    dropped without a word."""
+    """Catches bad metadata that register, or are dropped without a line in
+    the log."""
     sim = Sim4(server, "m", metadata=metadata)
     wait_until(lambda: sim.refused, what="REFUSED")
     assert sim.refused[0]
@@ -144,7 +144,7 @@ def test_metadata_twice(server):
 
 
 def test_no_metadata(server):
-    """Catches a container that is fed although it never says who it is."""
+    """Catches a container that gets requests without metadata."""
     class Nameless(Sim3):
         def on_unknown(self, session):
             pass
@@ -160,8 +160,8 @@ def test_no_metadata(server):
 
 
 def test_no_heartbeat(server):
-    """Catches a container that is not taken because it announces itself
-    without being asked."""
+    """Catches a container that is refused because it sends its metadata
+    before the frontend asks."""
     sim = Sim3(server, "m", hello=rpc.metadata3("m", 1, 3), heartbeats=False)
     server.wait_replicas("m")
     assert server.predict("a", [1.5])["output"] == 1.5
@@ -170,8 +170,8 @@ def test_no_heartbeat(server):
 
 
 def test_too_many_replicas(start):
-    """Catches a registry that overflows, or a refusal that is told for every
-    container instead of once a minute."""
+    """Catches a registry that overflows, or a refusal that is logged for
+    every container instead of once a minute."""
     server = start(zone="2m", workers=1)
     rows = server.status()["zone"]["replicas"]["total"]
     with zmq.Context() as context:
@@ -207,7 +207,7 @@ def header4(request, count, lengths, statuses):
                        request.message_id, count, *lengths, *statuses)
 
 
-#: Bad replies, by which the replica has its credit back.
+#: Bad replies that give the replica its credit back.
 REPLIES_3 = {
     "too few outputs": ("output_count", lambda r, o: rpc.reply3(
         r.message_id, o[:-1])),
@@ -285,8 +285,8 @@ def once(bad):
                          + [(Sim4, k) for k in REPLIES_4],
                          ids=lambda v: v if isinstance(v, str) else v.__name__)
 def test_bad_reply(server, sim, kind):
-    """Catches a bad reply whose outputs are trusted, that costs the replica
-    its credit, or that has its query wait for the SLO (H8, H9)."""
+    """Catches a bad reply whose outputs are used, that costs the replica its
+    credit, or that makes its query wait for the SLO (H8, H9)."""
     cause, bad = (REPLIES_3 if sim is Sim3 else REPLIES_4)[kind]
     sim(server, "m", handler=once(bad)).wait_registered()
     server.wait_replicas("m")
@@ -301,7 +301,7 @@ def test_bad_reply(server, sim, kind):
     expect(server, cause)
 
 
-#: Messages before and after the true reply: each costs only itself.
+#: Messages before and after the true reply: each harms only itself.
 HARMLESS = {
     "unknown type": ("unknown_type", lambda r: [b"", rpc.u32(77), b"x"]),
     "leaving cut short": ("unknown_type", lambda r: [b"", b"\5"]),
@@ -391,7 +391,7 @@ def test_reply_of_another_replica(start):
 
 
 def test_unsolicited_replies(server):
-    """Catches credits that are made of replies nobody waits for (H17)."""
+    """Catches credits for replies without a request (H17)."""
     sim = connected(server, manual=True)
     for i in range(50):
         sim.send(rpc.reply3(i, ["666"]))
@@ -411,7 +411,7 @@ def test_no_reply(server):
 
 
 def test_reply_to_a_dead_registration(start):
-    """Catches a late answer of a dropped identity that is taken."""
+    """Catches a late answer of a dropped identity that is accepted."""
     server = start("clipper_model m { replica_timeout 1s; }", workers=1)
     sim = connected(server, manual=True, idle=0.1)
     connection = server.post_later("/a/predict", {"input": [1.0]})
@@ -433,8 +433,8 @@ def test_reply_to_a_dead_registration(start):
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_death_in_a_batch(server, sim):
-    """Catches a query that waits for a dead replica: without another one it
-    has its default by the SLO, then the model is known to be away."""
+    """Catches a query that waits for a dead replica: without another replica
+    it gets its default by the SLO, and later queries get it at once."""
     doomed = sim(server, "m", manual=True).wait_registered()
     server.wait_replicas("m")
     connection = server.post_later("/a/predict", {"input": [5.0]})
@@ -449,7 +449,7 @@ def test_death_in_a_batch(server, sim):
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_invalid_utf8(server, sim):
-    """Catches bytes of a container that make the response no JSON."""
+    """Catches bytes of a container that make the response invalid JSON."""
     sim(server, "m", model=lambda values: [b"\xff\"\xc3"] * len(values)
         ).wait_registered()
     server.wait_replicas("m")
@@ -458,9 +458,9 @@ def test_invalid_utf8(server, sim):
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_message_over_the_limit(start, sim):
-    """Catches a message of any size that is taken into memory: the
-    connection is closed, and the container may come back. One of version 4
-    does so at once and is asked again."""
+    """Catches a message of any size that is read into memory: the connection
+    is closed, and the container may come back. A version 4 container does so
+    at once and gets queries again."""
     server = start(parameters="max_message=64k")
     sim(server, "m", handler=once(lambda request, outputs: changed(
         request, [b"z" * (1 << 20)]))).wait_registered()
@@ -488,7 +488,7 @@ STRANGERS = {
 
 @pytest.mark.parametrize("kind", STRANGERS)
 def test_strangers(server, kind):
-    """Catches a connection that is no container and hurts one that is."""
+    """Catches a stranger's connection that disturbs a container."""
     connected(server)
     host, port = server.rpc[len("tcp://"):].split(":")
     sockets = []
@@ -522,15 +522,15 @@ def answers_to(server, source):
 
 
 def renew(server, directive):
-    """Reloads, and waits for the end of those who still have the old list."""
+    """Reloads, and waits for the end of the workers with the old list."""
     before = server.children()
     server.reload(rpc=directive)
     wait_until(lambda: not set(before) & set(server.children()), 20)
 
 
 def test_allow(nginx):
-    """Catches an address that is turned away although it is allowed, or taken
-    although it is not, also after a reload that changes the list."""
+    """Catches an allowed address that is refused, or another address that is
+    accepted, also after a reload that changes the list."""
     server = limited(nginx, parameters="allow=127.0.0.2,127.0.0.4/31 "
                                        "allow=127.0.1.0/24")
     expected = {"127.0.0.2": True, "127.0.0.4": True, "127.0.0.5": True,
@@ -553,8 +553,8 @@ def test_allow(nginx):
 
 
 def test_allow_of_ipv6(nginx):
-    """Catches a list of IPv6 addresses that ends the workers, or is not
-    kept."""
+    """Catches a list of IPv6 addresses that crashes the workers or is not
+    enforced."""
     server = limited(nginx, host="[::1]", parameters="allow=::1 allow=fd00::/8")
     assert answers_to(server, "::1")
     PythonContainer(server, "m", lambda xs: [float(x.sum()) for x in xs])
@@ -565,7 +565,7 @@ def test_allow_of_ipv6(nginx):
 
 
 def test_allow_is_of_one_address(nginx):
-    """Catches a list that holds for the next address as well."""
+    """Catches a list that also applies to the next address."""
     port = free_port()
     server = limited(nginx, parameters="allow=127.0.0.2; "
                      f"clipper_rpc 127.0.0.1:{port}")

@@ -1,5 +1,5 @@
-"""Policies on what the example's models answer: five scikit-learn models on
-noisy digits, the best of which breaks from query 5 000 to 10 000.
+"""Policies on the answers of the example's models: five scikit-learn models
+on noisy digits; the best one is broken from query 5 000 to 10 000.
 
 The models are those of containers/python/examples/selection.py, the policies
 those of the server; a query with its feedback comes each second. Figures are
@@ -20,7 +20,7 @@ EXAMPLE = (Path(__file__).resolve().parent.parent
 STEPS, BREAK, HEAL = 15_000, 5_000, 10_000
 SEEDS = 20
 
-#: Feedbacks until a policy must have noticed, and over how many it is judged.
+#: Feedbacks until a policy must notice a change, and feedbacks of each error.
 LATER, WINDOW = 2_000, 500
 
 SPANS = {"first": slice(0, BREAK),
@@ -45,8 +45,8 @@ def lib(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers():
-    """(outputs, labels) of each seed: what the models say, the first of them
-    the best one, which is nonsense nine times of ten while it is broken."""
+    """(outputs, labels) of each seed: the outputs of the models, the best one
+    first; while it is broken, nine of ten of its outputs are nonsense."""
     spec = importlib.util.spec_from_file_location("selection", EXAMPLE)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
@@ -110,7 +110,7 @@ def best(answers):
 def test_bandit_on_the_example(lib, answers, best, policy, params, first,
                                later):
     """Catches a bandit that learns too slowly from real models, or does not
-    notice that the best one broke, or that it has healed."""
+    notice that the best one broke, or that it recovered."""
     found = run(lib, answers, policy, params)
     assert found["first"] <= best["first"] + first
     assert found["broken"] <= best["broken"] + later
@@ -132,17 +132,17 @@ def test_ensemble_on_the_example(lib, answers, best):
     ("epsilon_greedy", ""), ("ucb", ""), ("thompson", ""), ("exp3", ""),
     ("exp4", "")])
 def test_defaults_follow_the_example(lib, answers, best, policy, params):
-    """Catches defaults that do not notice that the best model broke, or that
-    it has healed, within 500 feedbacks."""
+    """Catches defaults that do not notice within 500 feedbacks that the best
+    model broke, or that it recovered."""
     found = run(lib, answers, policy, params)
     assert found["broken"] <= best["broken"] + 0.08
     assert found["healed"] <= best["healed"] + 0.06
 
 
 def test_confidence_on_the_example(lib, answers, best):
-    """Catches a confidence that is no probability to be right: of members
-    that err together, before and after one of them breaks; the 500 feedbacks
-    that tell of a change are left out."""
+    """Catches a confidence that is not the probability of a right answer,
+    for members that err together, before and after one of them breaks; the
+    500 feedbacks after a change are left out."""
     diagram = []
     found = run(lib, answers, "exp4", "", diagram)
     assert found["whole"] <= best["whole"]

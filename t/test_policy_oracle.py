@@ -1,7 +1,7 @@
 """Selection policies in C against the same formulas written in NumPy.
 
-The NumPy side keeps its sums the other way round (it discounts what it has
-before it adds), knows nothing of deltas, and is written from the formulas of
+The NumPy side keeps its sums the other way round (it discounts the old sum
+before it adds), has no deltas, and is written from the formulas of
 Exp3-IX, Hedge, UCB, epsilon-greedy and Beta posteriors.
 """
 
@@ -43,7 +43,7 @@ def lib(tmp_path_factory):
 
 
 def close(got, wanted, rtol, atol):
-    """As numpy.allclose, which takes longer than a step."""
+    """Like numpy.allclose, which takes longer than a step."""
     return (np.abs(got - wanted) <= atol + rtol * wanted).all()
 
 
@@ -96,8 +96,8 @@ class Server:
 # --- the formulas --------------------------------------------------------
 
 class Sums:
-    """Discounted sums, discounted in place as textbooks write it: by time,
-    and by each feedback."""
+    """Sums discounted in place, as in textbooks: by time, and by each
+    feedback."""
 
     def __init__(self, k, fields):
         self.values = np.zeros((k, fields))
@@ -113,8 +113,8 @@ class Sums:
 
 
 def complete(losses, cover, eta, up):
-    """Sums of losses; for the rounds that a sum does not cover, what a member
-    with the mean of the weights known has."""
+    """Sums of losses; a round that a sum does not cover counts as the loss of
+    a member with the mean of the known weights."""
     known = up & (cover > 1e-9)
     if not known.any():
         return losses
@@ -359,7 +359,7 @@ class Walk:
         self.variance = np.zeros(self.k)
 
     def situation(self):
-        """Time passes; who is up, and does the user ask?"""
+        """Advances the time; draws the members that are up and the user."""
         self.now += self.rng.exponential()
         up, personal = np.ones(self.k, bool), False
         if self.hard:
@@ -372,7 +372,7 @@ class Walk:
         return up, personal
 
     def drawn(self, serve, propensity, p, u):
-        """The served one is where u falls on the cumulated shares."""
+        """The served member is where u falls on the cumulated shares."""
         x = (u >> 11) * 2.0 ** -53
         assert serve == np.searchsorted(np.cumsum(p), x, side="right")
         assert abs(propensity - p[serve]) <= 1e-9 * p[serve]
@@ -414,7 +414,7 @@ class Walk:
                                    self.user.values, rtol=1e-8, atol=1e-12)
 
     def ensemble(self, up, seen, losses, personal):
-        """The members that were seen answer, the wrong ones not all alike."""
+        """The seen members answer, with different wrong answers."""
         o, s = self.formula, self.server
         o.outputs = np.where(losses > 0.5, self.rng.integers(
             1, 3, size=self.k), 0)
@@ -458,7 +458,7 @@ POLICIES = {"exp3": Exp3, "exp4": Exp4, "epsilon_greedy": EpsilonGreedy,
 def test_learning_policy_is_its_formula(lib, name, hard):
     """Catches: any deviation of weights, choice, propensity or state from the
     formulas over 10 000 random steps; `hard` adds members that come and go,
-    late answers, and a user with a state of her own."""
+    late answers, and a user with their own state."""
     walk = Walk(lib, name, POLICIES[name](), np.ones(5), 1, hard)
     for t in range(STEPS):
         walk.step(t)

@@ -239,7 +239,7 @@ def test_set_current(catalog):
 def test_delete_version(catalog):
     catalog.add_version("m", "2", "doubles")
     catalog.delete_version("m", "2")
-    # The pointer stays, so nobody silently gets another version's answers.
+    # The pointer stays: no query silently gets another version's answers.
     assert reread(catalog).models["m"].current == "2"
     assert catalog.models["m"].current_version() is None
     with refused("No model with name 'm' exists."):
@@ -308,7 +308,7 @@ def ensemble(catalog):
 def test_a_policy_takes_several_models(ensemble):
     ensemble.link("e", ["m"])
     waiting = ensemble.write()["apps/e.conf"]
-    # One model is no choice yet; the server would refuse the policy.
+    # With one model there is no choice; the server would refuse the policy.
     assert "\n    #clipper_select exp4 eta=0.1;\n" in waiting
     ensemble = reread(ensemble)
     ensemble.link("e", ["n"], 1, 3)

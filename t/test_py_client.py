@@ -19,7 +19,7 @@ DEFAULT = {"query_id": 8, "output": "none", "default": True,
 
 
 class Server:
-    """Answers every POST with `answer`, and keeps what came."""
+    """Answers every POST with `answer`, and keeps the requests."""
 
     def __init__(self):
         self.answer = ANSWER
@@ -43,7 +43,7 @@ class Server:
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
-                # Closed without a word, as idle connections are.
+                # Closed silently, like an idle connection.
                 self.close_connection = outer.close_after
 
             def log_message(self, *args):
@@ -69,7 +69,7 @@ def server():
 
 
 class Blocking:
-    """`AsyncClient` with the face of `Client`, so both get each test."""
+    """`AsyncClient` with the interface of `Client`: each test runs on both."""
 
     def __init__(self, *args, **kwargs):
         self.loop = asyncio.new_event_loop()
@@ -117,7 +117,7 @@ def test_predict_batch(connect, server):
                              {"input_batch": [[1.0] * 3, [1.0] * 3]})
     assert first.output == 1.5
     assert (second.default, second.reason) == (True, "deadline")
-    # One input is answered without the list.
+    # The answer to one input has no list.
     server.answer = ANSWER
     assert [p.query_id for p in client.predict_batch("a", ["x"])] == [7]
     with pytest.raises(TypeError):
@@ -125,7 +125,7 @@ def test_predict_batch(connect, server):
 
 
 def test_data_frames(connect, server):
-    """Catches a frame that is sent as the names of its columns."""
+    """Catches a data frame that is sent as its column names."""
     frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, np.float32(1.5)]})
     client = connect()
     client.predict_batch("a", frame)
@@ -222,7 +222,7 @@ def test_accepted_feedback_is_logged_with_its_output(server, tmp_path):
         assert not client.feedback("a", 2.0, query_id=7)
         server.answer = b"Feedback received? 1"
         assert client.feedback("a", np.float64(2.0), query_id=7)
-        # Once for each query, and only for those that were asked here.
+        # Once for each query, and only for queries of this client.
         assert client.feedback("a", 3.0, query_id=7)
         assert client.feedback("a", 3.0, query_id=9)
     assert [json.loads(line) for line in path.read_text().splitlines()] \

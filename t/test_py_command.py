@@ -108,7 +108,7 @@ def test_command_without_a_name(tmp_path):
 
 
 def test_command_with_a_name_of_no_model(tmp_path):
-    """Catches a container that the frontend would refuse for ever."""
+    """Catches a container that the frontend would always refuse."""
     write_model(tmp_path, kind="noop")
     process = command(tmp_path, CLIPPER_MODEL_VERSION="one two")
     output, _ = process.communicate(timeout=20)

@@ -1,4 +1,4 @@
-"""Cases of the original's suite that no other test makes, and their table."""
+"""Cases of the original's suite that no other test covers, and their table."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def test_many_applications_and_models(conn):
 
 @server
 def test_hundreds_of_applications(conn):
-    """E13-E16: as many as one likes, and no more than there are."""
+    """E13-E16: hundreds of applications, and no others."""
     before = set(conn.get_all_apps())
 
     def add(catalog):
@@ -71,7 +71,7 @@ def test_hundreds_of_applications(conn):
 
 
 def cases():
-    """Identifiers of all cases that the table must have."""
+    """Identifiers of all cases that the table must list."""
     numbers = {"A": 22, "B": 6, "C": 28, "D": 5, "E": 22, "F": 38}
     return {"%s%d" % (letter, number)
             for letter, count in numbers.items()

@@ -20,7 +20,7 @@ pytestmark = unsanitized
 
 
 def test_the_seed_program(settings, tmp_path):
-    """Clipper's own quickstart, with nothing changed but the manager."""
+    """Clipper's own quickstart; only the manager is another."""
     if not all(find_unbound_port(one) == one for one in seed.PORTS):
         pytest.skip("somebody uses Clipper's ports")
     env = dict(os.environ, XDG_STATE_HOME=str(tmp_path),

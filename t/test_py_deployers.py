@@ -1,4 +1,4 @@
-"""What deployers write, and trying functions without a cluster."""
+"""Model directories of deployers, and trial calls without a cluster."""
 
 import importlib.metadata
 import json
@@ -149,8 +149,8 @@ def test_other_versions_of_packages_are_refused(tmp_path):
                      ImageSource("m", "1", str(path), "x"))
 
     series = ".".join(np.__version__.split(".")[:2])
-    # Another third number is no other package, and one that is not here is
-    # told by the import that needs it.
+    # A different third number is the same package, and a missing package is
+    # reported by the import that needs it.
     record(numpy=series + ".999", cloudpickle="0.1", nowhere="1.0")
     build()
     record(numpy="0.9.1")
@@ -159,7 +159,7 @@ def test_other_versions_of_packages_are_refused(tmp_path):
     assert "saved with numpy 0.9.1, this container has %s" \
         % np.__version__ in str(error.value)
     assert 'pkgs_to_install=["numpy==0.9.1"]' in str(error.value)
-    # What is installed beside the model comes first.
+    # Packages in the model directory come first.
     beside = path / "site-packages" / "numpy-0.9.1.dist-info"
     beside.mkdir(parents=True)
     (beside / "METADATA").write_text("Name: numpy\nVersion: 0.9.1\n")
@@ -193,7 +193,7 @@ def test_memory_that_is_none():
 
 
 class Recorder:
-    """A connection that keeps what a deployer calls, and may fail then."""
+    """A connection that records the calls of a deployer, and may fail."""
 
     def __init__(self, failure=None):
         self.failure = failure
@@ -212,7 +212,7 @@ class Recorder:
 
 
 def test_what_runs_a_model_is_recorded():
-    """Catches a model of a library whose version is not compared."""
+    """Catches a library whose version is not compared."""
     conn = Recorder()
     onnx.create_endpoint(conn, "m", "floats", len, b"model", version=2,
                          env={"A": "b"})

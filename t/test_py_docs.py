@@ -1,4 +1,4 @@
-"""The reference of the Python package is what its docstrings say."""
+"""The reference of the Python package agrees with its docstrings."""
 
 import inspect
 import subprocess

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(580),
 ]
 
-#: Seconds for the first answer of a library that compiles when it is asked.
+#: Seconds for the first answer of a library that compiles at its first call.
 SLO = 20000000
 
 
@@ -109,7 +109,7 @@ def test_pytorch_by_onnx(conn, wine, torch_model):
 
 
 def test_pytorch_errors_of_saving_only(conn, wine, torch_model):
-    """Catches an error of the deployment that is told as one of saving."""
+    """Catches an error of the deployment that is reported as one of saving."""
     with pytest.raises(ClipperException, match="Error saving torch model"):
         pytorch_deployer.deploy_pytorch_model(
             conn, "bad", 1, "floats", classify_torch, object())
@@ -208,7 +208,7 @@ def scores_in_session(sess, xs):
 
 
 def saved(session, form, path):
-    """The session in one of the forms that are taken."""
+    """The session in one of the accepted forms."""
     import tensorflow
 
     tf = tensorflow.compat.v1

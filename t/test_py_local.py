@@ -1,4 +1,4 @@
-"""A local cluster itself: what runs it, what is left of it, who uses it."""
+"""A local cluster: its processes, what remains of it, and its users."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_nothing_of_a_cluster_is_left(make_cluster, caplog):
     assert not conn.connected
     assert sorted(os.listdir(manager.directory.path)) \
         == ["locks", "logs", "supervisor.lock"]
-    # Again, with nothing left from before, and with what has no use now.
+    # Again, from nothing, and with arguments that have no effect now.
     with caplog.at_level("WARNING"):
         conn.start_clipper(mgmt_frontend_image="clipper/old:1",
                            qf_http_thread_pool_size=4)
@@ -83,7 +83,7 @@ def test_a_cluster_starts_once(conn, make_cluster):
 
 def test_two_clusters_side_by_side(conn, make_cluster, caplog):
     other = make_cluster("other")
-    # The same ports are wanted: the second takes the next free ones.
+    # Both ask for the same ports: the second takes the next free ones.
     for key, name in (("query_port", "query_port"),
                       ("management_port", "management_port"),
                       ("rpc_port", "rpc_port")):
@@ -131,7 +131,7 @@ def test_a_cluster_that_has_gone(make_cluster):
                  lambda: conn.register_application("a", "d", "0", 1000)):
         with pytest.raises(ClipperException, match="does not (run|answer)"):
             call()
-    # What it has left is no obstacle.
+    # Its files are no obstacle.
     conn.start_clipper()
     assert conn.get_all_models() == []
     conn.stop_all()

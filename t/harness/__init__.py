@@ -3,9 +3,9 @@
 ``server`` starts a real nginx with the module, ``client`` speaks HTTP over
 plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
 plays a container frame by frame, ``runtime`` starts the real Python one,
-``death`` kills a worker where it is most inconvenient, ``redis`` is a store
-that can be killed, and a way to it. Of the Python package, ``frontend`` and
-``local`` have the fixtures: a bare frontend, a local cluster.
+``death`` kills a worker in the middle of a function, ``redis`` is a store
+that can be killed, and a proxy to it. For the Python package, ``frontend``
+has a bare frontend and ``local`` a local cluster.
 """
 
 from . import death, rpc

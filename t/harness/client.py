@@ -1,4 +1,4 @@
-"""HTTP over plain sockets, so that a test decides about every byte."""
+"""HTTP over plain sockets: a test decides about every byte."""
 
 import json
 import socket
@@ -140,7 +140,7 @@ class Connection:
 
 
 def encode(body):
-    """bytes and str as they are, anything else as JSON."""
+    """The bytes of a body: bytes and str as they are, other values as JSON."""
     if isinstance(body, bytes):
         return body
     if isinstance(body, str):
@@ -150,8 +150,8 @@ def encode(body):
 
 def build_request(method, path, body=None, headers=(), chunks=None,
                   http="1.1"):
-    """The bytes of a request. With ``chunks`` (a list of bytes) the body is
-    sent in the chunked coding, one chunk for each."""
+    """The bytes of a request. ``chunks`` (a list of bytes) is a body in the
+    chunked coding, with one chunk for each item."""
     lines = [f"{method} {path} HTTP/{http}", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in headers]
 

@@ -51,8 +51,8 @@ def outputs(conn, app, inputs):
 class Questions(threading.Thread):
     """Asks an application that answers with its input, until `stop`.
 
-    No two of its questions are equal. What is not answered rightly is in
-    `wrong`, with its time.
+    No two of its questions are equal. `wrong` has the questions without the
+    right answer, with their times.
     """
 
     def __init__(self, conn, app, first=0.0, pause=0.0):
@@ -85,10 +85,10 @@ class Questions(threading.Thread):
 
 
 def check_that_no_change_is_lost(conn, manager, count, timeout=90):
-    """Two programs register applications while queries go on.
+    """Two programs register applications under a load of queries.
 
     Args:
-        conn: a connection to a cluster with nothing in it.
+        conn: a connection to an empty cluster.
         manager: Python source of a manager of this cluster.
         count: applications that each registers.
     """

@@ -11,7 +11,7 @@ from .util import wait_until
 ATTACH, CONT, WALL = 16, 7, 0x40000000
 BREAKPOINT = b"\xcc"
 
-#: Whether this machine has the instruction that is put in the function's way.
+#: Whether this machine has the breakpoint instruction used here.
 POSSIBLE = platform.machine() == "x86_64"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -26,7 +26,7 @@ def ptrace(request, pid, data=0):
 
 
 def address(pid, module, symbol):
-    """Where a process has an exported function of the module."""
+    """The address of an exported function of the module in a process."""
     listed = subprocess.run(["nm", "-D", "--defined-only", str(module)],
                             capture_output=True, text=True, check=True)
     offset, = [int(line.split()[0], 16) for line in listed.stdout.splitlines()
@@ -38,8 +38,8 @@ def address(pid, module, symbol):
 
 
 class Trap:
-    """A process that is killed when it next comes to a function. All calls
-    must be made by one thread."""
+    """Kills a process when it next enters a function. One thread must make
+    all calls."""
 
     def __init__(self, pid, module, symbol):
         self.pid = pid
@@ -51,10 +51,10 @@ class Trap:
         ptrace(CONT, pid)
 
     def kill_there(self, timeout=10.0):
-        """Waits until it is there; then it does not do another step."""
+        """Waits until the process enters the function, and kills it there."""
         wait_until(self._there, timeout, "the function being called")
         os.kill(self.pid, signal.SIGKILL)
-        # The parent is told only after the tracer.
+        # The parent gets the exit status only after the tracer.
         os.waitpid(self.pid, WALL)
 
     def _there(self):

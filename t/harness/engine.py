@@ -9,7 +9,7 @@ from .util import wait_until
 
 
 def _certificates():
-    """File of certificates that this machine's pip was told to use."""
+    """The file of certificates that pip uses on this machine."""
     done = subprocess.run(
         ["python3", "-m", "pip", "config", "get", "global.cert"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -66,7 +66,7 @@ class Engine:
         assert done.returncode == 0, done.stdout[-6000:]
 
     def stop(self):
-        """Ends the service; nothing that it has started is left."""
+        """Ends the service and everything that it has started."""
         self._service.terminate()
         self._service.wait(30)
         self._log.close()
@@ -74,8 +74,8 @@ class Engine:
                    "processes of podman end")
 
     def _processes(self):
-        """Command lines that name the engine's storage: each container,
-        and each process that was run in one, has a monitor."""
+        """Command lines that name the engine's storage: each container has a
+        monitor, and so has each process that was run in one."""
         storage = os.environ.get("CLIPPER_PODMAN") \
             or str(self._root / "build/podman")
         found = []

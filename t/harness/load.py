@@ -10,9 +10,9 @@ class Load:
     """Runs ``make(thread, number)`` → (path, body, check) in a loop on each
     of ``threads`` connections until ``stop`` or ``count`` requests each.
 
-    ``check(response)`` returns a text when the response is wrong. A
-    connection that the server closes while it is idle, before any byte of a
-    response, is opened anew once, as a client may do.
+    ``check(response)`` returns a text when the response is wrong. When the
+    server closes an idle connection, before any byte of a response, it is
+    opened again once, as a client may do.
     """
 
     def __init__(self, server, make, threads=8, count=None, retry=True):
@@ -68,7 +68,7 @@ class Load:
         connection.close()
 
     def stop(self, timeout=30.0):
-        """Ends the loops after the request that each is at."""
+        """Ends each loop after its current request."""
         self.stopping.set()
         return self.join(timeout)
 
@@ -80,8 +80,8 @@ class Load:
 
 
 def numbered(thread, number):
-    """For ``make`` of Load: a value that nobody else asks of application "a",
-    and must get back."""
+    """For ``make`` of Load: asks application "a" with a value of its own,
+    which must come back."""
     value = thread * 1e6 + number + 0.5
 
     def check(response):

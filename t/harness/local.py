@@ -1,5 +1,5 @@
-"""A local cluster of the Python package that the tests of a file share, and
-what they say to it: fixtures and helpers."""
+"""A local cluster of the Python package that the tests of a file share, with
+helpers to query it."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def shared(make_cluster):
 
 @pytest.fixture
 def conn(shared):
-    """A connection to a cluster with nothing in it."""
+    """A connection to an empty cluster."""
     yield shared
     if shared.get_all_apps() or shared.get_all_models():
         shared._change(

@@ -35,7 +35,7 @@ class Scrape:
         self.samples[key] = float(value)
 
     def __call__(self, name, **labels):
-        """The sum of the samples that have these labels; None: no such."""
+        """The sum of the samples with these labels; None without samples."""
         wanted = set(labels.items())
         found = [value for (sample, pairs), value in self.samples.items()
                  if sample == name and wanted <= pairs]

@@ -1,4 +1,4 @@
-"""A redis-server of the test's own, and what is in it."""
+"""A redis-server for a test, and its content."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from .util import free_port, wait_until
 
 
 class Redis:
-    """A redis-server on a random port, whose data survive its death."""
+    """A redis-server on a random port; its data survive its death."""
 
     def __init__(self, directory, *options):
         self.dir = directory
@@ -84,10 +84,10 @@ class Redis:
 
 
 class Way:
-    """A way to Redis that lets pass what the test wants.
+    """A proxy to Redis that the test can hold or close.
 
-    held      is set when ``text`` came by; it goes on with ``go``
-    answered  connections on which Redis has said something
+    held      set when ``text`` passes; ``go`` lets it continue
+    answered  connections with an answer of Redis
     """
 
     def __init__(self, store, text=None):
@@ -104,11 +104,11 @@ class Way:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def mute(self):
-        """Nothing of the present connections reaches Redis any more."""
+        """Present connections no longer reach Redis."""
         self._muted |= set(self._clients)
 
     def refuse(self):
-        """No new connections."""
+        """New connections are refused."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -1,4 +1,4 @@
-"""A server with containers that answer what they are asked, for reloads."""
+"""A server with containers that echo their input, for reloads."""
 
 from .server import application
 

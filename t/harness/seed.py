@@ -38,7 +38,7 @@ def run(manager, env=None, between=lambda: None):
 
     Args:
         manager: name of a class of `clipper_admin`.
-        between: is called when the first has ended.
+        between: called when the first program has ended.
     """
     # The last line's value, which an interactive Python would print.
     program = re.sub(r"\n(requests\.post.*)\n\Z", r"\nprint(\1)\n", PROGRAM)

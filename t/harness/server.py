@@ -52,7 +52,7 @@ http {{
 }}
 """
 
-#: What the log of a healthy nginx never has.
+#: Patterns that never appear in the log of a healthy nginx.
 TROUBLE = re.compile(
     r"\[(alert|emerg|crit)\]|AddressSanitizer|LeakSanitizer|runtime error:"
     r"|clipper lock check|Assertion .* failed")
@@ -97,7 +97,7 @@ class Settings:
 def application(name, link=None, input_type="doubles", slo="5s",
                 default="-1.0", extra=""):
     """A location that is an application. The SLO is long unless a test is
-    about it, so that a busy machine makes no default."""
+    about it, so a busy machine causes no default."""
     links = f"clipper_link {link};" if link else ""
     return (f"location /{name} {{ clipper_app {name}; "
             f"clipper_input {input_type}; clipper_slo {slo}; "
@@ -105,7 +105,7 @@ def application(name, link=None, input_type="doubles", slo="5s",
 
 
 class Nginx:
-    """One nginx. Made by the fixture ``nginx``, which ends and checks it.
+    """One nginx. The fixture ``nginx`` makes, stops and checks it.
 
     port, operator   loopback ports of the applications and of the operator
     rpc              ZeroMQ address for containers
@@ -201,7 +201,7 @@ class Nginx:
         return self.process.pid
 
     def worker_pids(self):
-        """The accepting workers, by the status."""
+        """The accepting workers, from the status."""
         return [w["pid"] for w in self.status()["workers"]
                 if w["state"] == "accepting"]
 
@@ -212,7 +212,7 @@ class Nginx:
         os.kill(self.pid, number)
 
     def wait_generation(self, timeout=15.0):
-        """Until every accepting worker echoes the current generation."""
+        """Waits until every accepting worker has the current generation."""
         wanted = f"g{self.generation}"
 
         def all_echo():
@@ -237,8 +237,8 @@ class Nginx:
             self.wait_generation()
 
     def stop(self, timeout=15.0):
-        """QUIT; TERM and KILL when that is not enough. Returns how it had
-        to be ended, or None when it had ended before."""
+        """QUIT; TERM and KILL when that is not enough. Returns the signal
+        that ended it, or None when it had ended before."""
         if self.process is None:
             return None
 
@@ -268,7 +268,7 @@ class Nginx:
             return connection.post(path, body, **kw)
 
     def post_later(self, path, body, timeout=15.0, **kw):
-        """POST over a new connection, from which the response is read."""
+        """POST over a new connection; the response is read from it later."""
         connection = self.connect(timeout=timeout)
         connection.send_post(path, body, **kw)
         return connection
@@ -322,7 +322,7 @@ class Nginx:
         return text
 
     def allow(self, pattern):
-        """Log lines with this pattern are no trouble in this test."""
+        """Accepts log lines with this pattern in this test."""
         self.allowed.append(re.compile(pattern))
 
     def trouble(self):
@@ -331,7 +331,7 @@ class Nginx:
                 and not any(a.search(line) for a in self.allowed)]
 
     def finish(self):
-        """Ends everything and returns what was wrong, as lines."""
+        """Stops everything and returns the problems as lines."""
         wrong = []
 
         for container in self.containers:
@@ -359,7 +359,7 @@ class Nginx:
         return wrong
 
     def _check_zone(self):
-        """Tables must be as empty as at the start, once all have left."""
+        """Tables must be as empty as at the start, once all clients leave."""
         try:
             wait_until(lambda: self.zone_use() == self._start_use, 10.0,
                        "zone use back at its start")
@@ -372,7 +372,7 @@ class Nginx:
         return []
 
     def _check_processes(self):
-        """Whatever is left in nginx's session is ended and reported."""
+        """Ends and reports each process left in nginx's session."""
         deadline = time.monotonic() + 3.0 * SLOW
         left = session_pids(self.pid)
 

@@ -1,4 +1,4 @@
-"""Sessions of containers, frame by frame: what both versions' tests share."""
+"""Sessions of containers, frame by frame: shared by tests of both versions."""
 
 from . import rpc
 from .sim import Sim3, Sim4
@@ -9,7 +9,7 @@ ASK_METADATA = [b"", rpc.u32(3), rpc.u32(2), rpc.u32(1)]
 
 
 def connected(server, name="m", sim=Sim3, **kw):
-    """A container, once it and all of its name are ready."""
+    """A container, once all containers of its name are ready."""
     made = sim(server, name, **kw).wait_registered()
     server.wait_replicas(name, len([c for c in server.containers
                                     if c.name == name and c._running]))
@@ -21,7 +21,7 @@ def connected4(server, name="m", **kw):
 
 
 def heartbeat_answers(sim):
-    """The heartbeats that a container has got."""
+    """The heartbeats that a container has received."""
     return [e.frames for e in list(sim.events)
             if e.direction == "in" and e.frames[2] == rpc.u32(rpc.HEARTBEAT)]
 

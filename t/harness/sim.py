@@ -2,10 +2,10 @@
 
 ``Sim3`` behaves as a container of the original (protocol version 3), ``Sim4``
 as one of version 4. Both run a socket loop in a thread of their own and
-record every message. What they do with a request is up to the test:
+record every message. The test decides what they do with a request:
 
     Sim3(server, "m", model=lambda values: [...])   answers by a function
-    Sim3(server, "m", handler=lambda sim, request: …)  sends what it wants
+    Sim3(server, "m", handler=lambda sim, request: …)  sends any frames
     Sim3(server, "m", manual=True)                  waits for the test:
         request = sim.next_request(); sim.reply(request, ["1"])
 """
@@ -106,16 +106,16 @@ class Sim:
                   session=request.session)
 
     def answer(self, request):
-        """Replies with what the model function says."""
+        """Replies with the output of the model function."""
         self.reply(request, self.model(request.values), after=self.delay)
 
     def wait_registered(self, timeout=10.0):
-        """Until the frontend has confirmed and its status says so too."""
+        """Waits until the frontend confirms and its status shows it."""
         wait_until(self.registered.is_set, timeout, "registration")
         return self
 
     def wait_event(self, test, timeout=10.0, what="event"):
-        """Until an event passes ``test``; returns it."""
+        """Waits until an event passes ``test``; returns it."""
         def find():
             for event in list(self.events):
                 if test(event):
@@ -125,7 +125,7 @@ class Sim:
         return wait_until(find, timeout, what)
 
     def received(self, kind):
-        """The messages of a type that came, without the version frame."""
+        """The received messages of a type, without the version frame."""
         return [e for e in list(self.events) if e.direction == "in"
                 and len(e.frames) > 2 and e.frames[2] == rpc.u32(kind)]
 
@@ -238,9 +238,9 @@ class Sim:
         session = session or self._session
         if session in self._sockets:
             sock = self._sockets[session][0]
-            # Without a peer there is nobody to send to, and a blocking send
-            # would hold the thread until there is. The poll makes libzmq
-            # look at what its own thread has told it.
+            # Without a peer a blocking send would hold the thread until one
+            # connects. The poll makes libzmq handle the commands of its own
+            # thread.
             if sock.poll(200, zmq.POLLOUT):
                 self._record("out", frames, session)
                 with contextlib.suppress(zmq.Again):
@@ -347,7 +347,7 @@ class Sim3(Sim):
             raise AssertionError(f"message type {kind} for version 3")
 
     def on_unknown(self, session):
-        """Announces itself, then asks at once whether that was taken."""
+        """Announces itself, then asks at once whether that was accepted."""
         self._send(self.metadata(), session)
         if self.heartbeats:
             self._send(rpc.heartbeat(), session)
@@ -358,7 +358,7 @@ class Sim3(Sim):
 
 class Sim4(Sim):
     """A version 4 container: announces itself on every (re)connection,
-    answers probes, follows MOVE, and says LEAVING before it goes."""
+    answers probes, follows MOVE, and sends LEAVING before it closes."""
 
     version = 4
 
@@ -395,7 +395,7 @@ class Sim4(Sim):
         return self
 
     def leave(self):
-        """What a container does on SIGTERM, apart from the exit."""
+        """Does what a container does on SIGTERM, except for the exit."""
         self.call(lambda: self._say_leaving(self._session))
 
     def connect(self):

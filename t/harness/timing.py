@@ -1,4 +1,4 @@
-"""Tests that depend on time, and what .ci/test has to know about them.
+"""Tests that depend on time, and how .ci/test learns about them.
 
 ``@pytest.mark.timing("why")`` marks a test that measures time, which a busy
 machine can spoil. .ci/test may run such a test once more, alone. With the

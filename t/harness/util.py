@@ -35,13 +35,13 @@ def wait_until(condition, timeout=10.0, what="", interval=0.01):
         time.sleep(interval)
 
 
-#: Ports that have been given away lately, also when nobody listens yet.
+#: Ports handed out lately, even if no process listens on them yet.
 RECENT = collections.deque(maxlen=3000)
 
 
 def free_port():
-    """A loopback port that nobody uses now, outside the range from which
-    the kernel takes the ports of outgoing connections."""
+    """A loopback port that is free now, outside the range of the kernel's
+    ports for outgoing connections."""
     while True:
         port = random.randint(12000, 32000)
         if port in RECENT:
@@ -92,7 +92,7 @@ def cpu_seconds(pid):
 
 
 def anonymous_kb(pid):
-    """Memory of a process that is neither shared nor of a file."""
+    """Memory of a process that is neither shared nor backed by a file."""
     with open(f"/proc/{pid}/status") as f:
         return next(int(line.split()[1]) for line in f
                     if line.startswith("RssAnon"))

@@ -1,4 +1,4 @@
-"""A server whose access log tells all variables of the module."""
+"""A server with all variables of the module in its access log."""
 
 import pytest
 
@@ -13,8 +13,8 @@ LOG = ("log_format v '" + ";".join(f"{n}=$clipper_{n}" for n in NAMES)
 
 @pytest.fixture
 def logged(nginx):
-    """A function that starts a server, and one that tells the variables of
-    its n-th request as a dictionary."""
+    """A function that starts a server, and one that returns the variables
+    of its n-th request as a dictionary."""
     def start(server, http="", **kw):
         made = nginx("access_log v.log v;\n" + server, http=LOG + http, **kw)
         made.lines = 0

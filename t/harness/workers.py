@@ -1,4 +1,4 @@
-"""The workers of a server: one by one, and after one was killed."""
+"""The workers of a server: one by one, and after one is killed."""
 
 import time
 
@@ -6,7 +6,7 @@ from .util import SLOW, wait_until
 
 
 def echo_pid():
-    """A location that tells which worker answers."""
+    """A location that returns the pid of the worker that answers."""
     return "location = /pid { return 200 $pid; }\n"
 
 
@@ -36,13 +36,13 @@ def replica_pid(server):
 
 
 def allow_kill(server):
-    """Lets the log say what a killed worker makes nginx say."""
+    """Accepts the log lines that nginx writes about a killed worker."""
     server.allow(r"\[alert\] \d+#\d+: worker process \d+ exited on signal 9")
     server.allow(r"\[alert\] .*shared memory zone .* was locked by \d+")
 
 
 def survivors(server):
-    """The pids of the workers, once a killed one has been replaced."""
+    """The pids of the workers, once a killed one is replaced."""
     def replaced():
         pids = server.worker_pids()
         return (len(pids) == server.workers
