@@ -2,7 +2,7 @@
 
 Each is trained on a data set that ships with scikit-learn, and its
 predictions over HTTP are compared with the library's own. Libraries that
-take minutes to install have `test_py_frameworks.py`.
+take minutes to install are tested in `test_py_frameworks.py`.
 """
 
 import numpy as np

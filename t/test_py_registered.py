@@ -32,7 +32,7 @@ def test_applications(conn):
     conn.unregister_application("a")
     assert conn.get_all_apps() == []
     assert post(conn, "/a/predict", {"input": [1]})[0] == 404
-    # The second life has nothing of the first.
+    # The second registration keeps nothing of the first.
     conn.register_application("a", "strings", "0", 30000)
     assert predict(conn, "a", "text")["output"] == 0
     with refused("Application 'b' does not exist"):

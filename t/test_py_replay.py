@@ -1,4 +1,4 @@
-"""Off-policy estimates: logs whose true values are known."""
+"""Off-policy estimates, on logs with known true values."""
 
 import json
 import math
@@ -23,7 +23,7 @@ LOGGED = [0.5, 0.3, 0.2]
 
 
 def synthetic(n, seed=0):
-    """Lines of a log whose policy draws models with LOGGED, and feedback."""
+    """Lines of a log, and feedback; its policy draws models by LOGGED."""
     rng = np.random.default_rng(seed)
     log, feedback = [], []
     for i in range(n):

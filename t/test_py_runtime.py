@@ -1,4 +1,4 @@
-"""What a Python container makes of a request, a model's outputs included,
+"""How a Python container handles requests and the outputs of its model,
 against a frontend made of a bare ROUTER socket."""
 
 import struct
@@ -149,7 +149,7 @@ def test_late_inputs_are_skipped_and_the_others_answered(frontend, run):
 
 
 def test_what_becomes_late_meanwhile_is_skipped(frontend, run):
-    """Inputs that are asked alone because one of the batch was bad."""
+    """Inputs that are tried alone because one of the batch failed."""
     asked = []
 
     def fussy(xs):

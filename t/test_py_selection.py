@@ -42,7 +42,7 @@ def test_policies_leave_a_broken_model_and_return(conn, tmp_path, capsys):
     third = rounds // 3
     broken = {app: one[third + third // 2:2 * third].mean()
               for app, one in errors.items()}
-    # What always asks the best model is wrong when that is broken.
+    # A policy that always asks the best model errs when it is broken.
     assert broken["fixed"] > 0.6
     assert broken["thompson"] < 0.5 and broken["exp4"] < 0.5
     for app in ("thompson", "exp4"):
@@ -56,7 +56,7 @@ def test_policies_leave_a_broken_model_and_return(conn, tmp_path, capsys):
 
 
 def test_the_log_can_be_replayed(conn, tmp_path):
-    """What a bandit has done tells what its models alone are worth."""
+    """The log of a bandit gives the value of each single model."""
     from clipper_admin.replay import command
     conn.register_application(
         "a", "doubles", "0", 5000000,

@@ -1,5 +1,5 @@
-"""Sessions of a Python container: it announces itself, moves, waits and comes
-again, against a frontend made of a bare ROUTER socket."""
+"""Sessions of a Python container: it announces itself, moves, waits and
+reconnects, against a frontend made of a bare ROUTER socket."""
 
 import time
 
@@ -231,8 +231,8 @@ def test_version_3_doubles_are_one_array(frontend, run):
     (2, 1, False), (2, 1, True), (1, 2, False), (0, 1, False)])
 def test_version_3_request_that_counts_wrong(frontend, run, announced, sent,
                                              behind):
-    """Catches inputs taken from the message behind, a container that waits
-    for inputs that never come, and one that answers what was not asked."""
+    """Catches inputs read from the next message, a container that waits for
+    inputs that never come, and one that answers without a request."""
     run(sums, version=3)
     identity, _ = frontend.receive()
     frontend.ask_metadata(identity)
@@ -253,8 +253,8 @@ def test_version_3_request_that_counts_wrong(frontend, run, announced, sent,
 
 @pytest.mark.parametrize("kind, ahead", [(1, 1), (9, 0)])
 def test_version_3_inputs_behind_a_head(kind, ahead):
-    """Catches inputs that are looked for behind a message that has none, so
-    that the one behind it is taken for them."""
+    """Catches a container that expects inputs after a message without any,
+    and reads the next message as its inputs."""
     head = [b"", u32(3), u32(kind), u32(7), u32(0), u64(24), u64(3, 1, 8)]
     assert wire.inputs_ahead(head) == ahead
 

@@ -1,4 +1,4 @@
-"""Random API calls from two programs while queries go on.
+"""Random API calls from two programs under a load of queries.
 
 `make soak` runs this for SOAK_SECONDS, 30 minutes unless set; elsewhere it is
 skipped. `make test` runs it for two minutes.

@@ -39,7 +39,7 @@ STUBBORN = [sys.executable, "-c",
 
 class Cluster:
     def __init__(self, path):
-        # Longer than the name of a socket may be.
+        # Longer than the limit of a socket's name.
         self.path = str(path / ("d" * 120))
         os.makedirs(os.path.join(self.path, "logs"))
         with open(os.path.join(self.path, "supervisor.json"), "w") as f:
@@ -84,7 +84,7 @@ def test_starts_again_what_dies(cluster):
     wait_until(lambda: cluster.nginx()["starts"] == 2)
     wait_until(lambda: cluster.replica("r")["starts"] == 2)
     wait_until(lambda: cluster.replica("r")["pid"])
-    # Another process is another replica to the server.
+    # To the server, another process is another replica.
     assert cluster.replica("r")["token"] != before["r"]["token"]
 
 

@@ -1,4 +1,4 @@
-"""Query ids: below 2^53, none twice, and none that tells the next one."""
+"""Query ids: below 2^53, never repeated, and not predictable."""
 
 import itertools
 import threading
@@ -13,7 +13,7 @@ BATCH = {"input_batch": [[1.0]] * 500}
 
 
 def ids(connection, batches=4):
-    """Ids in the order in which they were given."""
+    """Ids in the order in which they were assigned."""
     found = []
     for _ in range(batches):
         answers = connection.post("/a/predict", BATCH).json()
@@ -22,7 +22,7 @@ def ids(connection, batches=4):
 
 
 def check(found):
-    """All differ, as numbers do that are drawn from 0 to 2^53."""
+    """All differ, like numbers drawn from 0 to 2^53."""
     assert len(found) == len(set(found)) > 1000
     assert 0 <= min(found) and max(found) < 2 ** 53
     for bit in range(53):
@@ -34,8 +34,8 @@ def check(found):
 
 
 def test_workers_and_reloads(nginx):
-    """Catches workers that count for themselves, ids that begin anew with a
-    configuration, and ids that can be counted on or told from the last."""
+    """Catches workers with counters of their own, ids that begin anew with a
+    configuration, and ids that can be predicted from the last one."""
     server = nginx(application("a") + echo_pid(), workers=3)
     found = []
 
@@ -59,7 +59,7 @@ def test_workers_and_reloads(nginx):
 
 
 def test_restart(nginx):
-    """Catches a start that gives the ids of the one before."""
+    """Catches a start that repeats the ids of the previous one."""
     found = []
     for _ in range(3):
         server = nginx(application("a"))
@@ -83,7 +83,7 @@ def sip_round(v):
 
 
 def unscramble(key, x):
-    """What an id is made of: the instance's number, and a count."""
+    """The parts of an id: the instance's number, and a count."""
     left, right = x >> 26, x & (1 << 26) - 1
     for number in (3, 2, 1, 0):
         half = (left if number % 2 else right) | number << 32
@@ -105,8 +105,8 @@ def unscramble(key, x):
 
 @pytest.mark.parametrize("wiped", [False, True])
 def test_restart_with_redis(redis, nginx, wiped):
-    """Catches a start, or an instance, that counts in the numbers of one
-    before on the same Redis, and ids that leave an instance's own numbers."""
+    """Catches a start, or an instance, that reuses the numbers of an earlier
+    one on the same Redis, and ids outside an instance's own range."""
     store = redis()
     found, parts = [], []
     for _ in range(3):

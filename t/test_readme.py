@@ -96,8 +96,8 @@ def test_directives(directives):
 
 
 def test_defaults_of_applications(directives, check):
-    """Catches a default that is another one in truth: an application may be
-    declared twice only when all parameters agree."""
+    """Catches a wrong default: an application may be declared twice only when
+    all parameters agree."""
     links = "clipper_app a; clipper_link m:1 n:1 o:1;"
     bare = f"location /a {{ {links} }}"
     written = " ".join(
@@ -112,7 +112,7 @@ def test_defaults_of_applications(directives, check):
 
 
 def test_defaults_of_zones(directives):
-    """Catches another size of a zone."""
+    """Catches a wrong default size of a zone."""
     text = source("src/conf/ngx_http_clipper_conf.c")
     for name, constant in (("clipper_zone", "NGX_HTTP_CLIPPER_ZONE_SIZE"),
                            ("clipper_cache_zone",
@@ -176,7 +176,7 @@ def test_policies(check):
 
 
 def test_reasons_and_outcomes():
-    """Catches a reason or an outcome that nobody explains."""
+    """Catches a reason or an outcome that is not explained."""
     text = source("src/query/ngx_http_clipper_query.c")
     names = {kind: strings(re.search(
         rf"ngx_http_clipper_query_{kind}s\[\] = \{{(.*?)\n\}};", text,
@@ -220,8 +220,8 @@ def members(value, path=""):
 
 
 def test_status(nginx):
-    """Catches a member of the status that nobody explains, or that is no
-    more."""
+    """Catches a member of the status that is not explained, or that no longer
+    exists."""
     server = nginx(application("a", "m:1"))
     sim = Sim4(server, "m")
     server.containers.append(sim)
@@ -238,7 +238,7 @@ def test_status(nginx):
 
 
 def test_no_cache_is_null(nginx):
-    """Catches a cache in the status that is not there."""
+    """Catches a status that shows a cache without a cache zone."""
     server = nginx(http="clipper_cache_zone off;")
     assert server.status()["cache"] is None
 
@@ -249,7 +249,7 @@ def synopsis(module, directory, ports):
     for name, port in ports.items():
         assert re.search(rf"\b{name}\b", text)
         text = re.sub(rf"\b{name}\b", str(port), text)
-    # Whose temporary directories this user may write.
+    # Use temporary directories that this user may write.
     text = text.replace("http {", "error_log error.log notice;\n"
                         "pid nginx.pid;\nhttp {\n    access_log off;\n" +
                         "".join(f"    {kind}_temp_path tmp-{kind};\n"
@@ -261,7 +261,7 @@ def synopsis(module, directory, ports):
 
 
 def test_synopsis_is_the_example():
-    """Catches a synopsis that is not what conf/nginx.conf says."""
+    """Catches a synopsis that differs from conf/nginx.conf."""
     quoted = re.search(r"```nginx\n(load_module.*?)\n```", README, re.S)
     example = source("conf/nginx.conf")
     assert quoted.group(1) == example[example.index("load_module"):].rstrip()
@@ -318,7 +318,7 @@ def test_synopsis_runs(settings, tmp_path):
 
 
 def test_layers_have_all_folders():
-    """Catches a folder of sources that the architecture does not place."""
+    """Catches a folder of sources that the architecture does not list."""
     table = cells(source("docs/architecture.md"), "| rank ")
     folders = [path.name for path in (ROOT / "src").iterdir()
                if path.is_dir()]
@@ -326,7 +326,7 @@ def test_layers_have_all_folders():
 
 
 def test_examples_are_python():
-    """Catches an example with a slip of the pen."""
+    """Catches an example with a syntax error."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(blocks) >= 2
     for block in blocks:
@@ -346,14 +346,14 @@ def anchors(text):
             for title in re.findall(r"^#+ (.+)$", text, re.M)}
 
 
-#: Pages that refer to no other.
+#: Pages without links.
 WITHOUT_LINKS = {"docs/conformance.md", "docs/rpc.md"}
 
 
 @pytest.mark.parametrize("name", [*PAGES, "containers/python/README.md"])
 def test_links(name):
-    """Catches a link to a heading or a file that is not there, and a page
-    in which none is found."""
+    """Catches a link to a missing heading or file, and a page in which no
+    link is found."""
     targets = [target for target in
                re.findall(r"\]\(([^)\s]+)\)", source(name))
                if "://" not in target]
@@ -368,11 +368,11 @@ def test_links(name):
 
 
 def test_every_page_is_reached():
-    """Catches a page of the docs that no reader of the README finds."""
+    """Catches a page of the docs that cannot be reached from the README."""
     linked = set(re.findall(r"\]\(([^)#\s]+)", README))
     assert set(PAGES) - {"README.md"} <= linked
 
 
 def test_readme_is_short():
-    """Catches reference that grows into the README."""
+    """Catches reference material that moves into the README."""
     assert README.count("\n") < 300

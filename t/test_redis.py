@@ -1,4 +1,4 @@
-"""Selection state in Redis: kept, shared, and never in a query's way."""
+"""Selection state in Redis: kept, shared, and never a delay for queries."""
 
 import collections
 import contextlib
@@ -25,8 +25,8 @@ POLICY = "epsilon_greedy epsilon=1 half_life=off"
 
 @pytest.fixture
 def serve(nginx):
-    """An application "a" with the models m, whose output is the input, and
-    n, whose output is 7."""
+    """An application "a" with the models m (its output is the input) and n
+    (its output is 7)."""
     def start(server, policy=POLICY, slo="5s", extra="", **kw):
         made = nginx(
             "location /a { clipper_app a; clipper_link m:1 n:1; "
@@ -61,7 +61,7 @@ def settled(redis, count, key="clipper:state:a:epsilon_greedy", timeout=10,
 
 
 def test_deltas_arrive(redis, serve):
-    """Catches sums that are not those of the feedbacks."""
+    """Catches sums in Redis that differ from the feedbacks."""
     store = redis()
     server = serve(store)
     wanted = collections.Counter()
@@ -77,8 +77,8 @@ def test_deltas_arrive(redis, serve):
 
 
 def test_users_have_keys_of_their_own(redis, serve):
-    """Catches users whose states meet, also when their names are long or
-    look like something else."""
+    """Catches users that share a state, also when their names are long or
+    look like another kind of key."""
     store = redis()
     server = serve(store)
     users = ["u", "u:v", "x" * 64, "x" * 65, "x" * 66, "ü"]
@@ -96,8 +96,8 @@ def test_users_have_keys_of_their_own(redis, serve):
 
 
 def test_user_is_back_after_a_restart(redis, serve):
-    """Catches a user whose state is not asked for, or is not waited for:
-    the first query already is answered by the model this user prefers."""
+    """Catches a user's state that is not read, or a query that does not wait
+    for it: the first query must already get the model this user prefers."""
     store = redis()
     server = serve(store, "epsilon_greedy epsilon=1 half_life=off")
     with server.connect() as connection:
@@ -115,8 +115,9 @@ def test_user_is_back_after_a_restart(redis, serve):
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGTERM])
 @pytest.mark.parametrize("users", [1, 100])
 def test_stop_at_once(redis, serve, how, users):
-    """Catches an end of nginx, also a quick one, before what was just learned
-    is in Redis; one user, so that much is added to what is under way."""
+    """Catches an nginx that exits, also quickly, before the latest feedback is
+    in Redis; all feedback is of one user, so much is added to a delta that is
+    under way."""
     store = redis()
     server = serve(store)
     with server.connect() as connection:
@@ -128,8 +129,8 @@ def test_stop_at_once(redis, serve, how, users):
 
 
 def test_stop_does_not_wait_for_redis(redis, serve):
-    """Catches a quick end that a Redis which says nothing holds up, and
-    something lost that nobody hears of."""
+    """Catches a quick exit that a silent Redis delays, and a loss that is not
+    logged."""
     store = redis()
     server = serve(store, extra="timeout=60s")
     with server.connect() as connection:
@@ -145,7 +146,8 @@ def test_stop_does_not_wait_for_redis(redis, serve):
 
 
 def test_password_database_and_prefix(redis, serve, tmp_path):
-    """Catches a connection that is not authenticated, or another place."""
+    """Catches a connection that is not authenticated, or keys in another
+    place."""
     store = redis()
     store("CONFIG", "SET", "requirepass", "a b")
     store.password = "a b"
@@ -159,7 +161,7 @@ def test_password_database_and_prefix(redis, serve, tmp_path):
 
 
 def test_wrong_password_harms_no_query(redis, serve, tmp_path):
-    """Catches a refused connection that is an error of queries."""
+    """Catches a refused connection that makes queries fail."""
     store = redis()
     store("CONFIG", "SET", "requirepass", "right")
     store.password = "right"
@@ -172,9 +174,9 @@ def test_wrong_password_harms_no_query(redis, serve, tmp_path):
 
 @pytest.mark.parametrize("how", ["down", "stopped"])
 def test_queries_do_not_wait_for_redis(redis, serve, how):
-    """Catches queries or feedback that wait for a Redis that is down, or
-    that takes connections and says nothing; what was learned meanwhile is
-    there when it is back."""
+    """Catches queries or feedback that wait for a Redis that is down, or that
+    accepts connections and is silent; what was learned meanwhile is in Redis
+    when it is back."""
     store = redis()
     server = serve(store, slo="1s", extra="timeout=200ms")
     with server.connect() as connection:
@@ -204,7 +206,7 @@ def test_queries_do_not_wait_for_redis(redis, serve, how):
 
 
 class Refusing:
-    """Takes each connection and closes it. Knows when which process came."""
+    """Accepts and closes each connection, and records its time and process."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -235,9 +237,9 @@ class Refusing:
 
 
 def test_attempts_become_rare(redis, serve, tmp_path):
-    """Catches workers that connect to a Redis which refuses them as fast as
-    they can, or all at the same moments, queries that suffer from it, and a
-    Redis that is not found when it is back.
+    """Catches workers that reconnect to a refusing Redis as fast as they can
+    or all at the same moments, queries that suffer from it, and a Redis that
+    is not found when it is back.
 
     Each pause is at least half of 50 ms, 100 ms, 200 ms and so on. A busy
     machine only makes them longer.
@@ -265,8 +267,8 @@ def test_attempts_become_rare(redis, serve, tmp_path):
 
 
 def test_wiped(redis, serve):
-    """Catches queries or feedback that suffer from a Redis that lost all it
-    had, script and numbers included, and what is added afterwards missing."""
+    """Catches queries or feedback that suffer from a Redis that lost all its
+    data, script and numbers included, and later feedback that is missing."""
     store = redis()
     server = serve(store)
     with server.connect() as connection:
@@ -283,8 +285,8 @@ def test_wiped(redis, serve):
 
 
 def test_user_is_waited_for_a_tenth(redis, serve):
-    """Catches a query that is held longer by a slow Redis than a tenth of its
-    SLO, or that does not wait for its user at all."""
+    """Catches a query that a slow Redis holds longer than a tenth of its SLO,
+    or that does not wait for its user at all."""
     store = redis()
     server = serve(store, slo="3s", extra="timeout=60s", workers=1)
     took = []
@@ -304,7 +306,7 @@ def test_user_is_waited_for_a_tenth(redis, serve):
 
 def test_more_than_the_zone_holds(redis, serve):
     """Catches deltas that grow without a bound while Redis is away, queries
-    that fail of it, and feedback that was accepted but is lost."""
+    that fail because of it, and feedback that is accepted but lost."""
     store = redis()
     server = serve(store, extra="timeout=200ms", zone="2m",
                    operator_extra=METRICS)
@@ -339,8 +341,8 @@ def test_more_than_the_zone_holds(redis, serve):
 
 
 def test_instances_learn_from_each_other(redis, serve):
-    """Catches an instance that never asks again: one learns, the other one
-    only answers."""
+    """Catches an instance that never reads a state again: one instance
+    learns, the other one only answers."""
     store = redis()
     policy = "epsilon_greedy epsilon=0 half_life=off"
     teacher, pupil = serve(store, policy), serve(store, policy)
@@ -358,7 +360,7 @@ def test_instances_learn_from_each_other(redis, serve):
 
 
 def test_ids_of_instances_differ(redis, serve):
-    """Catches instances on one Redis that count in the same numbers."""
+    """Catches instances on one Redis that assign the same ids."""
     store = redis()
     servers = [serve(store), serve(store)]
     assert wait_until(lambda: store("GET", "clipper:ids:count") == "2"
@@ -375,7 +377,7 @@ def test_ids_of_instances_differ(redis, serve):
 
 
 def script():
-    """The script that adds deltas, out of the module's source."""
+    """The script that adds deltas, from the module's source."""
     source = Path(__file__).resolve().parent.parent / "src"
     text = (source / "query/ngx_http_clipper_state_flush.c").read_text()
     text = text.split("state_script[] =", 1)[1].split(";\n\n", 1)[0]
@@ -422,8 +424,8 @@ class Forward:
 
 
 def test_script_adds_as_policies_do(redis):
-    """Catches arithmetic of the script that is not the module's: times that
-    move, half-lives that change, deltas out of order, numbers twice."""
+    """Catches arithmetic of the script that differs from the module's: times
+    that move, half-lives that change, deltas out of order, numbers twice."""
     store, text, rng = redis(), script(), random.Random(3)
     wanted, now, seqs = Forward(3), 1.7e9, collections.Counter()
     for i in range(2000):
@@ -459,7 +461,7 @@ def test_script_adds_as_policies_do(redis):
 
 
 def test_old_feedback_fades(redis, serve):
-    """Catches states whose times are mixed up on the way."""
+    """Catches states whose times change on the way."""
     store = redis()
     server = serve(store, "epsilon_greedy epsilon=1 half_life=20ms")
     with server.connect() as connection:
@@ -477,8 +479,8 @@ def test_old_feedback_fades(redis, serve):
 
 @pytest.mark.parametrize("arrived", [True, False])
 def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
-    """Catches what a worker has sent but was never told about: Redis has
-    it already, or not, and somebody else has to find out."""
+    """Catches deltas that a dead worker has sent without a reply: Redis has
+    them already, or not, and another worker has to find out."""
     store = redis()
     server = serve(store, workers=1, slo="1s", extra="timeout=60s")
     server.allow(r"exited on signal 9")
@@ -501,9 +503,9 @@ def test_dead_worker_with_deltas_under_way(redis, serve, arrived):
 
 
 def test_retiring_worker_does_not_wait_for_redis(redis, serve):
-    """Catches a worker that a Redis which says nothing keeps for the whole
-    time-out although others stay, and deltas that are lost or count twice
-    when others send them again."""
+    """Catches a worker that waits for a silent Redis during the whole timeout
+    although other workers stay, and deltas that are lost or count twice when
+    the others send them again."""
     store = redis()
     server = serve(store, slo="1s", extra="timeout=300s")
     with server.connect() as connection:
@@ -525,7 +527,7 @@ def test_retiring_worker_does_not_wait_for_redis(redis, serve):
 
 def test_others_send_what_a_retired_worker_leaves(redis, serve):
     """Catches deltas that wait for the next feedback: their worker gave them
-    up when it retired, and nobody told the others."""
+    up when it retired, without ringing the others."""
     store = redis()
     way = Way(store)
     server = serve(way, slo="1s", extra="timeout=300s")
@@ -550,7 +552,7 @@ def test_others_send_what_a_retired_worker_leaves(redis, serve):
 
 
 def test_last_worker_waits_for_redis(redis, serve):
-    """Catches what is given up at a shutdown, when nobody else stays."""
+    """Catches deltas that are given up at a shutdown, when no worker stays."""
     store = redis()
     server = serve(store, slo="1s", extra="timeout=300s")
     with server.connect() as connection:
@@ -583,7 +585,7 @@ def total_of_users(store):
     ("off; clipper_redis off", "is duplicate"),
 ])
 def test_mistakes(check, text, message):
-    """Catches a mistake that is not told when the configuration is read."""
+    """Catches a mistake that is not reported by the configuration check."""
     assert message in check(http=f"clipper_redis {text};")
 
 

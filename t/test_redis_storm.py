@@ -1,5 +1,5 @@
-"""Two instances of nginx learn into one Redis, in any order, through deaths:
-what is there in the end is the sum of what was fed back, to 1e-9.
+"""Two instances of nginx share one Redis and learn, in any order, through
+deaths: in the end Redis has the sums of all feedback, to 1e-9.
 
 Twenty thousand feedbacks each here; `make storm` gives a hundred thousand.
 """
@@ -36,10 +36,10 @@ LOCATION = """location /a {
 
 
 class Learner(threading.Thread):
-    """So many feedbacks, and the sums that they should make.
+    """Gives feedbacks, and keeps the sums that they should make.
 
-    A feedback whose answer was lost is given again: "1" tells that it had not
-    been learned, "0" that it had, as each query teaches once.
+    When the response to a feedback is lost, it is sent again: "1" means that
+    it had not been learned, "0" that it had, as each query teaches once.
     """
 
     def __init__(self, server, count):
@@ -76,7 +76,7 @@ class Learner(threading.Thread):
         self.lasting(lambda c: self.update(c, updates, sent))
 
     def update(self, connection, updates, sent):
-        """All that have no answer yet, in one go."""
+        """Sends all feedbacks without a response, in one go."""
         again = sent & set(updates)
         self.again += len(again)
         sent |= set(updates)

@@ -1,4 +1,4 @@
-"""Reloads: what changes, what stays, and that no request is lost."""
+"""Reloads: changes apply, state stays, and no request is lost."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ HTTP = "clipper_cache_zone off;\n"
 
 
 def test_generation(nginx):
-    """Catches a status that echoes what is not in force yet."""
+    """Catches a status that shows a configuration before it is in force."""
     server = nginx(application("a"))
     assert server.status()["generation"] == "g1"
     before = set(server.worker_pids())
@@ -28,7 +28,7 @@ def test_generation(nginx):
 
 
 def test_old_workers_go(nginx):
-    """Catches retiring workers that never end though nothing holds them."""
+    """Catches retiring workers that never exit although nothing keeps them."""
     server, _ = served(nginx, Sim4)
     before = server.children()
     server.reload()
@@ -63,7 +63,7 @@ def test_version_4_idle_replica_moves(nginx):
 
 
 def test_batch_in_flight_is_answered(nginx):
-    """Catches a reload that throws a batch away which a model works on."""
+    """Catches a reload that loses a batch in flight."""
     server = nginx(application("a", "m:1", slo="20s"), http=HTTP)
     sim = Sim4(server, "m", manual=True).wait_registered()
     server.wait_replicas("m")
@@ -94,8 +94,8 @@ def test_version_3_pair_under_load(nginx):
 
 
 def test_single_version_3_comes_back(nginx):
-    """Catches a version 3 container that is lost by a reload: it speaks
-    again after 5 s of silence."""
+    """Catches a version 3 container that a reload loses: it sends its next
+    heartbeat after 5 s of silence."""
     server, _ = served(nginx, Sim3)
     before = server.children()
     server.reload()
@@ -122,8 +122,8 @@ def test_links_and_parameters_change(nginx):
 
 
 def test_version_switch(nginx):
-    """Catches the version that a block names not being asked, or changed by
-    a replica that registers again (A11)."""
+    """Catches a current version that differs from the block's, or that a
+    replica changes by registering again (A11)."""
     def config(version):
         return HTTP + f"clipper_model m {{ version {version}; }}"
 
@@ -138,7 +138,7 @@ def test_version_switch(nginx):
 
 
 def test_refused_reload_changes_nothing(nginx):
-    """Catches a configuration with a mistake that does harm."""
+    """Catches a refused configuration that changes something."""
     server, (sim,) = served(nginx, Sim4)
     server.allow(r"\[emerg\]")
     before = server.children()
@@ -189,7 +189,7 @@ def test_rpc_address_changes(nginx):
 
 
 def test_python_container_survives(nginx):
-    """Catches our own runtime losing its place by a reload."""
+    """Catches a reload that loses a container of the Python runtime."""
     server = nginx(application("a", "m:1"), http=HTTP)
     PythonContainer(server, "m", lambda xs: [str(float(x.sum()))
                                              for x in xs])
@@ -213,7 +213,7 @@ def test_stop_with_replicas(nginx):
 
 
 class Daemon:
-    """A master that is not our child, with the methods of Popen."""
+    """A master that is not a child of the test, with Popen's methods."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -234,7 +234,7 @@ class Daemon:
 
 def test_upgrade_of_the_binary(make_nginx):
     """Catches a new binary (USR2) that cannot take over the RPC port."""
-    # A new binary gets no other variables; a sanitizer needs these.
+    # The new binary gets only these variables; a sanitizer needs them.
     server = make_nginx(application("a", "m:1"), http=HTTP,
                         main="env LD_PRELOAD; env ASAN_OPTIONS; "
                              "env UBSAN_OPTIONS;")
@@ -245,7 +245,7 @@ def test_upgrade_of_the_binary(make_nginx):
                    env=server.settings.environment(server.dir))
 
     def master():
-        # It is there before the number is in it.
+        # The file exists before the number is in it.
         return int((server.dir / "nginx.pid").read_text() or 0)
 
     server.process = Daemon(wait_until(lambda: (

@@ -1,4 +1,4 @@
-"""Predictions over HTTP: the requests that are answered, and how."""
+"""Predictions over HTTP: requests and their responses."""
 
 import json
 import re
@@ -12,7 +12,7 @@ NO_REPLICA = "No connected models found for query"
 
 
 def test_single(served):
-    """Catches another order of members, blanks or wrong headers."""
+    """Catches a wrong order of members, blanks or wrong headers."""
     server, _ = served()
     response = server.post("/a/predict", {"input": [1.5, 2.5]})
     assert response.status == 200 and response.reason == "OK"
@@ -25,7 +25,7 @@ def test_single(served):
 @pytest.mark.parametrize("path", [
     "/a/predict", "/a/predict/", "/a/predict?x=1", "/a/predict/?"])
 def test_paths(served, path):
-    """Catches a trailing slash or a query string that is not taken."""
+    """Catches a trailing slash or a query string that is not accepted."""
     server, _ = served()
     assert server.post(path, {"input": [1.0]}).status == 200
 
@@ -33,8 +33,8 @@ def test_paths(served, path):
 @pytest.mark.parametrize("path", [
     "/a/predictx", "/a/predict/x", "/a", "/a/", "/a/Predict", "/a/x/predict"])
 def test_unknown_paths(served, path):
-    """Catches a path that is taken by its prefix, an error that is not
-    JSON, and a connection that is closed by it (H1)."""
+    """Catches a path that matches by its prefix, an error that is not JSON,
+    and an error that closes the connection (H1)."""
     server, _ = served()
     with server.connect() as connection:
         response = connection.post(path, {"input": [1.0]})
@@ -56,8 +56,8 @@ def test_unknown_application(served):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE",
                                     "OPTIONS", "PATCH"])
 def test_wrong_method(served, method):
-    """Catches a method that predicts, or a 405 that ends the connection
-    (H2)."""
+    """Catches a wrong method that predicts, or a 405 that closes the
+    connection (H2)."""
     server, _ = served()
     with server.connect() as connection:
         response = connection.request(method, "/a/predict")
@@ -69,7 +69,7 @@ def test_wrong_method(served, method):
 
 
 def test_location_of_names_with_dots(nginx):
-    """Catches an application name that is taken for a pattern."""
+    """Catches an application name that is used as a pattern."""
     server = nginx(application("a.b"))
     assert server.post("/a.b/predict", {"input": [1.0]}).status == 200
     assert server.post("/axb/predict", {"input": [1.0]}).status != 200
@@ -108,7 +108,7 @@ def test_batch_of_none(served):
 
 
 def test_input_wins(served):
-    """Catches input_batch being served, or checked, beside input (H5)."""
+    """Catches input_batch being served, or checked, next to input (H5)."""
     server, _ = served()
     for body in ('{"input":[1.0],"input_batch":[["x"]]}',
                  '{"input_batch":"no batch","input":[1.0]}',
@@ -117,7 +117,7 @@ def test_input_wins(served):
 
 
 def test_first_duplicate_counts(served):
-    """Catches the last of several equal members being taken."""
+    """Catches the last of several equal members being used."""
     server, _ = served()
     response = server.post("/a/predict",
                            '{"input":[1.0],"input":[2.0],"input":"x"}')
@@ -193,7 +193,7 @@ def test_wrong_values(served, kind, text):
 
 
 def test_strict_doubles(nginx):
-    """Catches integers taken for doubles where `strict` forbids it."""
+    """Catches integers accepted as doubles where `strict` forbids it."""
     server = nginx(
         application("a").replace("clipper_input doubles;",
                                  "clipper_input doubles strict;"))
@@ -207,7 +207,7 @@ def test_strict_doubles(nginx):
 @pytest.mark.parametrize("kind, text", [
     ("doubles", "[]"), ("ints", "[]"), ("strings", '""'), ("bytes", '""')])
 def test_empty_input(served, kind, text):
-    """Catches an input without bytes that wedges the replica (H6)."""
+    """Catches an empty input that blocks the replica (H6)."""
     server, _ = served(kind, model=lambda values: ["7"] * len(values))
     for _ in range(3):
         assert server.post(
@@ -235,8 +235,8 @@ def two_versions(nginx):
 
 
 def test_versions(nginx):
-    """Catches a version that is not asked when it is named, or an unknown
-    one that is answered (A22)."""
+    """Catches a named version that is not used, or an answer for an unknown
+    one (A22)."""
     server = two_versions(nginx)
     ask = {"input": [1.0]}
     assert server.post("/a/predict", ask).json()["output"] == 2
@@ -265,7 +265,7 @@ def test_version_comes_before_input(nginx):
 
 
 def test_version_without_link(nginx):
-    """Catches the crash of a version where no model is linked."""
+    """Catches a crash on a version without a linked model."""
     server = nginx(application("a"))
     response = server.post("/a/predict", {"input": [1.0], "version": "1"})
     assert response.status == 400
@@ -286,7 +286,7 @@ def test_version_with_quotes(nginx):
 
 
 def test_default_without_replica(nginx):
-    """Catches a query that waits although nobody can answer."""
+    """Catches a query that waits although no replica can answer."""
     server = nginx(application("a", "m", slo="30s")
                    + application("b", slo="30s"), http="")
     for app in "ab":
@@ -335,7 +335,7 @@ def test_invalid_utf8_output(served, output):
     ("-1.0", -1.0), ("DEFAULT", "DEFAULT"), ("", ""),
     ('{\\"a\\": [1]}', {"a": [1]}), ("null", None)])
 def test_default_output_rule(nginx, text, expected):
-    """Catches a default that is not under the rule of outputs (B1, E17)."""
+    """Catches a default that breaks the rule for outputs (B1, E17)."""
     server = nginx(application("a", default=text))
     answer = server.predict("a", [1.0])
     assert answer["output"] == expected and answer["default"] is True
@@ -345,8 +345,8 @@ def test_default_output_rule(nginx, text, expected):
     b"caf\xe9", b"\xff\xfe", b"a\xc3", b"\xed\xa0\x80", b"x\x01\x1f\x7f/\tz",
     "\u20ac\U0001f600".encode()])
 def test_default_in_the_status(nginx, tmp_path, text):
-    """Catches a status that fails or is no JSON, or says something else than
-    the answer, when a default is not UTF-8."""
+    """Catches a status that fails, is not JSON, or differs from the answer,
+    when a default is not UTF-8."""
     (tmp_path / "default.conf").write_bytes(
         b"clipper_default \"" + text + b"\";")
     server = nginx("location /a { clipper_app a; "
@@ -357,7 +357,7 @@ def test_default_in_the_status(nginx, tmp_path, text):
 
 
 def test_default_of_the_default(nginx):
-    """Catches another default than null where the directive is left out."""
+    """Catches a default other than null without the directive."""
     server = nginx("location /a { clipper_app a; }")
     assert server.predict("a", [1.0])["output"] is None
 
@@ -396,7 +396,7 @@ def test_query_ids_are_unique(served):
 
 
 def test_health(nginx):
-    """Catches a health check that does not know of replicas."""
+    """Catches a health check that ignores replicas."""
     server = nginx(application("a", "m"))
     response = server.get("/health")
     assert response.status == 200 and response.json() == {"status": "ok"}
@@ -409,7 +409,7 @@ def test_health(nginx):
 
 
 def test_status_members(nginx):
-    """Catches members that clients rely on and that are gone."""
+    """Catches a missing member that clients rely on."""
     server = nginx(application("a", "m:1"), http="clipper_model n { queue 5; }")
     Sim3(server, "m").wait_registered()
     server.wait_replicas("m")

@@ -1,5 +1,5 @@
-"""Rows of the registry, when one goes from a model to another: what a worker
-knows of the first is not said of the second, nor asked of it."""
+"""A row of the registry passes from one model to another: the state of the
+first does not apply to the second, and its queries do not reach it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +25,7 @@ def depart(server, sim):
 
 
 def fill(server):
-    """Until there is no free row: the next model gets that of the last."""
+    """Fills the table: the next model gets the row of the last."""
     count = 0
     while count < 2 or "filler0:1" in models(server):
         depart(server, announce(server, f"filler{count}"))
@@ -41,8 +41,8 @@ def weights(connection):
 
 
 def test_another_version_gets_the_row(logged):
-    """Catches a name that is remembered by its row: of the version that had
-    the row before another model had it."""
+    """Catches a name that is remembered by its row: the name of the version
+    that had the row before."""
     server, last = logged(application("a", "m")
                           + "location = /metrics { clipper_metrics; "
                           "access_log off; }", **OPTIONS)
@@ -67,7 +67,7 @@ def test_another_version_gets_the_row(logged):
 
 
 def test_another_model_gets_the_row_of_a_query(logged, redis):
-    """Catches a query that asks a model which no link names: its own lost
+    """Catches a query that asks a model without a link: its own model lost
     its last replica, and its row, while the query waited for its user."""
     way = Way(redis(), b"held-user")
     server, last = logged(

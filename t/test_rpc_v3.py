@@ -29,7 +29,7 @@ def test_session_start(server):
 
 
 def test_each_heartbeat_has_one_answer(server):
-    """Catches a frontend that sends heartbeats of its own, or loses one."""
+    """Catches a frontend that sends unrequested heartbeats, or loses one."""
     sim = connected(server)
     for _ in range(20):
         sim.send(rpc.heartbeat())
@@ -88,10 +88,10 @@ OTHER = {"doubles": [9.0], "strings": "x", "bytes": "/w==", "ints": [9],
      02000000000000000100000000000000 0400000000000000 | 0000803f"""),
 ])
 def test_worked_examples(nginx, kind, values, expected):
-    """Catches another layout of a type, or of several inputs (G2-G6)."""
+    """Catches a wrong layout of a type, or of several inputs (G2-G6)."""
     server = batch_server(nginx, kind)
     sim = connected(server, input_type=kind, manual=True)
-    # While the replica is busy all come to the queue, so they go together.
+    # While the replica is busy all are queued, so they are one batch.
     holder = server.post_later("/a/predict", {"input": OTHER[kind]})
     first = sim.next_request()
     connection = server.post_later("/a/predict", {"input_batch": values})
@@ -161,8 +161,8 @@ def test_metadata_of_other_languages(server, kind, version):
 
 
 def test_names_are_free_text(server):
-    """Catches a name that nobody can link being refused, or breaking the
-    status; a version that a client can name is served all the same."""
+    """Catches a name that cannot be linked being refused, or breaking the
+    status; a version that a client can name is served nevertheless."""
     names = ('a "b\\', "\u00e9t\u00e9 {}", "-:1", "n" * 255)
     for name in names:
         connected(server, name, version="1/2 x" * 51)
@@ -197,7 +197,8 @@ def test_container_comes_before_its_link(nginx):
 
 
 def test_other_input_type(server):
-    """Catches a replica of another type that is fed, or wedges the queue."""
+    """Catches a replica of another type that gets inputs, or blocks the
+    queue."""
     sim = Sim3(server, "m", input_type="ints")
     wait_until(lambda: len(heartbeat_answers(sim)) >= 2)
     start = time.monotonic()
@@ -211,8 +212,8 @@ def test_other_input_type(server):
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_other_input_type_before_its_link(nginx, sim):
-    """Catches a replica that is fed another type than it announced, because
-    the application that links it came later."""
+    """Catches a replica that gets a type it did not announce, because the
+    application with its link came later."""
     server = nginx(application("b"), http=NOCACHE)
     other = sim(server, "m", input_type="ints").wait_registered()
     server.wait_replicas("m")
@@ -249,8 +250,8 @@ def test_two_addresses(nginx):
 
 
 def test_silent_container_is_dropped(nginx):
-    """Catches a silent replica that is kept, or an old id given again
-    (H13)."""
+    """Catches a silent replica that is kept, or an old id that is assigned
+    again (H13)."""
     server = nginx(application("a", "m:1"), http=NOCACHE
                    + "clipper_model m { replica_timeout 1s; }")
     sim = Sim3(server, "m", heartbeats=False)
@@ -266,7 +267,7 @@ def test_silent_container_is_dropped(nginx):
 
 
 def test_heartbeats_keep_a_replica(nginx):
-    """Catches a replica that is dropped though it speaks."""
+    """Catches a replica that is dropped although it sends heartbeats."""
     server = nginx(application("a", "m:1"), http=NOCACHE
                    + "clipper_model m { replica_timeout 1s; }")
     sim = Sim3(server, "m", idle=0.2).wait_registered()
@@ -288,7 +289,7 @@ def test_working_replica_is_not_dropped(nginx):
 
 
 def test_lost_connection_is_noticed_at_once(server):
-    """Catches a dead container that is only found by its silence."""
+    """Catches a dead container that is only noticed by its silence."""
     sim = connected(server)
     start = time.monotonic()
     sim.close()
@@ -299,7 +300,7 @@ def test_lost_connection_is_noticed_at_once(server):
 
 
 def test_death_in_a_batch(server):
-    """Catches a query that is lost with its replica: the other one serves
+    """Catches a query that is lost with its replica: another replica serves
     it (H14)."""
     doomed = connected(server, manual=True)
     connection = server.post_later("/a/predict", {"input": [5.0]})

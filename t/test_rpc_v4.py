@@ -1,4 +1,4 @@
-"""Our own containers: protocol version 4, frame by frame."""
+"""Containers of protocol version 4, frame by frame."""
 
 import copy
 import struct
@@ -23,7 +23,7 @@ def answer_later(server, value=1.0, app="a"):
 
 
 def test_session_start(server):
-    """Catches a start that is not the table's: KEEPALIVE, then a probe."""
+    """Catches a start that differs from the table: KEEPALIVE, then a probe."""
     sim = connected4(server)
     got = [e.frames for e in sim.events if e.direction == "in"]
     assert got[0] == [b"", rpc.u32(4), rpc.u32(2), rpc.u32(0)]
@@ -35,7 +35,7 @@ def test_session_start(server):
 
 
 def test_no_work_before_the_probe(server):
-    """Catches a replica that is fed before it has said that it is ready."""
+    """Catches a replica that gets inputs before it answers its probe."""
     sim = Sim4(server, "m", probes=False, manual=True)
     probe = sim.next_request()
     assert probe.request_type == rpc.PROBE
@@ -49,8 +49,8 @@ def test_no_work_before_the_probe(server):
 
 
 def test_request(nginx):
-    """Catches another layout than the table's, and a time left that is not
-    the input's."""
+    """Catches a layout that differs from the table, and a time left that is
+    not the input's."""
     server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE
                    + "clipper_model m { batch 10; }")
     sim = connected4(server, manual=True)
@@ -67,7 +67,7 @@ def test_request(nginx):
 
 
 def test_error_per_input(server):
-    """Catches an error that costs its neighbours, or the container."""
+    """Catches an error of one input that fails others, or the container."""
     def handler(sim, request):
         outputs, statuses = [], []
         for value, in request.values:
@@ -97,8 +97,8 @@ def test_skipped_input(server):
 
 
 def test_leaving(server):
-    """Catches work for a replica that has said LEAVING, or a batch in
-    flight that is thrown away."""
+    """Catches requests to a replica after its LEAVING, or a batch in flight
+    that is lost."""
     sim = connected4(server, manual=True)
     connection = answer_later(server)
     request = sim.next_request()
@@ -111,7 +111,7 @@ def test_leaving(server):
 
 
 def test_refused(nginx):
-    """Catches a version 4 container that is refused without a word."""
+    """Catches a version 4 container that is refused silently."""
     server = nginx(application("a", "m:1"), http=NOCACHE
                    + "clipper_model n:1 { input ints; }")
     sim = Sim4(server, "n", input_type="doubles")
@@ -131,8 +131,8 @@ def test_token_stays_the_same_replica(server):
 
 
 def test_the_owner_of_a_token_comes_back(server):
-    """Catches a container that gets no work any more after another
-    connection had taken its place with the same token and left again."""
+    """Catches a container that no longer gets requests after another
+    connection took its place with the same token and left."""
     owner = connected4(server, token=b"0123456789abcdef")
     other = Sim4(server, "m", token=b"0123456789abcdef").wait_registered()
 
@@ -148,7 +148,7 @@ def test_the_owner_of_a_token_comes_back(server):
 
 
 def test_both_versions_serve(server):
-    """Catches a version that is not fed while the other one is there."""
+    """Catches a version that gets no inputs while the other is connected."""
     old = Sim3(server, "m", manual=True).wait_registered()
     new = Sim4(server, "m", manual=True).wait_registered()
     server.wait_replicas("m", 2)
@@ -223,8 +223,8 @@ zmq_msg_init_size(void *msg, size_t size)
 
 
 def test_a_message_without_memory_leaves_no_part_behind(make_nginx, tmp_path):
-    """Catches a message that is begun and then given up: the next one, to
-    another container, would be taken for the rest of it."""
+    """Catches a message that is begun and then given up: the next message, to
+    another container, would be sent as the rest of it."""
     fails = tmp_path / "fails"
     source, library = tmp_path / "memory.c", tmp_path / "memory.so"
     source.write_text(NO_MEMORY, encoding="utf-8")
@@ -250,7 +250,7 @@ def test_a_message_without_memory_leaves_no_part_behind(make_nginx, tmp_path):
     wait_until(lambda: not fails.exists())
     assert server.predict("b", [2.0])["default"] is False
     assert second.requests[-1].values == [(2.0,)]
-    # The container is asked who it is, and serves what was taken from it.
+    # The container is asked for its metadata, and serves what it lost.
     server.wait_replicas("m", 1)
     assert lost.read().json()["default"] is False
     assert first.requests[-1].values == [(1.0,) * 125]

@@ -55,7 +55,7 @@ REFUSED = "Feedback received? 0"
 @pytest.mark.parametrize("policy", [
     "epsilon_greedy", "ucb", "thompson", "exp3 eta=0.5"])
 def test_bandit_learns(two, policy):
-    """Catches credit that goes to another than the served one."""
+    """Catches credit that goes to a model other than the served one."""
     server = two(policy)
     for i in range(200):
         answer = ask(server, float(i))
@@ -66,7 +66,7 @@ def test_bandit_learns(two, policy):
 
 
 def test_ensemble_learns(two):
-    """Catches an ensemble that does not learn who is right."""
+    """Catches an ensemble that does not learn which model is right."""
     server = two("exp4 eta=1")
     for i in range(30):
         answer = ask(server, float(i))
@@ -87,8 +87,8 @@ def test_feedback_counts_once(two):
 
 
 def test_feedback_by_input(two):
-    """Catches feedback that does not find the user's newest query of an
-    input, or finds another user's."""
+    """Catches feedback that does not find the user's newest query with an
+    input, or finds another user's query."""
     server = two("thompson")
     ask(server, 7.0, uid="u")
     assert update(server, uid="v", input=[7.0], label="x") == REFUSED
@@ -98,7 +98,7 @@ def test_feedback_by_input(two):
 
 
 def test_feedback_needs_the_same_user(two):
-    """Catches a query of one user that another one gives feedback for."""
+    """Catches feedback of one user for a query of another."""
     server = two("thompson")
     answer = ask(server, uid="u")
     assert update(server, query_id=answer["query_id"], uid="v",
@@ -108,7 +108,7 @@ def test_feedback_needs_the_same_user(two):
 
 
 def test_feedback_needs_the_same_application(nginx):
-    """Catches a query of one application that another one learns from."""
+    """Catches an application that learns from another one's query."""
     both = "".join(
         f"location /{name} {{ clipper_app {name}; clipper_slo 5s;\n"
         "clipper_link x:1 y:1; clipper_select thompson; }\n" for name in "ab")
@@ -125,8 +125,8 @@ def test_feedback_needs_the_same_application(nginx):
 
 
 def test_equal_queries_count_each(two):
-    """Catches queries of one user and input that are forgotten when the next
-    one comes, or that are learned from more often than they were asked."""
+    """Catches queries of one user and input that are forgotten at the next
+    one, or that teach more often than they were asked."""
     server = two("thompson")
     for _ in range(3):
         ask(server, 7.0, uid="u")
@@ -139,8 +139,8 @@ def test_equal_queries_count_each(two):
     ('"x"', '"y"', "x"), ("1.0", "2", 1), ("true", "1", True),
     ("null", "0", None), ("1", '"1"', 1), ('"\\u00e9"', '"e"', "é")])
 def test_labels(two, right, wrong, label):
-    """Catches a label that is compared by its text, or a kind of them that is
-    not taken."""
+    """Catches a label that is compared by its text, or a kind of label that is
+    not accepted."""
     server = two("exp4 eta=1", x=wrong, y=right)
     for i in range(20):
         answer = ask(server, float(i))
@@ -168,7 +168,7 @@ def test_ensemble_of_numbers(two):
 
 
 def test_confidence_needs_several(nginx):
-    """Catches a confidence of one model's word."""
+    """Catches a confidence from a single answer."""
     server = nginx(selecting("exp4", "x:1", "y:1"), http=HTTP)
     Sim4(server, "x", model=constant('"x"')).wait_registered()
     server.wait_replicas("x")
@@ -214,7 +214,7 @@ def test_policy_that_learns_nothing(two):
 
 
 def test_users_learn_for_themselves(two):
-    """Catches a state that is not kept by user: two users with opposite
+    """Catches a state that is not kept per user: two users with opposite
     labels."""
     server = two("exp3 eta=0.5")
     for i in range(150):
@@ -232,7 +232,7 @@ def test_users_learn_for_themselves(two):
 
 
 def test_new_user_starts_from_the_application(two):
-    """Catches a new user to whom nothing that others taught counts."""
+    """Catches a new user that does not start from the application's state."""
     server = two("epsilon_greedy epsilon=0")
     for i in range(20):
         answer = ask(server, float(i), uid="teacher")
@@ -263,7 +263,7 @@ def test_mean(two):
 
 
 def test_low_confidence(two):
-    """Catches an ensemble that answers though it is not sure enough."""
+    """Catches an ensemble that answers below the required confidence."""
     server = two("majority", extra="clipper_confidence 0.6;\n")
     answer = ask(server)
     assert answer["default"] is True
@@ -291,10 +291,10 @@ def test_straggler_is_not_waited_for(nginx):
 
 @pytest.mark.parametrize("right", ["x", "y"])
 def test_late_member_is_judged_by_what_is_on_time(redis, nginx, right):
-    """Catches slowness that looks like quality: a member that missed the
-    deadline is not judged by that query, neither as right nor as wrong, also
-    when its answer has come before the label. It counts as asked, and what it
-    says next on time, here out of the cache, counts for what it missed."""
+    """Catches slowness that counts as quality: a member that misses the
+    deadline is not judged by that query, neither as right nor as wrong, even
+    when its answer arrives before the label. It counts as asked, and its next
+    answer on time, here from the cache, also counts for the missed one."""
     store = redis()
     server = nginx(
         selecting("exp4 eta=1 alpha=0 half_life=off", "x:1", "y:1", slo="1s"),
@@ -324,7 +324,7 @@ def test_late_member_is_judged_by_what_is_on_time(redis, nginx, right):
                   label=right) == ACCEPTED
     x_loss = {"x_loss": 1.0} if right == "y" else {}
     learned(x_rounds=1, x_seen=1, x_cover=1, y_rounds=1, **x_loss)
-    # who was right once has the say in votes; nobody else is known
+    # the member that was right once decides votes; no other is known
     assert shares() == pytest.approx([2 / 3, 1 / 3] if right == "x"
                                      else [0.5, 0.5])
 
@@ -349,8 +349,8 @@ def test_late_member_is_judged_by_what_is_on_time(redis, nginx, right):
 
 
 def test_late_answer_is_judged_when_there_is_no_record(nginx):
-    """Catches feedback without a record that asks a member again whose late
-    answer is in the cache, or that does not learn from it."""
+    """Catches feedback without a record that asks a member again although its
+    late answer is in the cache, or that does not learn from it."""
     server = nginx(selecting("exp4 eta=1 alpha=0", "x:1", "y:1", slo="1s"))
     Sim4(server, "x", model=constant('"x"')).wait_registered()
     late = Sim4(server, "y", manual=True).wait_registered()
@@ -374,8 +374,8 @@ def test_late_answer_is_judged_when_there_is_no_record(nginx):
 @pytest.mark.parametrize("policy", [
     "epsilon_greedy", "ucb", "thompson", "exp3 eta=0.5"])
 def test_bandit_leaves_who_fails(nginx, policy):
-    """Catches a model that always fails and is asked for ever, because there
-    is no answer of it to be judged."""
+    """Catches a model that always fails and is asked forever, because it has
+    no answer that can be judged."""
     server = nginx(selecting(policy, "x:1", "y:1"), http=HTTP)
     Sim4(server, "x", model=constant('"x"')).wait_registered()
     Sim4(server, "y", handler=lambda sim, request: sim.reply(
@@ -396,7 +396,7 @@ def test_bandit_leaves_who_fails(nginx, policy):
 
 
 def test_bandit_leaves_who_is_late(nginx):
-    """Catches a model that is never on time and is asked for ever."""
+    """Catches a model that is never on time and is asked forever."""
     server = nginx(selecting("ucb", "x:1", "y:1", slo="300ms"), http=HTTP)
     Sim4(server, "x", model=constant('"x"')).wait_registered()
     Sim4(server, "y", manual=True).wait_registered()
@@ -413,7 +413,7 @@ def test_bandit_leaves_who_is_late(nginx):
 
 
 def test_member_without_replica_is_left_out(nginx):
-    """Catches a bandit that serves a model nobody runs."""
+    """Catches a bandit that chooses a model without a replica."""
     server = nginx(selecting("thompson", "x:1", "y:1"), http=HTTP)
     Sim4(server, "x", model=constant('"x"')).wait_registered()
     server.wait_replicas("x")
@@ -422,8 +422,8 @@ def test_member_without_replica_is_left_out(nginx):
 
 @pytest.mark.parametrize("policy", ["epsilon_greedy", "exp3 eta=0.5"])
 def test_choice_before_a_replica_is_ready(nginx, policy):
-    """Catches a query that comes while the first replicas begin, is answered
-    by one of them, and teaches nothing since nobody had been chosen."""
+    """Catches a query that arrives while the first replicas start, is
+    answered by one of them, and teaches nothing since no choice was made."""
     server = nginx(selecting(policy, "x:1", "y:1", slo="10s"), http=HTTP)
     sims = [Sim4(server, name, model=constant(f'"{name}"'), probes=False,
                  manual=True) for name in "xy"]
@@ -444,7 +444,7 @@ def test_choice_before_a_replica_is_ready(nginx, policy):
 
 
 def test_split_follows_weights_and_sticks(nginx):
-    """Catches a canary with the wrong share, or a user who changes sides."""
+    """Catches a canary with the wrong share, or a user whose model changes."""
     location = ("location /a { clipper_app a; clipper_slo 5s;\n"
                 "clipper_link x:1 weight=9; clipper_link y:1 weight=1;\n"
                 "clipper_select split; }\n")
@@ -471,7 +471,7 @@ def test_version_of_several(two):
 
 
 def test_uid_from_a_variable(two):
-    """Catches a body that overrules the context of clipper_uid."""
+    """Catches a body that overrides the variable of clipper_uid."""
     server = two("thompson", extra="clipper_uid $http_x_user;\n")
     connection = server.post_later("/a/predict",
                                    {"input": [3.0], "uid": "body"},
@@ -485,7 +485,7 @@ def test_uid_from_a_variable(two):
 
 
 def test_uid_of_the_body_where_the_variable_is_empty(two):
-    """Catches `body` of clipper_uid without effect, or that overrules."""
+    """Catches `body` of clipper_uid that has no effect, or that overrides."""
     server = two("thompson", extra="clipper_uid $http_x_user body;\n")
     connection = server.connect()
     for asking, judging, reply in (
@@ -539,7 +539,7 @@ def test_state_survives_reload_and_death(two):
     ("clipper_select first; clipper_select first;", "is duplicate"),
 ])
 def test_mistakes(check, line, text):
-    """Catches a mistake that is not told."""
+    """Catches a mistake that is not reported."""
     assert text in check(application("a", "m:1", extra=line))
 
 
@@ -547,14 +547,14 @@ def test_mistakes(check, line, text):
     ("100k", "between 256k and 1024m"), ("2000m", "between 256k and 1024m"),
     ("x", "invalid value"), ("1m; clipper_records 1m", "is duplicate")])
 def test_mistakes_of_records(check, size, text):
-    """Catches a size of records that is not refused."""
+    """Catches a wrong size of records that is accepted."""
     assert text in check(application("a", "m:1"),
                          http=f"clipper_records {size};")
 
 
 def test_records_have_a_size_and_a_span(nginx):
-    """Catches a directive that does not bound the ring, a ring that is lost
-    by a reload, or a status that does not tell how far back it goes."""
+    """Catches a directive that does not bound the ring, a reload that loses
+    the ring, or a status that does not show how far back it goes."""
     server = nginx(selecting("epsilon_greedy epsilon=1", "x:1", "y:1"),
                    http=HTTP + "clipper_records 256k;")
     for name in "xy":

@@ -1,4 +1,4 @@
-"""The sources keep the rules that tools can see."""
+"""The sources keep the rules that tools can check."""
 
 import pathlib
 import re
@@ -17,7 +17,7 @@ def functions():
 
 
 def test_functions_are_found():
-    """Catches a pattern that matches nothing any more."""
+    """Catches a pattern that no longer matches anything."""
     assert len(list(functions())) > 500
 
 
@@ -37,8 +37,8 @@ def test_locked_functions_ask_for_their_lock():
 
 
 def test_callers_of_locked_functions_have_the_lock():
-    """Catches a function that calls what needs a lock, neither takes it nor
-    says by its name that its caller has."""
+    """Catches a function that calls a function which needs a lock, but
+    neither takes the lock nor ends in `_locked`."""
     callers = [(name, body) for _, name, _, body in functions()
                if re.search(r"_locked\(", body)]
     assert [name for name, body in callers
@@ -94,7 +94,7 @@ def test_lines_fit():
 
 
 def test_tests_share_through_the_harness():
-    """Catches a test that imports from another one: what several need is in
+    """Catches a test that imports from another one: shared code is in
     t/harness."""
     imports = [(path.name, line) for path in ROOT.glob("t/test_*.py")
                for line in path.read_text().splitlines()

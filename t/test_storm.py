@@ -1,7 +1,7 @@
 """Storms: reloads and deaths under load, again and again.
 
 A few seconds each here; `make storm` runs them for a minute. Other tests kill
-a worker at every store to shared memory; these find what only time brings.
+a worker at every store to shared memory; these find rare interleavings.
 """
 
 import os
@@ -67,10 +67,10 @@ def test_reload_storm_python(nginx):
 
 
 def test_reload_storm_version_3(nginx):
-    """Catches version 3 replicas that are disconnected all at once: two of
-    them, under 1 % defaults and no request that fails, when each reload
-    comes as soon as the one before is done. Sooner they do not bear it:
-    docs/performance.md says how much is lost."""
+    """Catches version 3 replicas that are disconnected all at once: with two
+    of them, less than 1 % of defaults and no failed request, when each reload
+    follows the end of the previous one. docs/performance.md says how much is
+    lost when reloads do not wait."""
     server, _ = served(nginx, Sim3, Sim3)
     load = Load(server, numbered, threads=4)
     wait_until(lambda: load.done > 100)
@@ -93,9 +93,9 @@ def test_reload_storm_version_3(nginx):
 
 
 def test_kill_storm(nginx):
-    """Catches what a worker leaves behind when it dies at a random moment:
-    only its own connections fail, replicas come back, use returns to its
-    start (the harness checks)."""
+    """Catches leaks of a worker that dies at a random moment: only its own
+    connections fail, replicas come back, and the use of the zone returns to
+    its start (the harness checks that)."""
     server, _ = served(nginx, Sim4, Sim4, Sim4, workers=4)
     allow_kill(server)
     load = Load(server, numbered, threads=12, retry=False)

@@ -1,4 +1,4 @@
-"""Variables of the access log: what they say of each way that a query ends."""
+"""Variables of the access log, for each way that a query ends."""
 
 import re
 
@@ -12,8 +12,8 @@ NONE = dict.fromkeys(NAMES, "-")
 
 
 def test_answer_and_cached(logged):
-    """Catches a value that is not the query's, or is told of an answer from
-    the cache, which was in no batch."""
+    """Catches a value that is not the query's, or a batch for an answer from
+    the cache."""
     server, last = logged(application("a", "m:1"))
     Sim4(server, "m", delay=0.05).wait_registered()
     server.wait_replicas("m")
@@ -46,7 +46,7 @@ def test_default(logged):
 
 
 def test_list(logged):
-    """Catches values of several inputs in another order than theirs."""
+    """Catches values that are not in the order of their inputs."""
     server, last = logged(application("a", "m:1"),
                           "clipper_cache_zone off;")
     Sim4(server, "m", handler=lambda sim, request: sim.reply(
@@ -83,8 +83,8 @@ def test_ensemble(logged):
 
 
 def test_propensity(logged):
-    """Catches a chance that is not that of the model which answered, of this
-    moment, among those with a replica."""
+    """Catches a propensity that is not the present chance of the model that
+    answered, among the models with a replica."""
     server, last = logged(application(
         "a", "m:1 n:1", extra="clipper_select epsilon_greedy epsilon=0.4 "
                               "half_life=off;"), "clipper_cache_zone off;")
@@ -114,8 +114,8 @@ def test_propensity(logged):
 
 
 def test_propensity_of_an_integral(logged):
-    """Catches thompson without the chance of its choice: equal at first, and
-    larger for the model that was right."""
+    """Catches thompson without a propensity: equal at first, and larger for
+    the model that was right."""
     server, last = logged(application("a", "m:1 n:1", extra=(
         "clipper_select thompson half_life=off;")), "clipper_cache_zone off;")
     for name, text in (("m", "1"), ("n", "2")):
@@ -138,7 +138,7 @@ def test_propensity_of_an_integral(logged):
 
 
 def test_aborted_and_error(logged):
-    """Catches a request that went wrong without its outcome."""
+    """Catches a failed request without its outcome."""
     server, last = logged(application("a", "m:1"))
     sim = Sim4(server, "m", manual=True).wait_registered()
     server.wait_replicas("m")
@@ -155,7 +155,7 @@ def test_aborted_and_error(logged):
 
 
 def test_other_locations(logged):
-    """Catches a value where there is no application."""
+    """Catches a value in a location without an application."""
     server, last = logged(application("a", "m:1")
                           + "location /x { return 200; }")
     assert server.connect().get("/x").status == 200

@@ -19,8 +19,7 @@ HTTP = "clipper_cache_zone off;\n"
 
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_every_worker_is_served(nginx, sim):
-    """Catches a worker whose queries do not reach the replica of another
-    one."""
+    """Catches a worker whose queries do not reach another worker's replica."""
     server = nginx(application("a", "m:1") + echo_pid(), http=HTTP,
                    workers=3)
     made = sim(server, "m").wait_registered()
@@ -141,8 +140,8 @@ def test_kill_an_asking_worker(nginx):
 
 
 def test_kills_under_load(nginx):
-    """Catches damage that a worker leaves when it dies at a random moment:
-    only its own connections fail, every answer is right, nothing stays."""
+    """Catches damage by a worker that dies at a random moment: only its own
+    connections fail, every answer is right, and nothing is leaked."""
     server = nginx(application("a", "m:1", slo="5s"), http=HTTP, workers=4)
     allow_kill(server)
     for _ in range(3):
@@ -186,8 +185,8 @@ def test_kills_under_load(nginx):
     ("journal_end", "update", {"uid": "u", "input": [1.0], "label": 1.0}),
 ])
 def test_death_inside_a_section(nginx, function, path, body):
-    """Catches workers that wait for a dead one's lock: nobody buries it,
-    since the master is stopped."""
+    """Catches workers that wait for the lock of a dead one: the master is
+    stopped, so it does not reap the dead worker."""
     server = nginx(application(
         "a", "m:1 n:1", extra="clipper_select thompson;")
         + echo_pid(), workers=3)
@@ -228,13 +227,13 @@ def test_death_inside_a_section(nginx, function, path, body):
 
 
 def state(pid):
-    """The state of a process as the kernel names it."""
+    """The state of a process, as /proc shows it."""
     with open(f"/proc/{pid}/stat", "rb") as f:
         return f.read().rpartition(b")")[2].split()[0].decode()
 
 
 def test_replicas_of_all_workers_share_the_load(nginx):
-    """Catches replicas that are not fed because another worker has them."""
+    """Catches replicas that get no inputs because another worker has them."""
     server = nginx(application("a", "m:1"), http=HTTP
                    + "clipper_model m { batch 1; }")
     sims = [Sim4(server, "m", delay=0.02).wait_registered()
@@ -250,7 +249,7 @@ def test_replicas_of_all_workers_share_the_load(nginx):
 
 
 def voluntary(pid):
-    """Sleeps of all the threads of a process."""
+    """Voluntary context switches of all threads of a process."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/status") as f:
@@ -261,8 +260,8 @@ def voluntary(pid):
 
 def epoll_timeouts(pid):
     """The fourth argument of the system call that each thread of a process
-    sleeps in: of epoll_wait() the milliseconds, in hexadecimal digits of 32
-    bits, -1 being for ever."""
+    sleeps in: for epoll_wait() the timeout in milliseconds, as 32 bits in
+    hexadecimal; -1 means no timeout."""
     found = []
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/syscall") as f:
@@ -301,12 +300,12 @@ def test_idle_server_with_replicas(nginx):
         threading.Event().wait(3.0)
         return max(voluntary(p) - b for p, b in zip(pids, before))
 
-    # A heartbeat costs libzmq's own threads some, hence the margin.
+    # Heartbeats wake libzmq's own threads, hence the margin.
     assert min(wakeups() for _ in range(2)) <= 40
 
 
 def test_status_through_any_worker(nginx):
-    """Catches a status that knows only its own worker's part."""
+    """Catches a status that shows only the part of its own worker."""
     server = nginx(application("a", "m:1"), http=HTTP, workers=3)
     for _ in range(3):
         Sim4(server, "m").wait_registered()
@@ -319,7 +318,7 @@ def test_status_through_any_worker(nginx):
 
 
 def test_single_process(nginx):
-    """Catches a module that is only at work below a master."""
+    """Catches a module that only works under a master process."""
     server = nginx(application("a", "m:1"), main="master_process off;",
                    http=HTTP, workers=1)
     server.checks_zone = False

@@ -1,14 +1,14 @@
-"""Throughput, processor time, latency and memory beside a bare location.
+"""Throughput, processor time, latency and memory compared to a bare location.
 
-    make bench [B="spine-v4 cached"]      or, in a .venv that make has made:
+    make bench [B="spine-v4 cached"]      or, in the .venv of make:
     bench.py [--seconds S] [--pairs N] [PART…]
 
 For each part one nginx serves the application and a bare `return 200` of the
-same length; runs of wrk (one thread, kept connections, bodies all different)
-alternate between both, and medians of the pairs are printed with the least
-and the greatest. The load generator and the container share the machine's
-cores. Worker CPU is user and system time of nginx's workers from
-/proc/PID/stat; "all" has the container, too. Writes build/bench/bench.md and
+same length; runs of wrk (one thread, keepalive connections, all bodies
+different) alternate between both. It prints the medians of the pairs with the
+lowest and highest pair. The load generator and the container share the
+machine's cores. Worker CPU is the user and system time of nginx's workers from
+/proc/PID/stat; "all" includes the container. Writes build/bench/bench.md and
 bench.json.
 """
 
@@ -70,7 +70,7 @@ def ratios(result):
 
 
 def verdicts(result):
-    """Each target with what was reached."""
+    """Each target and the figure reached."""
     found = ratios(result)
     words = []
     for key, target in result["targets"].items():
@@ -122,7 +122,7 @@ def memory(seconds):
 
 
 def micro():
-    """The C programs, which print their own figures."""
+    """The C programs; they print their own figures."""
     for source in sorted((ROOT / "t/bench").glob("*.c")):
         program = BUILD / "unit" / f"bench_{source.stem}"
         print(f"\n## {source.stem}\n", flush=True)

@@ -2,10 +2,10 @@
 
     make bench B=instructions        or: instructions.py [--queries N] [MODULE…]
 
-One kept connection asks one query after the other (10 doubles, version 4):
-all different, then the same one from the cache, then a bare `return 200`. The
-count is that of the worker's own thread, without libzmq's; it depends on the
-code and not on how busy the machine is. With several modules the last column
+One keepalive connection sends one query after the other (10 doubles, version
+4): all different, then the same one from the cache, then a bare `return 200`.
+The count is for the worker's own thread, without libzmq's; it depends on the
+code and not on the load of the machine. With several modules the last column
 compares them to the first.
 """
 
@@ -54,7 +54,7 @@ def server(module):
 
 
 def dump(nginx, out):
-    """Instructions of the first thread since the dump before."""
+    """Instructions of the first thread since the previous dump."""
     subprocess.run(["callgrind_control", "--dump", str(nginx.pid)],
                    check=True, capture_output=True)
     newest = max(out.parent.glob(out.name + ".*-01"),
@@ -64,7 +64,7 @@ def dump(nginx, out):
 
 
 def count(nginx, out, path, bodies):
-    """Instructions of each query, once everything is warm."""
+    """Instructions per query, once everything is warm."""
     with nginx.connect() as connection:
         def ask(some):
             for body in some:

@@ -1,17 +1,17 @@
-"""How late the default leaves when a container sleeps past the SLO.
+"""Lateness of the default when a container sleeps past the SLO.
 
     make bench B=lateness      or: lateness.py [--runs N] [--rounds N]
 
 The container sleeps for longer than the SLO of 20 ms, so each query ends with
-its default by the timer. The figure is the kernel's receive stamp of the
-response (SO_TIMESTAMPNS on the client's socket; on loopback the stamp is set
-while the server's send is under way) less the time at which the client had
-handed over the last byte of its request, less the SLO. So it includes the
-way of the request into the worker, waiting for the worker, and what the timer
-was late; it does not include the client's own delay in reading. The control
-is nginx itself in the same process: a location whose proxy_read_timeout of
-20 ms is answered by error_page, asked alternately in the same run. What the
-machine takes from a process that only sleeps is the control's part.
+its default by the timer. The figure is the kernel's receive timestamp of the
+response (SO_TIMESTAMPNS on the client's socket; on loopback it is set during
+the server's send), minus the time when the client has sent the last byte of
+its request, minus the SLO. So it includes the way of the request to the
+worker, the wait for the worker, and the lateness of the timer; it does not
+include the client's own delay in reading. The control is nginx itself in the
+same process: a location with a proxy_read_timeout of 20 ms, answered by
+error_page; its requests alternate with the queries. The control shows how late
+this machine makes any timer.
 
 Prints p50, p99 and p99.9 of both for each run and the medians of the runs, and
 writes build/bench/lateness.json.
@@ -85,8 +85,8 @@ def run(server, connections, rounds):
 
 def percentiles(values):
     values = sorted(values)
-    # What was dropped at once, because no answer could be on time any more,
-    # leaves before the deadline and is not late.
+    # Queries dropped at once, because no answer could be on time, get
+    # their default before the deadline and are not late.
     timed = [v for v in values if v > -5] or [0.0]
     return [timed[min(len(timed) - 1, int(len(timed) * q))]
             for q in (0.5, 0.99, 0.999)] + [len(timed), len(values)]

@@ -1,31 +1,30 @@
-"""Feedback into Redis, and a million users whose states are there.
+"""Feedback into Redis, and a million users with states in Redis.
 
     make bench B=learning      or: learning.py [--seconds S] [--pairs N] [PART]
 
-feedback: updates for queries that were asked before, each once, beside a bare
-`return 200` of the same length, by turns. Then Redis gets what it does not
-have yet; how long that takes is told, too. Redis saves each write
-(`appendfsync always`).
+feedback: updates for earlier queries, each once, alternate with a bare
+`return 200` of the same length. Then the rest of the deltas goes to Redis, and
+the time for that is printed. Redis saves each write (`appendfsync always`).
 
 users: Redis has the states of a million users, the zone some thousands of
-them. Answers come from the cache, so that what is left is selection. Queries
-of no user, of a hundred users, and of any of the million are compared, the
-first two also after the million has passed. One connection tells what a user
-costs that is not in the zone, beside a HMGET of redis-benchmark. Then Redis is
-stopped: how long does it hold queries of users that are not in the zone? What
-selection adds to a query is told beside the policy `first` in pairs.
+them. Answers come from the cache, so only selection is measured. Queries of no
+user, of a hundred users, and of any of the million are compared, the first two
+also after the million has passed. On one connection, a user that is not in the
+zone is compared with an HMGET of redis-benchmark. Then Redis is stopped: how
+long does it hold queries of users that are not in the zone? The cost of
+selection is the difference from the policy `first`, in pairs.
 
-selection (alone: make bench B=selection): what a policy that asks one of five
-models adds to a query beside `first` with one model, over the whole way of the
-query: who has a replica, the state, the choice, and the record that feedback
-will find. Answers come from the cache, so that no container is in the way. A
-pair is two runs of a second, in a random order; of each the processor time of
-the worker, all threads, user and system, is divided by its queries. "first"
-beside "first" tells how much of a difference is noise. Then the same in
-instructions outside the kernel, which `valgrind --tool=callgrind` counts and
-no other work on the machine changes, for single queries on one connection.
-Ensembles are left out: exp4 asks every model, and what that costs is asking,
-five looks in the cache, not selecting.
+selection (alone: make bench B=selection): the cost of a policy that asks one
+of five models, compared to `first` with one model, over the whole query: the
+models with a replica, the state, the choice, and the record for feedback.
+Answers come from the cache, so no container is involved. A pair is two runs of
+a second, in a random order; for each run the processor time of the worker (all
+threads, user and system) is divided by its queries. "first" against "first"
+shows the noise. Then the same is measured in instructions outside the kernel,
+for single queries on one connection: `valgrind --tool=callgrind` counts them,
+and other work on the machine does not change them. Ensembles are left out:
+exp4 asks every model, and its cost is asking (five cache lookups), not
+selection.
 
 Writes build/bench/learning.json.
 """
@@ -66,7 +65,7 @@ location /first {{
 location = /bare {{ return 200 'Feedback received? 1'; }}
 """
 
-#: What a user has learned after some feedbacks, in Redis' own hand.
+#: The state of a user after some feedbacks, as Redis stores it.
 LOAD = f"""
 for i = ARGV[1], ARGV[2] - 1 do
   redis.call('HMSET', '{STATE}:u' .. string.format('%07d', i),
@@ -111,7 +110,7 @@ def selection(nginx):
 
 
 def query_ids(nginx, count, users):
-    """So many queries, of so many users or of none: lines for numbered.lua."""
+    """Sends queries, of some users or of none: lines for numbered.lua."""
     lines = []
     size = max(1, min(1000, count // max(users, 1)))
     with nginx.connect() as connection:
@@ -158,7 +157,7 @@ def store_count(store):
 
 
 def asked(member, limit):
-    """Queries with a member of the body, u and a number below the limit."""
+    """Queries with a user in the body: u and a number below the limit."""
     return ("numbered.lua", f'{{"input":[1.0],"{member}":"u', '"}',
             str(limit), str(random.randrange(2 ** 31)))
 
@@ -174,8 +173,8 @@ def round_trip(store):
 
 
 def held(nginx, store, count=400):
-    """Milliseconds of queries of users that Redis does not tell about, and
-    of a sleep of a tenth of the SLO with a query of no user, by turns."""
+    """Milliseconds of queries of users while Redis is silent, alternating
+    with a sleep of a tenth of the SLO and a query without a user."""
     times, control = [], []
     with nginx.connect() as connection:
         store.signal(signal.SIGSTOP)
@@ -254,7 +253,7 @@ def outcomes(nginx, name):
 
 
 def microseconds(nginx, path, seconds):
-    """Of the worker, for one query, all of which the cache answers."""
+    """Microseconds of the worker per query, with answers from the cache."""
     def nanoseconds():
         return sum(int(file.read_text().split()[0])
                    for pid in nginx.children()

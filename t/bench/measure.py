@@ -1,4 +1,4 @@
-"""What the benchmarks share: servers, load, processor time, tables."""
+"""Shared by the benchmarks: servers, load, processor time, tables."""
 
 import collections
 import contextlib
@@ -27,7 +27,7 @@ __all__ = ["BARE", "BUILD", "CONTROL", "OUT", "ROOT", "Silent", "application",
            "build_openload", "cluster", "container_model", "cpu", "openload",
            "pss", "spread", "status", "table", "wrk"]
 
-#: What the bare location answers: as long as an answer.
+#: The response of the bare location: as long as an answer.
 BARE = ("location = /bare { return 200 "
         "'{\"query_id\":1234567890123,\"output\":1.0,\"default\":false}'; }\n")
 
@@ -44,8 +44,8 @@ location @late { return 200 '{"default":true,"output":-1.0}'; }
 
 
 class Silent:
-    """A server that accepts and says nothing, for CONTROL. It keeps the last
-    few hundred connections: older ones have been given up long ago."""
+    """A silent server, for CONTROL. It keeps the last few hundred connections:
+    nginx has long given up older ones."""
 
     def __init__(self):
         self.sock = socket.socket()
@@ -62,8 +62,8 @@ class Silent:
 
 @contextlib.contextmanager
 def cluster(server, containers=(), workers=1, http="", zone="64m", **kw):
-    """A running nginx with these containers, each (name, function[, options]);
-    yields it. Trouble in its log ends the benchmark."""
+    """Yields a running nginx with these containers, each (name, function[,
+    options]). Trouble in its log ends the benchmark."""
     with tempfile.TemporaryDirectory(prefix="clipper-bench-") as directory:
         nginx = Nginx(Settings(ROOT), Path(directory) / "nginx", server,
                       http="client_body_buffer_size 64k;\n" + http,
@@ -86,8 +86,8 @@ def cluster(server, containers=(), workers=1, http="", zone="64m", **kw):
 
 
 def status(nginx):
-    """The status document; an overloaded nginx may close the connection that
-    was kept for it."""
+    """The status document; an overloaded nginx may close the keepalive
+    connection."""
     try:
         return nginx.status()
     except OSError:
@@ -113,7 +113,7 @@ def wrk(nginx, path, seconds=2.0, connections=256, numbers=10, digits=3,
         same=False, script=None):
     """One run of wrk; a dictionary with rates, times and latency in us.
 
-    ``script``: another one than distinct.lua, and its arguments."""
+    ``script``: a script in place of distinct.lua, and its arguments."""
     before, asked = cpu(nginx), outcomes(nginx)
     start = str(int(time.time() * 1000) % 10 ** 8 * 10 ** 6)
     name, *args = script or ("distinct.lua", str(numbers), str(digits), start,
@@ -166,7 +166,7 @@ def pss(pids):
 
 
 def spread(values, digits=2):
-    """The median with the least and the greatest."""
+    """The median, with the lowest and the highest in brackets."""
     values = list(values)
     return (f"{statistics.median(values):.{digits}f} "
             f"({min(values):.{digits}f} – {max(values):.{digits}f})")

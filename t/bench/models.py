@@ -1,4 +1,4 @@
-"""The models of the experiments, as functions that a container can be sent."""
+"""The models of the experiments, as functions that can be pickled."""
 
 import functools
 
@@ -11,7 +11,7 @@ FEATURES = 784
 
 
 def features(seed, rows=None):
-    """Numbers in [0, 1) with few digits, as of images."""
+    """Numbers in [0, 1) with few digits, like those of images."""
     shape = FEATURES if rows is None else (rows, FEATURES)
     return np.random.default_rng(seed).integers(0, 256, shape) / 256
 
@@ -30,7 +30,7 @@ def trained(kind):
 
 
 def predictor(kind):
-    """A function with the model in it."""
+    """A function that includes the model."""
     model = trained(kind)
     return lambda inputs: [str(v) for v in model.predict(inputs)]
 
@@ -45,7 +45,7 @@ MODELS.update({kind: functools.partial(predictor, kind) for kind in (
 
 
 def fixed_cost(fixed, each, busy=True):
-    """So many seconds for a batch and for each input, computing or asleep."""
+    """A model that computes or sleeps a time per batch and per input."""
     def model(inputs):
         import time
         seconds = fixed + each * len(inputs)
