@@ -36,7 +36,6 @@ static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_drain(void);
 static ngx_int_t ngx_http_clipper_rpc_receive(void);
 static ngx_int_t ngx_http_clipper_rpc_room(ngx_uint_t n);
-static void ngx_http_clipper_rpc_check(void);
 
 
 static void                            *ngx_http_clipper_rpc_context;
@@ -108,7 +107,7 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
         }
     }
 
-    ngx_http_clipper_rpc_check();
+    ngx_http_clipper_zmq_check(&ngx_http_clipper_rpc_router);
 
     return NGX_OK;
 
@@ -251,6 +250,7 @@ ngx_http_clipper_rpc_unbind(void)
     /* libzmq drops the connections without a report */
 
     ngx_http_clipper_rpc_peer_done();
+    ngx_http_clipper_zmq_check(&ngx_http_clipper_rpc_router);
 }
 
 
@@ -273,21 +273,6 @@ ngx_http_clipper_rpc_done(void)
     ngx_http_clipper_rpc_parts = NULL;
     ngx_http_clipper_rpc_frames = NULL;
     ngx_http_clipper_rpc_nparts = 0;
-}
-
-
-/* has the socket checked again: needed after a send outside its events */
-
-static void
-ngx_http_clipper_rpc_check(void)
-{
-    ngx_http_clipper_zmq_t  *s;
-
-    s = &ngx_http_clipper_rpc_router;
-
-    if (!s->again.posted && ngx_http_clipper_zmq_readable(s)) {
-        ngx_post_event(&s->again, &ngx_posted_next_events);
-    }
 }
 
 
@@ -328,7 +313,7 @@ ngx_http_clipper_rpc_drain(void)
         }
     }
 
-    ngx_http_clipper_rpc_check();
+    ngx_http_clipper_zmq_check(&ngx_http_clipper_rpc_router);
 }
 
 
@@ -481,29 +466,32 @@ ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id, zmq_msg_t *parts,
 {
     int          flags;
     void        *router;
+    ngx_int_t    rc;
     ngx_uint_t   i;
 
     router = ngx_http_clipper_rpc_router.socket;
 
-    if (router == NULL
-        || zmq_send(router, id->data, id->len, ZMQ_DONTWAIT|ZMQ_SNDMORE) == -1)
-    {
+    if (router == NULL) {
         return NGX_DECLINED;
     }
 
-    for (i = 0; i < n; i++) {
+    rc = zmq_send(router, id->data, id->len, ZMQ_DONTWAIT|ZMQ_SNDMORE) == -1
+         ? NGX_DECLINED : NGX_OK;
+
+    for (i = 0; rc == NGX_OK && i < n; i++) {
         flags = i < n - 1 ? ZMQ_DONTWAIT|ZMQ_SNDMORE : ZMQ_DONTWAIT;
 
         while (zmq_msg_send(&parts[i], router, flags) == -1) {
             if (errno != EINTR) {
-                return NGX_DECLINED;
+                rc = NGX_DECLINED;
+                break;
             }
         }
     }
 
-    ngx_http_clipper_rpc_check();
+    ngx_http_clipper_zmq_check(&ngx_http_clipper_rpc_router);
 
-    return NGX_OK;
+    return rc;
 }
 
 

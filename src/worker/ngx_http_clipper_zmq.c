@@ -43,7 +43,15 @@ ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle, ngx_http_clipper_zmq_t *s,
     s->again.log = cycle->log;
     s->again.data = &ngx_http_clipper_zmq_dummy;
 
-    return ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+    if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* until the first look at a socket its descriptor never fires */
+
+    ngx_http_clipper_zmq_check(s);
+
+    return NGX_OK;
 }
 
 
@@ -73,6 +81,15 @@ ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s)
     if (s->socket) {
         (void) zmq_close(s->socket);
         s->socket = NULL;
+    }
+}
+
+
+void
+ngx_http_clipper_zmq_check(ngx_http_clipper_zmq_t *s)
+{
+    if (!s->again.posted && ngx_http_clipper_zmq_readable(s)) {
+        ngx_post_event(&s->again, &ngx_posted_next_events);
     }
 }
 

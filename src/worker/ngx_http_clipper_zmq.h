@@ -22,13 +22,24 @@ typedef struct {
 } ngx_http_clipper_zmq_t;
 
 
-/* calls handler when work may be pending, and again when it is posted */
+/*
+ * Calls handler when work may be pending, and again when it is posted, which
+ * must not expect a connection of its own at the event's data.
+ */
 ngx_int_t ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle,
     ngx_http_clipper_zmq_t *s, ngx_event_handler_pt handler,
     ngx_event_handler_pt again);
 
 /* closes the socket as well */
 void ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s);
+
+/*
+ * Posts `again` if a message is pending.  The descriptor tells only what
+ * arrives while libzmq believes that its reader sleeps, and each call on the
+ * socket may take that news away: call it after anything that is done to the
+ * socket outside its events, also if it failed.
+ */
+void ngx_http_clipper_zmq_check(ngx_http_clipper_zmq_t *s);
 
 /* whether a message is pending */
 ngx_uint_t ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s);
