@@ -1,12 +1,15 @@
 """Containers of the original: protocol version 3, frame by frame."""
 
+import os
+import signal
 import time
 
 import pytest
 
-from harness import Sim3, Sim4, application, rpc, wait_until
+from harness import Sim3, Sim3Silent, Sim4, application, rpc, wait_until
 from harness.session import (ASK_METADATA, KEEPALIVE, NOCACHE, connected,
                              heartbeat_answers, queued)
+from harness.workers import allow_kill, replica_pid
 
 
 @pytest.fixture
@@ -321,3 +324,73 @@ def test_death_of_the_only_replica(server):
     answer = connection.read().json()
     assert answer["default"] is True
     assert time.monotonic() - start < 3.5
+
+
+# who lost its frontend says nothing
+
+
+def test_silent_newcomer_is_asked(nginx):
+    """Catches a container that connects and is left alone because it says
+    nothing: as the first that its worker hears of, and as a later one."""
+    server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE)
+    for count in (1, 2, 3):
+        sim = Sim3Silent(server, "m").wait_registered(3)
+        server.wait_replicas("m", count)
+        assert heartbeat_answers(sim)[0] == ASK_METADATA
+    assert server.predict("a", [1.5])["output"] == 1.5
+
+
+def test_silent_newcomers_are_asked_once(server):
+    """Catches a number that is left out because those around it have gone,
+    or one that is asked twice."""
+    sims = []
+    for number in range(30):
+        sim = Sim3Silent(server, "m")
+        if number % 3 == 0:
+            sim.close()
+        else:
+            sims.append(sim)
+    server.wait_replicas("m", len(sims))
+    for sim in sims:
+        sim.wait_registered()
+        assert heartbeat_answers(sim).count(ASK_METADATA) == 1
+    assert "clipper_rpc_errors_total" not in [
+        line.partition("{")[0] for line in
+        server.get("/metrics").body.decode().splitlines()
+        if not line.endswith(" 0")]
+
+
+def test_one_that_speaks_is_not_asked(server):
+    """Catches a container that is asked although it has spoken."""
+    sims = [connected(server) for _ in range(5)]
+    Sim3Silent(server, "m").wait_registered()
+    for sim in sims:
+        assert heartbeat_answers(sim).count(ASK_METADATA) == 1
+
+
+def test_silent_one_with_an_identity(server):
+    """Catches a worker that is confused by a peer which it cannot know the
+    number of: that one has to speak, as ever."""
+    own = Sim3Silent(server, "m", identity=b"\0mine")
+    for count in (1, 2):
+        Sim3Silent(server, "m").wait_registered()
+        server.wait_replicas("m", count)
+    assert heartbeat_answers(own) == []
+    own.send(rpc.heartbeat())
+    own.wait_registered()
+    server.wait_replicas("m", 3)
+
+
+def test_container_returns_after_a_death(nginx):
+    """Catches a version 3 container that takes seconds to come back when its
+    worker has died."""
+    server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE)
+    allow_kill(server)
+    sim = connected(server)
+    for _ in range(3):
+        asked = heartbeat_answers(sim).count(ASK_METADATA)
+        os.kill(replica_pid(server), signal.SIGKILL)
+        wait_until(lambda asked=asked: heartbeat_answers(sim).count(
+            ASK_METADATA) > asked, 3, "the question of the next worker")
+        server.wait_replicas("m")
+    assert server.predict("a", [1.5])["output"] == 1.5

@@ -21,6 +21,9 @@ static void ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id,
     int fd, clipper_proto_frame_t *frames, ngx_uint_t n);
 static void ngx_http_clipper_message_heartbeat(ngx_http_clipper_identity_t *id,
     ngx_http_clipper_replica_t *replica);
+static void ngx_http_clipper_message_silent(ngx_http_clipper_identity_t *id);
+static ngx_uint_t ngx_http_clipper_message_known(
+    ngx_http_clipper_replica_t *replica, clipper_proto_message_t *m);
 static void ngx_http_clipper_message_reply(ngx_http_clipper_replica_t *replica,
     clipper_proto_message_t *m);
 static void ngx_http_clipper_message_refuse(ngx_http_clipper_identity_t *id,
@@ -36,7 +39,8 @@ ngx_http_clipper_replica_message_init(ngx_cycle_t *cycle,
     static const ngx_http_clipper_rpc_handlers_t  handlers = {
         ngx_http_clipper_message_take,
         ngx_http_clipper_message_frames,
-        ngx_http_clipper_replica_closed
+        ngx_http_clipper_replica_closed,
+        ngx_http_clipper_message_silent
     };
 
     return ngx_http_clipper_rpc_init(cycle, mcf, &handlers);
@@ -92,6 +96,10 @@ ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
     }
 
     if (rc == NGX_OK && m.kind == CLIPPER_PROTO_METADATA && replica) {
+        if (ngx_http_clipper_message_known(replica, &m)) {
+            return;
+        }
+
         m.error = CLIPPER_PROTO_EREGISTERED;
         rc = NGX_DECLINED;
     }
@@ -158,6 +166,45 @@ ngx_http_clipper_message_heartbeat(ngx_http_clipper_identity_t *id,
     if (replica) {
         (void) ngx_http_clipper_replica_check(replica, rc);
     }
+}
+
+
+/*
+ * A container that has lost its connection to another worker waits for a word
+ * (docs/rpc.md).  Who is asked a second time because its first word is on its
+ * way announces itself twice.
+ */
+
+static void
+ngx_http_clipper_message_silent(ngx_http_clipper_identity_t *id)
+{
+    if (!ngx_http_clipper_process.retiring
+        && ngx_http_clipper_replica_find(id) == NULL)
+    {
+        ngx_http_clipper_message_heartbeat(id, NULL);
+    }
+}
+
+
+/* metadata that says nothing new */
+
+static ngx_uint_t
+ngx_http_clipper_message_known(ngx_http_clipper_replica_t *replica,
+    clipper_proto_message_t *m)
+{
+    u_char     buf[CLIPPER_TEXT * 2], text[CLIPPER_TEXT * 2];
+    size_t     len;
+    ngx_str_t  name;
+
+    ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+    len = ngx_snprintf(text, sizeof(text), "%V:%V", &m->metadata.name,
+                       &m->metadata.version)
+          - text;
+
+    return m->rpc_version == replica->codec->version
+           && m->metadata.input_type == replica->input_type
+           && len == name.len
+           && ngx_memcmp(text, name.data, len) == 0;
 }
 
 

@@ -14,6 +14,7 @@
 #include <ngx_event.h>
 #include "replica/ngx_http_clipper_rpc.h"
 #include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "replica/ngx_http_clipper_rpc_number.h"
 #include "replica/ngx_http_clipper_rpc_peer.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_zmq.h"
@@ -96,6 +97,17 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
                                       ngx_http_clipper_rpc_again) != NGX_OK)
     {
         goto failed;
+    }
+
+    if (ngx_http_clipper_rpc_number_init(cycle, ngx_http_clipper_rpc_context,
+                                         &ngx_http_clipper_rpc_router,
+                                         handlers)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_INFO, cycle->log, 0,
+                      "container RPC: this libzmq does not show silent peers: "
+                      "version 3 containers take 5 s to return after a "
+                      "reload");
     }
 
     ngx_http_clipper_rpc_endpoints = &mcf->endpoints;
@@ -262,6 +274,7 @@ ngx_http_clipper_rpc_done(void)
     }
 
     ngx_http_clipper_rpc_peer_done();
+    ngx_http_clipper_rpc_number_done();
     ngx_http_clipper_rpc_monitor_done(ngx_http_clipper_rpc_router.socket);
     ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_router);
 
@@ -376,8 +389,12 @@ ngx_http_clipper_rpc_receive(void)
 
     /* surplus frames were dropped: the codec still sees more than are valid */
 
-    ngx_http_clipper_rpc_handlers->message(&id, fd,
-                                           ngx_http_clipper_rpc_frames, n);
+    if (!ngx_http_clipper_rpc_number_heard(&id, fd,
+                                           ngx_http_clipper_rpc_frames, n))
+    {
+        ngx_http_clipper_rpc_handlers->message(&id, fd,
+                                               ngx_http_clipper_rpc_frames, n);
+    }
 
     for (i = 0; i < n; i++) {
         (void) zmq_msg_close(&ngx_http_clipper_rpc_parts[i]);

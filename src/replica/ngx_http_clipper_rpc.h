@@ -43,6 +43,9 @@ typedef struct {
 
     /* a connection was closed */
     void         (*closed)(int fd);
+
+    /* a peer may have connected and not have spoken since */
+    void         (*silent)(ngx_http_clipper_identity_t *id);
 } ngx_http_clipper_rpc_handlers_t;
 
 

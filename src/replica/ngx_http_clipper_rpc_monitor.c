@@ -5,11 +5,16 @@
 
 
 #include "replica/ngx_http_clipper_rpc_monitor.h"
+#include "replica/ngx_http_clipper_rpc_number.h"
 #include "replica/ngx_http_clipper_rpc_peer.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
 
 #define NGX_HTTP_CLIPPER_MONITOR_NAME  "inproc://monitor"
+
+#if !defined(ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+#define ZMQ_EVENT_HANDSHAKE_SUCCEEDED  0            /* before libzmq 4.3 */
+#endif
 
 
 static void ngx_http_clipper_monitor_event(ngx_event_t *ev);
@@ -31,7 +36,9 @@ ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
     unlimited = 0;
 
     if (zmq_socket_monitor(router, NGX_HTTP_CLIPPER_MONITOR_NAME,
-                           ZMQ_EVENT_ACCEPTED|ZMQ_EVENT_DISCONNECTED) == -1)
+                           ZMQ_EVENT_ACCEPTED|ZMQ_EVENT_DISCONNECTED
+                           |ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+        == -1)
     {
         return NGX_ERROR;
     }
@@ -134,6 +141,9 @@ ngx_http_clipper_monitor_read(void)
         if (event == ZMQ_EVENT_DISCONNECTED) {
             ngx_http_clipper_rpc_peer_closed(value);
             ngx_http_clipper_monitor_tell->closed(value);
+
+        } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+            ngx_http_clipper_rpc_number_given();
 
         } else {
             ngx_http_clipper_rpc_peer_opened(value);

@@ -14,11 +14,11 @@ from .load import Load
 from .redis import Redis, Way
 from .runtime import PythonContainer
 from .server import Nginx, Settings, application
-from .sim import Sim3, Sim4
+from .sim import Sim3, Sim3Silent, Sim4
 from .util import SLOW, anonymous_kb, wait_until
 
 __all__ = [
     "Connection", "Load", "Nginx", "PythonContainer", "Redis", "Response",
-    "SLOW", "Settings", "Sim3", "Sim4", "Way", "anonymous_kb", "application",
-    "death", "rpc", "wait_until",
+    "SLOW", "Settings", "Sim3", "Sim3Silent", "Sim4", "Way", "anonymous_kb",
+    "application", "death", "rpc", "wait_until",
 ]

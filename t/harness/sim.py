@@ -298,6 +298,10 @@ class Sim3(Sim):
         self._next = None
         super().__init__(*args, **kw)
 
+    def socket_options(self, sock):
+        # The original leaves the time between two attempts as libzmq has it.
+        sock.setsockopt(zmq.RECONNECT_IVL, 100)
+
     def metadata(self):
         if self._metadata is not None:
             return self._metadata
@@ -354,6 +358,26 @@ class Sim3(Sim):
 
     def encode_reply(self, request, outputs, **kw):
         return rpc.reply3(request.message_id, outputs)
+
+
+class Sim3Silent(Sim3):
+    """A version 3 container as it is after its frontend has gone: it connects
+    and says nothing until it is spoken to, for as long as that takes. Its
+    ``identity`` is libzmq's to choose unless it is given."""
+
+    def __init__(self, *args, identity=None, **kw):
+        self.identity = identity
+        super().__init__(*args, **kw)
+
+    def socket_options(self, sock):
+        super().socket_options(sock)
+        if self.identity is not None:
+            sock.setsockopt(zmq.IDENTITY, self.identity)
+
+    def connect(self):
+        self._open()
+        self._heard = None
+        self._next = None
 
 
 class Sim4(Sim):
