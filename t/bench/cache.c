@@ -1,8 +1,7 @@
 
 /*
  * Prints the processor time of a get and of a put of the prediction cache,
- * for one process and for two at once; a get also as it would be under the
- * lock.
+ * for one process and for two at once; a get also with the lock taken.
  */
 
 #include <stdint.h>

@@ -3,7 +3,7 @@
  * The scheduler's mechanisms over a grid of models, replicas, SLOs, loads and
  * troubles, in virtual time: the tables of docs/scheduling.md, as Markdown.
  *
- *     bench_grid [QUERIES]     about so many in each cell, 1500 unless given
+ *     bench_grid [QUERIES]     queries in each cell, about; default 1500
  */
 
 #include "../unit/sched_grid.h"
@@ -42,7 +42,7 @@ head(const char *first)
 }
 
 
-/* "auto" beside the best of "off" and of some times */
+/* "auto" compared to the best of "off" and of some times */
 
 static void
 hedging_cell(const sched_cell_t *cell)

@@ -1,13 +1,12 @@
 
 /*
- * Who does which JSON: the time of the scanner and the writer beside jansson's
- * for documents that are no queries, interleaved in one run: medians over
- * rounds.
+ * The time of the scanner and the writer compared to jansson's for documents
+ * other than queries, interleaved in one run: medians over rounds.
  *
  *   json [rounds]
  *
- * A feedback's time is from its body to its members. A row of the status is a
- * replica with its sixteen members, as it stands in the document.
+ * The time of a feedback is that from its body to its members.  A row of the
+ * status is a replica with its sixteen members, as in the document.
  */
 
 

@@ -1,10 +1,10 @@
 
 /*
- * Nanoseconds of what a policy adds to a query: reading the state of the
- * application and of a user as they count now, and the selection; and of a
- * feedback: observing and adding to both states.  For 5 and for 64 members.
- * "again" is weights with what they were a tenth of a millisecond before.
- * Then of combining the answers of 5 members.
+ * The cost of a policy in nanoseconds.  For a query: reading the present state
+ * of the application and of a user, and the selection.  For a feedback:
+ * observing and adding to both states.  For 5 and for 64 members.  "again" is
+ * weights that are known from a tenth of a millisecond before.  Then the time
+ * to combine the answers of 5 members.
  *
  *   policy [seconds for each figure]
  */
@@ -88,7 +88,7 @@ bench_select(bench_t *b, ngx_uint_t personal)
 }
 
 
-/* what an ensemble needs for its answer, and $clipper_propensity of thompson */
+/* the weights of an ensemble's answer, and thompson's $clipper_propensity */
 
 static void
 bench_weights(bench_t *b, ngx_uint_t personal)
@@ -200,7 +200,7 @@ bench(const clipper_policy_t *policy, ngx_uint_t n, double limit)
 }
 
 
-/* five answers, texts that differ though some values are equal */
+/* five answers with different texts; some of their values are equal */
 
 static void
 bench_combine(const char *what, clipper_policy_combine_e mode,

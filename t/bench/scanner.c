@@ -1,7 +1,7 @@
 
 /*
- * Time of the input scanner for one body, beside jansson's for the same body,
- * interleaved in one run: medians over rounds.
+ * Time of the input scanner for one body, compared to jansson's for the same
+ * body, interleaved in one run: medians over rounds.
  *
  *   scanner [rounds]
  *

@@ -1,8 +1,8 @@
 
 /*
- * What policies make of models that swap their roles, of users with tastes of
- * their own, and how true their confidence is: the tables of docs/learning.md,
- * which `make sweep` writes.
+ * Policies with models that swap their roles and with users of two kinds, and
+ * how true their confidence is: `make sweep` writes the tables of
+ * docs/learning.md with this program.
  */
 
 #include <stdio.h>

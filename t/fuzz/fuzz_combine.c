@@ -1,10 +1,10 @@
 
 /*
- * Votes and means over arbitrary outputs.  The first byte chooses how, lines
- * are the members' outputs, an empty one has not answered.  Checked: what is
- * combined is JSON of no more than the size foretold, the confidence is one,
- * equality is mutual, equal values are equal for jansson, and a value is equal
- * to itself as jansson writes it.
+ * Votes and means over arbitrary outputs.  The first byte chooses the method,
+ * each line is the output of a member, and an empty line is a member without
+ * an answer.  Checked: the combination is JSON of no more than the announced
+ * size, the confidence is in range, equality is symmetric, equal values are
+ * equal for jansson, and a value is equal to itself as jansson writes it.
  */
 
 #include <stdint.h>
@@ -36,7 +36,7 @@ check(int good, const char *what)
 }
 
 
-/* NULL: not JSON, or nothing jansson can hold */
+/* NULL: not JSON, or not representable in jansson */
 
 static json_t *
 tree_of(const clipper_value_t *value)
@@ -102,7 +102,7 @@ check_rewritten(const clipper_value_t *value)
 
     clipper_value_init(&again, (u_char *) text, strlen(text));
 
-    /* as reals, integers beyond 2^53 are others: the shape remains */
+    /* integers beyond 2^53 change when read as reals, but keep the shape */
 
     check(clipper_value_equal(value, &again, 1), "shape rewritten");
     check(value->text.len > 15

@@ -1,7 +1,7 @@
 
 /*
- * The JSON validator against jansson, and the writer: what it writes is JSON
- * of the length it told, and a string reads back to the same bytes if they
+ * The JSON validator against jansson, and the writer: its output is JSON of
+ * the announced length, and a string reads back to the same bytes if they
  * were valid.
  */
 
@@ -42,7 +42,7 @@ check_value(const uint8_t *data, size_t size)
 
     rc = clipper_json_value(data, size, CLIPPER_LEX_MAX_DEPTH, &value);
 
-    /* jansson takes a NUL byte for the end, JSON has none at all */
+    /* jansson stops at a NUL byte; JSON has none at all */
 
     if (size && memchr(data, '\0', size)) {
         check(rc != NGX_OK, "took a NUL byte");

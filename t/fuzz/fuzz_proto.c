@@ -2,7 +2,7 @@
 /*
  * Any frames through the decoder, as any peer: nothing is read beyond a frame,
  * an accepted reply can be walked to its end and covers its frames exactly,
- * accepted metadata keep their limits, a decline has a cause.
+ * accepted metadata respect the limits, and a refusal has a cause.
  *
  * Input: a byte with the version, one with the expected count, then frames: two
  * bytes of length (cut to what is left; an empty frame has no address) and the
@@ -52,7 +52,7 @@ split(clipper_proto_frame_t *frames, const uint8_t *data, size_t size)
         size -= 2;
         len = ngx_min(len, size);
 
-        /* a block of its own: the sanitizer sees a read beyond its end */
+        /* in a separate block: the sanitizer sees a read beyond its end */
         p = len ? malloc(len) : NULL;
         check(p != NULL || len == 0);
 

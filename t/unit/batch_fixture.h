@@ -1,7 +1,7 @@
 
 /*
- * What the tests of the batch control share: one replica, its operator's
- * bounds, what waits for it, and the plan.
+ * Shared by the tests of the batch control: one replica, the operator's
+ * bounds, the waiting inputs, and the plan.
  */
 
 

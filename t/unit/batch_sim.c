@@ -71,7 +71,7 @@ sim_tick(sim_t *sim)
 }
 
 
-/* answered, late or dropped: its client comes back */
+/* answered, late or dropped: its client asks again */
 
 static void
 sim_settle(sim_t *sim)
@@ -402,7 +402,7 @@ sim_law_step(sim_t *sim, double n, double now_us)
 }
 
 
-/* so slow that not even one is on time from the fourth second to the twelfth */
+/* from the fourth to the twelfth second even a batch of one is late */
 
 double
 sim_law_blocked(sim_t *sim, double n, double now_us)

@@ -2,7 +2,7 @@
 /*
  * Replicas behind one queue in virtual time: Poisson arrivals or clients that
  * wait for their answer, a law of service times, tasks in order of deadline.
- * The batch control is asked as the server asks it.
+ * The batch control is called as the server calls it.
  */
 
 #ifndef _BATCH_SIM_H_INCLUDED_
@@ -19,7 +19,7 @@
 
 #define SIM_QUEUE     (1 << 18)         /* tasks waiting, a power of 2 */
 #define SIM_REPLICAS  4
-#define SIM_THINK_US  100               /* of a client that had its answer */
+#define SIM_THINK_US  100               /* of a client, after its answer */
 #define SIM_TICK_US   100000            /* of the time series */
 #define SIM_TICKS     1000
 
@@ -63,7 +63,7 @@ struct sim_s {
     ngx_uint_t                     back_head;
     ngx_uint_t                     back_count;
     double                         wake_us;     /* after NGX_AGAIN */
-    ngx_uint_t                     happened;    /* what happens once */
+    ngx_uint_t                     happened;    /* the one-time event */
 
     /* the result */
     uint64_t                       arrived;
@@ -81,7 +81,7 @@ struct sim_s {
 void sim_init(sim_t *sim, sim_law_pt law, double rate, ngx_uint_t clients);
 void sim_free(sim_t *sim);
 
-/* what was set after sim_init() counts from here */
+/* settings made after sim_init() apply from here */
 void sim_start(sim_t *sim);
 void sim_run(sim_t *sim, double until_us);
 

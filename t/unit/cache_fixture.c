@@ -28,7 +28,7 @@ key_of(uint64_t name, uint64_t key[2])
 }
 
 
-/* a value tells its key and its length in every byte */
+/* every byte of a value encodes its key and its length */
 
 u_char *
 value_of(uint64_t name, size_t len)
@@ -90,7 +90,7 @@ put(uint64_t name, size_t len)
 }
 
 
-/* 1 if it is there; it is then what was put */
+/* 1 on a hit; the value is then checked */
 
 ngx_uint_t
 get(uint64_t name)
@@ -114,7 +114,7 @@ get(uint64_t name)
 }
 
 
-/* 1 if it is there; without a trace of the question */
+/* 1 on a hit; the lookup leaves no trace */
 
 ngx_uint_t
 kept(uint64_t name)

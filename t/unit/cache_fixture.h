@@ -1,7 +1,7 @@
 
 /*
- * A cache between two pages that trap, and names for its keys and values: a
- * value tells its key and its length in every byte.
+ * A cache between two pages that trap, and names for its keys and values:
+ * every byte of a value encodes its key and its length.
  */
 
 
@@ -43,17 +43,17 @@ extern uint64_t  seed;
 uint64_t chance(uint64_t n);
 void key_of(uint64_t name, uint64_t key[2]);
 
-/* a value tells its key and its length in every byte */
+/* every byte of a value encodes its key and its length */
 u_char *value_of(uint64_t name, size_t len);
 void *zone(size_t size);
 void make(size_t size);
 void drop(void);
 ngx_uint_t put(uint64_t name, size_t len);
 
-/* 1 if it is there; it is then what was put */
+/* 1 on a hit; the value is then checked */
 ngx_uint_t get(uint64_t name);
 
-/* 1 if it is there; without a trace of the question */
+/* 1 on a hit; the lookup leaves no trace */
 ngx_uint_t kept(uint64_t name);
 clipper_cache_usage_t usage(void);
 

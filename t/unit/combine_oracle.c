@@ -25,7 +25,7 @@ oracle_loss(int type, double low, double high, const char *output,
 }
 
 
-/* a text that is NULL has not answered; the output's length, -1: none */
+/* a NULL text is a missing answer; returns the output's length, -1: none */
 
 long
 oracle_combine(int mean, int type, double low, double high, int n,

@@ -36,7 +36,7 @@ death_map(size_t size)
 }
 
 
-/* runs call() in a child; the steps it took, at most `steps`, then it dies */
+/* runs call() in a child that dies after `steps` steps; returns the steps */
 
 long
 death_after(void (*call)(void *data), void *data, long steps)

@@ -30,7 +30,7 @@ extern uint64_t  death_random_state;
 uint64_t death_random(uint64_t n);
 void *death_map(size_t size);
 
-/* runs call() in a child; the steps it took, at most `steps`, then it dies */
+/* runs call() in a child that dies after `steps` steps; returns the steps */
 long death_after(void (*call)(void *data), void *data, long steps);
 
 

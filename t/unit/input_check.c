@@ -52,7 +52,7 @@ input_check_same(const clipper_input_t *a, const clipper_input_t *b)
 }
 
 
-/* scans the body in pieces of their own memory; cuts is a rising list */
+/* scans the body in pieces, each in its own memory; cuts is a rising list */
 
 static void
 input_check_scan(clipper_input_t *in, const oracle_t *o, const u_char *body,
@@ -77,7 +77,7 @@ input_check_scan(clipper_input_t *in, const oracle_t *o, const u_char *body,
 }
 
 
-/* the error is where the body stops being the beginning of a document */
+/* the error is at the first byte that no valid document could have there */
 
 static const char *
 input_check_offset(const oracle_t *o, const u_char *body, size_t len,
@@ -121,8 +121,8 @@ input_check_offset(const oracle_t *o, const u_char *body, size_t len,
 
 
 /*
- * Is there a comparison to make?  jansson has no names with NUL and goes less
- * deep; and it takes a NUL byte for the end, where JSON has none at all.
+ * Whether jansson can be compared: it has no names with NUL and a smaller
+ * depth; and it stops at a NUL byte, while JSON has none at all.
  */
 
 static int

@@ -15,7 +15,7 @@
 #define INPUT_CHECK_CUTS  64
 
 
-/* how often each error code and error.what was compared with jansson */
+/* comparisons with jansson, by error code and error.what */
 
 extern size_t  input_check_seen[5][5];
 
@@ -23,9 +23,9 @@ extern size_t  input_check_seen[5][5];
 /*
  * NULL when the scanner agrees with jansson about the body in one piece, gives
  * the same result for the body cut up as asked, and reports a syntax error at
- * the first byte that makes the body no beginning of a valid document; else a
- * text that says what differs.  cuts is a rising list of INPUT_CHECK_CUTS at
- * most.  All memory handed to the scanner ends where its content ends.
+ * the first byte that no valid document could have there; else a text that
+ * describes the difference.  cuts is a rising list of INPUT_CHECK_CUTS at
+ * most.  All memory given to the scanner ends where its content ends.
  */
 const char *input_check(const clipper_input_conf_t *conf, ngx_uint_t mode,
     const u_char *body, size_t len, const size_t *cuts, size_t ncuts);

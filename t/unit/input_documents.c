@@ -1,5 +1,5 @@
 
-/* Documents as the scanner may get them, mostly valid ones. */
+/* Random documents for the scanner, mostly valid ones. */
 
 #include "input_documents.h"
 

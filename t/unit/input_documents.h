@@ -1,7 +1,7 @@
 
 /*
- * Request bodies at random: doc_text and doc_len are the body, doc_seed is
- * where the random numbers come from.
+ * Random request bodies: doc_text and doc_len are the body, doc_seed is the
+ * seed of the random numbers.
  */
 
 
@@ -25,7 +25,7 @@ extern size_t    doc_len;
 
 uint64_t doc_rnd(void);
 
-/* appends, and never more than fits with what closes a document */
+/* appends if the text and the end of the document still fit */
 void doc_put(const char *s);
 void doc_number(void);
 

@@ -1,5 +1,5 @@
 
-/* What the tests of the input scanner share: one object, one configuration. */
+/* Shared by the tests of the input scanner: one object, one configuration. */
 
 
 #ifndef _INPUT_FIXTURE_H_INCLUDED_

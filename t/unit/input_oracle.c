@@ -62,7 +62,7 @@ oracle_refuse(oracle_t *o, ngx_uint_t code, ngx_uint_t what, ngx_uint_t kind)
 }
 
 
-/* bit by bit, not four characters at once; the length, or -1 */
+/* bit by bit, not four characters at once; returns the length, or -1 */
 
 static ssize_t
 oracle_base64(const char *text, size_t len, u_char *dst)
@@ -108,7 +108,7 @@ oracle_base64(const char *text, size_t len, u_char *dst)
 }
 
 
-/* may the float be what a literal became whose double is d? */
+/* whether a literal with the double d may have become this float */
 
 static int
 oracle_float(float f, double d)
@@ -121,7 +121,7 @@ oracle_float(float f, double d)
         return 1;
     }
 
-    /* d may hide on which side of the middle the literal was */
+    /* the double does not show on which side of the middle the literal was */
 
     other = nextafterf(near, d > near ? INFINITY : -INFINITY);
 
@@ -130,8 +130,8 @@ oracle_float(float f, double d)
 
 
 /*
- * One number: a from integers as integers (NULL if jansson could not), b from
- * integers as reals, got the scanner's bytes or NULL.
+ * One number: in a integers are integers (NULL if jansson failed), in b they
+ * are reals; got has the scanner's bytes or NULL.
  */
 
 static int
@@ -377,7 +377,7 @@ oracle_inputs(oracle_t *o, const json_t *a, const json_t *b,
 }
 
 
-/* a member that is no input: its kind and its text */
+/* a member other than the input: its kind and its text */
 
 static void
 oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
@@ -429,7 +429,7 @@ oracle_member(oracle_t *o, const json_t *a, const json_t *b, const char *name,
 #define ORACLE_IS(kind)  (1u << CLIPPER_KIND_##kind)
 
 
-/* in the order of the document, in which the first error counts */
+/* in the order of the document: the first error counts */
 
 static void
 oracle_members(oracle_t *o, const json_t *a, const json_t *b,

@@ -1,7 +1,7 @@
 
 /*
- * What the input scanner must say about a valid document, worked out from
- * jansson's tree of it; input_check.h does the rest.
+ * The expected result of the input scanner for a valid document, derived from
+ * jansson's tree; input_check.h does the rest.
  */
 
 
@@ -36,9 +36,9 @@ typedef struct {
 
 
 /*
- * NULL when the scanner's result is the right one, else a text that says what
- * differs.  o has conf and mode, all else 0.  a is the document with integers
- * as integers, NULL if jansson could not; b has integers as reals.
+ * NULL when the scanner's result is right, else a text that describes the
+ * difference.  o has conf and mode, all else 0.  a is the document with
+ * integers as integers, NULL if jansson failed; b has integers as reals.
  */
 const char *input_oracle_compare(oracle_t *o, const json_t *a, const json_t *b,
     const clipper_input_t *in);

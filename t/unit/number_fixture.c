@@ -1,5 +1,5 @@
 
-/* A number is scanned as a sanitizer wants it. */
+/* Scans a number from a copy without slack, for sanitizers. */
 
 #include "number_fixture.h"
 

@@ -1,5 +1,5 @@
 
-/* What the tests of numbers share: how one is scanned. */
+/* Shared by the tests of numbers: how one is scanned. */
 
 
 #ifndef _NUMBER_FIXTURE_H_INCLUDED_
@@ -22,8 +22,8 @@
 
 /*
  * Scans a copy that ends where the text ends, for the sanitizers; the caller
- * frees it.  The end of the number in the copy, or NULL: then error is the
- * offset of what is wrong.
+ * frees it.  Returns the end of the number in the copy, or NULL: then error
+ * is the offset of the mistake.
  */
 const u_char *number_scan(const char *text, clipper_number_t *number,
     u_char **copy, size_t *error);

@@ -108,7 +108,7 @@ fixture_served(policy_fixture_t *f, ngx_int_t served, double propensity,
 }
 
 
-/* the answers to the query that is asked next */
+/* the answers to the next query */
 
 void
 fixture_answers(policy_fixture_t *f, uint64_t answered, const int *outputs)
@@ -131,7 +131,7 @@ fixture_answers(policy_fixture_t *f, uint64_t answered, const int *outputs)
 }
 
 
-/* feedback to an ensemble, of which some were seen */
+/* feedback to an ensemble with some members seen */
 
 ngx_int_t
 fixture_seen(policy_fixture_t *f, uint64_t seen, const double *losses)

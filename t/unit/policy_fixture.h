@@ -1,7 +1,7 @@
 
 /*
  * An application with k members for the tests of policies: its configuration,
- * its state and one user's, and the calls a server makes for query and
+ * its state and a user's state, and the calls of a server for a query and for
  * feedback.
  */
 
@@ -69,11 +69,11 @@ ngx_int_t fixture_select(policy_fixture_t *f, uint64_t u);
 ngx_int_t fixture_served(policy_fixture_t *f, ngx_int_t served,
     double propensity, double loss);
 
-/* the answers to the query that is asked next */
+/* the answers to the next query */
 void fixture_answers(policy_fixture_t *f, uint64_t answered,
     const int *outputs);
 
-/* feedback to an ensemble, of which some were seen */
+/* feedback to an ensemble with some members seen */
 ngx_int_t fixture_seen(policy_fixture_t *f, uint64_t seen,
     const double *losses);
 void fixture_learn(policy_fixture_t *f);

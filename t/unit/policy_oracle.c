@@ -31,7 +31,7 @@ oracle_close(policy_fixture_t *f)
 }
 
 
-/* the moment, who is up, and whether it is the user who asks */
+/* the time, the members that are up, and whether the user asks */
 
 void
 oracle_look(policy_fixture_t *f, double now, uint64_t up, int personal)
@@ -42,7 +42,7 @@ oracle_look(policy_fixture_t *f, double now, uint64_t up, int personal)
 }
 
 
-/* what the members answer; bit i of answered: member i does */
+/* the answers of the members; bit i of answered: member i answers */
 
 void
 oracle_answers(policy_fixture_t *f, uint64_t answered, const int *outputs)
@@ -120,7 +120,7 @@ oracle_rows(policy_fixture_t *f, int personal, double *rows)
 }
 
 
-/* the output with the largest weight, or of the served member */
+/* the output with the largest weight, or that of the served member */
 
 static int
 oracle_answer(policy_fixture_t *f, const int *outputs, double *confidence)

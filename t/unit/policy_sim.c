@@ -20,8 +20,8 @@ sim_uniform(uint64_t *seed)
 
 
 /*
- * What an ensemble answers to a question of two answers, so that wrong ones
- * are all alike: the hardest case for a vote.
+ * The answer of an ensemble to a question with two answers: all wrong answers
+ * are equal, the hardest case for a vote.
  */
 
 static double
@@ -54,7 +54,7 @@ sim_vote(policy_fixture_t *f, const double *losses, double *confidence)
 }
 
 
-/* one query of what has been read; whether the answer was wrong */
+/* one query with the state read before; returns whether the answer was wrong */
 
 static double
 sim_ask(policy_fixture_t *f, const double *losses, uint64_t *seed,
@@ -137,8 +137,8 @@ sim_mean(const double *errors, ngx_uint_t from, ngx_uint_t to)
 
 
 /*
- * Feedbacks after which a policy has followed: from then on, in windows of 50,
- * it errs less often than halfway between the models.
+ * The number of feedbacks until a policy has followed: from then on, in
+ * windows of 50, its error is below the mean of the models' errors.
  */
 
 ngx_uint_t
@@ -160,9 +160,9 @@ sim_followed(const sim_t *sim, const double *errors)
 
 
 /*
- * Users of as many kinds, taking turns, each of whom has told so many labels;
+ * Users of `kinds` kinds take turns until each has given `feedbacks` labels;
  * the first model is the good one for the first kind, the second for the
- * second.  How often their next query is answered wrongly.
+ * second.  Returns how often their next query is answered wrongly.
  */
 
 double

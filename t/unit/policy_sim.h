@@ -1,7 +1,7 @@
 
 /*
  * Policies in simulation: models that err at random, a feedback for each
- * query, at once, at some rate.  What a policy is worth is how often it
+ * query, at once, at some rate.  The measure of a policy is how often it
  * answers wrongly.
  */
 
@@ -31,15 +31,15 @@ void sim_run(const sim_t *sim, double *errors);
 double sim_mean(const double *errors, ngx_uint_t from, ngx_uint_t to);
 
 /*
- * Feedbacks after which a policy has followed: from then on, in windows of 50,
- * it errs less often than halfway between the models.
+ * The number of feedbacks until a policy has followed: from then on, in
+ * windows of 50, its error is below the mean of the models' errors.
  */
 ngx_uint_t sim_followed(const sim_t *sim, const double *errors);
 
 /*
- * 1 000 users of as many kinds, taking turns, each of whom has told so many
+ * 1 000 users of `kinds` kinds take turns until each has given `feedbacks`
  * labels; the first model is the good one for the first kind, the second for
- * the second.  How often their next query is answered wrongly.
+ * the second.  Returns how often their next query is answered wrongly.
  */
 double sim_users(const char *policy, const char *params, ngx_uint_t kinds,
     double good, double bad, ngx_uint_t feedbacks, uint64_t seed);

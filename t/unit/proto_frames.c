@@ -62,7 +62,7 @@ proto_frames_set(const char *text)
 
         assert_true(proto_nframes < MAX_FRAMES);
 
-        /* an empty frame may come without an address */
+        /* an empty frame may have no address */
         p = n ? malloc(n) : NULL;
         if (n) {
             memcpy(p, buf, n);

@@ -1,8 +1,8 @@
 
 /*
  * Messages in the notation of the documentation, for the tests of the codec.
- * Each frame is a heap block of its own, so that a sanitizer sees reads beyond
- * it; an empty frame has no address.
+ * Each frame is a separate heap block, so a sanitizer sees reads beyond it;
+ * an empty frame has no address.
  */
 
 #ifndef _PROTO_FRAMES_H_INCLUDED_
@@ -40,8 +40,9 @@ extern ngx_uint_t  proto_nframes;
 
 
 /*
- * Frames as the documentation writes them: "| 03 00 | 31" has two.  A quoted
- * text is taken as it is.  They last until the next ones or the teardown.
+ * Frames in the notation of the documentation: "| 03 00 | 31" has two.  A
+ * quoted text is used as it is.  They live until the next call or the
+ * teardown.
  */
 void proto_frames_set(const char *text);
 int proto_frames_teardown(void **state);

@@ -4,8 +4,8 @@
  *
  * A trace is text: "model A B R" (a batch of n takes A + B n us on each of R
  * replicas), "app SLO" in us for each application, then one line for each
- * arrival, "T APP": T us after the one before, for the APPth application from
- * 0.  "#" begins a comment.
+ * arrival, "T APP": T us after the previous one, for application number APP
+ * (from 0).  "#" begins a comment.
  *
  * The bound.  An answer of application i is on time only if its batch took no
  * longer than SLO_i, so it had at most n_i = (SLO_i - A) / B inputs, and the

@@ -1,6 +1,6 @@
 
 /*
- * SplitMix64 (Vigna): numbers that look random, the same in each run.
+ * SplitMix64 (Vigna): pseudorandom numbers, the same in each run.
  */
 
 
@@ -14,7 +14,7 @@
 #define SPLITMIX_STEP  0x9e3779b97f4a7c15
 
 
-/* what SplitMix64 gives at state x; the next state is x + SPLITMIX_STEP */
+/* the output of SplitMix64 at state x; the next state is x + SPLITMIX_STEP */
 
 static inline uint64_t
 splitmix(uint64_t x)

@@ -63,7 +63,7 @@ member_of(uint64_t key)
 }
 
 
-/* NULL, or what contradicts what */
+/* NULL, or a text that describes a contradiction */
 
 const char *
 table_check(table_t *t)

@@ -1,6 +1,6 @@
 
 /*
- * A small table of states, and what must hold in it whoever has died.
+ * A small table of states, and its invariants, whichever process died.
  *
  * Half-lives are off here, so sums are whole numbers and compare exactly.
  */

@@ -70,7 +70,7 @@ redis_answer(table_t *t, flight_t *f, int lost)
                                           lost ? NULL : &reply, 1);
     }
 
-    /* what was lost on the way back or forth may still be under way */
+    /* a lost request or reply may still be under way */
 
     if (lost && !f->applied) {
         f->orphan = 1;

@@ -1,7 +1,7 @@
 
 /*
- * A simulated Redis that loses answers, takes commands late and gives old
- * answers: what it has, and what is under way between it and the table.
+ * A simulated Redis that loses replies, executes commands late and gives old
+ * replies: its data, and the messages between it and the table.
  */
 
 
@@ -16,7 +16,7 @@
 #define SENDERS   3
 
 
-/* what Redis has of one id, and what the source added in all */
+/* the data of one id in Redis, and the sum of all that the source added */
 
 typedef struct {
     uint64_t    last;
@@ -29,7 +29,7 @@ typedef struct {
     int         used;
     int         question;       /* or an update */
     int         applied;        /* Redis has taken it; the answer is kept */
-    int         orphan;         /* nobody waits for the answer any more */
+    int         orphan;         /* its sender no longer waits */
     uint32_t    pid;
     uint32_t    id;
     uint32_t    row;

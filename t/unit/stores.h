@@ -1,9 +1,9 @@
 
 /*
- * Runs code and stops after each of its instructions that stores to some
- * memory: the memory is write-protected, an instruction that faults is let
- * through alone.  What stands there then is what a death at that instruction
- * would leave.  Linux on x86-64 only; STORES_CAN_STOP tells.
+ * Runs code and stops after each instruction that stores to some memory: the
+ * memory is write-protected, and a faulting instruction is executed alone.
+ * Then the memory is as a death at that instruction would leave it.  Linux on
+ * x86-64 only; STORES_CAN_STOP tells.
  */
 
 
@@ -24,7 +24,7 @@
 /* stops of the current run so far */
 extern unsigned  stores_count;
 
-/* mem begins a page; the number of stops, after each of which stop() runs */
+/* mem begins a page; calls stop() after each stop; returns their number */
 unsigned stores_run(void *mem, size_t size, void (*run)(void *data),
     void *data, void (*stop)(void));
 

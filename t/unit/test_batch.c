@@ -1,7 +1,8 @@
 
 /*
- * The batch control's plans.  Catches: a plan that sends what is expired, drops
- * what is not, or sends more than is there, a controller that does not probe.
+ * The plans of the batch control.  Catches: a plan that sends expired inputs,
+ * drops others, or sends more inputs than wait, a controller that does not
+ * probe.
  */
 
 
@@ -94,8 +95,8 @@ test_infeasible_head_is_dropped(void **state)
 
 
 /*
- * 5 ms per batch and next to nothing per input: the head would leave with 60
- * others, and hundreds would be late for it
+ * 5 ms per batch and hardly anything per input: the head would be sent with 60
+ * others, and hundreds of inputs would be late because of it
  */
 
 static void
@@ -115,10 +116,10 @@ test_head_is_given_up_for_the_others(void **state)
 
     assert_int_equal(ask(), NGX_DECLINED);
 
-    /* the 460 last ones fit when the first of them has 9600 us */
+    /* the last 460 fit when the first of them has 9600 us left */
     assert_in_range(plan.need_us, 9200, 10800);
 
-    /* with others to help, or with less to do, it is served */
+    /* with more replicas, or with less work, it is served */
 
     load.replicas = 20;
     load.queued = 100;
@@ -197,7 +198,7 @@ test_waits_for_a_fuller_batch(void **state)
     load.head_us = clipper_batch_latency(&b, 7);
     assert_int_equal(ask(), NGX_OK);
 
-    /* late already for what may come, but not for what is there */
+    /* too late for possible later inputs, but not for the waiting ones */
 
     load.head_us = clipper_batch_latency(&b, 6);
     assert_int_equal(ask(), NGX_OK);
@@ -205,7 +206,7 @@ test_waits_for_a_fuller_batch(void **state)
 }
 
 
-/* whatever is asked and observed, the plan is possible and the curve sane */
+/* for any input and any observation the plan is valid and the curve sane */
 
 static void
 test_any_history(void **state)

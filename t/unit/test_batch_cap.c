@@ -1,7 +1,7 @@
 
 /*
- * How large batches may get.  Catches: an AIMD that is none, a cap that does
- * not come back after misses, bounds of the operator that are not kept.
+ * The cap of batches.  Catches: a control that is not AIMD, a cap that does
+ * not recover after misses, bounds of the operator that are exceeded.
  */
 
 

@@ -1,8 +1,8 @@
 
 /*
- * What the batch control knows of a model's latency.  Catches: a profile that
- * is not monotone or not the asked quantile, that one outlier changes, that is
- * not forgotten or not inherited.
+ * The latency profile of a model.  Catches: a profile that is not monotone or
+ * not the requested quantile, that one outlier changes, that is not forgotten
+ * or not inherited.
  */
 
 
@@ -129,7 +129,7 @@ test_inherited_profile(void **state)
     assert_in_range(clipper_batch_latency(&b, 100), 2200, 2800);
     assert_int_equal(b.batches, 0);
 
-    /* its own experience soon counts more */
+    /* its own measurements soon count more */
     for (other.batches = 0; other.batches < 6; other.batches++) {
         observe(100, 4000, 1);
     }

@@ -1,8 +1,8 @@
 
 /*
- * The batch control in virtual time, against the best fixed size of a sweep and
- * against what it did before a disturbance.  Catches: a batch size that does
- * not reach what the SLO allows, that collapses under overload, or that stays
+ * The batch control in virtual time, compared to the best fixed size of a sweep
+ * and to its own goodput before a disturbance.  Catches: a batch size that does
+ * not reach the limit of the SLO, that collapses under overload, or that stays
  * small after an overload, a cold start or a slow batch.
  *
  * The simulations are the same in every run.
@@ -167,7 +167,7 @@ test_best_size_within_two_seconds(void **state)
 }
 
 
-/* overload: goodput does not fall, nobody is late */
+/* overload: goodput does not fall, no answer is late */
 
 static void
 test_goodput_under_overload(void **state)
@@ -186,7 +186,7 @@ test_goodput_under_overload(void **state)
 }
 
 
-/* 5 ms per batch, 2 us per input: at least 26 times of one by one */
+/* 5 ms per batch, 2 us per input: at least 26 times as good as batches of 1 */
 
 static void
 test_fixed_cost_model(void **state)
@@ -202,7 +202,7 @@ test_fixed_cost_model(void **state)
 }
 
 
-/* goodput in the second after "after_s" against that before "before_s" */
+/* goodput in the second after "after_s", relative to that before "before_s" */
 
 static void
 assert_recovers(const char *name, sim_law_pt law, double rate, double before_s,
@@ -243,7 +243,7 @@ test_recovers(void **state)
 }
 
 
-/* 20 tasks per second are nothing; a controller locked out refuses them */
+/* 20 tasks per second are a light load; a controller locked out refuses them */
 
 static void
 test_recovers_at_low_load(void **state)
@@ -291,7 +291,7 @@ test_cold_start_under_load(void **state)
 }
 
 
-/* clients that wait: the batch is what they are, none is late */
+/* waiting clients: a batch has the inputs of all, and no answer is late */
 
 static void
 test_closed_loop(void **state)

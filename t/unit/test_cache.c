@@ -1,8 +1,8 @@
 
 /*
- * Catches: a value under another key, a bound that is exceeded, an eviction
- * that is not CLOCK's, a value that is replaced while it is valid or stays
- * when it is not, entries lost without an eviction.
+ * Catches: a value under a wrong key, a bound that is exceeded, an eviction
+ * that is not CLOCK's, a valid value that is replaced, an invalid one that
+ * stays, entries lost without an eviction.
  */
 
 #include "cache_fixture.h"
@@ -28,7 +28,7 @@ test_create_sizes(void **state)
             break;
         }
 
-        /* nothing was written, and it is no cache */
+        /* nothing was written, so it is not a cache */
 
         assert_true(size == 0 || (addr[0] == 0
                                   && memcmp(addr, addr + 1, size - 1) == 0));
@@ -192,14 +192,14 @@ test_valid_time(void **state)
     {
         (void) clipper_cache_put(key, now, (u_char *) "one", 3);
 
-        /* another worker's clock was a little behind */
+        /* the clock of another worker was a little behind */
 
         assert_int_equal(clipper_cache_get(key, now - 2000, 1000,
                                            got, 8, &len), NGX_OK);
         assert_int_equal(clipper_cache_get(key, now + 1999000, 2000000, got, 8,
                                            &len), NGX_OK);
 
-        /* too old for one, not for another, who still has the first */
+        /* too old for one reader, but another one still gets the first value */
 
         at = now + 2001000;
 
@@ -360,7 +360,7 @@ test_clock(void **state)
 }
 
 
-/* what is always asked for stays while others come and go */
+/* a key in constant use stays while others come and go */
 
 static void
 test_second_chance(void **state)
@@ -389,7 +389,7 @@ test_second_chance(void **state)
 }
 
 
-/* an entry that was too old for somebody keeps that mark when it is moved */
+/* an entry that was too old for a reader keeps that mark when it is moved */
 
 static void
 test_old_mark_moves(void **state)
@@ -420,7 +420,7 @@ test_old_mark_moves(void **state)
 }
 
 
-/* more keys of two buckets than these have slots */
+/* more keys than two buckets have slots */
 
 static void
 test_crowded_buckets(void **state)

@@ -1,14 +1,14 @@
 
 /*
  * Catches: a value torn by a writer, a value that is not found while it is
- * moved, a death of a writer that leaves a lie behind.
+ * moved, a dead writer that leaves a wrong entry.
  */
 
 #include "cache_fixture.h"
 #include "stores.h"
 
 
-#define SHARED  3000                /* names that they ask for */
+#define SHARED  3000                /* names in use */
 
 
 static void
@@ -158,7 +158,7 @@ test_death_empties(void **state)
 
         assert_int_equal(usage().entries, i ? 201 : 200);
 
-        /* as a holder that died half way would leave it */
+        /* the state after a holder that died half way */
 
         clipper_cache_ring.header->lock.dirty = 1;
         clipper_cache_ring.header->entries = 77;
@@ -195,7 +195,7 @@ static u_char       stays[TINIES];  /* is there before and after */
 static const char  *section;
 
 
-/* from memory of its own: it is stopped while it reads there */
+/* from separate memory: it is stopped while it reads there */
 
 static void
 put_stopping(uint64_t name, size_t len)
@@ -230,7 +230,7 @@ put_again(void *data)
 }
 
 
-/* over one that was too old for somebody */
+/* over an entry that was too old for a reader */
 
 static void
 put_over_old(void *data)
@@ -272,7 +272,7 @@ tiny(void)
 }
 
 
-/* on a copy: who reads finds no lie, and who locks finds nothing */
+/* on a copy: a reader gets no wrong value, and the next holder finds nothing */
 
 static void
 stop(void)
@@ -352,7 +352,7 @@ test_death_at_every_store(void **state)
     for (i = 0, all = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
         section = sections[i].name;
 
-        /* once without stops: what will be there in the end */
+        /* once without stops: the final content */
 
         for (name = 0; name < TINIES; name++) {
             stays[name] = kept(name);

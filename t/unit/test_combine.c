@@ -3,7 +3,7 @@
  * Catches: equal values that look different (or the other way round), losses
  * out of their range, votes that count members instead of weights or in
  * integers, means that lose a fraction, overflow or mix different things,
- * members that did not answer but count as agreeing, output that is no JSON.
+ * members without an answer that count as agreeing, output that is not JSON.
  */
 
 #include <stdarg.h>
@@ -185,7 +185,7 @@ test_losses(void **state)
     assert_close(loss("squared", "0:10", "5", "0"), 0.25, 1e-15);
     assert_close(loss("squared", "0:10", "50", "0"), 1, 0);
 
-    /* no numbers: equal or not */
+    /* not numbers: equal or not */
 
     assert_close(loss("absolute", NULL, "cat", "0.5"), 1, 0);
     assert_close(loss("squared", NULL, "\"0.5\"", "0.5"), 1, 0);
@@ -231,7 +231,7 @@ test_loss_settings(void **state)
 }
 
 
-/* answers: NULL has not answered; weights */
+/* answers: NULL is a missing answer; weights */
 
 static ngx_int_t
 combine_with(const clipper_loss_t *l, clipper_policy_combine_e mode,
@@ -255,7 +255,7 @@ combine_with(const clipper_loss_t *l, clipper_policy_combine_e mode,
         }
     }
 
-    /* of exactly that size, so that a sanitizer sees one byte too many */
+    /* of exactly that size: a sanitizer sees one byte too many */
 
     size = clipper_combine_size(mode, members, n);
     assert_true(mode == MEAN || size == 0);
@@ -338,7 +338,7 @@ test_equal_weights_go_to_the_first(void **state)
     combine(VOTE, A("x", "y", "z"), W(1, 1, 1), 3);
     assert_string_equal(output, "x");
 
-    /* all weight is with those who are late */
+    /* all weight is with late members */
 
     combine(VOTE, A("x", "y", NULL), W(0, 0, 1), 3);
     assert_string_equal(output, "x");
@@ -393,7 +393,7 @@ test_mean_of_numbers(void **state)
     combine(MEAN, A("3", "5"), W(0, 0), 2);
     assert_string_equal(output, "4.0");
 
-    /* one alone is a mean too */
+    /* a single answer is a mean too */
 
     combine(MEAN, A("2.5", NULL), W(1, 1), 2);
     assert_string_equal(output, "2.5");
@@ -449,7 +449,7 @@ test_mean_of_different_shapes(void **state)
 }
 
 
-/* a mean agrees by what its members lose against it */
+/* the agreement with a mean follows from the members' losses */
 
 static void
 test_confidence_of_a_mean(void **state)

@@ -88,7 +88,7 @@ answered(sched_cell_t cell)
 }
 
 
-/* the others can serve the load, so hardly anybody notices */
+/* the others can serve the load, so hardly any answer is late */
 
 static void
 test_stragglers(void **state)

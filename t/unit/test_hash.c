@@ -2,8 +2,8 @@
 /*
  * Catches: a SipHash that is not SipHash, a digest that ignores a byte, the
  * length, the salt or the key, that reads beyond the data or depends on their
- * alignment, a generator that is not xoshiro256**, a scrambler that is no
- * bijection or can be counted through.
+ * alignment, a generator that is not xoshiro256**, a scrambler that is not a
+ * bijection or shows the count.
  */
 
 #include <stdarg.h>
@@ -93,7 +93,7 @@ test_siphash_vectors(void **state)
 
 
 /*
- * NH computed as the formula in the header of hash.c says, word by word, and
+ * NH by the formula at the top of hash.c, word by word, and
  * hashed as one message: independent of the blocks and loops there.
  */
 
@@ -194,7 +194,7 @@ assert_distinct(uint64_t (*set)[2], size_t n)
 }
 
 
-/* every single bit, at sizes of every way, gives another digest */
+/* each single bit changes the digest, for sizes of each code path */
 
 static void
 test_digest_every_bit(void **state)
@@ -276,7 +276,7 @@ test_digest_salt_and_key(void **state)
         clipper_hash_digest(&key, s, data, 80, set[n++]);
     }
 
-    /* moving a word from one place of the salt to another is a change */
+    /* moving a word within the salt changes the digest */
     s[0] = 2; s[1] = 1; s[2] = 3;
     clipper_hash_digest(&key, s, data, 80, set[n++]);
     clipper_hash_digest(&key, salt, data, 80, set[n++]);
@@ -293,7 +293,7 @@ test_digest_salt_and_key(void **state)
 }
 
 
-/* the data may lie anywhere; what is around them does not count */
+/* the data may be at any address; bytes around them do not count */
 
 static void
 test_digest_alignment(void **state)
@@ -310,7 +310,7 @@ test_digest_alignment(void **state)
         clipper_hash_digest(&key, salt, data, len, a);
 
         for (i = 0; i < 16; i++) {
-            /* exactly so long that a sanitizer sees a read beyond the end */
+            /* of exactly that length: a sanitizer sees a read beyond the end */
             p = malloc(i + len);
             assert_true(p != NULL || i + len == 0);
 
@@ -327,7 +327,7 @@ test_digest_alignment(void **state)
 }
 
 
-/* counted-up inputs: each of the 128 bits is set in half of the digests */
+/* consecutive inputs: each of the 128 bits is set in half of the digests */
 
 static void
 test_digest_distribution(void **state)
@@ -453,7 +453,7 @@ test_scramble_bijection(void **state)
 }
 
 
-/* neighbours are not neighbours, and every bit takes part */
+/* neighbours are scattered, and every bit takes part */
 
 static void
 test_scramble_unguessable(void **state)

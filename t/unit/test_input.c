@@ -1,8 +1,8 @@
 
 /*
- * Catches: another byte in an input than the container expects, a number or a
- * base64 text that is taken or refused wrongly, another member than the one
- * that counts, a name of a type that is not known.
+ * Catches: a wrong byte in an input, a number or a base64 text that is wrongly
+ * accepted or refused, the use of a member that does not count, an unknown
+ * name of a type.
  */
 
 #include "input_fixture.h"
@@ -91,7 +91,7 @@ test_empty_inputs(void **state)
 static void
 test_which_member_counts(void **state)
 {
-    /* input wins over input_batch, also behind it, whatever is in that */
+    /* input wins over input_batch, also after it, whatever its value */
 
     assert_int_equal(scan(INTS, "{\"input_batch\":[[9],[8]],\"input\":[7]}"),
                      OK);
@@ -124,7 +124,7 @@ test_which_member_counts(void **state)
     assert_int_equal(scan(INTS, "{\"inpu\":[1],\"input\\u0000\":[2],"
                                 "\"Input\":[3],\" input\":[4]}"), SCHEMA);
 
-    /* others are only JSON */
+    /* other members only need to be JSON */
 
     assert_int_equal(scan(INTS, "{\"a\":[[{\"input\":1.5}]],\"input\":[1],"
                                 "\"label\":{},\"query_id\":null}"), OK);
@@ -145,7 +145,7 @@ test_members(void **state)
     assert_text(&in.uid, CLIPPER_KIND_STRING, "");
     assert_text(&in.version, CLIPPER_KIND_STRING, "");
 
-    /* what no user can be is only told */
+    /* an impossible user is only reported */
 
     assert_int_equal(scan(INTS, "{\"uid\":[1],\"input\":[]}"), OK);
     assert_int_equal(in.uid.kind, CLIPPER_KIND_ARRAY);

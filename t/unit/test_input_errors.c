@@ -1,8 +1,8 @@
 
 /*
- * Catches: an error of another kind, text or place than the REST contract has,
- * one that comes before another it should not, a limit that is off by one,
- * memory that grows where it should be kept.
+ * Catches: an error of another kind, text or offset than in the REST contract,
+ * errors in the wrong order, a limit that is off by one, memory that grows
+ * instead of being reused.
  */
 
 #include "input_fixture.h"
@@ -63,7 +63,7 @@ test_update(void **state)
     assert_text(&in.label, CLIPPER_KIND_FALSE, "false");
     assert_int_equal(update("{\"query_id\":1,\"label\":null}"), OK);
 
-    /* a batch is no member of an update, nor is a version */
+    /* an update has neither a batch nor a version */
 
     assert_int_equal(update("{\"input_batch\":[[1.0]],\"label\":1}"), SCHEMA);
     assert_int_equal(in.error.what, CLIPPER_INPUT_MISSING);
@@ -82,7 +82,7 @@ test_update(void **state)
                      SCHEMA);
     assert_string_equal(in.error.key, "uid");
 
-    /* what only the caller knows to be missing */
+    /* members that only the caller requires */
 
     assert_int_equal(update("{\"input\":[1.0],\"label\":1}"), OK);
     clipper_input_error_require(&in.error, "uid");
@@ -146,7 +146,7 @@ test_causes(void **state)
 static void
 test_which_error_comes_first(void **state)
 {
-    /* malformed JSON beats all, wherever it is */
+    /* malformed JSON is reported first, wherever it is */
 
     assert_int_equal(scan(INTS, "{\"input\":\"x\",\"version\":5,\"a\":01}"),
                      SYNTAX);
@@ -201,7 +201,7 @@ test_limits(void **state)
     assert_int_equal(scan(BYTES, "{\"input\":\"QUJD\"}"), OK);
     assert_int_equal(scan(BYTES, "{\"input\":\"QUJDRA\"}"), LIMIT);
 
-    /* over a limit and not JSON is not JSON */
+    /* over a limit and not JSON: reported as not JSON */
 
     assert_int_equal(scan(INTS, "{\"input\":[1,2,3,4,]}"), SYNTAX);
 
@@ -231,7 +231,7 @@ test_depth(void **state)
     assert_int_equal(scan(STRINGS, "{\"input\":\"\"}"), OK);
     assert_int_equal(scan(INTS, "{\"input\":[]}"), LIMIT);
 
-    /* whatever is configured, a million brackets cost nothing */
+    /* with any configuration, a million brackets cost nothing */
 
     conf.max_depth = 100000000;
     n = 1000000;
@@ -273,7 +273,7 @@ test_memory_is_kept_and_bounded(void **state)
     assert_null(in.values.start);
     assert_non_null(in.texts.start);
 
-    /* the cap is for each buffer: 80000 bytes of doubles fit or do not */
+    /* the cap is per buffer: 80000 bytes of doubles fit or do not */
 
     clipper_input_done(&in);
     clipper_input_init(&in, 80000);

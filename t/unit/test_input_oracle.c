@@ -2,8 +2,8 @@
 /*
  * Catches: any difference between the input scanner and jansson, on documents
  * made at random, on the same documents damaged at random, and on every way to
- * cut small ones; an error that is not where the document breaks; a shortcut
- * for arrays that is not what the C library says.  Fixed seeds.
+ * cut small ones; an error that is not at the first wrong byte; a shortcut
+ * for arrays that differs from the C library.  Fixed seeds.
  */
 
 #include <stdarg.h>

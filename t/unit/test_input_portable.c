@@ -1,7 +1,7 @@
 
 /*
- * The comparison with jansson again, for the code that machines without SSE2
- * run.  Catches: a difference between the two.
+ * The comparison with jansson again, for the code of machines without SSE2.
+ * Catches: a difference between the two.
  */
 
 #define CLIPPER_PORTABLE  1

@@ -1,9 +1,9 @@
 
 /*
- * Catches: an output embedded as JSON that is none, or quoted though it is; a
- * length that is not what is written; a string that is not valid JSON or UTF-8
- * or not the same bytes; a number that does not read back or has digits to
- * spare.  jansson and the C library are the judges.
+ * Catches: an output embedded as JSON that is not JSON, or quoted although it
+ * is; a length that differs from the output; a string that is not valid JSON or
+ * UTF-8 or not the same bytes; a number that does not read back or has digits
+ * to spare.  jansson and the C library are the judges.
  */
 
 #include <stdarg.h>
@@ -38,7 +38,7 @@ rnd(void)
 }
 
 
-/* what an output becomes in a response, for memory that ends where it ends */
+/* an output in a response; its memory ends where the output ends */
 
 static void
 assert_output(const char *output, size_t len, const char *want)
@@ -162,7 +162,7 @@ test_strings(void **state)
     assert_string("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9,
                   "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
 
-    /* one U+FFFD for the longest beginning of a sequence, Unicode 3.9 */
+    /* one U+FFFD for the longest valid start of a sequence, Unicode 3.9 */
 
     assert_string("\x61\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64", 13,
                   "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "b\xef\xbf\xbd"
@@ -179,7 +179,7 @@ test_strings(void **state)
 }
 
 
-/* every two and many four bytes: valid JSON, the told length, the same text */
+/* all pairs and many quadruples of bytes: valid JSON, its length, its text */
 
 static void
 test_random_strings(void **state)

@@ -1,13 +1,13 @@
 
 /*
- * Catches: a checked build that checks nothing, a function that says that it
- * needs a lock and does not ask for it, or asks for another one.
+ * Catches: a checked build that checks nothing, a `_locked` function that does
+ * not check its lock, or checks another one.
  *
- * The sources are compiled in here with the check, and a table of all their
- * functions that need a lock is made from them (lockcheck.py).  Each is called
- * in children that hold all mutexes but one: in the one that lacks its own it
- * has to die of its own check, in the others it must not complain.  What it
- * does then with arguments that mean nothing is no matter.
+ * The sources are compiled in here with the check, and lockcheck.py makes a
+ * table of all their functions that need a lock.  Each is called in children
+ * that hold all mutexes but one: in the child without its mutex it has to die
+ * by its own check, in the others the check must pass.  What it then does with
+ * meaningless arguments does not matter.
  */
 
 
@@ -112,7 +112,7 @@ mutex(unsigned which)
 }
 
 
-/* in a child whose changes are its own: takes all mutexes but `without` */
+/* in a child with private memory: takes all mutexes but `without` */
 
 static void
 call(unsigned function, unsigned without)
@@ -139,7 +139,7 @@ call(unsigned function, unsigned without)
 }
 
 
-/* 1: the function died of its own check; a callee's check is not enough */
+/* 1: the function died by its own check; a callee's check is not enough */
 
 static unsigned
 complains(unsigned function, unsigned without)
@@ -192,7 +192,7 @@ complains(unsigned function, unsigned without)
 }
 
 
-/* the mutex that a function's name speaks of */
+/* the mutex that belongs to a function's name */
 
 static unsigned
 expected(const char *name)
@@ -229,7 +229,7 @@ test_every_function(void **state)
 }
 
 
-/* how a child ends that asks for a lock of this state */
+/* the end of a child that checks a lock in this state */
 
 static int
 asked(uint32_t holder, uint32_t dirty)
@@ -258,9 +258,9 @@ static void
 test_check_is_alive(void **state)
 {
     assert_int_equal(asked(7, 1), 0);
-    assert_int_equal(asked(0, 0), SIGABRT);         /* nobody has it */
-    assert_int_equal(asked(8, 1), SIGABRT);         /* another process has */
-    assert_int_equal(asked(7, 0), SIGABRT);         /* it is just released */
+    assert_int_equal(asked(0, 0), SIGABRT);         /* free */
+    assert_int_equal(asked(8, 1), SIGABRT);         /* another process has it */
+    assert_int_equal(asked(7, 0), SIGABRT);         /* just released */
 }
 
 

@@ -198,7 +198,7 @@ random_digits(char *text)
 }
 
 
-/* 19 digits and more: what is cut off matters or not */
+/* 19 digits and more: the digits cut off matter or not */
 
 static void
 random_long(char *text)
@@ -215,7 +215,7 @@ random_long(char *text)
 }
 
 
-/* what programs print */
+/* numbers as programs print them */
 
 static void
 random_plain(char *text)
@@ -279,7 +279,7 @@ check_middle(const char *digits, const uint64_t *low)
         expect(text, *low + (*low & 1));
     }
 
-    /* a little above: a one far behind */
+    /* a little above: a distant digit 1 */
 
     snprintf(text, sizeof(text), "%.*s%030d1%s", (int) n, digits, 0,
              digits + n);
@@ -289,7 +289,7 @@ check_middle(const char *digits, const uint64_t *low)
         expect(text, *low + 1);
     }
 
-    /* a little below: the last digit that is not zero, less one */
+    /* a little below: the last digit other than zero, minus one */
 
     snprintf(text, sizeof(text), "%s", digits);
 
@@ -303,7 +303,7 @@ check_middle(const char *digits, const uint64_t *low)
         memset(text + n, '9', 30);
         check(text);
 
-        /* in front of the point they would make it longer */
+        /* before the point they would make it longer */
 
         if (low && memchr(text, '.', n)) {
             expect(text, *low);
@@ -364,8 +364,8 @@ test_middles(void **state)
 
 
 /*
- * Ties whose digits fit a uint64_t, at every power of ten that has some: an odd
- * number of one bit more than the mantissa has, once times and once through
+ * Ties with digits that fit a uint64_t, at every power of ten that has some: an
+ * odd number with one bit more than the mantissa, multiplied and divided by
  * powers of five.
  */
 
@@ -402,7 +402,7 @@ test_ties(void **state)
 }
 
 
-/* thousands of digits, in front and behind, and zeros that an exponent lifts */
+/* thousands of digits before and after the point; zeros with an exponent */
 
 static void
 test_long(void **state)
@@ -455,7 +455,7 @@ test_long(void **state)
 }
 
 
-/* what decides is a megabyte behind the middle of 1 and its neighbour */
+/* the middle of 1 and its neighbour, decided by a digit a megabyte later */
 
 static void
 test_megabytes(void **state)
@@ -485,7 +485,7 @@ test_megabytes(void **state)
         expect(text, 0x3ff0000000000000);
     }
 
-    /* the same with all its digits in front of the point */
+    /* the same with all digits before the point */
 
     memmove(text + 1, middle + 2, n - 2);
     text[0] = '1';

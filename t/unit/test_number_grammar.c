@@ -1,7 +1,7 @@
 
 /*
- * Catches: a grammar of numbers that is not RFC 8259's, an error at the wrong
- * byte, a range check of integers that is off by one.
+ * Catches: a grammar of numbers that differs from RFC 8259, an error at the
+ * wrong byte, a range check of integers that is off by one.
  */
 
 
@@ -16,7 +16,7 @@ test_grammar(void **state)
     const u_char     *end;
     clipper_number_t  number;
 
-    /* taken: bytes of a number at the start, or -1 - offset of the error */
+    /* the length of the number at the start, or -1 - offset of the error */
 
     static const struct {
         const char  *text;

@@ -33,7 +33,7 @@ test_exp3_shares(void **state)
     set_row(&f, f.app, 1, 10, 6);
     fixture_read(&f, 0);
 
-    /* the rate of few rounds, and that of many */
+    /* the learning rate after few rounds, and after many */
 
     eta = sqrt(0.25 + 16 * log(2) / 10);
     clipper_policy_weights(&f.conf, &f.view, w);
@@ -45,7 +45,7 @@ test_exp3_shares(void **state)
     clipper_policy_weights(&f.conf, &f.view, w);
     assert_close(w[0], 0.9 / (1 + exp(-1)) + 0.05, 1e-9);
 
-    /* u below the first share is the first one, above it the second */
+    /* u below the first share chooses the first member, above it the second */
 
     fixture_select(&f, (uint64_t) ((w[0] - 1e-6) * 0x1p64));
     assert_int_equal(f.pick.serve, 0);
@@ -82,7 +82,7 @@ test_weights_never_freeze(void **state)
         assert_close(w[1], 0.01, 1e-9);
         assert_close(w[2], 0.01, 1e-9);
 
-        /* relative to those who are up, also when the best one is not */
+        /* relative to the members that are up, also when the best one is not */
 
         f.view.up = 6;
         clipper_policy_weights(&f.conf, &f.view, w);
@@ -101,7 +101,7 @@ test_weights_never_freeze(void **state)
 }
 
 
-/* all losses are visible: each counts as it is, whatever the weights */
+/* all losses are visible: each counts in full, whatever the weights */
 
 static void
 test_exp4_does_not_divide_by_p(void **state)

@@ -1,9 +1,9 @@
 
 /*
  * Catches: a memory of feedbacks that is longer or shorter than its half-life,
- * that depends on the order of deltas or on who added them, that one of two
- * instances takes away from the other, or that jumps when it is configured
- * anew.
+ * that depends on the order of deltas or on the instance that added them, that
+ * one of two instances shortens for the other, or that jumps when the
+ * configuration changes.
  */
 
 #include "policy_fixture.h"
@@ -51,14 +51,14 @@ test_half_life_of_feedbacks(void **state)
     feed(&f, 100, 1);
     assert_close(f.app_rows[0], exp2(-2.01), 1e-12);
 
-    /* no more than 1 / mu of them in all, whatever has been */
+    /* never more than 1 / mu of them in all */
 
     feed(&f, 100000, 1);
     assert_close(f.app_rows[2], 1 / expm1(M_LN2 / 100), 1e-6);
     assert_true(f.app_rows[0] < 1e-100);
     assert_int_equal(clipper_policy_state_check(f.app, f.size), NGX_OK);
 
-    /* not a matter of time */
+    /* independent of time */
 
     f.now += 1e9;
     fixture_read(&f, 0);
@@ -91,7 +91,7 @@ test_both_clocks(void **state)
 }
 
 
-/* a state as each of some instances knows it: its own and what it was told */
+/* the state in each of some instances: own deltas and received ones */
 
 static void
 sources_run(double d[][SIZE], ngx_uint_t every)
@@ -133,8 +133,8 @@ sources_run(double d[][SIZE], ngx_uint_t every)
 
 
 /*
- * Deltas of four instances, in any order, by way of any sums on their way to
- * the state that all of them end in.
+ * Deltas of four instances, in any order and added up in any groups, reach the
+ * same final state.
  */
 
 static void
@@ -191,7 +191,7 @@ test_any_order_and_any_split(void **state)
 }
 
 
-/* how much it matters that instances hear of each other only now and then */
+/* the effect of instances that learn of each other only now and then */
 
 static void
 test_instances_that_hear_late(void **state)
@@ -223,9 +223,9 @@ test_instances_that_hear_late(void **state)
         }
 
         /*
-         * A tenth of a half-life late: the same.  Never: each has its share
-         * of the memory, so it counts for less, but is neither lost nor
-         * longer than what a count allows.
+         * A tenth of a half-life late: the same.  Never: each instance has its
+         * share of the memory, so it counts for less, but it is neither lost
+         * nor longer than a single count allows.
          */
 
         if (k == 1) {
@@ -240,7 +240,7 @@ test_instances_that_hear_late(void **state)
 }
 
 
-/* what is known does not jump when a half-life changes, and then fades by it */
+/* a state does not jump when the half-life changes, and then fades by it */
 
 static void
 test_configured_anew(void **state)

@@ -1,7 +1,7 @@
 
 /*
  * Catches: a policy that learns too slowly, or does not notice that the best
- * model broke, or that it has healed.
+ * model broke, or that it recovered.
  *
  * Five models err with the probabilities below, independently; the best one
  * errs with BROKEN from feedback 5 000 to 10 000.  One feedback a second, at
@@ -31,7 +31,7 @@
 typedef struct {
     double  first;              /* error before the break */
     double  broken;             /* of the window LATER after it */
-    double  healed;             /* of the window LATER after the healing */
+    double  healed;             /* of the window LATER after the recovery */
     double  whole;
 } simulation_t;
 
@@ -44,7 +44,7 @@ uniform(uint64_t *seed)
 
 
 /*
- * What an ensemble answers when wrong answers are all alike (two classes): the
+ * The answer of an ensemble when all wrong answers are equal (two classes): the
  * hardest case for a vote.
  */
 
@@ -177,7 +177,7 @@ test_exp4(void **state)
     assert_true(sim.first <= GOOD + 0.01);
     assert_true(sim.broken <= SECOND + 0.01);
 
-    /* every loss is seen: it may forget sooner, and then notices at once */
+    /* every loss is visible: a shorter memory works, and notices at once */
 
     simulate("exp4", "half_life=200s", &sim);
     assert_true(sim.whole <= GOOD + 0.03);
@@ -186,7 +186,7 @@ test_exp4(void **state)
 }
 
 
-/* no bounds are promised for these; what a policy that learns must reach */
+/* no bound is guaranteed for these; any policy that learns must reach it */
 
 static void
 test_others(void **state)
@@ -206,8 +206,8 @@ test_others(void **state)
 
 
 /*
- * Two models: the first is the better one for so long that only who forgets
- * notices LATER feedbacks after it broke.  The error of that window.
+ * Two models: the first is the better one for so long that only a policy that
+ * forgets notices LATER feedbacks after it broke.  The error of that window.
  */
 
 static double

@@ -1,9 +1,9 @@
 
 /*
- * Catches: a state that depends on the order of its deltas or on who added
- * them, loses one of two concurrent updates, decays in place, overflows after
- * years, or takes rubbish from a store for a state; parameters that are out of
- * range, malformed, or change another one.
+ * Catches: a state that depends on the order of its deltas or on their worker,
+ * loses one of two concurrent updates, decays in place, overflows after years,
+ * or accepts rubbish from a store; parameters that are out of range, malformed,
+ * or change another one.
  */
 
 #include "policy_fixture.h"
@@ -109,7 +109,7 @@ test_concurrent_deltas_add_up(void **state)
 }
 
 
-/* deltas that wait for a store are added to each other first */
+/* waiting deltas are added to each other first */
 
 static void
 test_coalesced_deltas_are_the_same(void **state)
@@ -163,7 +163,7 @@ test_half_life(void **state)
     clipper_policy_state_read(f.app, f.size, 1.7e9, rows);
     assert_close(rows[2], 1.5, 1e-12);
 
-    /* another machine's clock is behind: no growth */
+    /* the clock of another machine is behind: no growth */
 
     clipper_policy_state_read(f.app, f.size, 1.7e9 - 6000, rows);
     assert_close(rows[2], 1.5, 1e-12);
@@ -208,7 +208,7 @@ test_half_life_may_change(void **state)
     fixture_served(&f, 0, 1, 1);
     fixture_learn(&f);
 
-    /* the first lived 100 s with the old one, then 100 s with the new one */
+    /* 100 s with the old half-life, then 100 s with the new one */
 
     f.conf.lambda = M_LN2 / 50;
     f.now = 1100;
@@ -398,8 +398,8 @@ test_table(void **state)
 
 
 /*
- * Catches a memo that outlives a feedback, or that does not spare the integral
- * while nothing but a little time goes by.
+ * Catches a memo that outlives a feedback, or that does not save the integral
+ * while only a little time passes.
  */
 
 static void

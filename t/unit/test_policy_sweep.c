@@ -1,9 +1,9 @@
 
 /*
- * Catches: a policy that with its defaults does not follow when models swap
- * their roles, at whatever rate feedback comes, or pays too much for that; one
- * that learns nothing of users, or much too slowly; a confidence that is no
- * probability.  t/bench/sweep.c makes a table of the same.
+ * Catches: a policy that does not follow with its defaults when models swap
+ * their roles, at any rate of feedback, or that costs too much error; one that
+ * does not learn users, or much too slowly; a confidence that is not a
+ * probability.  t/bench/sweep.c writes tables of the same runs.
  */
 
 #include "policy_sim.h"
@@ -57,7 +57,7 @@ test_follows_a_swap_at_any_rate(void **state)
 }
 
 
-/* what the count is for: the same by the clock alone */
+/* the reason for the count: the same by the clock alone */
 
 static void
 test_time_alone_does_not_follow(void **state)
@@ -112,7 +112,7 @@ test_users_of_two_kinds(void **state)
 }
 
 
-/* two answers: independent models, and such that fail together */
+/* two answers: independent models, and models that fail together */
 
 static void
 test_confidence_is_a_probability(void **state)
@@ -144,7 +144,7 @@ test_confidence_is_a_probability(void **state)
 }
 
 
-/* a vote by log odds is better than its best member, if errors are not one */
+/* a vote by log odds beats its best member, if errors are not common */
 
 static void
 test_vote_beats_the_best_member(void **state)

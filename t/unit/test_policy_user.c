@@ -1,7 +1,7 @@
 
 /*
- * Catches: users that start from zero, or cannot be told from the application;
- * new, late and absent members that look good because they have lost nothing.
+ * Catches: users that start from zero, or do not differ from the application;
+ * new, late and absent members that look good because they have no losses.
  */
 
 #include "policy_fixture.h"
@@ -78,7 +78,7 @@ test_slow_member_is_not_good(void **state)
     assert_close(loss_rate(&f, 0), 0.3, 0.02);
     assert_close(loss_rate(&f, 2), 0.3, 0.02);
 
-    /* so that hardly any learning shows that they are alike */
+    /* so slow a learning rate that the members stay alike */
 
     f.conf.param[0] = 0.0005;
     clipper_policy_weights(&f.conf, &f.view, w);
@@ -93,7 +93,7 @@ test_slow_member_is_not_good(void **state)
 }
 
 
-/* nothing seen is nothing known: never more than the mean weight */
+/* never seen, so unknown: never more than the mean weight */
 
 static void
 test_never_on_time_is_not_the_best(void **state)
@@ -111,7 +111,7 @@ test_never_on_time_is_not_the_best(void **state)
     assert_true(w[0] > 0.7);
     assert_close(w[3], (w[0] + w[1] + w[2]) / 3, 0.01);
 
-    /* nobody was on time: still something is learned, that they were late */
+    /* no member was on time: the policy still learns that they were late */
 
     assert_int_equal(fixture_seen(&f, 0, mean), NGX_OK);
     assert_close(fixture_row(&f, f.delta, 0)[0], 1, 0);
@@ -119,7 +119,7 @@ test_never_on_time_is_not_the_best(void **state)
 }
 
 
-/* a member joins: the mean weight at first, then what it deserves */
+/* a member joins: the mean weight at first, then its own */
 
 static void
 test_new_member_starts_at_the_mean_weight(void **state)
@@ -143,7 +143,7 @@ test_new_member_starts_at_the_mean_weight(void **state)
     clipper_policy_weights(&f.conf, &f.view, w);
     assert_true(w[3] > 0.9);
 
-    /* the same for a member that one bandit feedback after the other misses */
+    /* the same for a member that every bandit feedback misses */
 
     fixture_init(&f, "exp3", 3, "half_life=1000s alpha=0");
     f.view.up = 3;
@@ -173,7 +173,7 @@ learned(policy_fixture_t *f, double *state, ngx_uint_t i, ngx_uint_t n,
 }
 
 
-/* a user without feedback is served as the application's users are */
+/* a user without feedback is served like the application's users */
 
 static void
 test_new_user_starts_from_the_application(void **state)
@@ -218,8 +218,8 @@ test_new_user_starts_from_the_application(void **state)
 }
 
 
-/* who is served badly by everybody's best gets another, even in a large
-   application, and nobody else notices */
+/* a user that the best member of all serves badly gets another, even in a
+   large application, and other users are not affected */
 
 static void
 test_user_departs_from_the_application(void **state)
@@ -282,7 +282,7 @@ test_thompson_shrinks_by_kappa(void **state)
 }
 
 
-/* a mean of few observations does not pretend to be one of kappa */
+/* a mean of few observations does not count as one of kappa */
 
 static void
 test_prior_is_no_more_than_was_seen(void **state)
@@ -328,7 +328,7 @@ test_user_shares_have_a_floor(void **state)
     assert_close(w[1], 0.01, 1e-12);
     assert_close(w[2], 0.98, 1e-12);
 
-    /* without a fixed share what underflows must not spoil the rest */
+    /* without a fixed share an underflow must not spoil the other shares */
 
     f.conf.param[1] = 0;
     clipper_policy_weights(&f.conf, &f.view, w);

@@ -1,8 +1,8 @@
 
 /*
  * Catches: requests and control messages that differ by a byte from the
- * documented ones; heartbeats and metadata that are malformed and accepted, or
- * blamed on the wrong cause; reads beyond a frame.
+ * documented ones; malformed heartbeats and metadata that are accepted or
+ * reported with the wrong cause; reads beyond a frame.
  */
 
 #include "proto_frames.h"
@@ -232,7 +232,7 @@ test_envelope_errors(void **state)
     assert_error("|| 02 00 00 01", V3, E(TYPE));
     assert_int_equal(m.kind, KIND(NONE));
 
-    /* what a frontend sends has the version where the type is looked for */
+    /* a message of a frontend has the version in the place of the type */
     assert_error("|| 03 00 00 00 | 02 00 00 00 | 01 00 00 00", V3, E(TYPE));
 }
 
@@ -322,7 +322,7 @@ test_metadata_input_type(void **state)
     assert_input_type("\"003\"", E(OK), 3);
     assert_input_type("\" \" 09 0a 0b 0c 0d \"3\"", E(OK), 3);
 
-    /* what the C++ and R containers leave behind */
+    /* the trailing bytes of the C++ and R containers */
     assert_input_type("\"3\" 00", E(OK), 3);
     assert_input_type("\"3\" 00 ff 41", E(OK), 3);
     assert_input_type("\"3x\"", E(OK), 3);
@@ -371,7 +371,7 @@ assert_name(const char *hex, const char *tail, ngx_int_t good)
 }
 
 
-/* what may be 255 bytes long */
+/* fields of up to 255 bytes */
 
 static void
 assert_longest(const char *tail)
@@ -421,7 +421,7 @@ test_metadata_names(void **state)
 }
 
 
-/* catches a name of version 4 that no configuration could name */
+/* catches a name of version 4 that no configuration can have */
 
 static void
 test_metadata_names_v4(void **state)
@@ -495,7 +495,7 @@ test_metadata_v4(void **state)
     assert_error(MD4 "|" TOKEN "|| 03 00 00 00", UNKNOWN, E(FRAMES));
     assert_error(MD4 "|" TOKEN "|| 05 00 00 00", UNKNOWN, E(VERSION));
 
-    /* the version is known even so: the peer can be told */
+    /* the version is known nevertheless, so a reply is possible */
     assert_error("|| 00 00 00 00 || \"1\" | \"4\" |" TOKEN "|| 04 00 00 00",
                  UNKNOWN, E(NAME));
     assert_int_equal(m.rpc_version, 4);

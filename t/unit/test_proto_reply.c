@@ -1,8 +1,8 @@
 
 /*
- * Catches: a malformed reply that is accepted or blamed on the wrong cause, one
- * whose id is lost because something else is wrong, an output that is not the
- * one of its input, reads beyond a frame.
+ * Catches: a malformed reply that is accepted or reported with the wrong cause,
+ * an id that is lost because of another error, an output that belongs to
+ * another input, reads beyond a frame.
  */
 
 #include "proto_frames.h"
@@ -76,7 +76,7 @@ assert_bad_reply(const char *text, ngx_uint_t version, ngx_uint_t expected,
         assert_int_equal(m.message_id, 7);
     }
 
-    /* nothing of it can be used */
+    /* no part of it can be used */
     assert_int_equal(m.count, 0);
     proto_frames_assert_end(&m);
 }
@@ -136,14 +136,14 @@ test_v3_reply_errors(void **state)
     assert_bad_reply(R3 S("18") "|" U("02") U("01") U("03") "| 61 | 62 63",
                      V3, 2, E(LENGTH), 1);
 
-    /* a good message with too few, too many outputs */
+    /* a valid message with too few or too many outputs */
     assert_bad_reply(R3 S("10") "|" U("01") U("01") "| 61", V3, 2,
                      E(COUNT), 1);
     assert_bad_reply(R3 S("18") "|" U("02") U("01") U("01") "| 61 | 62", V3, 1,
                      E(COUNT), 1);
     assert_bad_reply(R3 S("08") "|" U("00"), V3, 1, E(COUNT), 1);
 
-    /* who is not registered has nothing to reply to */
+    /* an unregistered peer has no request to reply to */
     assert_bad_reply(R3 S("10") "|" U("01") U("01") "| 61", UNKNOWN, ANY,
                      E(UNREGISTERED), 0);
     assert_bad_reply("|| 01 00 00 00", UNKNOWN, ANY, E(UNREGISTERED), 0);

@@ -34,7 +34,7 @@ ring_make(clipper_zone_t *zone, size_t size)
 }
 
 
-/* everything about a record follows from its id */
+/* all fields of a record follow from its id */
 
 static void
 record_of(record_t *r, uint64_t id)
@@ -88,7 +88,7 @@ record_check(const record_t *got, uint64_t id)
 }
 
 
-/* catches a record that anybody but its user and application gets, or twice */
+/* catches a record that another user or application gets, or one got twice */
 
 static void
 test_record_once(void **state)
@@ -145,8 +145,8 @@ newest(const uint8_t *live, uint64_t last, uint64_t like)
 
 
 /*
- * Catches records that are lost before their time, come back, or are not the
- * newest: what the ring has is always the newest of all that were put.
+ * Catches records that are lost too early, come back, or are not the newest:
+ * the ring always has the newest of all records put.
  */
 
 static void
@@ -196,7 +196,7 @@ test_record_random(void **state)
 
         } else if (want) {
 
-            /* overwritten: then all before it are too */
+            /* overwritten: then all older ones are too */
 
             assert_true(last - want > 8);
 
@@ -260,7 +260,7 @@ ring_call(void *data)
 }
 
 
-/* which ids are there, found in a copy of the ring */
+/* the ids that a copy of the ring has */
 
 static uint64_t
 ring_ids(clipper_zone_t *zone, uint64_t last, uint8_t *ids)
@@ -294,7 +294,7 @@ ring_ids(clipper_zone_t *zone, uint64_t last, uint8_t *ids)
 
 /*
  * Catches a ring that a death has torn.  A call happened or not; a put may
- * have dropped old ones before.
+ * have dropped old records first.
  */
 
 static void
@@ -350,7 +350,7 @@ test_record_death(void **state)
             assert_true(after[0] <= 1);
         }
 
-        /* and it goes on */
+        /* and the ring still works */
 
         record_of(&call->record, ++last);
         assert_int_equal(clipper_record_put(&zone, &call->record), NGX_OK);
@@ -381,7 +381,7 @@ test_record_sizes(void **state)
 }
 
 
-/* catches a span or a count that is wrong once the ring goes round */
+/* catches a span or a count that is wrong after the ring wraps around */
 
 static void
 test_record_usage(void **state)
@@ -406,7 +406,7 @@ test_record_usage(void **state)
 
         clipper_record_usage(&zone, (double) id * 0.5 + 3, &usage);
 
-        /* times follow from ids: the oldest, and all that came since */
+        /* times follow from ids: the oldest, and all later ones */
 
         span = usage.span - 3;
         oldest = id - (uint64_t) (span * 2);

@@ -1,9 +1,9 @@
 
 /*
- * Catches: a replica that counts twice or stays, a cache key that comes again
+ * Catches: a replica that counts twice or stays, a cache key that is repeated
  * for another model, versions compared as text, rows that are not found or
- * taken from who uses them, a dead worker that costs others something, a lock
- * that stays with the dead.
+ * taken while in use, a dead worker that harms others, a lock that stays with
+ * a dead worker.
  */
 
 #include "zone_two.h"
@@ -22,7 +22,7 @@ test_replicas_come_and_go(void **state)
     assert_int_equal(a.models[model].replicas, 1);
     zone_assert(&a, "ready");
 
-    /* a container that connected anew is one replica, once it is ready */
+    /* a container that reconnects is one replica, once it is ready */
 
     s = replica_join(&b, model, 'x');
     assert_int_equal(a.models[model].replicas, 1);
@@ -42,7 +42,7 @@ test_replicas_come_and_go(void **state)
     replica_gone(&b, s);
     assert_int_equal(a.models[model].members, 0);
 
-    /* without a digest a model that comes back may be another */
+    /* without a digest a model that returns may be another one */
 
     r = replica_make(&a, model, 0);
     assert_int_not_equal(a.models[model].epoch, epoch);
@@ -56,8 +56,8 @@ test_replicas_come_and_go(void **state)
 
 
 /*
- * A container moves from a worker that retires to another, which retires as
- * well, and on to a third, where it is ready before the second has its answer.
+ * A container moves from a retiring worker to a second one, which also retires,
+ * and on to a third, where it is ready before the second has its answer.
  */
 
 static void
@@ -94,7 +94,7 @@ test_a_late_probe_takes_nothing_back(void **state)
 }
 
 
-/* catches an owner that stays away when a thief of its token has gone */
+/* catches an owner that stays away after a thief of its token has gone */
 
 static void
 test_a_token_goes_back_to_its_owner(void **state)
@@ -125,7 +125,7 @@ test_a_token_goes_back_to_its_owner(void **state)
     assert_int_equal(a.models[model].replicas, 1);
     zone_assert_locked(&a, "the owner is back");
 
-    /* who says itself that it leaves does not come back */
+    /* a replica that announces its leaving does not come back */
 
     thief = clipper_registry_replica_join_locked(&a, &an, 2);
     clipper_registry_replica_ready_locked(&a, thief);
@@ -169,7 +169,7 @@ test_epoch_by_digest(void **state)
 }
 
 
-/* catches a profile that comes from the replica of a replaced model */
+/* catches a profile from the replica of a replaced model */
 
 static void
 test_profile_of_a_replaced_model(void **state)
@@ -257,7 +257,7 @@ test_current_version(void **state)
 }
 
 
-/* rows without a use make room; an epoch and a generation never come again */
+/* unused rows make room; an epoch and a generation are never repeated */
 
 static void
 test_model_rows(void **state)
@@ -334,7 +334,7 @@ test_app_rows(void **state)
 }
 
 
-/* its clients are lost, nobody else's; its batch is asked again */
+/* only its own clients are lost; its batch is sent again */
 
 static void
 test_dead_worker(void **state)
@@ -434,7 +434,7 @@ test_lock_is_taken_over(void **state)
     (void) settle(&a, r, &lease, 300);
     expect_mail(&a, task.waiter, 1, 600);
 
-    /* by a process that has the pid of who left it locked */
+    /* by a process with the pid of the dead holder */
 
     a.header->lock.holder = a.pid;
     a.header->lock.dirty = 1;
@@ -453,7 +453,7 @@ flush(void)
 {
     flushes++;
 
-    /* ringing may find a worker dead, and take the lock to bury it */
+    /* ringing may find a dead worker, and take the lock to bury it */
 
     assert_int_equal(a.header->lock.holder, 0);
     ngx_memzero(a.ring, sizeof(a.ring));
@@ -462,7 +462,7 @@ flush(void)
 }
 
 
-/* what was asked for under the lock is rung by the unlock, no caller's duty */
+/* the unlock rings the requested doorbells; the caller need not */
 
 static void
 test_unlock_rings(void **state)
@@ -483,7 +483,7 @@ test_unlock_rings(void **state)
     clipper_zone_unlock(&a);
     assert_int_equal(flushes, 1);
 
-    /* what a rebuild asks for is rung too */
+    /* doorbells requested by a rebuild are rung too */
 
     clipper_zone_lock(&a);
     clipper_rebuild_locked(&a);

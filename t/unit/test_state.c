@@ -1,7 +1,6 @@
 
 /*
- * The table of states against a Redis that is not to be relied on, full, and
- * at its sizes.
+ * The table of states with an unreliable Redis, when full, and at its limits.
  */
 
 
@@ -30,8 +29,8 @@ flight_ask(table_t *t, uint32_t id)
 }
 
 
-/* what is read must be all that was added, as soon as it is known at all;
-   of a row that had to go meanwhile, an answer may be of before */
+/* a read returns all that was added, as soon as the row is known; after an
+   eviction a reply may be an older one */
 
 static int
 state_read(table_t *t, uint32_t id, int exact)
@@ -87,8 +86,8 @@ settle_all(table_t *t)
 
 
 /*
- * Catches deltas that are lost, count twice, or are seen twice or not at all
- * between their sending and its answer.
+ * Catches deltas that are lost, count twice, or are read twice or not at all
+ * between their sending and the reply.
  */
 
 static void
@@ -147,7 +146,7 @@ random_users(uint32_t users)
             ok += state_read(&table, id, fits) == NGX_OK;
         }
 
-        /* a sender dies; what it sent may arrive all the same */
+        /* a sender dies; its command may arrive nevertheless */
 
         if (death_random(500) == 0) {
             id = 1000 + (uint32_t) death_random(SENDERS);
@@ -194,7 +193,7 @@ test_state_random_full(void **state)
 }
 
 
-/* catches an application without a row, or users that are dropped for it */
+/* catches an application without a row, or users evicted for it */
 
 static void
 test_state_full(void **state)
@@ -217,7 +216,7 @@ test_state_full(void **state)
     assert_int_equal(state_add(&table, USERS - 1), NGX_DECLINED);
     table_good(&table);
 
-    /* without Redis there is nobody who would take them: the oldest go */
+    /* without Redis the deltas have no other place: the oldest rows go */
 
     table.keep = 0;
     assert_int_equal(state_add(&table, USERS - 1), NGX_OK);
@@ -227,7 +226,7 @@ test_state_full(void **state)
 }
 
 
-/* catches a clock that evicts who is used, or a table that does not turn */
+/* catches a clock that evicts rows in use, or that does not advance */
 
 static void
 test_state_clock(void **state)
@@ -266,7 +265,7 @@ test_state_clock(void **state)
 }
 
 
-/* catches a base that is mixed from times */
+/* catches a base with mixed times */
 
 static void
 test_state_times(void **state)
@@ -291,7 +290,7 @@ test_state_times(void **state)
     assert_int_equal(clipper_state_table_load(&table, &who, &reply, 1),
                                               NGX_OK);
 
-    /* the same two sums two seconds later, told of one member only */
+    /* the same two sums two seconds later, replied for one member only */
 
     who_of(&who, 0, 1, 2);
     reply.head[CLIPPER_POLICY_T0] = 102;

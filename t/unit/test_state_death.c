@@ -1,6 +1,6 @@
 
 /*
- * The table of states, and deaths at any instruction of what changes it.
+ * The table of states, and deaths at any instruction that changes it.
  */
 
 
@@ -44,7 +44,7 @@ table_call(void *data)
 }
 
 
-/* the sum of one id's deltas that are not known to be in Redis, and the base */
+/* the base, and the sum of the deltas of an id that may not be in Redis */
 
 static void
 table_sums(table_t *t, double *sums)
@@ -73,7 +73,7 @@ table_sums(table_t *t, double *sums)
 
 /*
  * Catches a table that a death has torn: a call happened, or it did not.  In
- * a full table others may have made room before.
+ * a full table other rows may have made room first.
  */
 
 static void
@@ -123,7 +123,7 @@ test_state_death(void **state)
         death_random_state = call.random + 1;
         (void) death_after(table_call, &call, 100 + (long) death_random(6000));
 
-        /* the next one finds it as it was */
+        /* the next process finds the old state */
 
         table.pid = (uint32_t) getpid();
         clipper_journal_begin(&table.header->journal, table.header, table.pid);
@@ -138,7 +138,7 @@ test_state_death(void **state)
 
         (void) clipper_state_table_flight_release(&table, table.pid);
 
-        /* whoever sent something has died */
+        /* every sender has died */
 
         while (table.header->m.head[CLIPPER_STATE_SENT]) {
             (void) clipper_state_table_flight_release(&table,

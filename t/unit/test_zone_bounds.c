@@ -26,7 +26,7 @@ teardown_large(void **state)
 }
 
 
-/* an answer goes to so many at once and not to more: they get another flight */
+/* an answer has a limited number of waiters: more get another flight */
 
 static void
 test_joins_are_bounded(void **state)
@@ -64,7 +64,7 @@ test_joins_are_bounded(void **state)
 }
 
 
-/* others have the lock between the drops of a long queue */
+/* other workers get the lock between the drops of a long queue */
 
 static void
 test_drops_are_bounded(void **state)

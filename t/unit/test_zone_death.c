@@ -4,18 +4,18 @@
  * the others cannot repair.
  *
  * The zone is write-protected while a worker (the victim) runs one of its
- * sections, so that each instruction that stores to it faults; it is let
- * through alone, and after it a copy of the zone is what a death at this very
- * instruction would leave.  On the copy a survivor locks, rebuilds, checks,
- * buries the dead, and then answers all that still waits: every asker of its
- * own gets one right answer, and in the end nothing is in use.
+ * sections, so each instruction that stores to it faults.  The instruction is
+ * executed alone; after it, a copy of the zone is as a death at this
+ * instruction would leave it.  On the copy a survivor locks, rebuilds, checks,
+ * buries the victim, and then answers all waiting inputs: each of its own
+ * askers gets one right answer, and in the end nothing is in use.
  */
 
 #include "zone_scene.h"
 #include "stores.h"
 
 
-/* --- what the survivor does on the copy --- */
+/* --- the survivor, on the copy --- */
 
 
 static void
@@ -119,7 +119,7 @@ read_mail(view_t *w)
 }
 
 
-/* nothing of the dead is left, everything of the survivor is */
+/* everything of the dead is gone, everything of the survivor is there */
 
 static void
 bury(view_t *w)
@@ -216,7 +216,7 @@ verify(void)
     w.slot = s.slot;
     h = w.header;
 
-    h->lock.holder = 0;             /* as who took the lock over leaves it */
+    h->lock.holder = 0;             /* as after a takeover of the lock */
 
     clipper_zone_lock(&w);
     intact(&w, "rebuilt");
@@ -349,7 +349,7 @@ test_death_at_every_store(void **state)
         all += k;
     }
 
-    /* a death while what another death has left is repaired */
+    /* a death during the repair after another death */
 
     again.name = "rebuild after a death";
     again.run = rebuilds;

@@ -1,6 +1,6 @@
 
 /*
- * Catches: what a worker that is killed wherever it is does to the others.
+ * Catches: damage to other workers by one that is killed at a random moment.
  * They ask and answer each other meanwhile, and bury it.
  */
 
@@ -73,7 +73,7 @@ life_read(view_t *v, ask_t *asks)
 }
 
 
-/* one worker's life, without an end of its own */
+/* the endless loop of one worker */
 
 static void
 life(pid_t parent)

@@ -1,13 +1,13 @@
 
 /*
- * Catches: who cannot be answered in time and is not told so, and who is told
- * although there is time for another answer.
+ * Catches: a waiter that cannot be answered in time and is not told so, and
+ * one that is told although there is time for another answer.
  */
 
 #include "zone_two.h"
 
 
-/* who cannot be answered in time is told so, not who can */
+/* only waiters that cannot be answered in time are told so */
 
 static void
 test_late(void **state)
@@ -37,7 +37,7 @@ test_late(void **state)
 }
 
 
-/* skipped as late: that is true of who was most urgent, not of all */
+/* skipped as late: true for the most urgent waiter, not for all */
 
 static void
 test_skipped(void **state)
@@ -88,7 +88,7 @@ test_skipped(void **state)
     replica_idle(&a, replica);
     replica_idle(&b, second);
 
-    /* nobody has more time, or the replica skips what is not late */
+    /* no waiter has more time, or the replica skips an input in time */
 
     soon = ask(&a, 3, 8, 20000);
     assert_int_equal(take(&a, replica, 1, 19500, &lease), 1);
@@ -107,7 +107,7 @@ test_skipped(void **state)
 
     replica_idle(&a, replica);
 
-    /* too late for an answer to leave in time is late, too */
+    /* too late to send an answer in time also counts as late */
 
     soon = ask(&a, 5, 8, 40000);
     assert_int_equal(take(&a, replica, 1, 39000, &lease), 1);
@@ -128,8 +128,8 @@ test_skipped(void **state)
 
 
 /*
- * A copy takes nothing away: nobody is given up while the first replica
- * computes, and none is made that would keep others waiting.
+ * A copy takes nothing away: no waiter is given up while the first replica
+ * computes, and no copy is made that would delay other inputs.
  */
 
 static void
@@ -143,7 +143,7 @@ test_copies(void **state)
     task = ask(&a, 1, 8, 1000);
     assert_int_equal(take(&a, first, 1, 100, &lease), 1);
 
-    /* there is nobody else */
+    /* there is no other replica */
 
     clipper_zone_lock(&a);
     assert_int_equal(hedge_locked(&a, first, &lease, 1, 200), 0);
@@ -164,7 +164,7 @@ test_copies(void **state)
     assert_int_equal(a.models[model].queued, 0);
     assert_int_equal(a.models[model].credit, CLIPPER_HEDGE_CREDIT);
 
-    /* neither does it wait for a replica that got other work */
+    /* nor does it wait for a replica that got other work */
 
     leave(&a, task.waiter, task.gen);
     (void) settle(&a, first, &lease, 1100);
@@ -182,7 +182,7 @@ test_copies(void **state)
     zone_assert(&b, "a copy is old");
     expect_no_mail(&a);
 
-    /* while others wait, or nobody is idle, there is none */
+    /* no copy while other inputs wait, or without an idle replica */
 
     third = replica_make(&b, model, 0);
     last = ask(&b, 4, 8, 96000);
@@ -208,7 +208,7 @@ test_copies(void **state)
 }
 
 
-/* copies cost what answers earn */
+/* copies spend the credit that answers earn */
 
 static void
 test_credit(void **state)

@@ -1,14 +1,14 @@
 
 /*
- * Catches: whatever a long random life of several workers brings out: it is
- * followed by a plain model of who waits for what, and the zone is checked
- * after each few steps.
+ * Catches: errors that only a long random run of several workers shows: a plain
+ * model follows the waiters and their flights, and the zone is checked every
+ * few steps.
  */
 
 #include "zone_model.h"
 
 
-/* those who cannot wait until now are told */
+/* waiters whose time is over are told */
 
 static void
 drop_late(uint32_t m)
@@ -53,7 +53,7 @@ flight_of(view_t *v, const clipper_lease_t *lease)
 }
 
 
-/* copies that are late or old leave the queue, and take nobody with them */
+/* late or old copies leave the queue, and their waiters stay */
 
 static void
 copies_gone(view_t *v, uint32_t m)

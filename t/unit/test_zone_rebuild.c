@@ -1,13 +1,13 @@
 
 /*
- * Catches: a rebuild that believes anything but the tables, or does not find
- * what they say.
+ * Catches: a rebuild that trusts anything but the tables, or derives something
+ * else from them.
  */
 
 #include "zone_two.h"
 
 
-/* whatever stands in what is derived: the tables say what is */
+/* with any content of the derived fields: only the tables count */
 
 static void
 scramble(view_t *v)

@@ -1,10 +1,10 @@
 
 /*
- * The check of a zone: whether all that is derived agrees with the tables,
- * and the tables with each other.  For tests; it only reads.
+ * The check of a zone: derived fields must agree with the tables, and the
+ * tables with each other.  For tests; it only reads.
  *
- * A list that ends, of rows that each belong into it, as many as there are,
- * is exact: so most of it is counting.
+ * A list is exact if it ends, each of its rows belongs to it, and their number
+ * is right: so most checks count.
  */
 
 
@@ -99,7 +99,7 @@ zone_check_tables(clipper_zone_t *zone)
 }
 
 
-/* the free list has all free rows and no other, the rest is used */
+/* the free list has exactly the free rows; all others are in use */
 
 static const char *
 zone_check_free(const char *name, clipper_table_t *table, u_char *rows,

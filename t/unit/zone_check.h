@@ -1,7 +1,7 @@
 
 /*
- * Do the tables of a zone contradict each other?  zone_check_locked() is for
- * tests, the rest is what its files share.
+ * Whether the tables of a zone contradict each other.  zone_check_locked() is
+ * for tests; its files share the rest.
  */
 
 
@@ -18,7 +18,7 @@
     }
 
 
-/* NULL, or what contradicts what */
+/* NULL, or a text that describes a contradiction */
 const char  *zone_check_locked(clipper_zone_t *zone);
 
 /* the text of a contradiction, in one static buffer */

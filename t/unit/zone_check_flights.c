@@ -1,6 +1,6 @@
 
 /*
- * The check of a zone: flights, who waits for them, their payload.
+ * The check of a zone: flights, their waiters and their payload.
  */
 
 
@@ -150,7 +150,7 @@ zone_check_waiters(clipper_zone_t *zone)
                    && w->flight < zone->header->flights.n
                    && f->state, "flight of waiter", i);
 
-        /* a long output stays with a waiter that has had its mail */
+        /* a long output stays with a waiter that has read its letter */
 
         zone_require(f->state == CLIPPER_DONE
                    ? w->posted || f->output : !w->posted,
@@ -161,7 +161,7 @@ zone_check_waiters(clipper_zone_t *zone)
 }
 
 
-/* who waits is in the list of its flight */
+/* each waiter is in the list of its flight */
 
 const char *
 zone_check_lists(clipper_zone_t *zone)

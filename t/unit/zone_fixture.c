@@ -65,7 +65,7 @@ zone_process(void)
 
     if (pid == 0) {
 
-        /* it ends with the test, however that ends, and holds no output */
+        /* it always dies with the test, and does not hold its output open */
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void) close(STDOUT_FILENO);
@@ -115,7 +115,7 @@ zone_assert(view_t *v, const char *where)
 }
 
 
-/* a worker with a process of its own, in a row of its own */
+/* a worker with its own process and row */
 
 view_t
 worker_make(void *addr)
@@ -156,7 +156,7 @@ model_make(view_t *v, const char *name, const char *version)
 }
 
 
-/* joined only, with the token of 16 times this letter, or 0 for none */
+/* registers only; the token is this letter 16 times, 0: no token */
 
 uint32_t
 replica_join(view_t *v, uint32_t model, u_char letter)
@@ -216,7 +216,7 @@ replica_gone(view_t *v, uint32_t row)
 }
 
 
-/* the input of a name: it begins with the name, and is this long */
+/* the input of a name: it begins with the name and has this length */
 
 u_char *
 input_of(uint32_t name, size_t len)
@@ -280,7 +280,7 @@ leave(view_t *v, uint32_t waiter, uint32_t gen)
 }
 
 
-/* a chain on loan, with these bytes if any; 0 when the zone is full */
+/* a chain on loan, with these bytes unless NULL; 0 when the zone is full */
 
 uint32_t
 borrow(view_t *v, const u_char *data, size_t len)
@@ -308,7 +308,7 @@ give_back(view_t *v, uint32_t chunk)
 }
 
 
-/* up to max inputs for the replica, whatever their latency may be */
+/* up to max inputs for the replica, of any latency */
 
 ngx_uint_t
 take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
@@ -419,7 +419,7 @@ mail_take(view_t *v, clipper_mail_t *mail, ngx_uint_t n)
 }
 
 
-/* whether a letter has the output of this input; a held one is then left */
+/* whether a letter has the output of this input; releases a held letter */
 
 ngx_uint_t
 mail_says(view_t *v, clipper_mail_t *mail, uint32_t name, size_t len)

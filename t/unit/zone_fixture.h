@@ -1,9 +1,9 @@
 
 /*
- * A zone in memory, workers that live in it, and short forms of what they do.
- * A worker's pid is that of a process made for it, so that it can die.
+ * A zone in memory, its workers, and short forms of their calls.  A worker has
+ * the pid of a process made for it, so it can die.
  *
- * An input and its output tell each other: the output is the input after "y".
+ * An output is "y" followed by its input.
  */
 
 
@@ -59,28 +59,28 @@ void zone_kill(pid_t pid);
 void zone_assert_locked(view_t *v, const char *where);
 void zone_assert(view_t *v, const char *where);
 
-/* a worker with a process of its own, in a row of its own */
+/* a worker with its own process and row */
 view_t worker_make(void *addr);
 uint32_t model_make(view_t *v, const char *name, const char *version);
 
-/* joined only, with the token of 16 times this letter, or 0 for none */
+/* registers only; the token is this letter 16 times, 0: no token */
 uint32_t replica_join(view_t *v, uint32_t model, u_char letter);
 uint32_t replica_make(view_t *v, uint32_t model, u_char letter);
 void replica_idle(view_t *v, uint32_t row);
 void replica_gone(view_t *v, uint32_t row);
 
-/* the input of a name: it begins with the name, and is this long */
+/* the input of a name: it begins with the name and has this length */
 u_char *input_of(uint32_t name, size_t len);
 clipper_task_t task_make(view_t *v, uint32_t model, uint32_t name, size_t len,
     uint64_t deadline_us);
 ngx_int_t submit(view_t *v, clipper_task_t *task, uint64_t now_us);
 void leave(view_t *v, uint32_t waiter, uint32_t gen);
 
-/* a chain on loan, with these bytes if any; 0 when the zone is full */
+/* a chain on loan, with these bytes unless NULL; 0 when the zone is full */
 uint32_t borrow(view_t *v, const u_char *data, size_t len);
 void give_back(view_t *v, uint32_t chunk);
 
-/* up to max inputs for the replica, whatever their latency may be */
+/* up to max inputs for the replica, of any latency */
 ngx_uint_t take(view_t *v, uint32_t replica, ngx_uint_t max, uint64_t now_us,
     clipper_lease_t *leases);
 
@@ -97,7 +97,7 @@ ngx_uint_t settle(view_t *v, uint32_t replica, const clipper_lease_t *lease,
     uint64_t now_us);
 ngx_uint_t mail_take(view_t *v, clipper_mail_t *mail, ngx_uint_t n);
 
-/* whether a letter has the output of this input; a held one is then left */
+/* whether a letter has the output of this input; releases a held letter */
 ngx_uint_t mail_says(view_t *v, clipper_mail_t *mail, uint32_t name,
     size_t len);
 

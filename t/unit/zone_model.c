@@ -93,7 +93,7 @@ task_random(view_t *v)
         task.key[1] = ++unique;
     }
 
-    /* one length for each name, or it would not be the same input */
+    /* one length for each name: equal names are equal inputs */
 
     if (task.shared) {
         task.len = 4 + task.key[1] * task.key[1] * 3;
@@ -116,7 +116,7 @@ task_random(view_t *v)
 }
 
 
-/* whether the zone was right to decline, when the model knows f of the task */
+/* whether the zone may decline a task with the flight f in the model */
 
 static void
 check_declined(view_t *v, clipper_task_t *task, flight_t *f, ngx_int_t rc,
@@ -291,7 +291,7 @@ step_mail(void)
         return;
     }
 
-    /* once more only after a rebuild, and only if it was kept */
+    /* a second time only after a rebuild, and only if it was kept */
 
     if (mail.held && zone_chance(4) == 0) {
         a->held = 1;

@@ -1,7 +1,7 @@
 
 /*
- * A plain model of who waits for what, beside a small zone, and what askers
- * do: for test_zone_random.c.
+ * A plain model of waiters and flights next to a small zone, and the actions
+ * of askers: for test_zone_random.c.
  */
 
 

@@ -101,7 +101,7 @@ scene_workers(void)
 }
 
 
-/* four are done: a letter each in a box, one each read and kept */
+/* four are done: two with a letter in a mailbox, two read and kept */
 
 static void
 scene_done(void)
@@ -162,7 +162,7 @@ scene_leased(void)
     asks(&s, 21, 20, 1020);
     assert_int_equal(take(&t, rt, 1, 170, leases_t), 1);
 
-    /* hedged beside the victim's lease */
+    /* hedged, next to the victim's lease */
 
     clipper_zone_lock(&v);
     assert_int_equal(hedge_locked(&v, rv, &leases_v[3], 1, 180), 1);
@@ -175,7 +175,7 @@ scene_queued(void)
 {
     clipper_lease_t  none;
 
-    /* told that it is late, and going to be */
+    /* told that it is late, and about to be told */
 
     asks(&s, 14, 600, 180);
     askers[naskers - 1].allowed = LATE;
@@ -327,7 +327,7 @@ settles(view_t *w)
 }
 
 
-/* the second answer to a hedged input, and answers nobody asked for */
+/* the second answer to a hedged input, and unsolicited answers */
 
 void
 settles_twice(view_t *w)
@@ -362,7 +362,7 @@ settles_errors(view_t *w)
 }
 
 
-/* one has nobody left, one an asker with more time, one was not late */
+/* one has no asker left, one an asker with more time, one was not late */
 
 void
 settles_skipped(view_t *w)
@@ -384,7 +384,7 @@ loses(view_t *w)
     unsigned         i;
     clipper_lease_t  leases[8];
 
-    /* the whole batch; what is asked again and lost again is an error */
+    /* the whole batch; an input that is lost a second time is an error */
 
     clipper_zone_lock(w);
 

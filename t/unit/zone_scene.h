@@ -15,7 +15,7 @@
 
 #define IMAGES     24               /* half done, to be repaired half way */
 
-#define ANSWERED   1                /* what an asker may get */
+#define ANSWERED   1                /* possible results of an asker */
 #define FAILED     2
 #define LATE       4
 
@@ -26,7 +26,7 @@ typedef struct {
     uint32_t     waiter;
     uint32_t     gen;
     unsigned     allowed;
-    unsigned     held;              /* its letter was read before */
+    unsigned     held;              /* its letter is already read */
     unsigned     letters;
 } asker_t;
 
@@ -34,7 +34,7 @@ typedef struct {
 typedef struct {
     const char  *name;
     void       (*run)(view_t *v);
-    unsigned     allowed;           /* besides answers, for what it leases */
+    unsigned     allowed;           /* other than answers, for its leases */
 } section_t;
 
 
@@ -70,11 +70,11 @@ void leaves(view_t *w);
 void takes(view_t *w);
 void settles(view_t *w);
 
-/* the second answer to a hedged input, and answers nobody asked for */
+/* the second answer to a hedged input, and unsolicited answers */
 void settles_twice(view_t *w);
 void settles_errors(view_t *w);
 
-/* one has nobody left, one an asker with more time, one was not late */
+/* one has no asker left, one an asker with more time, one was not late */
 void settles_skipped(view_t *w);
 void loses(view_t *w);
 void hedges(view_t *w);

@@ -1,7 +1,7 @@
 
 /*
- * A zone with two workers and two models for each test, which has to leave
- * nothing in use; what a test expects of a worker's mailbox.
+ * A zone with two workers and two models for each test; each test has to leave
+ * nothing in use.  And checks of a worker's mailbox.
  */
 
 
