@@ -13,6 +13,7 @@
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_redis.h"
 #include "worker/ngx_http_clipper_redis_event.h"
+#include "worker/ngx_http_clipper_redis_guard.h"
 
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
@@ -31,6 +32,7 @@ typedef struct {
     ngx_uint_t                    (*others)(void);     /* NULL: not retiring */
     ngx_connection_t                dummy;     /* of these timers */
     ngx_msec_t                      backoff;
+    ngx_msec_t                      since;     /* it came up; 0: it did not */
     ngx_uint_t                      next;      /* address */
     ngx_uint_t                      pending;   /* commands without a reply */
     ngx_uint_t                      greeting;  /* of those, before it is up */
@@ -270,7 +272,7 @@ ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac, int status)
     }
 
     ngx_http_clipper_redis.context = NULL;
-    ngx_http_clipper_redis_lost(ac->err ? ac->errstr : "closed");
+    ngx_http_clipper_redis_lost(ngx_http_clipper_redis_guard_reason(ac));
 }
 
 
@@ -353,7 +355,7 @@ ngx_http_clipper_redis_greeted(ngx_http_clipper_redis_call_t *call,
 
     redis->up = 1;
     redis->told = 0;
-    redis->backoff = NGX_HTTP_CLIPPER_REDIS_BACKOFF;
+    redis->since = ngx_current_msec;
 
     redis->ready();
 }
@@ -500,6 +502,15 @@ ngx_http_clipper_redis_lost(const char *reason)
 
     redis = &ngx_http_clipper_redis;
 
+    /* a connection that does not last is no end of an outage */
+
+    if (redis->since && ngx_current_msec - redis->since
+                        > NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX)
+    {
+        redis->backoff = NGX_HTTP_CLIPPER_REDIS_BACKOFF;
+    }
+
+    redis->since = 0;
     redis->up = 0;
     redis->pending = 0;
     redis->greeting = 0;

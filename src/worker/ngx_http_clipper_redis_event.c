@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_redis_event.h"
+#include "worker/ngx_http_clipper_redis_guard.h"
 #include <poll.h>
 
 
@@ -36,6 +37,7 @@ ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log,
     }
 
     ngx_http_clipper_redis_event_end = end;
+    ngx_http_clipper_redis_guard_attach(ac);
 
     c->log = log;
     c->read->log = c->log;
@@ -77,6 +79,7 @@ ngx_http_clipper_redis_event_handle(redisAsyncContext *ac, ngx_msec_t ms)
         redisAsyncHandleWrite(ac);
 
     } else {
+        ngx_http_clipper_redis_guard_read(ac);
         redisAsyncHandleRead(ac);
     }
 
@@ -96,6 +99,7 @@ ngx_http_clipper_redis_event_read(ngx_event_t *ev)
         return;
     }
 
+    ngx_http_clipper_redis_guard_read(c->data);
     redisAsyncHandleRead(c->data);
 }
 
