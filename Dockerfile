@@ -4,7 +4,7 @@
 #   docker run -p 1337:1337 -v ./apps:/etc/nginx/clipper.d clipper-nginx
 #
 # Needs no root, no writable file system (--read-only --tmpfs /tmp), and no
-# more capabilities than none (--cap-drop ALL).
+# capabilities (--cap-drop ALL).
 
 FROM debian:bookworm-slim AS build
 
@@ -24,7 +24,7 @@ RUN make module install DESTDIR=/out
 
 FROM debian:bookworm-slim
 
-# The package would start its service: there is none in a container.
+# Keeps the package from starting its service.
 RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d \
     && chmod 755 /usr/sbin/policy-rc.d \
     && apt-get -q update \
@@ -51,7 +51,7 @@ USER 10001:10001
 # queries, operator (status, metrics, health), model containers
 EXPOSE 1337 1338 7000
 
-# QUIT lets requests end and containers finish their batches.
+# QUIT lets requests finish and containers complete their batches.
 STOPSIGNAL SIGQUIT
 
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

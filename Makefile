@@ -2,44 +2,43 @@
 #
 #   make             build/ngx_http_clipper_module.so for the installed nginx
 #   make deps        install what is missing from the distribution (root, sudo)
-#   make venv        .venv with containers/python and what the tests need
-#   make quickstart  deps, venv, build, and a real model on real data
+#   make venv        .venv with containers/python and the tests' requirements
+#   make quickstart  deps, venv, build; then serves a real model on real data
 #   make check       unit and behaviour tests
 #   make test        everything that CI runs
-#   make unit        unit tests; SAN=1 with sanitizers, T=hash only that one
+#   make unit        unit tests; SAN=1 with sanitizers, T=hash one of them
 #   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
 #   make asan        the module with sanitizers; make lockcheck, with lock checks
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS (20)
-#   make fuzz-long   each for ten minutes, two at a time; keeps what is new
+#   make fuzz-long   each for ten minutes, two at a time; keeps new inputs
 #   make storm       reloads and deaths under load, for a minute each, and
-#                    100 000 feedbacks; ARGS='-k add_up', only these
+#                    100 000 feedbacks; ARGS='-k add_up' for these alone
 #   make soak        random calls of the Python package from two programs under
-#                    queries, for 30 minutes (SOAK_SECONDS)
-#   make bench       the benchmarks in t/bench; B=spine, one part of them
+#                    load, for 30 minutes (SOAK_SECONDS)
+#   make bench       the benchmarks in t/bench; B=spine for one part
 #   make sweep       the tables of docs/learning.md: policies in simulation
 #   make grid        docs/scheduling.md, in virtual time
-#   make figures     docs/figures.md and its plots; B=--quick, in two minutes
+#   make figures     docs/figures.md and its plots; B=--quick takes two minutes
 #   make image       a container image, with docker or podman (ENGINE, IMAGE);
-#                    where neither answers, .ci/podman (root, sudo)
-#   make images      that one and the base image of models, as the Python
-#                    package wants them (REGISTRY, BASE)
+#                    .ci/podman if neither answers (root, sudo)
+#   make images      the same and the base image of models, with the names that
+#                    the Python package uses (REGISTRY, BASE)
 #   make test-docker the Python package on podman's Docker API (root)
-#   make test-models deployers of PyTorch, TensorFlow, Keras and Spark, which
-#                    are installed for it (root, sudo)
-#   make test-image  builds the first with podman, runs it, asks it (root)
-#   make docs        docs/python-api.md, of the Python package's docstrings
+#   make test-models deployers of PyTorch, TensorFlow, Keras and Spark; installs
+#                    the libraries (root, sudo)
+#   make test-image  builds the image with podman, runs and queries it (root)
+#   make docs        docs/python-api.md, from the Python package's docstrings
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
 #
-# BUILD, NGINX_BIN, NGINX_SRC and CC can be given (NGINX is a variable of
-# nginx itself: sockets that it inherits).
+# BUILD, NGINX_BIN, NGINX_SRC and CC can be set (NGINX is a variable of nginx
+# itself: the sockets that it inherits).
 
 BUILD       ?= build
 NGINX_SRC   ?= /usr/share/nginx/src
 MODULES_DIR ?= /usr/lib/nginx/modules
 FUZZ_CC     ?= clang
-# Empty while nginx is not installed yet: the makes that come after "deps" look
-# again.
+# Empty while nginx is not installed; sub-makes after "deps" look again.
 ifeq ($(NGINX_BIN),)
 NGINX_BIN   := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
 endif
@@ -49,8 +48,8 @@ PYTHON3     ?= /usr/bin/python3
 VENV        ?= .venv
 PY          := $(VENV)/bin/python
 
-# Docker where it answers; the project's podman where it is set up; the user's;
-# else the project's, which is set up then.
+# Docker if it answers; else the project's podman if it is set up; else the
+# user's podman; else the project's, which is then set up.
 PODMAN      := $(or $(CLIPPER_PODMAN),build/podman)/storage.conf
 ENGINE      ?= $(shell for engine in docker \
                    $(if $(wildcard $(PODMAN)),.ci/podman,podman); do \
@@ -93,7 +92,7 @@ all: module
 module:
 	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" $(MODULE)
 
-# What configure found out about the system, for programs without nginx.
+# The results of configure about the system, for programs without nginx.
 headers: $(BUILD)/include/ngx_auto_config.h
 
 $(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX_BIN))
@@ -127,7 +126,7 @@ PYTHON_META := $(wildcard containers/python/pyproject.toml)
 $(VENV)/.stamp: t/requirements.txt $(PYTHON_META)
 	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV) $<
 
-# The large libraries; PyTorch is the distribution's.
+# The large libraries; PyTorch comes from the distribution.
 venv-models: $(VENV)-models/.stamp
 
 $(VENV)-models/.stamp: t/requirements-models.txt $(PYTHON_META)
@@ -161,7 +160,7 @@ behaviour-lockcheck: venv lockcheck
 engine:
 	@$(if $(filter .ci/podman,$(ENGINE)),.ci/podman setup,:)
 
-# Built for the engine's own format: podman's has no health check.
+# In Docker's format: podman's own has no health check.
 image: engine
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
 	    -t $(IMAGE) .
@@ -186,7 +185,7 @@ test-docker: venv
 	@.ci/podman setup
 	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py $(ARGS)
 
-# None of its Javas lives long enough to profit from much compilation.
+# No Java process here lives long enough to profit from the full compiler.
 test-models: venv-models module
 	JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 CLIPPER_TEST_MODELS=1 \
 	    $(VENV)-models/bin/python -m pytest t/test_py_frameworks.py $(ARGS)
@@ -216,7 +215,7 @@ check:
 test:
 	@.ci/test
 
-# What takes minutes: reloads and deaths of workers and Redis under load.
+# Takes minutes: reloads and deaths of workers and Redis under load.
 storm: venv module
 	CLIPPER_STORM_SECONDS=$(STORM_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
 	    CLIPPER_STORM_FEEDBACKS=$(STORM_FEEDBACKS) \
@@ -226,7 +225,7 @@ soak: venv module
 	CLIPPER_SOAK_SECONDS=$(SOAK_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
 	    $(PY) -m pytest -s t/test_py_soak.py $(ARGS)
 
-# B="spine c1" runs only these parts; without it all but the figures.
+# B="spine c1" runs only these parts; by default all but the figures.
 bench: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
 	$(PY) t/bench/bench.py $(B)
@@ -240,7 +239,7 @@ figures: venv-bench module headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain bench
 	$(PY) t/bench/paper.py $(B)
 
-# What is above the mark in the file stays.
+# The text above the mark in the file stays.
 sweep: headers
 	+$(call locked,unit-plain) -f t/unit/unit.mk NAME=plain \
 	    $(BUILD)/unit/bench_sweep

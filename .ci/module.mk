@@ -4,8 +4,8 @@
 #   OUT       where the finished module goes
 #   CC_OPT    more compiler options, LD_OPT more linker options
 #
-# nginx's own build does the work. The module appears at OUT by a rename, so
-# that an nginx which has the old one mapped keeps it.
+# nginx's own build does the work. A rename puts the module at OUT, so a
+# running nginx keeps the old one mapped.
 
 TREE    := $(BUILD)/$(VARIANT)
 OBJS    := $(TREE)/objs
@@ -19,7 +19,7 @@ $(OUT): $(OBJS)/$(MODULE)
 	@cp $< $@.new && mv -f $@.new $@
 	@echo "built $@"
 
-# The sub-make knows the objects and what they depend on.
+# The sub-make knows the objects and their dependencies.
 $(OBJS)/$(MODULE): $(OBJS)/Makefile $(SOURCES)
 	@test -f ngx_http_clipper_module.c || \
 	    { echo "ngx_http_clipper_module.c is missing" >&2; exit 1; }
@@ -31,7 +31,7 @@ $(OBJS)/Makefile: config .ci/configure-nginx .ci/module.mk $(TREE)/inputs
 	@CC="$(CC)" .ci/configure-nginx $(abspath $(TREE)) $(HERE) \
 	    "$(CC_OPT)" "$(LD_OPT)"
 
-# A copy that stays while configure runs again: unit tests read it.
+# A copy that stays while configure runs again; unit tests read it.
 headers: $(OBJS)/Makefile
 	@mkdir -p $(BUILD)/include
 	@for f in ngx_auto_headers.h ngx_auto_config.h; do \
@@ -39,7 +39,8 @@ headers: $(OBJS)/Makefile
 	    mv -f $(BUILD)/include/$$f.new $(BUILD)/include/$$f; \
 	done
 
-# Changes only when a file comes or goes, an option changes, or nginx does.
+# Changes only when a file is added or removed, or when an option or nginx
+# changes.
 $(TREE)/inputs: FORCE
 	@test -n "$(NGINX_BIN)" || { echo "no nginx is installed: run" \
 	    "\"make deps\" as root or with sudo, or set NGINX_BIN" >&2; exit 1; }

@@ -1,8 +1,8 @@
-"""Models chosen by learning, while the best one breaks and is repaired.
+"""Selection policies, while the best model breaks and is repaired.
 
 Trains five scikit-learn classifiers of different quality on handwritten
-digits, links all of them to one application for each selection policy, asks
-noisy images and tells the right answers. In the middle third the best model
+digits, links all of them to one application for each selection policy, sends
+noisy images and the right answers. In the middle third the best model
 answers mostly nonsense. Prints the policies' error over time, and draws it
 when matplotlib is installed, as the figure on Exp3 and Exp4 in the paper of
 Clipper (NSDI 2017).
@@ -52,7 +52,7 @@ def train(images, labels):
 
 
 def closure(model, broken):
-    """What is deployed: it breaks while there is a file."""
+    """The deployed function: it breaks while a file exists."""
     def predict(xs):
         import random
         found = [int(one) for one in model.predict(xs)]
@@ -77,7 +77,7 @@ def policies():
 
 
 class Stream:
-    """Noisy held-out images without an end."""
+    """An endless stream of noisy held-out images."""
 
     def __init__(self, images, labels):
         self._images = images
@@ -85,7 +85,7 @@ class Stream:
         self._rng = np.random.default_rng(0)
 
     def draw(self):
-        """An image and what it shows."""
+        """An image and its digit."""
         i = self._rng.integers(len(self._labels))
         noise = self._rng.normal(0, NOISE, self._images.shape[1])
         return self._images[i] + noise, int(self._labels[i])
@@ -159,7 +159,7 @@ def report(errors, window):
 
 
 def plot(errors, window, path):
-    """Draw the running error, if there is a library for it."""
+    """Draw the running error, if matplotlib is installed."""
     try:
         import matplotlib
         matplotlib.use("Agg")
