@@ -225,8 +225,8 @@ ngx_http_clipper_postconfiguration(ngx_conf_t *cf)
 {
     if (ngx_http_clipper_listen_check(cf) != NGX_OK
         || ngx_http_clipper_conf_finish(cf, ngx_http_clipper_worker_zone_init,
-                                      ngx_http_clipper_worker_cache_zone_init,
-                                      ngx_http_clipper_worker_records_init)
+                                        ngx_http_clipper_worker_cache_zone_init,
+                                        ngx_http_clipper_worker_records_init)
            != NGX_OK)
     {
         return NGX_ERROR;

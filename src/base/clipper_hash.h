@@ -3,13 +3,13 @@
  * Clipper: keyed digests and a keyed permutation.  Pure.
  *
  * digest    128 bits over (salt, data), keyed.  Two different inputs have the
- *           same digest with a probability of about 2^-128, also when somebody
- *           who does not know the key chooses both.  Stable for one key on
- *           every platform.
+ *           same digest with a probability of about 2^-128, also when both are
+ *           chosen without knowledge of the key.  Stable for one key on every
+ *           platform.
  * siphash   SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), for
  *           short keys such as names.
- * scramble  a keyed bijection of [0, 2^53): numbers that are counted up come
- *           out in an order nobody can guess; unscramble is its inverse.
+ * scramble  a keyed bijection of [0, 2^53): consecutive numbers come out in an
+ *           unpredictable order; unscramble is its inverse.
  *
  * Nothing here allocates, locks or fails.
  */

@@ -104,9 +104,9 @@ clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
 
 
 /*
- * The quantile is exceeded by one batch in twenty.  What exceeds it by as much
- * as it is above the mean, and by what a busy machine needs to wake a process,
- * has another reason than the batch.
+ * One batch in twenty exceeds the quantile.  A batch that exceeds it by its
+ * distance from the mean, plus the time of a busy machine to wake a process, is
+ * slow for another reason than its size.
  */
 
 uint64_t

@@ -34,7 +34,7 @@ ngx_uint_t clipper_batch_profile_fit(const clipper_batch_t *b, double us);
 
 /*
  * The most efficient size up to n: n itself if no smaller one is known to be
- * better.  With "try" it may be a neighbour of which too little is known.
+ * better.  With "try" it may be a neighbour with too few observations.
  */
 
 ngx_uint_t clipper_batch_profile_best(const clipper_batch_t *b, ngx_uint_t n,

@@ -1,7 +1,6 @@
 
 /*
- * What the batch control of a replica is told by its operator, and what it
- * knows.
+ * The settings of a replica's batch control, and its state.
  */
 
 

@@ -233,7 +233,7 @@ ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
 
         } else {
             clipper_policy_param_init(&conf->select,
-                                     clipper_policy_table_find(&first));
+                                      clipper_policy_table_find(&first));
         }
     }
 

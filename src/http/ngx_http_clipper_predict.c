@@ -75,10 +75,10 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
 
     if (ngx_http_clipper_predict_encoded(r)) {
         return ngx_http_clipper_predict_refuse(r,
-                                   NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                   "Unsupported media type",
-                                   "The body must not have a "
-                                   "Content-Encoding");
+                                               NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                               "Unsupported media type",
+                                               "The body must not have a "
+                                               "Content-Encoding");
     }
 
     ctx->own = (r->request_body == NULL);
@@ -353,8 +353,8 @@ ngx_http_clipper_predict_scan_error(ngx_http_request_t *r, clipper_input_t *in)
 
     if (in->error.code == CLIPPER_INPUT_LIMIT) {
         return ngx_http_clipper_predict_error(r,
-                                         NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                         "Request too large", &cause);
+                                              NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                              "Request too large", &cause);
     }
 
     return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,

@@ -61,7 +61,7 @@ ngx_http_clipper_prometheus_samples_counters(ngx_http_clipper_prometheus_t *p,
                                                family->values[k].data,
                                                family->values[k].len);
         ngx_http_clipper_prometheus_text_count(p, "", &labels,
-                                           group->sum[family->offset + k]);
+                                               group->sum[family->offset + k]);
     }
 }
 

@@ -218,27 +218,27 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
 
     ngx_http_clipper_document_number(d, "batches", batches);
     ngx_http_clipper_document_number(d, "inputs",
-                            sum[CLIPPER_M_BATCH_SIZE
-                                + CLIPPER_SIZE_BUCKETS + 1]);
+                                     sum[CLIPPER_M_BATCH_SIZE
+                                         + CLIPPER_SIZE_BUCKETS + 1]);
     ngx_http_clipper_document_number(d, "batch_us",
-                            sum[CLIPPER_M_BATCH_TIME
-                                + CLIPPER_TIME_BUCKETS + 1]);
+                                     sum[CLIPPER_M_BATCH_TIME
+                                         + CLIPPER_TIME_BUCKETS + 1]);
     ngx_http_clipper_document_number(d, "errors",
-                            sum[CLIPPER_M_ERRORS]);
+                                     sum[CLIPPER_M_ERRORS]);
     ngx_http_clipper_document_number(d, "hedges",
-                            sum[CLIPPER_M_HEDGES]);
+                                     sum[CLIPPER_M_HEDGES]);
     ngx_http_clipper_document_number(d, "redispatches",
-                            sum[CLIPPER_M_REDISPATCHES]);
+                                     sum[CLIPPER_M_REDISPATCHES]);
 
     ngx_http_clipper_document_open(d, "cache", '{');
     ngx_http_clipper_document_number(d, "hits",
-                            sum[CLIPPER_M_CACHE]);
+                                     sum[CLIPPER_M_CACHE]);
     ngx_http_clipper_document_number(d, "misses",
-                            sum[CLIPPER_M_CACHE + 1]);
+                                     sum[CLIPPER_M_CACHE + 1]);
     ngx_http_clipper_document_number(d, "joined",
-                            sum[CLIPPER_M_CACHE + 2]);
+                                     sum[CLIPPER_M_CACHE + 2]);
     ngx_http_clipper_document_number(d, "evictions",
-                            sum[CLIPPER_M_EVICTIONS]);
+                                     sum[CLIPPER_M_EVICTIONS]);
     ngx_http_clipper_document_close(d);
 
     ngx_http_clipper_document_open(d, "dropped", '{');

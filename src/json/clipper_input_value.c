@@ -18,8 +18,8 @@ typedef struct {
     /* NGX_DECLINED: the number is not of this type */
 
     ngx_int_t                     (*put)(u_char *dst,
-                                       const clipper_number_t *number,
-                                       ngx_uint_t strict);
+                                         const clipper_number_t *number,
+                                         ngx_uint_t strict);
 } clipper_input_codec_t;
 
 

@@ -235,7 +235,7 @@ clipper_lex_name(clipper_lex_t *lex, clipper_scratch_t *out)
 {
     if (clipper_lex_space(lex) != '"') {
         return clipper_lex_invalid(lex, 0,
-                                         "Missing a name for object member.");
+                                   "Missing a name for object member.");
     }
 
     if (clipper_lex_scalar_string(lex, out) != NGX_OK) {

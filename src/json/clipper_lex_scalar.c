@@ -74,7 +74,7 @@ clipper_lex_scalar_string(clipper_lex_t *lex, clipper_scratch_t *out)
 
         } else {
             rc = clipper_lex_invalid(lex, 0,
-                                  "Control character in string.");
+                                     "Control character in string.");
         }
 
         if (rc != NGX_OK) {
@@ -203,7 +203,7 @@ clipper_lex_escape(clipper_lex_t *lex, clipper_scratch_t *out)
 
         if (simple == NULL) {
             return clipper_lex_invalid(lex, 1,
-                                        "Invalid escape character in string.");
+                                       "Invalid escape character in string.");
         }
 
         len = 2;
@@ -329,7 +329,7 @@ clipper_lex_scalar_number(clipper_lex_t *lex, clipper_number_t *number)
 
     if (clipper_number_overflows(number)) {
         return clipper_lex_invalid(lex, 0,
-                                    "Number too big to be stored in double.");
+                                   "Number too big to be stored in double.");
     }
 
     clipper_lex_advance(lex, end - p);

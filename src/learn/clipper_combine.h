@@ -8,11 +8,11 @@
  *        all else equal); the group with the largest weight answers with the
  *        weighted mean of each number.  Without numbers it is a vote.
  *
- * Of equal weights the group of the first member wins.  Members that did not
- * answer take no part, but they were asked: the confidence is the weight of
- * those who agree with the answer, of the weight of all who were asked.  After
- * a mean a member agrees by 1 - its loss against the answer, where the loss is
- * one of numbers, and fully else.
+ * Of equal weights the group of the first member wins.  Members without an
+ * answer take no part, but they were asked: the confidence is the weight of the
+ * members that agree with the answer, divided by the weight of all that were
+ * asked.  After a mean, a member agrees by 1 - its loss against the answer if
+ * the loss is one of numbers, else fully.
  */
 
 

@@ -112,14 +112,14 @@ clipper_policy_exp3_weights(const clipper_policy_conf_t *conf,
 
     if (rounds == 0) {
         rounds = clipper_policy_sums_losses(&sums, view->up, view->n,
-                                             CLIPPER_POLICY_EXP3_FIELDS,
-                                             view->app, weights);
+                                            CLIPPER_POLICY_EXP3_FIELDS,
+                                            view->app, weights);
     }
 
     clipper_policy_sums_shares(&sums, view->up, view->n, rounds, weights,
-                                NULL);
+                               NULL);
     clipper_policy_draw_floor(view, conf->param[CLIPPER_POLICY_EXP3_FLOOR],
-                         weights);
+                              weights);
 }
 
 

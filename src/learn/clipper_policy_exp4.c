@@ -108,14 +108,14 @@ clipper_policy_exp4_losses(const clipper_policy_conf_t *conf,
     ngx_uint_t     i;
 
     *rounds = clipper_policy_sums_losses(sums, view->up, view->n,
-                                          CLIPPER_POLICY_EXP4_FIELDS,
-                                          view->app, loss);
+                                         CLIPPER_POLICY_EXP4_FIELDS,
+                                         view->app, loss);
     own = 0;
 
     if (view->user) {
         own = clipper_policy_sums_losses(sums, view->up, view->n,
-                                          CLIPPER_POLICY_EXP4_FIELDS,
-                                          view->user, mine);
+                                         CLIPPER_POLICY_EXP4_FIELDS,
+                                         view->user, mine);
     }
 
     if (own > 0) {
@@ -215,12 +215,12 @@ clipper_policy_exp4_weights(const clipper_policy_conf_t *conf,
         || !clipper_policy_exp4_log_odds(conf, view, odds))
     {
         clipper_policy_sums_shares(&sums, view->up, view->n, rounds, weights,
-                                    NULL);
+                                   NULL);
         return;
     }
 
     clipper_policy_sums_shares(&sums, view->up, view->n, rounds, weights,
-                                &vote);
+                               &vote);
     sum = 0;
 
     for (i = 0; i < view->n; i++) {

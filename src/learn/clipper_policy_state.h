@@ -6,8 +6,8 @@
  * the sum of x e^(lambda (t - t0) + u - u0) over the feedbacks, where t is the
  * time of a feedback and u the clock of feedbacks that it met.  Zeroed memory
  * is the state that knows nothing.  A delta is a state of one feedback with
- * its own t0 and u0, so that adding is all there ever is to do: in any order,
- * in groups, on any machine, the sums come out the same but for rounding.
+ * its own t0 and u0, so all operations are additions: in any order, in groups,
+ * on any machine, the sums are the same up to rounding.
  *
  * The clock of feedbacks is a function of what is added, too.  With V the sum
  * of all feedbacks' e^u, and mu = 2^(1/h) - 1 for a half-life of h feedbacks,
@@ -16,16 +16,15 @@
  *
  * tells the clock now.  A feedback is added with u = U, so V grows by e^U, and
  * the next one finds e^U' = e^U + mu e^U = 2^(1/h) e^U: h feedbacks double it,
- * what was learned before counts half.  Nobody has to count, or to be told in
- * which order others did: V is a sum like the others.  Instances that learn
- * without knowing of each other add up side by side: of n feedbacks each, the
- * last ones of both make up the memory, which holds no more than 1 / mu of
- * them in all, whoever brought them.
+ * what was learned before counts half.  No counter and no order is shared: V
+ * is a sum like the others.  Instances that learn without knowing of each other
+ * simply add up: of n feedbacks each, the last ones of both make up the memory,
+ * which holds no more than 1 / mu of them in all.
  *
  * Reading divides by e^(lambda (now - t0) + U - u0), which leaves each feedback
- * the weight that its age and those who came after it allow: both halve what
- * is known, the faster one decides.  As U is relative to u0 in all that is
- * stored, e^-u0 stands for the 1 above.
+ * the weight that its age and the later feedbacks allow: both halve the state,
+ * and the faster one decides.  As U is relative to u0 in everything stored,
+ * e^-u0 stands for the 1 above.
  *
  * G. Cormode, V. Shkapenyuk, D. Srivastava, B. Xu: Forward Decay: A Practical
  * Time Decay Model for Streaming Systems, ICDE 2009, for the first of the two
@@ -62,14 +61,14 @@
 size_t  clipper_policy_state_size(const clipper_policy_t *policy, ngx_uint_t n);
 
 /*
- * Adds a delta, or any state, with the same members.  Whoever applies deltas
+ * Adds a delta, or any state, with the same members.  Code that applies deltas
  * elsewhere must do the same: values += delta's * exp(lambda * (t - t0) + u -
  * u0).  A delta with another lambda or mu (the half-life was changed) first
- * brings the state to its own clocks, and is followed from then on.
+ * brings the state to its own clocks; they apply from then on.
  */
 void clipper_policy_state_add(double *state, const double *delta, size_t size);
 
-/* the same to what is no whole state: a sum of deltas on their way to one */
+/* the same for a sum of deltas that is not a whole state */
 void clipper_policy_state_join(double *part, const double *delta, size_t size);
 
 /* the clock of feedbacks, U */

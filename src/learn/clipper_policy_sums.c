@@ -129,7 +129,7 @@ clipper_policy_sums_losses(const clipper_policy_sums_t *sums, uint64_t up,
     }
 
     mean = clipper_policy_sums_mean(clipper_policy_sums_eta(sums, up, rounds),
-                                     up, n, loss, cover);
+                                    up, n, loss, cover);
 
     for (i = 0; i < n; i++) {
         loss[i] += (1 - cover[i]) * mean;

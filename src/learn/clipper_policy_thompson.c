@@ -8,8 +8,8 @@
  * mean with less noise).  A user's own a and b start at kappa times the
  * application's mean once there are own feedbacks.
  *
- * The propensity is an integral, so select() leaves it out; weights() tells it
- * for each member, for those who log it.
+ * The propensity is an integral, so select() leaves it out; weights() returns
+ * it for each member, for logs.
  */
 
 
@@ -295,7 +295,7 @@ clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
 
     memo.n = 0;
     p = clipper_policy_thompson_best_of(beta, k,
-                                             view->memo ? view->memo : &memo);
+                                        view->memo ? view->memo : &memo);
     k = 0;
 
     for (i = 0; i < view->n; i++) {
@@ -303,7 +303,7 @@ clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
     }
 
     clipper_policy_draw_floor(view, conf->param[CLIPPER_POLICY_THOMPSON_FLOOR],
-                         weights);
+                              weights);
 }
 
 

@@ -1,7 +1,7 @@
 
 /*
- * What a policy is: its row of functions, its parameters, and the values that
- * a configuration gives them.
+ * A policy: its row of functions, its parameters, and their values in a
+ * configuration.
  *
  * A new policy is one file, its line in clipper_policy_table.h, and that line's
  * name in the table of clipper_policy_table.c.

@@ -68,8 +68,8 @@ clipper_policy_ucb_weights(const clipper_policy_conf_t *conf,
     for (i = 0; i < view->n; i++) {
         if (view->up & ((uint64_t) 1 << i)) {
             clipper_policy_state_counts(conf->policy, view,
-                              conf->param[CLIPPER_POLICY_UCB_KAPPA],
-                              i, &counts[i]);
+                                        conf->param[CLIPPER_POLICY_UCB_KAPPA],
+                                        i, &counts[i]);
             t += counts[i].count;
         }
     }

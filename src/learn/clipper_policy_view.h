@@ -1,6 +1,6 @@
 
 /*
- * What a policy looks at, what it chooses, and what feedback tells it.
+ * The data that a policy reads, its choice, and its feedback.
  */
 
 
@@ -33,7 +33,7 @@ typedef struct {
 
 /*
  * Answers, for policies that look at which members agree.  same[i]: the first
- * member with an answer equal to that of member i, of those who have one.
+ * member whose answer equals that of member i.
  */
 
 typedef struct {
@@ -43,8 +43,8 @@ typedef struct {
 
 
 /*
- * What a policy looks at; arrays have n elements, or n rows of fields, with
- * the policy's extra rows behind those of the application.
+ * The data that a policy reads; arrays have n elements, or n rows of fields,
+ * with the policy's extra rows after those of the application.
  */
 
 typedef struct {

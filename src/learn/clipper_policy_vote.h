@@ -1,7 +1,7 @@
 
 /*
- * Votes among members that may agree: who wins, how much evidence is behind
- * an answer, and how often answers with that much evidence were right.
+ * Votes among members that may agree: the winner, the evidence behind an
+ * answer, and how often answers with that much evidence were right.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * What differs between the versions of the protocol: the row that the file of
- * each version gives to clipper_proto.c.
+ * The differences between the versions of the protocol: the file of each
+ * version gives a row to clipper_proto.c.
  */
 
 
@@ -46,7 +46,7 @@ typedef struct {
 
 
 /*
- * What differs between the versions.  A request is sent as the frames of
+ * The functions of one version.  A request is sent as the frames of
  * head(), one frame of header_size(n) bytes written by header() and then
  * input() for i = 0 .. n-1, and the inputs: each in a frame of its own, or if
  * "joined" back to back in one frame, which is there even with no input.

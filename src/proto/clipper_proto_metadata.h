@@ -1,6 +1,6 @@
 
 /*
- * What a container says of itself when it registers.
+ * The metadata that a container sends to register.
  */
 
 

@@ -34,7 +34,7 @@ clipper_proto_v3_head(clipper_proto_head_t *head,
     clipper_wire_put32(p + 8, r->message_id);
     clipper_wire_put32(p + 12, r->kind);
     clipper_wire_put64(p + 16,
-                            clipper_proto_v3_header_size(r->count));
+                       clipper_proto_v3_header_size(r->count));
 
     head->frames[0].data = p;
     head->frames[0].len = 0;

@@ -44,7 +44,7 @@ ngx_int_t ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask,
 void ngx_http_clipper_ask_leave(ngx_http_clipper_ask_t *asks, ngx_uint_t n,
     ngx_http_clipper_reason_e reason);
 
-/* a letter from the mailbox: whom it ends, or NULL: nobody waits for it */
+/* the ask that a letter from the mailbox ends; NULL: it no longer waits */
 ngx_http_clipper_ask_t *ngx_http_clipper_ask_deliver(clipper_mail_t *mail);
 
 

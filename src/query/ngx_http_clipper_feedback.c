@@ -327,7 +327,7 @@ ngx_http_clipper_feedback_place(const ngx_http_clipper_selection_t *sel,
 }
 
 
-/* who agreed with whom, at their present places */
+/* which members agreed, at their present places */
 
 static void
 ngx_http_clipper_feedback_answers(ngx_http_clipper_feedback_t *feedback,

@@ -102,7 +102,7 @@ ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
     query->answers = ngx_pcalloc(query->pool,
                                  n * sizeof(ngx_http_clipper_answer_t) + 1);
     query->asks = ngx_pcalloc(query->pool,
-                          n * links * sizeof(ngx_http_clipper_ask_t) + 1);
+                              n * links * sizeof(ngx_http_clipper_ask_t) + 1);
 
     if (query->answers == NULL || query->asks == NULL) {
         return NGX_ERROR;

@@ -4,10 +4,10 @@
  * the policy choose models for each, asks them, waits no longer than the
  * deadline, and ends once, when every input has an answer or the default.
  *
- * The way down is one: selection chooses whom to ask, an ask is answered from
- * shared memory or waits there.  The way up is one, too: who started what is
- * answered at once gets NGX_OK and no call; what waits returns NGX_AGAIN and
- * calls the handler later, once.
+ * There is one way down: selection chooses the models, and an ask is answered
+ * from shared memory or waits there.  There is one way up: a call that is
+ * answered at once returns NGX_OK and makes no further call; a call that waits
+ * returns NGX_AGAIN and calls the handler later, once.
  *
  * A query belongs to the request's pool and to the worker that made it.  Its
  * clean-up leaves every queue when the pool goes, so a client that goes away

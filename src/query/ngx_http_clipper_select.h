@@ -42,7 +42,7 @@ ngx_int_t ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     ngx_str_t *version);
 
 /*
- * Chooses whom to ask for each input: sets asked, served and propensity of the
+ * Chooses the models for each input: sets asked, served and propensity of the
  * answers.  NGX_OK; NGX_AGAIN: the user's state is on its way, chosen(query)
  * will be called; NGX_ERROR: no memory.
  */
@@ -50,7 +50,7 @@ ngx_int_t ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
     clipper_item_t *items, u_char *data,
     ngx_http_clipper_query_handler_pt chosen);
 
-/* nobody waits for the choice any more */
+/* the choice is no longer needed */
 void ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query);
 
 /* the query is done: releases its selection */

@@ -211,7 +211,7 @@ ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
 }
 
 
-/* from the places of those who were asked to those of the policy */
+/* from the places of the asked members to those of the policy */
 
 static void
 ngx_http_clipper_merge_confidence(ngx_http_clipper_query_t *query,

@@ -236,7 +236,7 @@ ngx_http_clipper_state_bury(void)
     }
 
     n = clipper_state_table_flight_senders(&state->table, pids,
-                                               NGX_HTTP_CLIPPER_STATE_SENDERS);
+                                           NGX_HTTP_CLIPPER_STATE_SENDERS);
 
     for (i = 0; i < n; i++) {
         if (pids[i] != state->table.pid && !clipper_lock_alive(pids[i])) {

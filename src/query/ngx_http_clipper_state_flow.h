@@ -1,7 +1,7 @@
 
 /*
- * What the files of the part "state" share: the worker's view of the table,
- * and the name of a state.
+ * Shared by the files of the part "state": the worker's view of the table, and
+ * the name of a state.
  */
 
 
@@ -34,7 +34,7 @@ typedef struct {
 
 extern ngx_http_clipper_state_t  ngx_http_clipper_state_flow;
 
-/* a who with memory for its texts */
+/* the name of a state, with memory for its texts */
 
 typedef struct {
     clipper_state_who_t              who;

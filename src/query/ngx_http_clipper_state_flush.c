@@ -2,10 +2,10 @@
 /*
  * Deltas on their way to Redis: write-behind.
  *
- * Shortly after the first change all dirty states, whoever changed them, are
- * sent, some at a time.  The script ignores a delta whose number it has
- * already seen from this source, so an update with an unknown fate is sent
- * again with the same number and counts once.
+ * Shortly after the first change all dirty states, of any worker, are sent,
+ * some at a time.  The script ignores a number that it has already seen from
+ * this source, so an update with an unknown fate is sent again with the same
+ * number and counts once.
  */
 
 

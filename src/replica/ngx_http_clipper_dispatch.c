@@ -122,8 +122,8 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
 
     take->max = replica->room;
     replica->nleases = clipper_queue_lease_take_locked(zone, replica->row,
-                                                            take,
-                                                            replica->leases);
+                                                       take,
+                                                       replica->leases);
 }
 
 
@@ -380,7 +380,7 @@ ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
     for (i = 0; i < n; i++) {
         if (outputs[i].len > CLIPPER_INLINE) {
             outputs[i].chunk = clipper_chunk_borrow_locked(zone,
-                                                             outputs[i].len);
+                                                           outputs[i].len);
         }
     }
 
@@ -438,7 +438,7 @@ ngx_http_clipper_dispatch_cache(ngx_http_clipper_replica_t *replica,
             && f->shared)
         {
             evicted += clipper_cache_put(f->key, now_us,
-                                            outputs[i].data, outputs[i].len);
+                                         outputs[i].data, outputs[i].len);
         }
     }
 

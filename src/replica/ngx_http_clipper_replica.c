@@ -139,7 +139,7 @@ ngx_http_clipper_replica_find(ngx_http_clipper_identity_t *id)
 
     return (ngx_http_clipper_replica_t *)
                ngx_str_rbtree_lookup(&ngx_http_clipper_replica_tree, &name,
-                                   ngx_crc32_short(id->data, id->len));
+                                     ngx_crc32_short(id->data, id->len));
 }
 
 
@@ -174,7 +174,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
                                             &m->metadata.version);
     if (a.model) {
         row = clipper_registry_replica_join_locked(zone, &a,
-                                                    clipper_clock_us());
+                                                   clipper_clock_us());
     }
 
     clipper_zone_unlock(zone);
@@ -227,7 +227,7 @@ static void
 ngx_http_clipper_replica_wait(void *data)
 {
     (void) ngx_http_clipper_replica_check(data,
-                                         ngx_http_clipper_dispatch_one(data));
+                                          ngx_http_clipper_dispatch_one(data));
 }
 
 
@@ -262,7 +262,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 
     for (i = 0; i < replica->nleases; i++) {
         again += clipper_queue_lease_lost_locked(zone, replica->row,
-                                                   &replica->leases[i], now_us);
+                                                 &replica->leases[i], now_us);
     }
 
     clipper_registry_replica_gone_locked(zone, replica->row);

@@ -266,7 +266,7 @@ ngx_http_clipper_message_refuse(ngx_http_clipper_identity_t *id,
 
     if (m->rpc_version == CLIPPER_PROTO_V4) {
         n = clipper_proto_refused(frames,
-                                   clipper_proto_error_text(cause));
+                                  clipper_proto_error_text(cause));
         (void) ngx_http_clipper_rpc_message_control(id, frames, n);
     }
 }

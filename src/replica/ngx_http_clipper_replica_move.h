@@ -3,10 +3,10 @@
  * The end of a worker: its containers move to another worker, so that a reload
  * loses no answer.
  *
- * A version 4 container is told to connect anew and closes the old connection
- * when it is ready on the new one.  A version 3 container only notices that it
- * was disconnected: they move one after the other, while the others carry the
- * load.
+ * A version 4 container gets MOVE: it connects again and closes the old
+ * connection when it is ready on the new one.  A version 3 container only
+ * notices that it is disconnected: these move one by one, while the others
+ * carry the load.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * A message to a container.
  *
- * All parts are added first and sent together.  libzmq appends whatever
- * follows to an unfinished message, so everything that can fail must fail
- * before the first part is sent.
+ * All parts are added first and sent together.  libzmq appends any later part
+ * to an unfinished message, so everything that can fail must fail before the
+ * first part is sent.
  */
 
 
@@ -17,7 +17,7 @@
 
 /*
  * Adds a part of len bytes; write it before adding the next one.  NULL: out of
- * memory, which the send reports, too.
+ * memory; the send reports it as well.
  */
 u_char *ngx_http_clipper_rpc_message_part(size_t len);
 

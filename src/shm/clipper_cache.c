@@ -228,7 +228,7 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
 
     for (i = 0; i < 2 * CLIPPER_CACHE_SLOTS; i++) {
         bucket = clipper_cache_bucket(key,
-                                           i / CLIPPER_CACHE_SLOTS);
+                                      i / CLIPPER_CACHE_SLOTS);
         slot = __atomic_load_n(&bucket[i % CLIPPER_CACHE_SLOTS],
                                __ATOMIC_ACQUIRE);
         position = clipper_cache_position(slot);
@@ -310,7 +310,7 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
             __atomic_store_n(slot, clipper_cache_tag(key)
                              | clipper_cache_ring_append_locked(key, now_us,
-                                                                  data, len),
+                                                                data, len),
                              __ATOMIC_RELEASE);
 
             clipper_cache_unlock();

@@ -10,7 +10,7 @@
  * Values form a ring in the order of their arrival.  Room is made at its old
  * end: an entry that was found since it was written is rewritten at the new
  * end (its second chance, CLOCK), any other entry is dropped.  The cache has
- * no pending entries: a missing key does not mean that nobody is computing it.
+ * no pending entries: a missing key may be in flight.
  */
 
 

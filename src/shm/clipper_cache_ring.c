@@ -352,7 +352,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
                                          | CLIPPER_CACHE_OLD);
 
     clipper_cache_store(&header->head,
-                          position + clipper_cache_words(len));
+                        position + clipper_cache_words(len));
 
     return position;
 }

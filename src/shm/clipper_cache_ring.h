@@ -44,8 +44,8 @@ uint64_t *clipper_cache_ring_slot_locked(const uint64_t key[2],
 
 /*
  * Makes room for so many words; 0: not with one round of steps.  A reserve
- * stays free, so that an entry can be moved before the tail passes it: who
- * looks for it meanwhile finds it.
+ * stays free, so that an entry can be moved before the tail passes it: a
+ * lookup meanwhile finds it.
  */
 ngx_uint_t  clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted);
 

@@ -3,9 +3,9 @@
  * Payload in shared memory: chains of fixed-size chunks.
  *
  * A worker borrows chunks under the lock, fills them without it, and hands
- * them to a flight under the lock again, so nobody waits while a large input
- * is copied.  The owner word of a chunk says whom it belongs to; the rebuild
- * frees chunks whose owner is gone.
+ * them to a flight under the lock again, so a copy of a large input delays no
+ * other worker.  The owner word of a chunk names its owner; the rebuild frees
+ * chunks without a living owner.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Doorbells: who is to be woken once the lock is free.
+ * Doorbells: workers to wake once the lock is free.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Letters: results on their way from mailboxes to those who wait.
+ * Letters: results on their way from mailboxes to waiters.
  */
 
 

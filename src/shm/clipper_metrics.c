@@ -32,7 +32,7 @@ uint64_t *
 clipper_metrics_app(clipper_zone_t *zone, ngx_uint_t row)
 {
     return clipper_metrics_block(zone,
-                               zone->slot % CLIPPER_STRIPES, 0, row);
+                                 zone->slot % CLIPPER_STRIPES, 0, row);
 }
 
 
@@ -40,7 +40,7 @@ uint64_t *
 clipper_metrics_model(clipper_zone_t *zone, ngx_uint_t row)
 {
     return clipper_metrics_block(zone,
-                               zone->slot % CLIPPER_STRIPES, 1, row);
+                                 zone->slot % CLIPPER_STRIPES, 1, row);
 }
 
 

@@ -100,7 +100,7 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
         (void) clipper_queue_notify_locked(zone, r->model);
     }
 
-    /* nobody may be idle, or nobody take it: it is looked at again */
+    /* no replica may be idle, or none may take it: it is looked at again */
 
     hedge->next_us = hedge->now_us
                      + ngx_max((hedge->now_us - hedge->sent_us) / 8,
@@ -114,7 +114,7 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
 }
 
 
-/* somebody waits for it, and only one replica has it */
+/* the flight has a waiter, and only one replica has it */
 
 static ngx_uint_t
 clipper_queue_hedge_wanted(clipper_zone_t *zone, const clipper_lease_t *lease)

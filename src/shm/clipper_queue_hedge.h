@@ -3,10 +3,10 @@
  * Second replicas for late batches.
  *
  * A copy takes nothing away: it is made only for a replica that is idle and
- * can be on time, when nobody else waits, and it leaves the queue again if
- * that replica gets other work first.  What its first replica computes goes
- * on meanwhile, and its waiters wait for either.  A model has a credit of
- * copies, so that however many batches seem late its replicas do little twice.
+ * can be on time, when no other input waits, and it leaves the queue again if
+ * that replica gets other work first.  Meanwhile its first replica goes on
+ * computing, and the waiters wait for either answer.  A model has a credit of
+ * copies, so its replicas do little work twice, however many batches seem late.
  */
 
 
@@ -17,7 +17,7 @@
 #include "shm/clipper_queue_lease.h"
 
 
-/* a copy costs so much of a model's credit, of which an input gives 1 */
+/* the cost of a copy; each input gives a credit of 1 */
 #define CLIPPER_HEDGE_COST    20
 
 /* what a model begins with, and cannot exceed */
@@ -45,9 +45,10 @@ void clipper_queue_hedge_begin(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);
 
 /*
- * It is late.  What of it still waits, no other replica has, and one that is
- * idle now can answer on time, is queued again beside its lease, within the
- * model's budget; the first answer counts.  The number of flights.
+ * The batch is late.  Each of its flights that still has a waiter and that no
+ * other replica has is queued again beside its lease, if an idle replica can
+ * answer on time, within the model's budget; the first answer counts.  Returns
+ * the number of flights.
  */
 ngx_uint_t clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);

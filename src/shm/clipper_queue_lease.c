@@ -249,11 +249,11 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
 
 
 /*
- * Drops from the head what has less than need_us when an answer can be there;
- * what the replica could still answer alone makes room for others.  What
- * workers of an older configuration have queued may be of another type than
- * the replica's.
- * After so many drops others have the lock, and the replica asks again.
+ * Drops flights from the head that have less than need_us left when an answer
+ * can be there; a flight that the replica could still answer alone makes room
+ * for others.  Flights queued by workers of an older configuration may have
+ * another type than the replica.  At most *drops flights are dropped; then
+ * other workers get the lock, and the replica asks again.
  */
 
 static void
@@ -288,16 +288,16 @@ clipper_queue_expire_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
         }
 
         clipper_queue_drop_locked(zone, flight, bound_us,
-                           zone->flights[flight].deadline_us < alone_us
-                           ? CLIPPER_RESULT_LATE
-                           : CLIPPER_RESULT_SHED);
+                                  zone->flights[flight].deadline_us < alone_us
+                                  ? CLIPPER_RESULT_LATE
+                                  : CLIPPER_RESULT_SHED);
     }
 }
 
 
 /*
- * The waiters of a queued flight that would be late leave it.  A copy of what
- * another replica still computes takes nobody with it.
+ * The waiters of a queued flight that would be late leave it.  The copy of a
+ * flight that another replica still computes goes alone; its waiters stay.
  */
 
 static void
@@ -394,9 +394,9 @@ clipper_queue_lease_settle_locked(clipper_zone_t *zone, uint32_t replica,
 
 
 /*
- * The replica was told the deadline of the most urgent waiter, which has
- * passed.  Waiters with more time wait for another answer, or for the second
- * replica's.
+ * The deadline of the most urgent waiter, which the replica knows, has passed.
+ * Waiters with more time wait for another answer, or for that of the second
+ * replica.
  */
 
 static void

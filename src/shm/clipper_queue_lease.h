@@ -1,7 +1,7 @@
 
 /*
- * Batches on lease to replicas.  What is on lease can be copied without the
- * lock: its flight does not go.
+ * Batches on lease to replicas.  An input on lease can be copied without the
+ * lock: its flight is not freed.
  */
 
 

@@ -1,12 +1,12 @@
 
 /*
- * What a replica leaves to others of its model that are faster.
+ * Inputs that a replica leaves to faster ones of its model.
  *
- * A replica that has become slow would drop whatever it cannot answer on time
- * itself, and since it is idle most of the time, nearly all that comes.  So it
- * drops only what not even the fastest could answer, or what makes room when
- * the others cannot serve the queue either; the rest it leaves.  What it is
- * tried with again, after some time, is asked of another one, too.
+ * A replica that has become slow would drop each input that it cannot answer on
+ * time itself, and since it is idle most of the time, nearly all of them.  So
+ * it drops an input only if even the fastest replica could not answer it, or to
+ * make room when the others cannot serve the queue either; it leaves the rest.
+ * After some time it is tried with an input that another replica gets as well.
  */
 
 
@@ -26,7 +26,7 @@ void clipper_queue_peer_observe_locked(clipper_zone_t *zone, uint32_t replica,
 clipper_replica_row_t *clipper_queue_peer_faster_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r);
 
-/* 1: the replica leaves this queue to those who are like `faster` */
+/* 1: the replica leaves this queue to replicas like `faster` */
 ngx_uint_t clipper_queue_peer_leaves(const clipper_replica_row_t *r,
     const clipper_replica_row_t *faster, const clipper_take_t *take,
     const clipper_batch_load_t *load);

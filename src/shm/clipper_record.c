@@ -279,7 +279,7 @@ clipper_record_pad_locked(clipper_zone_t *zone, size_t size)
     area = zone->records;
     if (size) {
         row = clipper_record_row(area,
-                            area->m.head / CLIPPER_RECORD_UNIT);
+                                 area->m.head / CLIPPER_RECORD_UNIT);
         row->size = (uint32_t) size;
         row->live = 0;
         row->padding = 1;
@@ -309,7 +309,7 @@ clipper_record_write_locked(clipper_zone_t *zone,
 
     area = zone->records;
     row = clipper_record_row(area,
-                            area->m.head / CLIPPER_RECORD_UNIT);
+                             area->m.head / CLIPPER_RECORD_UNIT);
 
     row->size = (uint32_t) size;
     row->live = 1;

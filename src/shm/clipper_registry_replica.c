@@ -2,8 +2,8 @@
 /*
  * Rows of replicas in the registry: join, readiness, idle lists, departure.
  *
- * What happens to a replica once (join, ready, gone) searches all rows of the
- * table, 1023 at most; what happens for each batch does not.
+ * Events that happen once per replica (join, ready, gone) search all rows of
+ * the table, 1023 at most; the work of a batch does not.
  */
 
 
@@ -89,8 +89,8 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->epoch = model->epoch;
 
     clipper_batch_init(&r->batch,
-                        clipper_registry_replica_learned_locked(zone, r),
-                        now_us);
+                       clipper_registry_replica_learned_locked(zone, r),
+                       now_us);
 
     model->announced = 1;
     model->input_type = a->input_type;
@@ -209,9 +209,9 @@ clipper_registry_replica_probed_locked(clipper_zone_t *zone, uint32_t model)
 
 
 /*
- * A connection that took another one's place with its token has gone: the
- * container that is still here gets work again.  One of a retiring worker
- * moves on anyway.
+ * A connection that had taken the place of another one by its token has gone:
+ * the container that is still here gets work again.  A container of a retiring
+ * worker moves on anyway.
  */
 
 static void

@@ -29,8 +29,8 @@ uint32_t clipper_registry_replica_join_locked(clipper_zone_t *zone,
 
 /*
  * The replica may get work from now on.  Older connections with the same token
- * of the same model get none any more: the container has moved here.  If it
- * has moved on meanwhile, this one gets none.
+ * and model get no more work: the container has moved here.  If it has moved
+ * on meanwhile, this connection gets none.
  */
 void clipper_registry_replica_ready_locked(clipper_zone_t *zone,
     uint32_t replica);

@@ -1,7 +1,7 @@
 
 /*
- * What the rows of all tables of the zone have in common: the word that says
- * what a row is, and the list of the free ones.
+ * Common to the rows of all tables of the zone: the state word of a row, and
+ * the list of free rows.
  */
 
 

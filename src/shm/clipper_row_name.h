@@ -1,7 +1,7 @@
 
 /*
- * Rows of the zone for who is there: workers, applications, models, and the
- * connections of containers.  What is marked "derived" follows from the rest.
+ * Rows of the zone for workers, applications, models, and the connections of
+ * containers.  Fields marked "derived" follow from the rest.
  */
 
 

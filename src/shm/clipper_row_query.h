@@ -1,7 +1,7 @@
 
 /*
- * Rows of the zone for inputs under way: flights, who waits for them, and
- * their payload.  What is marked "derived" follows from the rest.
+ * Rows of the zone for inputs under way: flights, their waiters, and their
+ * payload.  Fields marked "derived" follow from the rest.
  */
 
 

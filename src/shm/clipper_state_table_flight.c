@@ -117,7 +117,7 @@ clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
 
     for (cell = r->cells; cell; cell = table->cells[cell].next) {
         clipper_state_save(table,
-                     table->cells[cell].v[CLIPPER_STATE_FLIGHT]);
+                           table->cells[cell].v[CLIPPER_STATE_FLIGHT]);
         ngx_memzero(table->cells[cell].v[CLIPPER_STATE_FLIGHT],
                     sizeof(table->cells[cell].v[0]));
     }

@@ -93,7 +93,7 @@ struct clipper_zone_s {
                                                 /* workers to wake once the
                                                    lock is free */
     void                           (*flush)(void);
-                                                /* wakes them; NULL: nobody */
+                                                /* wakes them; NULL: none */
 };
 
 

@@ -55,11 +55,11 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     offset = clipper_zone_place(&header->models, offset, rows,
                                 sizeof(clipper_model_row_t));
     offset = clipper_zone_place(&header->replicas, offset,
-                             clipper_zone_clamp(size / 65536, 32, 1024),
-                             sizeof(clipper_replica_row_t));
+                                clipper_zone_clamp(size / 65536, 32, 1024),
+                                sizeof(clipper_replica_row_t));
     offset = clipper_zone_place(&header->metrics, offset,
-                             CLIPPER_STRIPES * rows * 2,
-                             CLIPPER_BLOCK * sizeof(uint64_t));
+                                CLIPPER_STRIPES * rows * 2,
+                                CLIPPER_BLOCK * sizeof(uint64_t));
     offset = clipper_zone_place(&header->flights, offset, flights,
                                 sizeof(clipper_flight_t));
     offset = clipper_zone_place(&header->waiters, offset, flights * 2,

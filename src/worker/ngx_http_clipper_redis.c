@@ -136,7 +136,7 @@ ngx_http_clipper_redis_wait(ngx_msec_t ms)
 {
     return ngx_http_clipper_redis.context
          && ngx_http_clipper_redis_event_handle(ngx_http_clipper_redis.context,
-                                                  ms);
+                                                ms);
 }
 
 
@@ -203,7 +203,7 @@ ngx_http_clipper_redis_connect(ngx_event_t *ev)
     /* these add the events, and may return at once */
 
     (void) redisAsyncSetDisconnectCallback(ac,
-                                          ngx_http_clipper_redis_disconnected);
+                                           ngx_http_clipper_redis_disconnected);
     (void) redisAsyncSetConnectCallback(ac, ngx_http_clipper_redis_connected);
 
     ngx_http_clipper_redis_await();

@@ -83,8 +83,8 @@ bench_select(bench_t *b, ngx_uint_t personal)
     bench_read(b, personal);
 
     (void) clipper_policy_select(&b->conf, &b->view,
-                                  clipper_policy_draw_mix(&b->seed),
-                                  &pick);
+                                 clipper_policy_draw_mix(&b->seed),
+                                 &pick);
 }
 
 

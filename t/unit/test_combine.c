@@ -272,8 +272,8 @@ combine_with(const clipper_loss_t *l, clipper_policy_combine_e mode,
         assert_true(result.group >> result.first & 1);
         assert_true(members[result.first].value.raw
                     || clipper_json_value(result.output.data,
-                              result.output.len,
-                              CLIPPER_LEX_MAX_DEPTH, &json)
+                                          result.output.len,
+                                          CLIPPER_LEX_MAX_DEPTH, &json)
                        == NGX_OK);
     }
 

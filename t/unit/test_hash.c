@@ -449,7 +449,7 @@ test_scramble_bijection(void **state)
 
     x = (1ULL << 53) - 1;
     assert_true(clipper_hash_unscramble(&key,
-                                clipper_hash_scramble(&key, x)) == x);
+                                        clipper_hash_scramble(&key, x)) == x);
 }
 
 

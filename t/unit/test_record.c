@@ -250,12 +250,12 @@ ring_call(void *data)
 
     } else if (call->op == 1) {
         (void) clipper_record_take(&call->zone,
-                                  call->record.query_id, call->record.app,
-                                  call->record.uid, &call->out);
+                                   call->record.query_id, call->record.app,
+                                   call->record.uid, &call->out);
     } else {
         (void) clipper_record_find(&call->zone, call->record.app,
-                                  call->record.uid, call->record.input,
-                                  &call->out);
+                                   call->record.uid, call->record.input,
+                                   &call->out);
     }
 }
 
@@ -355,8 +355,8 @@ test_record_death(void **state)
         record_of(&call->record, ++last);
         assert_int_equal(clipper_record_put(&zone, &call->record), NGX_OK);
         assert_int_equal(clipper_record_take(&zone, last,
-                                       call->record.app, call->record.uid,
-                                       &call->out), NGX_OK);
+                                             call->record.app, call->record.uid,
+                                             &call->out), NGX_OK);
         record_check(&call->out, last);
     }
 

@@ -113,12 +113,12 @@ zone_check_free(const char *name, clipper_table_t *table, u_char *rows,
     }
 
     zone_require(table->used == table->n - 1 - n, name,
-               table->used);
+                 table->used);
 
     for (i = table->free; i; i = *(uint32_t *) (rows + i * size + next)) {
         zone_require(i < table->n, name, i);
         zone_require(*(uint32_t *) (rows + i * size + state)
-                   == CLIPPER_FREE, name, i);
+                     == CLIPPER_FREE, name, i);
         zone_require(n, name, i);
         n--;
     }
@@ -139,11 +139,11 @@ zone_check_workers(clipper_zone_t *zone)
         w = &zone->workers[i];
 
         zone_require(w->state <= CLIPPER_USED,
-                   "state of worker", i);
+                     "state of worker", i);
         zone_require(w->state || w->mail_head == 0,
-                   "mail of free worker", i);
+                     "mail of free worker", i);
         zone_require(w->state == 0 || w->pid,
-                   "pid of worker", i);
+                     "pid of worker", i);
     }
 
     return NULL;
@@ -163,9 +163,9 @@ zone_check_models(clipper_zone_t *zone)
 
         if (model->state == CLIPPER_FREE) {
             zone_require(model->root == 0 && model->queued == 0
-                       && model->flights == 0 && model->idle == 0
-                       && model->members == 0,
-                       "use of free model", i);
+                         && model->flights == 0 && model->idle == 0
+                         && model->members == 0,
+                         "use of free model", i);
             continue;
         }
 
@@ -175,7 +175,7 @@ zone_check_models(clipper_zone_t *zone)
         }
 
         zone_require(model->flights == flights,
-                   "flights of model", i);
+                     "flights of model", i);
 
         name.data = model->name;
         name.len = ngx_strlen(model->name);
@@ -183,7 +183,7 @@ zone_check_models(clipper_zone_t *zone)
         version.len = ngx_strlen(model->version);
 
         zone_require(clipper_registry_find_locked(zone, &name, &version) == i,
-                   "name of model", i);
+                     "name of model", i);
 
         text = zone_check_heap(zone, i);
 
@@ -232,15 +232,15 @@ zone_check_members(clipper_zone_t *zone, uint32_t i)
     zone_require(model->replicas == ready, "replicas of model", i);
     zone_require(model->probed_us == probed_us, "probing ones of model", i);
     zone_require(memcmp(model->idles, idles, sizeof(idles)) == 0,
-               "idle ones of workers of model", i);
+                 "idle ones of workers of model", i);
 
     for (prev = 0, row = model->idle; row; prev = row, row = r->next) {
         r = &zone->replicas[row];
 
         zone_require(row < zone->header->replicas.n
-                   && r->idle && r->model == i
-                   && r->prev == prev && idle,
-                   "idle list at replica", row);
+                     && r->idle && r->model == i
+                     && r->prev == prev && idle,
+                     "idle list at replica", row);
         idle--;
     }
 
@@ -270,9 +270,9 @@ zone_check_queued(clipper_zone_t *zone, uint32_t model)
     }
 
     zone_require(zone->models[model].queued == queued,
-               "queued of model", model);
+                 "queued of model", model);
     zone_require(zone->models[model].queued_bytes == bytes,
-               "queued bytes of model", model);
+                 "queued bytes of model", model);
 
     return NULL;
 }
@@ -296,9 +296,9 @@ zone_check_heap(clipper_zone_t *zone, uint32_t model)
     m = &zone->models[model];
 
     zone_require(m->root == 0
-               || (m->root < zone->header->flights.n
-                   && zone->flights[m->root].parent == 0),
-               "root of model", model);
+                 || (m->root < zone->header->flights.n
+                     && zone->flights[m->root].parent == 0),
+                 "root of model", model);
 
     n = 0;
     from = 0;
@@ -347,13 +347,13 @@ zone_check_node(clipper_zone_t *zone, uint32_t model, uint32_t flight)
     f = &zone->flights[flight];
 
     zone_require(f->state == CLIPPER_QUEUED
-               && f->model == model, "heap has flight", flight);
+                 && f->model == model, "heap has flight", flight);
     zone_require(f->deadline_us <= zone->models[model].tail_us,
-               "latest deadline before flight", flight);
+                 "latest deadline before flight", flight);
     zone_require(zone->models[model].last != flight
-               || (f->left == 0 && f->deadline_us
-                   == zone->models[model].tail_us),
-               "last of queue is not the last", flight);
+                 || (f->left == 0 && f->deadline_us
+                     == zone->models[model].tail_us),
+                 "last of queue is not the last", flight);
 
     child[0] = f->left;
     child[1] = f->right;
@@ -366,23 +366,23 @@ zone_check_node(clipper_zone_t *zone, uint32_t model, uint32_t flight)
         }
 
         zone_require(child[i] < zone->header->flights.n
-                   && child[i] != flight,
-                   "child of flight", flight);
+                     && child[i] != flight,
+                     "child of flight", flight);
 
         c = &zone->flights[child[i]];
         rank[i] = c->rank;
 
         zone_require(c->parent == flight, "parent of flight", child[i]);
         zone_require(c->deadline_us > f->deadline_us
-                   || (c->deadline_us == f->deadline_us
-                       && c->seq > f->seq),
-                   "order at flight", child[i]);
+                     || (c->deadline_us == f->deadline_us
+                         && c->seq > f->seq),
+                     "order at flight", child[i]);
     }
 
     zone_require(child[0] == 0 || child[0] != child[1],
-               "children of flight", flight);
+                 "children of flight", flight);
     zone_require(rank[0] >= rank[1] && f->rank == rank[1] + 1,
-               "rank of flight", flight);
+                 "rank of flight", flight);
 
     return NULL;
 }
@@ -403,18 +403,18 @@ zone_check_replicas(clipper_zone_t *zone)
         }
 
         zone_require(r->state <= CLIPPER_LEAVING,
-                   "state of replica", i);
+                     "state of replica", i);
         zone_require(r->model && r->model < zone->header->models.n
-                   && zone->models[r->model].state,
-                   "model of replica", i);
+                     && zone->models[r->model].state,
+                     "model of replica", i);
         zone_require(r->worker
-                   && r->worker < zone->header->workers.n
-                   && zone->workers[r->worker].state,
-                   "worker of replica", i);
+                     && r->worker < zone->header->workers.n
+                     && zone->workers[r->worker].state,
+                     "worker of replica", i);
         zone_require(r->idle
-                   == (r->state == CLIPPER_READY
-                       && r->busy == 0),
-                   "idle mark of replica", i);
+                     == (r->state == CLIPPER_READY
+                         && r->busy == 0),
+                     "idle mark of replica", i);
 
         for (leases = 0, row = 1; row < zone->header->flights.n; row++) {
             for (k = 0; k < CLIPPER_LEASES; k++) {

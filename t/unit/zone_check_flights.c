@@ -42,10 +42,10 @@ zone_check_flight(clipper_zone_t *zone, uint32_t flight)
     f = &zone->flights[flight];
 
     zone_require(f->state <= CLIPPER_DONE,
-               "state of flight", flight);
+                 "state of flight", flight);
     zone_require(f->model && f->model < zone->header->models.n
-               && zone->models[f->model].state,
-               "model of flight", flight);
+                 && zone->models[f->model].state,
+                 "model of flight", flight);
 
     for (leases = 0, i = 0; i < CLIPPER_LEASES; i++) {
         if (f->lease[i] == 0) {
@@ -57,27 +57,27 @@ zone_check_flight(clipper_zone_t *zone, uint32_t flight)
         r = &zone->replicas[row];
 
         zone_require(row && row < zone->header->replicas.n
-                   && r->state
-                   && r->gen == f->lease[i] >> 32
-                   && r->model == f->model && r->busy,
-                   "lease of flight", flight);
+                     && r->state
+                     && r->gen == f->lease[i] >> 32
+                     && r->model == f->model && r->busy,
+                     "lease of flight", flight);
     }
 
     zone_require(leases == 0 || f->lease[0] != f->lease[1],
-               "same lease twice of flight", flight);
+                 "same lease twice of flight", flight);
     zone_require(leases || f->waiters,
-               "nobody has flight", flight);
+                 "nobody has flight", flight);
     zone_require(f->waiters
-               || f->state != CLIPPER_QUEUED,
-               "nobody waits for queued flight", flight);
+                 || f->state != CLIPPER_QUEUED,
+                 "nobody waits for queued flight", flight);
     zone_require(leases || f->state != CLIPPER_LEASED,
-               "no lease of flight", flight);
+                 "no lease of flight", flight);
     zone_require(f->state == CLIPPER_DONE
-               || f->output == 0,
-               "early output of flight", flight);
+                 || f->output == 0,
+                 "early output of flight", flight);
     zone_require(f->state != CLIPPER_DONE || f->output
-               || f->output_len <= CLIPPER_INLINE,
-               "output length of flight", flight);
+                 || f->output_len <= CLIPPER_INLINE,
+                 "output length of flight", flight);
 
     return NULL;
 }
@@ -101,13 +101,13 @@ zone_check_hash(clipper_zone_t *zone)
             f = &zone->flights[flight];
 
             zone_require(flight < zone->header->flights.n
-                       && f->state
-                       && f->state != CLIPPER_DONE
-                       && f->shared
-                       && (f->key[0]
-                           & (zone->header->buckets.n - 1)) == i
-                       && n,
-                       "hash chain at flight", flight);
+                         && f->state
+                         && f->state != CLIPPER_DONE
+                         && f->shared
+                         && (f->key[0]
+                             & (zone->header->buckets.n - 1)) == i
+                         && n,
+                         "hash chain at flight", flight);
             n--;
         }
     }
@@ -133,11 +133,11 @@ zone_check_waiters(clipper_zone_t *zone)
         }
 
         zone_require(w->state <= CLIPPER_DROPPED,
-                   "state of waiter", i);
+                     "state of waiter", i);
         zone_require(w->worker
-                   && w->worker < zone->header->workers.n
-                   && zone->workers[w->worker].state,
-                   "worker of waiter", i);
+                     && w->worker < zone->header->workers.n
+                     && zone->workers[w->worker].state,
+                     "worker of waiter", i);
 
         if (w->state == CLIPPER_DROPPED) {
             zone_require(w->posted, "dropped and no mail, waiter", i);
@@ -147,14 +147,14 @@ zone_check_waiters(clipper_zone_t *zone)
         f = &zone->flights[w->flight];
 
         zone_require(w->flight
-                   && w->flight < zone->header->flights.n
-                   && f->state, "flight of waiter", i);
+                     && w->flight < zone->header->flights.n
+                     && f->state, "flight of waiter", i);
 
         /* a long output stays with a waiter that has read its letter */
 
         zone_require(f->state == CLIPPER_DONE
-                   ? w->posted || f->output : !w->posted,
-                   "mail of waiter", i);
+                     ? w->posted || f->output : !w->posted,
+                     "mail of waiter", i);
     }
 
     return NULL;
@@ -187,12 +187,12 @@ zone_check_lists(clipper_zone_t *zone)
             w = &zone->waiters[row];
 
             zone_require(row < zone->header->waiters.n
-                       && w->state == CLIPPER_WAITING
-                       && w->flight == i && w->prev == prev && n,
-                       "list at waiter", row);
+                         && w->state == CLIPPER_WAITING
+                         && w->flight == i && w->prev == prev && n,
+                         "list at waiter", row);
             zone_require(f->state != CLIPPER_QUEUED
-                       || f->deadline_us <= w->deadline_us,
-                       "deadline of waiter", row);
+                         || f->deadline_us <= w->deadline_us,
+                         "deadline of waiter", row);
             listed++;
             n--;
         }
@@ -223,15 +223,15 @@ zone_check_mail(clipper_zone_t *zone)
             w = &zone->waiters[row];
 
             zone_require(row < zone->header->waiters.n && w->state
-                       && w->posted && w->worker == i
-                       && w->mail_prev == prev && n,
-                       "mailbox at waiter", row);
+                         && w->posted && w->worker == i
+                         && w->mail_prev == prev && n,
+                         "mailbox at waiter", row);
             prev = row;
             n--;
         }
 
         zone_require(prev == zone->workers[i].mail_tail,
-                   "mailbox of worker", i);
+                     "mailbox of worker", i);
     }
 
     zone_require(n == 0, "mail in no box", n);
@@ -306,9 +306,9 @@ zone_check_chain(clipper_zone_t *zone, u_char *seen, uint32_t chunk,
 
     for ( /* void */ ; n; n--) {
         zone_require(chunk && chunk < zone->header->chunks.n,
-                   "short chain of flight", flight);
+                     "short chain of flight", flight);
         zone_require(zone->chunks[chunk].owner == flight,
-                   "owner of chunk", chunk);
+                     "owner of chunk", chunk);
         zone_require(!seen[chunk], "chunk in two chains", chunk);
 
         seen[chunk] = 1;
