@@ -19,8 +19,8 @@
 
 
 /*
- * Whose state, and the order of its members.  It lives as long as the
- * configuration of the worker: pending reads refer to it.
+ * Whose state, and the order of its members.  It belongs to a line-up and goes
+ * with it: what outlives the call copies it.
  */
 
 typedef struct {

@@ -22,9 +22,13 @@ typedef struct {
     ngx_queue_t                       waiters;
     uint64_t                          acked;        /* by then */
     ngx_http_clipper_state_name_of_t  name;
+    ngx_str_t                         names[];      /* its members' texts and
+                                                       keys follow */
 } ngx_http_clipper_state_ask_t;
 
 
+static ngx_http_clipper_state_ask_t *ngx_http_clipper_state_ask_copy(
+    const ngx_http_clipper_state_name_of_t *name);
 static ngx_http_clipper_state_ask_t *ngx_http_clipper_state_ask_find(
     const uint64_t id[2]);
 static ngx_int_t ngx_http_clipper_state_ask_send(
@@ -90,17 +94,13 @@ ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
         return NGX_DECLINED;
     }
 
-    ask = ngx_alloc(sizeof(ngx_http_clipper_state_ask_t),
-                    ngx_http_clipper_state_flow.log);
+    ask = ngx_http_clipper_state_ask_copy(name);
     if (ask == NULL) {
         return NGX_DECLINED;
     }
 
     ask->call.handler = ngx_http_clipper_state_ask_answered;
     ask->acked = acked;
-    ask->name = *name;
-    ask->name.who.owner.data = ask->name.owner;
-    ask->name.who.uid.data = ask->name.uid;
     ngx_queue_init(&ask->waiters);
 
     if (ngx_http_clipper_state_ask_send(ask) != NGX_OK) {
@@ -114,6 +114,54 @@ ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
     ngx_http_clipper_state_nasks++;
 
     return NGX_OK;
+}
+
+
+/*
+ * With a copy of what the name refers to: Redis may answer when the line-up
+ * that has the members is gone.
+ */
+
+static ngx_http_clipper_state_ask_t *
+ngx_http_clipper_state_ask_copy(const ngx_http_clipper_state_name_of_t *name)
+{
+    size_t                         size;
+    u_char                        *p;
+    uint32_t                       i, n;
+    uint64_t                      *key;
+    ngx_http_clipper_state_ask_t  *ask;
+
+    n = name->who.n;
+    size = sizeof(ngx_http_clipper_state_ask_t)
+           + n * (sizeof(ngx_str_t) + sizeof(uint64_t));
+
+    for (i = 0; i < n; i++) {
+        size += name->who.names[i].len;
+    }
+
+    ask = ngx_alloc(size, ngx_http_clipper_state_flow.log);
+    if (ask == NULL) {
+        return NULL;
+    }
+
+    key = (uint64_t *) &ask->names[n];
+    p = (u_char *) &key[n];
+
+    ngx_memcpy(key, name->who.key, n * sizeof(uint64_t));
+
+    for (i = 0; i < n; i++) {
+        ask->names[i].data = p;
+        ask->names[i].len = name->who.names[i].len;
+        p = ngx_cpymem(p, name->who.names[i].data, name->who.names[i].len);
+    }
+
+    ask->name = *name;
+    ask->name.who.owner.data = ask->name.owner;
+    ask->name.who.uid.data = ask->name.uid;
+    ask->name.who.key = key;
+    ask->name.who.names = ask->names;
+
+    return ask;
 }
 
 
