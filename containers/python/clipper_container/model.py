@@ -32,8 +32,8 @@ ModelFunction = Callable[[Any], Any]
 #:
 #: Numbers and bytes: a 2-D array (inputs x elements) when all inputs have
 #: the same length, else a list of 1-D arrays; int8, int32, float32 or
-#: float64. The arrays may be read-only. Strings: a list of `str` (version 3:
-#: of `bytes`).
+#: float64. Strings: a list of `str` (version 3: of `bytes`). The function may
+#: change all of it: nobody else uses it afterwards.
 Batch = Union[np.ndarray, List[np.ndarray], List[str], List[bytes]]
 
 _STRINGS = CODES["strings"]
@@ -47,6 +47,10 @@ class PredictionError(Exception):
 def decode_inputs(request: Request) -> Batch:
     """Turn the bytes of a request into a batch.
 
+    A batch of several inputs has memory of its own: the function may change
+    it, and when it then raises, its inputs are decoded again. A single input
+    is never asked again, so it shares the memory of the request.
+
     Raises:
         PredictionError: an input is not a whole number of elements.
     """
@@ -59,9 +63,9 @@ def decode_inputs(request: Request) -> Batch:
     if (request.lengths % size).any():
         raise PredictionError(_NOT_WHOLE)
     if isinstance(request.data, list):
-        return [_array(one, dtype) for one in request.data]
+        return [_array(bytearray(one), dtype) for one in request.data]
     edges = (np.cumsum(request.lengths) // size).tolist()
-    return np.split(_array(request.data, dtype), edges[:-1])
+    return np.split(_array(bytearray(request.data), dtype), edges[:-1])
 
 
 def _decode_equal(
@@ -70,9 +74,13 @@ def _decode_equal(
     """Inputs of the same length: the rows of one array."""
     if length % size:
         raise PredictionError(_NOT_WHOLE)
+    n = len(request.lengths)
     data = request.data
-    whole = bytearray().join(data) if isinstance(data, list) else data
-    return _array(whole, dtype).reshape(len(request.lengths), length // size)
+    if isinstance(data, list):
+        data = bytearray().join(data)
+    elif n > 1 or getattr(data, "readonly", True):
+        data = bytearray(data)
+    return _array(data, dtype).reshape(n, length // size)
 
 
 def _array(data: Any, dtype: str) -> np.ndarray:
@@ -97,6 +105,25 @@ def _decode_strings(request: Request) -> Union[List[str], List[bytes]]:
     return strings
 
 
+def _part(request: Request, indices: Sequence[int]) -> Request:
+    """A request of some inputs of another one, with their original bytes."""
+    lengths = request.lengths[indices]
+    equal = lengths.size and (lengths == lengths[0]).all()
+    data: Any = request.data
+    if isinstance(data, list):
+        data = [data[i] for i in indices]
+    else:
+        ends = np.cumsum(request.lengths).tolist()
+        pieces = [
+            data[ends[i] - length:ends[i]]
+            for i, length in zip(indices, lengths.tolist())
+        ]
+        data = b"".join(pieces)
+    return request._replace(
+        lengths=lengths, length=int(lengths[0]) if equal else None, data=data
+    )
+
+
 def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
     """Make the batch that a container would make of Python values.
 
@@ -109,9 +136,9 @@ def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
         return [str(one) for one in inputs]
     dtype = DTYPES[input_type]
     rows = [
-        np.frombuffer(one, dtype)
+        np.frombuffer(bytearray(one), dtype)
         if isinstance(one, (bytes, bytearray))
-        else np.asarray(one, dtype).reshape(-1)
+        else np.array(one, dtype).reshape(-1)
         for one in inputs
     ]
     if rows and all(len(row) == len(rows[0]) for row in rows):
@@ -203,8 +230,9 @@ class Model:
         """Answer every input of a request; never raises an `Exception`.
 
         When the function raises on a batch of several inputs, it is called
-        again with each input alone; only inputs that fail again get an
-        error. Inputs whose deadline has passed are skipped.
+        again with each input alone, as it came with the request; only inputs
+        that fail again get an error. Inputs whose deadline has passed are
+        skipped.
 
         Returns:
             outputs, and the status of each; None when all are OK.
@@ -222,19 +250,20 @@ class Model:
         except PredictionError as error:
             return _all_failed(n, _describe(error))
         late = _late(request, received)
-        if late is None:
-            try:
-                return encode_outputs(self.func(batch), n), None
-            except Exception as error:
-                _log_traceback()
-                if n == 1:
-                    return _all_failed(1, _describe(error))
-            return self._one_by_one(request, batch, range(n), received)
-        return self._in_time(request, batch, late, received)
+        if late is not None:
+            return self._in_time(request, late, received)
+        try:
+            return encode_outputs(self.func(batch), n), None
+        except Exception as error:
+            _log_traceback()
+            if n == 1:
+                return _all_failed(1, _describe(error))
+        del batch
+        return self._one_by_one(request, range(n), received)
 
     def _in_time(
-        self, request: Request, batch: Batch, late: np.ndarray, received: float
-    ) -> Tuple[List[bytes], List[int]]:
+        self, request: Request, late: np.ndarray, received: float
+    ) -> Tuple[List[bytes], Optional[List[int]]]:
         """Answer the inputs whose deadline has not passed."""
         n = len(late)
         outputs = [b""] * n
@@ -243,23 +272,24 @@ class Model:
         if not kept:
             return outputs, statuses
         try:
-            encoded = encode_outputs(self.func(_take(batch, kept)), len(kept))
+            batch = decode_inputs(_part(request, kept))
+            encoded = encode_outputs(self.func(batch), len(kept))
         except Exception:
             _log_traceback()
-            return self._one_by_one(request, batch, kept, received)
+            return self._one_by_one(request, kept, received)
         for i, output in zip(kept, encoded):
             outputs[i] = output
             statuses[i] = OK
         return outputs, statuses
 
     def _one_by_one(
-        self,
-        request: Request,
-        batch: Batch,
-        indices: Iterable[int],
-        received: float,
-    ) -> Tuple[List[bytes], List[int]]:
-        """Call the function with each input alone, after it raised."""
+        self, request: Request, indices: Iterable[int], received: float
+    ) -> Tuple[List[bytes], Optional[List[int]]]:
+        """Call the function with each input alone, after it raised.
+
+        What it was called with may have changed meanwhile, so each input is
+        decoded from the request.
+        """
         n = len(request.lengths)
         outputs = [b""] * n
         statuses = [SKIPPED] * n
@@ -268,12 +298,13 @@ class Model:
             if late is not None and late[i]:
                 continue
             try:
-                outputs[i] = encode_outputs(self.func(batch[i:i + 1]), 1)[0]
+                batch = decode_inputs(_part(request, [i]))
+                outputs[i] = encode_outputs(self.func(batch), 1)[0]
                 statuses[i] = OK
             except Exception as error:
                 outputs[i] = _describe(error)
                 statuses[i] = FAILED
-        return outputs, statuses
+        return outputs, statuses if any(statuses) else None
 
     def warm_up(self, sample: Any) -> None:
         """Call the function with a batch of one sample input.
@@ -283,12 +314,6 @@ class Model:
             PredictionError: it does not return one output.
         """
         encode_outputs(self.func(batch_of([sample], self.input_type)), 1)
-
-
-def _take(batch: Batch, indices: List[int]) -> Batch:
-    if isinstance(batch, np.ndarray):
-        return batch[indices]
-    return [batch[i] for i in indices]  # type: ignore[return-value]
 
 
 def _late(request: Request, received: float) -> Optional[np.ndarray]:
