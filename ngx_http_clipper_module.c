@@ -148,7 +148,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       0,
       NULL },
 
-    { ngx_string("clipper_cache_ring"),
+    { ngx_string("clipper_cache"),
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_clipper_conf_app_cache,
       NGX_HTTP_LOC_CONF_OFFSET,

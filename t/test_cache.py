@@ -76,7 +76,7 @@ def test_second_time_from_the_cache(nginx, sim):
 def test_switched_off(nginx):
     """Catches an application that is cached although its cache is off."""
     server, made = started(
-        nginx, server=app("b", "m:1", extra="clipper_cache_ring off;"))
+        nginx, server=app("b", "m:1", extra="clipper_cache off;"))
     for _ in range(3):
         assert ask(server, "b", [1.5])[1] == "answer"
     assert ask(server, "a", [1.5])[1] == "answer"
@@ -94,7 +94,7 @@ def test_no_zone(nginx):
 def test_valid(nginx):
     """Catches an entry that is used after its expiry."""
     server, made = started(nginx, server=app(
-        "b", "m:1", extra="clipper_cache_ring on valid=300ms;"))
+        "b", "m:1", extra="clipper_cache on valid=300ms;"))
     begun = time.monotonic()
     assert ask(server, "b", [1.5])[1] == "answer"
     outcome = ask(server, "b", [1.5])[1]

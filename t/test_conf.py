@@ -34,7 +34,7 @@ MISTAKES = [
     ("server", APP % "«clipper_limits elements=x;»", "elements"),
     ("server", APP % "«clipper_limits depth=-1;»", "depth"),
     ("server", APP % "«clipper_limits width=3;»", "width"),
-    ("server", APP % "«clipper_cache_ring maybe;»", "maybe|clipper_cache_ring"),
+    ("server", APP % "«clipper_cache maybe;»", "maybe|clipper_cache"),
     ("server", "location /a { «clipper_app .a;» }", ".a"),
     ("server", "location /a { «clipper_app a/b;» }", "a/b"),
     ("server", 'location /a { «clipper_app "";» }', "invalid.*name"),

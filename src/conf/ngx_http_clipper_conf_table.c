@@ -335,7 +335,7 @@ ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
     }
 
     if (app->cache != lcf->cache || app->cache_valid != lcf->cache_valid) {
-        return "\"clipper_cache_ring\"";
+        return "\"clipper_cache\"";
     }
 
     if (app->limits.batch != lcf->limits.batch
