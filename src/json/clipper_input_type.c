@@ -10,7 +10,7 @@
 
 /* by type code */
 
-static const ngx_str_t  clipper_input_type_names[] = {
+static const ngx_str_t  clipper_input_type_names[CLIPPER_INPUT_TYPES] = {
     ngx_string("bytes"),
     ngx_string("integers"),
     ngx_string("floats"),
@@ -19,7 +19,8 @@ static const ngx_str_t  clipper_input_type_names[] = {
 };
 
 static const char
-    *clipper_input_type_synonyms[][CLIPPER_INPUT_TYPE_SYNONYMS] =
+    *clipper_input_type_synonyms[CLIPPER_INPUT_TYPES]
+                                [CLIPPER_INPUT_TYPE_SYNONYMS] =
 {
     { "bytes", "byte", "b" },
     { "integers", "ints", "integer", "int", "i" },
@@ -28,7 +29,7 @@ static const char
     { "strings", "string", "strs", "str", "s" }
 };
 
-static const size_t  clipper_input_type_sizes[] = {
+static const size_t  clipper_input_type_sizes[CLIPPER_INPUT_TYPES] = {
     1,
     sizeof(int32_t),
     sizeof(float),
@@ -43,7 +44,7 @@ clipper_input_type(const ngx_str_t *name)
     ngx_uint_t   i, k;
     const char  *synonym;
 
-    for (i = 0; i <= CLIPPER_STRINGS; i++) {
+    for (i = 0; i < CLIPPER_INPUT_TYPES; i++) {
 
         for (k = 0; k < CLIPPER_INPUT_TYPE_SYNONYMS; k++) {
             synonym = clipper_input_type_synonyms[i][k];
@@ -64,7 +65,7 @@ clipper_input_type(const ngx_str_t *name)
 const ngx_str_t *
 clipper_input_type_name(ngx_uint_t type)
 {
-    if (type > CLIPPER_STRINGS) {
+    if (type >= CLIPPER_INPUT_TYPES) {
         return NULL;
     }
 

@@ -20,6 +20,8 @@
 #define CLIPPER_DOUBLES         3
 #define CLIPPER_STRINGS         4
 
+#define CLIPPER_INPUT_TYPES     5               /* how many there are */
+
 
 /* the code of a type name or synonym in any case, or -1 */
 

@@ -43,7 +43,9 @@ static ngx_int_t clipper_input_put_double(u_char *dst,
 
 /* by type code */
 
-static const clipper_input_codec_t  clipper_input_codecs[] = {
+static const clipper_input_codec_t
+    clipper_input_codecs[CLIPPER_INPUT_TYPES] =
+{
 
     { 1, NULL, NULL, NULL },
 

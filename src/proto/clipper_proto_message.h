@@ -17,7 +17,6 @@
 
 #define CLIPPER_PROTO_TOKEN        16
 #define CLIPPER_PROTO_DIGEST       64           /* longest model digest */
-#define CLIPPER_PROTO_INPUT_TYPES  5
 
 #define CLIPPER_PROTO_ANY_COUNT    ((ngx_uint_t) -1)
 

@@ -12,6 +12,7 @@
  */
 
 #include "base/clipper_name.h"
+#include "json/clipper_input_type.h"
 #include "proto/clipper_proto_codec.h"
 #include "proto/clipper_proto_metadata.h"
 #include "base/clipper_utf8.h"
@@ -92,14 +93,14 @@ clipper_proto_input_type(ngx_uint_t *type, const clipper_proto_frame_t *frame)
 
     for (digits = p; p < end && *p >= '0' && *p <= '9'; p++) {
         /* a value beyond the range stays there */
-        n = ngx_min(n * 10 + (*p - '0'), CLIPPER_PROTO_INPUT_TYPES);
+        n = ngx_min(n * 10 + (*p - '0'), CLIPPER_INPUT_TYPES);
     }
 
     if (p == digits) {
         return CLIPPER_PROTO_EINPUT_TYPE;
     }
 
-    if (n >= CLIPPER_PROTO_INPUT_TYPES || (negative && n != 0)) {
+    if (n >= CLIPPER_INPUT_TYPES || (negative && n != 0)) {
         return CLIPPER_PROTO_EINPUT_RANGE;
     }
 

@@ -138,14 +138,17 @@ ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
         ngx_http_clipper_message_reply(replica, &m);
         break;
 
-    default: /* CLIPPER_PROTO_LEAVING */
-
+    case CLIPPER_PROTO_LEAVING:
         if (replica) {
             clipper_zone_lock(ngx_http_clipper_process.zone);
             clipper_registry_replica_leaving_locked(
                            ngx_http_clipper_process.zone, replica->row);
             clipper_zone_unlock(ngx_http_clipper_process.zone);
         }
+        break;
+
+    case CLIPPER_PROTO_NONE:        /* is never NGX_OK */
+        break;
     }
 }
 

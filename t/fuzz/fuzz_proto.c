@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clipper_name.h"
+#include "json/clipper_input_type.h"
 #include "proto/clipper_proto.h"
 
 
@@ -78,7 +79,7 @@ check_metadata(const clipper_proto_message_t *m)
     md = &m->metadata;
 
     check(m->rpc_version == 3 || m->rpc_version == 4);
-    check(md->input_type < CLIPPER_PROTO_INPUT_TYPES);
+    check(md->input_type < CLIPPER_INPUT_TYPES);
     check(md->name.len > 0 && md->name.len <= CLIPPER_NAME_MAX);
     check(md->version.len > 0
           && md->version.len <= CLIPPER_NAME_MAX);

@@ -1,0 +1,98 @@
+"""Additions are complete: the steps of "What one adds, and where" in
+docs/architecture.md that neither the compiler nor another test requires."""
+
+import re
+from pathlib import Path
+
+from clipper_admin import names as admin_names
+from clipper_container import input_types, wire
+
+ROOT = Path(__file__).resolve().parent.parent
+RPC = (ROOT / "docs/rpc.md").read_text(encoding="utf-8")
+
+
+def source(path):
+    return (ROOT / "src" / path).read_text(encoding="utf-8")
+
+
+def numbers(path, prefix):
+    """The integers that a header defines with a prefix, by the rest."""
+    return {name: int(value) for name, value in re.findall(
+        rf"^#define {prefix}(\w+) +(\d+)", source(path), re.M)}
+
+
+def function(text, name):
+    """The body of a function."""
+    return re.search(rf"^{name}\(.*?^}}", text, re.M | re.S).group(0)
+
+
+def documented(column):
+    """Number -> name in the table of messages and input types in rpc.md."""
+    table = RPC[RPC.index("| number | message type |"):].split("\n\n")[0]
+    found = {}
+    for row in table.splitlines()[2:]:
+        number, name = [c.strip() for c in row.split("|")][column:column + 2]
+        if number:
+            found[int(number)] = name.split(" ")[0]
+    return found
+
+
+def test_input_types():
+    """Catches an input type that a table of the scanner, the Python packages
+    or the description of the protocol lacks."""
+    types = source("json/clipper_input_type.c")
+    assert set(admin_names.DIRECTIVE_TYPES) == set(input_types.CODES)
+    names = re.findall(r'ngx_string\("(\w+)"\)', types)
+    assert input_types.CODES == {n: i for i, n in enumerate(names)}
+    codes = numbers("json/clipper_input_type.h", "CLIPPER_")
+    count = codes.pop("INPUT_TYPES")
+    assert sorted(codes.values()) == list(range(count))
+    assert len(names) == count
+    codec = re.search(r"clipper_input_codecs\[\w*\] =\s*\{(.*?)\n\};",
+                      source("json/clipper_input_value.c"), re.S).group(1)
+    assert len(re.findall(r"^ +\{ ", codec, re.M)) == count
+    assert {code: input_types.canonical(name)
+            for code, name in documented(4).items()} == input_types.NAMES
+    assert set(input_types.ITEM_SIZES) == set(input_types.NAMES)
+
+
+def test_messages():
+    """Catches a message type that the codec, the Python runtime or the
+    description of the protocol lacks."""
+    types = numbers("proto/clipper_proto_codec.h", "CLIPPER_PROTO_")
+    proto = source("proto/clipper_proto.c")
+    assert set(documented(1)) == set(types.values())
+    assert set(types.values()) == {
+        wire.NEW_CONTAINER, wire.CONTENT, wire.HEARTBEAT, wire.LEAVING,
+        wire.MOVE, wire.REFUSED}
+    size = int(re.search(r"clipper_proto_u32\[(\d+)\]", proto).group(1))
+    assert size > max(types.values())
+    for name in types:
+        assert f"CLIPPER_PROTO_{name}" in proto, name
+
+
+def test_parameters_of_applications():
+    """Catches a parameter of a location that the application does not get, or
+    that may differ between two locations of one application."""
+    table = source("conf/ngx_http_clipper_conf_table.c")
+    select = source("conf/ngx_http_clipper_conf_select.c")
+    conf = source("conf/ngx_http_clipper_conf.c")
+    merged = set(re.findall(r"ngx_conf_merge_\w+\(conf->(\w+)", conf))
+    merged |= set(re.findall(r"ngx_conf_merge_\w+\(conf->(\w+)", select))
+    assert len(merged) > 6
+    copied = (function(table, "ngx_http_clipper_conf_new_app")
+              + function(select, "ngx_http_clipper_conf_select_app"))
+    compared = (function(table, "ngx_http_clipper_conf_differs")
+                + function(select, "ngx_http_clipper_conf_select_differs"))
+    for name in merged - {"uid", "uid_body"}:       # of each location
+        assert f"lcf->{name}" in copied, name
+        assert f"lcf->{name}" in compared, name
+
+
+def test_directives_are_in_the_overview():
+    """Catches a directive that the table at the top of the reference lacks."""
+    text = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    overview = text[:text.index("\n### clipper_")]
+    assert re.findall(r"^### (clipper_\w+)", text, re.M)
+    for name in re.findall(r"^### (clipper_\w+)", text, re.M):
+        assert f"[{name}](#{name})" in overview, name
