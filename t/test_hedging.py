@@ -22,8 +22,8 @@ slow_model = lambda xs: (  # noqa: E731
 
 
 class Arrivals:
-    """Open-loop load: requests at random times, whatever became of those
-    before. ``answers`` holds (time due, default reason or None, error)."""
+    """Open-loop load: requests at random times, independent of earlier
+    answers. ``answers`` holds (time due, default reason or None, error)."""
 
     def __init__(self, server, rate, threads=8):
         self.server = server
@@ -62,8 +62,8 @@ class Arrivals:
 
 
 def defaults_in_trouble(nginx, what, slo):
-    """The number of queries and the reasons of defaults, of 10 s from when
-    one of two replicas is stopped for 5 s or killed."""
+    """The number of queries and the reasons of defaults in the 10 s after one
+    of two replicas is stopped for 5 s or killed."""
     server = nginx(application("a", "m:1", slo=slo), http=HTTP)
     containers = [PythonContainer(server, "m", slow_model) for _ in range(2)]
     server.wait_replicas("m", 2, timeout=30)
@@ -95,9 +95,9 @@ def defaults_in_trouble(nginx, what, slo):
 @pytest.mark.timing("real containers have to answer within 100 ms")
 @pytest.mark.parametrize("what", ["stopped", "killed"])
 def test_replica_under_load(nginx, what):
-    """Catches queries that wait for a replica which is stopped or dead: two
-    replicas, an SLO of 100 ms, 40 % of one's capacity, at most 0.1 % of
-    defaults in the 5 s of the trouble and the 5 s after."""
+    """Catches queries that wait for a stopped or dead replica: two replicas,
+    an SLO of 100 ms, 40 % of the capacity of one, at most 0.1 % of defaults
+    in the 5 s of the trouble and the 5 s after."""
     count, defaults = defaults_in_trouble(nginx, what, "100ms")
     assert count > 1000
     assert len(defaults) <= max(1, 0.001 * SLOW * count), defaults[:5]
@@ -105,9 +105,8 @@ def test_replica_under_load(nginx, what):
 
 @pytest.mark.parametrize("what", ["stopped", "killed"])
 def test_replica_under_load_with_time(nginx, what):
-    """Catches the same where no machine is too slow: with an SLO that is
-    shorter than the trouble and far longer than a batch, no query gets the
-    default."""
+    """Catches the same on any machine, however slow: with an SLO shorter than
+    the trouble and far longer than a batch, no query gets the default."""
     count, defaults = defaults_in_trouble(nginx, what, "3s")
     assert count > 500
     assert defaults == []
@@ -145,9 +144,9 @@ def test_first_answer_wins(nginx):
 
 @pytest.mark.parametrize("leaving", [False, True])
 def test_replica_that_comes_later(nginx, leaving):
-    """Catches a late batch that is kept from a replica because there was none
-    when it became late, or because there is only that one beside a stuck one
-    that has said that it leaves."""
+    """Catches a late batch that a replica does not get because it connected
+    after the batch became late, or because the only other replica is stuck
+    and has announced its leaving."""
     server = nginx(application("a", "m:1", slo="10s"),
                    http=HTTP + "clipper_model m { hedge 100ms; }")
     stuck = Sim4(server, "m", manual=True).wait_registered()
@@ -165,7 +164,7 @@ def test_replica_that_comes_later(nginx, leaving):
 
 
 def test_hedge_off(nginx):
-    """Catches a batch that is given away although the operator said no."""
+    """Catches a batch that is hedged although hedging is off."""
     server = nginx(application("a", "m:1", slo="1s"),
                    http=HTTP + "clipper_model m { hedge off; }")
     stuck = Sim4(server, "m", manual=True).wait_registered()
@@ -189,8 +188,8 @@ def test_only_one_replica(nginx):
 
 
 class Mortal:
-    """Replicas that die of the input 13 and come back: as a container that
-    a supervisor starts again. What each got is in ``batches``."""
+    """Replicas that die of the input 13 and come back, like a container that
+    a supervisor restarts. ``batches`` has the inputs of each."""
 
     def __init__(self, server, count, sim=Sim4, think=0.0):
         self.server = server
@@ -229,10 +228,9 @@ class Mortal:
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 @pytest.mark.parametrize("think", [0.0, 0.4])
 def test_poison_input(nginx, sim, think):
-    """Catches an input that is fed to one replica after the other, that
-    takes more than half of its batch with it, or that may do so again within
-    a minute. With a delay it is also given to a second replica before the
-    first one dies."""
+    """Catches an input that one replica after the other gets, that takes more
+    than half of its batch with it, or that may do so again within a minute.
+    With a delay a second replica also gets it before the first one dies."""
     server = nginx(application("a", "m:1", slo="20s"), http=HTTP
                    + "clipper_model m { hedge 200ms; batch 8; }")
     blocker = Sim4(server, "m", manual=True).wait_registered()
@@ -278,7 +276,7 @@ def test_poison_input(nginx, sim, think):
 
 
 def test_lost_batch_is_asked_again(nginx):
-    """Catches a batch that ends with the replica which had it."""
+    """Catches a batch that is lost with its replica."""
     server = nginx(application("a", "m:1", slo="20s"), http=HTTP
                    + "clipper_model m { hedge off; }")
     doomed = Sim4(server, "m", manual=True).wait_registered()

@@ -1,4 +1,4 @@
-"""Several replicas under load: what hedging must not cost."""
+"""Several replicas under load: hedging must not cost answers."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ NO_CACHE = "clipper_cache_zone off;\n"
 #: Inputs of one request, all with the same deadline.
 MANY = 30
 
-#: What a model may have computed twice: a twentieth, and what it begins with.
+#: Inputs that a model may compute twice: a twentieth, and the initial credit.
 SHARE, CREDIT = 20, 64
 
 # Lambdas, so that the container gets them whole.
@@ -67,8 +67,8 @@ def overloaded(nginx, hedge, replicas):
 @pytest.mark.parametrize("replicas", [1, 2, 4])
 def test_no_hedges_under_load(nginx, replicas):
     """Catches late batches that are computed twice while others wait, and
-    waiters who are given up because a copy of their input cannot be on time:
-    a fifth of the answers was left at twice the capacity."""
+    waiters that are given up because a copy of their input cannot be on time:
+    both left a fifth of the answers at twice the capacity."""
     found = {}
     for hedge in ("off", "auto"):
         found[hedge] = overloaded(nginx, hedge, replicas)
@@ -82,7 +82,7 @@ def test_no_hedges_under_load(nginx, replicas):
 
 def light(nginx, hedge):
     """Defaults of queries that come one by one, each to an idle replica, and
-    how many were hedged."""
+    the number of hedges."""
     server = nginx(application("a", "m:1", slo="5ms"), http=NO_CACHE
                    + f"clipper_model m {{ hedge {hedge}; }}")
     containers = [PythonContainer(server, "m", steady_model)
@@ -103,8 +103,8 @@ def light(nginx, hedge):
 
 @pytest.mark.timeout(240)
 def test_hedging_with_little_time(nginx):
-    """Catches batches that are given to another replica before their reply is
-    due: half of all queries had the default with an SLO of 2.5 batches."""
+    """Catches batches that are hedged before their reply is due: with an SLO
+    of 2.5 batches half of all queries got the default."""
     for _ in range(3):
         found = {hedge: light(nginx, hedge) for hedge in ("off", "auto")}
         print(found)

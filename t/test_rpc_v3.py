@@ -326,7 +326,7 @@ def test_death_of_the_only_replica(server):
     assert time.monotonic() - start < 3.5
 
 
-# who lost its frontend says nothing
+# a container that lost its frontend is silent
 
 
 def test_silent_newcomer_is_asked(nginx):

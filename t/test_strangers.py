@@ -101,7 +101,7 @@ def test_idle_strangers_leave_files_to_clients(nginx):
     finally:
         strangers.close()
 
-    # nobody is there any more: nothing is left to do
+    # the containers have gone: nothing is left to do
     before = cpu_seconds(pid)
     wait_until(lambda: open_files(server) < 100, what="descriptors back")
     answer(server, 2.0)

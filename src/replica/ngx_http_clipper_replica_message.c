@@ -174,8 +174,8 @@ ngx_http_clipper_message_heartbeat(ngx_http_clipper_identity_t *id,
 
 /*
  * A container that has lost its connection to another worker waits for a word
- * (docs/rpc.md).  Who is asked a second time because its first word is on its
- * way announces itself twice.
+ * (docs/rpc.md).  A container whose first message is still on its way is asked
+ * a second time and announces itself twice.
  */
 
 static void

@@ -5,7 +5,7 @@
  * Numbers below `low` are done.  A sample, the number of a fresh DEALER over
  * inproc, is an upper bound of those given before; our DEALER sends a secret,
  * by which its message is known.  The numbers between may be peers that have
- * gone: a message to such a number fails and reaches nobody
+ * gone: a message to such a number fails and reaches no container
  * (ZMQ_ROUTER_MANDATORY).
  */
 

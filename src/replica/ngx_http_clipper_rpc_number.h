@@ -30,7 +30,7 @@ void ngx_http_clipper_rpc_number_done(void);
 /* a peer has connected and has its number, whichever it is */
 void ngx_http_clipper_rpc_number_given(void);
 
-/* each message passes here; 1: it was ours, and nobody else's concern */
+/* each message passes here; 1: it was ours, and is handled */
 ngx_uint_t ngx_http_clipper_rpc_number_heard(ngx_http_clipper_identity_t *id,
     int fd, clipper_proto_frame_t *frames, ngx_uint_t n);
 

@@ -32,7 +32,7 @@ typedef struct {
     uint64_t            input[2];               /* digest of the input alone */
     uint64_t            up;                     /* at the selection */
     uint64_t            seen;                   /* arrived on time, or missed
-                                                   by who was to be served */
+                                                   by the chosen member */
     double              propensity;
     double              time;                   /* seconds */
     uint32_t            app;                    /* registry row */

@@ -144,14 +144,14 @@ main(int argc, char **argv)
 
     printf("# The scheduler over a grid\n\nMade by `make grid`: the real "
            "queue, leases and batch control in virtual time\n"
-           "(`t/unit/sched.h`). A load of 1 is what batches of half the SLO "
-           "can answer, the SLO is in times of a batch of one.\n"
-           "How the scheduler decides is told in the "
-           "[architecture](architecture.md#deadlines-and-batches).\n\n"
-           "## Hedging\n\nInputs answered on time, in percent of those asked, "
-           "with `hedge auto`; in brackets the ratio to the best\n"
+           "(`t/unit/sched.h`). A load of 1 is the throughput of batches that "
+           "take half the SLO; the SLO is in times of a batch of one.\n"
+           "The [architecture](architecture.md#deadlines-and-batches) "
+           "describes how the scheduler decides.\n\n"
+           "## Hedging\n\nInputs answered on time, in percent of all, with "
+           "`hedge auto`; in brackets the ratio to the best\n"
            "of `hedge off` and fixed times of 1.2 and 2 batches and of half "
-           "the SLO. Troubles last two seconds; they\nand the half second "
+           "the SLO. A trouble lasts two seconds; these\nand the half second "
            "after them count.\n");
 
     memset(&cell, 0, sizeof(cell));

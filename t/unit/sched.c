@@ -34,7 +34,7 @@ sched_random(sched_t *sim)
 }
 
 
-/* the waiting time in us for what happens so often per second */
+/* the waiting time in us of an event with this rate per second */
 
 double
 sched_exponential(uint64_t *stream, double rate)

@@ -2,16 +2,16 @@
 /*
  * The scheduler in virtual time: the real queue, leases, mailboxes, registry
  * and batch control in a zone in memory, with workers, replicas and clients
- * around them that do what the server's own do.  Work is given out only when
- * a doorbell was rung, as in the server, so a wake-up that is forgotten shows.
+ * around them that act like those of the server.  As in the server, a worker
+ * looks for work only after its doorbell rang, so a forgotten wake-up shows.
  *
- * Whatever must always hold is required here, at every step: a letter is for
- * an ask that is open and has the output of its own input; one settlement
- * counts for a flight; a batch is in order of deadline and can be on time by
- * the profile that planned it (or is a single probe); of idle replicas with
- * work one has had its worker's doorbell rung; an input is bounded in the
- * replicas that it meets; nobody is given up whose input a replica computes.
- * A violation ends the program.
+ * The invariants are checked at every step: a letter is for an open ask and
+ * has the output of its own input; one settlement counts for a flight; a batch
+ * is in order of deadline and can be on time by the profile that planned it
+ * (or is a single probe); when a queue has work and idle replicas, the doorbell
+ * of one of their workers has been rung; an input meets a bounded number of
+ * replicas; no ask is given up while a replica computes its input.  A violation
+ * ends the program.
  */
 
 #ifndef _SCHED_H_INCLUDED_
@@ -137,7 +137,7 @@ typedef struct {
 
 
 /*
- * What befalls one replica, or with SCHED_ALL each, from one time to another:
+ * The trouble of one replica, or with SCHED_ALL of each, between two times:
  * it does nothing, does nothing for 50 ms of every 100, is as many times
  * slower, or is killed and comes back at the end.
  */
@@ -216,7 +216,7 @@ typedef struct {
     uint64_t                      *killed;      /* by flight: gen, deaths */
     u_char                         bytes[2048];
 
-    /* what came of it */
+    /* the results */
     uint64_t                       steps;
     uint64_t                       asked;
     uint64_t                       refused;

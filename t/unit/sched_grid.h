@@ -59,7 +59,7 @@ double sched_grid_capacity(const sched_cell_t *cell);
 double sched_grid_live(const sched_cell_t *cell, const sched_way_t *way,
     uint64_t seed, double queries, sched_t *sim);
 
-/* the same, and what came of it */
+/* the same, and its result */
 void sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
     uint64_t seed, double queries, sched_score_t *score);
 

@@ -1,6 +1,6 @@
 
 /*
- * Of the simulation: replicas, their batches, their coming and going.
+ * The simulation: replicas, their batches, their coming and going.
  */
 
 
@@ -125,8 +125,8 @@ sched_done_at(sched_t *sim, uint32_t replica, double us)
 
 
 /*
- * A query was told that nobody can answer it on time.  No replica had its
- * input then: a lease that began after the letter was sent is for those who
+ * A query was told that no replica can answer it on time.  No replica had its
+ * input then: a lease that began after the letter was sent is for asks that
  * joined it and have more time.
  */
 

@@ -1,6 +1,6 @@
 
 /*
- * Of the simulation: clients, workers, the loop, and what the end requires.
+ * The simulation: clients, workers, the loop, and the checks at the end.
  */
 
 
@@ -218,7 +218,7 @@ sched_letter(sched_t *sim, uint32_t worker, clipper_mail_t *mail)
 }
 
 
-/* what a worker does when its doorbell has rung */
+/* the work of a worker after its doorbell rang */
 
 static void
 sched_wake(sched_t *sim, uint32_t worker)
@@ -326,7 +326,7 @@ sched_death(sched_t *sim, uint32_t worker)
 
     SCHED_REQUIRE(sim, clipper_zone_bury(&sim->views[other]) == 1);
 
-    /* who is rung is known at the unlock */
+    /* the unlock knows the workers to ring */
 
     sched_lock(sim, other);
     sched_unlock(sim, other);
@@ -552,7 +552,7 @@ sched_run(sched_t *sim, uint64_t check)
 }
 
 
-/* nobody waits, nothing is kept, and each query ended in exactly one way */
+/* nothing waits, nothing is kept, and each query ended in exactly one way */
 
 void
 sched_finish(sched_t *sim)

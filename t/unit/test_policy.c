@@ -1,9 +1,9 @@
 
 /*
- * Catches: wrong formulas of each policy in the small, members without a
- * replica that are asked or counted, and the errors that Clipper's own code
- * had: credit for a new draw, a reward's bound and ln k in UCB, late members
- * that look good.
+ * Catches: wrong formulas of each policy in small examples, members without a
+ * replica that are asked or counted, and the errors of the original code:
+ * credit for a new draw, a reward's bound and ln k in UCB, late members that
+ * look good.
  */
 
 #include "policy_fixture.h"
@@ -56,7 +56,7 @@ set_row(policy_fixture_t *f, double *state, ngx_uint_t i, double x, double y)
 }
 
 
-/* in all policies: who has no replica is not asked; nobody up, nobody asked */
+/* in all policies: a member without a replica is not asked */
 
 static void
 test_members_without_replica(void **state)
@@ -145,7 +145,7 @@ test_split_by_weights(void **state)
     assert_int_equal(f.pick.serve, 0);
     assert_close(f.pick.propensity, 0.9, 1e-15);
 
-    /* the propensity is the one among those who are up */
+    /* the propensity is that among the members that are up */
 
     f.view.up = 6;
     fixture_select(&f, 0);
@@ -154,7 +154,7 @@ test_split_by_weights(void **state)
 }
 
 
-/* a user keeps the member; only those move who must */
+/* a user keeps the member; only the necessary users move */
 
 static void
 test_split_is_sticky(void **state)
@@ -246,7 +246,7 @@ test_epsilon_greedy(void **state)
     assert_close(share[2], 0.9, 0.005);
     assert_close(f.pick.propensity, f.pick.serve == 2 ? 0.9 : 0.1, 1e-15);
 
-    /* nobody judged yet: all alike; one not judged yet: tried */
+    /* no member judged yet: all alike; one not judged yet: tried */
 
     f.view.up = 15;
     f.view.app = NULL;
@@ -303,7 +303,7 @@ test_ucb_is_a_lower_bound_of_losses(void **state)
     assert_true(0.01 - sqrt(log(1.1e6) / 4e6)
                 > 0.0125 - sqrt(log(1.1e6) / 4e5));
 
-    /* who has not been played comes first, equals by lot */
+    /* members without a play come first, equal ones by lot */
 
     set_row(&f, f.app, 0, 0, 0);
     fixture_read(&f, 0);
@@ -464,7 +464,7 @@ test_credit_goes_to_the_served_member(void **state)
     for (i = 0; i < 4; i++) {
         fixture_init(&f, bandits[i], 3, "");
 
-        /* by now nobody would draw member 2 */
+        /* by now member 2 would not be drawn */
 
         set_row(&f, f.app, 0, 1000, i == 3 ? 0 : 1);
         set_row(&f, f.app, 1, 1000, 1000);
@@ -479,7 +479,7 @@ test_credit_goes_to_the_served_member(void **state)
                          i == 0 ? 0.5 / (0.4 + 0.05) : 0.5, 1e-15);
         }
 
-        /* nobody served, or its loss unknown: nothing to learn */
+        /* no member served, or its loss unknown: nothing to learn */
 
         assert_int_equal(fixture_seen(&f, 7, losses), NGX_DECLINED);
         f.view.up = 3;

@@ -98,7 +98,7 @@ test_refusals(void **state)
 
     replica = replica_make(&a, model, 0);
 
-    /* the queue's bounds, of tasks and of bytes; who joins needs no place */
+    /* the queue's bounds, of tasks and of bytes; joining needs no place */
 
     task = ask(&a, 1, 100, 10000);
 
@@ -264,7 +264,7 @@ test_order_by_deadline(void **state)
         tasks[i] = ask(&a, i, 8, deadlines[i]);
     }
 
-    /* who joins in a greater hurry takes the flight along */
+    /* a joining ask with an earlier deadline moves the flight forward */
 
     sooner = ask(&b, 7, 8, 500);
 
@@ -295,7 +295,7 @@ test_order_by_deadline(void **state)
 }
 
 
-/* left by workers of an older configuration: not what the replica takes */
+/* queued by workers of an older configuration: of a type the replica lacks */
 
 static void
 test_another_type(void **state)
@@ -350,7 +350,7 @@ test_leaving(void **state)
     leave(&a, task.waiter, task.gen);
     assert_int_equal(a.header->waiters.used, 1);
 
-    /* while the model has it: what it reads stays */
+    /* while the model has it: the input that it reads stays */
 
     assert_int_equal(take(&a, replica, 1, 200, &lease), 1);
     leave(&a, again.waiter, again.gen);
@@ -449,7 +449,7 @@ test_hedges(void **state)
         clipper_zone_unlock(&a);
 
         if (i == 3) {
-            /* who left in between need not be asked for twice */
+            /* an ask that left in between needs no second answer */
 
             leave(&a, tasks[1].waiter, tasks[1].gen);
             leave(&a, tasks[2].waiter, tasks[2].gen);
