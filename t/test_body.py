@@ -154,7 +154,7 @@ def test_body_in_pieces(served):
 
 
 def test_expect_continue(served):
-    """Catches a client that waits for 100 Continue for ever."""
+    """Catches a client that waits forever for 100 Continue."""
     server, _ = served()
     data = json.dumps(numbers(3)).encode()
     with server.connect() as connection:

@@ -117,7 +117,7 @@ def test_mistakes(check, mistake):
     assert re.search(wanted, message.split("[emerg]")[1]), message
 
 
-#: mistakes of which only one end is marked by nginx's own words
+#: mistakes that nginx reports at one of their ends only
 GENERAL = {
     "a zone too small": dict(zone="64k"),
     "a zone that is no size": dict(zone="large"),

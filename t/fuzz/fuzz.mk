@@ -1,7 +1,7 @@
 # Fuzz targets, run by the Makefile under a lock: every t/fuzz/fuzz_*.c with
 # clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, linked
-# with the pure sources built the same way, and with those helpers of the unit
-# tests whose headers it includes and what these need.
+# with the pure sources built the same way, and with the helpers of the unit
+# tests whose headers it includes, directly or not.
 
 DIR     := $(BUILD)/fuzz
 include t/unit/folders.mk

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes what test_lockcheck.c needs of the sources that are its arguments:
-an include of each and, for every function that says it needs a lock, a call
-with arguments that mean nothing: it must not come to use them."""
+"""Writes the table of test_lockcheck.c for the sources in its arguments: an
+include of each source and, for every `_locked` function, a call with
+meaningless arguments, which the function must not use."""
 
 import pathlib
 import re
@@ -9,7 +9,7 @@ import sys
 
 FUNCTION = re.compile(r"^(clipper_\w+_locked)\(([^)]*)\)\n\{", re.M)
 
-#: The test's own objects; other pointers go to zeroes, numbers are zero.
+#: The test's own objects; other pointers point to zeroes, numbers are zero.
 OBJECTS = {"clipper_zone_t *": "&zone", "clipper_state_table_t *": "&table"}
 
 

@@ -4,7 +4,7 @@
 The first 128 bits of 5**q (so of 10**q, up to a power of two) for every q for
 which a 64-bit integer times 10**q can be a finite non-zero double.  Powers
 that need more bits are cut off for q >= 0 and rounded up for q < 0, as the
-number parser's proof wants it.  Only exact integer arithmetic is used.
+number parser's proof requires.  Only exact integer arithmetic is used.
 """
 
 MIN, MAX = -342, 308

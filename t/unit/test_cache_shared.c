@@ -374,7 +374,7 @@ test_death_at_every_store(void **state)
         memcpy(addr, first, TINY);
     }
 
-    print_message("%5u points, at none of which a value is wrong\n", all);
+    print_message("%5u points, and no wrong value at any of them\n", all);
 
     free(first);
     free(copy);

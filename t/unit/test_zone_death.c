@@ -363,7 +363,7 @@ test_death_at_every_store(void **state)
     print_message("%5u points: %s, %u of them\n", k, again.name, nimages);
     assert_true(k > 0 && nimages == IMAGES);
 
-    print_message("%5u points, none of which is deadly for others\n",
+    print_message("%5u points of death, none harms another worker\n",
                   all + k);
 
     scene_end();

@@ -1,18 +1,18 @@
 # Unit tests, run by the Makefile under a lock (NAME is plain or san):
-# the sources that need no object of nginx go into two archives, and every
+# the sources that use no object of nginx go into two archives, and every
 # t/unit/test_*.c becomes a cmocka program linked with them.
 
 DIR     := $(BUILD)/unit$(if $(filter san,$(NAME)),-san)
 
-# Folders whose files need no object of nginx.
+# Folders without objects of nginx.
 include t/unit/folders.mk
 
 PURE := $(call sources,$(PURE_FOLDERS))
 SHM  := $(call sources,shm)
 
-# What tests share: everything in the folder that is no test itself.  A test is
-# linked with those whose headers it includes, and from the archive with what
-# these need: two helpers that no test has together may use the same names.
+# Helpers of tests: every file in the folder that is not a test.  A test is
+# linked with the helpers whose headers it includes, and from the archive with
+# those that they need: two helpers may use the same names if no test has both.
 HELPERS := $(filter-out t/unit/test_%,$(sort $(wildcard t/unit/*.c)))
 TEST_SRCS := $(if $(T),$(T:%=t/unit/test_%.c), \
                        $(sort $(wildcard t/unit/test_*.c)))
@@ -56,7 +56,7 @@ $(DIR)/libclipper_pure.a: $(call obj,$(PURE))
 $(DIR)/libclipper_shm.a: $(call obj,$(SHM))
 $(DIR)/libclipper_test.a: $(call obj,$(HELPERS))
 
-# The archives are made anew, so that a source that is gone leaves them too.
+# The archives are made from scratch, so a deleted source leaves them.
 $(DIR)/%.a: $(DIR)/sources
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -87,7 +87,7 @@ $(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_test.a \
 	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) \
 	    $(call helpers,$(filter %.o,$^)) $(filter %.a,$^) $(LIBS)
 
-# A call of each function that needs a lock, and the sources that have them.
+# A call of each function that needs a lock, and the sources of these functions.
 $(DIR)/lockcheck.h: t/unit/lockcheck.py $(call sources,shm) $(DIR)/sources
 	@mkdir -p $(@D)
 	@$(PYTHON3) $< $(filter src/%,$^) > $@

@@ -1,10 +1,10 @@
--- Requests for wrk: NUMBERS numbers of DIGITS digits after the point, all
--- bodies different, or with the word "same" all alike. Prints JSON.
+-- Requests for wrk: NUMBERS numbers of DIGITS digits after the point; all
+-- bodies differ, or with the word "same" all are equal. Prints JSON.
 --
 --     wrk -s distinct.lua URL -- NUMBERS DIGITS START [same]
 
--- The fifteen digits that differ are twelve that seldom change and three of a
--- table, so that making a request costs wrk little.
+-- Of the fifteen digits that differ, twelve seldom change and three come from
+-- a table, so a request costs wrk little.
 
 local head, front, tail, counter, same
 local last = {}

@@ -1,6 +1,6 @@
--- Requests for wrk: a body with a number in it, HEAD NUMBER TAIL, the number
--- from a file with one a line, each once, or random below a limit and seven
--- digits wide. Prints JSON as distinct.lua.
+-- Requests for wrk: bodies of HEAD NUMBER TAIL. The numbers come from a file
+-- with one per line, each once, or are random below a limit and seven digits
+-- wide. Prints JSON like distinct.lua.
 --
 --     wrk -s numbered.lua URL -- HEAD TAIL FILE|LIMIT SEED
 

@@ -1,21 +1,20 @@
 
 /*
- * An open-loop load generator: requests come at their time, whatever became
- * of those before, as from many independent clients.  One thread; a request
- * takes an idle kept connection, or a new one up to a bound; beyond it the
+ * An open-loop load generator: requests are sent at their times, independent
+ * of earlier responses, as from many clients.  One thread; a request takes an
+ * idle keepalive connection, or a new one up to a bound; beyond the bound the
  * request counts as unsent.
  *
  *     openload PORT PATH RATE SECONDS NUMBERS DIGITS SLO_MS
  *              [CONNECTIONS [poisson|constant [REPEAT]]]
  *
  * The body has NUMBERS numbers with DIGITS digits after the point.  Every
- * body differs; with REPEAT only so many do, and come again and again.
+ * body differs; with REPEAT that many different bodies are repeated.
  *
- * Latency is counted from the time at which the request was due to the
- * kernel's stamp of the last bytes of the response, so neither a generator
- * that is behind nor one that reads late hides or adds waiting.  The SLO of
- * the server begins when it gets the request: what is late is counted from
- * the time at which it was sent.
+ * Latency runs from the time when the request was due to the kernel's
+ * timestamp of the last bytes of the response, so a generator that is behind or
+ * reads late neither hides nor adds waiting.  The SLO of the server begins when
+ * it gets the request, so lateness is counted from the time of sending.
  *
  * Prints one JSON object: asked, unsent, errors, answers (real answers by
  * the SLO: the goodput), late_answers, defaults, late_defaults (more than
@@ -41,8 +40,8 @@
 
 #define EVENTS       256
 #define BUFFER       16384
-#define COUNTER      15          /* digits that make a body its own */
-#define LATENCY      (1 << 21)   /* microseconds that are told apart */
+#define COUNTER      15          /* digits that make a body unique */
+#define LATENCY      (1 << 21)   /* microseconds, one bucket each */
 #define GRACE_US     3000000     /* for the last responses */
 #define LATE_US      2000        /* of a default that counts as late */
 
@@ -282,7 +281,7 @@ ask(uint64_t due_us)
 }
 
 
-/* when the kernel got what was read last */
+/* the kernel's timestamp of the last bytes read */
 
 static uint64_t
 receive(connection_t *c, ssize_t *n)
