@@ -51,7 +51,7 @@ ngx_http_clipper_prometheus_server_used(ngx_http_clipper_prometheus_t *p,
         clipper_cache_usage(&usage);
         ngx_http_clipper_prometheus_text_count(p, "",
                                             &ngx_http_clipper_prometheus_cache,
-                                               usage.used);
+                                            usage.used);
     }
 }
 
@@ -68,7 +68,7 @@ ngx_http_clipper_prometheus_server_size(ngx_http_clipper_prometheus_t *p,
     if (clipper_cache_enabled()) {
         ngx_http_clipper_prometheus_text_count(p, "",
                                             &ngx_http_clipper_prometheus_cache,
-                                               p->conf->cache_size);
+                                            p->conf->cache_size);
     }
 }
 

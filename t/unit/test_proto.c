@@ -254,11 +254,11 @@ test_metadata_v3(void **state)
     /* the version of a JVM container has 8 bytes, the low 4 count */
     assert_int_equal(proto_frames_decode(&m,
                                      "|| 00 00 00 00 | \"a\" | \"v 2\" | \"0\""
-                            "| 03 00 00 00 00 00 00 00", UNKNOWN, ANY),
+                                     "| 03 00 00 00 00 00 00 00", UNKNOWN, ANY),
                      NGX_OK);
     assert_int_equal(proto_frames_decode(&m,
                                      "|| 00 00 00 00 | \"a\" | \"v 2\" | \"0\""
-                            "| 03 00 00 00 01 00 00 00", UNKNOWN, ANY),
+                                     "| 03 00 00 00 01 00 00 00", UNKNOWN, ANY),
                      NGX_OK);
     assert_str(&m.metadata.version, "v 2");
     assert_int_equal(m.metadata.input_type, 0);
@@ -461,7 +461,7 @@ test_metadata_v4(void **state)
 
     assert_int_equal(proto_frames_decode(&m,
                                 MD4 "|" TOKEN "| aa bb | 04 00 00 00", UNKNOWN,
-                            ANY), NGX_OK);
+                                ANY), NGX_OK);
     assert_int_equal(m.rpc_version, 4);
     assert_int_equal(m.metadata.input_type, 4);
     assert_str(&m.metadata.name, "a");

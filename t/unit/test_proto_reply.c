@@ -177,7 +177,7 @@ test_v4_reply(void **state)
     /* of a probe; the data frame is there */
     assert_int_equal(proto_frames_decode(&m,
                                   "|| 01 00 00 00 | 07 00 00 00 00 00 00 00 |",
-                            V4, 0), NGX_OK);
+                                  V4, 0), NGX_OK);
     assert_int_equal(m.message_id, 7);
     proto_frames_assert_end(&m);
 
