@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 #include "worker/ngx_http_clipper_idle.h"
+#include "worker/ngx_http_clipper_watch.h"
 
 
 #define NGX_HTTP_CLIPPER_IDLE_AGE   1000        /* ms */
@@ -20,7 +21,6 @@ static ngx_uint_t ngx_http_clipper_idle_is_silent(ngx_connection_t *c);
 
 
 static ngx_event_t        ngx_http_clipper_idle_event;
-static ngx_connection_t   ngx_http_clipper_idle_dummy;
 static uint32_t          *ngx_http_clipper_idle_waiting;
 
 
@@ -29,11 +29,8 @@ ngx_http_clipper_idle_retire(ngx_cycle_t *cycle, uint32_t *waiting)
 {
     ngx_http_clipper_idle_waiting = waiting;
 
-    ngx_http_clipper_idle_dummy.fd = (ngx_socket_t) -1;
-
-    ngx_http_clipper_idle_event.handler = ngx_http_clipper_idle_tick;
-    ngx_http_clipper_idle_event.log = cycle->log;
-    ngx_http_clipper_idle_event.data = &ngx_http_clipper_idle_dummy;
+    ngx_http_clipper_watch_alone(&ngx_http_clipper_idle_event, cycle->log,
+                                 ngx_http_clipper_idle_tick);
 
     /* those connections have their own timers, which keep the worker alive */
     ngx_http_clipper_idle_event.cancelable = 1;

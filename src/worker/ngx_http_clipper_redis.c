@@ -14,6 +14,7 @@
 #include "worker/ngx_http_clipper_redis.h"
 #include "worker/ngx_http_clipper_redis_event.h"
 #include "worker/ngx_http_clipper_redis_guard.h"
+#include "worker/ngx_http_clipper_watch.h"
 
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
@@ -30,7 +31,6 @@ typedef struct {
     ngx_event_t                     timeout;
     ngx_msec_t                      until;     /* waiting to reconnect */
     ngx_uint_t                    (*others)(void);     /* NULL: not retiring */
-    ngx_connection_t                dummy;     /* of these timers */
     ngx_msec_t                      backoff;
     ngx_msec_t                      since;     /* it came up; 0: it did not */
     ngx_uint_t                      next;      /* address */
@@ -84,16 +84,13 @@ ngx_http_clipper_redis_init(ngx_cycle_t *cycle,
     redis->log = cycle->log;
     redis->ready = ready;
     redis->backoff = NGX_HTTP_CLIPPER_REDIS_BACKOFF;
-    redis->dummy.fd = (ngx_socket_t) -1;
 
-    redis->reconnect.handler = ngx_http_clipper_redis_connect;
-    redis->reconnect.data = &redis->dummy;
-    redis->reconnect.log = cycle->log;
+    ngx_http_clipper_watch_alone(&redis->reconnect, cycle->log,
+                                 ngx_http_clipper_redis_connect);
     redis->reconnect.cancelable = 1;
 
-    redis->timeout.handler = ngx_http_clipper_redis_expired;
-    redis->timeout.data = &redis->dummy;
-    redis->timeout.log = cycle->log;
+    ngx_http_clipper_watch_alone(&redis->timeout, cycle->log,
+                                 ngx_http_clipper_redis_expired);
 
     ngx_http_clipper_redis_connect(&redis->reconnect);
 

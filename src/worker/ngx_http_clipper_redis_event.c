@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_redis_event.h"
 #include "worker/ngx_http_clipper_redis_guard.h"
+#include "worker/ngx_http_clipper_watch.h"
 #include <poll.h>
 
 
@@ -30,7 +31,8 @@ ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log,
 {
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(ac->c.fd, log);
+    c = ngx_http_clipper_watch_get(ac->c.fd, log,
+                                   ngx_http_clipper_redis_event_read);
 
     if (c == NULL) {
         return NGX_ERROR;
@@ -39,11 +41,7 @@ ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log,
     ngx_http_clipper_redis_event_end = end;
     ngx_http_clipper_redis_guard_attach(ac);
 
-    c->log = log;
-    c->read->log = c->log;
-    c->write->log = c->log;
     c->data = ac;
-    c->read->handler = ngx_http_clipper_redis_event_read;
     c->write->handler = ngx_http_clipper_redis_event_write;
 
     ac->ev.data = c;

@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_timer.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "worker/ngx_http_clipper_watch.h"
 #include <sys/timerfd.h>
 
 
@@ -25,7 +26,6 @@ static ngx_rbtree_node_t   ngx_http_clipper_timer_sentinel;
 static ngx_connection_t   *ngx_http_clipper_timer_connection;
 static uint64_t            ngx_http_clipper_timer_armed;    /* us; 0: not set */
 static ngx_event_t         ngx_http_clipper_timer_guarded;
-static ngx_connection_t    ngx_http_clipper_timer_dummy;
 
 
 ngx_int_t
@@ -46,25 +46,18 @@ ngx_http_clipper_timer_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    c = ngx_get_connection(fd, cycle->log);
+    c = ngx_http_clipper_watch_get(fd, cycle->log, ngx_http_clipper_timer_read);
 
     if (c == NULL) {
         (void) close(fd);
         return NGX_ERROR;
     }
 
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->write->log = cycle->log;
-    c->read->handler = ngx_http_clipper_timer_read;
-
     ngx_http_clipper_timer_connection = c;
     ngx_http_clipper_timer_armed = 0;
 
-    ngx_http_clipper_timer_dummy.fd = (ngx_socket_t) -1;
-    ngx_http_clipper_timer_guarded.handler = ngx_http_clipper_timer_guard;
-    ngx_http_clipper_timer_guarded.log = cycle->log;
-    ngx_http_clipper_timer_guarded.data = &ngx_http_clipper_timer_dummy;
+    ngx_http_clipper_watch_alone(&ngx_http_clipper_timer_guarded, cycle->log,
+                                 ngx_http_clipper_timer_guard);
 
     if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         ngx_http_clipper_timer_done();

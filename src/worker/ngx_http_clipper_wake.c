@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_wake.h"
+#include "worker/ngx_http_clipper_watch.h"
 #include <sys/un.h>
 
 
@@ -21,7 +22,6 @@ static void ngx_http_clipper_wake_ring(uint32_t slot);
 
 
 static ngx_connection_t  *ngx_http_clipper_wake_connection;
-static ngx_connection_t   ngx_http_clipper_wake_dummy;
 static ngx_event_t        ngx_http_clipper_wake_event;
 
 
@@ -60,27 +60,20 @@ ngx_http_clipper_wake_init(ngx_cycle_t *cycle, u_char *door, size_t *len)
     *len = socklen - offsetof(struct sockaddr_un, sun_path);
     ngx_memcpy(door, sun.sun_path, *len);
 
-    c = ngx_get_connection(fd, cycle->log);
+    c = ngx_http_clipper_watch_get(fd, cycle->log, ngx_http_clipper_wake_read);
 
     if (c == NULL) {
         (void) close(fd);
         return NGX_ERROR;
     }
 
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->write->log = cycle->log;
-    c->read->handler = ngx_http_clipper_wake_read;
-
     /* nginx reports a graceful exit to idle connections */
 
     c->idle = 1;
 
     ngx_http_clipper_wake_connection = c;
-    ngx_http_clipper_wake_dummy.fd = (ngx_socket_t) -1;
-    ngx_http_clipper_wake_event.handler = ngx_http_clipper_wake_local;
-    ngx_http_clipper_wake_event.log = cycle->log;
-    ngx_http_clipper_wake_event.data = &ngx_http_clipper_wake_dummy;
+    ngx_http_clipper_watch_alone(&ngx_http_clipper_wake_event, cycle->log,
+                                 ngx_http_clipper_wake_local);
 
     if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         ngx_http_clipper_wake_done();

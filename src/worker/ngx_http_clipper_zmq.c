@@ -5,11 +5,7 @@
 
 
 #include "worker/ngx_http_clipper_zmq.h"
-
-
-/* the event log expects a connection at its data */
-
-static ngx_connection_t  ngx_http_clipper_zmq_dummy;
+#include "worker/ngx_http_clipper_watch.h"
 
 
 ngx_int_t
@@ -26,22 +22,14 @@ ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle, ngx_http_clipper_zmq_t *s,
         return NGX_ERROR;
     }
 
-    c = ngx_get_connection(fd, cycle->log);
+    c = ngx_http_clipper_watch_get(fd, cycle->log, handler);
 
     if (c == NULL) {
         return NGX_ERROR;
     }
 
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->write->log = cycle->log;
-    c->read->handler = handler;
-
     s->connection = c;
-    ngx_http_clipper_zmq_dummy.fd = (ngx_socket_t) -1;
-    s->again.handler = again;
-    s->again.log = cycle->log;
-    s->again.data = &ngx_http_clipper_zmq_dummy;
+    ngx_http_clipper_watch_alone(&s->again, cycle->log, again);
 
     if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         return NGX_ERROR;
