@@ -18,7 +18,7 @@ def build(directory, shim):
     subprocess.run(["make", "-s", "headers"], cwd=ROOT, check=True)
 
     cmd = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fPIC", "-shared",
-           "-D_GNU_SOURCE", "-Isrc", f"-I{include}"]
+           "-D_GNU_SOURCE", "-iquote", "src", f"-I{include}"]
     cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
                                            "os/unix")]
     cmd += ["-o", str(out), f"t/unit/{shim}.c"]

@@ -10,7 +10,7 @@ PURE    := $(call sources,$(PURE_FOLDERS))
 TARGETS := $(patsubst t/fuzz/%.c,$(DIR)/%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
 
 SRC_DIR := $(NGINX_SRC)/src
-INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
+INCS    := -iquote src $(foreach d,core event event/modules os/unix http \
              http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
            -isystem $(BUILD)/include
 CHECKS  := address,undefined

@@ -21,7 +21,7 @@ BENCHES   := $(patsubst t/bench/%.c,$(DIR)/bench_%, \
 TESTS     := $(TEST_SRCS:t/unit/%.c=$(DIR)/%)
 
 SRC_DIR := $(NGINX_SRC)/src
-INCS    := -Isrc $(foreach d,core event event/modules os/unix http \
+INCS    := -iquote src $(foreach d,core event event/modules os/unix http \
              http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
            -isystem $(BUILD)/include
 WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
@@ -93,7 +93,7 @@ $(DIR)/lockcheck.h: t/unit/lockcheck.py $(call sources,shm) $(DIR)/sources
 	@$(PYTHON3) $< $(filter src/%,$^) > $@
 
 $(DIR)/o/t/unit/test_lockcheck.o: $(DIR)/lockcheck.h
-$(DIR)/o/t/unit/test_lockcheck.o: INCS += -I$(DIR)
+$(DIR)/o/t/unit/test_lockcheck.o: INCS += -iquote $(DIR)
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
