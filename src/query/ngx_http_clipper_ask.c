@@ -7,6 +7,7 @@
 #include "query/ngx_http_clipper_ask.h"
 #include "shm/clipper_cache.h"
 #include "shm/clipper_chunk.h"
+#include "shm/clipper_loan.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -226,9 +227,7 @@ ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
     reason = NGX_HTTP_CLIPPER_QUEUE_FULL;
 
     if (task->len > CLIPPER_COPY_MAX && task->chunk == 0) {
-        clipper_zone_lock(zone);
-        task->chunk = clipper_chunk_borrow_locked(zone, task->len);
-        clipper_zone_unlock(zone);
+        task->chunk = clipper_loan(zone, task->len);
 
         if (task->chunk == 0) {
             ngx_http_clipper_ask_fail(ask, reason);

@@ -7,6 +7,7 @@
 #include "replica/ngx_http_clipper_dispatch.h"
 #include "shm/clipper_cache.h"
 #include "shm/clipper_chunk.h"
+#include "shm/clipper_loan.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "replica/ngx_http_clipper_request.h"
@@ -370,18 +371,34 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 static void
 ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
 {
+    size_t           len;
     ngx_uint_t       i;
     clipper_zone_t  *zone;
 
     zone = ngx_http_clipper_process.zone;
 
+    len = 0;
     clipper_zone_lock(zone);
 
     for (i = 0; i < n; i++) {
-        if (outputs[i].len > CLIPPER_INLINE) {
+        if (outputs[i].len <= CLIPPER_INLINE) {
+            continue;
+        }
+
+        len += outputs[i].len;
+
+        if (len <= CLIPPER_LOAN_BITE) {
             outputs[i].chunk = clipper_chunk_borrow_locked(zone,
                                                            outputs[i].len);
+            continue;
         }
+
+        /* other processes may take the lock now */
+
+        clipper_zone_unlock(zone);
+        outputs[i].chunk = clipper_loan(zone, outputs[i].len);
+        clipper_zone_lock(zone);
+        len = 0;
     }
 
     clipper_zone_unlock(zone);

@@ -15,40 +15,59 @@ static void clipper_chunk_copy(u_char *dst, const u_char *src, size_t n);
 
 
 uint32_t
-clipper_chunk_borrow_locked(clipper_zone_t *zone,
-    size_t len)
+clipper_chunk_borrow_locked(clipper_zone_t *zone, size_t len)
+{
+    clipper_zone_locked(zone);
+
+    return clipper_chunk_extend_locked(zone, 0, len);
+}
+
+
+/* the head of the free list is a chain already: it is only cut off */
+
+uint32_t
+clipper_chunk_extend_locked(clipper_zone_t *zone, uint32_t first, size_t len)
 {
     size_t            i, n;
-    uint32_t          chunk, first;
+    uint32_t          begin, last;
     clipper_table_t  *table;
+    clipper_chunk_t  *head;
 
     clipper_zone_locked(zone);
 
     table = &zone->header->chunks;
     n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
 
-    if (n > table->n - 1 - table->used) {
+    if (n == 0 || n > table->n - 1 - table->used) {
         return 0;
     }
 
-    /* the owner words come first: they lead to a chain that was cut short */
+    begin = table->free;
+    last = begin;
 
-    first = 0;
-
-    for (i = 0; i < n; i++) {
-        clipper_row_take(table, zone->chunks, chunk);
-
-        if (chunk == 0) {
-            break;
-        }
-
-        clipper_publish(zone->chunks[chunk].owner,
-                        CLIPPER_CHUNK_LOAN | zone->slot);
-        zone->chunks[chunk].next = first;
-        first = chunk;
+    for (i = 1; i < n; i++) {
+        last = zone->chunks[last].next;
     }
 
-    return first;
+    table->free = zone->chunks[last].next;
+    table->used += (uint32_t) n;
+    zone->chunks[last].next = 0;
+
+    if (first) {
+        head = &zone->chunks[first];
+        zone->chunks[head->last].next = begin;
+        head->last = last;
+        head->n += (uint32_t) n;
+
+        return first;
+    }
+
+    head = &zone->chunks[begin];
+    head->last = last;
+    head->n = (uint32_t) n;
+    clipper_publish(head->owner, CLIPPER_CHUNK_LOAN | zone->slot);
+
+    return begin;
 }
 
 
@@ -57,7 +76,7 @@ clipper_chunk_own_locked(clipper_zone_t *zone, uint32_t chunk, uint32_t flight)
 {
     clipper_zone_locked(zone);
 
-    for ( /* void */ ; chunk; chunk = zone->chunks[chunk].next) {
+    if (chunk) {
         zone->chunks[chunk].owner = flight;
     }
 }
@@ -66,18 +85,23 @@ clipper_chunk_own_locked(clipper_zone_t *zone, uint32_t chunk, uint32_t flight)
 void
 clipper_chunk_free_locked(clipper_zone_t *zone, uint32_t chunk)
 {
-    uint32_t          next;
     clipper_table_t  *table;
+    clipper_chunk_t  *head;
 
     clipper_zone_locked(zone);
 
-    table = &zone->header->chunks;
-
-    for ( /* void */ ; chunk; chunk = next) {
-        next = zone->chunks[chunk].next;
-        zone->chunks[chunk].owner = CLIPPER_FREE;
-        clipper_row_give(table, zone->chunks, chunk);
+    if (chunk == 0) {
+        return;
     }
+
+    table = &zone->header->chunks;
+    head = &zone->chunks[chunk];
+
+    clipper_publish(head->owner, CLIPPER_FREE);
+
+    zone->chunks[head->last].next = table->free;
+    table->free = chunk;
+    table->used -= head->n;
 }
 
 

@@ -4,8 +4,9 @@
  *
  * A worker borrows chunks under the lock, fills them without it, and hands
  * them to a flight under the lock again, so a copy of a large input delays no
- * other worker.  The owner word of a chunk names its owner; the rebuild frees
- * chunks without a living owner.
+ * other worker.  A chain changes hands and is freed in a few stores, however
+ * long it is: its first chunk names its owner, and the rebuild frees chains
+ * without a living owner.
  */
 
 
@@ -18,9 +19,14 @@
 
 /*
  * a chain on loan to the calling worker, for len > 0 bytes; 0: the zone is
- * full
+ * full.  It takes a step for each chunk: what may be long goes through
+ * clipper_loan.h
  */
 uint32_t clipper_chunk_borrow_locked(clipper_zone_t *zone, size_t len);
+
+/* adds len > 0 bytes to a chain on loan, or to 0 to begin one, and gives it */
+uint32_t clipper_chunk_extend_locked(clipper_zone_t *zone, uint32_t first,
+    size_t len);
 
 /* gives the chain to the flight */
 void clipper_chunk_own_locked(clipper_zone_t *zone, uint32_t chunk,

@@ -6,11 +6,16 @@
 
 
 #include "shm/clipper_rebuild.h"
+#include "shm/clipper_chunk.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_mailbox.h"
 #include "shm/clipper_registry_replica.h"
+
+
+/* owner of a chunk behind the first one of its chain, for the moment */
+#define CLIPPER_REBUILD_CHAIN  0x40000000u
 
 
 static void clipper_rebuild_heads_locked(clipper_zone_t *zone);
@@ -19,8 +24,7 @@ static void clipper_rebuild_flights_locked(clipper_zone_t *zone);
 static void clipper_rebuild_waiters_locked(clipper_zone_t *zone);
 static void clipper_rebuild_leases_locked(clipper_zone_t *zone);
 static void clipper_rebuild_chunks_locked(clipper_zone_t *zone);
-static void clipper_rebuild_mark_locked(clipper_zone_t *zone, uint32_t chunk,
-    uint32_t flight, size_t len);
+static void clipper_rebuild_chain_locked(clipper_zone_t *zone, uint32_t first);
 static ngx_uint_t  clipper_rebuild_leased_locked(clipper_zone_t *zone,
     uint64_t lease);
 
@@ -278,12 +282,15 @@ clipper_rebuild_leased_locked(clipper_zone_t *zone, uint64_t lease)
 }
 
 
-/* frees chunks that claim to be a flight's but are in none of its chains */
+/*
+ * Frees chunks that are in no chain of a flight, and in none on loan.  A flight
+ * owns what its row names.
+ */
 
 static void
 clipper_rebuild_chunks_locked(clipper_zone_t *zone)
 {
-    uint32_t           i, owner;
+    uint32_t           i;
     clipper_table_t   *table;
     clipper_flight_t  *f;
 
@@ -292,10 +299,8 @@ clipper_rebuild_chunks_locked(clipper_zone_t *zone)
     table = &zone->header->chunks;
 
     for (i = 1; i < table->n; i++) {
-        owner = zone->chunks[i].owner;
-
-        if (owner && !(owner & CLIPPER_CHUNK_LOAN)) {
-            zone->chunks[i].owner = owner | CLIPPER_CHUNK_ORPHAN;
+        if (!(zone->chunks[i].owner & CLIPPER_CHUNK_LOAN)) {
+            zone->chunks[i].owner = CLIPPER_FREE;
         }
     }
 
@@ -303,47 +308,56 @@ clipper_rebuild_chunks_locked(clipper_zone_t *zone)
         f = &zone->flights[i];
 
         if (f->state != CLIPPER_FREE) {
-            clipper_rebuild_mark_locked(zone, f->input, i, f->input_len);
+            clipper_chunk_own_locked(zone, f->input, i);
         }
 
         if (f->state == CLIPPER_DONE) {
-            clipper_rebuild_mark_locked(zone, f->output, i, f->output_len);
+            clipper_chunk_own_locked(zone, f->output, i);
 
         } else {
             f->output = 0;
         }
     }
 
+    for (i = 1; i < table->n; i++) {
+        clipper_rebuild_chain_locked(zone, i);
+    }
+
     table->free = 0;
     table->used = table->n - 1;
 
     for (i = table->n - 1; i; i--) {
-        owner = zone->chunks[i].owner;
 
-        if (owner == CLIPPER_FREE
-            || (!(owner & CLIPPER_CHUNK_LOAN)
-                && (owner & CLIPPER_CHUNK_ORPHAN)))
-        {
-            zone->chunks[i].owner = CLIPPER_FREE;
+        if (zone->chunks[i].owner == CLIPPER_FREE) {
             clipper_row_give(table, zone->chunks, i);
+
+        } else if (zone->chunks[i].owner & CLIPPER_REBUILD_CHAIN) {
+            zone->chunks[i].owner = CLIPPER_FREE;
         }
     }
 }
 
 
+/* marks the chunks behind the first one of a chain, for the moment */
+
 static void
-clipper_rebuild_mark_locked(clipper_zone_t *zone, uint32_t chunk,
-    uint32_t flight, size_t len)
+clipper_rebuild_chain_locked(clipper_zone_t *zone, uint32_t first)
 {
-    size_t  n;
+    uint32_t  i, n;
 
     clipper_zone_locked(zone);
 
-    n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
+    if (zone->chunks[first].owner == CLIPPER_FREE
+        || zone->chunks[first].owner & CLIPPER_REBUILD_CHAIN)
+    {
+        return;
+    }
 
-    for ( /* void */ ; chunk && n; n--) {
-        zone->chunks[chunk].owner = flight;
-        chunk = zone->chunks[chunk].next;
+    i = zone->chunks[first].next;
+
+    for (n = zone->chunks[first].n; n > 1 && i; n--) {
+        zone->chunks[i].owner = CLIPPER_REBUILD_CHAIN;
+        i = zone->chunks[i].next;
     }
 }
 

@@ -30,14 +30,17 @@ typedef enum {
 } clipper_result_e;
 
 
-/* owner of a payload chunk: free, on loan to a worker, or a flight's */
-
-#define CLIPPER_CHUNK_LOAN    0x80000000u
-#define CLIPPER_CHUNK_ORPHAN  0x40000000u
+/*
+ * Payload.  The first chunk of a chain has its owner (a flight, or a worker
+ * that has it on loan), last chunk and length; the others are as free ones.
+ */
+#define CLIPPER_CHUNK_LOAN  0x80000000u
 
 typedef struct {
     uint32_t                   owner;
     uint32_t                   next;            /* of the chain, or free list */
+    uint32_t                   last;
+    uint32_t                   n;
 } clipper_chunk_t;
 
 

@@ -77,7 +77,7 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
 
     chunks = (size - offset - 2 * CLIPPER_ALIGN)
              / (CLIPPER_CHUNK + sizeof(clipper_chunk_t));
-    chunks = ngx_min(chunks, CLIPPER_CHUNK_ORPHAN - 1);
+    chunks = ngx_min(chunks, CLIPPER_CHUNK_LOAN - 1);
 
     offset = clipper_zone_place(&header->chunks, offset, chunks,
                                 sizeof(clipper_chunk_t));

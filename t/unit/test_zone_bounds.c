@@ -1,9 +1,12 @@
 
 /*
- * Catches: work under the lock that grows with the number of queries.
+ * Catches: work under the lock that grows with the number of queries or with
+ * the length of an input, and chains that do not come back whole.
  */
 
 #include "zone_two.h"
+#include "shm/clipper_loan.h"
+#include "shm/clipper_rebuild.h"
 
 
 static int
@@ -112,6 +115,61 @@ test_drops_are_bounded(void **state)
 }
 
 
+/* others have the lock between the bites of a long input */
+
+static void
+test_long_chains(void **state)
+{
+    size_t    len;
+    uint32_t  chunk, used;
+
+    used = a.header->chunks.used;
+
+    for (len = 1; len < 4 << 20; len += len / 2 + CLIPPER_CHUNK - 1) {
+        chunk = clipper_loan(&a, len);
+        assert_int_not_equal(chunk, 0);
+        assert_int_equal(a.chunks[chunk].n,
+                         (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK);
+        assert_int_equal(a.header->chunks.used, used + a.chunks[chunk].n);
+        zone_assert(&a, "on loan");
+
+        clipper_zone_lock(&a);
+        clipper_rebuild_locked(&a);
+        clipper_zone_unlock(&a);
+        zone_assert(&a, "on loan, rebuilt");
+
+        give_back(&a, chunk);
+        zone_assert(&a, "given back");
+    }
+
+    /* what is refused leaves nothing behind */
+
+    assert_int_equal(clipper_loan(&a, (size_t) 1 << 30), 0);
+    assert_int_equal(a.header->chunks.used, used);
+    zone_assert(&a, "refused");
+}
+
+
+/* a worker dies with the first bites of a chain */
+
+static void
+test_death_with_a_long_chain(void **state)
+{
+    view_t    dead;
+    uint32_t  chunk, used;
+
+    used = a.header->chunks.used;
+    dead = worker_make(addr);
+    chunk = clipper_loan(&dead, 1 << 20);
+    assert_int_not_equal(chunk, 0);
+
+    zone_kill((pid_t) dead.pid);
+    assert_int_not_equal(clipper_zone_bury(&a), 0);
+    assert_int_equal(a.header->chunks.used, used);
+    zone_assert(&a, "buried");
+}
+
+
 int
 main(void)
 {
@@ -119,6 +177,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_joins_are_bounded, setup_large,
                                         teardown_large),
         zone_test(test_drops_are_bounded),
+        cmocka_unit_test_setup_teardown(test_long_chains, setup_large,
+                                        teardown_large),
+        cmocka_unit_test_setup_teardown(test_death_with_a_long_chain,
+                                        setup_large, teardown_large),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

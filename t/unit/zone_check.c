@@ -91,10 +91,6 @@ zone_check_tables(clipper_zone_t *zone)
         text = zone_check_list(zone, waiters, waiters, state);
     }
 
-    if (text == NULL) {
-        text = zone_check_list(zone, chunks, chunks, owner);
-    }
-
     return text;
 }
 

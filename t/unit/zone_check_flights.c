@@ -8,8 +8,9 @@
 
 
 static const char  *zone_check_flight(clipper_zone_t *zone, uint32_t flight);
+static const char *zone_check_payload(clipper_zone_t *zone, u_char *seen);
 static const char *zone_check_chain(clipper_zone_t *zone, u_char *seen,
-    uint32_t chunk, uint32_t flight, size_t len);
+    uint32_t chunk, uint32_t owner, size_t len);
 
 
 const char *
@@ -240,21 +241,36 @@ zone_check_mail(clipper_zone_t *zone)
 }
 
 
-/* each chunk is free, on loan to a worker, or in one chain of its flight */
+/* each chunk is free, or in one chain of a flight or on loan to a worker */
 
 const char *
 zone_check_chunks(clipper_zone_t *zone)
 {
-    u_char            *seen;
-    uint32_t           i, owner;
-    const char        *text;
-    clipper_flight_t  *f;
+    u_char      *seen;
+    const char  *text;
 
     seen = calloc(zone->header->chunks.n, 1);
     if (seen == NULL) {
         return "no memory for the check";
     }
 
+    text = zone_check_payload(zone, seen);
+
+    free(seen);
+
+    return text;
+}
+
+
+static const char *
+zone_check_payload(clipper_zone_t *zone, u_char *seen)
+{
+    uint32_t           i, n, owner;
+    const char        *text;
+    clipper_table_t   *table;
+    clipper_flight_t  *f;
+
+    table = &zone->header->chunks;
     text = NULL;
 
     for (i = 1; text == NULL && i < zone->header->flights.n; i++) {
@@ -269,28 +285,37 @@ zone_check_chunks(clipper_zone_t *zone)
         }
     }
 
-    for (i = 1; text == NULL && i < zone->header->chunks.n; i++) {
+    for (i = 1; text == NULL && i < table->n; i++) {
         owner = zone->chunks[i].owner;
 
         if (owner == CLIPPER_FREE || seen[i]) {
             continue;
         }
 
-        if (!(owner & CLIPPER_CHUNK_LOAN)) {
-            text = zone_check_says("leaked chunk", i);
-            break;
-        }
+        zone_require(owner & CLIPPER_CHUNK_LOAN, "leaked chunk", i);
 
-        owner &= ~CLIPPER_CHUNK_LOAN;
+        n = owner & ~CLIPPER_CHUNK_LOAN;
+        zone_require(n && n < zone->header->workers.n
+                     && zone->workers[n].state != CLIPPER_FREE,
+                     "loan of chunk", i);
 
-        if (owner == 0 || owner >= zone->header->workers.n
-            || zone->workers[owner].state == CLIPPER_FREE)
-        {
-            text = zone_check_says("loan of chunk", i);
-        }
+        text = zone_check_chain(zone, seen, i, owner,
+                                (size_t) zone->chunks[i].n * CLIPPER_CHUNK);
     }
 
-    free(seen);
+    for (n = 0, i = 1; i < table->n; i++) {
+        n += seen[i];
+    }
+
+    zone_require(text || n == table->used, "used chunks", n);
+
+    for (i = table->free; text == NULL && i; i = zone->chunks[i].next) {
+        zone_require(i < table->n && !seen[i], "free chunk", i);
+        seen[i] = 1;
+        n++;
+    }
+
+    zone_require(text || n == table->n - 1, "lost chunks", n);
 
     return text;
 }
@@ -298,24 +323,29 @@ zone_check_chunks(clipper_zone_t *zone)
 
 static const char *
 zone_check_chain(clipper_zone_t *zone, u_char *seen, uint32_t chunk,
-    uint32_t flight, size_t len)
+    uint32_t owner, size_t len)
 {
-    size_t  n;
+    size_t    i, n;
+    uint32_t  first;
 
     n = (len + CLIPPER_CHUNK - 1) / CLIPPER_CHUNK;
+    first = chunk;
 
-    for ( /* void */ ; n; n--) {
+    for (i = 0; i < n; i++) {
         zone_require(chunk && chunk < zone->header->chunks.n,
-                     "short chain of flight", flight);
-        zone_require(zone->chunks[chunk].owner == flight,
+                     "short chain of", owner);
+        zone_require(zone->chunks[chunk].owner == (i ? CLIPPER_FREE : owner),
                      "owner of chunk", chunk);
         zone_require(!seen[chunk], "chunk in two chains", chunk);
+        zone_require(i + 1 < n || zone->chunks[first].last == chunk,
+                     "last chunk of", owner);
 
         seen[chunk] = 1;
         chunk = zone->chunks[chunk].next;
     }
 
-    zone_require(chunk == 0, "long chain of flight", flight);
+    zone_require(chunk == 0, "long chain of", owner);
+    zone_require(n == 0 || zone->chunks[first].n == n, "chunks of", owner);
 
     return NULL;
 }
