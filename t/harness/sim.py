@@ -490,7 +490,7 @@ class Sim4(Sim):
 
     def _retire_older(self, session):
         for old in list(self._leave):
-            if old != session and old in self._sockets:
+            if old < session and old in self._sockets:
                 self._leave.discard(old)
                 self._say_leaving(old)
 
