@@ -210,7 +210,7 @@ ngx_module_t  ngx_http_clipper_module = {
     ngx_http_clipper_commands,             /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_clipper_listen_init,          /* init module */
+    ngx_http_clipper_worker_cycle,         /* init module */
     ngx_http_clipper_worker_init,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */

@@ -6,6 +6,7 @@
 
 #include "ngx_http_clipper_worker.h"
 #include "shm/clipper_cache.h"
+#include "conf/ngx_http_clipper_listen.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "query/ngx_http_clipper_lineup.h"
@@ -46,6 +47,7 @@ static void ngx_http_clipper_worker_retire(ngx_uint_t now);
 
 
 static clipper_zone_t  ngx_http_clipper_worker_zone;
+static uint32_t        ngx_http_clipper_worker_cycles;
 
 
 /* Data of the old cycle is only validated: the reload may still fail. */
@@ -224,6 +226,22 @@ ngx_http_clipper_worker_seed(ngx_log_t *log, u_char seed[32])
 
 
 ngx_int_t
+ngx_http_clipper_worker_cycle(ngx_cycle_t *cycle)
+{
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_clipper_module);
+
+    if (mcf && mcf->zone) {
+        ngx_http_clipper_worker_cycles =
+                                     clipper_registry_cycle(mcf->zone->data);
+    }
+
+    return ngx_http_clipper_listen_init(cycle);
+}
+
+
+ngx_int_t
 ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
 {
     ngx_shm_zone_t                *zone;
@@ -254,6 +272,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_clipper_worker_zone.cycle = ngx_http_clipper_worker_cycles;
     ngx_http_clipper_worker_zone.flush = ngx_http_clipper_wake_flush;
     clipper_journal_overflowed = ngx_http_clipper_worker_overflowed;
 

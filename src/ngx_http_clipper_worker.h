@@ -19,6 +19,9 @@ ngx_int_t ngx_http_clipper_worker_cache_zone_init(ngx_shm_zone_t *zone,
 ngx_int_t ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone,
     void *data);
 
+/* a cycle is in force, its workers are not forked yet */
+ngx_int_t ngx_http_clipper_worker_cycle(ngx_cycle_t *cycle);
+
 ngx_int_t ngx_http_clipper_worker_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_worker_exit(ngx_cycle_t *cycle);
 

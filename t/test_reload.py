@@ -12,6 +12,7 @@ from clipper_admin.status import is_in_force
 from harness import (Load, PythonContainer, Sim3, Sim4, application,
                      wait_until)
 from harness.load import numbered
+from harness.preload import preload
 from harness.reload import echo, served
 
 HTTP = "clipper_cache_zone off;\n"
@@ -297,3 +298,53 @@ def test_silent_connections_meet_the_new_configuration(nginx):
 
     begun.send(b"Host: h\r\n\r\n")
     assert begun.read().body in (b"old", b"new")
+
+
+# A worker enters its working directory just before the modules begin.
+SLOW_START = """
+#include <dlfcn.h>
+#include <stddef.h>
+#include <unistd.h>
+
+int
+chdir(const char *path)
+{
+    static int  (*real)(const char *path);
+
+    if (real == NULL) {
+        *(void **) &real = dlsym(RTLD_NEXT, "chdir");
+    }
+
+    while (access(FILE, F_OK) == 0) {
+        usleep(10000);
+    }
+
+    return real(path);
+}
+"""
+
+
+@pytest.mark.parametrize("sim", [Sim4, Sim3])
+def test_new_workers_that_are_slow_to_start(make_nginx, tmp_path, sim):
+    """Catches retiring workers that take a reload whose new workers are late
+    for the end of the server, and close their containers' connections."""
+    holds = tmp_path / "holds"
+    server = make_nginx(
+        application("a", "m:1"), http=HTTP,
+        main=f"working_directory {tmp_path};")
+    preload(server, tmp_path, SLOW_START, f'-DFILE="{holds}"')
+    server.start()
+    sim(server, "m", model=echo).wait_registered()
+    server.wait_replicas("m")
+    load = Load(server, numbered, threads=2)
+    wait_until(lambda: load.done > 50)
+    holds.touch()
+    os.kill(server.process.pid, signal.SIGHUP)
+    wait_until(lambda: "gracefully shutting down" in server.log_text())
+    # At the end of the server connections are closed after 0.2 s.
+    begun = time.monotonic()
+    wait_until(lambda: load.failures or time.monotonic() > begun + 1)
+    holds.unlink()
+    server.wait_replicas("m")
+    load.stop()
+    assert load.failures == []

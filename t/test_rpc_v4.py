@@ -1,13 +1,12 @@
 """Containers of protocol version 4, frame by frame."""
 
-import copy
 import struct
-import subprocess
 import time
 
 import pytest
 
 from harness import Sim3, Sim4, application, rpc, wait_until
+from harness.preload import preload
 from harness.session import NOCACHE, connected4
 
 
@@ -198,7 +197,6 @@ def test_slo_of_each_input_is_sent(nginx):
 
 
 NO_MEMORY = r"""
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
@@ -226,23 +224,11 @@ def test_a_message_without_memory_leaves_no_part_behind(make_nginx, tmp_path):
     """Catches a message that is begun and then given up: the next message, to
     another container, would be sent as the rest of it."""
     fails = tmp_path / "fails"
-    source, library = tmp_path / "memory.c", tmp_path / "memory.so"
-    source.write_text(NO_MEMORY, encoding="utf-8")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-DSIZE=1000",
-                    f'-DFILE="{fails}"', str(source), "-o", str(library),
-                    "-ldl"], check=True)
     server = make_nginx(application("a", "m:1", slo="30s")
                         + application("b", "other:1", slo="3s"),
                         http=NOCACHE, workers=1)
-    server.settings = copy.copy(server.settings)
-    plain = server.settings.environment
-
-    def environment(directory):
-        env = plain(directory)
-        env["LD_PRELOAD"] = f"{env.get('LD_PRELOAD', '')} {library}".strip()
-        return env
-
-    server.settings.environment = environment
+    preload(server, tmp_path, NO_MEMORY, "-DSIZE=1000",
+            f'-DFILE="{fails}"')
     server.start()
     first, second = connected4(server), connected4(server, "other")
     fails.touch()

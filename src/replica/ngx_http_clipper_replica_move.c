@@ -13,6 +13,7 @@
 #include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_zone.h"
+#include "shm/clipper_registry.h"
 #include "shm/clipper_registry_replica.h"
 
 
@@ -25,7 +26,6 @@
 
 
 static void ngx_http_clipper_move_step(ngx_event_t *ev);
-static ngx_uint_t ngx_http_clipper_move_alone(void);
 static ngx_uint_t ngx_http_clipper_move_one(
     ngx_http_clipper_replica_t *replica, uint64_t now_us, ngx_uint_t now);
 static ngx_uint_t ngx_http_clipper_move_turn(
@@ -98,8 +98,15 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
     now_us = clipper_clock_us();
     age_us = now_us - ngx_http_clipper_move_begun_us;
     late = age_us > NGX_HTTP_CLIPPER_MOVE_LONGEST;
+
+    /*
+     * In a reload the new workers may be slow to begin.  Whether any is
+     * awaited is read first: then it has begun, or stays.
+     */
+
     quit = age_us > NGX_HTTP_CLIPPER_MOVE_QUIT
-           && ngx_http_clipper_move_alone();
+           && !clipper_registry_awaited(ngx_http_clipper_process.zone)
+           && !clipper_registry_staying(ngx_http_clipper_process.zone);
 
     for (q = ngx_queue_head(&ngx_http_clipper_replicas);
          q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
@@ -133,32 +140,6 @@ ngx_http_clipper_move_step(ngx_event_t *ev)
 }
 
 
-/* no worker is left that a replica could move to: the server ends */
-
-static ngx_uint_t
-ngx_http_clipper_move_alone(void)
-{
-    ngx_uint_t         i;
-    clipper_zone_t    *zone;
-    clipper_worker_t  *w;
-
-    zone = ngx_http_clipper_process.zone;
-
-    for (i = 1; i < CLIPPER_WORKERS; i++) {
-        w = &zone->workers[i];
-
-        if (__atomic_load_n(&w->state, __ATOMIC_RELAXED)
-            != CLIPPER_FREE
-            && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
 /* 1: its connection was closed, and its replica here removed */
 
 static ngx_uint_t
@@ -185,7 +166,9 @@ ngx_http_clipper_move_one(ngx_http_clipper_replica_t *replica,
 
     } else if (!now) {
 
-        if (!replica->moving) {
+        if (!replica->moving
+            && clipper_registry_staying(ngx_http_clipper_process.zone))
+        {
             replica->moving = ngx_http_clipper_move_turn(replica, now_us);
         }
 

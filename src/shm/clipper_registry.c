@@ -65,7 +65,47 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
 
     zone->slot = i;
 
+    if (zone->header->cycle_claimed < zone->cycle) {
+        __atomic_store_n(&zone->header->cycle_claimed, zone->cycle,
+                         __ATOMIC_RELEASE);
+    }
+
     return i;
+}
+
+
+uint32_t
+clipper_registry_cycle(clipper_header_t *header)
+{
+    return __atomic_add_fetch(&header->cycle, 1, __ATOMIC_ACQ_REL);
+}
+
+
+ngx_uint_t
+clipper_registry_awaited(clipper_zone_t *zone)
+{
+    return __atomic_load_n(&zone->header->cycle_claimed, __ATOMIC_ACQUIRE)
+           < __atomic_load_n(&zone->header->cycle, __ATOMIC_ACQUIRE);
+}
+
+
+ngx_uint_t
+clipper_registry_staying(clipper_zone_t *zone)
+{
+    uint32_t           i;
+    clipper_worker_t  *w;
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        w = &zone->workers[i];
+
+        if (__atomic_load_n(&w->state, __ATOMIC_RELAXED) != CLIPPER_FREE
+            && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

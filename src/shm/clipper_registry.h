@@ -19,6 +19,18 @@
 uint32_t clipper_registry_claim_locked(clipper_zone_t *zone,
     const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now);
 
+/*
+ * Counts a cycle of nginx that is in force and returns its number, from 1.
+ * The master calls it, before it forks the workers.
+ */
+uint32_t clipper_registry_cycle(clipper_header_t *header);
+
+/* whether the latest cycle has workers that have not begun yet */
+ngx_uint_t clipper_registry_awaited(clipper_zone_t *zone);
+
+/* whether a worker is there that does not retire */
+ngx_uint_t clipper_registry_staying(clipper_zone_t *zone);
+
 /* finds or creates the row of a name; 0: the table is full */
 uint32_t  clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name);
 uint32_t clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,

@@ -56,6 +56,8 @@ typedef struct {
     uint64_t                   query_id;        /* next, before scrambling */
     uint64_t                   rebuilds;
     uint32_t                   registry;        /* changes of the registry */
+    uint32_t                   cycle;           /* latest in force */
+    uint32_t                   cycle_claimed;   /* latest with workers */
     uint64_t                   suspect_us;      /* until there may be one */
     clipper_suspect_t suspects[CLIPPER_SUSPECTS];
     uint64_t                   rpc_errors[CLIPPER_CAUSES];
@@ -89,6 +91,7 @@ struct clipper_zone_s {
 
     uint32_t                         pid;
     uint32_t                         slot;      /* of this worker, or 0 */
+    uint32_t                         cycle;     /* of this worker */
     uint64_t                         ring[CLIPPER_WORKERS / 64];
                                                 /* workers to wake once the
                                                    lock is free */

@@ -386,6 +386,39 @@ test_dead_worker(void **state)
 }
 
 
+/* a reload is not over for the old workers until a new one has begun */
+
+static void
+test_workers_of_a_new_cycle_are_awaited(void **state)
+{
+    view_t     c;
+    ngx_str_t  generation = ngx_string("g");
+
+    assert_false(clipper_registry_awaited(&a));
+    assert_true(clipper_registry_staying(&a));
+
+    __atomic_store_n(&a.workers[a.slot].retiring, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&b.workers[b.slot].retiring, 1, __ATOMIC_RELAXED);
+    assert_false(clipper_registry_staying(&a));
+    assert_false(clipper_registry_awaited(&a));
+
+    c = b;
+    c.slot = 0;
+    c.cycle = clipper_registry_cycle(a.header);
+    assert_true(clipper_registry_awaited(&a));
+    assert_false(clipper_registry_staying(&a));
+
+    clipper_zone_lock(&c);
+    assert_int_not_equal(clipper_registry_claim_locked(&c,
+                                    (u_char *) "door", 4, &generation, 1),
+                         0);
+    clipper_zone_unlock(&c);
+
+    assert_false(clipper_registry_awaited(&a));
+    assert_true(clipper_registry_staying(&a));
+}
+
+
 /* a respawned worker may get the pid of its predecessor */
 
 static void
@@ -506,6 +539,7 @@ main(void)
         zone_test(test_model_rows),
         zone_test(test_app_rows),
         zone_test(test_dead_worker),
+        zone_test(test_workers_of_a_new_cycle_are_awaited),
         zone_test(test_dead_worker_of_same_pid),
         zone_test(test_lock_is_taken_over),
         zone_test(test_unlock_rings),
