@@ -185,7 +185,7 @@ def test_confidence_needs_several(nginx):
 def test_members_are_asked_again_within_the_slo(nginx):
     """Catches feedback that waits for a member longer than a query would, or
     that learns nothing from the others."""
-    server = nginx(selecting("exp4", "x:1", "y:1", slo="300ms"), http=HTTP)
+    server = nginx(selecting("exp4", "x:1", "y:1", slo="2s"), http=HTTP)
     prompt = Sim4(server, "x", model=constant('"x"')).wait_registered()
     Sim4(server, "y", manual=True).wait_registered()
     for reply in (ACCEPTED, REFUSED):
@@ -193,7 +193,7 @@ def test_members_are_asked_again_within_the_slo(nginx):
         server.wait_replicas("y")
         begun = time.monotonic()
         assert update(server, uid="u", input=[1.0], label="x") == reply
-        assert 0.25 < time.monotonic() - begun < 0.3 + 0.2 * SLOW
+        assert 1.9 < time.monotonic() - begun < 2 + SLOW
         prompt.manual = True
 
 
