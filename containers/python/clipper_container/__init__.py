@@ -10,7 +10,8 @@ your own program:
 from typing import Any
 
 from .input_types import code_of
-from .model import Model, ModelFunction, PredictionError
+from .model import Model, ModelFunction
+from .outputs import PredictionError
 from .session import Container
 
 __all__ = ["Container", "Model", "ModelFunction", "PredictionError", "serve"]
@@ -37,7 +38,7 @@ def serve(
             elements; int8, int32, float32 or float64) when all inputs have
             the same length, else a list of 1-D arrays; strings are a list of
             `str`. An output that is `str` or `bytes` is sent as it is,
-            everything else as JSON. When the function raises on a batch of
+            everything else as JSON (see `docs/models.md`). When the function raises on a batch of
             several inputs, it is called again with each input alone; only
             inputs that fail again get an error.
         name: name of the model.

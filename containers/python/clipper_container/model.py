@@ -4,7 +4,6 @@ A model is a function of one batch. Its inputs and outputs are the same in a
 container and in `ClipperConnection.test_predict_function`.
 """
 
-import json
 import sys
 import time
 import traceback
@@ -22,6 +21,7 @@ from typing import (
 import numpy as np
 
 from .input_types import CODES, DTYPES, ITEM_SIZES
+from .outputs import PredictionError, encode_outputs
 from .wire import FAILED, OK, SKIPPED, Request
 
 #: A model: a function of a batch that returns one output for each input, in
@@ -38,10 +38,6 @@ Batch = Union[np.ndarray, List[np.ndarray], List[str], List[bytes]]
 
 _STRINGS = CODES["strings"]
 _NOT_WHOLE = "an input is not a whole number of elements"
-
-
-class PredictionError(Exception):
-    """Inputs or outputs are malformed, such as a wrong number of outputs."""
 
 
 def decode_inputs(request: Request) -> Batch:
@@ -144,72 +140,6 @@ def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
     if rows and all(len(row) == len(rows[0]) for row in rows):
         return np.stack(rows)
     return rows
-
-
-def encode_outputs(outputs: Any, n: int) -> List[bytes]:
-    """Turn outputs into one byte string for each input.
-
-    `str` and `bytes` stay as they are; everything else (numbers, booleans,
-    None, NumPy scalars and arrays, lists, dicts) becomes JSON.
-
-    Args:
-        outputs: result of the function; any sequence but a text.
-        n: number of inputs.
-
-    Raises:
-        PredictionError: it is not a sequence of length `n`.
-        TypeError, ValueError: an output has no JSON form.
-    """
-    if isinstance(outputs, np.ndarray) and outputs.ndim > 0:
-        if outputs.dtype not in (np.float16, np.float32) or outputs.ndim > 1:
-            outputs = outputs.tolist()
-    elif isinstance(outputs, (str, bytes, dict, set, frozenset)):
-        raise PredictionError(
-            "the function must return a list with one output for each input, "
-            "not %s" % type(outputs).__name__
-        )
-    try:
-        encoded = [
-            one.encode("utf-8") if type(one) is str else _encode_other(one)
-            for one in outputs
-        ]
-    except TypeError as error:
-        if hasattr(outputs, "__iter__"):
-            raise
-        raise PredictionError(
-            "the function must return a list with one output for each input, "
-            "not %s" % type(outputs).__name__
-        ) from error
-    if len(encoded) != n:
-        raise PredictionError(
-            "the function returned %d outputs for %d inputs"
-            % (len(encoded), n)
-        )
-    return encoded
-
-
-def _encode_other(one: Any) -> bytes:
-    if isinstance(one, (bytes, bytearray, memoryview)):
-        return bytes(one)
-    if isinstance(one, str):
-        return one.encode("utf-8")
-    if isinstance(one, np.floating):
-        # As a double a float32 would get digits that it does not have.
-        one = float(str(one))
-    return json.dumps(one, default=_plain).encode("utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """A form of a value that `json` can write, such as NumPy's `tolist`."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("utf-8", "replace")
-    if isinstance(value, (set, frozenset)):
-        return list(value)
-    raise TypeError(
-        "Object of type %s is not JSON serializable" % type(value).__name__
-    )
 
 
 class Model:

@@ -1,0 +1,340 @@
+"""What a model's function returns becomes JSON, at every depth.
+
+The table of `docs/models.md`, row by row, with stand-ins for the tensors of
+libraries that are large to install.
+"""
+
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import ipaddress
+import json
+import math
+import pathlib
+import types
+import uuid
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+from clipper_container.arrays import own_digits
+from clipper_container.outputs import (
+    MAX_DEPTH,
+    OutputError,
+    PredictionError,
+    encode_outputs,
+)
+
+NAN, INF = float("nan"), float("inf")
+
+
+class Color(enum.Enum):
+    RED = "red"
+    ONE = np.int64(1)
+
+
+class Level(enum.IntEnum):
+    LOW = 3
+
+
+class Name(str, enum.Enum):
+    A = "a"
+
+
+@dataclasses.dataclass
+class Box:
+    left: np.float32
+    inside: list
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+class Printed:
+    def __str__(self):
+        return "as printed"
+
+
+class Silent:
+    pass
+
+
+class Tensor:
+    """What the encoder knows of PyTorch."""
+
+    def __init__(self, array, numpy=True, layout="torch.strided"):
+        self.array, self.ok, self.layout = array, numpy, layout
+
+    def detach(self):
+        return types.SimpleNamespace(cpu=lambda: self)
+
+    def cpu(self):
+        raise RuntimeError("requires grad")
+
+    def to_dense(self):
+        return Tensor(self.array)
+
+    def float(self):
+        return Tensor(self.array.astype(np.float32))
+
+    def numpy(self):
+        if self.layout != "torch.strided":
+            raise TypeError("can't convert a sparse tensor")
+        if not self.ok:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+
+class EagerTensor:
+    """Of TensorFlow; with `Lazy`, of JAX."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def numpy(self):
+        return self.array
+
+
+class Lazy:
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def encoded(value):
+    return encode_outputs([value], 1)[0].decode()
+
+
+def value_of(value):
+    """As a strict reader of JSON takes it."""
+    return json.loads(encoded(value), parse_constant=pytest.fail)
+
+
+MIDNIGHT = datetime.datetime(2020, 1, 2)
+ZONED = datetime.datetime(2020, 1, 2, 3, tzinfo=datetime.timezone.utc)
+ID = uuid.UUID(int=1)
+TENTH = np.float32(0.1)
+
+INSIDE = [
+    (None, None), (True, True), (7, 7), (0.5, 0.5), ("ü", "ü"),
+    (10 ** 30, 10 ** 30),
+    (NAN, None), (INF, None), (-INF, None),
+    (np.float64(NAN), None), (np.float32(INF), None),
+    (np.float16(NAN), None),
+    (TENTH, 0.1), (np.float16(0.1), 0.1), (np.float64(0.1), 0.1),
+    (np.longdouble(0.25), 0.25),
+    (np.int8(-1), -1), (np.uint64(2 ** 64 - 1), 2 ** 64 - 1),
+    (np.bool_(True), True), (np.str_("a"), "a"), (np.bytes_(b"a"), "a"),
+    (b"a", "a"), (bytearray(b"a"), "a"), (memoryview(b"a"), "a"),
+    (b"\xff", "\ufffd"), ("\ud800", "\ufffd"), ("\U0001f600", "\U0001f600"),
+    (datetime.date(2020, 1, 2), "2020-01-02"),
+    (MIDNIGHT, "2020-01-02T00:00:00"), (ZONED, "2020-01-02T03:00:00+00:00"),
+    (datetime.time(1, 2), "01:02:00"),
+    (datetime.timedelta(hours=1), "1:00:00"),
+    (pd.Timestamp(MIDNIGHT), "2020-01-02T00:00:00"), (pd.NaT, None),
+    (pd.NA, None), (pd.Timedelta("1h"), "1:00:00"),
+    (pd.Period("2020-01", "M"), "2020-01"),
+    (np.datetime64("2020-01-02"), "2020-01-02"),
+    (np.datetime64("2020-01-02T00:00:00.500000000"),
+     "2020-01-02T00:00:00.5"),
+    (np.datetime64("NaT"), None),
+    (np.timedelta64(90, "s"), "0:01:30"), (np.timedelta64("NaT"), None),
+    (decimal.Decimal("1.10"), 1.1), (decimal.Decimal("NaN"), None),
+    (decimal.Decimal(2 ** 70), 2 ** 70),
+    (fractions.Fraction(1, 3), "1/3"), (1 + 2j, "(1+2j)"), (ID, str(ID)),
+    (ipaddress.ip_address("::1"), "::1"), (pathlib.Path("/a"), "/a"),
+    (Color.RED, "red"), (Color.ONE, 1), (Level.LOW, 3), (Name.A, "a"),
+    ((1, "a"), [1, "a"]), ({2, 1}, [1, 2]), (frozenset("a"), ["a"]),
+    ({"b", 1}, ["b", 1]),
+    (collections.deque([1]), [1]), ({"a": 1}.keys(), ["a"]),
+    (range(2), [0, 1]), ((x for x in "ab"), ["a", "b"]),
+    (Box(TENTH, [NAN]), {"left": 0.1, "inside": [None]}),
+    (Point(TENTH, {1}), {"x": 0.1, "y": [1]}),
+    (types.MappingProxyType({1: TENTH}), {"1": 0.1}),
+    (collections.OrderedDict(a=NAN), {"a": None}),
+    ([0.5, NAN], [0.5, None]), ([[INF]], [[None]]),
+    (np.array([1, 2]), [1, 2]), (np.array(TENTH), 0.1),
+    (np.array([[0.1, NAN]], np.float32), [[0.1, None]]),
+    (np.array([0.1, 6e4, 1e-3], np.float16).reshape(1, 1, 3),
+     [[[0.1, 6e4, 1e-3]]]),
+    (np.array([True]), [True]), (np.array(["a"]), ["a"]),
+    (np.array([b"a"]), ["a"]), (np.array([1j]), ["1j"]),
+    (np.array([{"p": TENTH}, None, [NAN]], object),
+     [{"p": 0.1}, None, [None]]),
+    (np.array(["2020-01-02", "NaT"], "M8[D]"), ["2020-01-02", None]),
+    (np.array([(1, 0.1)], [("a", "i4"), ("b", "f4")]),
+     [{"a": 1, "b": 0.1}]),
+    (np.ma.array([1.5, 2.5], mask=[0, 1]), [1.5, None]),
+    (np.ma.array([0.1, 2], mask=[0, 1], dtype="f4"), [0.1, None]),
+    (np.matrix([[1, 2]]), [[1, 2]]), (np.zeros((2, 0)), [[], []]),
+    (scipy.sparse.csr_matrix([[0, 1.5]]), [[0, 1.5]]),
+    (scipy.sparse.coo_array(np.array([[0, 0.1]], "f4")), [[0, 0.1]]),
+    (pd.Series([0.1, NAN], dtype="f4"), [0.1, None]),
+    (pd.Series([1, None], dtype="Int64"), [1, None]),
+    (pd.Series(["a", "b"], dtype="category"), ["a", "b"]),
+    (pd.Series([MIDNIGHT, None]), ["2020-01-02T00:00:00", None]),
+    (pd.Index([1, 2]), [1, 2]),
+    (pd.DataFrame({"a": [1, 2], 3: np.array([0.1, NAN], "f4"),
+                   "t": [MIDNIGHT, None]}),
+     [{"a": 1, "3": 0.1, "t": "2020-01-02T00:00:00"},
+      {"a": 2, "3": None, "t": None}]),
+    (Tensor(np.array([[0.1]], "f4")), [[0.1]]),
+    (Tensor(np.array([0.5]), numpy=False), [0.5]),
+    (Tensor(np.array([0.5]), layout="torch.sparse_coo"), [0.5]),
+    (Tensor(np.array(0.1, "f4")), 0.1),
+    (EagerTensor(np.array([0.1, NAN], "f4")), [0.1, None]),
+    (EagerTensor(np.array([b"a"], object)), ["a"]),
+    (Lazy(np.array([0.1], "f4")), [0.1]),
+    (types.SimpleNamespace(dense_shape=Lazy(np.array([1, 2])),
+                           indices=Lazy(np.array([[0, 1]])),
+                           values=Lazy(np.array([0.1], "f4"))), [[0, 0.1]]),
+]
+
+
+@pytest.mark.parametrize("value, expected", INSIDE)
+def test_inside_a_structure(value, expected):
+    if isinstance(value, types.GeneratorType):
+        assert value_of([value]) == [expected]
+        return
+    assert value_of([value]) == [expected]
+    assert value_of({"a": [(value, 1)]}) == {"a": [[expected, 1]]}
+    assert value_of(np.array([value, None], object)[:1].tolist()) \
+        == [expected]
+
+
+ALONE = [
+    ("a", "a"), (b"\xff", None), (7, "7"), (True, "true"), (None, "null"),
+    (0.1, "0.1"), (TENTH, "0.1"), (np.float16(0.1), "0.1"), (1e300, "1e+300"),
+    (np.bool_(False), "false"), (np.int64(3), "3"),
+    (NAN, "NaN"), (-INF, "-Infinity"), (np.float32(NAN), "NaN"),
+    (np.array(NAN), "NaN"), (Tensor(np.array(INF, "f4")), "Infinity"),
+    (np.str_("a"), "a"), (np.bytes_(b"a"), "a"), ("\ud800", "\ufffd"),
+    (datetime.date(2020, 1, 2), "2020-01-02"),
+    (MIDNIGHT, "2020-01-02 00:00:00"), (pd.NaT, "NaT"),
+    (datetime.timedelta(1), "1 day, 0:00:00"), (ID, str(ID)),
+    (decimal.Decimal("1.10"), "1.10"), (fractions.Fraction(1, 3), "1/3"),
+    (1j, "1j"), (pathlib.Path("/a"), "/a"), (Printed(), "as printed"),
+    (np.datetime64("2020-01-02"), "2020-01-02"), (Color.RED, "red"),
+    (Level.LOW, "3"), (Name.A, "a"), ((1, 2), "[1, 2]"),
+    (Point(1, 2), '{"x": 1, "y": 2}'), ({}, "{}"),
+]
+
+
+@pytest.mark.parametrize("value, text", ALONE)
+def test_alone(value, text):
+    if text is None:
+        assert encode_outputs([value], 1) == [value]
+    else:
+        assert encoded(value) == text
+
+
+@pytest.mark.parametrize("outputs, texts", [
+    (np.array([0.1, NAN], "f4"), ["0.1", "NaN"]),
+    (np.array([[0.1, NAN]], "f4"), ["[0.1, null]"]),
+    (np.array([1.5, INF]), ["1.5", "Infinity"]),
+    (np.array(["a", "b"]), ["a", "b"]),
+    (np.array([None, {"a": TENTH}], object), ["null", '{"a": 0.1}']),
+    (pd.Series([0.1, NAN], dtype="f4"), ["0.1", "NaN"]),
+    (pd.Series(["a", "b"]), ["a", "b"]),
+    (pd.Series(["a", "b"], index=[7, 9], dtype="category"), ["a", "b"]),
+    (pd.DataFrame({"p": np.array([0.1, 0.5], "f4"), "n": [1, 2]}),
+     ['{"p": 0.1, "n": 1}', '{"p": 0.5, "n": 2}']),
+    (scipy.sparse.csr_matrix([[0, 1], [2, 0]]), ["[0, 1]", "[2, 0]"]),
+    (Tensor(np.array([0.1, 2], "f4")), ["0.1", "2.0"]),
+    (EagerTensor(np.array([[1], [2]])), ["[1]", "[2]"]),
+    (Lazy(np.array([1, 2])), ["1", "2"]),
+    ((str(x) for x in range(2)), ["0", "1"]),
+    (collections.deque(["a"]), ["a"]),
+    (np.ma.array([1, 2], mask=[0, 1]), ["1", "null"]),
+])
+def test_a_batch(outputs, texts):
+    assert encode_outputs(outputs, len(texts)) == [x.encode() for x in texts]
+
+
+@pytest.mark.parametrize("keys, texts", [
+    (np.array([0, 1]), ["0", "1"]),
+    (np.array([False, True]), ["false", "true"]),
+    (np.array([0.1, 0.5], "f4"), ["0.1", "0.5"]),
+    (np.array(["no", "yes"]), ["no", "yes"]),
+    ([None, 1.5], ["null", "1.5"]),
+    ([NAN], ["NaN"]),
+    ([b"a", "\ud800"], ["a", "\ufffd"]),
+    ([Color.RED, Level.LOW, Name.A], ["red", "3", "a"]),
+    ([datetime.date(2020, 1, 2), ID], ["2020-01-02", str(ID)]),
+])
+def test_keys(keys, texts):
+    answer = value_of({key: TENTH for key in keys})
+    assert answer == {text: 0.1 for text in texts}
+    assert list(answer) == texts
+
+
+def itself():
+    made = []
+    made.append(made)
+    return made
+
+
+def deep(n):
+    made = 1
+    for _ in range(n):
+        made = {"a": [made]}
+    return made
+
+
+@pytest.mark.parametrize("value, why", [
+    (Silent(), "output[1]: a value of type test_py_outputs.Silent has no "
+               "JSON form"),
+    ({"a": [1, Silent()]}, 'output[1]["a"][1]: a value of type '
+                           "test_py_outputs.Silent has no JSON form"),
+    ([Printed()], "output[1][0]: a value of type test_py_outputs.Printed "
+                  "has no JSON form"),
+    (np.array([0, Silent()]), "test_py_outputs.Silent has no JSON form"),
+    (len, "a value of type builtin_function_or_method has no JSON form"),
+    (Silent, "a value of type type has no JSON form"),
+    (ValueError("x"), "a value of type ValueError has no JSON form"),
+    ({(1, 2): 3}, "output[1]: a key of type tuple"),
+    ({1: 2, "1": 3}, 'output[1]: two keys "1"'),
+    (itself(), "contains itself"), (deep(300), "deeper than"),
+    (pd.DataFrame([[1, 2]], columns=["a", "a"]),
+     "two columns have the same name"),
+    ([decimal.Decimal("1E400")], "beyond the range"),
+])
+def test_what_cannot_be_encoded_is_named(value, why):
+    with pytest.raises(OutputError) as error:
+        encode_outputs(["ok", value], 2)
+    assert why in str(error.value)
+
+
+@pytest.mark.parametrize("outputs", [
+    "text", b"bytes", {"a": 1}, {1}, 7, None, np.array(1), Silent(), TENTH,
+])
+def test_no_list_of_outputs(outputs):
+    with pytest.raises(PredictionError, match="must return a list"):
+        encode_outputs(outputs, 1)
+
+
+def test_deep_answers_are_written():
+    assert value_of(deep(MAX_DEPTH // 2 - 1))["a"]
+
+
+@pytest.mark.parametrize("dtype, bits", [("f4", "u4"), ("f2", "u2")])
+def test_own_digits(dtype, bits):
+    """Catches digits that are not those of NumPy's own text, for numbers of
+    all sizes."""
+    rng = np.random.default_rng(7)
+    count = 1 << 16
+    numbers = np.concatenate([
+        (rng.integers(0, 1 << 32, count, dtype=np.uint64)
+         if bits == "u4" else np.arange(count)).astype(bits).view(dtype),
+        rng.standard_normal(2000).astype(dtype),
+        np.array([0, -0.0, 0.1, 1e-5, 5e4], dtype)])
+    for number, wide in zip(numbers, own_digits(numbers).tolist()):
+        text = float(str(number))
+        assert wide == text or math.isnan(wide) and math.isnan(text)
