@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pandas
@@ -12,73 +11,17 @@ import pytest
 
 from clipper_admin.client import AsyncClient, Client, DefaultOutput
 from clipper_admin.exceptions import ClipperException
+from harness.web import ANSWER, Blocking, Server
 
-ANSWER = {"query_id": 7, "output": 1.5, "default": False}
 DEFAULT = {"query_id": 8, "output": "none", "default": True,
            "default_explanation": "x", "default_reason": "deadline"}
-
-
-class Server:
-    """Answers every POST with `answer`, and keeps the requests."""
-
-    def __init__(self):
-        self.answer = ANSWER
-        self.status = 200
-        self.close_after = False
-        self.requests = []
-        self.connections = set()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.requests.append((self.path, body))
-                outer.connections.add(self.client_address)
-                answer = outer.answer
-                if not isinstance(answer, bytes):
-                    answer = json.dumps(answer).encode()
-                self.send_response(outer.status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-                # Closed silently, like an idle connection.
-                self.close_connection = outer.close_after
-
-            def log_message(self, *args):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.address = "127.0.0.1:%d" % self.http.server_address[1]
-        threading.Thread(target=self.http.serve_forever,
-                         args=(0.01,), daemon=True).start()
-
-    def sent(self):
-        path, body = self.requests[-1]
-        return path, json.loads(body)
 
 
 @pytest.fixture
 def server():
     server = Server()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
-
-
-class Blocking:
-    """`AsyncClient` with the interface of `Client`: each test runs on both."""
-
-    def __init__(self, *args, **kwargs):
-        self.loop = asyncio.new_event_loop()
-        self.client = AsyncClient(*args, **kwargs)
-
-    def __getattr__(self, name):
-        method = getattr(self.client, name)
-        return lambda *a, **kw: self.loop.run_until_complete(
-            method(*a, **kw))
+    server.stop()
 
 
 @pytest.fixture(params=[Client, Blocking])

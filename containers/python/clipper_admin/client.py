@@ -7,18 +7,26 @@
         print(prediction.output)
 
 `AsyncClient` has the same methods as coroutines. Both keep connections open.
-A `Client` belongs to one thread.
+A `Client` belongs to one thread. To an address with `https://` they speak
+TLS:
+
+    Client("https://models.example:443", ca="ca.pem",
+           headers={"Authorization": "Bearer ..."})
+
+When the server closes a kept connection before the answer, the request is
+sent once more, but never feedback by input, which could be learned twice.
 """
 
-import asyncio
 import base64
-import http.client
 import json
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+import ssl
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 from urllib.parse import quote
 
 from .exceptions import ClipperException
 from .feedback_log import FeedbackLog
+from .tls import Tls, advice
+from .transport import AsyncTransport, BlockingTransport, Exchange, Route
 
 
 class Prediction(NamedTuple):
@@ -50,13 +58,6 @@ class DefaultOutput(ClipperException):
     def __init__(self, prediction: Prediction) -> None:
         self.prediction = prediction
         super().__init__("The default was answered: %s" % prediction.reason)
-
-
-class _Exchange(NamedTuple):
-    """A request to send."""
-
-    path: str
-    body: bytes
 
 
 def _value(one: Any) -> Any:
@@ -94,15 +95,18 @@ def _plain_label(label: Any) -> Any:
     return label.tolist() if hasattr(label, "tolist") else label
 
 
-def _exchange(app: str, action: str, members: Dict[str, Any]) -> _Exchange:
+def _exchange(
+    app: str, action: str, members: Dict[str, Any], repeatable: bool = True
+) -> Exchange:
     given = {key: one for key, one in members.items() if one is not None}
-    return _Exchange(
+    return Exchange(
         "/%s/%s" % (quote(app, safe=""), action),
         json.dumps(given, default=_plain, allow_nan=False).encode("utf-8"),
+        repeatable,
     )
 
 
-def _query(app: str, version: Any, uid: Any, **inputs: Any) -> _Exchange:
+def _query(app: str, version: Any, uid: Any, **inputs: Any) -> Exchange:
     return _exchange(
         app,
         "predict",
@@ -116,7 +120,7 @@ def _query(app: str, version: Any, uid: Any, **inputs: Any) -> _Exchange:
 
 def _feedback(
     app: str, label: Any, query_id: Optional[int], one: Any, uid: Any
-) -> _Exchange:
+) -> Exchange:
     if (query_id is None) == (one is None):
         raise TypeError("feedback needs either query_id or input")
     return _exchange(
@@ -128,14 +132,18 @@ def _feedback(
             "input": None if one is None else _value(one),
             "label": label,
         },
+        # The server learns only once from an id.
+        repeatable=query_id is not None,
     )
 
 
 def _check(status: int, body: bytes) -> None:
     if status != 200:
+        what = advice(body)
         raise ClipperException(
-            "Received error status code: %d and message: %s"
-            % (status, body.decode("utf-8", "replace"))
+            "Received error status code: %d and message: %s%s"
+            % (status, body.decode("utf-8", "replace"),
+               "\n" + what if what else "")
         )
 
 
@@ -146,7 +154,12 @@ def _predictions(
     log: Optional[FeedbackLog] = None,
 ) -> List[Prediction]:
     _check(status, body)
-    answer = json.loads(body)
+    try:
+        answer = dict(json.loads(body))
+    except (ValueError, TypeError) as error:
+        raise ClipperException(
+            "The answer is not one of Clipper: %r" % body[:200]
+        ) from error
     # The answer to one input has no list.
     found = [
         Prediction(
@@ -180,26 +193,31 @@ def _received(
     return accepted
 
 
-def _split(address: str) -> Tuple[str, int]:
-    address = address.rpartition("//")[2].rstrip("/")
-    host, colon, port = address.rpartition(":")
-    if not colon:
-        return address, 80
-    return host, int(port)
-
-
 class Client:
     """Sends queries and waits for the answers.
 
     Args:
         address: ``host:port`` that `ClipperConnection.get_query_addr`
-            returns.
+            returns, an IPv6 address in brackets; or a URL with ``http://``
+            or ``https://``.
         timeout: seconds to wait for an answer; longer than the
             application's SLO.
         raise_on_default: raise `DefaultOutput` instead of returning a
             default.
         feedback_log: path of a file. Accepted feedback by query id is
             appended to it with the output, for `clipper_admin.replay`.
+        headers: headers of each request, such as ``Authorization``.
+        ca: for ``https://``, file with the certificates (PEM) that are
+            trusted; None for the authorities that the system trusts.
+        certificate: file with the client's own certificate (PEM).
+        key: file with its key (PEM); None when `certificate` has it.
+        verify: False accepts any certificate: then anyone on the way can
+            read and change the queries.
+        ssl_context: replaces `ca`, `certificate`, `key` and `verify`.
+
+    Raises:
+        ClipperException: the address, a header or a file is not valid, or
+            an argument for TLS goes with an address without ``https://``.
     """
 
     def __init__(
@@ -208,10 +226,16 @@ class Client:
         timeout: float = 60.0,
         raise_on_default: bool = False,
         feedback_log: Optional[str] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        ca: Optional[str] = None,
+        certificate: Optional[str] = None,
+        key: Optional[str] = None,
+        verify: bool = True,
+        ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
-        host, port = _split(address)
-        self._connection = http.client.HTTPConnection(
-            host, port, timeout=timeout
+        tls = Tls(ca, certificate, key, verify, ssl_context)
+        self._transport = BlockingTransport(
+            Route.make(address, tls, headers), timeout
         )
         self._raise_on_default = raise_on_default
         self._log = FeedbackLog(feedback_log) if feedback_log else None
@@ -233,8 +257,10 @@ class Client:
             DefaultOutput: the output is the default (with
                 `raise_on_default`).
             OSError: the server does not answer within the timeout.
+            TlsError: the server's certificate is not trusted, or it does
+                not speak TLS.
         """
-        answer = self._send(_query(app, version, uid, input=_value(input)))
+        answer = self._transport.send(_query(app, version, uid, input=_value(input)))
         return _predictions(*answer, self._raise_on_default, self._log)[0]
 
     def predict_batch(
@@ -249,7 +275,7 @@ class Client:
         Returns:
             predictions in the order of the inputs.
         """
-        answer = self._send(
+        answer = self._transport.send(
             _query(app, version, uid, input_batch=_rows(inputs))
         )
         return _predictions(*answer, self._raise_on_default, self._log)
@@ -272,50 +298,26 @@ class Client:
             uid: user of the query.
 
         Returns:
-            whether the server accepted it.
+            whether the server accepted it; feedback by id that had to be
+            sent again may be False although the first was accepted.
 
         Raises:
             ClipperException: the application does not exist, or the server
                 refuses the feedback.
             TypeError: both or none of `query_id` and `input` are given.
         """
-        answer = self._send(_feedback(app, label, query_id, input, uid))
+        answer = self._transport.send(_feedback(app, label, query_id, input, uid))
         return _received(*answer, query_id, label, self._log)
 
     def close(self) -> None:
         """Close the connection; the next query opens another."""
-        self._connection.close()
+        self._transport.close()
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *unused: Any) -> None:
         self.close()
-
-    def _send(self, exchange: _Exchange) -> Tuple[int, bytes]:
-        reused = self._connection.sock is not None
-        try:
-            return self._send_once(exchange)
-        except (http.client.RemoteDisconnected, ConnectionError):
-            # The server closed an idle connection meanwhile.
-            self._connection.close()
-            if not reused:
-                raise
-            return self._send_once(exchange)
-        except BaseException:
-            # The rest of this answer must not be read as the next one.
-            self._connection.close()
-            raise
-
-    def _send_once(self, exchange: _Exchange) -> Tuple[int, bytes]:
-        self._connection.request(
-            "POST",
-            exchange.path,
-            exchange.body,
-            {"Content-Type": "application/json"},
-        )
-        response = self._connection.getresponse()
-        return response.status, response.read()
 
 
 class AsyncClient:
@@ -333,20 +335,25 @@ class AsyncClient:
         raise_on_default: bool = False,
         connections: int = 100,
         feedback_log: Optional[str] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        ca: Optional[str] = None,
+        certificate: Optional[str] = None,
+        key: Optional[str] = None,
+        verify: bool = True,
+        ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
-        self._host, self._port = _split(address)
-        self._timeout = timeout
+        tls = Tls(ca, certificate, key, verify, ssl_context)
+        self._transport = AsyncTransport(
+            Route.make(address, tls, headers), timeout, connections
+        )
         self._raise_on_default = raise_on_default
         self._log = FeedbackLog(feedback_log) if feedback_log else None
-        self._connections = connections
-        self._free: Optional[asyncio.Semaphore] = None
-        self._idle: List["_AsyncConnection"] = []
 
     async def predict(
         self, app: str, input: Any, version: Any = None, uid: Any = None
     ) -> Prediction:
         """See `Client.predict`."""
-        answer = await self._send(
+        answer = await self._transport.send(
             _query(app, version, uid, input=_value(input))
         )
         return _predictions(*answer, self._raise_on_default, self._log)[0]
@@ -355,7 +362,7 @@ class AsyncClient:
         self, app: str, inputs: Any, version: Any = None, uid: Any = None
     ) -> List[Prediction]:
         """See `Client.predict_batch`."""
-        answer = await self._send(
+        answer = await self._transport.send(
             _query(app, version, uid, input_batch=_rows(inputs))
         )
         return _predictions(*answer, self._raise_on_default, self._log)
@@ -369,113 +376,17 @@ class AsyncClient:
         uid: Any = None,
     ) -> bool:
         """See `Client.feedback`."""
-        answer = await self._send(
+        answer = await self._transport.send(
             _feedback(app, label, query_id, input, uid)
         )
         return _received(*answer, query_id, label, self._log)
 
     async def close(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        self._transport.close()
 
     async def __aenter__(self) -> "AsyncClient":
         return self
 
     async def __aexit__(self, *unused: Any) -> None:
         await self.close()
-
-    async def _send(self, exchange: _Exchange) -> Tuple[int, bytes]:
-        if self._free is None:
-            # A semaphore belongs to the event loop that runs here.
-            self._free = asyncio.Semaphore(self._connections)
-        async with self._free:
-            return await asyncio.wait_for(
-                self._send_once(exchange), self._timeout
-            )
-
-    async def _send_once(self, exchange: _Exchange) -> Tuple[int, bytes]:
-        while self._idle:
-            connection = self._idle.pop()
-            try:
-                return await self._use(connection, exchange)
-            except (ConnectionError, asyncio.IncompleteReadError):
-                # The server closed an idle connection meanwhile.
-                continue
-        connection = await _AsyncConnection.open(self._host, self._port)
-        try:
-            return await self._use(connection, exchange)
-        except asyncio.IncompleteReadError as error:
-            raise ConnectionResetError(
-                "The server closed the connection before the answer was "
-                "complete"
-            ) from error
-
-    async def _use(
-        self, connection: "_AsyncConnection", exchange: _Exchange
-    ) -> Tuple[int, bytes]:
-        try:
-            status, body, reusable = await connection.send(exchange)
-        except BaseException:
-            connection.close()
-            raise
-        if reusable:
-            self._idle.append(connection)
-        else:
-            connection.close()
-        return status, body
-
-
-class _AsyncConnection:
-    """One HTTP/1.1 connection; it reads what nginx's answers may have."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
-        host: str,
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._host = host
-
-    @classmethod
-    async def open(cls, host: str, port: int) -> "_AsyncConnection":
-        reader, writer = await asyncio.open_connection(host, port)
-        return cls(reader, writer, "%s:%d" % (host, port))
-
-    def close(self) -> None:
-        self._writer.close()
-
-    async def send(self, exchange: _Exchange) -> Tuple[int, bytes, bool]:
-        """Status, body, and whether the connection stays open."""
-        head = (
-            "POST %s HTTP/1.1\r\nHost: %s\r\n"
-            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % (exchange.path, self._host, len(exchange.body))
-        )
-        self._writer.write(head.encode("ascii") + exchange.body)
-        await self._writer.drain()
-        lines = (await self._reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-        status = int(lines[0].split(b" ")[1])
-        headers = dict(_headers(lines[1:]))
-        body = await self._body(headers)
-        return status, body, headers.get(b"connection") != b"close"
-
-    async def _body(self, headers: Dict[bytes, bytes]) -> bytes:
-        if headers.get(b"transfer-encoding") == b"chunked":
-            body = b""
-            while True:
-                size = int(await self._reader.readline(), 16)
-                chunk = await self._reader.readexactly(size + 2)
-                if size == 0:
-                    return body
-                body += chunk[:-2]
-        return await self._reader.readexactly(
-            int(headers.get(b"content-length", b"0"))
-        )
-
-
-def _headers(lines: Iterable[bytes]) -> Iterable[Tuple[bytes, bytes]]:
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if colon:
-            yield name.strip().lower(), value.strip().lower()

@@ -3,6 +3,7 @@
 import re
 from typing import Any, List, Mapping
 
+from .address import join
 from .nginxconf import Directive, directive
 
 #: Directories of the fragments in a generation.
@@ -61,7 +62,7 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("clipper_cache_zone", cluster["cache_size"]),
         directive(
             "clipper_rpc",
-            "%s:%d" % (listen, cluster["rpc_port"]),
+            join(listen, cluster["rpc_port"]),
             *["allow=" + one for one in cluster.get("rpc_allow", [])]
         ),
     ]
@@ -73,7 +74,7 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive(
             "server",
             block=[
-                directive("listen", "%s:%d" % (listen, cluster["query_port"])),
+                directive("listen", join(listen, cluster["query_port"])),
                 directive(
                     "location", "/", block=[
                         directive("return", 404, _NOT_FOUND)
@@ -85,9 +86,7 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive(
             "server",
             block=[
-                directive(
-                    "listen", "%s:%d" % (listen, cluster["management_port"])
-                ),
+                directive("listen", join(listen, cluster["management_port"])),
                 directive("access_log", "off"),
             ] + [
                 directive(

@@ -3,6 +3,7 @@
 Newer servers add members; a member that is missing counts as absent.
 """
 
+import errno
 import http.client
 import json
 import socket
@@ -10,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from clipper_container.input_types import canonical
 
+from .address import bare, family, split
 from .exceptions import ClipperException
 
 
@@ -27,8 +29,8 @@ def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
         OSError: the server does not answer.
         ClipperException: the answer is an error or not a JSON object.
     """
-    host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    host, port = split(address)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         response = connection.getresponse()
@@ -138,17 +140,27 @@ def free_port(address: str, wanted: int, taken: List[int]) -> int:
         taken: ports that are reserved already.
 
     Raises:
-        ClipperException: all ports up to 65535 are in use.
+        ClipperException: the address is not one of this host, or all ports
+            up to 65535 are in use.
     """
+    host = "" if address == "*" else bare(address)
+    kind = family(address)
     for port in range(wanted, 65536):
         if port in taken:
             continue
-        with socket.socket() as probe:
+        with socket.socket(kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.AF_INET6:
+                # nginx listens for IPv6 alone.
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                probe.bind((address, port))
-            except OSError:
-                continue
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                    continue
+                raise ClipperException(
+                    "The address %s cannot be used: %s" % (address, error)
+                ) from error
             return probe.getsockname()[1]
     raise ClipperException(
         "No free port on %s from %d on" % (address, wanted)

@@ -63,9 +63,11 @@ def read_environment(env: Mapping[str, str]) -> Settings:
     token = env.get("CLIPPER_REPLICA_TOKEN", "")
     if token and len(token) != 32:
         raise ValueError("CLIPPER_REPLICA_TOKEN must be 32 hexadecimal digits")
+    host = env.get("CLIPPER_IP") or "127.0.0.1"
+    if ":" in host and not host.startswith("["):
+        host = "[%s]" % host
     endpoint = env.get("CLIPPER_ENDPOINT") or "tcp://%s:%s" % (
-        env.get("CLIPPER_IP") or "127.0.0.1",
-        env.get("CLIPPER_PORT") or "7000",
+        host, env.get("CLIPPER_PORT") or "7000",
     )
     return Settings(
         name=env["CLIPPER_MODEL_NAME"],

@@ -6,6 +6,7 @@ import random
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
+from ..address import bare, is_ipv6, join
 from ..container_manager import (
     CLIPPER_DOCKER_PORT_LABELS,
     CLIPPER_INTERNAL_FLUENTD_PORT,
@@ -126,7 +127,7 @@ class DockerContainerManager(ContainerManager):
             "management": clipper_management_port,
             "rpc": clipper_rpc_port,
         }
-        self._redis = "%s:%d" % (redis_ip, redis_port) if redis_ip else None
+        self._redis = join(redis_ip, redis_port) if redis_ip else None
         self._redis_image = None if redis_ip else redis_image
         self._workers = workers
         self._zone_size = zone_size
@@ -158,7 +159,7 @@ class DockerContainerManager(ContainerManager):
         try:
             if self._redis_image is not None:
                 started.append(self._start_redis(self._redis_image))
-                self._redis = "%s:%d" % (
+                self._redis = join(
                     network.address_of(started[0], self.docker_network),
                     CLIPPER_INTERNAL_REDIS_PORT,
                 )
@@ -244,8 +245,10 @@ class DockerContainerManager(ContainerManager):
         raise ClipperException("No free port")
 
     def _interface(self) -> str:
-        local = self.public_hostname in ("localhost", "127.0.0.1")
-        return "127.0.0.1" if local else "0.0.0.0"
+        host = bare(self.public_hostname)
+        if is_ipv6(host):
+            return "::1" if host == "::1" else "::"
+        return "127.0.0.1" if host in ("localhost", "127.0.0.1") else "0.0.0.0"
 
     def _choose_ports(self) -> Dict[str, int]:
         chosen: Dict[str, int] = {}
@@ -328,7 +331,7 @@ class DockerContainerManager(ContainerManager):
     def _address(self, what: str) -> str:
         if self._frontend is None:
             raise self._not_connected()
-        return "%s:%d" % (self.public_hostname, self._ports[what])
+        return join(self.public_hostname, self._ports[what])
 
     # Configuration and status.
 

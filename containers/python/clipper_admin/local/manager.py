@@ -10,6 +10,7 @@ import sys
 from typing import Any, Dict, List, Mapping, Optional
 
 from .. import status as server_status
+from ..address import join, reachable
 from ..container_manager import (
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
     CLIPPER_INTERNAL_QUERY_PORT,
@@ -53,8 +54,8 @@ class LocalContainerManager(ContainerManager):
             the next free one is taken; `connect` finds it.
         clipper_management_port: port of status, metrics and health.
         clipper_rpc_port: port that containers connect to.
-        address: address that all three ports listen on. Containers on other
-            hosts must be able to reach it.
+        address: address that all three ports listen on, IPv4 or IPv6.
+            Containers on other hosts must be able to reach it.
         state_dir: the cluster's directory; by default a directory in
             ``~/.local/state/clipper``.
         workers: number of nginx's worker processes.
@@ -276,10 +277,9 @@ class LocalContainerManager(ContainerManager):
         return copied
 
     def _address(self, what: str) -> str:
-        address = self.cluster["address"]
-        if address in ("0.0.0.0", "*"):
-            address = "127.0.0.1"
-        return "%s:%d" % (address, self.cluster[what + "_port"])
+        return join(
+            reachable(self.cluster["address"]), self.cluster[what + "_port"]
+        )
 
     # Configuration and status.
 

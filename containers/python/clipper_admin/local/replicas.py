@@ -14,6 +14,7 @@ from typing import (
     Tuple,
 )
 
+from ..address import reachable
 from ..containers import ContainerOptions, Deployed
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
@@ -131,13 +132,12 @@ class Replicas(ReplicaSet):
 
     def _environment(self, what: Deployed) -> Dict[str, str]:
         cluster = self._cluster()
-        address = cluster["address"]
         return {
             "CLIPPER_MODEL_NAME": what.name,
             "CLIPPER_MODEL_VERSION": what.version,
             "CLIPPER_INPUT_TYPE": what.input_type,
             "CLIPPER_MODEL_PATH": images.find(self._directory, what.image),
-            "CLIPPER_IP": "127.0.0.1" if address == "0.0.0.0" else address,
+            "CLIPPER_IP": reachable(cluster["address"]),
             "CLIPPER_PORT": str(cluster["rpc_port"]),
             "PYTHONPATH": programs.environment()["PYTHONPATH"],
         }
