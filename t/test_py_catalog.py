@@ -377,3 +377,66 @@ def test_a_comment_about_us_stays_a_comment():
             "    clipper_app a; #clipper_slo 5x; or so\n}\n")
     app = Catalog.read({"apps/a.conf": text}).applications["a"]
     assert app.selection.policy is None and app.others == []
+
+
+@pytest.mark.parametrize("cache, line", [
+    (False, "off"), (0.25, "on valid=250ms"), (60, "on valid=60000ms")])
+def test_cache(catalog, cache, line):
+    catalog.add_application("c", "doubles", "0", 100000, cache=cache)
+    assert "    clipper_cache %s;\n" % line in catalog.write()["apps/c.conf"]
+    assert catalog.applications["c"].describe()["cache"] == line
+    assert reread(catalog).write() == catalog.write()
+
+
+@pytest.mark.parametrize("cache", [None, True])
+def test_cache_of_the_server(catalog, cache):
+    catalog.add_application("c", "doubles", "0", 100000, cache=cache)
+    assert "clipper_cache" not in catalog.write()["apps/c.conf"]
+    assert "cache" not in catalog.applications["c"].describe()
+
+
+@pytest.mark.parametrize("cache", [
+    0, -1, 0.0001, float("nan"), float("inf"), "60s", "off; }", 10 ** 9])
+def test_cache_that_is_none(catalog, cache):
+    with refused("cache must be False, True or a number of seconds"):
+        catalog.add_application("c", "doubles", "0", 100000, cache=cache)
+    assert "c" not in catalog.applications
+
+
+def test_a_link_gets_another_weight(catalog):
+    catalog.add_application("c", "doubles", "0", 100000,
+                            make_selection("split"))
+    catalog.add_version("m", "2", "doubles", set_current=False)
+    catalog.link("c", ["m"], "1", 95)
+    catalog.link("c", ["m"], "2", 5)
+    catalog.link("c", ["m"], "2", 50)
+    assert [one.describe() for one in catalog.applications["c"].links] \
+        == ["m:1 weight=95", "m:2 weight=50"]
+    for weight in (50, None):
+        with refused("The model with name 'm:2' is already linked to 'c'"):
+            catalog.link("c", ["m"], "2", weight)
+
+
+def test_a_version_that_is_not_current(catalog):
+    catalog.add_version("m", "2", "doubles", set_current=False)
+    assert catalog.models["m"].current == "1"
+    catalog.add_version("n", "1", "doubles", set_current=False)
+    assert catalog.models["n"].current is None
+    assert reread(catalog).write() == catalog.write()
+    with refused("No model with name 'n' exists. It has the versions 1, and "
+                 "none is current"):
+        catalog.link("app", ["n"])
+    catalog.link("app", ["n"], "1")
+    assert catalog.linked_by("n", "1") == ["app"]
+    assert catalog.linked_by("m", "1") == []
+
+
+def test_the_first_weight_stays_a_link_without(catalog):
+    """Catches a link that follows the current version and gets the weight of
+    one to a fixed version."""
+    catalog.add_application("c", "doubles", "0", 100000,
+                            make_selection("split"))
+    catalog.link("c", ["m"])
+    catalog.link("c", ["m"], "1", 3)
+    assert [one.describe() for one in catalog.applications["c"].links] \
+        == ["m", "m:1 weight=3"]

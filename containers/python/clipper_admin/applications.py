@@ -23,6 +23,7 @@ class Applications(Connection):
         loss: Optional[str] = None,
         confidence: Optional[float] = None,
         uid: Optional[str] = None,
+        cache: Any = None,
     ) -> None:
         """Register an application; it answers at ``/<name>/predict``.
 
@@ -45,6 +46,10 @@ class Applications(Connection):
             uid: nginx variables that name the user whose learned state is
                 used, such as ``$cookie_user``; by default `uid` in the body
                 of the query.
+            cache: False asks the models for each query, also for inputs
+                that were asked before; a number is the age in seconds up to
+                which a cached answer is sent. None and True send it as long
+                as the cache has it.
 
         Raises:
             ClipperException: an argument is not valid, or the name is in
@@ -54,7 +59,8 @@ class Applications(Connection):
         selection = make_selection(selection_policy, loss, confidence, uid)
         self._change(
             lambda catalog: catalog.add_application(
-                name, input_type, default_output, slo_micros, selection
+                name, input_type, default_output, slo_micros, selection,
+                cache,
             )
         )
         logger.info("Application %s was successfully registered", name)
@@ -86,7 +92,8 @@ class Applications(Connection):
         """Let a model answer an application's queries.
 
         An application with a selection policy takes several models, or
-        several versions of one; one without has a single model.
+        several versions of one; one without has a single model. A link that
+        exists gets another weight.
 
         Args:
             version: version that answers; None for the current one, which
@@ -96,8 +103,9 @@ class Applications(Connection):
 
         Raises:
             ClipperException: the application, the model or the version does
-                not exist, the input types differ, the link exists, or the
-                application has a model and no selection policy.
+                not exist, the input types differ, the link exists with this
+                weight, or the application has a model and no selection
+                policy.
         """
         self._check_connected()
         self._change(
@@ -159,7 +167,7 @@ class Applications(Connection):
 
         Members: name, input_type, default_output, latency_slo_micros,
         linked_models; with a selection policy also selection_policy and
-        links.
+        links; with a setting of the cache also cache.
         """
         app = self._read().applications.get(name)
         return None if app is None else app.describe()

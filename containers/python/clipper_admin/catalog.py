@@ -23,7 +23,7 @@ from .entries import (
 from .exceptions import ClipperException, refused
 from .names import check_application_name, check_input_type, check_model_part
 from .nginxconf import directive
-from .selection import Link, Selection, make_link
+from .selection import Link, Selection, make_cache, make_link
 
 __all__ = [
     "ADAPTIVE",
@@ -58,12 +58,16 @@ class Catalog:
         default_output: str,
         slo_micros: int,
         selection: Selection = Selection(),
+        cache: Any = None,
     ) -> None:
         """Register an application; the SLO is rounded up to milliseconds.
 
+        Args:
+            cache: see `Applications.register_application`.
+
         Raises:
-            ClipperException: the name, type, default or SLO is not valid, or
-                the application exists.
+            ClipperException: the name, type, default, SLO or cache is not
+                valid, or the application exists.
         """
         check_application_name(name)
         input_type = check_input_type(input_type)
@@ -77,6 +81,7 @@ class Catalog:
             raise refused("application '%s' already exists" % name)
         added = Application(name, input_type, default_output, slo_micros)
         added.selection = selection
+        added.cache = make_cache(cache)
         self.applications[name] = added
 
     def delete_application(self, name: str) -> None:
@@ -135,11 +140,13 @@ class Catalog:
         labels: Optional[List[str]] = None,
         batch_size: int = ADAPTIVE,
         tuning: Optional[Mapping[str, Any]] = None,
+        set_current: bool = True,
     ) -> Version:
-        """Register a version, which becomes the current one.
+        """Register a version.
 
         Args:
             tuning: values of directives in VERSION_TUNING and MODEL_TUNING.
+            set_current: whether it becomes the current one.
 
         Raises:
             ClipperException: see `check_new_version`.
@@ -150,7 +157,8 @@ class Catalog:
         added.image = image
         model = self.models.setdefault(name, Model(name))
         model.versions[version] = added
-        model.current = version
+        if set_current:
+            model.current = version
         for key, value in (tuning or {}).items():
             if value is None:
                 continue
@@ -201,6 +209,13 @@ class Catalog:
             # An empty model would keep its current version.
             del self.models[name]
 
+    def linked_by(self, name: str, version: str) -> List[str]:
+        """Names of the applications that link a version by its number."""
+        return [
+            app.name for app in self.applications.values()
+            if any(link[:2] == (name, version) for link in app.links)
+        ]
+
     def find_version(self, name: str, version: str) -> Optional[Version]:
         """A version, or None."""
         model = self.models.get(name)
@@ -236,12 +251,13 @@ class Catalog:
 
         Args:
             version: version that answers; None for the current one.
-            weight: weight in a weighted policy.
+            weight: weight in a weighted policy; replaces that of a link that
+                exists.
 
         Raises:
             ClipperException: the application, the model or the version does
-                not exist, the input types differ, the link exists, or the
-                application has no selection policy and would have more than
+                not exist, the input types differ, the link exists with this
+                weight, or the application has no selection policy and would have more than
                 one model.
         """
         app = self.applications.get(app_name)
@@ -258,12 +274,16 @@ class Catalog:
         if app.selection.policy is None:
             _check_single(app, links)
         for link in links:
-            if any(link[:2] == one[:2] for one in app.links):
+            same = [one for one in app.links if link[:2] == one[:2]]
+            if same and link.weight in (None, same[0].weight):
                 raise refused(
                     "The model with name '%s' is already linked to '%s'"
                     % (link.text, app_name)
                 )
-            app.links.append(link)
+            if same:
+                app.links[app.links.index(same[0])] = link
+            else:
+                app.links.append(link)
 
     def _check_linkable(self, app: Application, link: Link) -> None:
         model = self.models.get(link.model)
@@ -271,7 +291,14 @@ class Catalog:
         if model is not None and link.version is not None:
             found = model.versions.get(link.version)
         if found is None:
-            raise refused("No model with name '%s' exists." % link.text)
+            text = "No model with name '%s' exists." % link.text
+            if model is not None and link.version is None:
+                text += (
+                    " It has the versions %s, and none is current: set one "
+                    "with set_model_version, or link one with version="
+                    % ", ".join(model.versions)
+                )
+            raise refused(text)
         if found.input_type != app.input_type:
             raise refused(
                 "Model with name '%s' has incompatible input_type '%s'. "

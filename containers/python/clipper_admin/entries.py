@@ -1,6 +1,6 @@
 """Plain data of a cluster: applications, models, versions."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from .nginxconf import Directive
 from .selection import Link, Selection
@@ -28,6 +28,7 @@ class Application:
         slo_micros: latency SLO in microseconds; a multiple of 1 000.
         links: models that may answer, in order.
         selection: how the application selects among them.
+        cache: arguments of `clipper_cache`; None for the server's default.
         others: directives that stay as they are.
     """
 
@@ -40,6 +41,7 @@ class Application:
         self.slo_micros = slo_micros
         self.links: List[Link] = []
         self.selection = Selection()
+        self.cache: Optional[Tuple[str, ...]] = None
         self.others: List[Directive] = []
 
     def linked_models(self) -> List[str]:
@@ -49,7 +51,8 @@ class Application:
     def describe(self) -> Dict[str, Any]:
         """The application in the form of Clipper's API.
 
-        An application with a selection policy has two more members.
+        An application with a selection policy has two more members, one
+        with a setting of the cache has one more.
         """
         more: Dict[str, Any] = {}
         if self.selection.policy is not None:
@@ -57,6 +60,8 @@ class Application:
                 "selection_policy": " ".join(self.selection.policy),
                 "links": [link.describe() for link in self.links],
             }
+        if self.cache is not None:
+            more["cache"] = " ".join(self.cache)
         return {
             "input_type": self.input_type,
             "default_output": self.default_output,

@@ -98,6 +98,8 @@ def write_application(app: Application) -> Directive:
         directive("clipper_slo", "%dms" % (app.slo_micros // 1000)),
         directive("clipper_default", app.default_output),
     ]
+    if app.cache is not None:
+        block.append(directive("clipper_cache", *app.cache))
     block += write_links(app.links)
     block += write_selection(app.selection, len(app.links))
     return directive("location", "/" + app.name, block=block + app.others)
@@ -123,6 +125,8 @@ def read_application(one: Directive, path: str) -> Application:
             app.slo_micros = _micros(value, path)
         elif inner.name == "clipper_default":
             app.default_output = value
+        elif inner.name == "clipper_cache":
+            app.cache = inner.args
         elif inner.name == "clipper_link":
             app.links += read_links(inner)
         elif is_selection(inner):

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from . import status as server_status
 from .catalog import (
@@ -80,6 +80,7 @@ class Models(Connection):
         cpus: Optional[float] = None,
         memory: Any = None,
         gpus: Any = None,
+        set_current: bool = True,
         **tuning: Any,
     ) -> None:
         """Start containers of an image and make it the current version.
@@ -100,6 +101,9 @@ class Models(Connection):
                 threads of numeric libraries.
             memory: bytes for each container, or a text such as ``"2g"``.
             gpus: number of GPUs, list of indices, or ``"all"``.
+            set_current: False leaves the current version as it is. The new
+                one answers queries that name it (``"version"``) and links
+                to it, until `set_model_version` makes it current.
             tuning: values of the directives batch_max and batch_wait for
                 this version, and of queue, queue_size, hedge and
                 replica_timeout for the model with all its versions.
@@ -129,7 +133,7 @@ class Models(Connection):
             try:
                 self._register(
                     name, version, input_type, image, labels, batch_size,
-                    tuning,
+                    tuning, set_current,
                 )
             except BaseException:
                 self.cm.stop_models({name: [version]})
@@ -153,7 +157,8 @@ class Models(Connection):
         """Build and deploy a model, see `build_model` and `deploy_model`.
 
         Args:
-            options: env, cpus, memory, gpus and tuning of `deploy_model`.
+            options: env, cpus, memory, gpus, set_current and tuning of
+                `deploy_model`.
         """
         self._check_connected()
         version = str(version)
@@ -190,10 +195,12 @@ class Models(Connection):
         image: Optional[str] = None,
         labels: Optional[List[str]] = None,
         batch_size: int = ADAPTIVE,
+        set_current: bool = True,
     ) -> None:
         """Register a version whose containers run elsewhere.
 
-        It becomes the current version.
+        Args:
+            set_current: False leaves the current version as it is.
 
         Raises:
             ClipperException: an argument is not valid, or the version
@@ -201,7 +208,8 @@ class Models(Connection):
         """
         self._check_connected()
         self._register(
-            name, str(version), input_type, image, labels, batch_size, {}
+            name, str(version), input_type, image, labels, batch_size, {},
+            set_current,
         )
 
     def _register(
@@ -213,6 +221,7 @@ class Models(Connection):
         labels: Optional[List[str]],
         batch_size: int,
         tuning: Mapping[str, Any],
+        set_current: bool,
     ) -> None:
         self._change(
             lambda catalog: catalog.add_version(
@@ -223,6 +232,7 @@ class Models(Connection):
                 labels,
                 batch_size,
                 tuning,
+                set_current,
             )
         )
         logger.info("Successfully registered model %s:%s", name, version)
@@ -378,10 +388,17 @@ class Models(Connection):
     # Stopping models.
 
     def stop_models(self, model_names: List[str]) -> None:
-        """Stop and unregister all versions of models."""
+        """Stop and unregister all versions of models.
+
+        Applications that link one of them answer with their defaults from
+        then on; the log names them.
+        """
         self._check_connected()
         names = [model_names] if isinstance(model_names, str) else model_names
-        self._stop(lambda model, version: model in names)
+        unknown = sorted(set(names) - set(self._read().models))
+        if unknown:
+            logger.warning("No such models: %s", ", ".join(unknown))
+        self._stop(names, _versions)
         logger.info("Stopped all containers for these models: %s",
                     ", ".join(names))
 
@@ -390,67 +407,124 @@ class Models(Connection):
     ) -> None:
         """Stop and unregister versions of models.
 
+        Applications that link one of them by its number answer with their
+        defaults from then on; the log names them.
+
         Args:
             model_versions_dict: versions by model name.
+
+        Raises:
+            ClipperException: a model or a version does not exist; then none
+                is stopped.
         """
         self._check_connected()
-        wanted = {
-            name: [str(one) for one in versions]
+        wanted = [
+            (name, version)
             for name, versions in model_versions_dict.items()
-        }
-        self._stop(
-            lambda model, version: version.name in wanted.get(model, [])
-        )
+            for version in dict.fromkeys(
+                [str(versions)] if isinstance(versions, (str, int))
+                else map(str, versions)
+            )
+        ]
+        self._stop([name for name, _ in wanted], lambda catalog: wanted)
 
     def stop_inactive_model_versions(self, model_names: List[str]) -> None:
-        """Stop and unregister all versions of models but the current ones."""
+        """Stop and unregister the versions of models that nothing uses.
+
+        The current version stays, and so does each version that a link
+        names; the log names both the applications and the versions.
+        """
         self._check_connected()
         names = [model_names] if isinstance(model_names, str) else model_names
-        self._stop(
-            lambda model, version: model in names,
-            keep_current=True,
-        )
+        unknown = sorted(set(names) - set(self._read().models))
+        if unknown:
+            logger.warning("No such models: %s", ", ".join(unknown))
+        self._stop(names, lambda catalog: _inactive(catalog, names))
 
     def stop_all_model_containers(self) -> None:
         """Stop and unregister all versions of all models."""
         self._check_connected()
-        self._stop(lambda model, version: True)
+        self._stop(list(self._read().models), _versions)
         self.cm.stop_all_model_containers()
         logger.info("Stopped all model containers")
 
     def _stop(
         self,
-        chosen: Callable[[str, Version], bool],
-        keep_current: bool = False,
+        names: List[str],
+        choose: Callable[[Catalog], List[Tuple[str, str]]],
     ) -> None:
         """Unregister versions, then stop their containers.
 
         In this order no container stops when the server refuses the change.
-        """
-        names = sorted(
-            model.name
-            for model in self._read().models.values()
-            if any(chosen(model.name, one) for one in model.versions.values())
-        )
 
+        Args:
+            names: the models.
+            choose: returns names and versions; those of other models stay.
+        """
         def forget(catalog: Catalog) -> Dict[str, List[str]]:
             found: Dict[str, List[str]] = {}
-            for model in [
-                catalog.models[name] for name in names
-                if name in catalog.models
-            ]:
-                current = model.current
-                for version in list(model.versions.values()):
-                    if keep_current and version.name == current:
-                        continue
-                    if chosen(model.name, version):
-                        catalog.delete_version(model.name, version.name)
-                        found.setdefault(model.name, []).append(version.name)
+            for name, version in choose(catalog):
+                if name not in names:
+                    continue
+                _warn_about_links(catalog, name, version)
+                catalog.delete_version(name, version)
+                found.setdefault(name, []).append(version)
             return found
 
         with contextlib.ExitStack() as locks:
             # No other program may add a container of these versions. All
             # take the locks in the same order.
-            for name in names:
+            for name in sorted(set(names)):
                 locks.enter_context(self.cm.model_lock(name))
-            self.cm.stop_models(self._change(forget))
+            stopped = self._change(forget)
+            self.cm.stop_models(stopped)
+        if stopped:
+            logger.info("Stopped %s", ", ".join(
+                "%s:%s" % (name, version)
+                for name, versions in stopped.items() for version in versions
+            ))
+
+
+def _versions(catalog: Catalog) -> List[Tuple[str, str]]:
+    """Names and versions of all models."""
+    return [
+        (model.name, version)
+        for model in catalog.models.values() for version in model.versions
+    ]
+
+
+def _inactive(catalog: Catalog, names: List[str]) -> List[Tuple[str, str]]:
+    """Versions of models that are neither current nor linked."""
+    found = []
+    for name, version in _versions(catalog):
+        if name not in names or version == catalog.models[name].current:
+            continue
+        apps = catalog.linked_by(name, version)
+        if apps:
+            logger.warning(
+                "Model %s:%s is kept: it is linked to %s. Unlink it first "
+                "with unlink_model_from_app", name, version, ", ".join(apps)
+            )
+        else:
+            found.append((name, version))
+    return found
+
+
+def _warn_about_links(catalog: Catalog, name: str, version: str) -> None:
+    """Log which applications lose a version that is to be stopped."""
+    current = catalog.find_version(name, version) is not None and (
+        catalog.models[name].current == version
+    )
+    apps = [
+        app.name for app in catalog.applications.values()
+        if any(
+            link.model == name
+            and (link.version == version or current and link.version is None)
+            for link in app.links
+        )
+    ]
+    if apps:
+        logger.warning(
+            "Model %s:%s is stopped although it is linked to %s",
+            name, version, ", ".join(apps)
+        )
