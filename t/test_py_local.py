@@ -133,7 +133,7 @@ def test_a_cluster_that_has_gone(make_cluster):
             call()
     # Its files are no obstacle.
     conn.start_clipper()
-    assert conn.get_all_models() == []
+    assert conn.get_all_models() == ["m:1"]
     conn.stop_all()
     with pytest.raises(ClipperException, match="does not exist any more"):
         ClipperConnection.get_all_apps(connected(conn))

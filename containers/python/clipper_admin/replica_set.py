@@ -62,6 +62,19 @@ class ReplicaSet(abc.ABC):
     def __init__(self, server: Server) -> None:
         self._server = server
 
+    @property
+    def deploy_timeout(self) -> float:
+        """Seconds that a container may take to load its model."""
+        return self._server.deploy_timeout
+
+    def get_status(self) -> Dict[str, Any]:
+        """The server's status JSON.
+
+        Raises:
+            OSError: the server does not answer.
+        """
+        return self._server.get_status()
+
     # How containers are kept.
 
     @abc.abstractmethod

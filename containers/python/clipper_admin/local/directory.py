@@ -1,11 +1,12 @@
 """The directory of a local cluster: configuration, state, locks.
 
     cluster.json        ports and programs, while the cluster exists
-    containers.json     options of each version's containers
+    containers.json     options and number of each version's containers
     nginx.conf          includes current/
     current -> generations/N
     generations/N/      fragments: generation.conf models/ apps/
     images/             model directories
+    logs.old/           logs of the run before
     logs/  locks/  tmp/
     control.sock  supervisor.json  supervisor.lock
 """
@@ -32,6 +33,7 @@ CURRENT = "current"
 GENERATIONS = "generations"
 IMAGES = "images"
 LOGS = "logs"
+OLD_LOGS = "logs.old"
 ERROR_LOG = "logs/error.log"
 
 
@@ -59,17 +61,31 @@ class ClusterDirectory:
 
     # Its life.
 
+    def is_left(self) -> bool:
+        """Whether a cluster was started here that `remove` has not removed.
+
+        It runs, or its host was rebooted, or its supervisor was killed.
+        """
+        return os.path.exists(self.file(CLUSTER)) and os.path.exists(
+            self.file(CURRENT, "generation.conf")
+        )
+
     def prepare(self) -> None:
         """Prepare the directory for a start.
 
-        Removes the files of an earlier cluster, but not its images.
+        Images stay, and all of a cluster that is left; its logs and those of
+        an earlier run become `logs.old`.
         """
         os.makedirs(self.path, mode=0o700, exist_ok=True)
-        for name in (GENERATIONS, LOGS, "tmp"):
-            shutil.rmtree(self.file(name), ignore_errors=True)
-        for name in (CURRENT, CLUSTER, CONTAINERS):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.file(name))
+        shutil.rmtree(self.file("tmp"), ignore_errors=True)
+        if os.path.isdir(self.file(LOGS)) and os.listdir(self.file(LOGS)):
+            shutil.rmtree(self.file(OLD_LOGS), ignore_errors=True)
+            os.rename(self.file(LOGS), self.file(OLD_LOGS))
+        if not self.is_left():
+            shutil.rmtree(self.file(GENERATIONS), ignore_errors=True)
+            for name in (CURRENT, CLUSTER, CONTAINERS):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.file(name))
         for name in (GENERATIONS, LOGS, IMAGES, "tmp", "locks"):
             os.makedirs(self.file(name), exist_ok=True)
 
@@ -105,6 +121,9 @@ class ClusterDirectory:
         handle, temporary = tempfile.mkstemp(dir=self.path, prefix=".new-")
         with os.fdopen(handle, "w", encoding="utf-8") as f:
             f.write(text)
+            f.flush()
+            # It must be there after a power failure, too.
+            os.fsync(f.fileno())
         os.replace(temporary, self.file(name))
 
     @contextlib.contextmanager
@@ -176,6 +195,8 @@ class ClusterDirectory:
         for name, text in {**own, **fragments}.items():
             with open(os.path.join(base, name), "w", encoding="utf-8") as f:
                 f.write(text)
+                f.flush()
+                os.fsync(f.fileno())
         return number
 
     def make_current(self, number: int) -> None:

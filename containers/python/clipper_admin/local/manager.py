@@ -19,7 +19,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
-from . import images, programs
+from . import again, images, programs
 from .control import ClusterGone, ask, is_running
 from .directory import (
     CLUSTER,
@@ -46,6 +46,10 @@ class LocalContainerManager(ContainerManager):
     A small supervisor starts them in a session of their own and restarts
     those that end. They outlive the program that started them; `stop_all`
     ends them. All files and processes belong to the user who started them.
+
+    When the host was rebooted or the supervisor was killed, `start_clipper`
+    starts the cluster again with its applications, models, links and
+    replicas. `stop_all` removes them.
 
     Args:
         cluster_name: name of the cluster. Several clusters can run side by
@@ -150,18 +154,27 @@ class LocalContainerManager(ContainerManager):
         self.logger.info("Starting nginx for the cluster")
         # A supervisor that was killed may have left processes.
         programs.stop(self._directory.path, graceful=False)
-        self._directory.prepare()
+        directory = self._directory
+        left = directory.is_left()
+        directory.prepare()
+        if left:
+            self.logger.info(
+                "The cluster in %s was not stopped: starting it again with "
+                "its applications and models", directory.path
+            )
         taken: Optional[ClipperException] = None
         for _ in range(_PORT_TRIES):
             cluster = dict(settings, **self._choose_ports())
             try:
-                self._start_on_ports(cluster)
+                self._start_on_ports(cluster, left)
                 break
             except programs.PortTaken as error:
                 taken = error
         else:
             raise taken or ClipperException("No free port")
-        self._directory.write_json(CLUSTER, cluster)
+        directory.write_json(CLUSTER, cluster)
+        if left:
+            again.bring_back(self.replicas, directory, self.logger)
 
     def _choose_ports(self) -> Dict[str, int]:
         chosen: Dict[str, int] = {}
@@ -179,11 +192,15 @@ class LocalContainerManager(ContainerManager):
             chosen[name] = port
         return chosen
 
-    def _start_on_ports(self, cluster: Dict[str, Any]) -> None:
+    def _start_on_ports(self, cluster: Dict[str, Any], left: bool) -> None:
         directory = self._directory
-        number = directory.write_generation({})
-        directory.test(cluster, number)
-        directory.make_current(number)
+        if left:
+            number = directory.generation()
+            self._test_again(cluster, number)
+        else:
+            number = directory.write_generation({})
+            directory.test(cluster, number)
+            directory.make_current(number)
         directory.write_nginx_conf(cluster)
         directory.write_json(
             "supervisor.json", {"nginx": directory.nginx_command(cluster)}
@@ -201,6 +218,22 @@ class LocalContainerManager(ContainerManager):
             self._cluster = {}
             programs.end(directory.path, supervisor)
             raise
+
+    def _test_again(self, cluster: Mapping[str, Any], number: int) -> None:
+        """Test the configuration of a cluster that is started again.
+
+        Raises:
+            ClipperException: nginx refuses it; everything is kept.
+        """
+        try:
+            self._directory.test(cluster, number)
+        except ClipperException as error:
+            raise ClipperException(
+                "%s. The cluster in %s was not stopped and cannot be started "
+                "again like this. Its files are kept; stop_all() removes "
+                "them, then start_clipper() starts an empty cluster"
+                % (error, self._directory.path)
+            ) from error
 
     def _spawn_supervisor(self) -> "subprocess.Popen[bytes]":
         log_path = self._directory.file(LOGS, "supervisor.log")
@@ -239,9 +272,15 @@ class LocalContainerManager(ContainerManager):
         """
         cluster = self._directory.read_json(CLUSTER)
         if cluster is None or not is_running(self._directory.path):
+            advice = ""
+            if self._directory.is_left():
+                advice = (
+                    ". It was not stopped: start_clipper() starts it again "
+                    "with its applications and models"
+                )
             raise ClipperException(
-                "No running cluster %s in %s"
-                % (self.cluster_name, self._directory.path)
+                "No running cluster %s in %s%s"
+                % (self.cluster_name, self._directory.path, advice)
             )
         self._cluster = cluster
 

@@ -15,7 +15,11 @@ from typing import (
 )
 
 from ..address import reachable
-from ..containers import ContainerOptions, Deployed
+from ..containers import (
+    ContainerOptions,
+    Deployed,
+    parse_model_container_label,
+)
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
 from ..replica_set import ReplicaSet, Server
@@ -29,8 +33,9 @@ _LOG_LINES = 30
 class Replicas(ReplicaSet):
     """The containers of one cluster.
 
-    `containers.json` has the options of each ``model:version`` and a counter
-    for the names of its containers. The supervisor knows which ones run.
+    `containers.json` has the options of each ``model:version``, a counter for
+    the names of its containers, and how many there should be. The supervisor
+    knows which ones run.
 
     Args:
         server: the cluster's server.
@@ -103,16 +108,44 @@ class Replicas(ReplicaSet):
         options = ContainerOptions(**entry.get("options", {}))
         return list(range(first, first + count)), options
 
+    def counts(self) -> Dict[str, int]:
+        """How many containers each ``model:version`` should have."""
+        known = self._directory.read_json(CONTAINERS) or {}
+        return {key: one.get("count", 0) for key, one in known.items()}
+
+    def _set_count(self, name: str, version: str, count: int) -> None:
+        with self._directory.lock("containers"):
+            known = self._directory.read_json(CONTAINERS) or {}
+            entry = known.setdefault("%s:%s" % (name, version), {"next": 0})
+            entry["count"] = count
+            self._directory.write_json(CONTAINERS, known)
+
     # Starting.
 
     def add(self, what: Deployed, missing: int, total: int) -> None:
         """See `ReplicaSet.add`."""
+        specs = self._specs(what, missing, total)
+        ids = [one["id"] for one in specs]
+        ask(self._path, "add", replicas=specs)
+        try:
+            self.wait_until_ready(what, lambda: self._by_token(what, ids))
+            ask(self._path, "keep", ids=ids)
+            self._set_count(what.name, what.version, total)
+        except BaseException:
+            with contextlib.suppress(ClipperException):
+                ask(self._path, "remove", ids=ids, graceful=False)
+            raise
+
+    def _specs(
+        self, what: Deployed, missing: int, total: int
+    ) -> List[Dict[str, Any]]:
+        """New containers of a version, as the supervisor takes them."""
         numbers, options = self._take_numbers(what, missing)
         env = self._environment(what)
         env.update(_limits(options, total))
         env.update(options.env or {})
         ids = ["%s-%d" % (what.label, number) for number in numbers]
-        specs = [
+        return [
             {
                 "id": one,
                 "command": _command(options),
@@ -121,14 +154,21 @@ class Replicas(ReplicaSet):
             }
             for one in ids
         ]
+
+    def start_again(self, what: Deployed, count: int) -> List[str]:
+        """Start containers that the supervisor keeps from the beginning.
+
+        Returns:
+            their ids.
+
+        Raises:
+            ClipperException: the image does not exist.
+        """
+        specs = self._specs(what, count, count)
+        ids = [one["id"] for one in specs]
         ask(self._path, "add", replicas=specs)
-        try:
-            self.wait_until_ready(what, lambda: self._by_token(what, ids))
-            ask(self._path, "keep", ids=ids)
-        except BaseException:
-            with contextlib.suppress(ClipperException):
-                ask(self._path, "remove", ids=ids, graceful=False)
-            raise
+        ask(self._path, "keep", ids=ids)
+        return ids
 
     def _environment(self, what: Deployed) -> Dict[str, str]:
         cluster = self._cluster()
@@ -161,6 +201,11 @@ class Replicas(ReplicaSet):
         if not containers:
             return
         ask(self._path, "remove", ids=[one["id"] for one in containers])
+        for label in {one["id"].rpartition("-")[0] for one in containers}:
+            self._set_count(
+                *parse_model_container_label(label),
+                len(self.find(label, True))
+            )
         self.wait_until_forgotten({one["token"] for one in containers})
 
 

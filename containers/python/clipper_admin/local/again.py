@@ -1,0 +1,86 @@
+"""Start the containers of a cluster again that was not stopped."""
+
+import contextlib
+import time
+from typing import Any, Dict, List
+
+from .. import status as server_status
+from ..catalog import NO_CONTAINER, Catalog
+from ..containers import Deployed
+from ..exceptions import ClipperException
+from .directory import ClusterDirectory
+from .replicas import Replicas
+
+#: Starts of a container that show that it cannot start.
+_HOPELESS = 3
+
+
+def bring_back(
+    replicas: Replicas, directory: ClusterDirectory, logger: Any
+) -> None:
+    """Start the containers that a cluster had; log what is back.
+
+    A container that does not become ready is no error: the rest of the
+    cluster serves, and the supervisor keeps trying. The log has its last
+    lines.
+    """
+    catalog = Catalog.read(directory.read_fragments())
+    started: Dict[str, List[str]] = {}
+    for what, count in _wanted(catalog, replicas.counts()).items():
+        try:
+            started[str(what)] = replicas.start_again(what, count)
+        except ClipperException as error:
+            logger.error("%s was not started again: %s", what, error)
+    late = _wait(replicas, [one for ids in started.values() for one in ids])
+    for name, ids in started.items():
+        ready = len([one for one in ids if one not in late])
+        logger.info("%s has %d of %d replicas again", name, ready, len(ids))
+    for one in replicas.of():
+        if one["id"] in late:
+            logger.error(
+                "Container %s is not ready; the supervisor keeps trying. Its "
+                "last lines:\n%s", one["id"], replicas.last_lines(one)
+            )
+    logger.info(
+        "Back are the applications %s and the models %s",
+        ", ".join(catalog.applications) or "(none)",
+        ", ".join(catalog.models) or "(none)",
+    )
+
+
+def _wanted(
+    catalog: Catalog, counts: Dict[str, int]
+) -> Dict[Deployed, int]:
+    """How many containers each version had."""
+    found = {}
+    for model in catalog.models.values():
+        for version in model.versions.values():
+            what = Deployed(
+                model.name, version.name, version.input_type, version.image
+            )
+            count = counts.get(str(what), 0)
+            if count > 0 and version.image != NO_CONTAINER:
+                found[what] = count
+    return found
+
+
+def _wait(replicas: Replicas, ids: List[str]) -> List[str]:
+    """Wait until containers are ready; returns those that are not.
+
+    Those that ended several times are not waited for.
+    """
+    deadline = time.monotonic() + replicas.deploy_timeout
+    while True:
+        known: List[str] = []
+        with contextlib.suppress(OSError):
+            known = server_status.tokens(replicas.get_status())
+        late = [
+            one for one in replicas.of()
+            if one["id"] in ids and one["token"] not in known
+        ]
+        if (
+            all(one["starts"] >= _HOPELESS for one in late)
+            or time.monotonic() > deadline
+        ):
+            return [one["id"] for one in late]
+        time.sleep(0.05)
