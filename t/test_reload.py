@@ -14,6 +14,7 @@ from harness import (Load, PythonContainer, Sim3, Sim4, application,
 from harness.load import numbered
 from harness.preload import preload
 from harness.reload import echo, served
+from harness.session import ASK_METADATA, heartbeat_answers
 
 HTTP = "clipper_cache_zone off;\n"
 
@@ -104,6 +105,54 @@ def test_single_version_3_comes_back(nginx):
     start = time.monotonic()
     wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 4)
     assert time.monotonic() - start < 4
+
+
+def asked(sim):
+    """How often the frontend has asked a container who it is."""
+    return heartbeat_answers(sim).count(ASK_METADATA)
+
+
+def test_version_3_moves_once_a_minute(nginx):
+    """Catches a version 3 container that every reload takes away, a retiring
+    worker that keeps nothing and stays, and a kept container that is lost to
+    the new configuration."""
+    server, (sim,) = served(nginx, Sim3)
+    before = server.children()
+    server.reload()
+    wait_until(lambda: not set(before) & set(server.children()), 15)
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 5)
+    assert asked(sim) == 2
+    for number in range(4):
+        server.reload()
+        assert server.predict("a", [number + 0.25])["output"] == number + 0.25
+    wait_until(lambda: len(server.children()) == server.workers + 1, 15,
+               "the end of the workers that keep nothing")
+    server.reload(server=application("a", "m:1") + application("b", "m:1"))
+    assert server.predict("b", [2.5])["output"] == 2.5
+    assert asked(sim) == 2
+    start = time.monotonic()
+    assert server.stop() == signal.SIGQUIT
+    assert time.monotonic() - start < 5
+
+
+def test_version_3_replicas_move_in_turn(nginx):
+    """Catches replicas of one model that are away at the same time although
+    different workers have them."""
+    server, sims = served(nginx, *[Sim3] * 4, workers=4)
+    before = server.children()
+    server.reload()
+    wait_until(lambda: not set(before) & set(server.children()), 15)
+    wait_until(lambda: len(server.replicas("m")) == 4, 5)
+    gaps = []
+    for sim in sims:
+        lost = next(e.time for e in sim.events
+                    if e.direction == "lost")
+        back = next(e.time for e in sim.events if e.time > lost
+                    and e.direction == "in")
+        gaps.append((lost, back))
+    gaps.sort()
+    for (_, back), (lost, _) in zip(gaps, gaps[1:]):
+        assert back < lost, gaps
 
 
 def test_links_and_parameters_change(nginx):

@@ -13,6 +13,7 @@ import pytest
 
 from harness import Load, PythonContainer, Sim3, Sim4, wait_until
 from harness.load import numbered
+from harness.pulse import Pulse
 from harness.reload import served
 from harness.workers import allow_kill, survivors
 
@@ -66,30 +67,56 @@ def test_reload_storm_python(nginx):
     assert load.failures == []
 
 
-def test_reload_storm_version_3(nginx):
-    """Catches version 3 replicas that are disconnected all at once: with two
-    of them, less than 1 % of defaults and no failed request, when each reload
-    follows the end of the previous one. docs/performance.md says how much is
-    lost when reloads do not wait."""
-    server, _ = served(nginx, Sim3, Sim3)
-    load = Load(server, numbered, threads=4)
-    wait_until(lambda: load.done > 100)
-    end = time.monotonic() + SECONDS
-    count = 0
-    while time.monotonic() < end or count < 2:
-        before = set(server.children())
-        server.reload()
-        count += 1
-        wait_until(lambda: not before & set(server.children()), 40,
-                   "the end of the old workers")
-        server.wait_replicas("m", 2, timeout=20)
-    done = load.done
-    wait_until(lambda: load.done > done + 100)
-    load.stop()
-    print(f"{count} reloads, {load.done} requests, {len(load.failures)} "
-          f"failed or default")
-    assert not [f for f in load.failures if not f.startswith("default")]
-    assert len(load.failures) <= load.done / 100, load.failures[:3]
+class Timed:
+    """For ``make`` of Load: numbered requests, and when those were under way
+    that got the default."""
+
+    def __init__(self):
+        self.defaults = []
+
+    def __call__(self, thread, number):
+        path, body, check = numbered(thread, number)
+        start = time.monotonic()
+
+        def timed(response):
+            wrong = check(response)
+            if wrong.startswith("default"):
+                self.defaults.append((start, time.monotonic()))
+                return ""
+            return wrong
+
+        return path, body, timed
+
+    def caused(self, pulse):
+        """How many defaults have no other cause than the server."""
+        return sum(pulse.stood_still(*one) == 0 for one in self.defaults)
+
+
+@pytest.mark.parametrize("sims, share", [
+    ([Sim3], 0.01), ([Sim3, Sim3], 0.0), ([Sim4], 0.0)],
+    ids=["one-v3", "two-v3", "one-v4"])
+def test_reload_storm_in_time(nginx, sims, share):
+    """Catches replicas that are away too often, all at once, or for too long:
+    with an SLO of 300 ms and a reload every half second one version 3 replica
+    costs less than 1 % of defaults; two, or one of version 4, cost none."""
+    server, _ = served(nginx, *sims, slo="300ms")
+    make = Timed()
+    with Pulse() as pulse:
+        load = Load(server, make, threads=4)
+        wait_until(lambda: load.done > 100)
+        reloads = reload_for(server, SECONDS, PAUSE)
+        most = len(server.children())
+        done = load.done
+        wait_until(lambda: load.done > done + 100)
+        load.stop()
+    caused = make.caused(pulse)
+    print(f"{reloads} reloads, {load.done} requests, {load.retried} retried, "
+          f"{len(load.failures)} failed, {len(make.defaults)} defaults, "
+          f"{len(make.defaults) - caused} of them while the machine stood "
+          f"still, {most} workers at the end")
+    assert load.failures == []
+    assert caused <= load.done * share
+    assert most <= 2 * server.workers + len(sims)
 
 
 def test_kill_storm(nginx):

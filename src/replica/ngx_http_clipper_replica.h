@@ -43,9 +43,8 @@ typedef struct {
     unsigned                               probing:1;
 
     /* while the worker retires */
-    unsigned                               moving:1;  /* was told, or chosen */
-    uint64_t                               moved_us;  /* told; all were here */
-    uint32_t                               members;   /* of version 3, before */
+    unsigned                               moving:1;  /* told, or its turn */
+    uint64_t                               moved_us;  /* since when */
 } ngx_http_clipper_replica_t;
 
 

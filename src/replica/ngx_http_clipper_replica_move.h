@@ -5,8 +5,9 @@
  *
  * A version 4 container gets MOVE: it connects again and closes the old
  * connection when it is ready on the new one.  A version 3 container only
- * notices that it is disconnected: these move one by one, while the others
- * carry the load.
+ * notices that it is disconnected.  Those of a model move one by one, whichever
+ * workers have them, and each at most once a minute: until then its worker
+ * serves it, retiring.  A worker without replicas ends at once.
  */
 
 

@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "replica/ngx_http_clipper_rpc.h"
+#include "replica/ngx_http_clipper_rpc_bind.h"
 #include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "replica/ngx_http_clipper_rpc_number.h"
 #include "replica/ngx_http_clipper_rpc_peer.h"
@@ -26,12 +27,7 @@
 #define NGX_HTTP_CLIPPER_RPC_LOG        60000000    /* us */
 
 
-static ngx_int_t ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
-    ngx_http_clipper_endpoint_t *endpoint);
-static ngx_int_t ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
-    ngx_http_clipper_endpoint_t *endpoint);
-static ngx_int_t ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option,
-    int value);
+static ngx_int_t ngx_http_clipper_rpc_socket(ngx_cycle_t *cycle);
 static void ngx_http_clipper_rpc_event(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_drain(void);
@@ -41,7 +37,6 @@ static ngx_int_t ngx_http_clipper_rpc_room(ngx_uint_t n);
 
 static void                            *ngx_http_clipper_rpc_context;
 static ngx_http_clipper_zmq_t           ngx_http_clipper_rpc_router;
-static ngx_array_t                     *ngx_http_clipper_rpc_endpoints;
 
 static const ngx_http_clipper_rpc_handlers_t  *ngx_http_clipper_rpc_handlers;
 
@@ -57,9 +52,7 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
     ngx_http_clipper_main_conf_t *mcf,
     const ngx_http_clipper_rpc_handlers_t *handlers)
 {
-    void                         *router;
-    ngx_uint_t                    i;
-    ngx_http_clipper_endpoint_t  *endpoints;
+    void  *router;
 
     ngx_http_clipper_rpc_handlers = handlers;
 
@@ -79,19 +72,14 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
         goto failed;
     }
 
-    router = zmq_socket(ngx_http_clipper_rpc_context, ZMQ_ROUTER);
-    ngx_http_clipper_rpc_router.socket = router;
+    if (ngx_http_clipper_rpc_socket(cycle) != NGX_OK) {
+        goto failed;
+    }
 
-    if (router == NULL
-        || ngx_http_clipper_rpc_set(cycle, ZMQ_LINGER, 0) != NGX_OK
-        || ngx_http_clipper_rpc_set(cycle, ZMQ_ROUTER_MANDATORY, 1) != NGX_OK
-        || ngx_http_clipper_rpc_set(cycle, ZMQ_HEARTBEAT_IVL,
-                                    NGX_HTTP_CLIPPER_RPC_BEAT) != NGX_OK
-        || ngx_http_clipper_rpc_set(cycle, ZMQ_HEARTBEAT_TIMEOUT,
-                                    NGX_HTTP_CLIPPER_RPC_BEAT_LOST) != NGX_OK
-        || ngx_http_clipper_rpc_monitor_init(cycle,
-                                             ngx_http_clipper_rpc_context,
-                                             router, handlers) != NGX_OK
+    router = ngx_http_clipper_rpc_router.socket;
+
+    if (ngx_http_clipper_rpc_monitor_init(cycle, ngx_http_clipper_rpc_context,
+                                          router, handlers) != NGX_OK
         || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
                                       ngx_http_clipper_rpc_event,
                                       ngx_http_clipper_rpc_again) != NGX_OK)
@@ -110,13 +98,10 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
                       "reload");
     }
 
-    ngx_http_clipper_rpc_endpoints = &mcf->endpoints;
-    endpoints = mcf->endpoints.elts;
-
-    for (i = 0; i < mcf->endpoints.nelts; i++) {
-        if (ngx_http_clipper_rpc_bind(cycle, &endpoints[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_clipper_rpc_bind_open(cycle, router, &mcf->endpoints)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_http_clipper_zmq_check(&ngx_http_clipper_rpc_router);
@@ -133,103 +118,34 @@ failed:
 
 
 static ngx_int_t
-ngx_http_clipper_rpc_set(ngx_cycle_t *cycle, int option, int value)
+ngx_http_clipper_rpc_socket(ngx_cycle_t *cycle)
 {
-    if (zmq_setsockopt(ngx_http_clipper_rpc_router.socket, option, &value,
-                       sizeof(int))
-        == 0)
-    {
-        return NGX_OK;
-    }
+    void        *router;
+    ngx_uint_t   i;
 
-    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                  "zmq_setsockopt(%d) failed: %s", option,
-                  zmq_strerror(errno));
+    static const struct {
+        int  option;
+        int  value;
+    } options[] = {
+        { ZMQ_LINGER, 0 },
+        { ZMQ_ROUTER_MANDATORY, 1 },
+        { ZMQ_HEARTBEAT_IVL, NGX_HTTP_CLIPPER_RPC_BEAT },
+        { ZMQ_HEARTBEAT_TIMEOUT, NGX_HTTP_CLIPPER_RPC_BEAT_LOST }
+    };
 
-    return NGX_ERROR;
-}
+    router = zmq_socket(ngx_http_clipper_rpc_context, ZMQ_ROUTER);
 
-
-/*
- * The ROUTER of every worker accepts on a duplicate of the one listening
- * socket that nginx's master opened.  Options apply to the binds that follow.
- */
-
-static ngx_int_t
-ngx_http_clipper_rpc_bind(ngx_cycle_t *cycle,
-    ngx_http_clipper_endpoint_t *endpoint)
-{
-    int       fd;
-    void     *router;
-    int64_t   size;
-
-    router = ngx_http_clipper_rpc_router.socket;
-    size = endpoint->max_message ? (int64_t) endpoint->max_message : -1;
-
-    if (ngx_http_clipper_rpc_allow(cycle, endpoint) != NGX_OK) {
+    if (router == NULL) {
         return NGX_ERROR;
     }
 
-    fd = dup(endpoint->fd);
+    ngx_http_clipper_rpc_router.socket = router;
 
-    if (fd == -1) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
-                      "clipper_rpc %V: dup() failed", &endpoint->address);
-        return NGX_ERROR;
-    }
-
-    (void) fcntl(fd, F_SETFD, FD_CLOEXEC);
-
-    if (zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &size, sizeof(size)) == -1
-        || ngx_http_clipper_rpc_set(cycle, ZMQ_USE_FD, fd) != NGX_OK
-        || zmq_bind(router, (char *) endpoint->endpoint.data) == -1)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "clipper_rpc %V: zmq_bind() failed: %s",
-                      &endpoint->address, zmq_strerror(errno));
-        (void) close(fd);
-        return NGX_ERROR;
-    }
-
-    return ngx_http_clipper_rpc_set(cycle, ZMQ_USE_FD, -1);
-}
-
-
-/*
- * Filters of the endpoint's own address family: libzmq reads an IPv6 filter
- * only with the option ZMQ_IPV6, which turns IPv4 filters into mapped
- * addresses.
- */
-
-static ngx_int_t
-ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
-    ngx_http_clipper_endpoint_t *endpoint)
-{
-    void                      *router;
-    ngx_uint_t                 i;
-    ngx_http_clipper_allow_t  *allow;
-
-    router = ngx_http_clipper_rpc_router.socket;
-    allow = endpoint->allow.elts;
-
-    (void) zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER, NULL, 0);
-
-    if (ngx_http_clipper_rpc_set(cycle, ZMQ_IPV6, endpoint->family == AF_INET6)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < endpoint->allow.nelts; i++) {
-
-        if (allow[i].family == endpoint->family
-            && zmq_setsockopt(router, ZMQ_TCP_ACCEPT_FILTER,
-                              allow[i].cidr.data, allow[i].cidr.len)
-               == -1)
+    for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if (ngx_http_clipper_zmq_set(router, options[i].option,
+                                     options[i].value, cycle->log)
+            != NGX_OK)
         {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "clipper_rpc: allow=%V: %s", &allow[i].cidr,
-                          zmq_strerror(errno));
             return NGX_ERROR;
         }
     }
@@ -241,23 +157,11 @@ ngx_http_clipper_rpc_allow(ngx_cycle_t *cycle,
 void
 ngx_http_clipper_rpc_unbind(void)
 {
-    ngx_uint_t                    i;
-    ngx_http_clipper_endpoint_t  *endpoints;
-
-    if (ngx_http_clipper_rpc_router.socket == NULL
-        || ngx_http_clipper_rpc_endpoints == NULL)
-    {
+    if (ngx_http_clipper_rpc_router.socket == NULL) {
         return;
     }
 
-    endpoints = ngx_http_clipper_rpc_endpoints->elts;
-
-    for (i = 0; i < ngx_http_clipper_rpc_endpoints->nelts; i++) {
-        (void) zmq_unbind(ngx_http_clipper_rpc_router.socket,
-                          (char *) endpoints[i].endpoint.data);
-    }
-
-    ngx_http_clipper_rpc_endpoints = NULL;
+    ngx_http_clipper_rpc_bind_close();
 
     /* libzmq drops the connections without a report */
 
@@ -273,6 +177,7 @@ ngx_http_clipper_rpc_done(void)
         return;
     }
 
+    ngx_http_clipper_rpc_bind_deaf(0);
     ngx_http_clipper_rpc_peer_done();
     ngx_http_clipper_rpc_number_done();
     ngx_http_clipper_rpc_monitor_done(ngx_http_clipper_rpc_router.socket);

@@ -40,20 +40,22 @@ clipper_queue_settled(clipper_zone_t *zone, const uint64_t key[2])
 /*
  * Whether a replica is about to be ready.  It usually answers its probe within
  * milliseconds; one that is silent for longer is loading its model, for an
- * unknown time.
+ * unknown time.  One that moves finishes its batch and connects anew.
  */
 
 static ngx_uint_t
 clipper_queue_expects_locked(clipper_zone_t *zone, uint32_t model,
     uint64_t now_us)
 {
-    uint64_t  probed_us;
+    clipper_model_row_t  *m;
 
     clipper_zone_locked(zone);
 
-    probed_us = zone->models[model].probed_us;
+    m = &zone->models[model];
 
-    return probed_us && now_us < probed_us + CLIPPER_PROBE_US;
+    return (m->probed_us && now_us < m->probed_us + CLIPPER_PROBE_US)
+           || m->turn
+           || (m->turn_us && now_us < m->turn_us + CLIPPER_RETURN_US);
 }
 
 

@@ -30,6 +30,9 @@
 /* us: a replica that connected this recently is about to be ready */
 #define CLIPPER_PROBE_US   1000000
 
+/* us: one that moves and is away for so long is about to be back */
+#define CLIPPER_RETURN_US  1000000
+
 
 typedef struct {
     uint32_t          model;            /* registry row */

@@ -12,6 +12,7 @@
 #include "shm/clipper_registry.h"
 #include "shm/clipper_mailbox.h"
 #include "shm/clipper_registry_replica.h"
+#include "shm/clipper_registry_turn.h"
 
 
 /* owner of a chunk behind the first one of its chain, for the moment */
@@ -380,6 +381,8 @@ clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
             clipper_publish(w->state, CLIPPER_FREE);
         }
     }
+
+    clipper_registry_turn_bury_locked(zone, slot);
 
     /* queues the batches of its replicas again; the models are not blamed */
 

@@ -8,6 +8,7 @@
 
 
 #include "shm/clipper_registry_replica.h"
+#include "shm/clipper_registry_turn.h"
 #include "shm/clipper_queue.h"
 
 
@@ -54,6 +55,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->superseded = 0;
     r->sent_us = now_us;
     r->connected_us = now_us;
+    r->moved_us = 0;
     r->nbatches = 0;
     r->ninputs = 0;
     r->nerrors = 0;
@@ -96,6 +98,10 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     model->input_type = a->input_type;
     model->members++;
     model->probed_us = ngx_max(model->probed_us, now_us);
+
+    if (a->token.len == 0) {
+        clipper_registry_turn_back_locked(zone, row, now_us);
+    }
 
     clipper_publish(r->state, CLIPPER_PROBING);
 
@@ -337,6 +343,8 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
     if (model->fastest == replica) {
         model->fastest = 0;
     }
+
+    clipper_registry_turn_gone_locked(zone, replica);
 
     r->gen++;
     clipper_publish(r->state, CLIPPER_FREE);

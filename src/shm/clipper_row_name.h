@@ -34,10 +34,10 @@ typedef struct {
 
     uint32_t                   busy;            /* inputs in flight */
     uint32_t                   stuck;           /* its batch is given up */
-    uint32_t                   superseded;      /* leaves for another one
-                                                   with its token */
+    uint32_t                   superseded;      /* another one has its token */
     uint64_t                   sent_us;
     uint64_t                   connected_us;
+    uint64_t                   moved_us;        /* back from a move; 0: none */
 
     uint64_t                   nbatches;
     uint64_t                   ninputs;
@@ -55,8 +55,7 @@ typedef struct {
 typedef struct {
     uint32_t                   state;
     uint32_t                   epoch;           /* part of every cache key */
-    uint32_t                   gen;             /* of the name: a row that
-                                                   is another's has another */
+    uint32_t                   gen;             /* another with each name */
     u_char                     name[CLIPPER_TEXT];
     u_char                     version[CLIPPER_TEXT];
     uint32_t                   announced;       /* by a replica, once */
@@ -66,6 +65,8 @@ typedef struct {
     u_char                     digest[64];
     uint32_t                   profiled;
     clipper_batch_t            profile;         /* of the last replica */
+    uint32_t                   turn;            /* replica about to move */
+    uint64_t                   turn_us;         /* it is, or away; 0: none */
 
     /* derived */
     uint32_t                   root;            /* heap of queued flights */
@@ -81,8 +82,7 @@ typedef struct {
     uint32_t                   members;         /* in any state */
     uint32_t                   fastest;         /* replica, or 0 */
     int32_t                    credit;          /* for copies of late inputs */
-    uint64_t                   probed_us;       /* latest connection of a
-                                                   probing one, 0: none */
+    uint64_t                   probed_us;       /* the latest; 0: none probes */
     uint32_t                   next;            /* of the name's hash chain */
 } clipper_model_row_t;
 

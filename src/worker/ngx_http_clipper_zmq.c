@@ -98,3 +98,17 @@ ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s)
 
     return events & ZMQ_POLLIN;
 }
+
+
+ngx_int_t
+ngx_http_clipper_zmq_set(void *socket, int option, int value, ngx_log_t *log)
+{
+    if (zmq_setsockopt(socket, option, &value, sizeof(int)) == 0) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, log, 0, "zmq_setsockopt(%d) failed: %s",
+                  option, zmq_strerror(errno));
+
+    return NGX_ERROR;
+}

@@ -41,6 +41,10 @@ void ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s);
  */
 void ngx_http_clipper_zmq_check(ngx_http_clipper_zmq_t *s);
 
+/* sets an option that is an int, and logs a failure */
+ngx_int_t ngx_http_clipper_zmq_set(void *socket, int option, int value,
+    ngx_log_t *log);
+
 /* whether a message is pending */
 ngx_uint_t ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s);
 

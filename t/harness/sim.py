@@ -192,8 +192,10 @@ class Sim:
 
         for session, (sock, monitor) in list(self._sockets.items()):
             if monitor in ready:
-                self.on_monitor(session,
-                                recv_monitor_message(monitor)["event"])
+                event = recv_monitor_message(monitor)["event"]
+                if event == zmq.EVENT_DISCONNECTED:
+                    self._record("lost", [], session)
+                self.on_monitor(session, event)
             if session in self._sockets and sock in ready:
                 self._drain(session, sock)
 

@@ -12,6 +12,7 @@
  */
 
 #include "zone_scene.h"
+#include "shm/clipper_registry_turn.h"
 #include "stores.h"
 
 
@@ -150,6 +151,16 @@ bury(view_t *w)
         if (w->models[i].epoch < first.models[i].epoch) {
             wrong("an epoch that was there before, model", i);
         }
+
+        if (w->models[i].turn
+            && w->replicas[w->models[i].turn].worker != w->slot)
+        {
+            wrong("a turn of the dead, model", i);
+        }
+    }
+
+    if (clipper_registry_turn_take_locked(w, rs, 500 + CLIPPER_TURN_AWAY_US)) {
+        wrong("a turn that does not end, model", model);
     }
 
     for (i = 0; i < naskers; i++) {
@@ -315,6 +326,7 @@ static const section_t  sections[] = {
     { "replica joins", joins, 0 },
     { "replica has moved", joins_moved, 0 },
     { "replica goes", goes, 0 },
+    { "replica moves", moves, 0 },
     { "claim", claims, 0 },
     { "reclaim", reclaims, 0 },
     { "model names", names_models, 0 },

@@ -227,6 +227,10 @@ zone_check_members(clipper_zone_t *zone, uint32_t i)
     zone_require(model->members == members, "members of model", i);
     zone_require(model->replicas == ready, "replicas of model", i);
     zone_require(model->probed_us == probed_us, "probing ones of model", i);
+
+    r = &zone->replicas[model->turn];
+    zone_require(model->turn == 0 || (r->state && r->model == i),
+               "turn of model", i);
     zone_require(memcmp(model->idles, idles, sizeof(idles)) == 0,
                  "idle ones of workers of model", i);
 

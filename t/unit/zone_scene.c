@@ -5,6 +5,7 @@
 
 
 #include "zone_scene.h"
+#include "shm/clipper_registry_turn.h"
 
 
 void     *zone_mem, *copy_mem, *first_mem, *images[IMAGES];
@@ -447,6 +448,34 @@ goes(view_t *w)
     clipper_registry_replica_leaving_locked(w, rv2);
     clipper_registry_replica_gone_locked(w, rv2);
     clipper_zone_unlock(w);
+}
+
+
+void
+moves(view_t *w)
+{
+    unsigned  i;
+
+    clipper_zone_lock(w);
+
+    if (clipper_registry_turn_take_locked(w, rv, 300) == 0) {
+        clipper_registry_replica_leaving_locked(w, rv);
+    }
+
+    clipper_zone_unlock(w);
+
+    for (i = 0; i < 4; i++) {
+        (void) settle(w, rv, &leases_v[i], 400);
+    }
+
+    replica_idle(w, rv);
+
+    clipper_zone_lock(w);
+    clipper_registry_turn_away_locked(w, rv, 410);
+    clipper_registry_replica_gone_locked(w, rv);
+    clipper_zone_unlock(w);
+
+    (void) replica_make(w, model, 0);
 }
 
 

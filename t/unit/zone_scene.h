@@ -82,6 +82,9 @@ void reads_mail(view_t *w);
 void joins(view_t *w);
 void joins_moved(view_t *w);
 void goes(view_t *w);
+
+/* a replica takes its turn, finishes, goes, and is back */
+void moves(view_t *w);
 void claims(view_t *w);
 void reclaims(view_t *w);
 void rebuilds(view_t *w);
