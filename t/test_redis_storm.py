@@ -1,7 +1,8 @@
 """Two instances of nginx share one Redis and learn, in any order, through
 deaths: in the end Redis has the sums of all feedback, to 1e-9.
 
-Twenty thousand feedbacks each here; `make storm` gives a hundred thousand.
+Twenty thousand feedbacks each here; `make storm` gives a hundred thousand, and
+those with trouble go on for a minute.
 """
 
 import collections
@@ -14,18 +15,22 @@ import time
 
 import pytest
 
-from harness import SLOW, Connection, Sim4, wait_until
+from harness import SLOW, Connection, Sim3, Sim4, wait_until
 from harness.client import build_request
 from harness.workers import allow_kill, survivors
 
 FEEDBACKS = int(os.environ.get("CLIPPER_STORM_FEEDBACKS", "20000"))
+
+#: A storm with troubles lasts for as many seconds at least.
+SECONDS = float(os.environ.get("CLIPPER_STORM_SECONDS", "4"))
+
 USERS = 50
 ROUND = 50
 
 #: Seconds of load between two troubles of the kind.
 PAUSE = 0.5
 
-pytestmark = pytest.mark.timeout(200 + FEEDBACKS / 100)
+pytestmark = pytest.mark.timeout(200 + FEEDBACKS / 100 + 4 * SECONDS)
 
 LOCATION = """location /a {
     clipper_app a; clipper_link m:1 n:1; clipper_slo 5s; clipper_default "-1";
@@ -42,10 +47,11 @@ class Learner(threading.Thread):
     it had not been learned, "0" that it had, as each query teaches once.
     """
 
-    def __init__(self, server, count):
+    def __init__(self, server, count, until=0.0):
         super().__init__(daemon=True)
         self.server = server
         self.count = count
+        self.until = until
         self.learned = 0
         self.sums = collections.defaultdict(list)
         self.again = 0
@@ -53,7 +59,7 @@ class Learner(threading.Thread):
         self.start()
 
     def run(self):
-        while self.learned < self.count:
+        while self.learned < self.count or time.monotonic() < self.until:
             self.round(f"u{random.randrange(USERS)}")
 
     def round(self, uid):
@@ -134,8 +140,10 @@ def difference(store, learners):
     return worst
 
 
-@pytest.mark.parametrize("troubled", [False, True])
-def test_instances_add_up(redis, nginx, troubled):
+@pytest.mark.parametrize("sim, troubled", [
+    (Sim4, False), (Sim4, True), (Sim3, True)],
+    ids=["v4", "v4-troubled", "v3-troubled"])
+def test_instances_add_up(redis, nginx, sim, troubled):
     """Catches deltas that are lost or count twice: two instances learn at
     the same time while Redis is killed, workers are killed and the
     configuration is reloaded."""
@@ -144,8 +152,8 @@ def test_instances_add_up(redis, nginx, troubled):
         "clipper_cache_zone off; clipper_redis "
         f"127.0.0.1:{store.port} timeout=300ms;")) for _ in range(2)]
     for server in servers:
-        Sim4(server, "m").wait_registered()
-        Sim4(server, "n", model=lambda xs: ["7" for _ in xs]).wait_registered()
+        sim(server, "m").wait_registered()
+        sim(server, "n", model=lambda xs: ["7" for _ in xs]).wait_registered()
         server.wait_replicas("m")
         server.wait_replicas("n")
         if troubled:
@@ -153,11 +161,12 @@ def test_instances_add_up(redis, nginx, troubled):
             server.checks_zone = False
 
     start = time.monotonic()
-    learners = [Learner(server, FEEDBACKS / 6)
+    until = start + SECONDS if troubled else 0.0
+    learners = [Learner(server, FEEDBACKS / 6, until)
                 for server in servers for _ in range(3)]
     troubles = trouble(store, servers, learners) if troubled else 0
     for learner in learners:
-        learner.join(60 * SLOW + FEEDBACKS / 200)
+        learner.join(60 * SLOW + FEEDBACKS / 200 + SECONDS)
         assert not learner.is_alive() and not learner.wrong, learner.wrong[:3]
     took = time.monotonic() - start
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from harness.load import numbered
 from harness.preload import preload
 from harness.reload import echo, served
 from harness.session import ASK_METADATA, heartbeat_answers
+from harness.upgrade import VARIABLES, start_daemon, upgrade
 
 HTTP = "clipper_cache_zone off;\n"
 
@@ -264,58 +264,16 @@ def test_stop_with_replicas(nginx):
     assert time.monotonic() - start < 5
 
 
-class Daemon:
-    """A master that is not a child of the test, with Popen's methods."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def poll(self):
-        try:
-            with open(f"/proc/{self.pid}/stat", "rb") as f:
-                return None if b") Z " not in f.read() else 0
-        except FileNotFoundError:
-            return 0
-
-    def send_signal(self, number):
-        os.kill(self.pid, number)
-
-    def wait(self, timeout):
-        wait_until(lambda: self.poll() is not None, timeout, "its end")
-
-
-def test_upgrade_of_the_binary(make_nginx):
-    """Catches a new binary (USR2) that cannot take over the RPC port."""
-    # The new binary gets only these variables; a sanitizer needs them.
-    server = make_nginx(application("a", "m:1"), http=HTTP,
-                        main="env LD_PRELOAD; env ASAN_OPTIONS; "
-                             "env UBSAN_OPTIONS;")
-    server.write(daemon="on")
-    server.stderr = open(server.dir / "stderr.log", "ab")
-    subprocess.run(server.command(), check=True, stdin=subprocess.DEVNULL,
-                   stdout=server.stderr, stderr=server.stderr,
-                   env=server.settings.environment(server.dir))
-
-    def master():
-        # The file exists before the number is in it.
-        return int((server.dir / "nginx.pid").read_text() or 0)
-
-    server.process = Daemon(wait_until(lambda: (
-        server.dir / "nginx.pid").exists() and master()))
-    old = server.process.pid
-    server.wait_generation()
-    Sim4(server, "m", model=echo).wait_registered()
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_upgrade_of_the_binary(make_nginx, sim):
+    """Catches a new binary (USR2) that cannot take over the RPC port, or that
+    its containers do not find."""
+    server = start_daemon(make_nginx(application("a", "m:1"), http=HTTP,
+                                     main=VARIABLES))
+    sim(server, "m", model=echo).wait_registered()
     server.wait_replicas("m")
-
-    os.kill(old, signal.SIGUSR2)
-    new = wait_until(lambda: (server.dir / "nginx.pid.oldbin").exists()
-                     and (server.dir / "nginx.pid").exists()
-                     and master() != old and master())
-    os.kill(old, signal.SIGQUIT)
-    server.process.wait(15)
-    server.process = Daemon(new)
-    server.wait_generation()
-    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5)
+    upgrade(server)
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 5)
     server.wait_replicas("m")
 
 
@@ -399,6 +357,44 @@ def test_new_workers_that_are_slow_to_start(make_nginx, tmp_path, sim):
     wait_until(lambda: not old & set(server.children()), 15,
                "the end of the old workers")
     load.stop()
-    if sim is Sim4:
-        # A version 3 container is away for a moment while it moves.
-        assert load.failures == []
+    assert load.failures == []
+
+
+def gracefully(server):
+    """Until the workers of the former configuration have begun to retire."""
+    wait_until(lambda: server.log_text().count("gracefully shutting down")
+               >= server.workers, 10, "retiring workers")
+
+
+def test_kept_connection_is_answered(nginx):
+    """Catches a kept connection that is closed although its client's next
+    request is on the way, or without a word in the last response."""
+    server = nginx(versioned("old"))
+    with server.connect() as kept, server.connect() as forgotten:
+        for connection in (kept, forgotten):
+            assert connection.request("GET", "/x").headers["connection"] == \
+                "keep-alive"
+        server.reload(server=versioned("new"), wait=False)
+        gracefully(server)
+        last = kept.request("GET", "/x")
+        assert last.body == b"old" and last.headers["connection"] == "close"
+        wait_until(lambda: is_in_force(server.status(),
+                                       f"g{server.generation}"), 5)
+        with pytest.raises(OSError):
+            forgotten.request("GET", "/x")
+
+
+def test_last_response_says_so(nginx):
+    """Catches a response after which the server closes a connection that its
+    client believes to be kept."""
+    server = nginx(application("a", "m:1", slo="20s"), http=HTTP)
+    sim = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    connection = server.post_later("/a/predict", {"input": [1.0]})
+    request = sim.next_request()
+    server.reload(wait=False)
+    gracefully(server)
+    sim.reply(request, ["77"])
+    response = connection.read()
+    assert response.json()["output"] == 77
+    assert response.headers["connection"] == "close"

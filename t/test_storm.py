@@ -11,10 +11,12 @@ import time
 
 import pytest
 
-from harness import Load, PythonContainer, Sim3, Sim4, wait_until
+from harness import (Load, PythonContainer, Sim3, Sim4, application,
+                     wait_until)
 from harness.load import numbered
 from harness.pulse import Pulse
-from harness.reload import served
+from harness.reload import echo, served
+from harness.upgrade import VARIABLES, start_daemon, upgrade
 from harness.workers import allow_kill, survivors
 
 SECONDS = float(os.environ.get("CLIPPER_STORM_SECONDS", "4"))
@@ -119,11 +121,12 @@ def test_reload_storm_in_time(nginx, sims, share):
     assert most <= 2 * server.workers + len(sims)
 
 
-def test_kill_storm(nginx):
-    """Catches leaks of a worker that dies at a random moment: only its own
-    connections fail, replicas come back, and the use of the zone returns to
-    its start (the harness checks that)."""
-    server, _ = served(nginx, Sim4, Sim4, Sim4, workers=4)
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_kill_storm(nginx, sim):
+    """Catches what a worker leaves behind when it dies at a random moment:
+    only its own connections fail, replicas come back, use returns to its
+    start (the harness checks)."""
+    server, _ = served(nginx, sim, sim, sim, workers=4)
     allow_kill(server)
     load = Load(server, numbered, threads=12, retry=False)
     end = time.monotonic() + SECONDS
@@ -142,4 +145,31 @@ def test_kill_storm(nginx):
     # All replicas may be the dead worker's: defaults until they are back.
     lost = [f for f in load.failures if not f.startswith("default")]
     assert len(lost) <= kills * 12, lost[:5]
-    server.wait_replicas("m", 3, timeout=20)
+    server.wait_replicas("m", 3, timeout=5)
+
+
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_upgrade_storm(make_nginx, sim):
+    """Catches a new binary (USR2) that loses requests or containers, again
+    and again. The new one has tables of its own: the default is the answer
+    until a container is there, within a second."""
+    server = start_daemon(make_nginx(
+        application("a", "m:1"), main=VARIABLES,
+        http="clipper_cache_zone off;\n"))
+    for _ in range(2):
+        sim(server, "m", model=echo).wait_registered()
+    server.wait_replicas("m", 2)
+    load = Load(server, numbered, threads=4)
+    end = time.monotonic() + SECONDS
+    upgrades = 0
+    while time.monotonic() < end:
+        done = load.done
+        wait_until(lambda: load.done > done + 100)
+        upgrade(server)
+        upgrades += 1
+        server.wait_replicas("m", 2, timeout=5)
+    load.stop()
+    failed = [f for f in load.failures if not f.startswith("default")]
+    print(f"{upgrades} upgrades, {load.done} requests, {load.retried} "
+          f"retried, {len(failed)} failed, {len(load.failures)} defaults")
+    assert failed == []
