@@ -86,6 +86,12 @@ ngx_http_clipper_filter_header(ngx_http_request_t *r)
     ngx_http_clipper_ctx_t       *ctx;
     ngx_http_clipper_loc_conf_t  *lcf;
 
+    /* nginx closes the connection next, but would not tell the client */
+
+    if (ngx_exiting) {
+        r->keepalive = 0;
+    }
+
     if (r->err_status < NGX_HTTP_BAD_REQUEST || r != r->main) {
         return ngx_http_next_header_filter(r);
     }

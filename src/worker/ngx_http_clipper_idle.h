@@ -1,14 +1,15 @@
 
 /*
- * Client connections that have not sent a request yet.
+ * Client connections without a request, at the end of a worker.
  *
  * A retiring worker answers on its existing connections with its old
- * configuration.  nginx closes idle keep-alive connections at that point, but
- * a connection that never sent a byte stays until client_header_timeout, and
- * its first request would still meet the configuration from before the reload.
- * So a retiring worker closes such a connection when it is a second old, as
- * nginx does when it runs out of connections, and until then its row has their
- * number.
+ * configuration.  nginx closes the kept ones at once, also when the next
+ * request is on its way, which that client takes for an error.  And it leaves
+ * a connection that never sent a byte until client_header_timeout, though its
+ * first request would meet the configuration from before the reload.  So kept
+ * ones stay for half a second, in which a busy client sends its next request
+ * and is told to close, and silent ones until they are a second old.  Until
+ * then the worker's row has their number.
  */
 
 

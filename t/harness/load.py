@@ -10,9 +10,10 @@ class Load:
     """Runs ``make(thread, number)`` → (path, body, check) in a loop on each
     of ``threads`` connections until ``stop`` or ``count`` requests each.
 
-    ``check(response)`` returns a text when the response is wrong. When the
-    server closes an idle connection, before any byte of a response, it is
-    opened again once, as a client may do.
+    ``check(response)`` returns a text when the response is wrong. A connection
+    whose response says that it is closed is opened again. So is, once, an idle
+    one that the server closes before any byte of a response, as a client may
+    do: these count as ``retried``.
     """
 
     def __init__(self, server, make, threads=8, count=None, retry=True):
@@ -53,6 +54,9 @@ class Load:
             try:
                 connection, response = self._ask(connection, path, body)
                 wrong = check(response)
+                if response.headers.get("connection") == "close":
+                    connection.close()
+                    connection = Connection(("127.0.0.1", self.server.port))
             except (OSError, ValueError) as exc:
                 wrong = repr(exc)
                 connection.close()

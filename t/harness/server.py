@@ -289,10 +289,15 @@ class Nginx:
         if self._operator is None:
             self._operator = Connection(("127.0.0.1", self.operator))
         try:
-            return self._operator.get("/status").json()
+            response = self._operator.get("/status")
+            if response.headers.get("connection") == "close":
+                self._operator.close()
+                self._operator = None
+            return response.json()
         except (OSError, ValueError):
-            self._operator.close()
-            self._operator = None
+            if self._operator is not None:
+                self._operator.close()
+                self._operator = None
             raise OSError("no status") from None
 
     def zone_use(self):
