@@ -60,6 +60,7 @@ IMAGE       ?= clipper-nginx
 FUZZ_SECONDS ?= 20
 STORM_SECONDS ?= 60
 STORM_FEEDBACKS ?= 100000
+STORM_CALLS ?= 100
 SOAK_SECONDS ?= 1800
 WORKERS      ?= 2
 ARGS         ?=
@@ -219,7 +220,9 @@ test:
 storm: venv module
 	CLIPPER_STORM_SECONDS=$(STORM_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
 	    CLIPPER_STORM_FEEDBACKS=$(STORM_FEEDBACKS) \
-	    $(PY) -m pytest -s t/test_storm.py t/test_redis_storm.py $(ARGS)
+	    CLIPPER_STORM_CALLS=$(STORM_CALLS) \
+	    $(PY) -m pytest -s t/test_storm.py t/test_redis_storm.py \
+	    t/test_py_interrupt.py $(ARGS)
 
 soak: venv module
 	CLIPPER_SOAK_SECONDS=$(SOAK_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \

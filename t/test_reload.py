@@ -135,6 +135,44 @@ def test_version_3_moves_once_a_minute(nginx):
     assert time.monotonic() - start < 5
 
 
+def keeps_a_replica(server):
+    """Reloads until a retiring worker stays for the version 3 replica that
+    has just moved."""
+    before = server.children()
+    server.reload()
+    wait_until(lambda: not set(before) & set(server.children()), 15)
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1.5, 5)
+    server.reload()
+    wait_until(lambda: len(server.children()) == server.workers + 1, 15)
+
+
+def test_shutdown_timeout_ends_a_kept_replica(nginx):
+    """Catches a worker that stays for a version 3 replica although its time
+    is over, and a replica that does not come back then."""
+    server, (sim,) = served(nginx, Sim3, main="worker_shutdown_timeout 2s;")
+    keeps_a_replica(server)
+    wait_until(lambda: len(server.children()) == server.workers, 10,
+               "the end of the worker that keeps a replica")
+    wait_until(lambda: asked(sim) == 3, 5)
+    wait_until(lambda: server.predict("a", [2.5])["output"] == 2.5, 5)
+
+
+@pytest.mark.parametrize("path", [None, "rpc.sock"])
+def test_newcomers_do_not_meet_a_retiring_worker(nginx, path):
+    """Catches a worker that stays for a replica and accepts new containers,
+    only to send them away; on both kinds of addresses."""
+    more = {"rpc": f"clipper_rpc unix:DIR/{path};"} if path else {}
+    server = nginx(application("a", "m:1"), http=HTTP, workers=1, **more)
+    if path:
+        server.rpc = f"ipc://{server.dir}/{path}"
+    Sim3(server, "m", model=echo).wait_registered()
+    server.wait_replicas("m")
+    keeps_a_replica(server)
+    sims = [sim(server, "n") for _ in range(10) for sim in (Sim3, Sim4)]
+    server.wait_replicas("n", len(sims))
+    assert not [e for sim in sims for e in sim.events if e.direction == "lost"]
+
+
 def test_version_3_replicas_move_in_turn(nginx):
     """Catches replicas of one model that are away at the same time although
     different workers have them."""

@@ -94,6 +94,7 @@ class Timed:
         return sum(pulse.stood_still(*one) == 0 for one in self.defaults)
 
 
+@pytest.mark.timing("an SLO of 300 ms while everybody wants the CPU")
 @pytest.mark.parametrize("sims, share", [
     ([Sim3], 0.01), ([Sim3, Sim3], 0.0), ([Sim4], 0.0)],
     ids=["one-v3", "two-v3", "one-v4"])
