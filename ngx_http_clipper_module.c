@@ -49,7 +49,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       NULL },
 
     { ngx_string("clipper_records"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_clipper_conf_records,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_clipper_main_conf_t, records_size),

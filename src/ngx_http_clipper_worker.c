@@ -9,6 +9,7 @@
 #include "conf/ngx_http_clipper_listen.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "query/ngx_http_clipper_ask.h"
+#include "query/ngx_http_clipper_feedback_claim.h"
 #include "query/ngx_http_clipper_lineup.h"
 #include "shm/clipper_journal.h"
 #include "shm/clipper_record.h"
@@ -303,6 +304,8 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_clipper_feedback_claim_init(cycle);
+
     /* a worker that died earlier may have left work behind */
 
     ngx_http_clipper_worker_work();
@@ -380,6 +383,7 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
     ngx_http_clipper_replica_move_done();
     ngx_http_clipper_replica_done();
     ngx_http_clipper_replica_message_done();
+    ngx_http_clipper_feedback_claim_done();
     ngx_http_clipper_state_done();
     ngx_http_clipper_lineup_done();
 

@@ -27,6 +27,7 @@ FAMILIES = {
     "clipper_selection_weight": ("gauge", {"app", "model", "version"}),
     "clipper_records": ("gauge", set()),
     "clipper_records_span_seconds": ("gauge", set()),
+    "clipper_records_redis_total": ("counter", {"result"}),
     "clipper_zone_used_bytes": ("gauge", {"zone"}),
     "clipper_zone_size_bytes": ("gauge", {"zone"}),
     "clipper_journal_overflows_total": ("counter", set()),

@@ -67,6 +67,7 @@ typedef struct {
     ssize_t                       cache_size;   /* 0: off */
     ngx_shm_zone_t               *records_zone; /* NULL: a part of the zone */
     size_t                        records_size;
+    ngx_msec_t                    records_redis; /* kept there; 0: not */
     ngx_array_t                   endpoints;    /* of .._endpoint_t */
     ngx_array_t                   models;       /* of .._model_conf_t * */
     ngx_array_t                   apps;         /* of .._app_t * */

@@ -8,6 +8,7 @@
 #include "conf/ngx_http_clipper_conf.h"
 #include "conf/ngx_http_clipper_conf_select.h"
 #include "conf/ngx_http_clipper_conf_table.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 #include "shm/clipper_zone.h"
 
 
@@ -20,8 +21,14 @@
 #define NGX_HTTP_CLIPPER_RECORDS_MIN     (256 * 1024)
 #define NGX_HTTP_CLIPPER_RECORDS_MAX     (1024 * 1024 * 1024)
 
+/* how long records may be in Redis, ms */
+#define NGX_HTTP_CLIPPER_RECORDS_REDIS_MIN  1000
+#define NGX_HTTP_CLIPPER_RECORDS_REDIS_MAX  (365 * 86400 * (ngx_msec_t) 1000)
+
 
 static ngx_int_t ngx_http_clipper_conf_check_rows(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf);
+static char *ngx_http_clipper_conf_records_redis(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf);
 static ngx_shm_zone_t *ngx_http_clipper_conf_add_zone(ngx_conf_t *cf,
     ngx_str_t *name, size_t size, ngx_shm_zone_init_pt init);
@@ -233,6 +240,13 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
         return NGX_ERROR;
     }
 
+    if (mcf->records_redis && mcf->redis == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"redis\" of \"clipper_records\" needs "
+                      "\"clipper_redis\"");
+        return NGX_ERROR;
+    }
+
     if (mcf->records_size) {
         mcf->records_zone = ngx_http_clipper_conf_add_zone(cf, &records,
                                                            mcf->records_size,
@@ -365,7 +379,39 @@ ngx_http_clipper_conf_records(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->used = 1;
 
-    return NGX_CONF_OK;
+    return cf->args->nelts == 2 ? NGX_CONF_OK
+                                : ngx_http_clipper_conf_records_redis(cf, mcf);
+}
+
+
+static char *
+ngx_http_clipper_conf_records_redis(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    char       *rv;
+    ngx_str_t  *value, s;
+
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[2].data, "redis=", 6) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = value[2].data + 6;
+    s.len = value[2].len - 6;
+
+    rv = ngx_http_clipper_conf_value_time(cf, &s, &mcf->records_redis);
+
+    if (rv == NGX_CONF_OK
+        && (mcf->records_redis < NGX_HTTP_CLIPPER_RECORDS_REDIS_MIN
+            || mcf->records_redis > NGX_HTTP_CLIPPER_RECORDS_REDIS_MAX))
+    {
+        return "keeps records in Redis for 1s to 365d";
+    }
+
+    return rv;
 }
 
 

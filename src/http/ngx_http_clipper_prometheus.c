@@ -129,6 +129,11 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       "Age of the oldest query that is remembered for feedback.",
       ngx_http_clipper_prometheus_server_span, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
+    { "clipper_records_redis_total", "counter",
+      "Answered queries that were stored in Redis, or should have been.",
+      ngx_http_clipper_prometheus_server_stored, 0, 0,
+      NGX_HTTP_CLIPPER_ALONE },
+
     { "clipper_redis_up", "gauge",
       "Whether the worker of this scrape is connected to Redis.",
       ngx_http_clipper_prometheus_server_redis, 0,

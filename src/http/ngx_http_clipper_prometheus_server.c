@@ -97,6 +97,23 @@ ngx_http_clipper_prometheus_server_records(ngx_http_clipper_prometheus_t *p,
 
 
 void
+ngx_http_clipper_prometheus_server_stored(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family,
+    ngx_http_clipper_prometheus_group_t *group)
+{
+    clipper_record_usage_t  usage;
+
+    static const ngx_str_t  stored = ngx_string("result=\"stored\"");
+    static const ngx_str_t  missed = ngx_string("result=\"missed\"");
+
+    clipper_record_usage(p->zone, clipper_clock_wall(), &usage);
+
+    ngx_http_clipper_prometheus_text_count(p, "", &stored, usage.stored);
+    ngx_http_clipper_prometheus_text_count(p, "", &missed, usage.missed);
+}
+
+
+void
 ngx_http_clipper_prometheus_server_span(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family,
     ngx_http_clipper_prometheus_group_t *group)

@@ -23,6 +23,9 @@ void ngx_http_clipper_prometheus_server_overflows(
 void ngx_http_clipper_prometheus_server_records(
     ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family,
     ngx_http_clipper_prometheus_group_t *group);
+void ngx_http_clipper_prometheus_server_stored(
+    ngx_http_clipper_prometheus_t *p, const ngx_http_clipper_family_t *family,
+    ngx_http_clipper_prometheus_group_t *group);
 void ngx_http_clipper_prometheus_server_span(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family,
     ngx_http_clipper_prometheus_group_t *group);

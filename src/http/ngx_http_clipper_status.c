@@ -193,6 +193,14 @@ ngx_http_clipper_status_records(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "used", usage.used);
     ngx_http_clipper_document_number(d, "waiting", usage.records);
     ngx_http_clipper_document_number(d, "span", (uint64_t) usage.span);
+
+    ngx_http_clipper_document_open(d, "redis", '{');
+    ngx_http_clipper_document_number(d, "time",
+                     ngx_http_clipper_process.conf->records_redis / 1000);
+    ngx_http_clipper_document_number(d, "stored", usage.stored);
+    ngx_http_clipper_document_number(d, "missed", usage.missed);
+    ngx_http_clipper_document_close(d);
+
     ngx_http_clipper_document_close(d);
 }
 

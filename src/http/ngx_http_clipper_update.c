@@ -119,6 +119,7 @@ ngx_http_clipper_update_send(ngx_http_request_t *r,
     static ngx_str_t  refused = ngx_string("Feedback received? 0");
 
     text = feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_LEARNED
+           || feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_KEPT
            || feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_IGNORED
            ? &received : &refused;
 

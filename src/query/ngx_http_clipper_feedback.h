@@ -10,24 +10,15 @@
 #define _NGX_HTTP_CLIPPER_FEEDBACK_H_INCLUDED_
 
 
-#include "query/ngx_http_clipper_query.h"
+#include "query/ngx_http_clipper_feedback_claim.h"
+#include "query/ngx_http_clipper_feedback_learn.h"
 
 
-/* results, as counted by the metrics */
-
-typedef enum {
-    NGX_HTTP_CLIPPER_FEEDBACK_LEARNED = 0,
-    NGX_HTTP_CLIPPER_FEEDBACK_IGNORED,          /* the policy does not learn */
-    NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN,          /* no query to learn from */
-    NGX_HTTP_CLIPPER_FEEDBACK_USELESS,          /* no answer can be judged */
-    NGX_HTTP_CLIPPER_FEEDBACK_DROPPED,          /* no room for the state */
-    NGX_HTTP_CLIPPER_FEEDBACK_RESULTS
-} ngx_http_clipper_feedback_e;
-
+/* of results */
 extern ngx_str_t  ngx_http_clipper_feedback_names[];
 
 
-typedef struct ngx_http_clipper_feedback_s  ngx_http_clipper_feedback_t;
+typedef struct ngx_http_clipper_feedback_s        ngx_http_clipper_feedback_t;
 
 typedef void (*ngx_http_clipper_feedback_handler_pt)(
     ngx_http_clipper_feedback_t *feedback);
@@ -48,13 +39,14 @@ struct ngx_http_clipper_feedback_s {
     ngx_http_clipper_feedback_e            result;
 
     ngx_http_clipper_query_t              *query;     /* private */
+    ngx_http_clipper_feedback_claim_t     *claim;     /* private */
 };
 
 
 /*
  * The input may be overwritten after the return; with has_id it is ignored.
- * NGX_OK: feedback->result is set; NGX_AGAIN: the members are asked, the
- * handler will be called; NGX_ERROR: out of memory.
+ * NGX_OK: feedback->result is set; NGX_AGAIN: the members are asked, or Redis
+ * is, the handler will be called; NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_clipper_feedback_start(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,

@@ -7,6 +7,7 @@
 #include "query/ngx_http_clipper_select_merge.h"
 #include "query/ngx_http_clipper_select.h"
 #include "query/ngx_http_clipper_ask.h"
+#include "query/ngx_http_clipper_record_redis.h"
 #include "learn/clipper_combine.h"
 #include "learn/clipper_policy.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -280,6 +281,7 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
     record.served = answer->served >= 0 ? (int32_t) answer->served
                                         : CLIPPER_POLICY_ALL;
     record.n = (uint32_t) sel->n;
+    record.shared = 0;
 
     for (k = 0; k < sel->n; k++) {
         record.key[k] = sel->lineup->keys[k];
@@ -298,8 +300,18 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
         }
     }
 
-    if (record.seen) {
-        (void) clipper_record_put(ngx_http_clipper_process.zone, &record);
+    if (record.seen == 0) {
+        return;
+    }
+
+    /* what feedback asks for itself is of no use to others */
+
+    record.shared = !query->quiet && ngx_http_clipper_record_redis_ready();
+
+    if (clipper_record_put(ngx_http_clipper_process.zone, &record) == NGX_OK
+        && record.shared)
+    {
+        ngx_http_clipper_record_redis_put(query->app, &query->uid, &record);
     }
 }
 

@@ -183,13 +183,14 @@ ngx_http_clipper_state_flush_done(void)
     end_us = now_us + NGX_HTTP_CLIPPER_STATE_LAST * 1000;
 
     /*
-     * twice: the second pass sends what was added while a row was in progress
+     * twice: the second pass sends what was added while a row was in progress,
+     * or by the replies to claims of records
      */
 
     for (i = 0; i < 2; i++) {
         ngx_http_clipper_state_flush_now();
 
-        while (ngx_http_clipper_state_under_way && now_us < end_us
+        while (ngx_http_clipper_redis_pending() && now_us < end_us
                && ngx_http_clipper_redis_wait((end_us - now_us) / 1000 + 1))
         {
             now_us = clipper_clock_us();

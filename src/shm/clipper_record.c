@@ -1,96 +1,28 @@
 
 /*
- * The ring of records, see the header.
- *
- * Records of variable length follow each other; the oldest is at the tail. Two
- * hash tables lead to them, newest first.  A consumed record is in neither,
- * and keeps its place until the tail passes it.
+ * Records of queries, see the header; clipper_record_ring.h has their ring.
  */
 
 
 #include "shm/clipper_record.h"
-#include "shm/clipper_journal.h"
+#include "shm/clipper_record_ring.h"
 
-
-#define CLIPPER_RECORD_UNIT   8
 
 /* changes with the layout */
 #define CLIPPER_RECORD_MAGIC                                                  \
-    (0x636c697265637201ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
+    (0x636c697265637202ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
      ^ sizeof(clipper_record_area_t))
 
 /* a bucket with more other inputs than this is not searched to its end */
 #define CLIPPER_RECORD_WALK   512
 
-/* the common part of all records is stored as a struct */
-#define CLIPPER_RECORD_FIXED  offsetof(clipper_record_t, key)
 
-
-typedef struct {
-    clipper_journal_t           journal;
-    size_t                      ring;           /* offset of it */
-    size_t                      size;           /* of it */
-    size_t                      buckets;        /* a power of two; of each
-                                                   of both tables */
-    uint64_t                    magic;
-
-    struct {
-        size_t                  head;
-        size_t                  tail;
-        size_t                  used;
-        size_t                  live;           /* not consumed */
-    } m;
-
-    uint32_t                    bucket[];       /* first by id, then by
-                                                   input; units from the
-                                                   start of the ring plus
-                                                   one, 0: none */
-} clipper_record_area_t;
-
-
-typedef struct {
-    uint32_t                    size;
-    uint16_t                    live;           /* 0: consumed or padding */
-    uint16_t                    padding;
-    uint32_t                    next[2];        /* of both tables */
-    uint32_t                    prev[2];        /* 0: it is the first */
-    u_char                      data[];
-} clipper_record_row_t;
-
-
-#define clipper_record_row(area, pos)                                         \
-    ((clipper_record_row_t *) ((u_char *) (area) + (area)->ring               \
-                         + (size_t) (pos) * CLIPPER_RECORD_UNIT))
-
-#define clipper_record_fixed(row)                                             \
-    ((clipper_record_t *) (row)->data)
-
-#define clipper_record_save(area, piece)                                      \
-    clipper_journal_save(&(area)->journal, area, &(piece),                    \
-                         sizeof(piece))
-
-
-#define clipper_record_locked(zone)                                           \
-    clipper_journal_locked(                                                   \
-                 &((clipper_record_area_t *) (zone)->records)->journal,       \
-                 (zone)->pid)
-
-
-static size_t clipper_record_size(const clipper_record_t *record);
-static void clipper_record_drop_locked(clipper_zone_t *zone);
-static void clipper_record_pad_locked(clipper_zone_t *zone,
-    size_t size);
-static void clipper_record_write_locked(clipper_zone_t *zone,
-    const clipper_record_t *record, size_t size);
-static void clipper_record_link_locked(clipper_zone_t *zone,
-    size_t size);
-static void clipper_record_unlink_locked(clipper_zone_t *zone,
-    uint32_t pos);
-static uint32_t *clipper_record_bucket(clipper_record_area_t *area,
-    ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
-    const uint64_t input[2]);
-static void clipper_record_consume_locked(clipper_zone_t *zone,
-    uint32_t pos, clipper_record_t *out);
+static uint32_t clipper_record_seek_locked(clipper_zone_t *zone,
+    uint64_t query_id, uint32_t app, const uint64_t uid[2]);
+static ngx_int_t clipper_record_get_locked(clipper_zone_t *zone, uint32_t pos,
+    double since, clipper_record_t *out);
+static void clipper_record_copy_locked(clipper_zone_t *zone, uint32_t pos,
+    clipper_record_t *out);
 
 
 ngx_int_t
@@ -152,6 +84,8 @@ clipper_record_usage(clipper_zone_t *zone, double now,
     usage->size = area->size;
     usage->used = area->m.used;
     usage->records = area->m.live;
+    usage->stored = __atomic_load_n(&area->stored, __ATOMIC_RELAXED);
+    usage->missed = __atomic_load_n(&area->missed, __ATOMIC_RELAXED);
 
     row = clipper_record_row(area, area->m.tail / CLIPPER_RECORD_UNIT);
 
@@ -169,14 +103,43 @@ clipper_record_usage(clipper_zone_t *zone, double now,
 }
 
 
-ngx_int_t
-clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
+void
+clipper_record_count(clipper_zone_t *zone, ngx_uint_t stored)
 {
-    size_t                  size, need;
     clipper_record_area_t  *area;
 
     area = zone->records;
-    size = clipper_record_size(record);
+
+    (void) __atomic_fetch_add(stored ? &area->stored : &area->missed, 1,
+                              __ATOMIC_RELAXED);
+}
+
+
+void
+clipper_record_output(clipper_record_t *record, ngx_uint_t i,
+    const u_char *data, size_t len)
+{
+    if (len > CLIPPER_RECORD_OUTPUT) {
+        record->len[i] = CLIPPER_RECORD_LONG;
+        return;
+    }
+
+    record->len[i] = (u_char) len;
+
+    if (len) {
+        ngx_memcpy(record->output[i], data, len);
+    }
+}
+
+
+ngx_int_t
+clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
+{
+    size_t                  size;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+    size = clipper_record_ring_size(record);
 
     if (record->n > CLIPPER_POLICY_MEMBERS
         || size > area->size / 2)
@@ -186,24 +149,7 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    need = size;
-
-    if (area->m.head + size > area->size) {
-        need += area->size - area->m.head;
-    }
-
-    /* each frees at least as much as an empty record takes */
-
-    while (area->size - area->m.used < need) {
-        clipper_record_drop_locked(zone);
-    }
-
-    if (need != size) {
-        clipper_record_pad_locked(zone, need - size);
-    }
-
-    clipper_record_write_locked(zone, record, size);
-    clipper_record_link_locked(zone, size);
+    clipper_record_ring_add_locked(zone, record, size);
 
     clipper_journal_end(&area->journal);
 
@@ -211,262 +157,22 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
 }
 
 
-static size_t
-clipper_record_size(const clipper_record_t *record)
-{
-    size_t    size;
-    uint32_t  i;
-
-    size = sizeof(clipper_record_row_t)
-           + CLIPPER_RECORD_FIXED
-           + record->n * (sizeof(uint64_t) + 1);
-
-    for (i = 0; i < record->n; i++) {
-        if (record->len[i] <= CLIPPER_RECORD_OUTPUT) {
-            size += record->len[i];
-        }
-    }
-
-    return ngx_align(size, CLIPPER_RECORD_UNIT);
-}
-
-
-/*
- * Drops the oldest record.  This is committed at once: what is written in its
- * place cannot be undone.
- */
-
-static void
-clipper_record_drop_locked(clipper_zone_t *zone)
-{
-    uint32_t                pos;
-    clipper_record_row_t   *row;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    pos = (uint32_t) (area->m.tail / CLIPPER_RECORD_UNIT);
-    row = clipper_record_row(area, pos);
-
-    if (row->live) {
-        clipper_record_unlink_locked(zone, pos);
-    }
-
-    clipper_record_save(area, area->m);
-
-    area->m.used -= row->size;
-    area->m.tail += row->size;
-
-    if (area->m.tail == area->size) {
-        area->m.tail = 0;
-    }
-
-    clipper_journal_commit(&area->journal);
-}
-
-
-/* the rest of the ring is too short for the next record */
-
-static void
-clipper_record_pad_locked(clipper_zone_t *zone, size_t size)
-{
-    clipper_record_row_t   *row;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    if (size) {
-        row = clipper_record_row(area,
-                                 area->m.head / CLIPPER_RECORD_UNIT);
-        row->size = (uint32_t) size;
-        row->live = 0;
-        row->padding = 1;
-    }
-
-    clipper_record_save(area, area->m);
-
-    area->m.used += size;
-    area->m.head = 0;
-
-    clipper_journal_commit(&area->journal);
-}
-
-
-/* room that nothing refers to yet */
-
-static void
-clipper_record_write_locked(clipper_zone_t *zone,
-    const clipper_record_t *record, size_t size)
-{
-    u_char                 *p;
-    uint32_t                i;
-    clipper_record_row_t   *row;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    row = clipper_record_row(area,
-                             area->m.head / CLIPPER_RECORD_UNIT);
-
-    row->size = (uint32_t) size;
-    row->live = 1;
-    row->padding = 0;
-
-    p = ngx_cpymem(row->data, record, CLIPPER_RECORD_FIXED);
-    p = ngx_cpymem(p, record->key, record->n * sizeof(uint64_t));
-    p = ngx_cpymem(p, record->len, record->n);
-
-    for (i = 0; i < record->n; i++) {
-        if (record->len[i] <= CLIPPER_RECORD_OUTPUT) {
-            p = ngx_cpymem(p, record->output[i], record->len[i]);
-        }
-    }
-}
-
-
-static void
-clipper_record_link_locked(clipper_zone_t *zone, size_t size)
-{
-    uint32_t                pos, *bucket;
-    ngx_uint_t              table;
-    clipper_record_t       *fixed;
-    clipper_record_row_t   *row, *next;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    pos = (uint32_t) (area->m.head / CLIPPER_RECORD_UNIT);
-    row = clipper_record_row(area, pos);
-    fixed = clipper_record_fixed(row);
-
-    clipper_record_save(area, area->m);
-
-    for (table = 0; table < 2; table++) {
-        bucket = clipper_record_bucket(area, table, fixed->query_id,
-                                       fixed->app, fixed->uid, fixed->input);
-        clipper_record_save(area, *bucket);
-
-        row->next[table] = *bucket;
-        row->prev[table] = 0;
-
-        if (*bucket) {
-            next = clipper_record_row(area, *bucket - 1);
-            clipper_record_save(area, next->prev[table]);
-            next->prev[table] = pos + 1;
-        }
-
-        *bucket = pos + 1;
-    }
-
-    area->m.live++;
-    area->m.used += size;
-    area->m.head += size;
-
-    if (area->m.head == area->size) {
-        area->m.head = 0;
-    }
-}
-
-
-static void
-clipper_record_unlink_locked(clipper_zone_t *zone, uint32_t pos)
-{
-    uint32_t               *p;
-    ngx_uint_t              table;
-    clipper_record_t       *fixed;
-    clipper_record_row_t   *row, *next;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    row = clipper_record_row(area, pos);
-    fixed = clipper_record_fixed(row);
-
-    for (table = 0; table < 2; table++) {
-
-        if (row->prev[table]) {
-            p = &clipper_record_row(area, row->prev[table] - 1)
-                    ->next[table];
-        } else {
-            p = clipper_record_bucket(area, table, fixed->query_id, fixed->app,
-                                      fixed->uid, fixed->input);
-        }
-
-        clipper_record_save(area, *p);
-        *p = row->next[table];
-
-        if (row->next[table]) {
-            next = clipper_record_row(area, row->next[table] - 1);
-            clipper_record_save(area, next->prev[table]);
-            next->prev[table] = row->prev[table];
-        }
-    }
-
-    clipper_record_save(area, area->m.live);
-    area->m.live--;
-
-    clipper_record_save(area, row->live);
-    row->live = 0;
-}
-
-
-static uint32_t *
-clipper_record_bucket(clipper_record_area_t *area, ngx_uint_t table,
-    uint64_t query_id, uint32_t app, const uint64_t uid[2],
-    const uint64_t input[2])
-{
-    uint64_t  h;
-
-    h = (table == 0) ? query_id : (uid[0] + app) * 31 + input[0];
-    h = (h ^ (h >> 32)) * 0x9e3779b97f4a7c15;
-    h ^= h >> 29;
-
-    return &area->bucket[table * area->buckets + (h & (area->buckets - 1))];
-}
-
-
 ngx_int_t
-clipper_record_take(clipper_zone_t *zone,
-    uint64_t query_id, uint32_t app, const uint64_t uid[2],
-    clipper_record_t *out)
+clipper_record_take(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
+    const uint64_t uid[2], double since, clipper_record_t *out)
 {
     uint32_t                pos;
     ngx_int_t               rc;
-    clipper_record_t       *fixed;
-    clipper_record_row_t   *row;
     clipper_record_area_t  *area;
 
     area = zone->records;
-    rc = NGX_DECLINED;
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = *clipper_record_bucket(area, 0, query_id, 0, uid, uid);
+    pos = clipper_record_seek_locked(zone, query_id, app, uid);
 
-    while (pos) {
-        row = clipper_record_row(area, pos - 1);
-        fixed = clipper_record_fixed(row);
-
-        if (fixed->query_id == query_id) {
-
-            if (fixed->app == app
-                && fixed->uid[0] == uid[0]
-                && fixed->uid[1] == uid[1])
-            {
-                clipper_record_consume_locked(zone, pos - 1, out);
-                rc = NGX_OK;
-            }
-
-            break;
-        }
-
-        pos = row->next[0];
-    }
+    rc = pos ? clipper_record_get_locked(zone, pos - 1, since, out)
+             : NGX_DECLINED;
 
     clipper_journal_end(&area->journal);
 
@@ -476,7 +182,7 @@ clipper_record_take(clipper_zone_t *zone,
 
 ngx_int_t
 clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
-    const uint64_t input[2], clipper_record_t *out)
+    const uint64_t input[2], double since, clipper_record_t *out)
 {
     uint32_t                pos;
     ngx_int_t               rc;
@@ -490,7 +196,7 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = *clipper_record_bucket(area, 1, 0, app, uid, input);
+    pos = *clipper_record_ring_bucket(area, 1, 0, app, uid, input);
 
     for (i = 0; pos && i < CLIPPER_RECORD_WALK; i++) {
         row = clipper_record_row(area, pos - 1);
@@ -500,8 +206,7 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
             && fixed->uid[0] == uid[0] && fixed->uid[1] == uid[1]
             && fixed->input[0] == input[0] && fixed->input[1] == input[1])
         {
-            clipper_record_consume_locked(zone, pos - 1, out);
-            rc = NGX_OK;
+            rc = clipper_record_get_locked(zone, pos - 1, since, out);
             break;
         }
 
@@ -514,12 +219,136 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
 }
 
 
-static void
-clipper_record_consume_locked(clipper_zone_t *zone, uint32_t pos,
+ngx_int_t
+clipper_record_place(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
+    const uint64_t uid[2], double now)
+{
+    ngx_int_t               rc;
+    clipper_record_area_t  *area;
+
+    static clipper_record_t  record;
+
+    record.query_id = query_id;
+    record.app = app;
+    record.uid[0] = uid[0];
+    record.uid[1] = uid[1];
+    record.time = now;
+    record.shared = zone->pid | CLIPPER_RECORD_CLAIMED;
+
+    area = zone->records;
+    rc = NGX_DONE;
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    if (clipper_record_seek_locked(zone, query_id, app, uid) == 0) {
+        clipper_record_ring_add_locked(zone, &record,
+                                       clipper_record_ring_size(&record));
+        rc = NGX_OK;
+    }
+
+    clipper_journal_end(&area->journal);
+
+    return rc;
+}
+
+
+ngx_int_t
+clipper_record_settle(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
+    const uint64_t uid[2], clipper_record_t *out)
+{
+    uint32_t                pos;
+    ngx_int_t               rc;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+    rc = NGX_DECLINED;
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    pos = clipper_record_seek_locked(zone, query_id, app, uid);
+
+    if (pos) {
+        row = clipper_record_row(area, pos - 1);
+        rc = (row->linked & CLIPPER_RECORD_INPUT) ? NGX_OK : NGX_DONE;
+
+        clipper_record_copy_locked(zone, pos - 1, out);
+
+        if (rc == NGX_OK) {
+            clipper_record_ring_unlink_locked(zone, pos - 1,
+                                              CLIPPER_RECORD_INPUT);
+        }
+    }
+
+    clipper_journal_end(&area->journal);
+
+    return rc;
+}
+
+
+void
+clipper_record_forget(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
+    const uint64_t uid[2])
+{
+    uint32_t                pos;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    pos = clipper_record_seek_locked(zone, query_id, app, uid);
+
+    if (pos) {
+        row = clipper_record_row(area, pos - 1);
+        clipper_record_ring_unlink_locked(zone, pos - 1, row->linked);
+    }
+
+    clipper_journal_end(&area->journal);
+}
+
+
+/* a position plus one; 0: none */
+
+static uint32_t
+clipper_record_seek_locked(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2])
+{
+    uint32_t                pos;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    pos = *clipper_record_ring_bucket(area, 0, query_id, 0, uid, uid);
+
+    while (pos) {
+        row = clipper_record_row(area, pos - 1);
+        fixed = clipper_record_fixed(row);
+
+        if (fixed->query_id == query_id
+            && fixed->app == app
+            && fixed->uid[0] == uid[0]
+            && fixed->uid[1] == uid[1])
+        {
+            break;
+        }
+
+        pos = row->next[0];
+    }
+
+    return pos;
+}
+
+
+static ngx_int_t
+clipper_record_get_locked(clipper_zone_t *zone, uint32_t pos, double since,
     clipper_record_t *out)
 {
-    u_char                 *p;
-    uint32_t                i;
+    clipper_record_t       *fixed;
     clipper_record_row_t   *row;
     clipper_record_area_t  *area;
 
@@ -527,6 +356,51 @@ clipper_record_consume_locked(clipper_zone_t *zone, uint32_t pos,
 
     area = zone->records;
     row = clipper_record_row(area, pos);
+    fixed = clipper_record_fixed(row);
+
+    if (!(row->linked & CLIPPER_RECORD_INPUT)) {
+        return NGX_DONE;
+    }
+
+    if (since == 0 || !fixed->shared) {
+        clipper_record_copy_locked(zone, pos, out);
+        clipper_record_ring_unlink_locked(zone, pos,
+                                          since == 0 ? row->linked
+                                                     : CLIPPER_RECORD_INPUT);
+        return NGX_OK;
+    }
+
+    if (fixed->time < since) {
+        clipper_record_ring_unlink_locked(zone, pos, CLIPPER_RECORD_INPUT);
+        return NGX_DONE;
+    }
+
+    if ((fixed->shared & CLIPPER_RECORD_CLAIMED)
+        && clipper_lock_alive(fixed->shared & ~CLIPPER_RECORD_CLAIMED))
+    {
+        return NGX_DONE;
+    }
+
+    clipper_record_copy_locked(zone, pos, out);
+
+    clipper_record_save(area, fixed->shared);
+    fixed->shared = zone->pid | CLIPPER_RECORD_CLAIMED;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+clipper_record_copy_locked(clipper_zone_t *zone, uint32_t pos,
+    clipper_record_t *out)
+{
+    u_char                *p;
+    uint32_t               i;
+    clipper_record_row_t  *row;
+
+    clipper_record_locked(zone);
+
+    row = clipper_record_row((clipper_record_area_t *) zone->records, pos);
 
     ngx_memcpy(out, row->data, CLIPPER_RECORD_FIXED);
     p = row->data + CLIPPER_RECORD_FIXED;
@@ -543,6 +417,4 @@ clipper_record_consume_locked(clipper_zone_t *zone, uint32_t pos,
             p += out->len[i];
         }
     }
-
-    clipper_record_unlink_locked(zone, pos);
 }

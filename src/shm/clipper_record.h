@@ -7,6 +7,10 @@
  * records are overwritten; everything is O(1).  These functions take the
  * ring's own lock; a worker that dies in one of them leaves the ring as it was
  * before the call.
+ *
+ * A shared record is in Redis, too, where other instances may get it.  It is
+ * claimed there before it is consumed here.  Where records are shared, the ids
+ * of consumed ones are known while the ring has them.
  */
 
 
@@ -21,6 +25,9 @@
 /* a longer output is not stored and cannot be judged */
 #define CLIPPER_RECORD_OUTPUT   64
 #define CLIPPER_RECORD_LONG     255
+
+/* in `shared`: the worker with this pid claims it in Redis */
+#define CLIPPER_RECORD_CLAIMED  0x80000000u
 
 /* the member was to be served and had no output in time */
 #define CLIPPER_RECORD_MISSED   254
@@ -38,6 +45,7 @@ typedef struct {
     uint32_t            app;                    /* registry row */
     int32_t             served;                 /* or .._POLICY_ALL */
     uint32_t            n;
+    uint32_t            shared;                 /* 1: it may be in Redis */
     uint64_t            key[CLIPPER_POLICY_MEMBERS];
     u_char              len[CLIPPER_POLICY_MEMBERS];
                                                 /* of outputs, or .._LONG,
@@ -48,22 +56,8 @@ typedef struct {
 
 
 /* stores the output of member i, or that it was too long */
-static ngx_inline void
-clipper_record_output(clipper_record_t *record,
-    ngx_uint_t i, const u_char *data, size_t len)
-{
-    if (len > CLIPPER_RECORD_OUTPUT) {
-        record->len[i] = CLIPPER_RECORD_LONG;
-        return;
-    }
-
-    record->len[i] = (u_char) len;
-
-    if (len) {
-        ngx_memcpy(record->output[i], data, len);
-    }
-}
-
+void clipper_record_output(clipper_record_t *record, ngx_uint_t i,
+    const u_char *data, size_t len);
 
 /* lays out an empty ring in zeroed bytes; NGX_ERROR: too few */
 ngx_int_t clipper_record_create(void *addr, size_t size);
@@ -77,10 +71,15 @@ typedef struct {
     size_t              records;                /* that wait for feedback */
     double              span;                   /* seconds since the oldest was
                                                    written; 0: there is none */
+    uint64_t            stored;                 /* since the start: in Redis */
+    uint64_t            missed;                 /* not, though they should */
 } clipper_record_usage_t;
 
 void clipper_record_usage(clipper_zone_t *zone, double now,
     clipper_record_usage_t *usage);
+
+/* a record is in Redis, or is not */
+void clipper_record_count(clipper_zone_t *zone, ngx_uint_t stored);
 
 /* overwrites the oldest records.  NGX_DECLINED: it is longer than the ring */
 ngx_int_t clipper_record_put(clipper_zone_t *zone,
@@ -88,14 +87,33 @@ ngx_int_t clipper_record_put(clipper_zone_t *zone,
 
 /*
  * NGX_OK: *out is the record, now consumed.  NGX_DECLINED: there is none (any
- * more), or it belongs to another application or user.
+ * more), or it belongs to another application or user.  If `since` is not 0:
+ * NGX_AGAIN: *out is a record that is shared, and now this worker's to claim;
+ * out->shared is not 1 if a worker died that did.  NGX_DONE: it was judged,
+ * another worker claims it, or it is shared and older than `since`.
  */
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
-    uint32_t app, const uint64_t uid[2], clipper_record_t *out);
+    uint32_t app, const uint64_t uid[2], double since, clipper_record_t *out);
 
 /* the same for the newest record of an application, a user and an input */
 ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
-    const uint64_t uid[2], const uint64_t input[2], clipper_record_t *out);
+    const uint64_t uid[2], const uint64_t input[2], double since,
+    clipper_record_t *out);
+
+/* of one that only Redis may have, for this worker; NGX_DONE: it is here */
+ngx_int_t clipper_record_place(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], double now);
+
+/*
+ * Consumes a shared record, *out.  NGX_OK: this call did; NGX_DONE: another
+ * one had; NGX_DECLINED: the ring does not have it (any more), nor *out.
+ */
+ngx_int_t clipper_record_settle(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], clipper_record_t *out);
+
+/* takes a shared record out of the ring, as if it had never been there */
+void clipper_record_forget(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2]);
 
 
 #endif /* _CLIPPER_RECORD_H_INCLUDED_ */

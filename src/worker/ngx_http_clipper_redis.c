@@ -159,6 +159,13 @@ ngx_http_clipper_redis_up(void)
 }
 
 
+ngx_uint_t
+ngx_http_clipper_redis_pending(void)
+{
+    return ngx_http_clipper_redis.up ? ngx_http_clipper_redis.pending : 0;
+}
+
+
 static void
 ngx_http_clipper_redis_connect(ngx_event_t *ev)
 {

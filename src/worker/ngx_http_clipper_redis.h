@@ -45,6 +45,9 @@ void ngx_http_clipper_redis_retire(ngx_uint_t (*others)(void));
 
 ngx_uint_t ngx_http_clipper_redis_up(void);
 
+/* commands without a reply */
+ngx_uint_t ngx_http_clipper_redis_pending(void);
+
 /*
  * For a worker that exits, outside its event loop: handles what arrives within
  * a time.  0: nothing arrived, or there is no connection.

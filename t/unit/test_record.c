@@ -4,88 +4,8 @@
  */
 
 
-#include "death.h"
-#include "shm/clipper_record.h"
+#include "record_fixture.h"
 #include "shm/clipper_journal.h"
-
-
-#define RING    (64 * 1024)
-#define USERS   5
-#define INPUTS  7
-
-
-typedef clipper_record_t  record_t;
-
-typedef struct {
-    clipper_zone_t           zone;
-    record_t                 record;
-    record_t                 out;
-    int                      op;
-} call_t;
-
-
-static void
-ring_make(clipper_zone_t *zone, size_t size)
-{
-    memset(zone, 0, sizeof(*zone));
-    zone->pid = (uint32_t) getpid();
-    zone->records = death_map(size);
-    assert_int_equal(clipper_record_create(zone->records, size), NGX_OK);
-}
-
-
-/* all fields of a record follow from its id */
-
-static void
-record_of(record_t *r, uint64_t id)
-{
-    uint32_t    i, k, len;
-
-    memset(r, 0xa5, sizeof(*r));
-    r->query_id = id;
-    r->app = 1 + id % 2;
-    r->uid[0] = id * 31 % USERS;
-    r->uid[1] = r->uid[0] * 3;
-    r->input[0] = id * 17 % INPUTS;
-    r->input[1] = r->input[0] * 5;
-    r->up = id * 77;
-    r->seen = id * 55;
-    r->propensity = 1.0 / (double) id;
-    r->time = (double) id * 0.5;
-    r->served = (int32_t) (id % 9) - 1;
-    r->n = 1 + (id * 2654435761u >> 7) % CLIPPER_POLICY_MEMBERS;
-
-    for (i = 0; i < r->n; i++) {
-        r->key[i] = id * 100 + i;
-        len = (uint32_t) ((id + i * 13) % 70);
-
-        for (k = 0; k < len && k < CLIPPER_RECORD_OUTPUT; k++) {
-            r->output[i][k] = (u_char) (id + i + k);
-        }
-
-        clipper_record_output(r, i, r->output[i], len);
-    }
-}
-
-
-static void
-record_check(const record_t *got, uint64_t id)
-{
-    uint32_t  i;
-    record_t  r;
-
-    record_of(&r, id);
-
-    assert_memory_equal(got, &r, offsetof(record_t, key));
-    assert_memory_equal(got->key, r.key, r.n * sizeof(uint64_t));
-    assert_memory_equal(got->len, r.len, r.n);
-
-    for (i = 0; i < r.n; i++) {
-        if (r.len[i] != CLIPPER_RECORD_LONG) {
-            assert_memory_equal(got->output[i], r.output[i], r.len[i]);
-        }
-    }
-}
 
 
 /* catches a record that another user or application gets, or one got twice */
@@ -101,19 +21,19 @@ test_record_once(void **state)
     record_of(&r, 12);
     assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
 
-    assert_int_equal(clipper_record_take(&zone, 12, r.app, other, &out),
+    assert_int_equal(clipper_record_take(&zone, 12, r.app, other, 0, &out),
                                          NGX_DECLINED);
-    assert_int_equal(clipper_record_take(&zone, 12, r.app + 1, r.uid, &out),
+    assert_int_equal(clipper_record_take(&zone, 12, r.app + 1, r.uid, 0, &out),
                                          NGX_DECLINED);
-    assert_int_equal(clipper_record_take(&zone, 13, r.app, r.uid, &out),
+    assert_int_equal(clipper_record_take(&zone, 13, r.app, r.uid, 0, &out),
                                          NGX_DECLINED);
-    assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, &out),
+    assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, 0, &out),
                                          NGX_OK);
     record_check(&out, 12);
-    assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, &out),
+    assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, 0, &out),
                                          NGX_DECLINED);
     assert_int_equal(clipper_record_find(&zone, r.app, r.uid,
-                                         r.input, &out), NGX_DECLINED);
+                                         r.input, 0, &out), NGX_DECLINED);
     munmap(zone.records, RING);
 }
 
@@ -180,12 +100,12 @@ test_record_random(void **state)
         record_of(&r, id);
 
         if (death_random(2)) {
-            rc = clipper_record_take(&zone, id, r.app, r.uid, &out);
+            rc = clipper_record_take(&zone, id, r.app, r.uid, 0, &out);
             want = live[id] ? id : 0;
 
         } else {
             want = newest(live, last, id);
-            rc = clipper_record_find(&zone, r.app, r.uid, r.input, &out);
+            rc = clipper_record_find(&zone, r.app, r.uid, r.input, 0, &out);
         }
 
         if (rc == NGX_OK) {
@@ -231,7 +151,7 @@ test_record_same_input(void **state)
         assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
     }
 
-    assert_int_equal(clipper_record_find(&zone, 1, r.uid, r.input, &out),
+    assert_int_equal(clipper_record_find(&zone, 1, r.uid, r.input, 0, &out),
                                          NGX_OK);
     assert_int_equal(out.query_id, id - 1);
     munmap(zone.records, 16 << 20);
@@ -251,10 +171,10 @@ ring_call(void *data)
     } else if (call->op == 1) {
         (void) clipper_record_take(&call->zone,
                                    call->record.query_id, call->record.app,
-                                   call->record.uid, &call->out);
+                                   call->record.uid, 0, &call->out);
     } else {
         (void) clipper_record_find(&call->zone, call->record.app,
-                                   call->record.uid, call->record.input,
+                                   call->record.uid, call->record.input, 0,
                                    &call->out);
     }
 }
@@ -277,7 +197,7 @@ ring_ids(clipper_zone_t *zone, uint64_t last, uint8_t *ids)
 
     for (id = 1; id <= last; id++) {
         record_of(&r, id);
-        ids[id] = clipper_record_take(&copy, id, r.app, r.uid, &out)
+        ids[id] = clipper_record_take(&copy, id, r.app, r.uid, 0, &out)
                   == NGX_OK;
         n += ids[id];
 
@@ -355,7 +275,8 @@ test_record_death(void **state)
         record_of(&call->record, ++last);
         assert_int_equal(clipper_record_put(&zone, &call->record), NGX_OK);
         assert_int_equal(clipper_record_take(&zone, last,
-                                             call->record.app, call->record.uid,
+                                             call->record.app,
+                                             call->record.uid, 0,
                                              &call->out), NGX_OK);
         record_check(&call->out, last);
     }
@@ -418,10 +339,10 @@ test_record_usage(void **state)
     assert_true(oldest > 2000);
 
     record_of(&r, id - 1);
-    assert_int_equal(clipper_record_take(&zone, id - 1, r.app, r.uid, &out),
+    assert_int_equal(clipper_record_take(&zone, id - 1, r.app, r.uid, 0, &out),
                                          NGX_OK);
     record_of(&r, oldest);
-    assert_int_equal(clipper_record_take(&zone, oldest, r.app, r.uid, &out),
+    assert_int_equal(clipper_record_take(&zone, oldest, r.app, r.uid, 0, &out),
                                          NGX_OK);
     clipper_record_usage(&zone, (double) (id - 1) * 0.5, &usage);
     assert_int_equal(usage.records, id - oldest - 2);

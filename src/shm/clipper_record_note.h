@@ -1,0 +1,40 @@
+
+/*
+ * Labels that wait for Redis: notes in the ring of records, which a worker
+ * leaves to any worker, also of a later configuration.  Like records they are
+ * overwritten when the ring is full.
+ */
+
+
+#ifndef _CLIPPER_RECORD_NOTE_H_INCLUDED_
+#define _CLIPPER_RECORD_NOTE_H_INCLUDED_
+
+
+#include "shm/clipper_record.h"
+
+
+/* bytes of a label and a user together */
+#define CLIPPER_RECORD_NOTE_MAX                                               \
+    (CLIPPER_POLICY_MEMBERS * CLIPPER_RECORD_OUTPUT)
+
+
+typedef struct {
+    uint64_t            query_id;
+    uint32_t            app;                    /* registry row */
+    size_t              label;                  /* lengths; the label is first
+                                                   in the text */
+    size_t              uid;
+    u_char              text[CLIPPER_RECORD_NOTE_MAX];
+} clipper_record_note_t;
+
+
+/* NGX_DECLINED: the texts are too long */
+ngx_int_t clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const ngx_str_t *label, const ngx_str_t *uid);
+
+/* takes one; NGX_DECLINED: there is none */
+ngx_int_t clipper_record_note_take(clipper_zone_t *zone,
+    clipper_record_note_t *note);
+
+
+#endif /* _CLIPPER_RECORD_NOTE_H_INCLUDED_ */

@@ -1,0 +1,269 @@
+
+/*
+ * The ring behind the records, see the header.
+ */
+
+
+#include "shm/clipper_record_ring.h"
+
+
+static void clipper_record_ring_drop_locked(clipper_zone_t *zone);
+static void clipper_record_ring_pad_locked(clipper_zone_t *zone, size_t size);
+static void clipper_record_ring_write_locked(clipper_zone_t *zone,
+    const clipper_record_t *record, size_t size);
+static void clipper_record_ring_link_locked(clipper_zone_t *zone, size_t size);
+
+
+size_t
+clipper_record_ring_size(const clipper_record_t *record)
+{
+    size_t    size;
+    uint32_t  i;
+
+    size = sizeof(clipper_record_row_t)
+           + CLIPPER_RECORD_FIXED
+           + record->n * (sizeof(uint64_t) + 1);
+
+    for (i = 0; i < record->n; i++) {
+        if (record->len[i] <= CLIPPER_RECORD_OUTPUT) {
+            size += record->len[i];
+        }
+    }
+
+    return ngx_align(size, CLIPPER_RECORD_UNIT);
+}
+
+
+void
+clipper_record_ring_add_locked(clipper_zone_t *zone,
+    const clipper_record_t *record, size_t size)
+{
+    size_t                  need;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    need = size;
+
+    if (area->m.head + size > area->size) {
+        need += area->size - area->m.head;
+    }
+
+    /* each frees at least as much as an empty record takes */
+
+    while (area->size - area->m.used < need) {
+        clipper_record_ring_drop_locked(zone);
+    }
+
+    if (need != size) {
+        clipper_record_ring_pad_locked(zone, need - size);
+    }
+
+    clipper_record_ring_write_locked(zone, record, size);
+    clipper_record_ring_link_locked(zone, size);
+}
+
+
+/*
+ * Drops the oldest record.  This is committed at once: what is written in its
+ * place cannot be undone.
+ */
+
+static void
+clipper_record_ring_drop_locked(clipper_zone_t *zone)
+{
+    uint32_t                pos;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    pos = (uint32_t) (area->m.tail / CLIPPER_RECORD_UNIT);
+    row = clipper_record_row(area, pos);
+
+    clipper_record_ring_unlink_locked(zone, pos, row->linked);
+
+    clipper_record_save(area, area->m);
+
+    area->m.used -= row->size;
+    area->m.tail += row->size;
+
+    if (area->m.tail == area->size) {
+        area->m.tail = 0;
+    }
+
+    clipper_journal_commit(&area->journal);
+}
+
+
+/* the rest of the ring is too short for the next record */
+
+static void
+clipper_record_ring_pad_locked(clipper_zone_t *zone, size_t size)
+{
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    if (size) {
+        row = clipper_record_row(area, area->m.head / CLIPPER_RECORD_UNIT);
+        row->size = (uint32_t) size;
+        row->linked = 0;
+        row->padding = 1;
+    }
+
+    clipper_record_save(area, area->m);
+
+    area->m.used += size;
+    area->m.head = 0;
+
+    clipper_journal_commit(&area->journal);
+}
+
+
+/* room that nothing refers to yet */
+
+static void
+clipper_record_ring_write_locked(clipper_zone_t *zone,
+    const clipper_record_t *record, size_t size)
+{
+    u_char                 *p;
+    uint32_t                i;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    row = clipper_record_row(area, area->m.head / CLIPPER_RECORD_UNIT);
+
+    row->size = (uint32_t) size;
+    row->linked = CLIPPER_RECORD_ID|CLIPPER_RECORD_INPUT;
+    row->padding = 0;
+
+    p = ngx_cpymem(row->data, record, CLIPPER_RECORD_FIXED);
+    p = ngx_cpymem(p, record->key, record->n * sizeof(uint64_t));
+    p = ngx_cpymem(p, record->len, record->n);
+
+    for (i = 0; i < record->n; i++) {
+        if (record->len[i] <= CLIPPER_RECORD_OUTPUT) {
+            p = ngx_cpymem(p, record->output[i], record->len[i]);
+        }
+    }
+}
+
+
+static void
+clipper_record_ring_link_locked(clipper_zone_t *zone, size_t size)
+{
+    uint32_t                pos, *bucket;
+    ngx_uint_t              table;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row, *next;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    pos = (uint32_t) (area->m.head / CLIPPER_RECORD_UNIT);
+    row = clipper_record_row(area, pos);
+    fixed = clipper_record_fixed(row);
+
+    clipper_record_save(area, area->m);
+
+    for (table = 0; table < 2; table++) {
+        bucket = clipper_record_ring_bucket(area, table, fixed->query_id,
+                                            fixed->app, fixed->uid,
+                                            fixed->input);
+        clipper_record_save(area, *bucket);
+
+        row->next[table] = *bucket;
+        row->prev[table] = 0;
+
+        if (*bucket) {
+            next = clipper_record_row(area, *bucket - 1);
+            clipper_record_save(area, next->prev[table]);
+            next->prev[table] = pos + 1;
+        }
+
+        *bucket = pos + 1;
+    }
+
+    area->m.live += clipper_record_waits(fixed);
+    area->m.used += size;
+    area->m.head += size;
+
+    if (area->m.head == area->size) {
+        area->m.head = 0;
+    }
+}
+
+
+void
+clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
+    ngx_uint_t tables)
+{
+    uint32_t               *p;
+    ngx_uint_t              table;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row, *next;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    row = clipper_record_row(area, pos);
+    fixed = clipper_record_fixed(row);
+
+    for (table = 0; table < 2; table++) {
+
+        if (!((tables >> table) & 1)) {
+            continue;
+        }
+
+        if (row->prev[table]) {
+            p = &clipper_record_row(area, row->prev[table] - 1)
+                    ->next[table];
+        } else {
+            p = clipper_record_ring_bucket(area, table, fixed->query_id,
+                                           fixed->app, fixed->uid,
+                                           fixed->input);
+        }
+
+        clipper_record_save(area, *p);
+        *p = row->next[table];
+
+        if (row->next[table]) {
+            next = clipper_record_row(area, row->next[table] - 1);
+            clipper_record_save(area, next->prev[table]);
+            next->prev[table] = row->prev[table];
+        }
+    }
+
+    if ((tables & CLIPPER_RECORD_INPUT) && clipper_record_waits(fixed)) {
+        clipper_record_save(area, area->m.live);
+        area->m.live--;
+    }
+
+    clipper_record_save(area, row->linked);
+    row->linked &= (uint16_t) ~tables;
+}
+
+
+uint32_t *
+clipper_record_ring_bucket(clipper_record_area_t *area, ngx_uint_t table,
+    uint64_t query_id, uint32_t app, const uint64_t uid[2],
+    const uint64_t input[2])
+{
+    uint64_t  h;
+
+    h = (table == 0) ? query_id : (uid[0] + app) * 31 + input[0];
+    h = (h ^ (h >> 32)) * 0x9e3779b97f4a7c15;
+    h ^= h >> 29;
+
+    return &area->bucket[table * area->buckets + (h & (area->buckets - 1))];
+}

@@ -1,0 +1,103 @@
+
+/*
+ * The ring behind the records: rows of variable length, one after the other,
+ * the oldest at the tail.
+ *
+ * Two hash tables lead to them, newest first.  A consumed record is in
+ * neither, and keeps its place until the tail passes it.  A settled one stays
+ * in the table of ids.  For clipper_record.c, which has the lock.
+ */
+
+
+#ifndef _CLIPPER_RECORD_RING_H_INCLUDED_
+#define _CLIPPER_RECORD_RING_H_INCLUDED_
+
+
+#include "shm/clipper_record.h"
+#include "shm/clipper_journal.h"
+
+
+#define CLIPPER_RECORD_UNIT   8
+
+#define CLIPPER_RECORD_ID     1                 /* bits of the tables */
+#define CLIPPER_RECORD_INPUT  2
+
+/* the common part of all records is stored as a struct */
+#define CLIPPER_RECORD_FIXED  offsetof(clipper_record_t, key)
+
+
+typedef struct {
+    clipper_journal_t           journal;
+    size_t                      ring;           /* offset of it */
+    size_t                      size;           /* of it */
+    size_t                      buckets;        /* a power of two; of each
+                                                   of both tables */
+    uint64_t                    magic;
+
+    struct {
+        size_t                  head;
+        size_t                  tail;
+        size_t                  used;
+        size_t                  live;           /* wait for feedback */
+    } m;
+
+    uint64_t                    stored;         /* atomic: in Redis */
+    uint64_t                    missed;         /* not */
+
+    uint32_t                    bucket[];       /* first by id, then by
+                                                   input; units from the
+                                                   start of the ring plus
+                                                   one, 0: none */
+} clipper_record_area_t;
+
+
+typedef struct {
+    uint32_t                    size;
+    uint16_t                    linked;         /* bit i: in table i; 0:
+                                                   consumed or padding */
+    uint16_t                    padding;
+    uint32_t                    next[2];        /* of both tables */
+    uint32_t                    prev[2];        /* 0: it is the first */
+    u_char                      data[];
+} clipper_record_row_t;
+
+
+#define clipper_record_row(area, pos)                                         \
+    ((clipper_record_row_t *) ((u_char *) (area) + (area)->ring               \
+                         + (size_t) (pos) * CLIPPER_RECORD_UNIT))
+
+#define clipper_record_fixed(row)                                             \
+    ((clipper_record_t *) (row)->data)
+
+/* neither a note nor a place for a record of another instance */
+#define clipper_record_waits(fixed)  ((fixed)->app && (fixed)->n)
+
+#define clipper_record_save(area, piece)                                      \
+    clipper_journal_save(&(area)->journal, area, &(piece),                    \
+                         sizeof(piece))
+
+
+#define clipper_record_locked(zone)                                           \
+    clipper_journal_locked(                                                   \
+                 &((clipper_record_area_t *) (zone)->records)->journal,       \
+                 (zone)->pid)
+
+
+/* bytes of a record in the ring */
+size_t clipper_record_ring_size(const clipper_record_t *record);
+
+/* overwrites the oldest ones; it must be shorter than the ring */
+void clipper_record_ring_add_locked(clipper_zone_t *zone,
+    const clipper_record_t *record, size_t size);
+
+/* takes a row out of those of the tables that it is in */
+void clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
+    ngx_uint_t tables);
+
+/* of table 0 by the id, of table 1 by the rest */
+uint32_t *clipper_record_ring_bucket(clipper_record_area_t *area,
+    ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
+    const uint64_t input[2]);
+
+
+#endif /* _CLIPPER_RECORD_RING_H_INCLUDED_ */
