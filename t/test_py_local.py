@@ -14,6 +14,7 @@ from clipper_admin import (
 )
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.local.control import ask
+from clipper_admin.server_conf import records_arguments
 from harness.cluster import check_that_no_change_is_lost, unsanitized
 from harness.local import deploy, predict, refused
 from harness.util import session_pids, wait_until
@@ -117,6 +118,21 @@ def test_nginx_that_does_not_start(make_cluster, tmp_path):
         LocalContainerManager(
             "none", state_dir=str(tmp_path / "n"), module="/no/module.so"
         ).start_clipper()
+
+
+def test_memory_of_records(make_cluster):
+    """Catches sizes and times of records that do not reach nginx."""
+    manager = make_cluster("records", records_size="1m")
+    conn = ClipperConnection(manager)
+    conn.start_clipper()
+    with open(manager.directory.file("nginx.conf")) as conf:
+        assert "clipper_records 1m;" in conf.read()
+    manager.stop_all()
+    assert records_arguments(None, None, "h:1") == []
+    assert records_arguments("2m", "1d", "h:1") == ["2m", "redis=1d"]
+    assert records_arguments(None, "1d", "h:1") == ["4m", "redis=1d"]
+    with refused("needs a Redis"):
+        make_cluster("late", records_time="1d")
 
 
 def test_a_cluster_that_has_gone(make_cluster):

@@ -1,13 +1,17 @@
 """nginx.conf of a cluster, and nginx's error lines about it."""
 
 import re
-from typing import Any, List, Mapping
+from typing import Any, List, Mapping, Optional
 
 from .address import join
+from .exceptions import ClipperException
 from .nginxconf import Directive, directive
 
 #: Directories of the fragments in a generation.
 PLACES = ("models", "apps")
+
+#: What nginx takes of a zone of 64m.
+_RECORDS_SIZE = "4m"
 
 #: Answer to a path without an application.
 _NOT_FOUND = (
@@ -35,6 +39,28 @@ def nginx_line(text: str) -> str:
         if match:
             return match.group(1)
     return text.strip() or "it gave no reason"
+
+
+def records_arguments(
+    size: Optional[str], time: Optional[str], redis: Optional[str]
+) -> List[str]:
+    """The arguments of `clipper_records`; empty: it is left out.
+
+    Args:
+        size: of the memory, or None for the default.
+        time: how long Redis keeps them, or None.
+        redis: where Redis is, or None.
+
+    Raises:
+        ClipperException: a time is given, but no Redis.
+    """
+    if time and not redis:
+        raise ClipperException(
+            "records_time is how long Redis keeps queries: it needs a Redis"
+        )
+    if not size and not time:
+        return []
+    return [size or _RECORDS_SIZE] + (["redis=" + time] if time else [])
 
 
 def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
@@ -68,6 +94,8 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
     ]
     if cluster.get("redis"):
         http.append(directive("clipper_redis", cluster["redis"]))
+    if cluster.get("records"):
+        http.append(directive("clipper_records", *cluster["records"]))
     http += [
         directive("include", place + "/generation.conf"),
         directive("include", place + "/models/*.conf"),

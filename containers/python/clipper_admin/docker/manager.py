@@ -19,6 +19,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
+from ..server_conf import records_arguments
 from . import engine, frontend, network
 from .containers import Containers
 from .frontend import Frontend
@@ -82,6 +83,12 @@ class DockerContainerManager(ContainerManager):
         redis_image: image of a Redis container that stores the selection
             state when there is no `redis_ip`, such as ``redis:alpine``.
             `stop_all` removes its data.
+        records_size: size of the memory of queries that wait for feedback, a
+            directive's argument such as ``"16m"``; by default a sixteenth of
+            `zone_size`.
+        records_time: how long Redis keeps such queries as well, such as
+            ``"1d"``, so that a label may come after a restart or at another
+            server; by default it does not. It needs a Redis.
 
     Raises:
         ClipperException: an argument is not supported, or no engine answers.
@@ -105,6 +112,8 @@ class DockerContainerManager(ContainerManager):
         zone_size: str = "64m",
         deploy_timeout: float = 300.0,
         redis_image: Optional[str] = None,
+        records_size: Optional[str] = None,
+        records_time: Optional[str] = None,
     ) -> None:
         if docker_network == "host":
             raise ClipperException(
@@ -129,6 +138,9 @@ class DockerContainerManager(ContainerManager):
         }
         self._redis = join(redis_ip, redis_port) if redis_ip else None
         self._redis_image = None if redis_ip else redis_image
+        self._records = records_arguments(
+            records_size, records_time, redis_ip or redis_image
+        )
         self._workers = workers
         self._zone_size = zone_size
         self._ports: Dict[str, int] = {}
@@ -192,6 +204,7 @@ class DockerContainerManager(ContainerManager):
             "rpc_allow": ["127.0.0.1"]
             + network.subnets(self.client, self.docker_network),
             "redis": self._redis,
+            "records": self._records,
         }
 
     def _start_redis(self, image: str) -> Any:

@@ -19,6 +19,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
+from ..server_conf import records_arguments
 from . import again, images, programs
 from .control import ClusterGone, ask, is_running
 from .directory import (
@@ -71,6 +72,12 @@ class LocalContainerManager(ContainerManager):
             directory.
         deploy_timeout: seconds that a container may take to load its model.
         redis: ``host:port`` of a Redis that stores the selection state.
+        records_size: size of the memory of queries that wait for feedback, a
+            directive's argument such as ``"16m"``; by default a sixteenth of
+            `zone_size`.
+        records_time: how long Redis keeps such queries as well, such as
+            ``"1d"``, so that a label may come after a restart or at another
+            server; by default it does not. It needs a Redis.
         access_log: write logs/access.log for `clipper_admin.replay`.
     """
 
@@ -89,6 +96,8 @@ class LocalContainerManager(ContainerManager):
         deploy_timeout: float = 300.0,
         redis: Optional[str] = None,
         access_log: bool = False,
+        records_size: Optional[str] = None,
+        records_time: Optional[str] = None,
     ) -> None:
         programs.check_cluster_name(cluster_name)
         super().__init__(cluster_name, deploy_timeout, logger)
@@ -101,6 +110,9 @@ class LocalContainerManager(ContainerManager):
         self._workers = workers
         self._zone_size = zone_size
         self._redis = redis
+        self._records = records_arguments(
+            records_size, records_time, redis
+        )
         self._access_log = access_log
         self._nginx = nginx
         self._module = module
@@ -137,6 +149,7 @@ class LocalContainerManager(ContainerManager):
             "zone_size": self._zone_size,
             "error_log": ERROR_LOG,
             "redis": self._redis,
+            "records": self._records,
             "access_log": ["logs/access.log", "clipper"]
             if self._access_log
             else None,
