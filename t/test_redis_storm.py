@@ -47,9 +47,10 @@ class Learner(threading.Thread):
     it had not been learned, "0" that it had, as each query teaches once.
     """
 
-    def __init__(self, server, count, until=0.0):
+    def __init__(self, server, count, until=0.0, judge=None):
         super().__init__(daemon=True)
         self.server = server
+        self.judge = judge or server
         self.count = count
         self.until = until
         self.learned = 0
@@ -79,7 +80,7 @@ class Learner(threading.Thread):
             self.sums[uid, arm].append(abs(answer["output"] - label) / 10)
         self.learned += len(updates)
         sent = set()
-        self.lasting(lambda c: self.update(c, updates, sent))
+        self.lasting(lambda c: self.update(c, updates, sent), self.judge)
 
     def update(self, connection, updates, sent):
         """Sends all feedbacks without a response, in one go."""
@@ -89,17 +90,27 @@ class Learner(threading.Thread):
         connection.send(b"".join(updates.values()))
         for query_id in list(updates):
             response = connection.read()
+            if self.early(response):
+                continue
             if response.body != b"Feedback received? 1" and not (
                     query_id in again
                     and response.body == b"Feedback received? 0"):
                 self.wrong.append(response)
             del updates[query_id]
+        if updates:
+            raise OSError("some came before their records")
 
-    def lasting(self, action):
+    def early(self, response):
+        """The other instance is asked before Redis has the record."""
+        return (self.judge is not self.server
+                and response.body == b"Feedback received? 0")
+
+    def lasting(self, action, server=None):
         """Tries on new connections until one lasts."""
+        server = server or self.server
         while True:
             try:
-                with Connection(("127.0.0.1", self.server.port)) as made:
+                with Connection(("127.0.0.1", server.port)) as made:
                     return action(made)
             except (OSError, ValueError):
                 time.sleep(0.02)
@@ -140,30 +151,37 @@ def difference(store, learners):
     return worst
 
 
-@pytest.mark.parametrize("sim, troubled", [
-    (Sim4, False), (Sim4, True), (Sim3, True)],
-    ids=["v4", "v4-troubled", "v3-troubled"])
-def test_instances_add_up(redis, nginx, sim, troubled):
+@pytest.mark.parametrize("sim, troubled, records", [
+    (Sim4, False, ""), (Sim4, True, ""), (Sim3, True, ""),
+    (Sim4, False, "redis=1h"), (Sim4, True, "redis=1h")],
+    ids=["v4", "v4-troubled", "v3-troubled", "records", "records-troubled"])
+def test_instances_add_up(redis, nginx, sim, troubled, records):
     """Catches deltas that are lost or count twice: two instances learn at
     the same time while Redis is killed, workers are killed and the
-    configuration is reloaded."""
+    configuration is reloaded. With records in Redis each feedback claims
+    its query there; without troubles the other instance is given it."""
     store = redis()
     servers = [nginx(LOCATION, zone="32m", http=(
-        "clipper_cache_zone off; clipper_redis "
-        f"127.0.0.1:{store.port} timeout=300ms;")) for _ in range(2)]
+        f"clipper_cache_zone off; clipper_records 8m {records}; "
+        f"clipper_redis 127.0.0.1:{store.port} timeout=300ms;"))
+        for _ in range(2)]
     for server in servers:
         sim(server, "m").wait_registered()
         sim(server, "n", model=lambda xs: ["7" for _ in xs]).wait_registered()
         server.wait_replicas("m")
         server.wait_replicas("n")
+        wait_until(lambda: all(server.status()["selection_state"]["redis"][
+            "up"] for _ in range(20)), 10, "workers with Redis")
         if troubled:
             allow_kill(server)
             server.checks_zone = False
 
     start = time.monotonic()
     until = start + SECONDS if troubled else 0.0
-    learners = [Learner(server, FEEDBACKS / 6, until)
-                for server in servers for _ in range(3)]
+    elsewhere = records and not troubled
+    learners = [Learner(server, FEEDBACKS / 6, until, judge)
+                for server, judge in zip(servers, servers[::-1])
+                for judge in [judge if elsewhere else None] * 3]
     troubles = trouble(store, servers, learners) if troubled else 0
     for learner in learners:
         learner.join(60 * SLOW + FEEDBACKS / 200 + SECONDS)
