@@ -75,6 +75,10 @@ MISTAKES = [
     ("http", "clipper_model m { «queue 0;» }", "queue"),
     ("http", "clipper_model m { «queue many;» }", "queue|many"),
     ("http", "clipper_model m { «queue_size 0;» }", "queue_size"),
+    ("http", "clipper_model m { «batch_timeout 0s;» }", "batch_timeout"),
+    ("http", "clipper_model m { «batch_timeout never;» }", "never|invalid"),
+    ("http", "clipper_model m { batch_timeout 5s; «batch_timeout auto;» }",
+     "duplicate"),
     ("http", "clipper_model m { «replica_timeout 0s;» }", "replica_timeout"),
     ("http", "clipper_model m { «replica_timeout x;» }",
      "replica_timeout|x"),
@@ -175,7 +179,8 @@ FINE = {
              + " }"),
     "a block before its link": dict(
         http="clipper_model m { version 2; batch adaptive; batch_max 99; "
-             "batch_wait 1ms; queue 9; queue_size 1m; replica_timeout 9s; }"
+             "batch_wait 1ms; queue 9; queue_size 1m; replica_timeout 9s; "
+             "batch_timeout 70s; }"
              "clipper_model m:2 { input doubles; batch 4; label x; "
              'image "registry/x:1"; }',
         server=application("a", "m")),

@@ -41,8 +41,8 @@ WHOLES = [
     {"query", "ask", "select", "select_merge"},
     {"state", "state_ask", "state_flow", "state_flush", "state_id",
      "state_text"},
-    # the replica with its batch and its probe; its socket
-    {"replica", "dispatch", "request"},
+    # the replica with its batch, its time for it, and its probe; its socket
+    {"replica", "dispatch", "replica_limit", "request"},
     {"rpc", "rpc_monitor", "rpc_number"},
     # the request, and the scrape, that is under way
     {"predict", "update"},

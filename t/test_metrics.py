@@ -20,6 +20,7 @@ FAMILIES = {
                                     {"model", "version", "reason"}),
     "clipper_hedges_total": ("counter", {"model", "version"}),
     "clipper_redispatches_total": ("counter", {"model", "version"}),
+    "clipper_batch_timeouts_total": ("counter", {"model", "version"}),
     "clipper_cache_lookups_total": ("counter",
                                     {"model", "version", "result"}),
     "clipper_cache_evictions_total": ("counter", {"model", "version"}),

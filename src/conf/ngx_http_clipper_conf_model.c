@@ -42,6 +42,8 @@ static char *ngx_http_clipper_conf_block_batch(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_clipper_conf_block_wait(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_clipper_conf_block_timeout(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_clipper_conf_block_hedge(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_clipper_conf_positive_time(ngx_conf_t *cf, void *post,
@@ -104,6 +106,13 @@ static ngx_command_t  ngx_http_clipper_block_commands[] = {
       ngx_http_clipper_conf_block_wait,
       NGX_HTTP_CLIPPER_TUNING,
       offsetof(ngx_http_clipper_tuning_t, batch_wait),
+      NULL },
+
+    { ngx_string("batch_timeout"),
+      NGX_HTTP_CLIPPER_OF_BOTH,
+      ngx_http_clipper_conf_block_timeout,
+      NGX_HTTP_CLIPPER_TUNING,
+      offsetof(ngx_http_clipper_tuning_t, batch_timeout),
       NULL },
 
     { ngx_string("queue"),
@@ -393,6 +402,38 @@ ngx_http_clipper_conf_block_wait(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return ngx_http_clipper_conf_value_time(cf, &value[1], &tuning->batch_wait);
+}
+
+
+static char *
+ngx_http_clipper_conf_block_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_clipper_tuning_t *tuning = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (tuning->batch_timeout != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    if (ngx_strcmp(value[1].data, "auto") == 0) {
+        tuning->batch_timeout = 0;
+        return NGX_CONF_OK;
+    }
+
+    rv = ngx_http_clipper_conf_value_time(cf, &value[1],
+                                          &tuning->batch_timeout);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_clipper_conf_positive_time(cf, cmd->post,
+                                               &tuning->batch_timeout);
 }
 
 

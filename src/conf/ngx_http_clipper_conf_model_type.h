@@ -27,6 +27,7 @@ typedef struct {
     ngx_int_t                     batch;        /* fixed, or one of above */
     ngx_int_t                     batch_max;    /* inputs */
     ngx_msec_t                    batch_wait;
+    ngx_msec_t                    batch_timeout;    /* 0: auto */
     ngx_int_t                     queue;        /* tasks that may wait */
     size_t                        queue_size;   /* bytes; 0: 1/4 of zone */
     ngx_msec_t                    replica_timeout;

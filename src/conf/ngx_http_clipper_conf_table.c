@@ -137,6 +137,7 @@ ngx_http_clipper_conf_unset_tuning(ngx_http_clipper_tuning_t *t)
     t->batch = NGX_CONF_UNSET;
     t->batch_max = NGX_CONF_UNSET;
     t->batch_wait = NGX_CONF_UNSET_MSEC;
+    t->batch_timeout = NGX_CONF_UNSET_MSEC;
     t->queue = NGX_CONF_UNSET;
     t->queue_size = NGX_CONF_UNSET_SIZE;
     t->replica_timeout = NGX_CONF_UNSET_MSEC;
@@ -153,6 +154,7 @@ ngx_http_clipper_conf_merge_tuning(ngx_http_clipper_tuning_t *t,
     ngx_conf_merge_value(t->batch_max, from->batch_max,
                          NGX_HTTP_CLIPPER_DEFAULT_BATCH_MAX);
     ngx_conf_merge_msec_value(t->batch_wait, from->batch_wait, 0);
+    ngx_conf_merge_msec_value(t->batch_timeout, from->batch_timeout, 0);
     ngx_conf_merge_value(t->queue, from->queue,
                          NGX_HTTP_CLIPPER_DEFAULT_QUEUE);
     ngx_conf_merge_size_value(t->queue_size, from->queue_size, 0);

@@ -8,12 +8,15 @@
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "http/ngx_http_clipper_response.h"
+#include "shm/clipper_registry_replica.h"
 
 
 static ngx_http_clipper_app_t *ngx_http_clipper_health_app(
     ngx_http_request_t *r, ngx_str_t *name);
 static ngx_uint_t ngx_http_clipper_health_replicas(
-    ngx_http_clipper_app_t *app);
+    ngx_http_clipper_app_t *app, ngx_uint_t *stuck);
+static ngx_uint_t ngx_http_clipper_health_stuck(clipper_zone_t *zone,
+    ngx_uint_t model);
 static ngx_int_t ngx_http_clipper_health_send(ngx_http_request_t *r,
     ngx_uint_t status, const char *text);
 
@@ -23,6 +26,7 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
 {
     ngx_int_t                rc;
     ngx_str_t                name, cause;
+    ngx_uint_t               stuck;
     ngx_http_clipper_app_t  *app;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -49,11 +53,17 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
                                                "Not found", &cause);
     }
 
-    if (ngx_http_clipper_health_replicas(app) == 0) {
+    stuck = 0;
+
+    if (ngx_http_clipper_health_replicas(app, &stuck) == stuck) {
         return ngx_http_clipper_health_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                   "{\"status\":\"unavailable\",\"cause\":"
-                                   "\"No model of the application has a live "
-                                   "replica\"}");
+                                   stuck
+                                   ? "{\"status\":\"unavailable\",\"cause\":"
+                                     "\"All replicas of the application's "
+                                     "models are stuck in a batch\"}"
+                                   : "{\"status\":\"unavailable\",\"cause\":"
+                                     "\"No model of the application has a live "
+                                     "replica\"}");
     }
 
     return ngx_http_clipper_health_send(r, NGX_HTTP_OK, "{\"status\":\"ok\"}");
@@ -82,10 +92,14 @@ ngx_http_clipper_health_app(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
-/* read without the mutex: the answer may be out of date anyway */
+/*
+ * The ready replicas of the models, and how many of them are stuck.  Read
+ * without the mutex: the answer may be out of date anyway.
+ */
 
 static ngx_uint_t
-ngx_http_clipper_health_replicas(ngx_http_clipper_app_t *app)
+ngx_http_clipper_health_replicas(ngx_http_clipper_app_t *app,
+    ngx_uint_t *stuck)
 {
     ngx_uint_t                i, n, row;
     ngx_http_clipper_link_t  *links;
@@ -104,7 +118,32 @@ ngx_http_clipper_health_replicas(ngx_http_clipper_app_t *app)
 
         if (row) {
             n += zone->models[row].replicas;
+            *stuck += ngx_http_clipper_health_stuck(zone, row);
         }
+    }
+
+    *stuck = ngx_min(*stuck, n);
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_health_stuck(clipper_zone_t *zone, ngx_uint_t model)
+{
+    uint64_t                now_us;
+    ngx_uint_t              i, n;
+    clipper_replica_row_t  *r;
+
+    now_us = clipper_clock_us();
+    n = 0;
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        n += r->state == CLIPPER_READY
+             && r->model == model
+             && clipper_registry_replica_stuck(r, now_us);
     }
 
     return n;

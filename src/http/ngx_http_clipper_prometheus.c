@@ -98,6 +98,11 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       ngx_http_clipper_prometheus_samples_counter, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_REDISPATCHES, NGX_HTTP_CLIPPER_ALONE },
 
+    { "clipper_batch_timeouts_total", "counter",
+      "Batches that were not answered within batch_timeout.",
+      ngx_http_clipper_prometheus_samples_counter, NGX_HTTP_CLIPPER_MODELS,
+      CLIPPER_M_TIMEOUTS, NGX_HTTP_CLIPPER_ALONE },
+
     { "clipper_cache_lookups_total", "counter",
       "Lookups in the prediction cache, by result.",
       ngx_http_clipper_prometheus_samples_counters, NGX_HTTP_CLIPPER_MODELS,

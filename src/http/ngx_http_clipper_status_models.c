@@ -9,6 +9,7 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
 #include "shm/clipper_registry.h"
+#include "shm/clipper_registry_replica.h"
 #include "shm/clipper_zone.h"
 
 
@@ -229,6 +230,8 @@ ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
                                      sum[CLIPPER_M_HEDGES]);
     ngx_http_clipper_document_number(d, "redispatches",
                                      sum[CLIPPER_M_REDISPATCHES]);
+    ngx_http_clipper_document_number(d, "batch_timeouts",
+                                     sum[CLIPPER_M_TIMEOUTS]);
 
     ngx_http_clipper_document_open(d, "cache", '{');
     ngx_http_clipper_document_number(d, "hits",
@@ -315,7 +318,12 @@ ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "worker", replica->worker);
     ngx_http_clipper_document_number(d, "worker_pid", pid);
     ngx_http_clipper_document_number(d, "busy", replica->busy);
-    ngx_http_clipper_document_flag(d, "stuck", replica->stuck);
+    ngx_http_clipper_document_number(d, "busy_ms",
+                                     replica->busy && now_us > replica->sent_us
+                                     ? (now_us - replica->sent_us) / 1000 : 0);
+    ngx_http_clipper_document_flag(d, "stuck",
+                                   clipper_registry_replica_stuck(replica,
+                                                                  now_us));
     ngx_http_clipper_document_number(d, "batches", replica->nbatches);
     ngx_http_clipper_document_number(d, "inputs", replica->ninputs);
     ngx_http_clipper_document_number(d, "errors", replica->nerrors);

@@ -264,6 +264,9 @@ ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
 
     if (rc == NGX_DECLINED) {
         reason = NGX_HTTP_CLIPPER_NO_REPLICA;
+
+    } else if (rc == NGX_ABORT) {
+        reason = NGX_HTTP_CLIPPER_MODEL_ERROR;
     }
 
     ngx_http_clipper_ask_fail(ask, reason);

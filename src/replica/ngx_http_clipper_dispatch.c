@@ -10,6 +10,7 @@
 #include "shm/clipper_loan.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "replica/ngx_http_clipper_replica_limit.h"
 #include "replica/ngx_http_clipper_request.h"
 #include "shm/clipper_zone.h"
 #include "shm/clipper_queue_hedge.h"
@@ -125,6 +126,10 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     replica->nleases = clipper_queue_lease_take_locked(zone, replica->row,
                                                        take,
                                                        replica->leases);
+
+    if (replica->nleases) {
+        ngx_http_clipper_replica_limit_begin_locked(replica, take->now_us);
+    }
 }
 
 
@@ -149,6 +154,8 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
     }
 
     replica->sent_us = take->now_us;
+    replica->overdue = 0;
+    ngx_http_clipper_replica_limit_watch(replica);
 
     if (take->copies) {
         counters = clipper_metrics_model(ngx_http_clipper_process.zone,

@@ -8,6 +8,8 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "replica/ngx_http_clipper_dispatch.h"
+#include "replica/ngx_http_clipper_replica_limit.h"
+#include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -24,6 +26,7 @@
 
 
 static void ngx_http_clipper_replica_wait(void *data);
+static void ngx_http_clipper_replica_limited(void *data);
 static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
 
 
@@ -202,6 +205,8 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->wait.data = replica;
     replica->hedge.handler = ngx_http_clipper_dispatch_hedge;
     replica->hedge.data = replica;
+    replica->limit.handler = ngx_http_clipper_replica_limited;
+    replica->limit.data = replica;
 
     ngx_http_clipper_rpc_peer_keep(fd);
     ngx_queue_insert_tail(&ngx_http_clipper_replicas, &replica->link);
@@ -231,6 +236,58 @@ ngx_http_clipper_replica_wait(void *data)
 }
 
 
+/*
+ * A batch has no answer within batch_timeout.  The container may be stopped,
+ * or its function may never return: its connection is closed, and so it is
+ * not given another batch before it announces itself anew.
+ */
+
+static void
+ngx_http_clipper_replica_limited(void *data)
+{
+    int                           fd;
+    u_char                        buf[CLIPPER_TEXT * 2];
+    uint64_t                     *counters;
+    ngx_str_t                     name;
+    clipper_zone_t               *zone;
+    ngx_http_clipper_replica_t   *replica;
+    ngx_http_clipper_identity_t   id;
+
+    replica = data;
+
+    if (!ngx_http_clipper_replica_limit_passed(replica)) {
+        return;
+    }
+
+    /* if the connection has ended meanwhile, its descriptor is another's */
+
+    id = replica->id;
+    ngx_http_clipper_rpc_monitor_sync();
+    replica = ngx_http_clipper_replica_find(&id);
+
+    if (replica == NULL) {
+        return;
+    }
+
+    zone = ngx_http_clipper_process.zone;
+    fd = replica->fd;
+    replica->overdue = 1;
+
+    ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+    ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                  "container of \"%V\", replica %uD, has not answered a batch "
+                  "of %ui within %uL ms (batch_timeout): it is disconnected",
+                  &name, zone->replicas[replica->row].id, replica->nleases,
+                  replica->limit_us / 1000);
+
+    counters = clipper_metrics_model(zone, replica->model);
+    clipper_metrics_add(&counters[CLIPPER_M_TIMEOUTS], 1);
+
+    ngx_http_clipper_rpc_shutdown(fd);
+    ngx_http_clipper_replica_gone(replica, "no answer within batch_timeout");
+}
+
+
 void
 ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     const char *why)
@@ -252,6 +309,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
 
     ngx_http_clipper_timer_del(&replica->wait);
     ngx_http_clipper_timer_del(&replica->hedge);
+    ngx_http_clipper_timer_del(&replica->limit);
     ngx_http_clipper_rpc_peer_release(replica->fd);
     ngx_queue_remove(&replica->link);
     ngx_rbtree_delete(&ngx_http_clipper_replica_tree, &replica->node.node);
@@ -259,6 +317,11 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     clipper_zone_lock(zone);
 
     clipper_registry_replica_leaving_locked(zone, replica->row);
+
+    if (replica->overdue) {
+        clipper_queue_lease_hung_locked(zone, replica->row, replica->leases,
+                                        replica->nleases, now_us);
+    }
 
     for (i = 0; i < replica->nleases; i++) {
         again += clipper_queue_lease_lost_locked(zone, replica->row,

@@ -38,9 +38,12 @@ typedef struct {
     ngx_uint_t                             room;      /* leases allocated */
     ngx_http_clipper_timer_t               wait;      /* for a fuller batch */
     ngx_http_clipper_timer_t               hedge;     /* for the reply */
+    ngx_http_clipper_timer_t               limit;     /* of the reply */
+    uint64_t                               limit_us;  /* longest time for it */
 
     unsigned                               in_flight:1;
     unsigned                               probing:1;
+    unsigned                               overdue:1; /* limit has passed */
 
     /* while the worker retires */
     unsigned                               moving:1;  /* told, or its turn */

@@ -40,6 +40,7 @@
 #define CLIPPER_M_HEDGES       12
 #define CLIPPER_M_REDISPATCHES 13
 #define CLIPPER_M_ERRORS       14               /* outputs that are errors */
+#define CLIPPER_M_TIMEOUTS     15               /* batches without an answer */
 #define CLIPPER_M_BATCH_TIME   16               /* histogram, us */
 #define CLIPPER_M_BATCH_SIZE   32               /* histogram, inputs */
 

@@ -17,7 +17,7 @@ static clipper_bucket_t *clipper_queue_bucket(clipper_zone_t *zone,
 static uint32_t clipper_queue_find_locked(clipper_zone_t *zone,
     clipper_bucket_t *bucket, clipper_task_t *task);
 static uint32_t clipper_queue_depart_locked(clipper_zone_t *zone,
-    clipper_task_t *task, uint64_t now_us);
+    clipper_task_t *task, uint32_t strikes, uint64_t now_us);
 static uint32_t clipper_queue_suspected_locked(clipper_zone_t *zone,
     const uint64_t key[2], uint64_t now_us);
 
@@ -63,7 +63,7 @@ ngx_int_t
 clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
     uint64_t now_us)
 {
-    uint32_t              flight, waiter;
+    uint32_t              flight, waiter, strikes;
     clipper_header_t     *header;
     clipper_waiter_t     *w;
     clipper_model_row_t  *model;
@@ -101,6 +101,13 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
         return NGX_BUSY;
     }
 
+    strikes = flight ? 0 : clipper_queue_suspected_locked(zone, task->key,
+                                                          now_us);
+
+    if (strikes > 1) {
+        return NGX_ABORT;
+    }
+
     waiter = header->waiters.free;
 
     if (waiter == 0) {
@@ -108,7 +115,7 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
     }
 
     if (flight == 0) {
-        flight = clipper_queue_depart_locked(zone, task, now_us);
+        flight = clipper_queue_depart_locked(zone, task, strikes, now_us);
 
         if (flight == 0) {
             return NGX_ERROR;
@@ -183,7 +190,7 @@ clipper_queue_find_locked(clipper_zone_t *zone, clipper_bucket_t *bucket,
 
 static uint32_t
 clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
-    uint64_t now_us)
+    uint32_t strikes, uint64_t now_us)
 {
     uint32_t           flight, chunk;
     clipper_flight_t  *f;
@@ -210,7 +217,7 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
     f = &zone->flights[flight];
     f->model = task->model;
     f->input_type = task->input_type;
-    f->attempts = clipper_queue_suspected_locked(zone, task->key, now_us);
+    f->attempts = strikes;
     f->retried = f->attempts;
     f->key[0] = task->key[0];
     f->key[1] = task->key[1];
@@ -239,8 +246,9 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
 
 
 /*
- * An input that recently killed replicas is asked alone, and only once.  While
- * there are such inputs, 64 rows are searched.
+ * The strikes of an input that recently killed replicas, or hung them.  With
+ * one it is asked alone, and only once; with more it is not asked.  While there
+ * are such inputs, all rows of the table are searched.
  */
 
 static uint32_t
@@ -262,11 +270,31 @@ clipper_queue_suspected_locked(clipper_zone_t *zone, const uint64_t key[2],
         if (suspect->key[0] == key[0] && suspect->key[1] == key[1]
             && now_us < suspect->until_us)
         {
-            return 1;
+            return suspect->strikes;
         }
     }
 
     return 0;
+}
+
+
+/* a suspect was answered */
+
+void
+clipper_queue_innocent_locked(clipper_zone_t *zone, const uint64_t key[2])
+{
+    ngx_uint_t          i;
+    clipper_suspect_t  *suspect;
+
+    clipper_zone_locked(zone);
+
+    for (i = 0; i < CLIPPER_SUSPECTS; i++) {
+        suspect = &zone->header->suspects[i];
+
+        if (suspect->key[0] == key[0] && suspect->key[1] == key[1]) {
+            ngx_memzero(suspect, sizeof(clipper_suspect_t));
+        }
+    }
 }
 
 
@@ -294,10 +322,17 @@ clipper_queue_suspect_locked(clipper_zone_t *zone, const uint64_t key[2],
         }
     }
 
+    if (oldest->key[0] != key[0] || oldest->key[1] != key[1]) {
+        oldest->strikes = 0;
+    }
+
     oldest->key[0] = key[0];
     oldest->key[1] = key[1];
-    oldest->until_us = now_us + CLIPPER_SUSPICION;
-    zone->header->suspect_us = oldest->until_us;
+    oldest->until_us = now_us + ((uint64_t) CLIPPER_SUSPICION
+                                 << ngx_min(oldest->strikes, 6));
+    oldest->strikes++;
+    zone->header->suspect_us = ngx_max(zone->header->suspect_us,
+                                       oldest->until_us);
 }
 
 

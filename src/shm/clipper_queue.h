@@ -24,7 +24,7 @@
 /* time between the arrival of a reply and the response to the client, us */
 #define CLIPPER_MARGIN     500
 
-/* how long an input that killed replicas is remembered, us */
+/* how long an input that killed replicas is remembered at first, us */
 #define CLIPPER_SUSPICION  60000000
 
 /* us: a replica that connected this recently is about to be ready */
@@ -82,6 +82,8 @@ void clipper_queue_insert_locked(clipper_zone_t *zone, uint32_t flight);
 void clipper_queue_hash_locked(clipper_zone_t *zone, uint32_t flight);
 void clipper_queue_link_locked(clipper_zone_t *zone, uint32_t waiter);
 void clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight);
+void clipper_queue_innocent_locked(clipper_zone_t *zone,
+    const uint64_t key[2]);
 void clipper_queue_suspect_locked(clipper_zone_t *zone, const uint64_t key[2],
     uint64_t now_us);
 void clipper_queue_remove_locked(clipper_zone_t *zone, uint32_t flight);

@@ -67,7 +67,8 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
 
-    fastest_us = model->root ? 0
+    fastest_us = model->root || clipper_queue_hedge_hung(model, hedge->now_us)
+                 ? 0
                  : clipper_queue_hedge_fastest_locked(zone, r);
     ready_us = hedge->now_us + hedge->margin_us;
     last_us = 0;

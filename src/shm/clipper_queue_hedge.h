@@ -40,6 +40,17 @@ clipper_queue_hedge_leased(const clipper_flight_t *f)
 }
 
 
+/* us: how long a model without an answer to a batch makes no copies */
+#define CLIPPER_HEDGE_HUNG    3600000000ULL
+
+/* one of its inputs may have hung a replica: a copy would hang another */
+static ngx_inline ngx_uint_t
+clipper_queue_hedge_hung(const clipper_model_row_t *model, uint64_t now_us)
+{
+    return model->hung_us && now_us < model->hung_us + CLIPPER_HEDGE_HUNG;
+}
+
+
 /* a batch has just been sent: next_us says when it is late */
 void clipper_queue_hedge_begin(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);

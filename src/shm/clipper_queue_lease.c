@@ -145,6 +145,7 @@ clipper_queue_tries_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
     f = &zone->flights[lease->flight];
 
     return !take->once
+           && !clipper_queue_hedge_hung(&zone->models[r->model], take->now_us)
            && f->attempts == 0
            && (f->lease[0] == 0 || f->lease[1] == 0)
            && clipper_batch_latency(&r->batch, 1) + take->margin_us
@@ -377,6 +378,10 @@ clipper_queue_lease_settle_locked(clipper_zone_t *zone, uint32_t replica,
         return 1;
     }
 
+    if (f->attempts && output->result == CLIPPER_RESULT_OUTPUT) {
+        clipper_queue_innocent_locked(zone, f->key);
+    }
+
     f->output = output->chunk;
     f->output_len = (uint32_t) output->len;
 
@@ -451,7 +456,9 @@ clipper_queue_lease_lost_locked(clipper_zone_t *zone, uint32_t replica,
         return 0;
     }
 
-    if (f->retried) {
+    /* one that was alone with both of its replicas is the cause */
+
+    if (f->retried || (f->attempts > 1 && f->batch_size == 1)) {
         f->output_len = 0;
         clipper_queue_suspect_locked(zone, f->key, now_us);
         clipper_queue_done_locked(zone, lease->flight, CLIPPER_RESULT_ERROR,
@@ -465,6 +472,30 @@ clipper_queue_lease_lost_locked(clipper_zone_t *zone, uint32_t replica,
     (void) clipper_queue_notify_locked(zone, f->model);
 
     return 1;
+}
+
+
+void
+clipper_queue_lease_hung_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n, uint64_t now_us)
+{
+    ngx_uint_t         i;
+    clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
+
+    zone->models[zone->replicas[replica].model].hung_us = now_us;
+
+    for (i = 0; i < n; i++) {
+        f = &zone->flights[leases[i].flight];
+
+        if (f->gen == leases[i].gen
+            && f->state == CLIPPER_LEASED
+            && f->waiters == 0)
+        {
+            clipper_queue_suspect_locked(zone, f->key, now_us);
+        }
+    }
 }
 
 

@@ -62,10 +62,19 @@ ngx_uint_t clipper_queue_lease_settle_locked(clipper_zone_t *zone,
 
 /*
  * The replica of this lease was lost: the flight is queued again (1), or ends
- * as an error if that happened before.
+ * as an error if that happened before, or if it was alone with both of its
+ * replicas.
  */
 ngx_uint_t clipper_queue_lease_lost_locked(clipper_zone_t *zone,
     uint32_t replica, const clipper_lease_t *lease, uint64_t now_us);
+
+/*
+ * Before the replica's leases are lost: it has not answered its batch within
+ * the limit.  Inputs that nobody waits for any more become suspects, and the
+ * model makes no copies for some time.
+ */
+void clipper_queue_lease_hung_locked(clipper_zone_t *zone, uint32_t replica,
+    const clipper_lease_t *leases, ngx_uint_t n, uint64_t now_us);
 
 
 #endif /* _CLIPPER_QUEUE_LEASE_H_INCLUDED_ */

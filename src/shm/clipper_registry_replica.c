@@ -54,6 +54,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->stuck = 0;
     r->superseded = 0;
     r->sent_us = now_us;
+    r->stuck_us = 0;
     r->connected_us = now_us;
     r->moved_us = 0;
     r->nbatches = 0;
@@ -362,6 +363,7 @@ clipper_registry_replica_idle_locked(clipper_zone_t *zone, uint32_t replica)
 
     r = &zone->replicas[replica];
     r->busy = 0;
+    r->stuck_us = 0;
 
     if (r->state != CLIPPER_READY || r->idle) {
         return;

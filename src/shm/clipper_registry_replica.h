@@ -49,6 +49,13 @@ void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
 void clipper_registry_replica_idle_locked(clipper_zone_t *zone,
     uint32_t replica);
 
+/* whether its batch takes longer than batches of its size ever do */
+static ngx_inline ngx_uint_t
+clipper_registry_replica_stuck(const clipper_replica_row_t *r, uint64_t now_us)
+{
+    return r->busy && r->stuck_us && now_us >= r->stuck_us;
+}
+
 /* leaves the idle list */
 void clipper_registry_replica_busy_locked(clipper_zone_t *zone,
     uint32_t replica);

@@ -36,6 +36,7 @@ typedef struct {
     uint32_t                   stuck;           /* its batch is given up */
     uint32_t                   superseded;      /* another one has its token */
     uint64_t                   sent_us;
+    uint64_t                   stuck_us;        /* from then on; 0: idle */
     uint64_t                   connected_us;
     uint64_t                   moved_us;        /* back from a move; 0: none */
 
@@ -63,6 +64,7 @@ typedef struct {
     uint32_t                   next_id;         /* of replicas */
     uint32_t                   digest_len;
     u_char                     digest[64];
+    uint64_t                   hung_us;         /* last batch timeout, or 0 */
     uint32_t                   profiled;
     clipper_batch_t            profile;         /* of the last replica */
     uint32_t                   turn;            /* replica about to move */
@@ -76,8 +78,7 @@ typedef struct {
     uint64_t                   tail_us;         /* latest deadline queued */
     uint32_t                   flights;         /* not free */
     uint32_t                   idle;            /* list of replicas */
-    uint16_t                   idles[CLIPPER_WORKERS];
-                                                /* in it, of each worker */
+    uint16_t                   idles[CLIPPER_WORKERS];   /* of each worker */
     uint32_t                   replicas;        /* ready ones */
     uint32_t                   members;         /* in any state */
     uint32_t                   fastest;         /* replica, or 0 */

@@ -107,13 +107,13 @@ typedef struct {
 } clipper_bucket_t;
 
 
-/* an input that killed replicas, remembered for a minute */
-
-#define CLIPPER_SUSPECTS      64
+/* an input that killed replicas, or that they hung with */
+#define CLIPPER_SUSPECTS      256
 
 typedef struct {
     uint64_t                   key[2];
     uint64_t                   until_us;
+    uint32_t                   strikes;         /* times it was found */
 } clipper_suspect_t;
 
 

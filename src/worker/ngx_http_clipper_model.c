@@ -41,6 +41,7 @@ static const ngx_http_clipper_tuning_t  ngx_http_clipper_model_defaults = {
     .batch = NGX_HTTP_CLIPPER_BATCH_ADAPTIVE,
     .batch_max = NGX_HTTP_CLIPPER_DEFAULT_BATCH_MAX,
     .batch_wait = 0,
+    .batch_timeout = 0,
     .queue = NGX_HTTP_CLIPPER_DEFAULT_QUEUE,
     .queue_size = 0,
     .replica_timeout = NGX_HTTP_CLIPPER_DEFAULT_REPLICA_TIMEOUT,

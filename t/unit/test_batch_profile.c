@@ -7,6 +7,8 @@
 
 
 #include "batch_fixture.h"
+#include "batch/clipper_batch_limit.h"
+#include "batch/clipper_batch_profile.h"
 
 
 static void
@@ -85,6 +87,39 @@ test_one_outlier_is_no_rule(void **state)
 }
 
 
+/* neither the limit nor "stuck" comes too early, and stuck comes first */
+
+static void
+test_limit_of_a_batch(void **state)
+{
+    uint64_t        limit_us, stuck_us;
+    clipper_batch_t  fresh;
+
+    clipper_batch_init(&fresh, NULL, 1);
+
+    limit_us = clipper_batch_limit_us(&fresh, 1, 0);
+    assert_true(limit_us == 60000000);
+    assert_true(clipper_batch_limit_stuck_us(&fresh, 1, limit_us) == 10000000);
+    assert_true(clipper_batch_limit_stuck_us(&fresh, 1, 500000) == 250000);
+
+    /* a fast model: the least values; a slow one: by its profile */
+
+    learn(60);
+    assert_true(clipper_batch_limit_us(&b, 50, 1) == 10000000);
+    assert_true(clipper_batch_limit_us(&b, 50, 0) == 60000000);
+    assert_true(clipper_batch_limit_stuck_us(&b, 50, 10000000) == 1000000);
+
+    clipper_batch_profile_scale(&b, 10000);
+    limit_us = clipper_batch_limit_us(&b, 50, 0);
+    stuck_us = clipper_batch_limit_stuck_us(&b, 50, limit_us);
+
+    assert_true(limit_us == 20 * clipper_batch_latency(&b, 50));
+    assert_true(limit_us > 60000000);
+    assert_true(stuck_us == clipper_batch_late(&b, 50));
+    assert_true(stuck_us > 10000000 && stuck_us < limit_us);
+}
+
+
 static void
 test_many_outliers_are_the_rule(void **state)
 {
@@ -145,6 +180,7 @@ main(void)
         test(test_profile_follows_the_model),
         test(test_profile_is_the_quantile),
         test(test_one_outlier_is_no_rule),
+        test(test_limit_of_a_batch),
         test(test_many_outliers_are_the_rule),
         test(test_knowledge_fades),
         test(test_inherited_profile)

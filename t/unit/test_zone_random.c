@@ -130,7 +130,10 @@ flight_ends(flight_t *f, unsigned result)
 static void
 lease_lost(view_t *v, replica_t *r, ngx_uint_t i)
 {
-    flight_t  *f;
+    flight_t    *f;
+    ngx_uint_t   alone;
+
+    alone = v->flights[r->leases[i].flight].batch_size == 1;
 
     clipper_zone_lock(v);
     (void) clipper_queue_lease_lost_locked(v, r->row, &r->leases[i], now);
@@ -145,7 +148,9 @@ lease_lost(view_t *v, replica_t *r, ngx_uint_t i)
         return;
     }
 
-    if (f->retried) {
+    /* a copy that is lost, too, counts like a second try */
+
+    if (f->retried || (f->attempts > 1 && alone)) {
         flight_ends(f, CLIPPER_RESULT_ERROR);
 
     } else {

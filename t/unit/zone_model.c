@@ -118,6 +118,29 @@ task_random(view_t *v)
 
 /* whether the zone may decline a task with the flight f in the model */
 
+/* replicas have died of the input more than once */
+
+static ngx_uint_t
+convicted(view_t *v, clipper_task_t *task)
+{
+    ngx_uint_t          i;
+    clipper_suspect_t  *suspect;
+
+    for (i = 0; i < CLIPPER_SUSPECTS; i++) {
+        suspect = &v->header->suspects[i];
+
+        if (suspect->key[0] == task->key[0] && suspect->key[1] == task->key[1]
+            && suspect->strikes > 1
+            && now < suspect->until_us)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 check_declined(view_t *v, clipper_task_t *task, flight_t *f, ngx_int_t rc,
     unsigned full)
@@ -136,6 +159,10 @@ check_declined(view_t *v, clipper_task_t *task, flight_t *f, ngx_int_t rc,
         check("busy with room", f == NULL
                              && queued_of(task->model) >= task->queue_max);
         counts[2]++;
+        break;
+
+    case NGX_ABORT:
+        check("refused without strikes", f == NULL && convicted(v, task));
         break;
 
     default:

@@ -12,7 +12,7 @@ NO_CONTAINER = "NO_CONTAINER"
 ADAPTIVE = -1
 
 #: Directives besides `batch` that tune one version.
-VERSION_TUNING = ("batch_max", "batch_wait")
+VERSION_TUNING = ("batch_max", "batch_wait", "batch_timeout")
 
 #: Directives that tune a model with all its versions.
 MODEL_TUNING = ("queue", "queue_size", "hedge", "replica_timeout")

@@ -104,9 +104,9 @@ class Models(Connection):
             set_current: False leaves the current version as it is. The new
                 one answers queries that name it (``"version"``) and links
                 to it, until `set_model_version` makes it current.
-            tuning: values of the directives batch_max and batch_wait for
-                this version, and of queue, queue_size, hedge and
-                replica_timeout for the model with all its versions.
+            tuning: values of the directives batch_max, batch_wait and
+                batch_timeout for this version, and of queue, queue_size,
+                hedge and                 replica_timeout for the model with all its versions.
 
         Raises:
             ClipperException: an argument is not valid, the version exists,
