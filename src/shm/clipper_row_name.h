@@ -101,8 +101,7 @@ typedef struct {
     uint32_t                   gen;
     uint32_t                   pid;
     uint32_t                   retiring;
-    uint32_t                   waiting;         /* clients that have asked
-                                                   nothing yet, retiring */
+    uint32_t                   waiting;         /* clients without a query */
     uint32_t                   armed;           /* sleeps: ring to wake it */
     uint32_t                   store;           /* which Redis; 0: none */
     uint32_t                   door_len;

@@ -106,7 +106,8 @@ class Models(Connection):
                 to it, until `set_model_version` makes it current.
             tuning: values of the directives batch_max, batch_wait and
                 batch_timeout for this version, and of queue, queue_size,
-                hedge and                 replica_timeout for the model with all its versions.
+                hedge and replica_timeout for the model with all its
+                versions.
 
         Raises:
             ClipperException: an argument is not valid, the version exists,
@@ -122,6 +123,11 @@ class Models(Connection):
                 "deploy_model() got an unexpected keyword argument %r"
                 % unknown[0]
             )
+        if tuning.get("batch_timeout") is not None:
+            env = {
+                "CLIPPER_BATCH_TIMEOUT": str(tuning["batch_timeout"]),
+                **(env or {}),
+            }
         options = ContainerOptions(env, cpus, memory, gpus)
         with self.cm.model_lock(name):
             self._read().check_new_version(

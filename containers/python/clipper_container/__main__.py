@@ -10,20 +10,23 @@ Environment:
     CLIPPER_RPC_VERSION    default 4; 3 for the original Clipper
     CLIPPER_REPLICA_TOKEN  32 hexadecimal digits; default random
     CLIPPER_READY_FILE     file to write READY to just before connecting
+    CLIPPER_BATCH_TIMEOUT  the server's batch_timeout: auto (the default) or a
+                           time such as 30s; off: no watchdog
 
 Exit codes: 0 stopped by a signal; 1 the environment or the model is not
-valid; 3 a module is missing; 4 the model failed on its sample input.
+valid, or the model did not return from a batch (after a traceback); 3 a module is missing; 4 the model failed on its sample input.
 """
 
 import os
 import sys
 import traceback
-from typing import Mapping, NamedTuple
+from typing import Mapping, NamedTuple, Optional
 
 from .input_types import code_of
 from .loader import NO_SAMPLE, ModelDirectoryError, load
 from .model import Model
 from .session import Container, log
+from .watchdog import Watchdog, read_limit
 
 EXIT_UNUSABLE = 1
 EXIT_IMPORT = 3
@@ -46,6 +49,8 @@ class Settings(NamedTuple):
     rpc_version: int
     token: bytes
     ready_file: str
+    watched: bool
+    limit: Optional[float]
 
 
 def read_environment(env: Mapping[str, str]) -> Settings:
@@ -69,6 +74,7 @@ def read_environment(env: Mapping[str, str]) -> Settings:
     endpoint = env.get("CLIPPER_ENDPOINT") or "tcp://%s:%s" % (
         host, env.get("CLIPPER_PORT") or "7000",
     )
+    batch_timeout = env.get("CLIPPER_BATCH_TIMEOUT", "")
     return Settings(
         name=env["CLIPPER_MODEL_NAME"],
         version=env["CLIPPER_MODEL_VERSION"],
@@ -78,6 +84,8 @@ def read_environment(env: Mapping[str, str]) -> Settings:
         rpc_version=int(rpc_version),
         token=bytes.fromhex(token),
         ready_file=env.get("CLIPPER_READY_FILE", ""),
+        watched=batch_timeout != "off",
+        limit=None if batch_timeout == "off" else read_limit(batch_timeout),
     )
 
 
@@ -116,6 +124,7 @@ def main() -> int:
             settings.rpc_version,
             loaded.digest,
             settings.token,
+            Watchdog(settings.limit) if settings.watched else None,
         )
     except ValueError as error:
         log("clipper_container: %s" % error)

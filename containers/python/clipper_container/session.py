@@ -17,6 +17,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from . import wire
 from .model import Model
+from .watchdog import Watchdog
 
 #: Seconds without traffic after which a heartbeat is sent.
 HEARTBEAT_INTERVAL = 5.0
@@ -35,6 +36,9 @@ LEAVING_GRACE = 0.1
 MOVED_GRACE = 0.05
 #: The same when the new worker sends no probe.
 UNPROBED_GRACE = 1.0
+
+#: Seconds without a message after which the watchdog rests.
+QUIET = 0.2
 
 _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 
@@ -150,6 +154,8 @@ class Container:
         rpc_version: 4, or 3 for the original Clipper.
         digest: up to 64 bytes that identify the model's contents.
         token: 16 bytes that identify the container; random when empty.
+        watchdog: ends the process when the model does not return; None for
+            none.
 
     Raises:
         ValueError: the RPC version is unknown, or version 4 does not allow
@@ -165,12 +171,14 @@ class Container:
         rpc_version: int = 4,
         digest: bytes = b"",
         token: bytes = b"",
+        watchdog: Optional[Watchdog] = None,
     ) -> None:
         if rpc_version not in (3, 4):
             raise ValueError(
                 "Unknown RPC version %r. It is 3 or 4" % (rpc_version,)
             )
         self.model = model
+        self._watchdog = watchdog
         self.endpoint = endpoint
         self.rpc_version = rpc_version
         self.label = "%s:%s" % (name, version)
@@ -229,6 +237,8 @@ class Container:
             while not self._done():
                 self._turn()
         finally:
+            if self._watchdog is not None:
+                self._watchdog.idle()
             for connection in self._connections:
                 connection.close()
             if handle_signals:
@@ -241,7 +251,7 @@ class Container:
     # One turn of the loop.
 
     def _turn(self) -> None:
-        ready = self._poller.poll(self._timeout_ms())
+        ready = self._wait()
         for sock, _ in ready:
             if sock == self._wake_r.fileno() or sock is self._wake_r:
                 self._drain_wake()
@@ -254,6 +264,16 @@ class Container:
             else:
                 self._receive(connection)
         self._tend()
+
+    def _wait(self) -> list:
+        """What is ready, after a pause if need be."""
+        timeout = self._timeout_ms()
+        if self._watchdog is not None and self._watchdog.runs:
+            ready = self._poller.poll(min(timeout, int(QUIET * 1000)))
+            if ready:
+                return ready
+            self._watchdog.idle()
+        return self._poller.poll(timeout)
 
     def _drain_wake(self) -> None:
         try:
@@ -377,6 +397,8 @@ class Container:
                 log("Lost the connection to %s" % self.endpoint)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             connection.connected = True
+            if self._watchdog is not None:
+                self._watchdog.connected()
             connection.last_received = time.monotonic()
             if not connection.leaving:
                 self._announce(connection)
@@ -460,7 +482,11 @@ class Container:
             log("Connecting anew after a request: %s" % error)
             self._renew(connection)
             return
+        if self._watchdog is not None and len(request.lengths):
+            self._watchdog.begin()
         outputs, statuses = self.model.answer(request)
+        if self._watchdog is not None and len(request.lengths):
+            self._watchdog.end()
         # Nothing was received while the model ran: that was not silence.
         now = time.monotonic()
         for other in self._connections:

@@ -17,6 +17,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -35,6 +36,9 @@ STABLE_AFTER = 30.0
 
 #: Seconds for a child to end before it is killed.
 PATIENCE = 30.0
+
+#: What the watchdog of a container prints before it ends it.
+_HUNG = re.compile(rb"^Timeout \((\d+:\d\d:\d\d)[.\d]*\)!", re.MULTILINE)
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -175,6 +179,7 @@ class Child:
             env["CLIPPER_REPLICA_TOKEN"] = self.token
         self.starts += 1
         with open(self._log_path, "ab") as output:
+            start = output.seek(0, os.SEEK_END)
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
@@ -198,12 +203,35 @@ class Child:
         self._process = None
         self.exit_code = code
         log("%s ended with %d", self.name, code)
+        self._report_hung(start)
         try:
             # nginx's workers outlive a master that was killed and keep its
             # ports open.
             os.killpg(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+
+
+    def _report_hung(self, start: int) -> None:
+        """Log if the watchdog has ended it.
+
+        Args:
+            start: bytes that its log had when it began.
+        """
+        if not self._with_token or self.exit_code != 1:
+            return
+        with open(self._log_path, "rb") as f:
+            size = f.seek(0, os.SEEK_END)
+            f.seek(max(start, size - (1 << 16)))
+            found = _HUNG.findall(f.read())
+        if found:
+            log(
+                "%s: model %s:%s did not return from a batch for %s (h:mm:ss)",
+                self.name,
+                self._env.get("CLIPPER_MODEL_NAME", "?"),
+                self._env.get("CLIPPER_MODEL_VERSION", "?"),
+                found[-1].decode(),
+            )
 
 
 def _prepare(on_death: int) -> Callable[[], None]:
