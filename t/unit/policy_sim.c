@@ -235,24 +235,55 @@ sim_reliability(const sim_t *sim, double together, sim_diagram_t *d)
 }
 
 
-/* the largest distance in a bin that has at least one answer of forty */
-
-double
-sim_unreliable(const sim_diagram_t *d)
+static double
+sim_total(const sim_diagram_t *d)
 {
-    double      gap, most;
-    ngx_uint_t  i, n;
+    double      n;
+    ngx_uint_t  i;
 
     n = 0;
-    most = 0;
 
     for (i = 0; i < 10; i++) {
         n += d->n[i];
     }
 
+    return n;
+}
+
+
+double
+sim_error(const sim_diagram_t *d, ngx_uint_t bin, double memory)
+{
+    double  right;
+
+    /* never 0, also where all answers were right */
+
+    right = (d->right[bin] + 1) / (d->n[bin] + 2);
+
+    return sqrt(right * (1 - right) / (memory * d->n[bin] / sim_total(d)));
+}
+
+
+double
+sim_unreliable(const sim_diagram_t *d, double memory, double error,
+    double *sigmas)
+{
+    double      gap, most, se;
+    ngx_uint_t  i;
+
+    most = 0;
+    *sigmas = 0;
+
     for (i = 0; i < 10; i++) {
-        if (d->n[i] * 40 >= n) {
-            gap = fabs(d->confidence[i] - d->right[i]) / d->n[i];
+        if (d->n[i] * 1000 < sim_total(d)) {
+            continue;
+        }
+
+        gap = fabs(d->confidence[i] - d->right[i]) / d->n[i];
+        se = sim_error(d, i, memory);
+        *sigmas = ngx_max(*sigmas, gap / se);
+
+        if (se <= error) {
             most = ngx_max(most, gap);
         }
     }

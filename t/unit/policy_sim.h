@@ -59,8 +59,16 @@ typedef struct {
 
 void sim_reliability(const sim_t *sim, double together, sim_diagram_t *d);
 
-/* the largest distance in a bin that has at least one answer of forty */
-double sim_unreliable(const sim_diagram_t *d);
+/*
+ * The standard error of what a policy can know of a bin: its memory holds only
+ * `memory` answers in all bins.
+ */
+double sim_error(const sim_diagram_t *d, ngx_uint_t bin, double memory);
+
+/* the largest distance in bins with an error of at most `error`, and with at
+ * least one answer of a thousand in standard errors */
+double sim_unreliable(const sim_diagram_t *d, double memory, double error,
+    double *sigmas);
 
 
 #endif /* _POLICY_SIM_H_INCLUDED_ */

@@ -117,7 +117,7 @@ test_users_of_two_kinds(void **state)
 static void
 test_confidence_is_a_probability(void **state)
 {
-    double         gap;
+    double         gap, sigmas;
     ngx_uint_t     i, k;
     sim_diagram_t  d;
 
@@ -129,17 +129,21 @@ test_confidence_is_a_probability(void **state)
 
         memset(&d, 0, sizeof(d));
         sim_reliability(&sim, together[i], &d);
-        gap = sim_unreliable(&d);
+        gap = sim_unreliable(&d, 400 / log(2), 0.1, &sigmas);
 
         for (k = 0; k < 10; k++) {
             if (d.n[k]) {
-                print_message("%.1f: said %.3f, right %.3f of %u\n",
+                print_message("%.1f: said %.3f, right %.3f of %u, %.3f\n",
                               together[i], d.confidence[k] / d.n[k],
-                              d.right[k] / d.n[k], (unsigned) d.n[k]);
+                              d.right[k] / d.n[k], (unsigned) d.n[k],
+                              sim_error(&d, k, 400 / log(2)));
             }
         }
 
+        print_message("%.1f: at most %.3f off, %.2f standard errors\n",
+                      together[i], gap, sigmas);
         assert_true(gap <= 0.05);
+        assert_true(sigmas <= 1.5);
     }
 }
 
