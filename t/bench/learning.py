@@ -56,7 +56,8 @@ STATE = f"clipper:state:a:{POLICY}"
 
 SERVER = f"""
 location /a {{
-    clipper_app a; clipper_link m:1 n:1; clipper_select {POLICY};
+    clipper_app a; clipper_link m:1 n:1;
+    clipper_select {POLICY} half_life=1h;
     clipper_slo {SLO_MS}ms;
 }}
 location /first {{
