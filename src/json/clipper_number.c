@@ -29,6 +29,7 @@ static uint64_t clipper_number_scale(uint64_t mantissa, int64_t power,
     const clipper_number_format_t *f, ngx_uint_t *unsure);
 static uint64_t clipper_number_exact(const clipper_number_t *n,
     const clipper_number_format_t *f);
+static char *clipper_number_exact_integer(char *p, uint64_t value);
 static size_t clipper_number_exact_digits(const clipper_number_t *n,
     char *text);
 
@@ -334,7 +335,7 @@ static uint64_t
 clipper_number_exact(const clipper_number_t *n,
     const clipper_number_format_t *f)
 {
-    char      text[CLIPPER_NUMBER_EXACT + 1 + sizeof("e-2147483648")];
+    char      text[CLIPPER_NUMBER_EXACT + 1 + sizeof("e-2147483648")], *p;
     float     single;
     size_t    len;
     double    value;
@@ -349,10 +350,21 @@ clipper_number_exact(const clipper_number_t *n,
         exponent -= (int64_t) len - CLIPPER_NUMBER_DIGITS;
 
     } else {
-        len = sprintf(text, "%llu", (unsigned long long) n->mantissa);
+        len = clipper_number_exact_integer(text, n->mantissa) - text;
     }
 
-    (void) sprintf(text + len, "e%d", (int) exponent);
+    /* sprintf() would take as long as strtod() */
+
+    p = text + len;
+    *p++ = 'e';
+
+    if (exponent < 0) {
+        *p++ = '-';
+        exponent = -exponent;
+    }
+
+    p = clipper_number_exact_integer(p, exponent);
+    *p = '\0';
 
     if (f->bits == clipper_number_format32.bits) {
         single = strtof(text, NULL);
@@ -365,6 +377,27 @@ clipper_number_exact(const clipper_number_t *n,
     ngx_memcpy(&bits, &value, sizeof(double));
 
     return bits;
+}
+
+
+static char *
+clipper_number_exact_integer(char *p, uint64_t value)
+{
+    char    digits[20];
+    size_t  n;
+
+    n = 0;
+
+    do {
+        digits[n++] = '0' + value % 10;
+        value /= 10;
+    } while (value);
+
+    while (n) {
+        *p++ = digits[--n];
+    }
+
+    return p;
 }
 
 
