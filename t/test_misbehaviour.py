@@ -84,6 +84,8 @@ def expect(server, cause, count=1):
     (rpc.metadata3("m", 1, b""), "input_type_text"),
     (rpc.metadata3("", 1, 3), "bad_name"),
     (rpc.metadata3("m\0", 1, 3), "bad_name"),
+    (rpc.metadata3("m\x9b", 1, 3), "bad_name"),
+    (rpc.metadata3("m", "1\n", 3), "bad_model_version"),
     (rpc.metadata3("n" * 300, 1, 3), "bad_name"),
     ([b"", rpc.u32(0), b"\xff", b"1", b"3", rpc.u32(3)], "bad_name"),
     (rpc.metadata3("m", "", 3), "bad_model_version"),

@@ -182,6 +182,18 @@ def test_wrong_replies(hostile, said):
     assert anonymous_kb(pid) < 200_000
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_errors_of_redis_forge_no_log(hostile, at):
+    """Catches an error of Redis, at its greeting or later, that talks to the
+    terminal of who reads the log."""
+    server, store = hostile(after(b"-ERR forged \x1b[31m\x9b\r\n", at=at))
+    learn(server, 1)
+    line, = wait_until(lambda: [line for line in server.log_text().split("\n")
+                                if "forged" in line])
+    assert "forged \\x1B[31m\\x9B" in line
+    assert not re.search("[\x00-\x1f\x7f-\x9f]", line)
+
+
 @pytest.mark.parametrize("begin", [b"$536870912\r\n", b"+", b"*2\r\n+"],
                          ids=repr)
 def test_endless_reply(hostile, begin):

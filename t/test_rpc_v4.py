@@ -1,5 +1,6 @@
 """Containers of protocol version 4, frame by frame."""
 
+import re
 import struct
 import time
 
@@ -84,6 +85,30 @@ def test_error_per_input(server):
     assert answers[1]["default_explanation"] == \
         "The default was used: model_error"
     assert server.predict("a", [3.0])["output"] == 3.0
+
+
+FORGED = ("x\r\n2026/11/29 00:00:00 [emerg] 1#1: forged \x1b]0;title\x07"
+          "\x00\x9b31m\x7f")
+
+
+def shown(text):
+    """The line of a log with this text, and no line or escape of the text."""
+    lines = [line for line in text.splitlines() if "forged" in line]
+    assert len(lines) == 1 and not re.search("[\x00-\x1f\x7f-\x9f]", lines[0])
+    return lines[0]
+
+
+def test_error_texts_forge_no_log(server):
+    """Catches an error text of a container that begins lines of the log, or
+    talks to the terminal of its reader."""
+    connected4(server, handler=lambda sim, request: sim.reply(
+        request, [FORGED] * len(request.inputs),
+        statuses=[rpc.FAILED] * len(request.inputs)))
+    server.allow("forged")
+    assert server.predict("a", [1.0])["default"]
+    line = wait_until(lambda: shown(server.log_text()))
+    assert "failed: x\\x0D\\x0A2026/11/29" in line
+    assert "\\x1B]0;title\\x07\\x00\\xC2\\x9B31m\\x7F" in line
 
 
 def test_skipped_input(server):

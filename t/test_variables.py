@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import Sim4, application
+from harness import Sim4, application, wait_until
 from harness.variables import NAMES
 
 SECONDS = re.compile(r"\d+\.\d{6}")
@@ -171,3 +171,31 @@ def test_last_of_all_links(logged):
     assert server.predict("a", [1.5])["output"] == 1.5
     values = last()
     assert (values["models"], values["model"]) == ("m63:1", "m63:1")
+
+
+HOSTILE = {
+    "line": ("u\r\nSet-Cookie: a=1", "u\\x0D\\x0ASet-Cookie: a=1"),
+    "escape": ("\x1b[31mu\x7f\x00\t", "\\x1B[31mu\\x7F\\x00\\x09"),
+    "c1": ("u\x9bm\x85", "u\\xC2\\x9Bm\\xC2\\x85"),
+    "text": ("J\u00fcrgen \u4e2d \U0001f600 \\ \"", None),
+}
+
+
+@pytest.mark.parametrize("uid, shown", HOSTILE.values(), ids=HOSTILE)
+def test_uid_sets_no_headers(nginx, uid, shown):
+    """Catches a user id whose control characters reach a header: a line's
+    end in it began a header of the client's own."""
+    server = nginx(
+        "add_header X-User $clipper_uid; access_log u.log u;\n"
+        + application("a", "m:1"), http="log_format u escape=none "
+        "'<$clipper_uid>';\n")
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    response = server.post("/a/predict", {"input": [1.5], "uid": uid})
+    shown = shown or uid
+    assert response.status == 200 and response.json()["output"] == 1.5
+    assert "set-cookie" not in {name.lower() for name in response.headers}
+    log = server.dir / "u.log"
+    wait_until(lambda: log.exists() and log.read_text())
+    assert log.read_text() == f"<{shown}>\n"
+    assert not re.search("[\x00-\x1f\x7f]", log.read_text()[:-1])

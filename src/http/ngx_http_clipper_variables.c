@@ -5,6 +5,7 @@
  */
 
 
+#include "base/clipper_plain.h"
 #include "http/ngx_http_clipper_variables.h"
 #include "http/ngx_http_clipper_predict.h"
 #include "query/ngx_http_clipper_select.h"
@@ -165,6 +166,7 @@ static ngx_int_t
 ngx_http_clipper_variable_uid(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    size_t                   size;
     ngx_http_clipper_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
@@ -175,6 +177,22 @@ ngx_http_clipper_variable_uid(ngx_http_request_t *r,
 
     v->len = ctx->uid.len;
     v->data = ctx->uid.data;
+
+    /* it may become a header, where a line's end would begin another one */
+
+    if (!clipper_plain_is(v->data, v->len)) {
+        size = ctx->uid.len * CLIPPER_PLAIN_MAX;
+
+        v->data = ngx_pnalloc(r->pool, size);
+        if (v->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        v->len = clipper_plain(v->data, v->data + size, ctx->uid.data,
+                               ctx->uid.len)
+                 - v->data;
+    }
+
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

@@ -12,10 +12,10 @@
  */
 
 #include "base/clipper_name.h"
+#include "base/clipper_plain.h"
 #include "json/clipper_input_type.h"
 #include "proto/clipper_proto_codec.h"
 #include "proto/clipper_proto_metadata.h"
-#include "base/clipper_utf8.h"
 #include "base/clipper_wire.h"
 
 
@@ -33,9 +33,6 @@ static ngx_int_t
 clipper_proto_text(ngx_str_t *text, const clipper_proto_frame_t *frame,
     uint32_t rpc_version)
 {
-    size_t         n, good;
-    const u_char  *p, *end;
-
     text->data = (u_char *) frame->data;
     text->len = frame->len;
 
@@ -47,17 +44,7 @@ clipper_proto_text(ngx_str_t *text, const clipper_proto_frame_t *frame,
         return NGX_DECLINED;
     }
 
-    end = frame->data + frame->len;
-
-    for (p = frame->data; p < end; p += n) {
-        n = clipper_utf8_len(p, end - p, &good);
-
-        if (n == 0 || *p < 0x20 || *p == 0x7f) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return NGX_OK;
+    return clipper_plain_is(frame->data, frame->len) ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -4,9 +4,13 @@
  */
 
 
+#include "base/clipper_plain.h"
 #include "query/ngx_http_clipper_state_flow.h"
 #include "query/ngx_http_clipper_state_text.h"
 #include <math.h>
+
+
+#define NGX_HTTP_CLIPPER_STATE_WORDS  256       /* bytes, of an error */
 
 
 static ngx_int_t ngx_http_clipper_state_parse_number(redisReply *reply,
@@ -203,9 +207,11 @@ ngx_http_clipper_state_parse_number(redisReply *reply, double *value)
 void
 ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
 {
-    static time_t  last;
-
+    u_char                   buf[NGX_HTTP_CLIPPER_STATE_WORDS];
+    ngx_str_t                text;
     clipper_state_header_t  *h;
+
+    static time_t            last;
 
     h = ngx_http_clipper_state_flow.table.header;
     (void) __atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
@@ -216,9 +222,15 @@ ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
 
     last = ngx_time();
 
+    ngx_str_set(&text, "an unexpected value");
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        text.data = (u_char *) reply->str;
+        text.len = reply->len;
+        clipper_plain_text(&text, buf, sizeof(buf));
+    }
+
     ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_state_flow.log, 0,
-                  "redis \"%V\" answered %s with %s",
-                  &ngx_http_clipper_state_flow.redis->address, what,
-                  reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                   : "an unexpected value");
+                  "redis \"%V\" answered %s with %V",
+                  &ngx_http_clipper_state_flow.redis->address, what, &text);
 }

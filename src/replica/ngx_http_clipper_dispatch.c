@@ -4,6 +4,7 @@
  */
 
 
+#include "base/clipper_plain.h"
 #include "replica/ngx_http_clipper_dispatch.h"
 #include "shm/clipper_cache.h"
 #include "shm/clipper_chunk.h"
@@ -21,6 +22,7 @@
 
 #define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */
 #define NGX_HTTP_CLIPPER_DISPATCH_LOG   60000000    /* us */
+#define NGX_HTTP_CLIPPER_DISPATCH_TEXT  256         /* bytes, of an error */
 
 
 static void ngx_http_clipper_dispatch_watch(
@@ -533,11 +535,12 @@ static void
 ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
     clipper_output_t *output)
 {
+    u_char                buf[NGX_HTTP_CLIPPER_DISPATCH_TEXT];
     uint64_t              now_us;
     ngx_str_t             text;
     clipper_model_row_t  *model;
 
-    static uint64_t                logged;
+    static uint64_t       logged;
 
     now_us = clipper_clock_us();
 
@@ -549,7 +552,8 @@ ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
 
     model = &ngx_http_clipper_process.zone->models[replica->model];
     text.data = (u_char *) output->data;
-    text.len = ngx_min(output->len, 256);
+    text.len = output->len;
+    clipper_plain_text(&text, buf, sizeof(buf));
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
                   "model \"%s:%s\" failed: %V", model->name, model->version,

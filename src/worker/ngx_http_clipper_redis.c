@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "base/clipper_plain.h"
 #include "worker/ngx_http_clipper_redis.h"
 #include "worker/ngx_http_clipper_redis_event.h"
 #include "worker/ngx_http_clipper_redis_guard.h"
@@ -19,6 +20,7 @@
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX  5000
+#define NGX_HTTP_CLIPPER_REDIS_TEXT         256     /* bytes, of an error */
 #define NGX_HTTP_CLIPPER_REDIS_MOMENT       100     /* ms, at retirement */
 
 
@@ -501,6 +503,8 @@ ngx_http_clipper_redis_drop(const char *reason)
 static void
 ngx_http_clipper_redis_lost(const char *reason)
 {
+    u_char                     buf[NGX_HTTP_CLIPPER_REDIS_TEXT];
+    ngx_str_t                  text;
     ngx_msec_t                 pause;
     ngx_http_clipper_redis_t  *redis;
 
@@ -528,9 +532,13 @@ ngx_http_clipper_redis_lost(const char *reason)
     }
 
     if (!redis->told) {
+        text.data = (u_char *) reason;
+        text.len = ngx_strlen(reason);
+        clipper_plain_text(&text, buf, sizeof(buf));
+
         ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                      "redis \"%V\": %s; updates are kept until it is back",
-                      &redis->conf->address, reason);
+                      "redis \"%V\": %V; updates are kept until it is back",
+                      &redis->conf->address, &text);
         redis->told = 1;
     }
 

@@ -399,11 +399,11 @@ test_metadata_names(void **state)
     static const char *good[] = {
         "\"sum-model\"", "\"a b\"", "\"-a\"", "\"a:b\"", "c3 a9", "df bf",
         "e0 a0 80", "ed 9f bf", "ee 80 80",
-        "ef bf bf", "f0 90 80 80", "f4 8f bf bf", "20", "7e", "c2 80"
+        "ef bf bf", "f0 90 80 80", "f4 8f bf bf", "20", "7e", "c2 a0"
     };
 
     static const char *bad[] = {
-        "", "00", "41 00", "00 41", "1f", "7f", "0a", "80", "bf", "c0 80",
+        "", "00", "41 00", "00 41", "1f", "7f", "0a", "80", "c2 80", "c2 9f", "bf", "c0 80",
         "c1 bf", "c3", "c3 41", "e0 9f bf", "e0 a0", "e2 82 41", "ed a0 80",
         "ed bf bf", "f0 8f bf bf", "f0 90 80", "f4 90 80 80", "f5 80 80 80",
         "ff", "fe", "f0 90 80 c0", "c3 c3 a9"
