@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from harness import SLOW, Load, Sim3, Sim4, application, wait_until
+from harness import SLOW, Load, Sim3, Sim4, application, rpc, wait_until
 from harness.session import NOCACHE, connected
-from harness.util import cpu_seconds
+from harness.util import anonymous_kb, cpu_seconds
 
 
 def rpc_port(server):
@@ -179,6 +179,72 @@ def test_what_is_shut_is_a_stranger(nginx):
     finally:
         load.stop()
     assert load.failures == []
+
+
+def zmtp(server):
+    """A connection that has made ZeroMQ's greeting, as a DEALER."""
+    made = socket.create_connection(("127.0.0.1", rpc_port(server)))
+    made.settimeout(30.0 * SLOW)
+    made.sendall(b"\xff" + bytes(8) + b"\x7f\x03\0NULL" + bytes(48))
+    stream = made.makefile("rb")
+    assert stream.read(64)[:1] == b"\xff"
+    ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
+    made.sendall(b"\x04" + bytes([len(ready)]) + ready)
+    assert b"READY" in stream.read(stream.read(2)[1])
+    return made
+
+
+def test_a_stranger_says_little(nginx):
+    """Catches frames of a stranger's message that are kept as long as they
+    come: 64 bytes of memory each, and time of the worker to read them."""
+    server = nginx(application("a", "m:1"), workers=1, http=NOCACHE)
+    connected(server)
+    pid, = server.worker_pids()
+    before, files = anonymous_kb(pid), open_files(server)
+    with zmtp(server) as peer:
+        peer.settimeout(1.0)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            for _ in range(500):
+                peer.sendall(b"\x01\0" * 100_000)
+        assert "they send too much" in server.log_text()
+        wait_until(lambda: open_files(server) <= files)
+    answer(server, 5.0)
+    assert anonymous_kb(pid) - before < 200_000
+
+
+@pytest.mark.timing("what others notice is a time")
+def test_a_message_of_millions_of_frames(nginx):
+    """Catches a message whose frames are all read at once: the loop stood
+    still for 2.6 s of 10 million. Its sender, a container, is cut off."""
+    server = nginx(application("a", "m:1"), workers=1, http=NOCACHE)
+    connected(server)
+    pid, = server.worker_pids()
+    longest = 0.0
+
+    with zmtp(server) as peer:
+        frames = rpc.metadata3("x", "1", 3)
+        peer.sendall(b"".join(
+            bytes([i < len(frames) - 1, len(frame)]) + frame
+            for i, frame in enumerate(frames)))
+        server.wait_replicas("x")
+        peer.sendall(b"\x01\0" * 2_000_000)
+        before = anonymous_kb(pid)
+        peer.sendall(b"\0\0")
+
+        def cut():
+            nonlocal longest
+            begin = time.monotonic()
+            assert server.get("/health").status == 200
+            longest = max(longest, time.monotonic() - begin)
+            return not server.replicas("x")
+
+        wait_until(cut, 60.0)
+    for _ in range(50):
+        cut()
+    print(f"longest {longest:.3f} s, {before} kB before the last frame, "
+          f"{anonymous_kb(pid)} kB after it")
+    assert longest < 0.25 * SLOW
+    assert answer(server, 5.0)
 
 
 @pytest.mark.parametrize("limit, said", [(4000, False), (1184, False),

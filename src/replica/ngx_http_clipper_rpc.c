@@ -22,6 +22,7 @@
 
 
 #define NGX_HTTP_CLIPPER_RPC_BITE       32          /* messages */
+#define NGX_HTTP_CLIPPER_RPC_SURPLUS    4096        /* frames */
 #define NGX_HTTP_CLIPPER_RPC_BEAT       10000       /* ms, of ZMTP */
 #define NGX_HTTP_CLIPPER_RPC_BEAT_LOST  30000       /* ms without an answer */
 #define NGX_HTTP_CLIPPER_RPC_LOG        60000000    /* us */
@@ -32,6 +33,7 @@ static void ngx_http_clipper_rpc_event(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_drain(void);
 static ngx_int_t ngx_http_clipper_rpc_receive(void);
+static ngx_uint_t ngx_http_clipper_rpc_skip(void);
 static ngx_int_t ngx_http_clipper_rpc_room(ngx_uint_t n);
 
 
@@ -45,6 +47,10 @@ static const ngx_http_clipper_rpc_handlers_t  *ngx_http_clipper_rpc_handlers;
 static zmq_msg_t              *ngx_http_clipper_rpc_parts;
 static clipper_proto_frame_t  *ngx_http_clipper_rpc_frames;
 static ngx_uint_t              ngx_http_clipper_rpc_nparts;
+
+/* frames of a message are left that no valid message has */
+
+static ngx_uint_t              ngx_http_clipper_rpc_skipping;
 
 
 ngx_int_t
@@ -191,6 +197,7 @@ ngx_http_clipper_rpc_done(void)
     ngx_http_clipper_rpc_parts = NULL;
     ngx_http_clipper_rpc_frames = NULL;
     ngx_http_clipper_rpc_nparts = 0;
+    ngx_http_clipper_rpc_skipping = 0;
 }
 
 
@@ -235,7 +242,7 @@ ngx_http_clipper_rpc_drain(void)
 }
 
 
-/* reads one message; NGX_AGAIN: none is pending */
+/* reads one message; NGX_AGAIN: none is pending, or it goes on too long */
 
 static ngx_int_t
 ngx_http_clipper_rpc_receive(void)
@@ -247,6 +254,10 @@ ngx_http_clipper_rpc_receive(void)
     ngx_http_clipper_identity_t   id;
 
     router = ngx_http_clipper_rpc_router.socket;
+
+    if (ngx_http_clipper_rpc_skipping) {
+        return ngx_http_clipper_rpc_skip() ? NGX_AGAIN : NGX_OK;
+    }
 
     (void) zmq_msg_init(&first);
 
@@ -264,14 +275,8 @@ ngx_http_clipper_rpc_receive(void)
     fd = -1;
     n = 0;
 
-    while (more) {
-        if (n < max && ngx_http_clipper_rpc_room(n + 1) == NGX_OK) {
-            part = &ngx_http_clipper_rpc_parts[n++];
-
-        } else {
-            part = &first;
-            (void) zmq_msg_close(part);
-        }
+    while (more && n < max && ngx_http_clipper_rpc_room(n + 1) == NGX_OK) {
+        part = &ngx_http_clipper_rpc_parts[n++];
 
         (void) zmq_msg_init(part);
 
@@ -292,7 +297,7 @@ ngx_http_clipper_rpc_receive(void)
         fd = zmq_msg_get(&ngx_http_clipper_rpc_parts[0], ZMQ_SRCFD);
     }
 
-    /* surplus frames were dropped: the codec still sees more than are valid */
+    /* surplus frames are dropped: the codec still sees more than are valid */
 
     if (!ngx_http_clipper_rpc_number_heard(&id, fd,
                                            ngx_http_clipper_rpc_frames, n))
@@ -307,7 +312,54 @@ ngx_http_clipper_rpc_receive(void)
 
     (void) zmq_msg_close(&first);
 
-    return NGX_OK;
+    ngx_http_clipper_rpc_skipping = more;
+
+    if (!ngx_http_clipper_rpc_skip()) {
+        return NGX_OK;
+    }
+
+    /* the rest is read later, by and by; nothing more comes from there */
+
+    ngx_http_clipper_rpc_monitor_sync();
+    ngx_http_clipper_rpc_peer_shut(fd);
+
+    return NGX_AGAIN;
+}
+
+
+/*
+ * Reads on in a message that is too long.  libzmq hands a message over as a
+ * whole, so its frames are there.  1: still more of them are left.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_rpc_skip(void)
+{
+    ngx_uint_t  i;
+    zmq_msg_t   part;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_RPC_SURPLUS; i++) {
+
+        if (!ngx_http_clipper_rpc_skipping) {
+            return 0;
+        }
+
+        (void) zmq_msg_init(&part);
+
+        if (zmq_msg_recv(&part, ngx_http_clipper_rpc_router.socket,
+                         ZMQ_DONTWAIT)
+            == -1)
+        {
+            /* EINTR only: it is tried again */
+            (void) zmq_msg_close(&part);
+            return 1;
+        }
+
+        ngx_http_clipper_rpc_skipping = zmq_msg_more(&part);
+        (void) zmq_msg_close(&part);
+    }
+
+    return ngx_http_clipper_rpc_skipping;
 }
 
 

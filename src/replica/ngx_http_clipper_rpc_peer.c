@@ -9,13 +9,16 @@
 #include "worker/ngx_http_clipper_process.h"
 
 
-#define NGX_HTTP_CLIPPER_PEER_TIME  10000       /* ms to register */
+#define NGX_HTTP_CLIPPER_PEER_TIME  10000000    /* us to register */
+#define NGX_HTTP_CLIPPER_PEER_LOOK  20          /* ms */
+#define NGX_HTTP_CLIPPER_PEER_SAYS  65536       /* bytes of a stranger */
 #define NGX_HTTP_CLIPPER_PEER_LOG   60000000    /* us */
 
 
 typedef struct {
     ngx_queue_t  link;                  /* of a stranger, by time */
     uint64_t     since_us;
+    uint64_t     bytes;                 /* had come by then */
     int          fd;
     unsigned     open:1;
     unsigned     kept:1;
@@ -23,12 +26,21 @@ typedef struct {
 } ngx_http_clipper_peer_t;
 
 
+/* what Linux 4.1 and newer say for TCP_INFO; glibc's structure is shorter */
+
+typedef struct {
+    u_char       other[128];
+    uint64_t     bytes_received;
+} ngx_http_clipper_peer_info_t;
+
+
 static ngx_http_clipper_peer_t *ngx_http_clipper_peer_find(int fd);
 static ngx_http_clipper_peer_t *ngx_http_clipper_peer_make(int fd);
 static void ngx_http_clipper_peer_stranger(ngx_http_clipper_peer_t *peer);
 static ngx_http_clipper_peer_t *ngx_http_clipper_peer_oldest(void);
 static void ngx_http_clipper_peer_leave(ngx_http_clipper_peer_t *peer);
-static void ngx_http_clipper_peer_late(ngx_event_t *ev);
+static void ngx_http_clipper_peer_look(ngx_event_t *ev);
+static uint64_t ngx_http_clipper_peer_bytes(ngx_http_clipper_peer_t *peer);
 static void ngx_http_clipper_peer_log(ngx_http_clipper_peer_t *peer,
     const char *why);
 
@@ -64,7 +76,7 @@ ngx_http_clipper_rpc_peer_init(ngx_cycle_t *cycle, void (*sync)(void))
     }
 
     ngx_http_clipper_peer_dummy.fd = (ngx_socket_t) -1;
-    ngx_http_clipper_peer_timer.handler = ngx_http_clipper_peer_late;
+    ngx_http_clipper_peer_timer.handler = ngx_http_clipper_peer_look;
     ngx_http_clipper_peer_timer.data = &ngx_http_clipper_peer_dummy;
     ngx_http_clipper_peer_timer.log = cycle->log;
     ngx_http_clipper_peer_timer.cancelable = 1;
@@ -268,13 +280,14 @@ static void
 ngx_http_clipper_peer_stranger(ngx_http_clipper_peer_t *peer)
 {
     peer->since_us = clipper_clock_us();
+    peer->bytes = ngx_http_clipper_peer_bytes(peer);
 
     ngx_queue_insert_tail(&ngx_http_clipper_peer_strangers, &peer->link);
     ngx_http_clipper_peer_nstrangers++;
 
     if (!ngx_http_clipper_peer_timer.timer_set) {
         ngx_add_timer(&ngx_http_clipper_peer_timer,
-                      NGX_HTTP_CLIPPER_PEER_TIME);
+                      NGX_HTTP_CLIPPER_PEER_LOOK);
     }
 }
 
@@ -303,29 +316,69 @@ ngx_http_clipper_peer_leave(ngx_http_clipper_peer_t *peer)
 }
 
 
+/*
+ * Time and bytes of strangers.  libzmq keeps the frames of a message until its
+ * last one, however many there are, and nothing but the bytes tells of them.
+ */
+
 static void
-ngx_http_clipper_peer_late(ngx_event_t *ev)
+ngx_http_clipper_peer_look(ngx_event_t *ev)
 {
-    uint64_t                  now_us, age_ms;
+    uint64_t                  now_us;
+    const char               *why;
+    ngx_queue_t              *q, *next;
     ngx_http_clipper_peer_t  *peer;
 
     ngx_http_clipper_peer_sync();
 
     now_us = clipper_clock_us();
 
-    while (ngx_http_clipper_peer_nstrangers) {
+    for (q = ngx_queue_head(&ngx_http_clipper_peer_strangers);
+         q != ngx_queue_sentinel(&ngx_http_clipper_peer_strangers);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        peer = ngx_queue_data(q, ngx_http_clipper_peer_t, link);
 
-        peer = ngx_http_clipper_peer_oldest();
-        age_ms = (now_us - peer->since_us) / 1000;
+        if (now_us - peer->since_us > NGX_HTTP_CLIPPER_PEER_TIME) {
+            why = "not in time";
 
-        if (age_ms < NGX_HTTP_CLIPPER_PEER_TIME) {
-            ngx_add_timer(ev, NGX_HTTP_CLIPPER_PEER_TIME - age_ms);
-            return;
+        } else if (ngx_http_clipper_peer_bytes(peer) - peer->bytes
+                   > NGX_HTTP_CLIPPER_PEER_SAYS)
+        {
+            why = "they send too much";
+
+        } else {
+            continue;
         }
 
-        ngx_http_clipper_peer_log(peer, "not in time");
+        ngx_http_clipper_peer_log(peer, why);
         ngx_http_clipper_rpc_peer_shut(peer->fd);
     }
+
+    if (ngx_http_clipper_peer_nstrangers) {
+        ngx_add_timer(ev, NGX_HTTP_CLIPPER_PEER_LOOK);
+    }
+}
+
+
+/* what has come on a connection; 0: unknown, as for a Unix socket */
+
+static uint64_t
+ngx_http_clipper_peer_bytes(ngx_http_clipper_peer_t *peer)
+{
+    socklen_t                     len;
+    ngx_http_clipper_peer_info_t  info;
+
+    len = sizeof(info);
+
+    if (getsockopt(peer->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1
+        || len < sizeof(info))
+    {
+        return 0;
+    }
+
+    return info.bytes_received;
 }
 
 
