@@ -1,5 +1,6 @@
 """Containers of protocol version 4, frame by frame."""
 
+import hashlib
 import re
 import struct
 import time
@@ -152,6 +153,18 @@ def test_token_stays_the_same_replica(server):
     server.wait_replicas("m", 1)
     assert server.predict("a", [1.0])["output"] == 1.0
     assert again.requests
+
+
+def test_status_shows_no_token(server):
+    """Catches a status with which its reader can take a container's place."""
+    token = bytes(range(0xa0, 0xb0))
+    connected4(server, token=token)
+    text = server.get("/status").body
+    assert token.hex().encode() not in text.lower()
+    replica, = server.replicas("m")
+    assert replica["token_hash"] == hashlib.sha1(
+        b"clipper replica " + token).hexdigest()
+    assert "token" not in replica
 
 
 def test_the_owner_of_a_token_comes_back(server):

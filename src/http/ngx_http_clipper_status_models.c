@@ -4,6 +4,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_sha1.h>
 #include "http/ngx_http_clipper_status_models.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -30,7 +33,8 @@ static void ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
 static void ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
     clipper_replica_row_t *replica, clipper_model_row_t *model, uint32_t pid);
 static const char *ngx_http_clipper_status_state(uint32_t state);
-static size_t ngx_http_clipper_status_token(u_char *token, size_t len);
+static void ngx_http_clipper_status_token(ngx_http_clipper_document_t *d,
+    clipper_replica_row_t *replica);
 
 
 void
@@ -330,10 +334,7 @@ ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "connected_ms",
                                 now_us > replica->connected_us
                                 ? (now_us - replica->connected_us) / 1000 : 0);
-    ngx_http_clipper_document_bytes(d, "token", replica->token,
-                                    ngx_http_clipper_status_token(
-                                        replica->token,
-                                        sizeof(replica->token)));
+    ngx_http_clipper_status_token(d, replica);
     ngx_http_clipper_document_bytes(d, "digest", replica->digest,
                                     replica->digest_len);
     ngx_http_clipper_document_close(d);
@@ -354,20 +355,32 @@ ngx_http_clipper_status_state(uint32_t state)
 }
 
 
-/* the length of a token; version 3 has none, all bytes are zero */
+/*
+ * Whoever knows a token can take its replica's place, so its hash is shown:
+ * who started the container computes it.  Version 3 has no token, all bytes
+ * are zero.
+ */
 
-static size_t
-ngx_http_clipper_status_token(u_char *token, size_t len)
+static void
+ngx_http_clipper_status_token(ngx_http_clipper_document_t *d,
+    clipper_replica_row_t *replica)
 {
-    size_t  i;
+    u_char      hash[20];
+    ngx_sha1_t  sha1;
 
-    for (i = 0; i < len; i++) {
-        if (token[i]) {
-            return len;
-        }
+    static const u_char  none[sizeof(replica->token)];
+
+    if (ngx_memcmp(replica->token, none, sizeof(none)) == 0) {
+        ngx_http_clipper_document_null(d, "token_hash");
+        return;
     }
 
-    return 0;
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, "clipper replica ", sizeof("clipper replica ") - 1);
+    ngx_sha1_update(&sha1, replica->token, sizeof(replica->token));
+    ngx_sha1_final(hash, &sha1);
+
+    ngx_http_clipper_document_bytes(d, "token_hash", hash, sizeof(hash));
 }
 
 

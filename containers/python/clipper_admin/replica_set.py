@@ -186,11 +186,12 @@ class ReplicaSet(abc.ABC):
         next_log = began + _LOG_INTERVAL
         while True:
             replicas = by_token()
-            known: List[str] = []
+            known: Set[str] = set()
             with contextlib.suppress(OSError):
-                known = server_status.tokens(self._server.get_status())
+                known = server_status.ready(self._server.get_status())
             waiting = [
-                one for token, one in replicas.items() if token not in known
+                one for token, one in replicas.items()
+                if server_status.token_hash(token) not in known
             ]
             if not waiting:
                 return
@@ -231,12 +232,13 @@ class ReplicaSet(abc.ABC):
     def wait_until_forgotten(self, tokens: Set[str]) -> None:
         """Wait until the server no longer lists replicas, up to a limit."""
         deadline = time.monotonic() + _LEAVE_TIMEOUT
-        while tokens and time.monotonic() < deadline:
+        hashes = {server_status.token_hash(token) for token in tokens}
+        while hashes and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 status = self._server.get_status()
-                tokens = tokens & {
-                    str(one.get("token"))
+                hashes = hashes & {
+                    str(one.get("token_hash"))
                     for one in server_status.replicas(status)
                 }
-            if tokens:
+            if hashes:
                 time.sleep(0.02)

@@ -4,10 +4,11 @@ Newer servers add members; a member that is missing counts as absent.
 """
 
 import errno
+import hashlib
 import http.client
 import json
 import socket
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set
 
 from clipper_container.input_types import canonical
 
@@ -94,7 +95,7 @@ def containers(status: Mapping[str, Any]) -> List[Mapping[str, Any]]:
     for replica in sorted(
         replicas(status), key=lambda one: one.get("replica_id", 0)
     ):
-        key = replica.get("token") or ("", replica.get("replica_id"))
+        key = replica.get("token_hash") or ("", replica.get("replica_id"))
         if key not in found or is_ready(replica):
             found[key] = replica
     return sorted(found.values(), key=lambda one: one.get("replica_id", 0))
@@ -122,13 +123,23 @@ def describe_replica(replica: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def tokens(status: Mapping[str, Any]) -> List[str]:
-    """Tokens of the replicas that are ready, in hexadecimal."""
-    return [
-        str(replica.get("token"))
+def token_hash(token: str) -> str:
+    """What the status shows for a replica's token of 32 hexadecimal digits.
+
+    Whoever knows a token can take the replica's place, so only who started
+    the container knows it.
+    """
+    data = b"clipper replica " + bytes.fromhex(token)
+    return hashlib.sha1(data).hexdigest()
+
+
+def ready(status: Mapping[str, Any]) -> Set[str]:
+    """Hashes of the tokens of the replicas that are ready."""
+    return {
+        str(replica.get("token_hash"))
         for replica in replicas(status)
-        if is_ready(replica) and replica.get("token")
-    ]
+        if is_ready(replica) and replica.get("token_hash")
+    }
 
 
 def free_port(address: str, wanted: int, taken: List[int]) -> int:
