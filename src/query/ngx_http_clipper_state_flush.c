@@ -21,6 +21,7 @@
 #define NGX_HTTP_CLIPPER_STATE_RETRY   1000     /* ms, after an error */
 #define NGX_HTTP_CLIPPER_STATE_WINDOW  64       /* updates in progress */
 #define NGX_HTTP_CLIPPER_STATE_LAST    500      /* ms, when the worker exits */
+#define NGX_HTTP_CLIPPER_STATE_KEEP    20       /* half-lives: 1e-6 is left */
 
 
 typedef struct {
@@ -46,8 +47,9 @@ static ngx_int_t ngx_http_clipper_state_flush_settle(
 
 
 /*
- * KEYS: the hash.  ARGV: source, number, t0, lambda, u0, mu, v, then member
- * fields and their deltas.  The arithmetic is that of
+ * KEYS: the hash.  ARGV: source, number, t0, lambda, u0, mu, v, the half-lives
+ * that the hash is kept for (0: for ever), then member fields and their deltas.
+ *  The arithmetic is that of
  * clipper_policy_state_add: clocks move before exponents grow large, and when
  * a half-life changes.  Gives the clocks, the number of the source's last
  * delta, and the values of the fields.
@@ -68,7 +70,7 @@ static char  ngx_http_clipper_state_script[] =
     "local n = tonumber(head[6] or 0) + 1\n"
     "local last = head[7] and string.match(head[7], '^%d+') or '0'\n"
     "local fields = {}\n"
-    "for i = 8, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end\n"
+    "for i = 9, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end\n"
     "local function values()\n"
     "  return redis.call('HMGET', key, unpack(fields))\n"
     "end\n"
@@ -112,7 +114,7 @@ static char  ngx_http_clipper_state_script[] =
     "                'n', string.format('%.0f', n),\n"
     "                source, seq .. string.format(' %.0f', n) }\n"
     "  for i = 1, #fields do\n"
-    "    local delta = tonumber(ARGV[7 + 2 * i])\n"
+    "    local delta = tonumber(ARGV[8 + 2 * i])\n"
     "    if delta ~= 0 then\n"
     "      sums[i] = text(tonumber(sums[i] or 0) + delta * factor)\n"
     "      set[#set + 1] = fields[i]\n"
@@ -120,6 +122,12 @@ static char  ngx_http_clipper_state_script[] =
     "    end\n"
     "  end\n"
     "  redis.call('HMSET', key, unpack(set))\n"
+    "  local keep = tonumber(ARGV[8])\n"
+    "  if keep > 0 and lambda > 0 then\n"
+    "    redis.call('EXPIRE', key, math.ceil(keep * math.log(2) / lambda))\n"
+    "  elseif keep > 0 then\n"
+    "    redis.call('PERSIST', key)\n"
+    "  end\n"
     "  if not head[7] then\n"
     "    local count, oldest, first = 0, nil, nil\n"
     "    local all = redis.call('HGETALL', key)\n"
@@ -336,6 +344,10 @@ ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
     for (i = 0; i < CLIPPER_POLICY_ROWS; i++) {
         ngx_http_clipper_state_text_arg_number(args, u->head[i]);
     }
+
+    ngx_http_clipper_state_text_arg_number(args,
+                                           u->kind == CLIPPER_STATE_APP
+                                           ? 0 : NGX_HTTP_CLIPPER_STATE_KEEP);
 
     for (i = 0; i < u->n; i++) {
         for (k = 0; k < u->nfields; k++) {
