@@ -14,6 +14,7 @@ from clipper_admin import (
 )
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.local.control import ask
+from clipper_admin.local.directory import ClusterDirectory
 from clipper_admin.server_conf import records_arguments
 from harness.cluster import check_that_no_change_is_lost, unsanitized
 from harness.local import deploy, predict, refused
@@ -33,6 +34,37 @@ def test_what_dies_comes_back(conn):
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: ask(path, "state")["nginx"]["pid"] not in (pid, None))
     wait_until(lambda: predict(conn, "a", [2.5])["default"] is False)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_directory_is_its_owners(tmp_path, umask):
+    """Catches a directory whose logs, generations and control socket other
+    users can read, if only for a moment."""
+    path = tmp_path / "state" / "clipper" / "c"
+    directory = ClusterDirectory(str(path))
+    before = os.umask(umask)
+    try:
+        directory.make("locks")
+        assert path.stat().st_mode & 0o777 == 0o700
+        assert path.parent.stat().st_mode & 0o022 == 0
+        path.chmod(0o755)
+        directory.prepare()
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_the_directory_of_another_user(tmp_path):
+    """Catches a directory that another user has made, and can read."""
+    os.chown(tmp_path, 12345, -1)
+    with pytest.raises(ClipperException, match="belongs to another user"):
+        ClusterDirectory(str(tmp_path)).make()
+
+
+def test_a_cluster_is_private(conn):
+    """Catches a cluster whose directory is made for all by some way."""
+    assert os.stat(conn.cm.directory.path).st_mode & 0o777 == 0o700
 
 
 def test_nothing_of_a_cluster_is_left(make_cluster, caplog):

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from typing import Any, Dict, Iterator, List, Mapping, Optional
@@ -45,6 +46,15 @@ def state_root() -> str:
     return os.path.join(base, "clipper")
 
 
+def _make_parents(path: str) -> None:
+    """Make what is missing above a path, writable by the owner alone."""
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        _make_parents(above)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(above, 0o755)
+
+
 class ClusterDirectory:
     """The files of one cluster.
 
@@ -70,13 +80,34 @@ class ClusterDirectory:
             self.file(CURRENT, "generation.conf")
         )
 
+    def make(self, *names: str) -> None:
+        """Make the directory, and some in it; only its owner may enter.
+
+        The logs, the configuration and the control socket are in it.
+
+        Raises:
+            ClipperException: the directory belongs to another user.
+        """
+        _make_parents(self.path)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.path, 0o700)
+        found = os.stat(self.path)
+        if found.st_uid != os.geteuid():
+            raise ClipperException(
+                "%s belongs to another user" % self.path
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            os.chmod(self.path, 0o700)
+        for name in names:
+            os.makedirs(self.file(name), exist_ok=True)
+
     def prepare(self) -> None:
         """Prepare the directory for a start.
 
         Images stay, and all of a cluster that is left; its logs and those of
         an earlier run become `logs.old`.
         """
-        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        self.make()
         shutil.rmtree(self.file("tmp"), ignore_errors=True)
         if os.path.isdir(self.file(LOGS)) and os.listdir(self.file(LOGS)):
             shutil.rmtree(self.file(OLD_LOGS), ignore_errors=True)
@@ -86,8 +117,7 @@ class ClusterDirectory:
             for name in (CURRENT, CLUSTER, CONTAINERS):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.file(name))
-        for name in (GENERATIONS, LOGS, IMAGES, "tmp", "locks"):
-            os.makedirs(self.file(name), exist_ok=True)
+        self.make(GENERATIONS, LOGS, IMAGES, "tmp", "locks")
 
     def remove(self) -> None:
         """Remove everything but the logs."""

@@ -157,7 +157,7 @@ class LocalContainerManager(ContainerManager):
             "nginx": programs.find_nginx(self._nginx),
             "module": programs.find_module(self._module),
         }
-        os.makedirs(self._directory.file("locks"), mode=0o700, exist_ok=True)
+        self._directory.make("locks")
         with self._directory.lock("start"):
             self._start_alone({**settings, **own})
 
@@ -365,7 +365,7 @@ class LocalContainerManager(ContainerManager):
     # Models.
 
     def _build(self, source: ImageSource) -> str:
-        os.makedirs(self._directory.path, mode=0o700, exist_ok=True)
+        self._directory.make()
         return images.build(self._directory, self.cluster_name, source)
 
 
