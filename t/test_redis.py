@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import hashlib
 import itertools
 import math
 import os
@@ -94,34 +93,6 @@ def test_users_have_keys_of_their_own(redis, serve):
             settled(store, i + 1, f"{key}:{uid}")
     digests = [k for k in store("KEYS", "*") if ":digest:" in k]
     assert sorted(store.feedbacks(k) for k in digests) == [4, 5]
-
-
-def test_users_expire_when_nothing_is_left(redis, serve):
-    """Catches states of users that stay in Redis for ever: clients choose
-    the names. They go after 20 half-lives without feedback, that of the
-    application stays."""
-    store = redis()
-    server = serve(store, "epsilon_greedy epsilon=1 half_life=2s")
-    app = "clipper:state:a:epsilon_greedy"
-    long = "clipper:digest:a:epsilon_greedy:" + hashlib.sha1(
-        b"u" * 100).hexdigest()
-    with server.connect() as connection:
-        learn(connection, 3.0, 3.0, "u1")
-        learn(connection, 3.0, 3.0, "u" * 100)
-        wait_until(lambda: store("EXISTS", f"{app}:u1", long, app) == 3)
-        for key in (f"{app}:u1", long):
-            assert 30 < store("TTL", key) <= 40
-        assert store("TTL", app) == -1
-
-        # feedback makes it stay, and a half-life of another kind for ever
-        store("EXPIRE", f"{app}:u1", 5)
-        learn(connection, 3.0, 3.0, "u1")
-        wait_until(lambda: store("TTL", f"{app}:u1") > 30)
-        server.reload(server=server.parts["server"].replace(
-            "half_life=2s", "half_life=off|300"))
-    with server.connect() as connection:
-        learn(connection, 3.0, 3.0, "u1")
-        wait_until(lambda: store("TTL", f"{app}:u1") == -1)
 
 
 def test_user_is_back_after_a_restart(redis, serve):
