@@ -5,6 +5,7 @@ number and in time, and what is closed is theirs alone.
 """
 
 import contextlib
+import grp
 import os
 import re
 import selectors
@@ -260,3 +261,27 @@ def test_the_limit_of_open_files_is_judged(make_nginx, limit, said):
                       printed)
     assert bool(found) == said, printed
     assert not said or found[1] == "1184"
+
+
+def test_unix_socket_is_for_a_group(nginx):
+    """Catches a socket that every user of the machine can connect to."""
+    name, gid = "daemon", grp.getgrnam("daemon").gr_gid
+    root = os.getuid() == 0
+    server = nginx(application("a", "m"), http=NOCACHE,
+                   rpc="clipper_rpc unix:DIR/rpc.sock;")
+    path = server.dir / "rpc.sock"
+    assert path.stat().st_mode & 0o777 == 0o660
+    server.rpc = f"ipc://{path}"
+    connected(server)
+
+    # a reload changes it, and neither it nor -t disturbs who is connected
+    if root:
+        server.reload(user=f"user root {name};", rpc=f"clipper_rpc unix:{path} "
+                      "mode=0606;")
+        assert path.stat().st_gid == gid
+    else:
+        server.reload(rpc=f"clipper_rpc unix:{path} mode=0606;")
+    assert path.stat().st_mode & 0o777 == 0o606
+    accepted, printed = server.test(server.render())
+    assert accepted and path.stat().st_mode & 0o777 == 0o606, printed
+    wait_until(lambda: answer(server, 5.0))

@@ -36,6 +36,7 @@ typedef struct {
     ngx_str_t                     endpoint;     /* as libzmq writes it, NUL-
                                                    terminated */
     size_t                        max_message;
+    ngx_uint_t                    mode;         /* 0: default */
     ngx_array_t                   allow;        /* of .._allow_t */
     int                           family;       /* AF_INET, ... */
     ngx_uint_t                    listening;    /* index in the cycle */

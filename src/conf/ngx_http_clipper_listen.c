@@ -20,6 +20,7 @@
 
 #define NGX_HTTP_CLIPPER_MESSAGE_SIZE  (64 * 1024 * 1024)
 #define NGX_HTTP_CLIPPER_MESSAGE_MIN   (64 * 1024)
+#define NGX_HTTP_CLIPPER_SOCKET_MODE   0660
 
 
 static ngx_int_t ngx_http_clipper_listen_url(ngx_conf_t *cf, ngx_url_t *u,
@@ -28,6 +29,10 @@ static ngx_int_t ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
     ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value);
 static ngx_int_t ngx_http_clipper_listen_allow(ngx_conf_t *cf,
     ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *list);
+static ngx_int_t ngx_http_clipper_listen_mode(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value);
+static ngx_int_t ngx_http_clipper_listen_protect(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_listening_t *ls);
 static ngx_int_t ngx_http_clipper_listen_add(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_endpoint_t *common,
     ngx_addr_t *addr);
@@ -163,9 +168,51 @@ ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
         return ngx_http_clipper_listen_allow(cf, endpoint, &text);
     }
 
+    if (ngx_strncmp(value->data, "mode=", 5) == 0 && endpoint->mode == 0) {
+        return ngx_http_clipper_listen_mode(cf, endpoint, value);
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\"", value);
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_listen_mode(ngx_conf_t *cf,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value)
+{
+    size_t      i;
+    ngx_uint_t  mode;
+
+    mode = 0;
+
+    for (i = 5; i < value->len; i++) {
+        if (value->data[i] < '0' || value->data[i] > '7') {
+            break;
+        }
+
+        mode = mode * 8 + (value->data[i] - '0');
+    }
+
+    if (i < value->len || value->len < 8 || value->len > 9 || mode == 0
+        || mode > 0777)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid mode in \"%V\", it is like 0660", value);
+        return NGX_ERROR;
+    }
+
+    if (ngx_strncmp(endpoint->address.data, "unix:", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is for addresses that begin with "
+                           "\"unix:\"", value);
+        return NGX_ERROR;
+    }
+
+    endpoint->mode = mode;
+
+    return NGX_OK;
 }
 
 
@@ -338,6 +385,15 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
                           endpoint[i].file, endpoint[i].line);
             return NGX_ERROR;
         }
+
+        if (endpoint[i].family == AF_UNIX
+            && endpoint[i].fd != (ngx_socket_t) -1 && !ngx_test_config
+            && ngx_http_clipper_listen_protect(cycle, &endpoint[i],
+                                               &ls[endpoint[i].listening])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (ccf->timer_resolution != 0) {
@@ -354,4 +410,50 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * nginx makes Unix sockets for everybody, and whoever connects can answer as a
+ * model.  Who connected before the mode was set is turned away.
+ */
+
+static ngx_int_t
+ngx_http_clipper_listen_protect(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint, ngx_listening_t *ls)
+{
+    char             *path;
+    mode_t            mode;
+    ngx_socket_t      s;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    path = (char *) endpoint->endpoint.data + sizeof("ipc://") - 1;
+    mode = endpoint->mode ? endpoint->mode : NGX_HTTP_CLIPPER_SOCKET_MODE;
+
+    if (geteuid() == 0 && chown(path, (uid_t) -1, ccf->group) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "chown(\"%s\") of \"clipper_rpc\" failed", path);
+        return NGX_ERROR;
+    }
+
+    if (chmod(path, mode) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "chmod(\"%s\") of \"clipper_rpc\" failed", path);
+        return NGX_ERROR;
+    }
+
+    if (ls->inherited || !ls->open) {
+        return NGX_OK;
+    }
+
+    for ( ;; ) {
+        s = accept(endpoint->fd, NULL, NULL);
+
+        if (s == (ngx_socket_t) -1) {
+            return NGX_OK;
+        }
+
+        (void) ngx_close_socket(s);
+    }
 }
