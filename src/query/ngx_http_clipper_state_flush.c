@@ -435,6 +435,14 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         ngx_http_clipper_state_text_error("an update", reply);
         rc = NGX_ERROR;
 
+        /* of a script, the words stand within the text of its error */
+
+        if (reply->type == REDIS_REPLY_ERROR
+            && ngx_strstr(reply->str, "READONLY"))
+        {
+            ngx_http_clipper_redis_refused();
+        }
+
     } else {
         parsed.n = sent->n;
         parsed.key = sent->key;

@@ -168,6 +168,13 @@ ngx_http_clipper_redis_pending(void)
 }
 
 
+void
+ngx_http_clipper_redis_refused(void)
+{
+    ngx_http_clipper_redis_drop("it takes no writes");
+}
+
+
 static void
 ngx_http_clipper_redis_connect(ngx_event_t *ev)
 {

@@ -49,6 +49,12 @@ ngx_uint_t ngx_http_clipper_redis_up(void);
 ngx_uint_t ngx_http_clipper_redis_pending(void);
 
 /*
+ * Redis answered that it takes no writes, as a primary does that has become a
+ * replica: the connection is closed, and the next one may reach another Redis.
+ */
+void ngx_http_clipper_redis_refused(void);
+
+/*
  * For a worker that exits, outside its event loop: handles what arrives within
  * a time.  0: nothing arrived, or there is no connection.
  */
