@@ -61,7 +61,10 @@ class DockerContainerManager(ContainerManager):
         cluster_name: name of the cluster. Several clusters can run on one
             host.
         docker_ip_address: address of the host. With ``localhost`` the ports
-            are open on the loopback interface only.
+            are open on the loopback interface only. With any other address
+            they are open on all interfaces of the host: whoever reaches it
+            can query, read the status, and by the port for containers
+            answer as a model, so keep a firewall before it.
         use_centralized_log: must be False.
         fluentd_port: not used.
         clipper_query_port: port of the applications. When a port is in use
