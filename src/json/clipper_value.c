@@ -41,6 +41,9 @@ static void clipper_value_bytes(const clipper_token_t *token,
 static ngx_int_t clipper_value_byte(clipper_value_bytes_t *bytes);
 static ngx_int_t clipper_value_escape(clipper_value_bytes_t *bytes);
 static uint32_t clipper_value_hex(const u_char *p);
+static uint64_t clipper_value_mix(uint64_t hash, uint64_t value);
+static uint64_t clipper_value_hash_token(const clipper_token_t *token,
+    uint64_t hash);
 static ngx_uint_t clipper_value_same_number(const clipper_number_t *one,
     const clipper_number_t *two);
 static void clipper_value_exact(const clipper_number_t *number,
@@ -390,6 +393,76 @@ clipper_value_exact(const clipper_number_t *number,
     if (exact->magnitude == 0) {
         exact->negative = 0;
     }
+}
+
+
+uint64_t
+clipper_value_hash(const clipper_value_t *value, ngx_uint_t shape)
+{
+    uint64_t          hash;
+    clipper_token_t   token;
+    clipper_cursor_t  cursor;
+
+    hash = 0xcbf29ce484222325;
+
+    clipper_value_open(value, &cursor);
+
+    while (clipper_value_next(&cursor, &token) == NGX_OK) {
+        hash = clipper_value_mix(hash, token.kind);
+
+        if (!shape || token.kind != CLIPPER_VALUE_NUMBER) {
+            hash = clipper_value_hash_token(&token, hash);
+        }
+    }
+
+    return hash;
+}
+
+
+static uint64_t
+clipper_value_hash_token(const clipper_token_t *token, uint64_t hash)
+{
+    uint64_t               real;
+    ngx_int_t              byte;
+    clipper_value_bytes_t  bytes;
+    clipper_value_exact_t  exact;
+
+    switch (token->kind) {
+
+    case CLIPPER_VALUE_STRING:
+        clipper_value_bytes(token, &bytes);
+
+        do {
+            byte = clipper_value_byte(&bytes);
+            hash = clipper_value_mix(hash, (uint64_t) byte);
+        } while (byte >= 0);
+
+        return hash;
+
+    case CLIPPER_VALUE_NUMBER:
+        clipper_value_exact(&token->number, &exact);
+        ngx_memcpy(&real, &exact.real, sizeof(real));
+
+        hash = clipper_value_mix(hash, exact.integer * 2 + exact.negative);
+        return clipper_value_mix(hash, exact.magnitude ^ real);
+
+    case CLIPPER_VALUE_LITERAL:
+        return clipper_value_mix(hash, *token->start);
+
+    default:
+        return hash;
+    }
+}
+
+
+/* FNV-1a, and what keeps the high bits of large values */
+
+static uint64_t
+clipper_value_mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x100000001b3;
+
+    return hash ^ hash >> 32;
 }
 
 

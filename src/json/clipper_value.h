@@ -66,6 +66,9 @@ ngx_int_t  clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token);
 ngx_uint_t clipper_value_equal(const clipper_value_t *one,
     const clipper_value_t *two, ngx_uint_t shape);
 
+/* equal values have the same hash, for one `shape` */
+uint64_t clipper_value_hash(const clipper_value_t *value, ngx_uint_t shape);
+
 /* NGX_DECLINED: not a single number */
 ngx_int_t  clipper_value_number(const clipper_value_t *value, double *number);
 

@@ -32,12 +32,26 @@ typedef struct {
 } clipper_combine_mean_t;
 
 
+/* of the members whose text is not that of another one */
+
+typedef struct {
+    uint64_t                  known;
+    ngx_uint_t                shape;
+    uint64_t                  hash[CLIPPER_POLICY_MEMBERS];
+} clipper_combine_hashes_t;
+
+
 static ngx_int_t clipper_combine_groups(
     const clipper_combine_member_t *members, ngx_uint_t n, ngx_uint_t shape,
     clipper_combine_result_t *result);
 static uint64_t clipper_combine_group(const clipper_combine_member_t *members,
-    ngx_uint_t n, ngx_uint_t first, uint64_t open, ngx_uint_t shape,
-    double *weight);
+    ngx_uint_t n, ngx_uint_t first, uint64_t open,
+    clipper_combine_hashes_t *hashes, double *weight);
+static ngx_uint_t clipper_combine_agree(
+    const clipper_combine_member_t *members, ngx_uint_t one, ngx_uint_t two,
+    clipper_combine_hashes_t *hashes);
+static uint64_t clipper_combine_hash(const clipper_combine_member_t *members,
+    ngx_uint_t i, clipper_combine_hashes_t *hashes);
 static void clipper_combine_mean(const clipper_loss_t *loss,
     const clipper_combine_member_t *members, ngx_uint_t n, u_char *dst,
     clipper_combine_result_t *result);
@@ -121,12 +135,15 @@ static ngx_int_t
 clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
     ngx_uint_t shape, clipper_combine_result_t *result)
 {
-    double      asked, best, weight;
-    uint64_t    group, open;
-    ngx_uint_t  i, k;
+    double                    asked, best, weight;
+    uint64_t                  group, open;
+    ngx_uint_t                i, k;
+    clipper_combine_hashes_t  hashes;
 
     asked = 0;
     open = 0;
+    hashes.known = 0;
+    hashes.shape = shape;
 
     for (i = 0; i < n; i++) {
         asked += members[i].weight;
@@ -143,7 +160,7 @@ clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
     while (open) {
         i = __builtin_ctzll(open);
 
-        group = clipper_combine_group(members, n, i, open, shape, &weight);
+        group = clipper_combine_group(members, n, i, open, &hashes, &weight);
         open &= ~group;
 
         for (k = i; k < n; k++) {
@@ -172,7 +189,8 @@ clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,
 
 static uint64_t
 clipper_combine_group(const clipper_combine_member_t *members, ngx_uint_t n,
-    ngx_uint_t first, uint64_t open, ngx_uint_t shape, double *weight)
+    ngx_uint_t first, uint64_t open, clipper_combine_hashes_t *hashes,
+    double *weight)
 {
     uint64_t    bit, group;
     ngx_uint_t  i;
@@ -183,16 +201,57 @@ clipper_combine_group(const clipper_combine_member_t *members, ngx_uint_t n,
     for (i = first; i < n; i++) {
         bit = (uint64_t) 1 << i;
 
-        if ((open & bit)
-            && clipper_value_equal(&members[first].value, &members[i].value,
-                                   shape))
-        {
+        if ((open & bit) && clipper_combine_agree(members, first, i, hashes)) {
             group |= bit;
             *weight += members[i].weight;
         }
     }
 
     return group;
+}
+
+
+/*
+ * Outputs that differ in their last bytes would be read once for each pair of
+ * members, so what is not the same text is told apart by hashes.
+ */
+
+static ngx_uint_t
+clipper_combine_agree(const clipper_combine_member_t *members, ngx_uint_t one,
+    ngx_uint_t two, clipper_combine_hashes_t *hashes)
+{
+    const clipper_value_t  *a, *b;
+
+    a = &members[one].value;
+    b = &members[two].value;
+
+    if (a->raw == b->raw && a->text.len == b->text.len
+        && ngx_memcmp(a->text.data, b->text.data, a->text.len) == 0)
+    {
+        return 1;
+    }
+
+    return clipper_combine_hash(members, one, hashes)
+           == clipper_combine_hash(members, two, hashes)
+           && clipper_value_equal(a, b, hashes->shape);
+}
+
+
+static uint64_t
+clipper_combine_hash(const clipper_combine_member_t *members, ngx_uint_t i,
+    clipper_combine_hashes_t *hashes)
+{
+    uint64_t  bit;
+
+    bit = (uint64_t) 1 << i;
+
+    if (!(hashes->known & bit)) {
+        hashes->known |= bit;
+        hashes->hash[i] = clipper_value_hash(&members[i].value,
+                                             hashes->shape);
+    }
+
+    return hashes->hash[i];
 }
 
 

@@ -66,6 +66,10 @@ equal(const char *one, const char *two, ngx_uint_t shape)
     assert_int_equal(there, clipper_value_equal(&b, &a, shape));
     assert_true(clipper_value_equal(&a, &a, shape));
 
+    /* and nothing here collides */
+    assert_int_equal(there, clipper_value_hash(&a, shape)
+                            == clipper_value_hash(&b, shape));
+
     return there;
 }
 
