@@ -7,6 +7,7 @@
 #include <ngx_event.h>
 #include "replica/ngx_http_clipper_rpc_peer.h"
 #include "worker/ngx_http_clipper_process.h"
+#include <sys/random.h>
 
 
 #define NGX_HTTP_CLIPPER_PEER_TIME  10000000    /* us to register */
@@ -34,6 +35,7 @@ typedef struct {
 } ngx_http_clipper_peer_info_t;
 
 
+static void ngx_http_clipper_peer_seed(void);
 static ngx_http_clipper_peer_t *ngx_http_clipper_peer_find(int fd);
 static ngx_http_clipper_peer_t *ngx_http_clipper_peer_make(int fd);
 static void ngx_http_clipper_peer_stranger(ngx_http_clipper_peer_t *peer);
@@ -65,6 +67,8 @@ ngx_http_clipper_rpc_peer_init(ngx_cycle_t *cycle, void (*sync)(void))
     ngx_uint_t     used;
     struct rlimit  limit;
 
+    ngx_http_clipper_peer_seed();
+
     ngx_queue_init(&ngx_http_clipper_peer_strangers);
     ngx_http_clipper_peer_sync = sync;
 
@@ -82,6 +86,24 @@ ngx_http_clipper_rpc_peer_init(ngx_cycle_t *cycle, void (*sync)(void))
     ngx_http_clipper_peer_timer.cancelable = 1;
 
     ngx_http_clipper_peer_on = 1;
+}
+
+
+/*
+ * libzmq numbers peers without an identity from a number of rand(), which it
+ * does not seed, and nginx's seed is the time and the pid.  A peer that takes
+ * the next number as its identity ends the process: libzmq asserts that there
+ * is none.  So the number must be hard to guess.
+ */
+
+static void
+ngx_http_clipper_peer_seed(void)
+{
+    unsigned int  seed;
+
+    if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed)) {
+        srandom(seed);
+    }
 }
 
 

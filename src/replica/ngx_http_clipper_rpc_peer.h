@@ -19,7 +19,7 @@
 #include "conf/ngx_http_clipper.h"
 
 
-/* sync reads all pending reports */
+/* before the ROUTER is made; sync reads all pending reports */
 void ngx_http_clipper_rpc_peer_init(ngx_cycle_t *cycle, void (*sync)(void));
 
 /* forgets all: libzmq closes them without further reports */
