@@ -126,11 +126,13 @@ def query_ids(nginx, count, users):
     return lines
 
 
-def feedback(seconds, pairs, users):
+def feedback(seconds, pairs, users, records=None):
     """Pairs of runs at /bare and at /a/update."""
     rows = []
-    with running(http="clipper_cache_zone off;", zone="512m") as (nginx,
-                                                                  store):
+    http = "clipper_cache_zone off;"
+    if records:
+        http += f"clipper_records 512m redis={records};"
+    with running(http=http, zone="512m") as (nginx, store):
         for _ in range(pairs):
             numbers = OUT / "query_ids"
             lines = query_ids(nginx, int(60_000 * seconds), users)
@@ -396,6 +398,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--users", type=int, default=USERS)
+    parser.add_argument("--records", help="time of records in Redis")
     parser.add_argument("part", nargs="*", help="some of %(default)s",
                         default=["feedback", "users", "selection"])
     options = parser.parse_args()
@@ -404,7 +407,8 @@ def main():
     if "feedback" in options.part:
         rows = []
         for name, count in (("no user", 0), ("5000 users", 5000)):
-            found[name] = feedback(options.seconds, options.pairs, count)
+            found[name] = feedback(options.seconds, options.pairs, count,
+                                   options.records)
             rows.append(tell_feedback(name, found[name]))
         print(table(["feedback of", "bare /s", "feedbacks /s", "of bare",
                      "worker µs", "p99 ms", "learned", "s behind"], rows),
