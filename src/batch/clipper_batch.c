@@ -21,6 +21,8 @@
 
 #define LATENCY_MAX_US         1000000000000ULL
 
+#define WAIT_PARTS             16.0     /* less of the wait is not worth it */
+
 #define BUSY_GAP_US            200      /* no pause */
 #define BUSY_TRIES             16       /* batches before sizes are tried */
 
@@ -30,8 +32,12 @@
 
 #define LATE_MIN_US            1000
 
-/* a batch is efficient at this fraction of the best rate */
-#define EFFICIENT              0.98
+/* batches have this part of the best rate, as far as it is known */
+#define EFFICIENT              0.95     /* nobody is given up for more */
+#define BEST                   0.98     /* else so many are that it is this */
+
+#define RATE_US                50000.0  /* that it is averaged over */
+#define RATE_DOUBT             1.5      /* standard errors */
 
 
 /* the queue after some heads are dropped, by interpolation */
@@ -40,6 +46,7 @@ typedef struct {
     double                     head_us;
     double                     tail_us;
     ngx_uint_t                 queued;
+    double                     efficient;   /* of the best rate: is enough */
     ngx_uint_t                 full;        /* rather drop than send less */
 } clipper_batch_view_t;
 
@@ -96,6 +103,14 @@ clipper_batch_limit(const clipper_batch_t *b, const clipper_batch_conf_t *conf)
 }
 
 
+float
+clipper_batch_demand(float rate, ngx_uint_t n, uint64_t us)
+{
+    return (float) (((double) rate * RATE_US + (double) n)
+                    / (RATE_US + (double) us));
+}
+
+
 uint64_t
 clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
 {
@@ -142,32 +157,22 @@ clipper_batch_fit(const clipper_batch_t *b, ngx_uint_t limit, double head_us,
 
 
 /*
- * Whether what a batch of n leaves behind can still be served, together with
- * what arrives meanwhile: it assumes that deadlines are as dense in the queue
- * as arrivals.
+ * Whether batches of n are enough for what comes.  That is in doubt by the
+ * square root of how many tasks it was counted from: nobody is given up for
+ * what may be chance.
  */
 
 static ngx_uint_t
-clipper_batch_drains(const clipper_batch_t *b, ngx_uint_t limit,
-    ngx_uint_t replicas, const clipper_batch_view_t *v, ngx_uint_t n)
+clipper_batch_keeps_up(const clipper_batch_t *b,
+    const clipper_batch_load_t *load, ngx_uint_t n)
 {
-    double  slack, busy, gap, rest;
+    double  rate, count;
 
-    gap = (v->tail_us - v->head_us) / (double) ngx_max(v->queued - 1, 1);
-    busy = clipper_batch_profile_mean(b, n);
+    count = 2 * RATE_US * load->rate;
+    rate = (count - RATE_DOUBT * sqrt(count)) / (2 * RATE_US);
 
-    rest = ((double) (v->queued - n) + busy / ngx_max(gap, 1e-3))
-           / (double) replicas;
-
-    if (rest > (double) limit) {
-        return 0;
-    }
-
-    /* the first task left behind, when this batch is done */
-    slack = v->head_us + gap * (double) n - busy;
-
-    return clipper_batch_profile_quantile(b, (ngx_uint_t) rest)
-           <= slack;
+    return (double) (n * load->replicas)
+           >= rate * clipper_batch_profile_mean(b, n);
 }
 
 
@@ -179,7 +184,7 @@ clipper_batch_drains(const clipper_batch_t *b, ngx_uint_t limit,
 
 static ngx_uint_t
 clipper_batch_worth(const clipper_batch_t *b, ngx_uint_t limit,
-    ngx_uint_t replicas, const clipper_batch_view_t *v)
+    const clipper_batch_load_t *load, const clipper_batch_view_t *v)
 {
     double      rate, best_rate;
     ngx_uint_t  n, best;
@@ -199,11 +204,11 @@ clipper_batch_worth(const clipper_batch_t *b, ngx_uint_t limit,
     rate = (double) n / clipper_batch_profile_mean(b, n);
     best_rate = (double) best / clipper_batch_profile_mean(b, best);
 
-    if (!v->full && rate >= best_rate * EFFICIENT) {
+    if (!v->full && rate >= best_rate * v->efficient) {
         return n;
     }
 
-    return clipper_batch_drains(b, limit, replicas, v, n) ? n : 0;
+    return clipper_batch_keeps_up(b, load, n) ? n : 0;
 }
 
 
@@ -256,7 +261,7 @@ clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
         v.head_us = (double) load->head_us + step * (double) mid;
         v.queued = load->queued - mid;
 
-        if (clipper_batch_worth(b, limit, load->replicas, &v)) {
+        if (clipper_batch_worth(b, limit, load, &v)) {
             hi = mid;
         } else {
             lo = mid;
@@ -267,31 +272,67 @@ clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
 }
 
 
-/* with "batch_wait": how long a batch of n may wait for more */
+/*
+ * Whether a batch of n that is sent after a wait is on time, and whatever comes
+ * while it is under way.  The wait is for nothing but fuller batches, so it
+ * must not make use of the last moment.
+ */
+
+static ngx_uint_t
+clipper_batch_spares(const clipper_batch_t *b,
+    const clipper_batch_load_t *load, double n, double wait_us)
+{
+    double  us;
+
+    us = (double) clipper_batch_late(b, (ngx_uint_t) ceil(n));
+
+    if (us + wait_us > (double) load->head_us) {
+        return 0;
+    }
+
+    us /= (double) load->replicas;
+    n = 1 + load->rate * us;
+
+    return us + clipper_batch_profile_quantile(b, (ngx_uint_t) ceil(n))
+           <= (double) load->tail_us;
+}
+
+
+/*
+ * With "batch_wait": how long a batch of n may wait for more.  It will have
+ * grown by the end of the wait.
+ */
 
 static uint64_t
 clipper_batch_patience(const clipper_batch_t *b,
     const clipper_batch_conf_t *conf, ngx_uint_t limit,
     const clipper_batch_load_t *load, ngx_uint_t n)
 {
-    double      room;
-    ngx_uint_t  more;
+    double  room, us, least_us, least, more;
 
     if (n >= limit || n < load->queued || load->waited_us >= conf->wait_us) {
         return 0;
     }
 
-    /* the batch will have grown by the end of the wait */
-
-    more = ngx_min(n + n / 4 + 1, limit);
+    least = (double) ngx_min(n + n / 4 + 1, limit);
     room = (double) load->head_us
-           - clipper_batch_profile_quantile(b, more);
+           - (double) clipper_batch_late(b, (ngx_uint_t) least);
 
-    if (room < 1) {
-        return 0;
+    us = ngx_min((double) (conf->wait_us - load->waited_us), room);
+    least_us = (double) conf->wait_us / WAIT_PARTS;
+
+    for ( /* void */ ; us >= ngx_max(least_us, 1); us /= 2) {
+        more = (double) n + load->rate * us;
+        more = ngx_max(more, least);
+
+        if (more <= (double) limit
+            && clipper_batch_spares(b, load, more, us))
+        {
+            return (uint64_t) us;
+        }
     }
 
-    return ngx_min(conf->wait_us - load->waited_us, (uint64_t) room);
+    return 0;
 }
 
 
@@ -361,8 +402,9 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
 
         if (alone_us > (double) load->head_us) {
 
-            if (load->now_us >= b->seen_us + clipper_batch_probe_us(b, load,
-                                                                    alone_us))
+            if (!conf->no_probe
+                && load->now_us >= b->seen_us
+                                   + clipper_batch_probe_us(b, load, alone_us))
             {
                 (void) clipper_batch_take(b, load, 1, plan);
                 b->probe = (alone_us > (double) load->tail_us);
@@ -377,15 +419,17 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
         v.tail_us = (double) ngx_max(load->tail_us, load->head_us);
         v.queued = load->queued;
         v.full = 0;
+        v.efficient = EFFICIENT;
 
         if (conf->fixed == 0) {
             limit = clipper_batch_efficient(b, limit, &v);
         }
 
         n = conf->keep ? clipper_batch_fit(b, limit, v.head_us, v.queued)
-                       : clipper_batch_worth(b, limit, load->replicas, &v);
+                       : clipper_batch_worth(b, limit, load, &v);
 
         if (n == 0) {
+            v.efficient = BEST;
             plan->need_us = clipper_batch_need(b, limit, load, v);
             plan->need_us = ngx_max(plan->need_us, load->head_us + 1);
             return NGX_DECLINED;

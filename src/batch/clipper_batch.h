@@ -25,8 +25,8 @@
  *          batches have that size; a replica that is busy without a pause
  *          tries such sizes now and then.
  *
- * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when the queue
- * cannot be served in time anyway, a head that would force an inefficiently
+ * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when more comes
+ * than batches of this size can serve, a head that would force an inefficiently
  * small batch is given up for the others.
  *
  * "plain" is the paper's control alone: one more with each full batch that was
@@ -46,6 +46,8 @@ typedef struct {
     uint64_t                now_us;
     ngx_uint_t              queued;     /* >= 1 */
     ngx_uint_t              replicas;   /* that serve this queue, >= 1 */
+    double                  rate;       /* tasks per us that come; 0: not
+                                           known, few */
     int64_t                 head_us;    /* until the earliest deadline */
     int64_t                 tail_us;    /* until the latest deadline, or a
                                            bound of it */
@@ -97,6 +99,10 @@ uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 /* a batch of n that takes longer is late, as hardly any is; 0: not known */
 
 uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
+
+/* the tasks per us that come: so many more did in the last time */
+
+float clipper_batch_demand(float rate, ngx_uint_t n, uint64_t us);
 
 /*
  * Records a batch of n that came back.  "on_time": all its answers met their

@@ -21,8 +21,10 @@ typedef struct {
     ngx_uint_t              max;        /* "batch_max"; 0: the MAX above */
     uint64_t                wait_us;    /* "batch_wait" */
     unsigned                plain:1;    /* "batch aimd": no profile */
-    unsigned                keep:1;     /* no head is given up for others: for
-                                           comparisons */
+
+    /* for comparisons */
+    unsigned                keep:1;     /* no head is given up for others */
+    unsigned                no_probe:1; /* what seems too slow is not tried */
 } clipper_batch_conf_t;
 
 

@@ -551,6 +551,7 @@ clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight)
 
     if (f->state == CLIPPER_QUEUED) {
         clipper_queue_remove_locked(zone, flight);
+        zone->models[f->model].known--;
         clipper_publish(f->state, CLIPPER_LEASED);
     }
 

@@ -20,6 +20,8 @@
 #define CLIPPER_QUEUE_LEFT_US  5000
 
 
+static void clipper_queue_rate_locked(clipper_zone_t *zone,
+    clipper_model_row_t *model, uint64_t now_us);
 static ngx_uint_t clipper_queue_plan_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r, clipper_take_t *take);
 static ngx_uint_t clipper_queue_tries_locked(clipper_zone_t *zone,
@@ -62,6 +64,8 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
         return 0;
     }
 
+    clipper_queue_rate_locked(zone, model, take->now_us);
+
     limit = clipper_queue_plan_locked(zone, r, take);
 
     lease = ((uint64_t) r->gen << 32) | replica;
@@ -99,6 +103,8 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
         n++;
     }
 
+    model->known = model->queued;
+
     if (n == 0) {
         return 0;
     }
@@ -129,6 +135,28 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     }
 
     return n;
+}
+
+
+/*
+ * What has come since a replica last looked: what the queue has grown by, and
+ * what left it in vain.
+ */
+
+static void
+clipper_queue_rate_locked(clipper_zone_t *zone, clipper_model_row_t *model,
+    uint64_t now_us)
+{
+    int32_t  n;
+
+    clipper_zone_locked(zone);
+
+    n = (int32_t) (model->queued - model->known);
+
+    model->rate = clipper_batch_demand(model->rate, (ngx_uint_t) ngx_max(n, 0),
+                                     ngx_max(now_us, model->rated_us)
+                                     - model->rated_us);
+    model->rated_us = now_us;
 }
 
 
@@ -213,6 +241,7 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
         load.now_us = take->now_us;
         load.queued = model->queued;
         load.replicas = model->replicas;
+        load.rate = model->rate;
         load.head_us = (int64_t) (f->deadline_us - ready_us);
         load.tail_us = (int64_t) (model->tail_us - ready_us);
         load.waited_us = take->now_us > f->queued_us

@@ -92,6 +92,9 @@ clipper_rebuild_heads_locked(clipper_zone_t *zone)
         ngx_memzero(model->idles, sizeof(model->idles));
         model->fastest = 0;
         model->credit = CLIPPER_HEDGE_CREDIT;
+        model->known = 0;
+        model->rate = 0;
+        model->rated_us = 0;
     }
 
     clipper_registry_index_locked(zone);

@@ -4,7 +4,6 @@
  * containers.  Fields marked "derived" follow from the rest.
  */
 
-
 #ifndef _CLIPPER_ROW_NAME_H_INCLUDED_
 #define _CLIPPER_ROW_NAME_H_INCLUDED_
 
@@ -31,7 +30,6 @@ typedef struct {
     u_char                     token[16];
     u_char                     digest[64];
     uint32_t                   epoch;           /* of its model at that time */
-
     uint32_t                   busy;            /* inputs in flight */
     uint32_t                   stuck;           /* its batch is given up */
     uint32_t                   superseded;      /* another one has its token */
@@ -43,7 +41,6 @@ typedef struct {
     uint64_t                   nbatches;
     uint64_t                   ninputs;
     uint64_t                   nerrors;
-
     clipper_batch_t            batch;
 
     /* derived */
@@ -83,6 +80,9 @@ typedef struct {
     uint32_t                   members;         /* in any state */
     uint32_t                   fastest;         /* replica, or 0 */
     int32_t                    credit;          /* for copies of late inputs */
+    uint32_t                   known;           /* queued as it was rated */
+    float                      rate;            /* inputs per us */
+    uint64_t                   rated_us;
     uint64_t                   probed_us;       /* the latest; 0: none probes */
     uint32_t                   next;            /* of the name's hash chain */
 } clipper_model_row_t;

@@ -22,6 +22,7 @@ setup(void **state)
     load.now_us = 1000;
     load.queued = 1;
     load.replicas = 1;
+    load.rate = 0;
     load.head_us = 20000;
     load.tail_us = 20000;
     load.waited_us = 0;

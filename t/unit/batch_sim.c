@@ -135,6 +135,18 @@ sim_pop(sim_t *sim)
 }
 
 
+static void
+sim_rate(sim_t *sim)
+{
+    sim->tasks_per_us = clipper_batch_demand(sim->tasks_per_us,
+                                     (ngx_uint_t) (sim->arrived - sim->rated),
+                                     (uint64_t) (sim->now_us
+                                                 - sim->rated_us));
+    sim->rated = sim->arrived;
+    sim->rated_us = sim->now_us;
+}
+
+
 /* as the server does: ask, drop, ask again, take */
 
 static void
@@ -144,10 +156,13 @@ sim_dispatch(sim_t *sim, sim_replica_t *r)
     clipper_batch_load_t  load;
     clipper_batch_plan_t  plan;
 
+    sim_rate(sim);
+
     while (sim->queued) {
         load.now_us = (uint64_t) sim->now_us;
         load.queued = sim->queued;
         load.replicas = sim->replicas;
+        load.rate = sim->tasks_per_us;
         load.head_us = (int64_t) (sim->queue[sim->head] - sim->now_us);
         load.tail_us = (int64_t)
             (sim->queue[(sim->head + sim->queued - 1) % SIM_QUEUE]

@@ -64,6 +64,9 @@ struct sim_s {
     ngx_uint_t                     back_count;
     double                         wake_us;     /* after NGX_AGAIN */
     ngx_uint_t                     happened;    /* the one-time event */
+    float                          tasks_per_us;
+    double                         rated_us;
+    uint64_t                       rated;       /* of "arrived" */
 
     /* the result */
     uint64_t                       arrived;

@@ -111,6 +111,7 @@ test_head_is_given_up_for_the_others(void **state)
     }
 
     load.queued = 600;
+    load.rate = 0.05;
     load.head_us = 6500;
     load.tail_us = 20000;
 
@@ -119,14 +120,18 @@ test_head_is_given_up_for_the_others(void **state)
     /* the last 460 fit when the first of them has 9600 us left */
     assert_in_range(plan.need_us, 9200, 10800);
 
-    /* with more replicas, or with less work, it is served */
+    /* with more replicas, fewer arrivals, or less work, it is served */
 
     load.replicas = 20;
-    load.queued = 100;
     assert_int_equal(ask(), NGX_OK);
     assert_true(plan.take > 10);
 
     load.replicas = 1;
+    load.rate = 0.005;
+    assert_int_equal(ask(), NGX_OK);
+    assert_true(plan.take > 10);
+
+    load.rate = 0.05;
     load.queued = 4;
     assert_int_equal(ask(), NGX_OK);
     assert_int_equal(plan.take, 4);
@@ -191,11 +196,11 @@ test_waits_for_a_fuller_batch(void **state)
     assert_int_equal(ask(), NGX_OK);
 
     conf.fixed = 0;
-    load.head_us = 700;
+    load.head_us = clipper_batch_late(&b, 7) + 300;
     assert_int_equal(ask(), NGX_AGAIN);
-    assert_true(plan.wait_us < 300);
+    assert_in_range(plan.wait_us, 200, 300);
 
-    load.head_us = clipper_batch_latency(&b, 7);
+    load.head_us = clipper_batch_late(&b, 7);
     assert_int_equal(ask(), NGX_OK);
 
     /* too late for possible later inputs, but not for the waiting ones */
@@ -203,6 +208,41 @@ test_waits_for_a_fuller_batch(void **state)
     load.head_us = clipper_batch_latency(&b, 6);
     assert_int_equal(ask(), NGX_OK);
     assert_int_equal(plan.take, 5);
+}
+
+
+/* what comes meanwhile is part of the batch, or waits for the next one */
+
+static void
+test_waits_for_no_more_than_is_on_time(void **state)
+{
+    learn(400);
+    conf.wait_us = 4000;
+
+    load.queued = 5;
+    load.rate = 0.05;
+    assert_int_equal(ask(), NGX_AGAIN);
+    assert_int_equal(plan.wait_us, 4000);
+
+    load.head_us = 6500;
+    assert_int_equal(ask(), NGX_AGAIN);
+    assert_true(plan.wait_us <= 2000);
+    assert_true(plan.wait_us
+                + clipper_batch_late(&b, 5 + plan.wait_us / 20)
+                <= 6500);
+
+    /* no room for the second batch of the same SLO, without another replica */
+
+    load.rate = 0.001;
+    load.head_us = 2000;
+    load.tail_us = 2000;
+    assert_int_equal(ask(), NGX_AGAIN);
+
+    load.tail_us = 1700;
+    assert_int_equal(ask(), NGX_OK);
+
+    load.replicas = 2;
+    assert_int_equal(ask(), NGX_AGAIN);
 }
 
 
@@ -277,6 +317,7 @@ main(void)
         test(test_head_is_given_up_for_the_others),
         test(test_probes),
         test(test_waits_for_a_fuller_batch),
+        test(test_waits_for_no_more_than_is_on_time),
         test(test_any_history)
     };
 

@@ -129,6 +129,98 @@ test_slow_replica_takes_nothing_away(void **state)
 }
 
 
+/* the part that is answered in several lives with 10 % of noise */
+
+static double
+answered_so(sched_cell_t cell, const clipper_batch_conf_t *conf)
+{
+    double         asked, on_time;
+    uint64_t       seed;
+    sched_way_t    way;
+    sched_score_t  score;
+
+    memset(&way, 0, sizeof(way));
+    way.conf = *conf;
+    cell.noise = 0.1;
+    asked = 0;
+    on_time = 0;
+
+    for (seed = 1; seed <= 4; seed++) {
+        sched_grid_run(&cell, &way, seed, QUERIES, &score);
+        asked += score.asked;
+        on_time += score.on_time;
+    }
+
+    printf("    %2u replicas, SLO %4.1f, load %.1f, %s, waits %d us: %.4f\n",
+           cell.replicas, cell.slo, cell.load,
+           conf->keep ? "all kept" : "as it is", (int) conf->wait_us,
+           on_time / asked);
+
+    return on_time / asked;
+}
+
+
+/*
+ * Heads are given up for others only where that wins something: below the
+ * capacity nobody is.
+ */
+
+static void
+test_giving_up_costs_nothing(void **state)
+{
+    double                with, without;
+    uint32_t              i, s, l;
+    sched_cell_t          cell;
+    clipper_batch_conf_t  conf;
+
+    static const uint32_t  replicas[] = { 1, 2, 4, 16 };
+    static const double    slos[] = { 2.5, 4, 8 };
+    static const double    loads[] = { 0.3, 0.6, 0.9, 2 };
+
+    for (i = 0; i < 4; i++) {
+        for (s = 0; s < 3; s++) {
+            for (l = 0; l < 4; l++) {
+                cell = cell_of(replicas[i], slos[s], loads[l],
+                               SCHED_NO_TROUBLE);
+                memset(&conf, 0, sizeof(conf));
+                with = answered_so(cell, &conf);
+                conf.keep = 1;
+                without = answered_so(cell, &conf);
+
+                assert_true(with >= (loads[l] < 1 ? 0.99 : 1.2) * without);
+            }
+        }
+    }
+}
+
+
+/* half a batch of "batch_wait" takes nobody's answer */
+
+static void
+test_waiting_costs_nothing(void **state)
+{
+    double                at_once, later;
+    uint32_t              i, l;
+    sched_cell_t          cell;
+    clipper_batch_conf_t  conf;
+
+    static const uint32_t  replicas[] = { 1, 2, 4, 16 };
+    static const double    loads[] = { 0.1, 0.3, 0.6, 0.9, 2 };
+
+    for (i = 0; i < 4; i++) {
+        for (l = 0; l < 5; l++) {
+            cell = cell_of(replicas[i], 2.5, loads[l], SCHED_NO_TROUBLE);
+            memset(&conf, 0, sizeof(conf));
+            at_once = answered_so(cell, &conf);
+            conf.wait_us = 2500;
+            later = answered_so(cell, &conf);
+
+            assert_true(later >= 0.99 * at_once);
+        }
+    }
+}
+
+
 /*
  * One by one, each as soon as the one before is done, if it can be on time
  * then: with equal SLOs and times nobody can answer more.
@@ -240,6 +332,8 @@ main(void)
         cmocka_unit_test(test_hedging_costs_nothing),
         cmocka_unit_test(test_stragglers),
         cmocka_unit_test(test_slow_replica_takes_nothing_away),
+        cmocka_unit_test(test_giving_up_costs_nothing),
+        cmocka_unit_test(test_waiting_costs_nothing),
         cmocka_unit_test(test_near_the_best_schedule),
         cmocka_unit_test(test_recovers_at_once),
     };
