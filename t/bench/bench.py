@@ -141,6 +141,7 @@ def main():
     programs = {"lateness": ["lateness.py"], "learning": ["learning.py"],
                 "selection": ["learning.py", "selection"],
                 "instructions": ["instructions.py"],
+                "replicas": ["replicas.py"],
                 "figures": ["paper.py"]}
     parts = [*CASES, "memory", "micro", *programs]
     groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-2]}

@@ -11,6 +11,8 @@
 
 #define ROWS(a)  (sizeof(a) / sizeof((a)[0]))
 
+#define LIVES    4u
+
 
 static const double    loads[] = { 0.1, 0.3, 0.6, 0.9, 1.2, 2, 4 };
 static const double    slos[] = { 2.5, 4, 8, 20 };
@@ -90,40 +92,70 @@ hedging(const char *title, sched_cell_t cell)
 }
 
 
-static void
-mechanisms(void)
+/* the part that is answered in some lives, in percent */
+
+static double
+answered(const sched_cell_t *cell, const sched_way_t *way)
 {
-    uint32_t       i, s, l, w;
-    sched_cell_t   cell;
+    double         asked, on_time;
+    uint64_t       seed;
     sched_score_t  score;
+
+    asked = 0;
+    on_time = 0;
+
+    for (seed = 1; seed <= LIVES; seed++) {
+        sched_grid_run(cell, way, seed, queries, &score);
+        asked += score.asked;
+        on_time += score.on_time;
+    }
+
+    return 100 * on_time / asked;
+}
+
+
+static void
+mechanisms(const char *title, sched_cell_t cell)
+{
+    uint32_t  i, s, l, w;
 
     static const sched_way_t  ways[] = {
         { .name = "as it is" },
         { .name = "no hedging", .no_hedge = 1 },
         { .name = "nothing given up for others", .conf = { .keep = 1 } },
         { .name = "`batch_wait` of half a batch", .conf = { .wait_us = 2500 } },
+        { .name = "no probes", .conf = { .no_probe = 1 } },
+        { .name = "what was lost asked again at once", .no_halves = 1 },
+        { .name = "no suspects", .no_suspects = 1 },
         { .name = "no profile (`batch aimd`)", .conf = { .plain = 1 } },
     };
 
-    memset(&cell, 0, sizeof(cell));
     cell.a_us = 4000;
     cell.b_us = 1000;
     cell.noise = 0.1;
 
     for (i = 0; i < 2; i++) {
-        printf("\n### %u replica%s\n\n", i ? 4 : 1, i ? "s" : "");
+        cell.replicas = i ? 4 : 1;
+        printf("\n### %s, %u replica%s\n\n", title, cell.replicas,
+               i ? "s" : "");
         head("mechanisms");
 
         for (s = 0; s < 2; s++) {
+            cell.slo = s ? 8 : 2.5;
+
             for (w = 0; w < ROWS(ways); w++) {
-                cell.replicas = i ? 4 : 1;
-                cell.slo = s ? 8 : 2.5;
+
+                if ((ways[w].no_halves || ways[w].no_suspects)
+                    && cell.names == 0)
+                {
+                    continue;           /* nothing is lost */
+                }
+
                 printf("| %s | %.1f", ways[w].name, cell.slo);
 
                 for (l = 0; l < ROWS(loads); l++) {
                     cell.load = loads[l];
-                    sched_grid_run(&cell, &ways[w], 1, queries, &score);
-                    printf(" | %.1f", 100 * score.on_time / score.asked);
+                    printf(" | %.1f", answered(&cell, &ways[w]));
                     fflush(stdout);
                 }
 
@@ -184,8 +216,29 @@ main(int argc, char **argv)
            "%.1f).\n", cells, below, worst, 100 * least[0], 100 * least[1]);
 
     printf("\n## Mechanisms on and off\n\n4 ms and 1 ms per input, 10 %% of "
-           "noise; answered on time, in percent.\n");
-    mechanisms();
+           "noise; answered on time, in percent, in %u lives. What\n"
+           "differs by less than one is chance; where replicas are killed, "
+           "less than five.\n\n"
+           "What remains: with noise, an SLO of 2.5 batches, one or two "
+           "replicas and little load, `batch aimd` answers\n"
+           "more. The profile sends nothing that one batch in twenty is too "
+           "slow for, and bounds batches by that, although\n"
+           "nothing else waits for the time: with 20 %% of noise and 0.6 of "
+           "the capacity 79 %% instead of 89 %%. The same\n"
+           "rule is what keeps the goodput under load, where `batch aimd` "
+           "answers nothing.\n", LIVES);
+
+    memset(&cell, 0, sizeof(cell));
+    mechanisms("No trouble", cell);
+
+    cell.all = 1;
+    cell.trouble = SCHED_SLOWER;
+    mechanisms("Five times slower for two seconds", cell);
+
+    cell.all = 0;
+    cell.trouble = SCHED_NO_TROUBLE;
+    cell.names = 5000;
+    mechanisms("Five of 5000 inputs kill their replica", cell);
 
     return 0;
 }

@@ -185,6 +185,10 @@ typedef struct {
     uint32_t                       queue_max;
     uint32_t                       no_hedge;
     uint64_t                       hedge_us;    /* "hedge TIME"; 0: auto */
+    uint32_t                       no_halves;   /* what was lost is asked again
+                                                   like anything else */
+    uint32_t                       no_suspects; /* what killed replicas is
+                                                   forgotten */
     sched_trouble_t                trouble;
     uint32_t                       fifo;        /* no deadline is known */
     uint64_t                       until_us;    /* last arrival */

@@ -63,6 +63,8 @@ sched_grid_live(const sched_cell_t *cell, const sched_way_t *way,
     sim->queue_max = 10000;
     sim->no_hedge = way->no_hedge;
     sim->hedge_us = way->hedge_us;
+    sim->no_halves = way->no_halves;
+    sim->no_suspects = way->no_suspects;
     sim->conf = way->conf;
     sim->until_us = (uint64_t) (SCHED_GRID_WARM_US + seconds * 1e6);
     sim->counted_us = (uint64_t) SCHED_GRID_WARM_US;
@@ -78,6 +80,8 @@ sched_grid_live(const sched_cell_t *cell, const sched_way_t *way,
     sim->napps = 1;
     sim->apps[0].slo_us = (uint64_t) sched_grid_slo_us(cell);
     sim->apps[0].rate = rate;
+    sim->apps[0].names = cell->names;
+    sim->poison = cell->names != 0;
 
     sched_start(sim);
     sched_run(sim, 0);

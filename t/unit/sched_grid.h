@@ -27,6 +27,8 @@ typedef struct {
     double             load;            /* of the capacity */
     sched_trouble_e    trouble;         /* from SCHED_GRID_WARM_US on */
     uint32_t           all;             /* of all replicas */
+    uint32_t           names;           /* so many different inputs, or 0: one
+                                           in 1024 kills its replica */
 } sched_cell_t;
 
 
@@ -36,6 +38,8 @@ typedef struct {
     const char        *name;
     uint32_t           no_hedge;
     uint64_t           hedge_us;
+    uint32_t           no_halves;
+    uint32_t           no_suspects;
     clipper_batch_conf_t  conf;
 } sched_way_t;
 

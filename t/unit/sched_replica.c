@@ -460,6 +460,28 @@ sched_count_loss(sched_t *sim, const clipper_lease_t *lease,
 }
 
 
+static ngx_uint_t
+sched_lost_locked(sched_t *sim, sched_replica_t *r,
+    const clipper_lease_t *lease)
+{
+    ngx_uint_t       again;
+    clipper_zone_t  *v;
+
+    v = &sim->views[r->worker];
+    again = clipper_queue_lease_lost_locked(v, r->row, lease, sim->now_us);
+
+    if (again && sim->no_halves) {
+        v->flights[lease->flight].attempts = 0;
+    }
+
+    if (sim->no_suspects) {
+        v->header->suspect_us = 0;
+    }
+
+    return again;
+}
+
+
 void
 sched_lose(sched_t *sim, uint32_t replica)
 {
@@ -482,8 +504,7 @@ sched_lose(sched_t *sim, uint32_t replica)
     for (i = 0; i < r->n; i++) {
         sched_count_loss(sim, &r->leases[i],
                          &v->flights[r->leases[i].flight]);
-        sim->again += clipper_queue_lease_lost_locked(v, r->row,
-                                             &r->leases[i], sim->now_us);
+        sim->again += sched_lost_locked(sim, r, &r->leases[i]);
         sim->steps++;
     }
 
