@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 from .. import status as server_status
 from ..catalog import NO_CONTAINER, Catalog
@@ -71,12 +71,13 @@ def _wait(replicas: Replicas, ids: List[str]) -> List[str]:
     """
     deadline = time.monotonic() + replicas.deploy_timeout
     while True:
-        known: List[str] = []
+        known: Set[str] = set()
         with contextlib.suppress(OSError):
-            known = server_status.tokens(replicas.get_status())
+            known = server_status.ready(replicas.get_status())
         late = [
             one for one in replicas.of()
-            if one["id"] in ids and one["token"] not in known
+            if one["id"] in ids
+            and server_status.token_hash(one["token"]) not in known
         ]
         if (
             all(one["starts"] >= _HOPELESS for one in late)
