@@ -42,6 +42,7 @@ static ngx_int_t ngx_http_clipper_worker_seed(ngx_log_t *log,
     u_char seed[32]);
 static ngx_int_t ngx_http_clipper_worker_enter(ngx_cycle_t *cycle);
 static void ngx_http_clipper_worker_overflowed(void);
+static void ngx_http_clipper_worker_waits(clipper_owner_t holder);
 static void ngx_http_clipper_worker_work(void);
 static void ngx_http_clipper_worker_bury(void);
 static void ngx_http_clipper_worker_retire(ngx_uint_t now);
@@ -267,7 +268,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     header = zone->data;
 
     if (clipper_zone_attach(&ngx_http_clipper_worker_zone, header,
-                            header->size, (uint32_t) ngx_pid)
+                            header->size, clipper_lock_self())
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -276,6 +277,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     ngx_http_clipper_worker_zone.cycle = ngx_http_clipper_worker_cycles;
     ngx_http_clipper_worker_zone.flush = ngx_http_clipper_wake_flush;
     clipper_journal_overflowed = ngx_http_clipper_worker_overflowed;
+    clipper_lock_waits = ngx_http_clipper_worker_waits;
 
     ngx_http_clipper_process.zone = &ngx_http_clipper_worker_zone;
     ngx_http_clipper_process.conf = mcf;
@@ -290,7 +292,8 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     }
 
     if (mcf->cache_zone) {
-        clipper_cache_attach(mcf->cache_zone->data, (uint32_t) ngx_pid);
+        clipper_cache_attach(mcf->cache_zone->data,
+                             ngx_http_clipper_worker_zone.pid);
     }
 
     if (ngx_http_clipper_timer_init(cycle) != NGX_OK
@@ -322,6 +325,26 @@ ngx_http_clipper_worker_overflowed(void)
                   "its journal: it cannot be undone if a worker dies in it; "
                   "please report this, \"journal_overflows\" of "
                   "clipper_status counts it");
+}
+
+
+/*
+ * A living process keeps a lock.  What this process holds is given back after
+ * its death as at any other, so it need not wait to be able to end.
+ */
+
+static void
+ngx_http_clipper_worker_waits(clipper_owner_t holder)
+{
+    if (!ngx_terminate) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                  "process %uD keeps a lock of the shared memory and does not "
+                  "go on: exits without it", clipper_lock_pid(holder));
+
+    _exit(0);
 }
 
 
@@ -489,4 +512,8 @@ ngx_http_clipper_worker_retire(ngx_uint_t now)
     }
 
     ngx_http_clipper_replica_move_retire(now);
+
+    if (now) {
+        ngx_http_clipper_timer_end();
+    }
 }

@@ -242,7 +242,8 @@ ngx_http_clipper_status_worker(ngx_http_clipper_document_t *d,
 
     ngx_http_clipper_document_open(d, NULL, '{');
     ngx_http_clipper_document_number(d, "slot", row);
-    ngx_http_clipper_document_number(d, "pid", worker->pid);
+    ngx_http_clipper_document_number(d, "pid",
+                                     clipper_lock_pid(worker->pid));
 
     if (worker->generation[0]) {
         ngx_http_clipper_document_text(d, "generation", worker->generation);

@@ -288,7 +288,7 @@ ngx_http_clipper_status_models_replicas(ngx_http_clipper_document_t *d,
             if (row->state != CLIPPER_FREE) {
                 rows[n] = *row;
                 models[n] = zone->models[row->model];
-                pids[n++] = zone->workers[row->worker].pid;
+                pids[n++] = clipper_lock_pid(zone->workers[row->worker].pid);
             }
         }
 

@@ -225,7 +225,7 @@ ngx_http_clipper_state_take_over(void)
 void
 ngx_http_clipper_state_bury(void)
 {
-    uint32_t                   pids[NGX_HTTP_CLIPPER_STATE_SENDERS];
+    clipper_owner_t            pids[NGX_HTTP_CLIPPER_STATE_SENDERS];
     ngx_uint_t                 i, n;
     ngx_http_clipper_state_t  *state;
 

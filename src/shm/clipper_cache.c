@@ -9,7 +9,7 @@
 #include "shm/clipper_cache_ring.h"
 
 
-#define CLIPPER_CACHE_MAGIC     0x436c697043616301ull
+#define CLIPPER_CACHE_MAGIC     0x436c697043616302ull
 
 #define CLIPPER_CACHE_GROUP     448                 /* words: 16 buckets, 7
                                                        words of marks */
@@ -107,7 +107,7 @@ clipper_cache_validate(void *addr, size_t size)
 
 
 void
-clipper_cache_attach(void *addr, uint32_t pid)
+clipper_cache_attach(void *addr, clipper_owner_t pid)
 {
     uint64_t                 words;
     clipper_cache_t         *cache;

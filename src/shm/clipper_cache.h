@@ -20,6 +20,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "shm/clipper_lock.h"
 
 
 typedef struct {
@@ -38,7 +39,7 @@ ngx_int_t clipper_cache_create(void *addr, size_t size);
 ngx_int_t clipper_cache_validate(void *addr, size_t size);
 
 /* the view of this process; NULL: no cache, all gets miss */
-void clipper_cache_attach(void *addr, uint32_t pid);
+void clipper_cache_attach(void *addr, clipper_owner_t pid);
 
 ngx_uint_t clipper_cache_enabled(void);
 

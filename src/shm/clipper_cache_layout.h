@@ -62,7 +62,7 @@ typedef struct {
     uint64_t                        *slots;
     uint32_t                        *marks;         /* 2 bits of a granule */
     uint64_t                        *ring;
-    uint32_t                         pid;
+    clipper_owner_t                  pid;
 } clipper_cache_t;
 
 

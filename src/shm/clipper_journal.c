@@ -25,7 +25,7 @@ static void  clipper_journal_undo(clipper_journal_t *journal, void *base);
 
 void
 clipper_journal_begin(clipper_journal_t *journal,
-    void *base, uint32_t pid)
+    void *base, clipper_owner_t pid)
 {
     if (clipper_lock(&journal->lock, pid) == NGX_BUSY) {
         clipper_journal_undo(journal, base);

@@ -36,7 +36,7 @@ extern void  (*clipper_journal_overflowed)(void);
 
 /* takes the lock; `base` is where the area is mapped in this process */
 void clipper_journal_begin(clipper_journal_t *journal, void *base,
-    uint32_t pid);
+    clipper_owner_t pid);
 
 /*
  * Call it before writing a piece of the area.  A piece that does not fit

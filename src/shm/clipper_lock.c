@@ -12,19 +12,26 @@
 
 #define CLIPPER_LOCK_SPIN     2048              /* pauses before a yield */
 #define CLIPPER_LOCK_DOUBT    2000000           /* ns of one holder */
+#define CLIPPER_LOCK_PAUSE    200000            /* ns, then */
+#define CLIPPER_LOCK_STAT     1024              /* bytes of a process' stat */
 
 
-static ngx_uint_t clipper_lock_try(clipper_lock_t *lock, uint32_t expected,
-    uint32_t pid);
+static ngx_uint_t clipper_lock_try(clipper_lock_t *lock, clipper_owner_t expected,
+    clipper_owner_t owner);
 static uint64_t clipper_lock_now_ns(void);
-static void clipper_lock_wait(clipper_lock_t *lock, uint32_t pid);
+static void clipper_lock_wait(clipper_lock_t *lock, clipper_owner_t owner);
+static ngx_int_t clipper_lock_exited(uint32_t pid);
+static uint32_t clipper_lock_started(uint32_t pid);
+
+
+void  (*clipper_lock_waits)(clipper_owner_t holder);
 
 
 ngx_int_t
-clipper_lock(clipper_lock_t *lock, uint32_t pid)
+clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 {
-    if (!clipper_lock_try(lock, 0, pid)) {
-        clipper_lock_wait(lock, pid);
+    if (!clipper_lock_try(lock, 0, owner)) {
+        clipper_lock_wait(lock, owner);
     }
 
     if (lock->dirty) {
@@ -47,20 +54,22 @@ clipper_lock_release(clipper_lock_t *lock)
 
 
 static ngx_uint_t
-clipper_lock_try(clipper_lock_t *lock, uint32_t expected, uint32_t pid)
+clipper_lock_try(clipper_lock_t *lock, clipper_owner_t expected,
+    clipper_owner_t owner)
 {
     return lock->holder == expected
-           && __atomic_compare_exchange_n(&lock->holder, &expected, pid, 0,
+           && __atomic_compare_exchange_n(&lock->holder, &expected, owner, 0,
                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 
 static void
-clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
+clipper_lock_wait(clipper_lock_t *lock, clipper_owner_t owner)
 {
-    uint32_t    holder, doubted;
-    uint64_t    since;
-    ngx_uint_t  i;
+    uint64_t         since;
+    ngx_uint_t       i;
+    clipper_owner_t  holder, doubted;
+    struct timespec  pause;
 
     doubted = 0;
     since = 0;
@@ -68,7 +77,7 @@ clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
     for ( ;; ) {
 
         for (i = 0; i < CLIPPER_LOCK_SPIN; i++) {
-            if (clipper_lock_try(lock, 0, pid)) {
+            if (clipper_lock_try(lock, 0, owner)) {
                 return;
             }
 
@@ -89,27 +98,70 @@ clipper_lock_wait(clipper_lock_t *lock, uint32_t pid)
             continue;
         }
 
-        if (clipper_lock_now_ns() - since
-            < CLIPPER_LOCK_DOUBT)
-        {
+        if (clipper_lock_now_ns() - since < CLIPPER_LOCK_DOUBT) {
             continue;
         }
 
-        /* our own pid: a dead predecessor had it and held the lock */
+        /* it cannot be this process: a dead one had its pid, and the lock */
 
-        if ((holder == pid || !clipper_lock_alive(holder))
-            && clipper_lock_try(lock, holder, pid))
-        {
-            return;
+        if (holder == owner || !clipper_lock_alive(holder)) {
+
+            if (clipper_lock_try(lock, holder, owner)) {
+                return;
+            }
+
+            doubted = 0;
+            continue;
         }
 
-        doubted = 0;
+        if (clipper_lock_waits) {
+            clipper_lock_waits(holder);
+        }
+
+        pause.tv_sec = 0;
+        pause.tv_nsec = CLIPPER_LOCK_PAUSE;
+        (void) nanosleep(&pause, NULL);
     }
 }
 
 
+clipper_owner_t
+clipper_lock_self(void)
+{
+    uint32_t  pid;
+
+    pid = (uint32_t) getpid();
+
+    return (clipper_owner_t) clipper_lock_started(pid) << 32 | pid;
+}
+
+
 ngx_uint_t
-clipper_lock_alive(uint32_t pid)
+clipper_lock_alive(clipper_owner_t owner)
+{
+    uint32_t  pid, started, now;
+
+    pid = clipper_lock_pid(owner);
+    started = (uint32_t) (owner >> 32);
+
+    if (clipper_lock_exited(pid) == NGX_OK) {
+        return 0;
+    }
+
+    if (started == 0) {
+        return 1;
+    }
+
+    now = clipper_lock_started(pid);
+
+    return now == 0 || now == started;
+}
+
+
+/* NGX_OK: no process has this pid; NGX_DECLINED: one has, or it is not clear */
+
+static ngx_int_t
+clipper_lock_exited(uint32_t pid)
 {
     int            fd, n;
     struct pollfd  pfd;
@@ -121,23 +173,67 @@ clipper_lock_alive(uint32_t pid)
     if (fd != -1) {
         pfd.fd = fd;
         pfd.events = POLLIN;
-        pfd.revents = 0;
 
-        n = poll(&pfd, 1, 0);
+        do {
+            pfd.revents = 0;
+            n = poll(&pfd, 1, 0);
+        } while (n == -1 && errno == EINTR);
+
         (void) close(fd);
 
-        return n == 0;
+        return n == 1 && (pfd.revents & POLLIN) ? NGX_OK : NGX_DECLINED;
     }
 
     if (errno == ESRCH) {
-        return 0;
+        return NGX_OK;
     }
 
 #endif
 
     /* without a pidfd a zombie counts as alive until it is reaped */
 
-    return kill((pid_t) pid, 0) == 0 || errno == EPERM;
+    return kill((pid_t) pid, 0) == -1 && errno == ESRCH ? NGX_OK
+                                                        : NGX_DECLINED;
+}
+
+
+/* field 22 of its stat, after a name that may hold anything; 0: not known */
+
+static uint32_t
+clipper_lock_started(uint32_t pid)
+{
+    int         fd;
+    char        path[sizeof("/proc/4294967295/stat")], *p,
+                text[CLIPPER_LOCK_STAT];
+    ssize_t     n;
+    ngx_uint_t  field;
+
+    (void) snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+
+    fd = open(path, O_RDONLY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    do {
+        n = read(fd, text, sizeof(text) - 1);
+    } while (n == -1 && errno == EINTR);
+
+    (void) close(fd);
+
+    if (n <= 0) {
+        return 0;
+    }
+
+    text[n] = '\0';
+    p = strrchr(text, ')');
+
+    for (field = 2; p && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+
+    return p ? (uint32_t) strtoull(p + 1, NULL, 10) : 0;
 }
 
 
@@ -155,9 +251,10 @@ clipper_lock_now_ns(void)
 #if (CLIPPER_LOCK_CHECK)
 
 void
-clipper_lock_check(clipper_lock_t *lock, uint32_t pid, const char *function)
+clipper_lock_check(clipper_lock_t *lock, clipper_owner_t owner,
+    const char *function)
 {
-    if (lock->holder == pid && lock->dirty) {
+    if (lock->holder == owner && lock->dirty) {
         return;
     }
 

@@ -1,9 +1,9 @@
 
 /*
  * A mutex in shared memory that survives the death of its holder.  The word
- * holds the pid of the holder.  A waiter spins for a bounded time, then
+ * says which process holds it.  A waiter spins for a bounded time, then
  * yields, and after 2 ms asks the kernel whether the holder is alive; if not,
- * it takes the lock over.  The holder sets `dirty` while it changes what the
+ * it takes the lock over, else it sleeps between its questions.  The holder sets `dirty` while it changes what the
  * lock guards: a process that gets the lock and finds the mark must repair
  * first, as with a robust mutex (EOWNERDEAD).  No code holds two of these
  * locks.
@@ -18,9 +18,20 @@
 #include <ngx_core.h>
 
 
+/*
+ * A process: its pid in the lower half, and above it the time of its start in
+ * ticks since boot, as a pid is used again.  0 in the upper half: not known,
+ * the pid alone tells.
+ */
+
+typedef uint64_t  clipper_owner_t;
+
+#define clipper_lock_pid(owner)  ((uint32_t) (owner))
+
+
 typedef struct {
-    volatile uint32_t  holder;       /* pid, 0: free */
-    volatile uint32_t  dirty;
+    volatile clipper_owner_t  holder;           /* 0: free */
+    volatile uint32_t         dirty;
 } clipper_lock_t;
 
 
@@ -28,27 +39,39 @@ typedef struct {
  * NGX_OK: the lock is held and marked; NGX_BUSY: the same, but a holder died
  * during a change.  Never fails; waits as long as the holder lives.
  */
-ngx_int_t clipper_lock(clipper_lock_t *lock, uint32_t pid);
+ngx_int_t clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
 
 void clipper_lock_release(clipper_lock_t *lock);
 
-/* 1 until the process has exited; a zombie has */
-ngx_uint_t clipper_lock_alive(uint32_t pid);
+/* this process */
+clipper_owner_t clipper_lock_self(void);
+
+/*
+ * 0 only if the process has certainly exited; a zombie has, and a process
+ * whose pid another one has now.  An answer that is not clear means alive.
+ */
+ngx_uint_t clipper_lock_alive(clipper_owner_t owner);
+
+/*
+ * Called by a waiter, again and again, while a living process keeps the lock;
+ * it may end the process.  NULL: nothing to call.
+ */
+extern void  (*clipper_lock_waits)(clipper_owner_t holder);
 
 
 /* in the checked build every `_locked` function checks its mutex */
 
 #if (CLIPPER_LOCK_CHECK)
 
-void clipper_lock_check(clipper_lock_t *lock, uint32_t pid,
+void clipper_lock_check(clipper_lock_t *lock, clipper_owner_t owner,
     const char *function);
 
-#define clipper_locked(lock, pid)                                             \
-    clipper_lock_check(lock, pid, __func__)
+#define clipper_locked(lock, owner)                                           \
+    clipper_lock_check(lock, owner, __func__)
 
 #else
 
-#define clipper_locked(lock, pid)
+#define clipper_locked(lock, owner)
 
 #endif
 

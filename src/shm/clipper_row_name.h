@@ -10,6 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "shm/clipper_lock.h"
 #include "shm/clipper_row.h"
 #include "batch/clipper_batch.h"
 
@@ -99,7 +100,7 @@ typedef struct {
 typedef struct {
     uint32_t                   state;
     uint32_t                   gen;
-    uint32_t                   pid;
+    clipper_owner_t            pid;             /* its process */
     uint32_t                   retiring;
     uint32_t                   waiting;         /* clients without a query */
     uint32_t                   armed;           /* sleeps: ring to wake it */

@@ -66,7 +66,7 @@ typedef struct {
     clipper_state_name_t             *names;
     uint32_t                         *buckets;
     uint32_t                         *name_buckets;
-    uint32_t                          pid;
+    clipper_owner_t                   pid;
     ngx_uint_t                        keep;     /* Redis: dirty rows stay */
 } clipper_state_table_t;
 

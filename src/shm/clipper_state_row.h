@@ -21,6 +21,7 @@
 #define _CLIPPER_STATE_ROW_H_INCLUDED_
 
 
+#include "shm/clipper_lock.h"
 #include "learn/clipper_policy_state.h"
 
 
@@ -78,7 +79,7 @@ typedef struct {
     uint32_t                    cells;          /* chain */
     uint32_t                    ncells;
     uint32_t                    owner;          /* name "app:policy" */
-    uint32_t                    sender;         /* pid, while it is sent */
+    clipper_owner_t             sender;         /* while it is sent */
     uint32_t                    kind;           /* 0: free */
     uint32_t                    policy;
     uint32_t                    nfields;

@@ -96,7 +96,7 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 
 void
 clipper_state_table_attach(clipper_state_table_t *table, void *addr,
-    uint32_t pid)
+    clipper_owner_t pid)
 {
     u_char                  *p;
     clipper_state_header_t  *h;

@@ -44,7 +44,7 @@ typedef struct {
 ngx_int_t clipper_state_table_create(void *addr, size_t size,
     const u_char seed[32]);
 void clipper_state_table_attach(clipper_state_table_t *table, void *addr,
-    uint32_t pid);
+    clipper_owner_t pid);
 
 /* about a row, for callers that may ask Redis */
 

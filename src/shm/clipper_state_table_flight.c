@@ -290,8 +290,8 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
 /* after a death; a worker sends a window of 64 at most, see the flush */
 
 ngx_uint_t
-clipper_state_table_flight_senders(clipper_state_table_t *table, uint32_t *pids,
-    ngx_uint_t n)
+clipper_state_table_flight_senders(clipper_state_table_t *table,
+    clipper_owner_t *pids, ngx_uint_t n)
 {
     uint32_t    row;
     ngx_uint_t  i, found;
@@ -320,7 +320,8 @@ clipper_state_table_flight_senders(clipper_state_table_t *table, uint32_t *pids,
 
 
 ngx_uint_t
-clipper_state_table_flight_release(clipper_state_table_t *table, uint32_t pid)
+clipper_state_table_flight_release(clipper_state_table_t *table,
+    clipper_owner_t pid)
 {
     uint32_t    row, next;
     ngx_uint_t  n;

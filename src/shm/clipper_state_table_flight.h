@@ -44,11 +44,11 @@ void clipper_state_table_flight_settle(clipper_state_table_t *table,
 
 /* processes that have sent something; at most n pids */
 ngx_uint_t clipper_state_table_flight_senders(clipper_state_table_t *table,
-    uint32_t *pids, ngx_uint_t n);
+    clipper_owner_t *pids, ngx_uint_t n);
 
 /* the sender has gone: what it sent must be sent again */
 ngx_uint_t clipper_state_table_flight_release(clipper_state_table_t *table,
-    uint32_t pid);
+    clipper_owner_t pid);
 
 /* rows whose deltas may not be in Redis yet; read without the lock */
 ngx_uint_t  clipper_state_table_flight_dirty(clipper_state_table_t *table);

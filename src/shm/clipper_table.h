@@ -89,7 +89,7 @@ struct clipper_zone_s {
     void                            *states;
     void                            *records;
 
-    uint32_t                         pid;
+    clipper_owner_t                  pid;       /* this process */
     uint32_t                         slot;      /* of this worker, or 0 */
     uint32_t                         cycle;     /* of this worker */
     uint64_t                         ring[CLIPPER_WORKERS / 64];

@@ -15,7 +15,7 @@
 
 /* changes with the layout, so an old zone is never misread */
 #define CLIPPER_MAGIC                                                         \
-    (0x436c697070657202ull                                                    \
+    (0x436c697070657203ull                                                    \
      ^ ((uint64_t) sizeof(clipper_header_t) << 40)                            \
      ^ ((uint64_t) sizeof(clipper_flight_t) << 32)                            \
      ^ ((uint64_t) sizeof(clipper_worker_t) << 24)                            \
@@ -132,7 +132,7 @@ clipper_zone_clamp(size_t n, size_t min, size_t max)
 
 ngx_int_t
 clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
-    uint32_t pid)
+    clipper_owner_t pid)
 {
     clipper_header_t  *header;
 
@@ -213,8 +213,9 @@ clipper_zone_unlock(clipper_zone_t *zone)
 ngx_uint_t
 clipper_zone_bury(clipper_zone_t *zone)
 {
-    uint32_t           i, pid, gen;
+    uint32_t           i, gen;
     ngx_uint_t         n;
+    clipper_owner_t    pid;
     clipper_worker_t  *w;
 
     n = 0;
@@ -232,7 +233,7 @@ clipper_zone_bury(clipper_zone_t *zone)
 
         pid = __atomic_load_n(&w->pid, __ATOMIC_RELAXED);
 
-        /* a row with our own pid belongs to a dead predecessor */
+        /* a row with our own mark belongs to a dead predecessor */
 
         if (pid != zone->pid && clipper_lock_alive(pid)) {
             continue;

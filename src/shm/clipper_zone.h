@@ -21,7 +21,7 @@ size_t clipper_zone_rows(size_t size);
 
 /* attaches to a zone; NGX_ERROR: not a zone of this layout and size */
 ngx_int_t clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
-    uint32_t pid);
+    clipper_owner_t pid);
 
 /* pieces of records and states that a death could not have restored */
 uint64_t clipper_zone_overflows(clipper_zone_t *zone);
