@@ -78,6 +78,28 @@ def test_batch_in_flight_is_answered(nginx):
     wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
 
 
+@pytest.mark.parametrize("sim", [Sim3, Sim4])
+def test_shutdown_timeout_with_a_batch_in_flight(nginx, sim):
+    """Catches an old worker that a batch keeps behind its end: the batch goes
+    to a new worker, and so does the replica."""
+    server = nginx(application("a", "m:1", slo="300s"), workers=1,
+                   http=HTTP + "clipper_model m { hedge 60s; }",
+                   main="worker_shutdown_timeout 1s;")
+    made = sim(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    before = server.children()
+    with server.post_later("/a/predict", {"input": [1.0]}) as connection:
+        made.next_request()
+        server.reload()
+        wait_until(lambda: not set(before) & set(server.children()), 15,
+                   "the end of the old worker")
+        with pytest.raises(ConnectionError):
+            connection.read()
+    made.manual = False
+    server.wait_replicas("m", timeout=20)
+    assert server.predict("a", [2.0])["output"] == 2.0
+
+
 @pytest.mark.timeout(180)
 def test_version_3_pair_under_load(nginx):
     """Catches version 3 replicas that all go at once."""

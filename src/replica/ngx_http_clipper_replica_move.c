@@ -64,13 +64,14 @@ ngx_http_clipper_replica_move_retire(ngx_uint_t now)
     ngx_http_clipper_rpc_monitor_sync();
 
     if (now) {
-        for (q = ngx_queue_head(&ngx_http_clipper_replicas);
-             q != ngx_queue_sentinel(&ngx_http_clipper_replicas);
-             q = ngx_queue_next(q))
-        {
+        while (!ngx_queue_empty(&ngx_http_clipper_replicas)) {
+            q = ngx_queue_head(&ngx_http_clipper_replicas);
             replica = ngx_queue_data(q, ngx_http_clipper_replica_t, link);
             ngx_http_clipper_rpc_shutdown(replica->fd);
+            ngx_http_clipper_replica_gone(replica, "worker_shutdown_timeout");
         }
+
+        ngx_http_clipper_rpc_unbind();
 
         if (ngx_http_clipper_move_event.timer_set) {
             ngx_del_timer(&ngx_http_clipper_move_event);

@@ -208,7 +208,11 @@ ngx_http_clipper_rpc_event(ngx_event_t *ev)
 
     c = ev->data;
 
+    /* told by worker_shutdown_timeout; the doorbell knows what follows */
+
     if (c->close || c->error) {
+        c->close = 0;
+        c->error = 0;
         return;
     }
 

@@ -26,6 +26,7 @@ static ngx_rbtree_node_t   ngx_http_clipper_timer_sentinel;
 static ngx_connection_t   *ngx_http_clipper_timer_connection;
 static uint64_t            ngx_http_clipper_timer_armed;    /* us; 0: not set */
 static ngx_event_t         ngx_http_clipper_timer_guarded;
+static ngx_uint_t          ngx_http_clipper_timer_ended;
 
 
 ngx_int_t
@@ -127,11 +128,23 @@ void
 ngx_http_clipper_timer_retire(void)
 {
     if (!ngx_http_clipper_timer_guarded.timer_set
+        && !ngx_http_clipper_timer_ended
         && ngx_http_clipper_timer_tree.root
            != ngx_http_clipper_timer_tree.sentinel)
     {
         ngx_add_timer(&ngx_http_clipper_timer_guarded,
                       NGX_HTTP_CLIPPER_TIMER_GUARD);
+    }
+}
+
+
+void
+ngx_http_clipper_timer_end(void)
+{
+    ngx_http_clipper_timer_ended = 1;
+
+    if (ngx_http_clipper_timer_guarded.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_timer_guarded);
     }
 }
 
@@ -154,7 +167,11 @@ ngx_http_clipper_timer_read(ngx_event_t *ev)
 
     c = ev->data;
 
+    /* told by worker_shutdown_timeout; the doorbell knows what follows */
+
     if (c->close || c->error) {
+        c->close = 0;
+        c->error = 0;
         return;
     }
 

@@ -41,8 +41,11 @@ void ngx_http_clipper_timer_add(ngx_http_clipper_timer_t *timer,
     uint64_t at_us);
 void ngx_http_clipper_timer_del(ngx_http_clipper_timer_t *timer);
 
-/* a graceful exit begins */
+/* a graceful exit begins: timers that are set keep the worker */
 void ngx_http_clipper_timer_retire(void);
+
+/* it must not take longer: they do so no more */
+void ngx_http_clipper_timer_end(void);
 
 
 #endif /* _NGX_HTTP_CLIPPER_TIMER_H_INCLUDED_ */

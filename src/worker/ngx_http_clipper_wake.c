@@ -13,16 +13,28 @@
 #include <sys/un.h>
 
 
-#define NGX_HTTP_CLIPPER_WAKE_DRAIN  8
+#define NGX_HTTP_CLIPPER_WAKE_DRAIN  16     /* rings read at a time */
+#define NGX_HTTP_CLIPPER_WAKE_FALSE  64     /* false rings until a pause ... */
+#define NGX_HTTP_CLIPPER_WAKE_SPAN   10     /* ... ms, in which they count */
+#define NGX_HTTP_CLIPPER_WAKE_TICK   1      /* ms, in a pause */
+#define NGX_HTTP_CLIPPER_WAKE_TICKS  50     /* between two drains, then */
 
 
 static void ngx_http_clipper_wake_read(ngx_event_t *ev);
+static ngx_uint_t ngx_http_clipper_wake_drain(ngx_connection_t *c);
+static ngx_uint_t ngx_http_clipper_wake_is_false(void);
+static void ngx_http_clipper_wake_pause(ngx_connection_t *c);
+static void ngx_http_clipper_wake_tick(ngx_event_t *ev);
 static void ngx_http_clipper_wake_local(ngx_event_t *ev);
 static void ngx_http_clipper_wake_ring(uint32_t slot);
 
 
 static ngx_connection_t  *ngx_http_clipper_wake_connection;
 static ngx_event_t        ngx_http_clipper_wake_event;
+static ngx_event_t        ngx_http_clipper_wake_paused;
+static ngx_uint_t         ngx_http_clipper_wake_falses;
+static ngx_uint_t         ngx_http_clipper_wake_ticks;
+static ngx_msec_t         ngx_http_clipper_wake_since;  /* they are counted */
 
 
 ngx_int_t
@@ -74,6 +86,9 @@ ngx_http_clipper_wake_init(ngx_cycle_t *cycle, u_char *door, size_t *len)
     ngx_http_clipper_wake_connection = c;
     ngx_http_clipper_watch_alone(&ngx_http_clipper_wake_event, cycle->log,
                                  ngx_http_clipper_wake_local);
+    ngx_http_clipper_watch_alone(&ngx_http_clipper_wake_paused, cycle->log,
+                                 ngx_http_clipper_wake_tick);
+    ngx_http_clipper_wake_paused.cancelable = 1;
 
     if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         ngx_http_clipper_wake_done();
@@ -95,16 +110,17 @@ ngx_http_clipper_wake_done(void)
     if (ngx_http_clipper_wake_event.posted) {
         ngx_delete_posted_event(&ngx_http_clipper_wake_event);
     }
+
+    if (ngx_http_clipper_wake_paused.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_wake_paused);
+    }
 }
 
 
 static void
 ngx_http_clipper_wake_read(ngx_event_t *ev)
 {
-    u_char             buf[NGX_HTTP_CLIPPER_WAKE_DRAIN];
     ngx_uint_t         i;
-    struct iovec       iov[NGX_HTTP_CLIPPER_WAKE_DRAIN];
-    struct mmsghdr     msgs[NGX_HTTP_CLIPPER_WAKE_DRAIN];
     ngx_connection_t  *c;
 
     c = ev->data;
@@ -116,6 +132,47 @@ ngx_http_clipper_wake_read(ngx_event_t *ev)
         return;
     }
 
+    /* while rings are left, a ring that finds no room tells nothing */
+
+    for (i = 0;
+         ngx_http_clipper_wake_drain(c) == NGX_HTTP_CLIPPER_WAKE_DRAIN;
+         i++)
+    {
+        if (i == NGX_HTTP_CLIPPER_WAKE_FALSE / NGX_HTTP_CLIPPER_WAKE_DRAIN) {
+            ngx_http_clipper_wake_pause(c);
+            break;
+        }
+    }
+
+    if (!ngx_http_clipper_wake_is_false()) {
+        ngx_http_clipper_process.work();
+        return;
+    }
+
+    if (ngx_current_msec - ngx_http_clipper_wake_since
+        > NGX_HTTP_CLIPPER_WAKE_SPAN)
+    {
+        ngx_http_clipper_wake_since = ngx_current_msec;
+        ngx_http_clipper_wake_falses = 0;
+    }
+
+    if (++ngx_http_clipper_wake_falses > NGX_HTTP_CLIPPER_WAKE_FALSE) {
+        ngx_http_clipper_wake_pause(c);
+    }
+}
+
+
+/* reads some rings, and returns their number */
+
+static ngx_uint_t
+ngx_http_clipper_wake_drain(ngx_connection_t *c)
+{
+    int             n;
+    u_char          buf[NGX_HTTP_CLIPPER_WAKE_DRAIN];
+    ngx_uint_t      i;
+    struct iovec    iov[NGX_HTTP_CLIPPER_WAKE_DRAIN];
+    struct mmsghdr  msgs[NGX_HTTP_CLIPPER_WAKE_DRAIN];
+
     ngx_memzero(msgs, sizeof(msgs));
 
     for (i = 0; i < NGX_HTTP_CLIPPER_WAKE_DRAIN; i++) {
@@ -125,14 +182,65 @@ ngx_http_clipper_wake_read(ngx_event_t *ev)
         msgs[i].msg_hdr.msg_iovlen = 1;
     }
 
-    while (recvmmsg(c->fd, msgs, NGX_HTTP_CLIPPER_WAKE_DRAIN, MSG_DONTWAIT,
-                    NULL)
-           == NGX_HTTP_CLIPPER_WAKE_DRAIN)
+    n = recvmmsg(c->fd, msgs, NGX_HTTP_CLIPPER_WAKE_DRAIN, MSG_DONTWAIT, NULL);
+
+    return n > 0 ? (ngx_uint_t) n : 0;
+}
+
+
+/*
+ * Any process of the machine can ring, but only a worker disarms the doorbell
+ * before.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_wake_is_false(void)
+{
+    clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    return __atomic_load_n(&zone->workers[zone->slot].armed, __ATOMIC_ACQUIRE);
+}
+
+
+/*
+ * Too many false rings: the worker does not hear them until they end, and looks
+ * by itself whether a worker has rung.  Meanwhile the socket is full, so false
+ * rings cost it nothing.
+ */
+
+static void
+ngx_http_clipper_wake_pause(ngx_connection_t *c)
+{
+    if (ngx_http_clipper_wake_paused.timer_set
+        || ngx_del_event(c->read, NGX_READ_EVENT, 0) != NGX_OK)
     {
-        /* void */
+        return;
     }
 
-    ngx_http_clipper_process.work();
+    ngx_http_clipper_wake_ticks = 0;
+    ngx_add_timer(&ngx_http_clipper_wake_paused, NGX_HTTP_CLIPPER_WAKE_TICK);
+}
+
+
+static void
+ngx_http_clipper_wake_tick(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_http_clipper_wake_connection;
+
+    if (++ngx_http_clipper_wake_ticks % NGX_HTTP_CLIPPER_WAKE_TICKS
+        || ngx_http_clipper_wake_drain(c) != 0
+        || ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK)
+    {
+        ngx_add_timer(ev, NGX_HTTP_CLIPPER_WAKE_TICK);
+    }
+
+    if (!ngx_http_clipper_wake_is_false()) {
+        ngx_http_clipper_process.work();
+    }
 }
 
 
@@ -221,7 +329,7 @@ ngx_http_clipper_wake_ring(uint32_t slot)
 
     if (err != NGX_ECONNREFUSED) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                      "waking worker %uD failed", w->pid);
+                      "waking worker %uD failed", clipper_lock_pid(w->pid));
         return;
     }
 
