@@ -16,8 +16,8 @@
 #define CLIPPER_LOCK_STAT     1024              /* bytes of a process' stat */
 
 
-static ngx_uint_t clipper_lock_try(clipper_lock_t *lock, clipper_owner_t expected,
-    clipper_owner_t owner);
+static ngx_uint_t clipper_lock_try(clipper_lock_t *lock,
+    clipper_owner_t expected, clipper_owner_t owner);
 static uint64_t clipper_lock_now_ns(void);
 static void clipper_lock_wait(clipper_lock_t *lock, clipper_owner_t owner);
 static ngx_int_t clipper_lock_exited(uint32_t pid);

@@ -3,10 +3,10 @@
  * A mutex in shared memory that survives the death of its holder.  The word
  * says which process holds it.  A waiter spins for a bounded time, then
  * yields, and after 2 ms asks the kernel whether the holder is alive; if not,
- * it takes the lock over, else it sleeps between its questions.  The holder sets `dirty` while it changes what the
- * lock guards: a process that gets the lock and finds the mark must repair
- * first, as with a robust mutex (EOWNERDEAD).  No code holds two of these
- * locks.
+ * it takes the lock over, else it sleeps between its questions.  The holder
+ * sets `dirty` while it changes what the lock guards: a process that gets the
+ * lock and finds the mark must repair first, as with a robust mutex
+ * (EOWNERDEAD).  No code holds two of these locks.
  */
 
 

@@ -9,7 +9,6 @@
 
 
 #include <ngx_config.h>
-#include <ngx_core.h>
 #include "shm/clipper_lock.h"
 #include "shm/clipper_row.h"
 #include "batch/clipper_batch.h"
