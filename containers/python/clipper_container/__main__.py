@@ -24,8 +24,9 @@ from typing import Mapping, NamedTuple, Optional
 
 from .input_types import code_of
 from .loader import NO_SAMPLE, ModelDirectoryError, load
+from .log import identify, log
 from .model import Model
-from .session import Container, log
+from .session import Container
 from .watchdog import Watchdog, read_limit
 
 EXIT_UNUSABLE = 1
@@ -96,6 +97,7 @@ def main() -> int:
     except ValueError as error:
         log("clipper_container: %s" % error)
         return EXIT_UNUSABLE
+    identify("%s:%s" % (settings.name, settings.version), settings.token)
     stage = "could not be loaded"
     code = EXIT_UNUSABLE
     try:
@@ -137,8 +139,7 @@ def main() -> int:
 
 
 def _print_traceback() -> None:
-    traceback.print_exc(file=sys.stdout)
-    sys.stdout.flush()
+    log(traceback.format_exc())
 
 
 if __name__ == "__main__":

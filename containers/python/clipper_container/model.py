@@ -4,9 +4,7 @@ A model is a function of one batch. Its inputs and outputs are the same in a
 container and in `ClipperConnection.test_predict_function`.
 """
 
-import sys
 import time
-import traceback
 from typing import (
     Any,
     Callable,
@@ -21,6 +19,7 @@ from typing import (
 import numpy as np
 
 from .input_types import CODES, DTYPES, ITEM_SIZES
+from .log import Failures
 from .outputs import PredictionError, encode_outputs
 from .wire import FAILED, OK, SKIPPED, Request
 
@@ -153,6 +152,7 @@ class Model:
     def __init__(self, func: ModelFunction, input_type: int) -> None:
         self.func = func
         self.input_type = input_type
+        self.failures = Failures()
 
     def answer(
         self, request: Request
@@ -185,7 +185,7 @@ class Model:
         try:
             return encode_outputs(self.func(batch), n), None
         except Exception as error:
-            _log_traceback()
+            self.failures.add(error)
             if n == 1:
                 return _all_failed(1, _describe(error))
         del batch
@@ -204,8 +204,8 @@ class Model:
         try:
             batch = decode_inputs(_part(request, kept))
             encoded = encode_outputs(self.func(batch), len(kept))
-        except Exception:
-            _log_traceback()
+        except Exception as error:
+            self.failures.add(error)
             return self._one_by_one(request, kept, received)
         for i, output in zip(kept, encoded):
             outputs[i] = output
@@ -266,8 +266,3 @@ def _describe(error: BaseException) -> bytes:
 
 def _all_failed(n: int, why: bytes) -> Tuple[List[bytes], List[int]]:
     return [why] * n, [FAILED] * n
-
-
-def _log_traceback() -> None:
-    traceback.print_exc(file=sys.stdout)
-    sys.stdout.flush()

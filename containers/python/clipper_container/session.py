@@ -8,7 +8,6 @@ answers the requests of all connections one after the other.
 import os
 import signal
 import socket
-import sys
 import time
 from typing import Callable, Dict, List, Optional
 
@@ -16,6 +15,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from . import wire
+from .log import identify, log
 from .model import Model
 from .watchdog import Watchdog
 
@@ -36,6 +36,8 @@ LEAVING_GRACE = 0.1
 MOVED_GRACE = 0.05
 #: The same when the new worker sends no probe.
 UNPROBED_GRACE = 1.0
+#: Seconds without a registration after which closed connections are logged.
+UNREGISTERED_LIMIT = 5.0
 
 #: Seconds without a message after which the watchdog rests.
 QUIET = 0.2
@@ -45,12 +47,6 @@ _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 # Plain numbers: combining pyzmq's enumerations takes longer than sending.
 _NOWAIT = int(zmq.DONTWAIT)
 _PART = int(zmq.DONTWAIT | zmq.SNDMORE)
-
-
-def log(text: str) -> None:
-    """Write a line to the container's log (standard output)."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 class Connection:
@@ -182,12 +178,13 @@ class Container:
         self.endpoint = endpoint
         self.rpc_version = rpc_version
         self.label = "%s:%s" % (name, version)
+        self._token = token or os.urandom(16)
         self._metadata = wire.metadata(
             name,
             version,
             model.input_type,
             rpc_version,
-            token or os.urandom(16),
+            self._token,
             digest,
         )
         self._context = zmq.Context()
@@ -198,6 +195,7 @@ class Container:
         self._next: Optional[Connection] = None
         self._next_at: Optional[float] = None
         self._moved_at: Optional[float] = None
+        self._registered_at = time.monotonic()
         self._stopping = False
         self._wake_r, self._wake_w = socket.socketpair()
         self._wake_r.setblocking(False)
@@ -231,6 +229,7 @@ class Container:
             signal.set_wakeup_fd(self._wake_w.fileno())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self.stop())
+        identify(self.label, self._token)
         log("Serving %s to %s" % (self.label, self.endpoint))
         self._current = self._open()
         try:
@@ -246,6 +245,7 @@ class Container:
             self._wake_r.close()
             self._wake_w.close()
             self._context.term()
+        self.model.failures.flush(end=True)
         log("Stopped %s" % self.label)
 
     # One turn of the loop.
@@ -300,6 +300,7 @@ class Container:
     def _tend(self) -> None:
         """Do what is due: heartbeats, announcements, closing, retries."""
         now = time.monotonic()
+        self.model.failures.flush()
         if self._stopping:
             self._begin_stop()
         for connection in list(self._connections):
@@ -384,6 +385,7 @@ class Container:
             return
         event = parse_monitor_message(frames)["event"]
         if event == zmq.EVENT_DISCONNECTED:
+            registered = connection.registered
             connection.connected = False
             connection.registered = False
             moving = self._next is not None or self._next_at is not None
@@ -394,7 +396,7 @@ class Container:
                 if self._next is not None and self._next.registered:
                     self._finish_move()
             else:
-                log("Lost the connection to %s" % self.endpoint)
+                self._lost(connection, registered)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             connection.connected = True
             if self._watchdog is not None:
@@ -402,6 +404,23 @@ class Container:
             connection.last_received = time.monotonic()
             if not connection.leaving:
                 self._announce(connection)
+
+    def _lost(self, connection: Connection, registered: bool) -> None:
+        """Log that a connection has ended; libzmq opens it again.
+
+        A worker that retires ends connections that have not registered yet:
+        nothing is lost by that.
+        """
+        if registered:
+            log("Lost the connection to %s, connecting again" % self.endpoint)
+        elif connection is not self._next and (
+            time.monotonic() - self._registered_at > UNREGISTERED_LIMIT
+        ):
+            self.model.failures.note(
+                "%s closes connections before %s is registered: does its "
+                "clipper_rpc allow this host? Trying again"
+                % (self.endpoint, self.label)
+            )
 
     def _announce(self, connection: Connection) -> None:
         connection.announce_at = None
@@ -422,11 +441,13 @@ class Container:
             kind = wire.message_type(buffers)
             handler = self._handlers.get(kind)
             if handler is None:
-                log("Ignored a message of unknown type %d" % kind)
+                self.model.failures.note(
+                    "Ignored a message of unknown type %d" % kind
+                )
             else:
                 handler(connection, buffers)
         except wire.ProtocolError as error:
-            log("Dropped a message: %s" % error)
+            self.model.failures.note("Dropped a message: %s" % error)
 
     def _on_heartbeat(self, connection: Connection, frames: list) -> None:
         if wire.heartbeat_kind(frames) == wire.REQUEST_METADATA:
@@ -436,6 +457,7 @@ class Container:
             return
         if not connection.registered and not connection.leaving:
             connection.registered = True
+            self._registered_at = time.monotonic()
             log("Registered %s" % self.label)
         if connection is self._next:
             if self._current is None:
@@ -468,7 +490,9 @@ class Container:
             self._next = self._open()
 
     def _on_refused(self, connection: Connection, frames: list) -> None:
-        log("The frontend refused %s: %s" % (self.label, wire.refusal(frames)))
+        self.model.failures.note("The frontend refused %s: %s" % (
+            self.label, wire.refusal(frames)
+        ))
         connection.registered = False
         connection.announce_at = time.monotonic() + REFUSED_WAIT
 
@@ -479,7 +503,7 @@ class Container:
         try:
             request = wire.request(frames, self.rpc_version)
         except wire.ProtocolError as error:
-            log("Connecting anew after a request: %s" % error)
+            self.model.failures.note("Connecting anew after a request: %s" % error)
             self._renew(connection)
             return
         if self._watchdog is not None and len(request.lengths):
@@ -492,7 +516,9 @@ class Container:
         for other in self._connections:
             other.last_received = now
         if self.rpc_version < 4 and statuses is not None:
-            log("Connecting anew: version 3 cannot carry an error")
+            self.model.failures.note(
+                "Connecting anew: version 3 cannot carry an error"
+            )
             self._renew(connection)
             return
         connection.send(

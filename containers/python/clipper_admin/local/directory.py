@@ -312,7 +312,8 @@ class ClusterDirectory:
         """nginx's first [emerg] line after an offset in its log."""
         try:
             with open(self.file(ERROR_LOG), "rb") as f:
-                f.seek(offset)
+                # The log was rotated when it is shorter.
+                f.seek(offset if offset <= self.error_log_size() else 0)
                 text = f.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return None

@@ -19,6 +19,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
+from ..limits import memory_bytes
 from ..server_conf import records_arguments
 from . import again, images, programs
 from .control import ClusterGone, ask, is_running
@@ -78,7 +79,11 @@ class LocalContainerManager(ContainerManager):
         records_time: how long Redis keeps such queries as well, such as
             ``"1d"``, so that a label may come after a restart or at another
             server; by default it does not. It needs a Redis.
-        access_log: write logs/access.log for `clipper_admin.replay`.
+        access_log: write logs/access.log for `clipper_admin.replay`. It
+            grows without limit.
+        log_size: size of any other log, such as ``"16m"``; a longer one
+            becomes ``NAME.log.1``, which replaces the one before. 0 for no
+            limit.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class LocalContainerManager(ContainerManager):
         access_log: bool = False,
         records_size: Optional[str] = None,
         records_time: Optional[str] = None,
+        log_size: Any = "16m",
     ) -> None:
         programs.check_cluster_name(cluster_name)
         super().__init__(cluster_name, deploy_timeout, logger)
@@ -114,6 +120,7 @@ class LocalContainerManager(ContainerManager):
             records_size, records_time, redis
         )
         self._access_log = access_log
+        self._log_size = memory_bytes(log_size)
         self._nginx = nginx
         self._module = module
         self._directory = ClusterDirectory(
@@ -216,7 +223,11 @@ class LocalContainerManager(ContainerManager):
             directory.make_current(number)
         directory.write_nginx_conf(cluster)
         directory.write_json(
-            "supervisor.json", {"nginx": directory.nginx_command(cluster)}
+            "supervisor.json",
+            {
+                "nginx": directory.nginx_command(cluster),
+                "log_size": self._log_size,
+            },
         )
         supervisor = self._spawn_supervisor()
         self._cluster = cluster

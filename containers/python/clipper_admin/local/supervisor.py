@@ -8,7 +8,8 @@ answer is a line with a JSON object.
 
     python -m clipper_admin.local.supervisor DIRECTORY
 
-The directory has `supervisor.json`: {"nginx": [argument, ...]}.
+The directory has `supervisor.json`: {"nginx": [argument, ...], "log_size":
+bytes}.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ import signal
 import sys
 import time
 from typing import Any, Awaitable, Callable, Dict, List, Optional
+
+from .rotation import LIMIT, keep_rotating
 
 CONTROL = "control.sock"
 LOCK = "supervisor.lock"
@@ -268,6 +271,7 @@ class Supervisor:
             on_death=signal.SIGTERM,
             quit_signal=signal.SIGQUIT,
         )
+        self._log_size = int(settings.get("log_size", LIMIT))
         self._replicas: Dict[str, Child] = {}
         self._stopped = asyncio.Event()
         self._commands: Dict[
@@ -299,7 +303,11 @@ class Supervisor:
         )
         os.chmod(CONTROL, 0o600)
         self._nginx.start()
+        rotation = asyncio.ensure_future(keep_rotating(
+            os.path.join(self._directory, "logs"), self._log_size, log
+        ))
         await self._stopped.wait()
+        rotation.cancel()
         server.close()
         # Newer versions of Python have removed it already.
         with contextlib.suppress(FileNotFoundError):
