@@ -334,3 +334,62 @@ def test_cache_manager_beside(nginx):
     server.wait_replicas("m")
     assert server.predict("a", [1.5])["output"] == 1.5
     assert len(server.status()["workers"]) == server.workers
+
+
+def half_sent(server, held):
+    """Leaves a half-sent request in each accepting worker."""
+    for connection in through_each_worker(server).values():
+        connection.send(b"POST /a/predict HTTP/1.1\r\nHost: a\r\n"
+                        b"Content-Length: 99\r\n\r\n{")
+        held.append(connection)
+
+
+def test_more_workers_than_rows(nginx):
+    """Catches workers that exit when clipper_zone has no row for them: old
+    ones, which half-sent requests keep, have all. New ones answer with
+    defaults, and take part once old ones have gone."""
+    server = nginx(application("a", "m:1") + echo_pid(), http=HTTP,
+                   workers=4, zone="2m")
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    held = []
+    for _ in range(6):
+        half_sent(server, held)
+        server.reload()
+
+    # then 28 retire, and 3 of the next 4 have a row
+    half_sent(server, held)
+    before = set(server.children())
+    server.reload(wait=False)
+    wait_until(lambda: "until a row is free" in server.log_text(), 15,
+               "a worker without a row")
+    wait_until(lambda: len(set(server.children()) - before) == 4, 15,
+               "the new workers")
+    new = set(server.children()) - before
+    wait_until(lambda: [w["state"] for w in server.status()["workers"]]
+               .count("retiring") == 28, 15, "the old workers retire")
+    for connection in through_each_worker(server).values():
+        assert "output" in connection.post("/a/predict",
+                                           {"input": [1.5]}).json()
+        connection.close()
+    assert new <= set(server.children())
+
+    for connection in held:
+        connection.close()
+    server.wait_generation(30)
+    server.wait_replicas("m", timeout=20)
+    assert new == set(server.worker_pids())
+    for connection in through_each_worker(server).values():
+        assert connection.post("/a/predict", {
+            "input": [2.5]}).json()["output"] == 2.5
+        connection.close()
+
+
+@pytest.mark.parametrize("workers, warned", [(15, False), (16, True)])
+def test_workers_fit_twice(make_nginx, workers, warned):
+    """Catches a zone that is too small for a reload, unnoticed."""
+    server = make_nginx(application("a"), zone="2m", workers=workers)
+    server.write()
+    accepted, text = server.test()
+    assert accepted
+    assert ("worker_processes" in text) == warned, text

@@ -409,6 +409,8 @@ ngx_http_clipper_listen_init(ngx_cycle_t *cycle)
         ngx_http_clipper_listen_check_files(cycle, ccf);
     }
 
+    ngx_http_clipper_listen_check_workers(ccf, mcf);
+
     return NGX_OK;
 }
 

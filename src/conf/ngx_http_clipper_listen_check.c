@@ -5,6 +5,7 @@
 
 
 #include "conf/ngx_http_clipper_listen_check.h"
+#include "shm/clipper_zone.h"
 
 
 static ngx_int_t ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
@@ -331,5 +332,25 @@ ngx_http_clipper_listen_check_files(ngx_cycle_t *cycle, ngx_core_conf_t *ccf)
                       "containers as well, set \"worker_rlimit_nofile\" to "
                       "%ui or more", files, cycle->connection_n,
                       NGX_HTTP_CLIPPER_RPC_ROOM, needed);
+    }
+}
+
+
+/* old and new workers are there together during a reload */
+
+void
+ngx_http_clipper_listen_check_workers(ngx_core_conf_t *ccf,
+    ngx_http_clipper_main_conf_t *mcf)
+{
+    size_t  room;
+
+    room = clipper_zone_workers(mcf->zone_size - mcf->zone_size / 64) - 1;
+
+    if ((size_t) ccf->worker_processes * 2 > room) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "clipper_zone of %uz bytes has room for %uz workers, "
+                      "but during a reload there are twice %i "
+                      "\"worker_processes\"; increase it", mcf->zone_size,
+                      room, ccf->worker_processes);
     }
 }

@@ -32,5 +32,9 @@ ngx_uint_t ngx_http_clipper_listen_check_running(ngx_core_conf_t *ccf);
 void ngx_http_clipper_listen_check_files(ngx_cycle_t *cycle,
     ngx_core_conf_t *ccf);
 
+/* warns if the zone has too few rows for all workers during a reload */
+void ngx_http_clipper_listen_check_workers(ngx_core_conf_t *ccf,
+    ngx_http_clipper_main_conf_t *mcf);
+
 
 #endif /* _NGX_HTTP_CLIPPER_LISTEN_CHECK_H_INCLUDED_ */

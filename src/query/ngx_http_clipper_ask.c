@@ -63,7 +63,9 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
 
     query = ask->query;
 
-    if (ask->row == 0) {
+    /* a worker without a row has no mailbox for the answer */
+
+    if (ask->row == 0 || ngx_http_clipper_process.slot == 0) {
         ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_NO_REPLICA);
         return NGX_OK;
     }

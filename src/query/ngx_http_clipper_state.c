@@ -55,8 +55,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    zone->workers[zone->slot].store =
-                                  ngx_http_clipper_state_store(state->redis);
+    ngx_http_clipper_state_claimed();
 
     ngx_http_clipper_state_ask_init(cycle->log);
 
@@ -71,6 +70,21 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 
     return ngx_http_clipper_redis_init(cycle, state->redis,
                                        ngx_http_clipper_state_ready);
+}
+
+
+void
+ngx_http_clipper_state_claimed(void)
+{
+    clipper_zone_t                 *zone;
+    ngx_http_clipper_redis_conf_t  *redis;
+
+    zone = ngx_http_clipper_process.zone;
+    redis = ngx_http_clipper_state_flow.redis;
+
+    if (zone->slot && redis) {
+        zone->workers[zone->slot].store = ngx_http_clipper_state_store(redis);
+    }
 }
 
 

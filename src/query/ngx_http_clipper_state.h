@@ -80,6 +80,9 @@ typedef struct {
 void ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat);
 
 
+/* the worker has got its row after the start */
+void ngx_http_clipper_state_claimed(void);
+
 /* after the fork; before the exit; when a graceful exit begins; at a death */
 ngx_int_t ngx_http_clipper_state_init(ngx_cycle_t *cycle);
 void ngx_http_clipper_state_done(void);

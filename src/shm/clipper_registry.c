@@ -2,7 +2,7 @@
 /*
  * Workers, applications and model versions, by name.
  *
- * Loops over a whole table (up to 127 workers or 511 names) run once in the
+ * Loops over a whole table (up to 511 workers or names) run once in the
  * life of a worker or a name, or after a change of the registry.  Lookups of
  * queries use a hash.
  */

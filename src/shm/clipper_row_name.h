@@ -14,7 +14,7 @@
 #include "batch/clipper_batch.h"
 
 
-#define CLIPPER_WORKERS       128               /* rows, live and retiring */
+#define CLIPPER_WORKERS       512               /* rows, at most */
 #define CLIPPER_TEXT          256               /* a name with its NUL */
 
 

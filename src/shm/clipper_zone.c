@@ -48,7 +48,8 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
 
     offset = sizeof(clipper_header_t);
 
-    offset = clipper_zone_place(&header->workers, offset, CLIPPER_WORKERS,
+    offset = clipper_zone_place(&header->workers, offset,
+                                clipper_zone_workers(size),
                                 sizeof(clipper_worker_t));
     offset = clipper_zone_place(&header->apps, offset, rows,
                                 sizeof(clipper_app_row_t));
@@ -107,6 +108,13 @@ size_t
 clipper_zone_rows(size_t size)
 {
     return clipper_zone_clamp(size / (128 * 1024), 32, CLIPPER_ROWS_MAX);
+}
+
+
+size_t
+clipper_zone_workers(size_t size)
+{
+    return clipper_zone_clamp(size / 65536, 32, CLIPPER_WORKERS);
 }
 
 

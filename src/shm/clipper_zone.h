@@ -19,6 +19,9 @@ ngx_int_t clipper_zone_create(void *addr, size_t size, const u_char seed[32],
 /* rows for applications and model versions, including row 0 */
 size_t clipper_zone_rows(size_t size);
 
+/* rows for workers, including row 0 */
+size_t clipper_zone_workers(size_t size);
+
 /* attaches to a zone; NGX_ERROR: not a zone of this layout and size */
 ngx_int_t clipper_zone_attach(clipper_zone_t *zone, void *addr, size_t size,
     clipper_owner_t pid);
