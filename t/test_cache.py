@@ -311,6 +311,30 @@ def test_another_model_under_the_same_version(nginx):
         server.wait_replicas("m", 0)
 
 
+def test_stranger_with_another_digest(nginx):
+    """Catches answers that are not cached any more after another model with
+    the same name was there for a moment: the replicas stay, and so does what
+    they are. What the stranger said is not found."""
+    server = nginx(app("a", "m:1"))
+    for _ in range(2):
+        Sim4(server, "m", digest=b"1" * 32,
+             model=lambda v: ["1"] * len(v)).wait_registered()
+    server.wait_replicas("m", 2)
+    assert [ask(server, "a", [0.5])[1] for _ in range(2)] == [
+        "answer", "cached"]
+    stranger = Sim4(server, "m", digest=b"2" * 32,
+                    model=lambda v: ["2"] * len(v)).wait_registered()
+    server.wait_replicas("m", 3)
+    for i in range(50):
+        ask(server, "a", [float(i)])
+    stranger.close()
+    wait_until(lambda: len(server.replicas("m", ready=False)) == 2)
+    for outcome in ("answer", "cached"):
+        for i in range(50):
+            answer, found = ask(server, "a", [float(i)])
+            assert (answer["output"], found) == (1, outcome)
+
+
 def test_model_replaced_beside_the_old_one(nginx):
     """Catches cached answers of a model after a replica announced another
     digest: replicas of the old model serve until the new one is ready, and

@@ -18,6 +18,8 @@ static clipper_batch_t *clipper_registry_replica_learned_locked(
     clipper_zone_t *zone, clipper_replica_row_t *r);
 static void clipper_registry_replica_return_locked(clipper_zone_t *zone,
     uint32_t gone);
+static void clipper_registry_replica_current_locked(clipper_zone_t *zone,
+    uint32_t gone);
 static ngx_uint_t clipper_registry_replica_twins(clipper_replica_row_t *a,
     clipper_replica_row_t *b);
 static ngx_uint_t clipper_registry_replica_same(clipper_replica_row_t *a,
@@ -340,6 +342,7 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
     model->members--;
 
     clipper_registry_replica_return_locked(zone, replica);
+    clipper_registry_replica_current_locked(zone, replica);
 
     if (model->fastest == replica) {
         model->fastest = 0;
@@ -350,6 +353,70 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
     r->gen++;
     clipper_publish(r->state, CLIPPER_FREE);
     clipper_row_give(&zone->header->replicas, zone->replicas, replica);
+}
+
+
+/*
+ * When the last replica with the current digest goes, that of the youngest
+ * which stays is current again, or its answers would not be cached any more.
+ * The epoch is a new one: the cache may have answers of the other model.
+ */
+
+static void
+clipper_registry_replica_current_locked(clipper_zone_t *zone, uint32_t gone)
+{
+    uint32_t                i, epoch;
+    clipper_model_row_t    *model;
+    clipper_replica_row_t  *r, *last;
+
+    clipper_zone_locked(zone);
+
+    model = &zone->models[zone->replicas[gone].model];
+    last = NULL;
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (i == gone || r->state == CLIPPER_FREE
+            || r->model != zone->replicas[gone].model)
+        {
+            continue;
+        }
+
+        if (r->epoch == model->epoch) {
+            return;
+        }
+
+        if (last == NULL || r->id > last->id) {
+            last = r;
+        }
+    }
+
+    if (last == NULL) {
+        return;
+    }
+
+    /* after a death in between, these replicas are not cached for a while */
+
+    epoch = last->epoch;
+    clipper_publish(model->epoch, model->epoch + 1);
+    model->profiled = 0;
+    model->digest_len = last->digest_len;
+    ngx_memcpy(model->digest, last->digest, last->digest_len);
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (i != gone && r->state != CLIPPER_FREE
+            && r->model == zone->replicas[gone].model
+            && (r->epoch == epoch
+                || (r->digest_len && r->digest_len == model->digest_len
+                    && ngx_memcmp(r->digest, model->digest, r->digest_len)
+                       == 0)))
+        {
+            clipper_publish(r->epoch, model->epoch);
+        }
+    }
 }
 
 
