@@ -36,7 +36,8 @@ WHOLES = [
     # the records, and the ring that they are in
     {"record", "record_ring"},
     # what a row is about
-    {"state_table", "state_table_row", "state_table_flight"},
+    {"state_table", "state_table_cell", "state_table_flight",
+     "state_table_row"},
     # the query, on its one way down and up
     {"query", "ask", "select", "select_merge"},
     {"state", "state_ask", "state_flow", "state_flush", "state_id",

@@ -49,6 +49,8 @@ typedef struct {
     uint64_t                    evicted;
     uint64_t                    errors;
 
+    uint32_t                    sweep_wait;     /* hint: calls until the next
+                                                   sweep for names */
     uint32_t                    orphans;        /* whose sender went; atomic */
 
     /* query ids of the instances on one Redis, see .._state_id.c */

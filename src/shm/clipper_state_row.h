@@ -28,6 +28,7 @@
 #define CLIPPER_STATE_UID      64               /* bytes */
 #define CLIPPER_STATE_NAME     524              /* model:version, app:policy */
 #define CLIPPER_STATE_CELLS    128              /* of one row, at most */
+#define CLIPPER_STATE_NAMES    2048             /* of all rows, at most */
 #define CLIPPER_STATE_FIELDS   CLIPPER_POLICY_FIELDS
 
 
@@ -65,6 +66,8 @@ typedef struct {
     uint32_t                    name;
     uint32_t                    next;           /* of the row, or free list */
     uint32_t                    loaded;         /* base is what Redis said */
+    uint32_t                    turn;           /* hint: the row's, when it was
+                                                   asked for last */
     double                      v[CLIPPER_STATE_VECTORS]
                                  [CLIPPER_STATE_FIELDS];
 } clipper_state_cell_t;
@@ -93,6 +96,7 @@ typedef struct {
 
     /* hints, outside the journal */
     uint32_t                    used;           /* since the clock came by */
+    uint32_t                    turn;           /* calls that asked for it */
     uint64_t                    asked_us;       /* Redis, about the base */
 } clipper_state_row_t;
 

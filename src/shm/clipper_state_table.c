@@ -32,7 +32,8 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 
     h = addr;
 
-    h->nnames = (uint32_t) ngx_min(ngx_max(size / 16384, 40), 2048);
+    h->nnames = (uint32_t) ngx_min(ngx_max(size / 16384, 40),
+                                   CLIPPER_STATE_NAMES);
 
     h->names = ngx_align(sizeof(clipper_state_header_t), CLIPPER_STATE_ALIGN);
     h->name_buckets = h->names

@@ -5,6 +5,7 @@
 
 
 #include "shm/clipper_state_table_row.h"
+#include "shm/clipper_state_table_cell.h"
 #include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_name.h"
 
@@ -23,12 +24,8 @@ static void clipper_state_row_free_locked(clipper_state_table_t *table,
     uint32_t row);
 static ngx_int_t clipper_state_row_extend_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_who_t *who, const uint32_t *cells);
-static void clipper_state_row_prune_locked(clipper_state_table_t *table,
-    uint32_t row, const clipper_state_who_t *who);
-static ngx_uint_t clipper_state_cell_kept_locked(clipper_state_table_t *table,
-    uint32_t cell, const clipper_state_who_t *who);
-static void clipper_state_cell_free_locked(clipper_state_table_t *table,
-    uint32_t kind, uint32_t cell);
+static ngx_uint_t clipper_state_row_complete_locked(
+    clipper_state_table_t *table, uint32_t row, const clipper_state_who_t *who);
 
 
 /*
@@ -108,8 +105,8 @@ uint32_t
 clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who)
 {
-    uint32_t    row, cells[CLIPPER_POLICY_CELLS];
-    ngx_uint_t  made, missing;
+    uint32_t    row;
+    ngx_uint_t  made;
 
     clipper_state_table_locked(table);
 
@@ -134,21 +131,12 @@ clipper_state_table_row_get_locked(clipper_state_table_t *table,
 
     table->rows[row].used = 1;
 
-    missing = clipper_state_table_row_cells_locked(table, row, who->n, who->key,
-                                                   cells);
-    if (missing == 0) {
-        return row;
-    }
+    /* names are short, as versions that are gone still have some */
 
-    if (table->rows[row].ncells + missing > CLIPPER_STATE_CELLS) {
-        clipper_state_row_prune_locked(table, row, who);
-    }
-
-    if (table->rows[row].ncells + missing <= CLIPPER_STATE_CELLS
-        && clipper_state_row_room_locked(table, who->kind, 0,
-                                         (uint32_t) missing, row)
-        && clipper_state_row_extend_locked(table, row, who, cells)
-           == NGX_OK)
+    if (clipper_state_row_complete_locked(table, row, who)
+        || (table->header->m.free_names == 0
+            && clipper_state_table_cell_sweep_locked(table, who)
+            && clipper_state_row_complete_locked(table, row, who)))
     {
         return row;
     }
@@ -158,6 +146,44 @@ clipper_state_table_row_get_locked(clipper_state_table_t *table,
     }
 
     return 0;
+}
+
+
+/* makes the cells that are missing; 0: no room for all of them */
+
+static ngx_uint_t
+clipper_state_row_complete_locked(clipper_state_table_t *table, uint32_t row,
+    const clipper_state_who_t *who)
+{
+    uint32_t    cells[CLIPPER_POLICY_CELLS];
+    ngx_uint_t  missing;
+
+    clipper_state_table_locked(table);
+
+    missing = clipper_state_table_row_cells_locked(table, row, who->n, who->key,
+                                                   cells);
+    if (missing) {
+
+        if (table->rows[row].ncells + missing > CLIPPER_STATE_CELLS) {
+            clipper_state_table_cell_prune_locked(table, row, who, NULL);
+        }
+
+        if (table->rows[row].ncells + missing > CLIPPER_STATE_CELLS
+            || !clipper_state_row_room_locked(table, who->kind, 0,
+                                              (uint32_t) missing, row)
+            || clipper_state_row_extend_locked(table, row, who, cells)
+               != NGX_OK)
+        {
+            return 0;
+        }
+
+        (void) clipper_state_table_row_cells_locked(table, row, who->n,
+                                                    who->key, cells);
+    }
+
+    clipper_state_table_cell_seen_locked(table, row, who->n, cells);
+
+    return 1;
 }
 
 
@@ -272,6 +298,10 @@ clipper_state_row_new_locked(clipper_state_table_t *table,
 
     owner = clipper_state_table_name_get_locked(table, &who->owner);
 
+    if (owner == 0 && clipper_state_table_cell_sweep_locked(table, who)) {
+        owner = clipper_state_table_name_get_locked(table, &who->owner);
+    }
+
     if (owner == 0) {
         return 0;
     }
@@ -339,7 +369,7 @@ clipper_state_row_free_locked(clipper_state_table_t *table, uint32_t row)
 
     for (cell = r->cells; cell; cell = next) {
         next = table->cells[cell].next;
-        clipper_state_cell_free_locked(table, r->kind, cell);
+        clipper_state_table_cell_free_locked(table, r->kind, cell);
     }
 
     clipper_state_table_name_leave_locked(table, r->owner);
@@ -407,96 +437,4 @@ clipper_state_row_extend_locked(clipper_state_table_t *table, uint32_t row,
     }
 
     return NGX_OK;
-}
-
-
-/* cells of members that have left the application make room for new ones */
-
-static void
-clipper_state_row_prune_locked(clipper_state_table_t *table, uint32_t row,
-    const clipper_state_who_t *who)
-{
-    uint32_t              cell, *p;
-    clipper_state_row_t  *r;
-
-    clipper_state_table_locked(table);
-
-    r = &table->rows[row];
-
-    if (r->seq) {
-        return;
-    }
-
-    clipper_state_save(table, *r);
-    clipper_state_save(table, table->header->m);
-
-    p = &r->cells;
-
-    while (*p) {
-        cell = *p;
-
-        if (clipper_state_cell_kept_locked(table, cell, who)) {
-            p = &table->cells[cell].next;
-            continue;
-        }
-
-        clipper_state_save(table, *p);
-        *p = table->cells[cell].next;
-        r->ncells--;
-        clipper_state_cell_free_locked(table, r->kind, cell);
-    }
-
-    clipper_journal_commit(&table->header->journal);
-}
-
-
-static ngx_uint_t
-clipper_state_cell_kept_locked(clipper_state_table_t *table, uint32_t cell,
-    const clipper_state_who_t *who)
-{
-    uint32_t               i;
-    clipper_state_cell_t  *c;
-
-    clipper_state_table_locked(table);
-
-    c = &table->cells[cell];
-
-    for (i = 0; i < who->n; i++) {
-        if (who->key[i] == c->key) {
-            return 1;
-        }
-    }
-
-    for (i = 0; table->keep && i < CLIPPER_STATE_FIELDS; i++) {
-        if (c->v[CLIPPER_STATE_PENDING][i] != 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* the caller has saved the header's lists */
-
-static void
-clipper_state_cell_free_locked(clipper_state_table_t *table, uint32_t kind,
-    uint32_t cell)
-{
-    clipper_state_cell_t    *c;
-    clipper_state_header_t  *h;
-
-    clipper_state_table_locked(table);
-
-    h = table->header;
-    c = &table->cells[cell];
-
-    clipper_state_table_name_leave_locked(table, c->name);
-
-    clipper_state_save(table, c->next);
-    c->next = h->m.free_cells;
-
-    h->m.free_cells = cell;
-    h->m.cells--;
-    h->m.user_cells -= (kind != CLIPPER_STATE_APP);
 }
