@@ -25,6 +25,7 @@ FAMILIES = {
                                     {"model", "version", "result"}),
     "clipper_cache_evictions_total": ("counter", {"model", "version"}),
     "clipper_feedback_total": ("counter", {"app", "result"}),
+    "clipper_labels_total": ("counter", {"app", "match"}),
     "clipper_selection_weight": ("gauge", {"app", "model", "version"}),
     "clipper_records": ("gauge", set()),
     "clipper_records_span_seconds": ("gauge", set()),

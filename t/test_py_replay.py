@@ -190,6 +190,9 @@ def test_several_inputs_of_a_request_are_several_records():
 
 @pytest.mark.parametrize("loss, output, label, value", [
     ("zero_one", 1, 1.0, 0), ("zero_one", "a", "b", 1),
+    ("zero_one", "7", 7, 0), ("zero_one", 7, "7.0", 0),
+    ("zero_one", "07", 7, 1), ("zero_one", "true", True, 0),
+    ("zero_one", "NaN", "NaN", 0), ("absolute", "2", 4.5, 0.25),
     ("zero_one", True, 1, 1), ("absolute", 2, 4.5, 0.25),
     ("squared", 2, 7, 0.25), ("absolute", -90, 90, 1)])
 def test_losses(loss, output, label, value):

@@ -137,7 +137,7 @@ def test_equal_queries_count_each(two):
 
 @pytest.mark.parametrize("right,wrong,label", [
     ('"x"', '"y"', "x"), ("1.0", "2", 1), ("true", "1", True),
-    ("null", "0", None), ("1", '"1"', 1), ('"\\u00e9"', '"e"', "é")])
+    ("null", "0", None), ("1", '"2"', 1), ('"\\u00e9"', '"e"', "é")])
 def test_labels(two, right, wrong, label):
     """Catches a label that is compared by its text, or a kind of label that is
     not accepted."""

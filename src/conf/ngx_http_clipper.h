@@ -54,6 +54,9 @@ typedef struct {
     clipper_loss_t                loss;
     ngx_int_t                     confidence;   /* millionths */
     ngx_http_clipper_limits_t     limits;
+    ngx_uint_t                    unmatched;    /* labels in a row that match
+                                                   no answer, in this worker */
+    uint64_t                      unmatched_us; /* when that was logged */
     ngx_str_t                     location;     /* the first one, for errors */
     u_char                       *file;
     ngx_uint_t                    line;

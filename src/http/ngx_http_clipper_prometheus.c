@@ -121,6 +121,13 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       "result", ngx_http_clipper_feedback_names,
       NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
 
+    { "clipper_labels_total", "counter",
+      "Labels of feedback, by how they match the answers.",
+      ngx_http_clipper_prometheus_samples_counters, NGX_HTTP_CLIPPER_APPS,
+      CLIPPER_M_LABEL,
+      "match", ngx_http_clipper_feedback_learn_matches,
+      NGX_HTTP_CLIPPER_FEEDBACK_RIGHT, NGX_HTTP_CLIPPER_FEEDBACK_MATCHES },
+
     { "clipper_selection_weight", "gauge",
       "Probability that a link is chosen, or weight of its answer.",
       ngx_http_clipper_prometheus_shares, 0, 0, NGX_HTTP_CLIPPER_ALONE },

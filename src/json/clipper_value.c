@@ -467,6 +467,46 @@ clipper_value_mix(uint64_t hash, uint64_t value)
 
 
 ngx_int_t
+clipper_value_inner(const clipper_value_t *value, clipper_value_t *inner,
+    u_char *buf, size_t size)
+{
+    size_t                 len;
+    ngx_int_t              byte;
+    clipper_token_t        token;
+    clipper_cursor_t       cursor;
+    clipper_value_bytes_t  bytes;
+
+    clipper_value_open(value, &cursor);
+    (void) clipper_value_next(&cursor, &token);
+
+    if (token.kind != CLIPPER_VALUE_STRING || token.raw) {
+        return NGX_DECLINED;
+    }
+
+    clipper_value_bytes(&token, &bytes);
+    len = bytes.last - bytes.pos;
+
+    if (memchr(bytes.pos, '\\', len) == NULL) {
+        clipper_value_init(inner, bytes.pos, len);
+        return NGX_OK;
+    }
+
+    for (len = 0; len < size; len++) {
+        byte = clipper_value_byte(&bytes);
+
+        if (byte < 0) {
+            clipper_value_init(inner, buf, len);
+            return NGX_OK;
+        }
+
+        buf[len] = byte;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
 clipper_value_number(const clipper_value_t *value, double *number)
 {
     clipper_token_t   token;

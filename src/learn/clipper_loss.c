@@ -8,7 +8,14 @@
 #include <math.h>
 
 
+#define CLIPPER_LOSS_TEXT  256                  /* bytes of a text that may
+                                                   be another value */
+
 typedef double (*clipper_loss_pt)(double part);
+
+
+static clipper_value_t clipper_loss_plain(const clipper_value_t *value,
+    u_char *buf);
 
 
 static double
@@ -105,16 +112,57 @@ double
 clipper_loss_value(const clipper_loss_t *loss, const clipper_value_t *output,
     const clipper_value_t *label)
 {
-    double  x, y;
+    double           x, y;
+    u_char           first[CLIPPER_LOSS_TEXT], second[CLIPPER_LOSS_TEXT];
+    clipper_value_t  one, two;
+
+    one = clipper_loss_plain(output, first);
+    two = clipper_loss_plain(label, second);
 
     if (loss->type != CLIPPER_LOSS_ZERO_ONE
-        && clipper_value_number(output, &x) == NGX_OK
-        && clipper_value_number(label, &y) == NGX_OK)
+        && clipper_value_number(&one, &x) == NGX_OK
+        && clipper_value_number(&two, &y) == NGX_OK)
     {
         return clipper_loss_number(loss, x, y);
     }
 
-    return clipper_value_equal(output, label, 0) ? 0 : 1;
+    return clipper_value_equal(&one, &two, 0)
+           || clipper_value_equal(output, label, 0) ? 0 : 1;
+}
+
+
+static clipper_value_t
+clipper_loss_plain(const clipper_value_t *value, u_char *buf)
+{
+    clipper_value_t  inner;
+
+    if (clipper_value_inner(value, &inner, buf, CLIPPER_LOSS_TEXT) == NGX_OK) {
+        return inner;
+    }
+
+    return *value;
+}
+
+
+ngx_uint_t
+clipper_loss_comparable(const clipper_value_t *output,
+    const clipper_value_t *label)
+{
+    u_char            first[CLIPPER_LOSS_TEXT], second[CLIPPER_LOSS_TEXT];
+    clipper_value_t   one, two;
+    clipper_token_t   a, b;
+    clipper_cursor_t  cursor;
+
+    one = clipper_loss_plain(output, first);
+    two = clipper_loss_plain(label, second);
+
+    clipper_value_open(&one, &cursor);
+    (void) clipper_value_next(&cursor, &a);
+
+    clipper_value_open(&two, &cursor);
+    (void) clipper_value_next(&cursor, &b);
+
+    return a.kind == b.kind;
 }
 
 

@@ -33,9 +33,20 @@ ngx_int_t  clipper_loss_set(clipper_loss_t *loss, const ngx_str_t *name);
 /* reads `LO:HI`, two JSON numbers, LO < HI; NGX_ERROR: invalid */
 ngx_int_t  clipper_loss_range(clipper_loss_t *loss, const ngx_str_t *range);
 
-/* unless both are numbers, absolute and squared act as zero_one */
+/*
+ * A text stands for the value that it would be as an answer: "7" equals 7 and
+ * 7.0, "true" equals true.  Unless both are numbers, absolute and squared act
+ * as zero_one.
+ */
 double clipper_loss_value(const clipper_loss_t *loss,
     const clipper_value_t *output, const clipper_value_t *label);
+
+/*
+ * Whether an answer and a label are of one kind: numbers, texts, structures of
+ * one sort, or true, false and null.  Others are never equal.
+ */
+ngx_uint_t clipper_loss_comparable(const clipper_value_t *output,
+    const clipper_value_t *label);
 
 /* the loss of two numbers; zero_one: whether they differ */
 double clipper_loss_number(const clipper_loss_t *loss, double output,

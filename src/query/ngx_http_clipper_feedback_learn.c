@@ -13,15 +13,30 @@
 #include "worker/ngx_http_clipper_process.h"
 
 
+/* labels in a row that match no answer, before a line says so */
+
+#define NGX_HTTP_CLIPPER_FEEDBACK_ROW   20
+#define NGX_HTTP_CLIPPER_FEEDBACK_LOG   60000000    /* us between two lines */
+
+
 static ngx_uint_t ngx_http_clipper_feedback_learn_judge(
     ngx_http_clipper_query_t *query, const ngx_str_t *text,
     clipper_record_t *record, clipper_policy_feedback_t *fb, double *loss);
+static void ngx_http_clipper_feedback_learn_match(
+    ngx_http_clipper_app_t *app, ngx_http_clipper_feedback_match_e match);
 static ngx_uint_t ngx_http_clipper_feedback_learn_place(
     const ngx_http_clipper_selection_t *sel, const clipper_record_t *record,
     ngx_uint_t i);
 static void ngx_http_clipper_feedback_learn_answers(
     ngx_http_clipper_query_t *query, clipper_record_t *record,
     clipper_policy_answers_t *answers, ngx_uint_t *same);
+
+
+ngx_str_t  ngx_http_clipper_feedback_learn_matches[] = {
+    ngx_string("right"),
+    ngx_string("wrong"),
+    ngx_string("other_type")
+};
 
 
 ngx_http_clipper_feedback_e
@@ -78,11 +93,14 @@ ngx_http_clipper_feedback_learn_judge(ngx_http_clipper_query_t *query,
     clipper_policy_feedback_t *fb, double *loss)
 {
     uint64_t                       bit;
-    ngx_uint_t                     i, k;
+    ngx_uint_t                     i, judged, k, match;
     clipper_value_t                label, output;
     ngx_http_clipper_selection_t  *sel;
 
     sel = query->selection;
+
+    judged = 0;
+    match = NGX_HTTP_CLIPPER_FEEDBACK_OTHER;
 
     fb->up = 0;
     fb->seen = 0;
@@ -127,6 +145,20 @@ ngx_http_clipper_feedback_learn_judge(ngx_http_clipper_query_t *query,
 
         clipper_value_init(&output, record->output[k], record->len[k]);
         loss[i] = clipper_loss_value(&query->app->loss, &output, &label);
+        judged = 1;
+
+        if (loss[i] < 1) {
+            match = NGX_HTTP_CLIPPER_FEEDBACK_RIGHT;
+
+        } else if (match == NGX_HTTP_CLIPPER_FEEDBACK_OTHER
+                   && clipper_loss_comparable(&output, &label))
+        {
+            match = NGX_HTTP_CLIPPER_FEEDBACK_WRONG;
+        }
+    }
+
+    if (judged) {
+        ngx_http_clipper_feedback_learn_match(query->app, match);
     }
 
     /* a member that has left the application teaches nothing */
@@ -134,6 +166,57 @@ ngx_http_clipper_feedback_learn_judge(ngx_http_clipper_query_t *query,
     return fb->seen != 0
            && (record->served == CLIPPER_POLICY_ALL
                || fb->served != CLIPPER_POLICY_ALL);
+}
+
+
+/*
+ * A policy learns nothing from labels that can never equal an answer, so a
+ * line says so: at once after a few of another type, later after many wrong
+ * ones, and once a minute for an application.
+ */
+
+static void
+ngx_http_clipper_feedback_learn_match(ngx_http_clipper_app_t *app,
+    ngx_http_clipper_feedback_match_e match)
+{
+    uint64_t  now_us, *counters;
+
+    if (app->row) {
+        counters = clipper_metrics_app(ngx_http_clipper_process.zone,
+                                       app->row);
+        clipper_metrics_add(&counters[CLIPPER_M_LABEL + match], 1);
+    }
+
+    if (match == NGX_HTTP_CLIPPER_FEEDBACK_RIGHT) {
+        app->unmatched = 0;
+        return;
+    }
+
+    app->unmatched++;
+
+    if (app->unmatched < NGX_HTTP_CLIPPER_FEEDBACK_ROW
+        || (match == NGX_HTTP_CLIPPER_FEEDBACK_WRONG
+            && app->unmatched < 10 * NGX_HTTP_CLIPPER_FEEDBACK_ROW))
+    {
+        return;
+    }
+
+    now_us = clipper_clock_us();
+
+    if (app->unmatched_us
+        && now_us - app->unmatched_us < NGX_HTTP_CLIPPER_FEEDBACK_LOG)
+    {
+        return;
+    }
+
+    app->unmatched_us = now_us;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                  "application \"%V\": %ui labels in a row match no answer"
+                  "%s; the policy cannot learn from such feedback",
+                  &app->name, app->unmatched,
+                  match == NGX_HTTP_CLIPPER_FEEDBACK_OTHER
+                  ? ", the last is of another type than the answers" : "");
 }
 
 

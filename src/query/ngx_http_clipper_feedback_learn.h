@@ -25,6 +25,17 @@ typedef enum {
     NGX_HTTP_CLIPPER_FEEDBACK_RESULTS
 } ngx_http_clipper_feedback_e;
 
+/* how a label matches the answers that it is compared with */
+
+typedef enum {
+    NGX_HTTP_CLIPPER_FEEDBACK_RIGHT = 0,        /* a loss below 1 */
+    NGX_HTTP_CLIPPER_FEEDBACK_WRONG,            /* none */
+    NGX_HTTP_CLIPPER_FEEDBACK_OTHER,            /* another kind than all */
+    NGX_HTTP_CLIPPER_FEEDBACK_MATCHES
+} ngx_http_clipper_feedback_match_e;
+
+extern ngx_str_t  ngx_http_clipper_feedback_learn_matches[];
+
 
 /* the query has the user, and was resolved and loaded for this */
 ngx_http_clipper_feedback_e ngx_http_clipper_feedback_learn(

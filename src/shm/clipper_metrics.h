@@ -31,6 +31,7 @@
 #define CLIPPER_M_DEFAULT      8                /* + reason, 7 */
 #define CLIPPER_M_FEEDBACK     16               /* + result, 6 */
 #define CLIPPER_M_DURATION     24               /* histogram, us */
+#define CLIPPER_M_LABEL        40               /* + match, 3 */
 
 /* of a model version */
 

@@ -149,92 +149,6 @@ test_equal_shapes(void **state)
 }
 
 
-static double
-loss(const char *name, const char *range, const char *out, const char *label)
-{
-    ngx_str_t        text;
-    clipper_loss_t   l;
-    clipper_value_t  x, y;
-
-    text.data = (u_char *) name;
-    text.len = strlen(name);
-    assert_int_equal(clipper_loss_set(&l, &text), NGX_OK);
-
-    if (range) {
-        text.data = (u_char *) range;
-        text.len = strlen(range);
-        assert_int_equal(clipper_loss_range(&l, &text), NGX_OK);
-    }
-
-    x = value(out);
-    y = value(label);
-
-    return clipper_loss_value(&l, &x, &y);
-}
-
-
-static void
-test_losses(void **state)
-{
-    assert_close(loss("zero_one", NULL, "1", "1.0"), 0, 0);
-    assert_close(loss("zero_one", NULL, "1", "1.1"), 1, 0);
-    assert_close(loss("zero_one", NULL, "cat", "\"cat\""), 0, 0);
-    assert_close(loss("zero_one", NULL, "true", "1"), 1, 0);
-
-    assert_close(loss("absolute", NULL, "0.75", "0.5"), 0.25, 1e-15);
-    assert_close(loss("absolute", "0:100", "75", "5e1"), 0.25, 1e-15);
-    assert_close(loss("absolute", "-10:10", "-10", "10"), 1, 0);
-    assert_close(loss("absolute", "0:1", "7", "0"), 1, 0);
-    assert_close(loss("absolute", "0:1", "1e308", "-1e308"), 1, 0);
-    assert_close(loss("squared", "0:10", "5", "0"), 0.25, 1e-15);
-    assert_close(loss("squared", "0:10", "50", "0"), 1, 0);
-
-    /* not numbers: equal or not */
-
-    assert_close(loss("absolute", NULL, "cat", "0.5"), 1, 0);
-    assert_close(loss("squared", NULL, "\"0.5\"", "0.5"), 1, 0);
-    assert_close(loss("squared", NULL, "cat", "\"cat\""), 0, 0);
-    assert_close(loss("absolute", NULL, "[0.5]", "0.5"), 1, 0);
-    assert_close(loss("absolute", NULL, "", "0"), 1, 0);
-}
-
-
-static void
-test_loss_settings(void **state)
-{
-    ngx_str_t       text;
-    ngx_uint_t      i;
-    clipper_loss_t  l, before;
-
-    static const char  *bad[] = { "", ":", "1", "0:", ":1", "1:0", "1:1",
-                                  "a:b", "0:1:2", "0:nan", "0:inf", "[0]:1",
-                                  "-1e308:1e308", "0:1e999", "\"0\":1" };
-
-    text.data = (u_char *) "hinge";
-    text.len = 5;
-    assert_int_equal(clipper_loss_set(&l, &text), NGX_ERROR);
-
-    text.data = (u_char *) "squared";
-    text.len = 7;
-    assert_int_equal(clipper_loss_set(&l, &text), NGX_OK);
-    assert_int_equal(l.type, CLIPPER_LOSS_SQUARED);
-    assert_close(l.high - l.low, 1, 0);
-
-    before = l;
-
-    for (i = 0; i < sizeof(bad) / sizeof(char *); i++) {
-        text.data = (u_char *) bad[i];
-        text.len = strlen(bad[i]);
-
-        if (clipper_loss_range(&l, &text) != NGX_ERROR) {
-            fail_msg("range %s", bad[i]);
-        }
-    }
-
-    assert_memory_equal(&l, &before, sizeof(l));
-}
-
-
 /* answers: NULL is a missing answer; weights */
 
 static ngx_int_t
@@ -513,8 +427,6 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_equal_values),
         cmocka_unit_test(test_equal_shapes),
-        cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_loss_settings),
         cmocka_unit_test(test_vote_by_weight),
         cmocka_unit_test(test_equal_weights_go_to_the_first),
         cmocka_unit_test(test_late_members_do_not_agree),

@@ -38,9 +38,9 @@ def serve(
             elements; int8, int32, float32 or float64) when all inputs have
             the same length, else a list of 1-D arrays; strings are a list of
             `str`. An output that is `str` or `bytes` is sent as it is,
-            everything else as JSON (see `docs/models.md`). When the function raises on a batch of
-            several inputs, it is called again with each input alone; only
-            inputs that fail again get an error.
+            everything else as JSON (see `docs/models.md`). When the function
+            raises on a batch of several inputs, it is called again with each
+            input alone; only inputs that fail again get an error.
         name: name of the model.
         version: version of the model; any object, its `str` is used.
         input_type: bytes, integers, floats, doubles or strings.

@@ -102,7 +102,22 @@ def read_feedback(
     return found
 
 
+def _no_constant(text: str) -> Any:
+    raise ValueError("%s is not JSON" % text)
+
+
+def _value(one: Any) -> Any:
+    """A text as the value that it is as a model's output: "7" as 7."""
+    if not isinstance(one, str):
+        return one
+    try:
+        return json.loads(one, parse_constant=_no_constant)
+    except ValueError:
+        return one
+
+
 def _zero_one(output: Any, label: Any, width: float) -> float:
+    output, label = _value(output), _value(label)
     # In JSON true is not 1.
     same = isinstance(output, bool) == isinstance(label, bool)
     return 0.0 if same and output == label else 1.0
