@@ -509,7 +509,7 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 
     /* a failure says nothing about the size of batches */
 
-    if (!row->stuck) {
+    if (!row->copied) {
         clipper_queue_peer_observe_locked(zone, replica->row, &replica->batch,
                                           now_us, n, latency_us, on_time);
     }

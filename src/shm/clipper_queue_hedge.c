@@ -97,7 +97,7 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
     }
 
     if (copies) {
-        r->stuck = 1;
+        r->copied = 1;
         (void) clipper_queue_notify_locked(zone, r->model);
     }
 

@@ -126,7 +126,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     }
 
     r->sent_us = take->now_us;
-    r->stuck = 0;
+    r->copied = 0;
     r->busy = (uint32_t) n;
     clipper_registry_replica_busy_locked(zone, replica);
 

@@ -58,7 +58,7 @@ clipper_queue_peer_faster_locked(clipper_zone_t *zone,
         || f == r
         || f->state != CLIPPER_READY
         || f->model != r->model
-        || f->stuck
+        || f->copied
         || f->input_type != r->input_type)
     {
         return NULL;

@@ -53,7 +53,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->input_type = a->input_type;
     r->digest_len = (uint32_t) ngx_min(a->digest.len, sizeof(r->digest));
     r->busy = 0;
-    r->stuck = 0;
+    r->copied = 0;
     r->superseded = 0;
     r->sent_us = now_us;
     r->stuck_us = 0;

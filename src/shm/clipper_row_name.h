@@ -31,7 +31,7 @@ typedef struct {
     u_char                     digest[64];
     uint32_t                   epoch;           /* of its model at that time */
     uint32_t                   busy;            /* inputs in flight */
-    uint32_t                   stuck;           /* its batch is given up */
+    uint32_t                   copied;          /* its batch has copies */
     uint32_t                   superseded;      /* another one has its token */
     uint64_t                   sent_us;
     uint64_t                   stuck_us;        /* from then on; 0: idle */

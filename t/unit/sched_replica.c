@@ -349,7 +349,7 @@ sched_settle(sched_t *sim, uint32_t replica)
         sched_settle_one(sim, r, i);
     }
 
-    if (!row->stuck) {
+    if (!row->copied) {
         clipper_queue_peer_observe_locked(v, r->row, &sim->conf, sim->now_us,
                                           r->n, sim->now_us - r->sent_us,
                                           on_time);
