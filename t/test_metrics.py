@@ -405,7 +405,7 @@ def test_journal_overflows(nginx):
 def fill_journal(server):
     """Leaves no room in the journal of the records. The process object
     begins with the view of the zone; its 13th pointer is to the records, and
-    they begin with the journal: lock, mark, and bytes used."""
+    they begin with the journal: lock (16 bytes), and bytes used."""
     pid = server.worker_pids()[0]
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
         def word(address, size=8):
@@ -415,8 +415,8 @@ def fill_journal(server):
         zone = word(death.address(pid, server.settings.module,
                                   "ngx_http_clipper_process"))
         journal = word(zone + 12 * 8)
-        assert word(journal + 8, 4) == 0
-        memory.seek(journal + 8)
+        assert word(journal + 16, 4) == 0
+        memory.seek(journal + 16)
         memory.write((24 * 1024).to_bytes(4, "little"))
 
 
