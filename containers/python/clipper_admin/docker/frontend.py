@@ -162,8 +162,11 @@ class Frontend:
         Raises:
             ClipperException: another program holds it for 10 minutes.
         """
-        script = "cd %s && exec flock locks/%s sh -c 'echo held; cat'" % (
-            HOME, shlex.quote(name)
+        # The lock ends with the input, and says on each line that it is held.
+        script = (
+            "cd %s && exec flock locks/%s "
+            "sh -c 'while read -r line; do echo held; done'"
+            % (HOME, shlex.quote(name))
         )
         api = self.container.client.api
         with engine.failures("The frontend container does not run"):
@@ -282,17 +285,27 @@ def _switch(number: int) -> str:
 
 
 def _wait_for_word(raw: Any, word: bytes) -> None:
-    """Read the stream of an exec until a word comes."""
+    """Ask the process of an exec, a line a second, until it answers.
+
+    An engine can lose what is written before the streams of an exec are
+    connected (podman 4 does), so the question is repeated.
+    """
     seen = b""
-    raw.settimeout(_LOCK_TIMEOUT)
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    raw.settimeout(1.0)
     while word not in seen:
         try:
+            raw.sendall(b"?\n")
             data = raw.recv(4096)
         except socket.timeout:
+            if time.monotonic() < deadline:
+                continue
             raise ClipperException(
                 "Another program has held the lock of the cluster for more "
                 "than %d seconds" % _LOCK_TIMEOUT
             ) from None
+        except OSError:
+            data = b""
         if not data:
             raise ClipperException(
                 "The frontend container could not take the lock: %r" % seen
