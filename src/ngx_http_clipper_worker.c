@@ -577,6 +577,12 @@ ngx_http_clipper_worker_retire(ngx_uint_t now)
         __atomic_store_n(&zone->workers[zone->slot].retiring, 1,
                          __ATOMIC_RELEASE);
 
+        if (zone->slot == 0) {
+            clipper_zone_lock(zone);
+            clipper_registry_begun_locked(zone);
+            clipper_zone_unlock(zone);
+        }
+
         ngx_http_clipper_timer_retire();
         ngx_http_clipper_state_retire();
     }

@@ -67,6 +67,13 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
                                            NGX_HTTP_CLIPPER_FEEDBACK_IGNORED);
     }
 
+    /* without a row its records cannot be told from others */
+
+    if (feedback->app->row == 0) {
+        return ngx_http_clipper_feedback_end(feedback,
+                                           NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
+    }
+
     query = ngx_http_clipper_query_create(feedback->pool, feedback->log,
                                           feedback->app, start_us);
     if (query == NULL) {

@@ -56,6 +56,7 @@ static ngx_http_clipper_app_t *ngx_http_clipper_feedback_claim_app(
 static ngx_queue_t       ngx_http_clipper_feedback_waiting;
 static ngx_queue_t       ngx_http_clipper_feedback_told;     /* to be told */
 static ngx_uint_t        ngx_http_clipper_feedback_noted;    /* under way */
+static ngx_uint_t        ngx_http_clipper_feedback_refused;  /* by Redis */
 static ngx_event_t       ngx_http_clipper_feedback_event;
 static ngx_event_t       ngx_http_clipper_feedback_timer;
 static ngx_connection_t  ngx_http_clipper_feedback_dummy;
@@ -212,6 +213,10 @@ ngx_http_clipper_feedback_claim_answered(
     ngx_http_clipper_feedback_claim_t  *claim;
 
     claim = (ngx_http_clipper_feedback_claim_t *) redis;
+
+    /* Redis may be up and refuse: each label that is kept again takes room */
+
+    ngx_http_clipper_feedback_refused |= rc == NGX_ERROR;
 
     ngx_http_clipper_feedback_claim_end(claim,
                      rc == NGX_OK
@@ -406,7 +411,12 @@ ngx_http_clipper_feedback_claim_notes(ngx_event_t *ev)
 {
     static clipper_record_note_t  note;
 
-    while (ngx_http_clipper_redis_up()
+    /* without a row, or with an old configuration, it may know no application */
+
+    while (ngx_http_clipper_process.slot
+           && !ngx_http_clipper_process.retiring
+           && !ngx_http_clipper_feedback_refused
+           && ngx_http_clipper_redis_up()
            && ngx_http_clipper_feedback_noted < NGX_HTTP_CLIPPER_FEEDBACK_NOTES
            && clipper_record_note_take(ngx_http_clipper_process.zone, &note)
               == NGX_OK)
@@ -417,8 +427,11 @@ ngx_http_clipper_feedback_claim_notes(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, ngx_http_clipper_feedback_noted
+                      && !ngx_http_clipper_feedback_refused
                       ? NGX_HTTP_CLIPPER_FEEDBACK_MOMENT
                       : NGX_HTTP_CLIPPER_FEEDBACK_PAUSE);
+
+    ngx_http_clipper_feedback_refused = 0;
 }
 
 

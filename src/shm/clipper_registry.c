@@ -65,12 +65,21 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
 
     zone->slot = i;
 
+    clipper_registry_begun_locked(zone);
+
+    return i;
+}
+
+
+void
+clipper_registry_begun_locked(clipper_zone_t *zone)
+{
+    clipper_zone_locked(zone);
+
     if (zone->header->cycle_claimed < zone->cycle) {
         __atomic_store_n(&zone->header->cycle_claimed, zone->cycle,
                          __ATOMIC_RELEASE);
     }
-
-    return i;
 }
 
 

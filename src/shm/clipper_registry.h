@@ -25,6 +25,9 @@ uint32_t clipper_registry_claim_locked(clipper_zone_t *zone,
  */
 uint32_t clipper_registry_cycle(clipper_header_t *header);
 
+/* the worker's cycle has begun: it has a row, or ends before it got one */
+void clipper_registry_begun_locked(clipper_zone_t *zone);
+
 /* whether the latest cycle has workers that have not begun yet */
 ngx_uint_t clipper_registry_awaited(clipper_zone_t *zone);
 

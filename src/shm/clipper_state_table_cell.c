@@ -95,7 +95,9 @@ clipper_state_cell_live_locked(clipper_state_table_t *table, uint64_t *live)
         for (cell = r->cells; cell; cell = c->next) {
             c = &table->cells[cell];
 
-            if (r->turn - c->turn < CLIPPER_STATE_TURNS) {
+            /* after an undone change a cell may be a turn ahead */
+
+            if ((int32_t) (r->turn - c->turn) < CLIPPER_STATE_TURNS) {
                 live[c->name / 64] |= (uint64_t) 1 << (c->name % 64);
             }
         }

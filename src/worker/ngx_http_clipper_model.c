@@ -223,7 +223,7 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
     zone = ngx_http_clipper_process.zone;
     conf = ngx_http_clipper_conf_table_version(link->model, version);
 
-    if (conf) {
+    if (conf && conf->row) {
         *gen = zone->models[conf->row].gen;         /* pinned: it stays */
         return (uint32_t) conf->row;
     }
@@ -232,7 +232,11 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
 
     row = clipper_registry_find_locked(zone, &link->model->name, version);
 
-    if (row && row != link->model->row && !zone->models[row].announced) {
+    if (row
+        && conf == NULL
+        && row != link->model->row
+        && !zone->models[row].announced)
+    {
         row = 0;
     }
 
