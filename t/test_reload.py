@@ -78,6 +78,22 @@ def test_batch_in_flight_is_answered(nginx):
     wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
 
 
+def test_long_batch_is_not_asked_twice(nginx):
+    """Catches a batch that a reload takes from a version 4 container after
+    the 10 s in which it usually moves."""
+    server = nginx(application("a", "m:1", slo="60s"), http=HTTP)
+    sim = Sim4(server, "m", manual=True).wait_registered()
+    server.wait_replicas("m")
+    connection = server.post_later("/a/predict", {"input": [1.0]}, timeout=60)
+    request = sim.next_request()
+    server.reload()
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 11, 30)
+    sim.reply(request, ["77"])
+    assert connection.read().json()["output"] == 77
+    assert len(sim.requests) == 1
+
+
 @pytest.mark.parametrize("sim", [Sim3, Sim4])
 def test_shutdown_timeout_with_a_batch_in_flight(nginx, sim):
     """Catches an old worker that a batch keeps behind its end: the batch goes

@@ -156,7 +156,7 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
     }
 
     replica->sent_us = take->now_us;
-    replica->overdue = 0;
+    replica->reread = 0;
     ngx_http_clipper_replica_limit_watch(replica);
 
     if (take->copies) {

@@ -43,6 +43,8 @@ typedef struct {
 
     unsigned                               in_flight:1;
     unsigned                               probing:1;
+    unsigned                               reread:1;  /* the limit was seen
+                                                         late: replies first */
     unsigned                               overdue:1; /* limit has passed */
 
     /* while the worker retires */

@@ -75,8 +75,8 @@ ngx_http_clipper_replica_limit_passed(ngx_http_clipper_replica_t *replica)
         return 0;
     }
 
-    if (now_us > at_us + NGX_HTTP_CLIPPER_LIMIT_LATE && !replica->overdue) {
-        replica->overdue = 1;
+    if (now_us > at_us + NGX_HTTP_CLIPPER_LIMIT_LATE && !replica->reread) {
+        replica->reread = 1;
         ngx_http_clipper_timer_add(&replica->limit,
                                    now_us + NGX_HTTP_CLIPPER_LIMIT_AGAIN);
         return 0;

@@ -195,9 +195,23 @@ static ngx_uint_t
 ngx_http_clipper_message_known(ngx_http_clipper_replica_t *replica,
     clipper_proto_message_t *m)
 {
-    u_char     buf[CLIPPER_TEXT * 2], text[CLIPPER_TEXT * 2];
-    size_t     len;
-    ngx_str_t  name;
+    u_char                  buf[CLIPPER_TEXT * 2], text[CLIPPER_TEXT * 2];
+    size_t                  len;
+    ngx_str_t               name;
+    clipper_replica_row_t  *row;
+
+    row = &ngx_http_clipper_process.zone->replicas[replica->row];
+
+    if (m->rpc_version == CLIPPER_PROTO_V4
+        && (m->metadata.digest.len != row->digest_len
+            || ngx_memcmp(m->metadata.digest.data, row->digest,
+                          row->digest_len) != 0
+            || m->metadata.token.len != sizeof(row->token)
+            || ngx_memcmp(m->metadata.token.data, row->token,
+                          sizeof(row->token)) != 0))
+    {
+        return 0;
+    }
 
     ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
     len = ngx_snprintf(text, sizeof(text), "%V:%V", &m->metadata.name,

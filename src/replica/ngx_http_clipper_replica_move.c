@@ -200,6 +200,16 @@ ngx_http_clipper_move_told(ngx_http_clipper_replica_t *replica,
     clipper_proto_frame_t  frames[CLIPPER_PROTO_CONTROL_FRAMES];
 
     if (replica->moving) {
+
+        /* it may read MOVE only after its batch */
+
+        if (replica->in_flight && !replica->probing
+            && now_us - ngx_http_clipper_move_begun_us
+               < NGX_HTTP_CLIPPER_MOVE_BATCH)
+        {
+            replica->moved_us = now_us;
+        }
+
         return now_us - replica->moved_us < NGX_HTTP_CLIPPER_MOVE_WAIT
                ? NGX_HTTP_CLIPPER_MOVE_STEP : 0;
     }
