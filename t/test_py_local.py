@@ -160,9 +160,9 @@ def test_memory_of_records(make_cluster):
     with open(manager.directory.file("nginx.conf")) as conf:
         assert "clipper_records 1m;" in conf.read()
     manager.stop_all()
-    assert records_arguments(None, None, "h:1") == []
-    assert records_arguments("2m", "1d", "h:1") == ["2m", "redis=1d"]
-    assert records_arguments(None, "1d", "h:1") == ["4m", "redis=1d"]
+    assert records_arguments(None, None, "h:1", "64m") == []
+    assert records_arguments("2m", "1d", "h:1", "64m") == ["2m", "redis=1d"]
+    assert records_arguments(None, "1d", "h:1", "64m") == ["4096k", "redis=1d"]
     with refused("needs a Redis"):
         make_cluster("late", records_time="1d")
 

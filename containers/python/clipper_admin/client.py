@@ -98,7 +98,11 @@ def _plain_label(label: Any) -> Any:
 def _exchange(
     app: str, action: str, members: Dict[str, Any], repeatable: bool = True
 ) -> Exchange:
-    given = {key: one for key, one in members.items() if one is not None}
+    # A label may be null; whatever else is None was not given.
+    given = {
+        key: one for key, one in members.items()
+        if one is not None or key == "label"
+    }
     return Exchange(
         "/%s/%s" % (quote(app, safe=""), action),
         json.dumps(given, default=_plain, allow_nan=False).encode("utf-8"),

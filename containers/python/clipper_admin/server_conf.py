@@ -5,13 +5,11 @@ from typing import Any, List, Mapping, Optional
 
 from .address import join
 from .exceptions import ClipperException
+from .limits import memory_bytes
 from .nginxconf import Directive, directive
 
 #: Directories of the fragments in a generation.
 PLACES = ("models", "apps")
-
-#: What nginx takes of a zone of 64m.
-_RECORDS_SIZE = "4m"
 
 #: Answer to a path without an application.
 _NOT_FOUND = (
@@ -42,7 +40,8 @@ def nginx_line(text: str) -> str:
 
 
 def records_arguments(
-    size: Optional[str], time: Optional[str], redis: Optional[str]
+    size: Optional[str], time: Optional[str], redis: Optional[str],
+    zone_size: Any,
 ) -> List[str]:
     """The arguments of `clipper_records`; empty: it is left out.
 
@@ -50,6 +49,7 @@ def records_arguments(
         size: of the memory, or None for the default.
         time: how long Redis keeps them, or None.
         redis: where Redis is, or None.
+        zone_size: argument of `clipper_zone`.
 
     Raises:
         ClipperException: a time is given, but no Redis.
@@ -60,7 +60,11 @@ def records_arguments(
         )
     if not size and not time:
         return []
-    return [size or _RECORDS_SIZE] + (["redis=" + time] if time else [])
+    if not size:
+        # nginx's own default; the directive takes 256k to 1024m.
+        kilobytes = memory_bytes(zone_size) // 16 >> 10
+        size = "%dk" % min(max(kilobytes, 256), 1 << 20)
+    return [size] + (["redis=" + time] if time else [])
 
 
 def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:

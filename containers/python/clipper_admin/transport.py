@@ -222,6 +222,11 @@ class AsyncTransport:
                 )
             except ssl.SSLError as error:
                 raise explain(error, self._route.to) from error
+            except asyncio.TimeoutError as error:
+                # Before Python 3.11 it is no OSError.
+                raise TimeoutError(
+                    "No answer within %g seconds" % self._timeout
+                ) from error
 
     async def _send(self, exchange: Exchange) -> Tuple[int, bytes]:
         while self._idle:
@@ -279,9 +284,14 @@ class _AsyncConnection:
         self._writer.close()
 
     def is_stale(self) -> bool:
-        return self._writer.is_closing() or self._reader.at_eof() or _is_stale(
-            self._writer.get_extra_info("socket")
-        )
+        if (
+            self._writer.is_closing() or self._reader.at_eof()
+            or self._reader.exception() is not None
+        ):
+            return True
+        # Before Python 3.11 TLS has no socket after the connection's end.
+        sock = self._writer.get_extra_info("socket")
+        return sock is None or sock.fileno() < 0 or _is_stale(sock)
 
     async def send(self, exchange: Exchange) -> Tuple[int, bytes, bool]:
         """Status, body, and whether the connection stays open.

@@ -78,15 +78,20 @@ def plain_array(array: np.ndarray, missing: bool, plain: Callable) -> Any:
         missing: whether NaN and infinities become None.
         plain: makes a plain value of an element that is an object.
     """
+    if array.dtype.names is not None:
+        return _records(array, missing, plain)
     if isinstance(array, np.ma.MaskedArray):
         hidden = np.ma.getmaskarray(array)
         values = np.empty(array.shape, object)
-        flat = np.ravel(plain_array(array.data.ravel(), missing, plain))
-        values[...] = np.array(flat, object).reshape(array.shape)
+        flat = np.empty(array.size, object)
+        # Not an array of the list: that would change large integers.
+        for i, one in enumerate(
+            plain_array(array.data.ravel(), missing, plain)
+        ):
+            flat[i] = one
+        values[...] = flat.reshape(array.shape)
         values[hidden] = None
         return values.tolist()
-    if array.dtype.names is not None:
-        return _records(array, missing, plain)
     kind = array.dtype.kind
     if kind in "biuU":
         return array.tolist()

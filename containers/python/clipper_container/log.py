@@ -49,9 +49,14 @@ def log(text: str) -> None:
     who = getattr(_thread, "who", "") or _process
     head = time.strftime("%Y-%m-%d %H:%M:%S ") + (who and who + " ")
     # One write, so lines of several threads do not mix.
-    sys.stdout.write("".join(
+    lines = "".join(
         "%s%s\n" % (head, line) for line in text.splitlines() or [""]
-    ))
+    )
+    # A model's error may have characters that the log's encoding lacks.
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(
+        lines.encode(encoding, "backslashreplace").decode(encoding)
+    )
     sys.stdout.flush()
 
 

@@ -108,10 +108,10 @@ def _part(request: Request, indices: Sequence[int]) -> Request:
     if isinstance(data, list):
         data = [data[i] for i in indices]
     else:
-        ends = np.cumsum(request.lengths).tolist()
+        ends = np.cumsum(request.lengths)[indices].tolist()
         pieces = [
-            data[ends[i] - length:ends[i]]
-            for i, length in zip(indices, lengths.tolist())
+            data[end - length:end]
+            for end, length in zip(ends, lengths.tolist())
         ]
         data = b"".join(pieces)
     return request._replace(
@@ -206,7 +206,10 @@ class Model:
             encoded = encode_outputs(self.func(batch), len(kept))
         except Exception as error:
             self.failures.add(error)
-            return self._one_by_one(request, kept, received)
+            if len(kept) > 1:
+                return self._one_by_one(request, kept, received)
+            outputs[kept[0]], statuses[kept[0]] = _describe(error), FAILED
+            return outputs, statuses
         for i, output in zip(kept, encoded):
             outputs[i] = output
             statuses[i] = OK

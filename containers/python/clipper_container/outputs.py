@@ -243,16 +243,18 @@ def _library_text(one: Any) -> bool:
 
 def _json(one: Any) -> str:
     try:
-        text = _encode_json(plain(one))
-    except OutputError:
-        raise
+        # An iterator gives its values only once: what follows begins with
+        # them, not with the value.
+        made = plain(one)
+        try:
+            text = _encode_json(made)
+        except ValueError:
+            # A list of floats has NaN or an infinity.
+            text = _encode_json(plain(made, strict=True))
+        if "\\ud" in text:
+            text = _encode_json(plain(made, strict=True))
     except RecursionError:
         raise OutputError(_TOO_DEEP) from None
-    except ValueError:
-        # A list of floats has NaN or an infinity.
-        text = _encode_json(plain(one, strict=True))
-    if "\\ud" in text:
-        text = _encode_json(plain(one, strict=True))
     return text
 
 

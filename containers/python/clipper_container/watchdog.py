@@ -24,8 +24,12 @@ LIMIT_FACTOR = 30.0
 GRACE = 1.0
 SLACK = 1.0
 
-_TIME = re.compile(r"(\d+)(ms|s|m|h|d)?\Z")
-_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+#: A part of a time in nginx's language, such as `1h 30m`.
+_PART = re.compile(r"(\d+)(ms|[yMwdhms]|\Z) *")
+_UNITS = {
+    "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
+    "w": 7 * 86400.0, "M": 30 * 86400.0, "y": 365 * 86400.0,
+}
 
 
 def read_limit(text: str) -> Optional[float]:
@@ -36,12 +40,13 @@ def read_limit(text: str) -> Optional[float]:
     """
     if text in ("", "auto"):
         return None
-    match = _TIME.match(text)
-    if match is None or int(match.group(1)) == 0:
+    parts = list(_PART.finditer(text))
+    seconds = sum(int(one.group(1)) * _UNITS[one.group(2)] for one in parts)
+    if "".join(one.group() for one in parts) != text or seconds == 0:
         raise ValueError(
             "CLIPPER_BATCH_TIMEOUT must be auto or a time such as 30s"
         )
-    return int(match.group(1)) * _UNITS[match.group(2) or "s"]
+    return seconds
 
 
 class Watchdog:

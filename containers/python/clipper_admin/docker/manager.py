@@ -142,7 +142,7 @@ class DockerContainerManager(ContainerManager):
         self._redis = join(redis_ip, redis_port) if redis_ip else None
         self._redis_image = None if redis_ip else redis_image
         self._records = records_arguments(
-            records_size, records_time, redis_ip or redis_image
+            records_size, records_time, redis_ip or redis_image, zone_size
         )
         self._workers = workers
         self._zone_size = zone_size

@@ -117,7 +117,7 @@ class LocalContainerManager(ContainerManager):
         self._zone_size = zone_size
         self._redis = redis
         self._records = records_arguments(
-            records_size, records_time, redis
+            records_size, records_time, redis, zone_size
         )
         self._access_log = access_log
         self._log_size = memory_bytes(log_size)

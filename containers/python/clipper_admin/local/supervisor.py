@@ -50,7 +50,9 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def log(text: str, *args: object) -> None:
     """Write a line to the supervisor's log (standard output)."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    print(stamp, text % args if args else text, flush=True)
+    # A full disk must not end the task that keeps a child running.
+    with contextlib.suppress(OSError):
+        print(stamp, text % args if args else text, flush=True)
 
 
 class Child:
@@ -151,7 +153,11 @@ class Child:
         wait = FIRST_WAIT
         while True:
             began = time.monotonic()
-            await self._run_once()
+            try:
+                await self._run_once()
+            except OSError as error:
+                log("%s: %s", self.name, error)
+                self.exit_code = 127
             if self._ending:
                 return
             while not self.keep:
@@ -223,10 +229,14 @@ class Child:
         """
         if not self._with_token or self.exit_code != 1:
             return
-        with open(self._log_path, "rb") as f:
-            size = f.seek(0, os.SEEK_END)
-            f.seek(max(start, size - (1 << 16)))
-            found = _HUNG.findall(f.read())
+        try:
+            with open(self._log_path, "rb") as f:
+                size = f.seek(0, os.SEEK_END)
+                # A log that is shorter than before was rotated.
+                f.seek(max(start if start <= size else 0, size - (1 << 16)))
+                found = _HUNG.findall(f.read())
+        except OSError:
+            return
         if found:
             log(
                 "%s: model %s:%s did not return from a batch for %s (h:mm:ss)",
