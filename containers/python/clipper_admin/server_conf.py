@@ -11,6 +11,9 @@ from .nginxconf import Directive, directive
 #: Directories of the fragments in a generation.
 PLACES = ("models", "apps")
 
+#: Open files of a process: connections of clients and of containers.
+DESCRIPTORS = 8192
+
 #: Answer to a path without an application.
 _NOT_FOUND = (
     '{"error":"Not found","cause":"There is no application at this path"}'
@@ -135,7 +138,9 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("worker_processes", cluster["workers"]),
         directive("pid", "nginx.pid"),
         directive("error_log", cluster["error_log"], "notice"),
-        directive("worker_rlimit_nofile", 8192),
+        directive(
+            "worker_rlimit_nofile", cluster.get("descriptors", DESCRIPTORS)
+        ),
         directive(
             "events", block=[directive("worker_connections", 4096)]
         ),

@@ -19,7 +19,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
-from ..server_conf import records_arguments
+from ..server_conf import DESCRIPTORS, records_arguments
 from . import engine, frontend, network
 from .containers import Containers
 from .frontend import Frontend
@@ -251,6 +251,12 @@ class DockerContainerManager(ContainerManager):
                         "%d/tcp" % _PORTS[name]: (self._interface(), port)
                         for name, port in ports.items()
                     },
+                    # nginx sets this limit, and may not raise it.
+                    ulimits=[{
+                        "name": "nofile",
+                        "soft": DESCRIPTORS,
+                        "hard": DESCRIPTORS,
+                    }],
                     stop_signal="SIGQUIT",
                     restart_policy={"Name": "always"},
                 )

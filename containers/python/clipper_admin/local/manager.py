@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pwd
+import resource
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from ..container_manager import (
 from ..containers import ImageSource
 from ..exceptions import ClipperException
 from ..limits import memory_bytes
-from ..server_conf import records_arguments
+from ..server_conf import DESCRIPTORS, records_arguments
 from . import again, images, programs
 from .control import ClusterGone, ask, is_running
 from .directory import (
@@ -155,6 +156,7 @@ class LocalContainerManager(ContainerManager):
             "workers": self._workers,
             "zone_size": self._zone_size,
             "error_log": ERROR_LOG,
+            "descriptors": _descriptors(),
             "redis": self._redis,
             "records": self._records,
             "access_log": ["logs/access.log", "clipper"]
@@ -378,6 +380,13 @@ class LocalContainerManager(ContainerManager):
     def _build(self, source: ImageSource) -> str:
         self._directory.make()
         return images.build(self._directory, self.cluster_name, source)
+
+
+def _descriptors() -> int:
+    """As many as may be, up to what a cluster needs."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return DESCRIPTORS if hard == resource.RLIM_INFINITY \
+        else min(DESCRIPTORS, hard)
 
 
 def _user() -> Optional[str]:
