@@ -411,7 +411,7 @@ ngx_http_clipper_feedback_claim_notes(ngx_event_t *ev)
 {
     static clipper_record_note_t  note;
 
-    /* without a row, or with an old configuration, it may know no application */
+    /* without a row, or retiring, it may not know the application */
 
     while (ngx_http_clipper_process.slot
            && !ngx_http_clipper_process.retiring
