@@ -138,8 +138,10 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("worker_processes", cluster["workers"]),
         directive("pid", "nginx.pid"),
         directive("error_log", cluster["error_log"], "notice"),
-        directive(
-            "worker_rlimit_nofile", cluster.get("descriptors", DESCRIPTORS)
+        *(
+            [directive("worker_rlimit_nofile", cluster["descriptors"])]
+            if cluster.get("descriptors")
+            else []
         ),
         directive(
             "events", block=[directive("worker_connections", 4096)]

@@ -45,8 +45,19 @@ _LOCK_TIMEOUT = 600.0
 
 
 def command() -> List[str]:
-    """Command of the container."""
-    return _NGINX.split() + ["-c", HOME + "/nginx.conf"]
+    """Command of the container.
+
+    nginx gets as many descriptors as the engine allows, up to what a cluster
+    needs.
+    """
+    return [
+        "sh",
+        "-c",
+        "n=$(ulimit -Hn); "
+        '{ test "$n" = unlimited || test "$n" -gt %d; } && n=%d; '
+        'ulimit -Sn "$n"; exec %s -c %s/nginx.conf'
+        % (server_conf.DESCRIPTORS, server_conf.DESCRIPTORS, _NGINX, HOME),
+    ]
 
 
 def initial_archive(cluster: Mapping[str, Any]) -> bytes:

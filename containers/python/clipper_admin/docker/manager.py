@@ -19,7 +19,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
-from ..server_conf import DESCRIPTORS, records_arguments
+from ..server_conf import records_arguments
 from . import engine, frontend, network
 from .containers import Containers
 from .frontend import Frontend
@@ -200,6 +200,7 @@ class DockerContainerManager(ContainerManager):
             "workers": self._workers,
             "zone_size": self._zone_size,
             "error_log": "stderr",
+            "descriptors": None,
             "module": "/usr/lib/nginx/modules/ngx_http_clipper_module.so",
             "query_port": CLIPPER_INTERNAL_QUERY_PORT,
             "management_port": CLIPPER_INTERNAL_MANAGEMENT_PORT,
@@ -251,12 +252,6 @@ class DockerContainerManager(ContainerManager):
                         "%d/tcp" % _PORTS[name]: (self._interface(), port)
                         for name, port in ports.items()
                     },
-                    # nginx sets this limit, and may not raise it.
-                    ulimits=[{
-                        "name": "nofile",
-                        "soft": DESCRIPTORS,
-                        "hard": DESCRIPTORS,
-                    }],
                     stop_signal="SIGQUIT",
                     restart_policy={"Name": "always"},
                 )
