@@ -53,7 +53,7 @@ def test_request(nginx):
     """Catches a layout that differs from the table, and a time left that is
     not the input's."""
     server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE
-                   + "clipper_model m { batch 10; }")
+                   + "clipper_model m { batch 10; }", workers=1)
     sim = connected4(server, manual=True)
     connection = server.post_later("/a/predict",
                                    {"input_batch": [[1.0, 2.0], [3.0]]})
