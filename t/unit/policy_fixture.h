@@ -18,6 +18,7 @@
 #include <math.h>
 #include <cmocka.h>
 
+#include "value_fixture.h"
 #include "learn/clipper_policy.h"
 #include "learn/clipper_policy_state.h"
 
@@ -25,15 +26,6 @@
 #define K_MAX  CLIPPER_POLICY_MEMBERS
 #define NONE   CLIPPER_POLICY_NONE
 #define ALL    CLIPPER_POLICY_ALL
-
-#define assert_close(x, y, eps)                                               \
-    do {                                                                      \
-        if (!(fabs((x) - (y)) <= (eps))) {                                    \
-            print_error("%s:%d: %.17g is not %.17g\n", __FILE__, __LINE__,    \
-                        (double) (x), (double) (y));                          \
-            fail();                                                           \
-        }                                                                     \
-    } while (0)
 
 
 typedef struct {

@@ -6,15 +6,8 @@
  * members without an answer that count as agreeing, output that is not JSON.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <math.h>
-#include <cmocka.h>
 
+#include "value_fixture.h"
 #include "learn/clipper_combine.h"
 #include "json/clipper_json.h"
 #include "learn/clipper_policy_table.h"
@@ -23,15 +16,6 @@
 #define MEMBERS  8
 #define VOTE     CLIPPER_POLICY_VOTE
 #define MEAN     CLIPPER_POLICY_MEAN
-
-#define assert_close(x, y, eps)                                               \
-    do {                                                                      \
-        if (!(fabs((x) - (y)) <= (eps))) {                                    \
-            print_error("%s:%d: %.17g is not %.17g\n", __FILE__, __LINE__,    \
-                        (double) (x), (double) (y));                          \
-            fail();                                                           \
-        }                                                                     \
-    } while (0)
 
 
 static const clipper_loss_t  zero_one = {
@@ -42,25 +26,14 @@ static clipper_combine_result_t  result;
 static char                      output[4096];
 
 
-static clipper_value_t
-value(const char *text)
-{
-    clipper_value_t  v;
-
-    clipper_value_init(&v, (const u_char *) text, strlen(text));
-
-    return v;
-}
-
-
 static ngx_uint_t
 equal(const char *one, const char *two, ngx_uint_t shape)
 {
     ngx_uint_t       there;
     clipper_value_t  a, b;
 
-    a = value(one);
-    b = value(two);
+    a = value_of(one);
+    b = value_of(two);
     there = clipper_value_equal(&a, &b, shape);
 
     assert_int_equal(there, clipper_value_equal(&b, &a, shape));
@@ -169,7 +142,7 @@ combine_with(const clipper_loss_t *l, clipper_policy_combine_e mode,
 
         if (answers[i]) {
             members[i].answered = 1;
-            members[i].value = value(answers[i]);
+            members[i].value = value_of(answers[i]);
         }
     }
 

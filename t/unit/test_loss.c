@@ -5,37 +5,9 @@
  * are no losses or no ranges.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <math.h>
-#include <cmocka.h>
 
+#include "value_fixture.h"
 #include "learn/clipper_loss.h"
-
-
-#define assert_close(x, y, eps)                                               \
-    do {                                                                      \
-        if (!(fabs((x) - (y)) <= (eps))) {                                    \
-            print_error("%s:%d: %.17g is not %.17g\n", __FILE__, __LINE__,    \
-                        (double) (x), (double) (y));                          \
-            fail();                                                           \
-        }                                                                     \
-    } while (0)
-
-
-static clipper_value_t
-value(const char *text)
-{
-    clipper_value_t  v;
-
-    clipper_value_init(&v, (const u_char *) text, strlen(text));
-
-    return v;
-}
 
 
 static double
@@ -55,8 +27,8 @@ loss(const char *name, const char *range, const char *out, const char *label)
         assert_int_equal(clipper_loss_range(&l, &text), NGX_OK);
     }
 
-    x = value(out);
-    y = value(label);
+    x = value_of(out);
+    y = value_of(label);
 
     return clipper_loss_value(&l, &x, &y);
 }
@@ -93,8 +65,8 @@ comparable(const char *out, const char *label)
 {
     clipper_value_t  x, y;
 
-    x = value(out);
-    y = value(label);
+    x = value_of(out);
+    y = value_of(label);
 
     assert_int_equal(clipper_loss_comparable(&x, &y),
                      clipper_loss_comparable(&y, &x));
