@@ -1,7 +1,7 @@
 # nginx with the Clipper module.
 #
 #   make image                                    builds "clipper-nginx"
-#   docker run -p 1337:1337 -v ./apps:/etc/nginx/clipper.d clipper-nginx
+#   docker run -p 1337:1337 -v ./clipper.d:/etc/nginx/clipper.d:ro clipper-nginx
 #
 # Needs no root, no writable file system (--read-only --tmpfs /tmp), and no
 # capabilities (--cap-drop ALL).
@@ -12,7 +12,7 @@ RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y \
            --no-install-recommends install \
            gcc libc6-dev make nginx nginx-dev \
-           libzmq3-dev libhiredis-dev libjansson-dev \
+           libzmq3-dev libhiredis-dev libjansson-dev zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /src
@@ -30,7 +30,7 @@ RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d \
     && apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y \
            --no-install-recommends install \
-           nginx libzmq5 libhiredis0.14 libjansson4 \
+           nginx libzmq5 libhiredis0.14 libjansson4 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/log/nginx /etc/nginx/sites-* \
               /etc/nginx/modules-enabled /var/www/html \
     && groupadd --system --gid 10001 clipper \
@@ -43,8 +43,12 @@ COPY --from=build /out/usr/lib/nginx/modules/ngx_http_clipper_module.so \
 COPY conf/docker/nginx.conf /etc/nginx/nginx.conf
 COPY conf/docker/healthcheck /usr/local/bin/clipper-healthcheck
 
-# A module that cannot be loaded must not become an image.
-RUN nginx -e stderr -t && rm -rf /tmp/*
+# A module that cannot be loaded must not become an image. Some engines build
+# in the network of their host, where others may listen on the ports.
+RUN nginx -e stderr -t 2> /tmp/test \
+    || grep -qE 'still could not bind|is already in use' /tmp/test \
+    || { cat /tmp/test; exit 1; }; \
+    rm -rf /tmp/*
 
 USER 10001:10001
 

@@ -1,14 +1,16 @@
 # The Clipper module for nginx.
 #
 #   make             build/ngx_http_clipper_module.so for the installed nginx
-#   make deps        install what is missing from the distribution (root, sudo)
+#   make deps        install what all tests need from the distribution
 #   make venv        .venv with containers/python and the tests' requirements
-#   make quickstart  deps, venv, build; then serves a real model on real data
+#   make quickstart  builds; then serves a real model on real data; KEEP=1
+#                    leaves the server up
 #   make check       unit and behaviour tests
 #   make test        everything that CI runs
 #   make unit        unit tests; SAN=1 with sanitizers, T=hash one of them
 #   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
-#   make asan        the module with sanitizers; make lockcheck, with lock checks
+#   make asan        the module with sanitizers and lock checks; make lockcheck,
+#                    with lock checks alone
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS (20)
 #   make fuzz-long   each for ten minutes, two at a time; keeps new inputs
 #   make storm       reloads and deaths under load, for a minute each, and
@@ -23,13 +25,23 @@
 #                    .ci/podman if neither answers (root, sudo)
 #   make images      the same and the base image of models, with the names that
 #                    the Python package uses (REGISTRY, BASE)
+#   make case        the tests of a case of docs/conformance.md: C=A12
 #   make test-docker the Python package on podman's Docker API (root)
 #   make test-models deployers of PyTorch, TensorFlow, Keras and Spark; installs
 #                    the libraries (root, sudo)
 #   make test-image  builds the image with podman, runs and queries it (root)
+#   make test-fresh  the READMEs' commands and each target's first run, on fresh
+#                    Debian 12 roots (root); ARGS='-k quickstart' in two minutes
+#   make deb         Debian packages in build/dist; make wheel, the Python
+#                    package; make dist, all of them with checksums
+#   make test-packages  installs them on a fresh root (root)
+#   make test-long   test-fresh, test-packages, storm and soak: two hours
 #   make docs        docs/python-api.md, from the Python package's docstrings
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
+#
+# Each target but "make" and "make clean" first installs what it needs and
+# lacks from the distribution, as root or with sudo. "make" names what it lacks.
 #
 # BUILD, NGINX_BIN, NGINX_SRC and CC can be set (NGINX is a variable of nginx
 # itself: the sockets that it inherits).
@@ -38,9 +50,9 @@ BUILD       ?= build
 NGINX_SRC   ?= /usr/share/nginx/src
 MODULES_DIR ?= /usr/lib/nginx/modules
 FUZZ_CC     ?= clang
-# Empty while nginx is not installed; sub-makes after "deps" look again.
+# Looked for when it is used: the first step of a target may install it.
 ifeq ($(NGINX_BIN),)
-NGINX_BIN   := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
+NGINX_BIN    = $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v nginx)
 endif
 CSTD        := -std=gnu11
 SANOPT      := -fsanitize=address,undefined
@@ -57,6 +69,7 @@ ENGINE      ?= $(shell for engine in docker \
                    done; echo .ci/podman)
 IMAGE       ?= clipper-nginx
 
+KEEP         ?=
 FUZZ_SECONDS ?= 20
 STORM_SECONDS ?= 60
 STORM_FEEDBACKS ?= 100000
@@ -88,24 +101,67 @@ jobs     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 variant  = $(call locked,$(1)) -f .ci/module.mk VARIANT=$(1) OUT=$(2)
 
 
+# What targets need of the distribution, in groups of .ci/deps. A target that
+# only runs others has theirs.
+NEEDS_quickstart         := build python ask
+NEEDS_venv               := python
+NEEDS_docs               := python
+NEEDS_install            := build
+NEEDS_headers            := build
+NEEDS_asan               := build san
+NEEDS_lockcheck          := build
+NEEDS_unit-build         := build unit $(if $(SAN),san)
+NEEDS_unit               := $(NEEDS_unit-build)
+NEEDS_behaviour          := build python server
+NEEDS_behaviour-asan     := build python server san
+NEEDS_behaviour-lockcheck := build python server
+NEEDS_storm              := build python server
+NEEDS_soak               := build python server
+NEEDS_fuzz               := build fuzz
+NEEDS_fuzz-short         := build fuzz
+NEEDS_fuzz-long          := build fuzz
+NEEDS_bench              := build python unit server bench
+NEEDS_figures            := build python unit server bench
+NEEDS_case               := build python server
+NEEDS_venv-bench         := python
+NEEDS_sweep              := build unit
+NEEDS_grid               := build unit
+NEEDS_venv-models        := python models
+NEEDS_test-models        := build python server models
+NEEDS_test-image         := python image
+NEEDS_test-docker        := python server image
+NEEDS_test-fresh         := python fresh
+NEEDS_deb                := build python package
+NEEDS_wheel              := python
+NEEDS_dist               := build python package
+NEEDS_test-packages      := build python package fresh
+NEEDS_test-long          := build python server package fresh
+
+NEEDS := $(sort $(foreach goal,$(MAKECMDGOALS),$(NEEDS_$(goal))))
+
 all: module
 
-module:
+needs:
+	@$(if $(NEEDS),.ci/deps -t $(NEEDS),:)
+
+
+module: | needs
 	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" $(MODULE)
 
 # The results of configure about the system, for programs without nginx.
 headers: $(BUILD)/include/ngx_auto_config.h
 
-$(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX_BIN))
+$(BUILD)/include/ngx_auto_config.h: $(wildcard $(NGINX_BIN)) | needs
 	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" headers
 
-asan:
+asan: | needs
 	+$(call variant,asan,$(SANDIR)/ngx_http_clipper_module.so) SANITIZE=1 \
-	    CC_OPT="$(CSTD) $(SANOPT) -fno-omit-frame-pointer" \
+	    CC_OPT="$(CSTD) $(SANOPT) -fno-omit-frame-pointer \
+	            -DCLIPPER_LOCK_CHECK=1" \
 	    LD_OPT="$(SANOPT)" \
 	    $(SANDIR)/ngx_http_clipper_module.so
 
-lockcheck:
+lockcheck: | needs
 	+$(call variant,lockcheck,$(BUILD)/lockcheck/ngx_http_clipper_module.so) \
 	    CC_OPT="$(CSTD) -DCLIPPER_LOCK_CHECK=1" \
 	    $(BUILD)/lockcheck/ngx_http_clipper_module.so
@@ -118,27 +174,29 @@ install: module
 
 
 deps:
-	@.ci/deps build test
+	@.ci/deps
 
 venv: $(VENV)/.stamp
 
 PYTHON_META := $(wildcard containers/python/pyproject.toml)
 
-$(VENV)/.stamp: t/requirements.txt $(PYTHON_META)
+$(VENV)/.stamp: t/requirements.txt $(PYTHON_META) | needs
 	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV) $<
+
+# What the quickstart needs is there sooner.
+$(VENV)/.quick: $(PYTHON_META) | needs
+	@test -e $(VENV)/.stamp || STAMP=.quick exec flock $(CURDIR)/.venv.lock \
+	    .ci/venv $(PYTHON3) $(VENV) /dev/null
 
 # The large libraries; PyTorch comes from the distribution.
 venv-models: $(VENV)-models/.stamp
 
-$(VENV)-models/.stamp: t/requirements-models.txt $(PYTHON_META)
-	@.ci/deps build models
+$(VENV)-models/.stamp: t/requirements-models.txt $(PYTHON_META) | needs
 	@exec flock $(CURDIR)/.venv.lock .ci/venv $(PYTHON3) $(VENV)-models $< \
 	    --system-site-packages
 
-quickstart:
-	@.ci/deps build
-	+@$(MAKE) --no-print-directory venv module
-	$(PY) containers/python/examples/quickstart.py
+quickstart: $(VENV)/.quick module
+	@$(PY) containers/python/examples/quickstart.py $(if $(KEEP),--keep)
 
 
 unit-build: headers
@@ -148,7 +206,8 @@ unit: unit-build
 	@t/unit/run $(UNITDIR) $(T)
 
 behaviour: venv module
-	CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest t $(ARGS)
+	CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest $(if $(findstring \
+	    ::,$(ARGS)),,t) $(ARGS)
 
 behaviour-asan: venv asan
 	CLIPPER_TEST_SANITIZER=1 CLIPPER_TEST_WORKERS=$(WORKERS) \
@@ -165,6 +224,9 @@ engine:
 image: engine
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
 	    -t $(IMAGE) .
+	@echo "run it: $(ENGINE)$(if $(filter .ci/podman,$(ENGINE)), run)" \
+	    "run -d --read-only --tmpfs /tmp --cap-drop ALL" \
+	    "-v ./clipper.d:/etc/nginx/clipper.d:ro -p 1337:1337 $(IMAGE)"
 
 # The full names keep engines from asking a registry first.
 images:
@@ -173,6 +235,8 @@ images:
 	$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
 	    -t docker.io/$(REGISTRY)/python-closure-container:$(PY_VERSION) \
 	    containers/python
+	$(ENGINE) build --target py-rpc $(if $(BASE),--build-arg BASE=$(BASE)) \
+	    -t docker.io/$(REGISTRY)/py-rpc:$(PY_VERSION) containers/python
 	for kind in noop sum; do \
 	    printf 'FROM %s\nRUN mkdir /model && echo %s > %s\n' \
 	        docker.io/$(REGISTRY)/python-closure-container:$(PY_VERSION) \
@@ -181,6 +245,9 @@ images:
 	        -t docker.io/$(REGISTRY)/$$kind-container:$(PY_VERSION) - \
 	    || exit 1; \
 	done
+
+case: venv module
+	@$(PY) .ci/case $(C)
 
 test-docker: venv
 	@.ci/podman setup
@@ -194,6 +261,28 @@ test-models: venv-models module
 test-image: venv
 	@.ci/podman setup
 	CLIPPER_TEST_IMAGE=1 $(PY) -m pytest t/test_image.py $(ARGS)
+
+test-fresh: venv
+	CLIPPER_TEST_FRESH=1 $(PY) -m pytest -s t/test_fresh.py $(ARGS)
+
+deb: | needs
+	.ci/package deb $(BUILD)/dist
+
+wheel: venv
+	PYTHON=$(abspath $(PY)) .ci/package wheel $(BUILD)/dist
+
+dist: deb wheel
+	.ci/package sums $(BUILD)/dist
+
+test-packages: dist
+	CLIPPER_TEST_FRESH=1 $(PY) -m pytest -s t/test_packages.py $(ARGS)
+
+# What takes too long for "make test".
+test-long:
+	$(MAKE) --no-print-directory test-fresh
+	$(MAKE) --no-print-directory test-packages
+	$(MAKE) --no-print-directory storm
+	$(MAKE) --no-print-directory soak
 
 docs: venv
 	$(PY) .ci/api-reference > docs/python-api.md.new
@@ -251,7 +340,6 @@ sweep: headers
 	@mv docs/learning.md.new docs/learning.md
 
 venv-bench: venv
-	@.ci/deps build bench
 	@$(PY) -c 'import matplotlib' 2> /dev/null \
 	    || $(PY) -m pip --disable-pip-version-check install -q \
 	       -r t/requirements-bench.txt < /dev/null
@@ -263,8 +351,9 @@ clean:
 distclean: clean
 	rm -rf $(VENV) $(VENV)-models .venv.lock
 
-.PHONY: all module headers asan lockcheck install deps venv venv-models \
+.PHONY: needs all module headers asan lockcheck install deps venv venv-models \
         quickstart unit-build unit behaviour behaviour-asan \
         behaviour-lockcheck fuzz fuzz-short fuzz-long engine image images docs \
-        test-docker test-image test-models check test storm soak bench sweep \
-        grid figures venv-bench clean distclean
+        case deb wheel dist test-docker test-fresh test-image test-models \
+        test-packages test-long check test storm soak bench sweep grid \
+        figures venv-bench clean distclean

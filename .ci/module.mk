@@ -29,7 +29,7 @@ $(OBJS)/$(MODULE): $(OBJS)/Makefile $(SOURCES)
 $(OBJS)/Makefile: config .ci/configure-nginx .ci/module.mk $(TREE)/inputs
 	@echo "configuring $(TREE)"
 	@CC="$(CC)" .ci/configure-nginx $(abspath $(TREE)) $(HERE) \
-	    "$(CC_OPT)" "$(LD_OPT)"
+	    "$(CC_OPT)" "$(LD_OPT)" || { .ci/deps -m build; exit 1; }
 
 # A copy that stays while configure runs again; unit tests read it.
 headers: $(OBJS)/Makefile
@@ -43,7 +43,8 @@ headers: $(OBJS)/Makefile
 # changes.
 $(TREE)/inputs: FORCE
 	@test -n "$(NGINX_BIN)" || { echo "no nginx is installed: run" \
-	    "\"make deps\" as root or with sudo, or set NGINX_BIN" >&2; exit 1; }
+	    "\"make deps\" as root or with sudo, or set NGINX_BIN" >&2; \
+	    .ci/deps -m build; exit 1; }
 	@mkdir -p $(@D)
 	@{ echo '$(SOURCES)'; echo '$(CC) $(CC_OPT) $(LD_OPT) $(HERE)'; \
 	   "$(NGINX_BIN)" -V 2>&1; } > $@.new

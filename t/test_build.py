@@ -1,6 +1,7 @@
 """The build: dynamic and static, and with missing libraries."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_static_form(tmp_path):
     makefile = (tmp_path / "objs/Makefile").read_text()
     for source in sources():
         assert source in makefile
-    for library in ("-lzmq", "-lhiredis", "-ljansson"):
+    for library in ("-lzmq", "-lhiredis", "-ljansson", "-lz"):
         assert library in makefile
     assert "ngx_http_clipper_module" in (
         tmp_path / "objs/ngx_modules.c").read_text()
@@ -46,7 +47,7 @@ def test_missing_libraries(tmp_path):
         "#!/bin/sh\n"
         "for arg in \"$@\"; do\n"
         "    case $arg in *.c) grep -qsE "
-        "'<(zmq|hiredis/async|jansson).h>' \"$arg\" && exit 1 ;; esac\n"
+        "'<(zmq|hiredis/async|jansson|zlib).h>' \"$arg\" && exit 1 ;; esac\n"
         "done\n"
         "exec cc \"$@\"\n")
     compiler.chmod(0o755)
@@ -54,9 +55,10 @@ def test_missing_libraries(tmp_path):
                      f"--add-dynamic-module={ROOT}")
     assert done.returncode != 0
     said = done.stdout + done.stderr
-    for package in ("libzmq3-dev", "libhiredis-dev", "libjansson-dev"):
+    for package in ("libzmq3-dev", "libhiredis-dev", "libjansson-dev",
+                    "zlib1g-dev"):
         assert f'"{package}"' in said
-    assert said.count("error: the clipper module needs") == 3
+    assert said.count("error: the clipper module needs") == 4
 
 
 def make(*arguments, **environment):
@@ -65,12 +67,49 @@ def make(*arguments, **environment):
                           stdin=subprocess.DEVNULL, capture_output=True)
 
 
+def test_make_alone_builds_the_module():
+    """Catches a target that was put before the one that "make" means."""
+    done = subprocess.run(["make", "-npq"], cwd=ROOT, text=True,
+                          capture_output=True, timeout=60)
+    assert ".DEFAULT_GOAL := all\n" in done.stdout
+
+
 def test_nginx_that_a_step_before_has_installed():
     """Catches a first "make quickstart" that looks for nginx before its own
     first step has installed it, and hands the empty name on to the rest."""
     done = make("--eval", "show: ; @echo '$(NGINX_BIN)'", "show",
                 NGINX_BIN="")
     assert Path(done.stdout.strip()).name == "nginx"
+
+
+def test_sources_of_another_nginx(tmp_path):
+    """Catches a module for another version, which nginx refuses to load."""
+    nginx = tmp_path / "nginx"
+    nginx.write_text("#!/bin/sh\necho 'nginx version: nginx/1.27.3 (x)' >&2\n"
+                     "echo 'configure arguments: --with-compat' >&2\n")
+    nginx.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / ".ci/configure-nginx", tmp_path / "tree", ROOT], text=True,
+        env={**os.environ, "NGINX_BIN": str(nginx)}, capture_output=True)
+    assert done.returncode != 0
+    assert re.search(r"are nginx 1\.\d+\.\d+, but .*is 1\.27\.3", done.stderr)
+
+
+def test_what_is_installed(tmp_path):
+    """Catches a package that counts as installed because its name is known,
+    or because another's begins or ends like it."""
+    query = tmp_path / "dpkg-query"
+    query.write_text("#!/bin/sh\nprintf 'installed gcc\\nconfig-files nginx"
+                     "\\nnot-installed make\\ninstalled nginx-dev\\n'\n")
+    query.chmod(0o755)
+    (tmp_path / "apt-get").symlink_to("/bin/false")
+    done = subprocess.run(
+        [ROOT / ".ci/deps", "-m", "build"], text=True, capture_output=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == 0 and done.stdout == ""
+    missing = done.stderr.splitlines()[0].split(": ")[1].split()
+    assert {"nginx", "make", "libzmq3-dev", "libc6-dev"} <= set(missing)
+    assert not {"gcc", "nginx-dev"} & set(missing)
 
 
 def test_no_nginx(tmp_path):

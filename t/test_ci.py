@@ -24,17 +24,26 @@ behaviour-asan:
 \t@echo $@ >> steps; {asan}
 """
 
-PYTEST = f"{sys.executable} -m pytest -p no:cacheprovider t"
+PYTEST = f"{sys.executable} -m pytest -p no:cacheprovider t $(ARGS)"
+
+STEPS = 17
 
 #: Shared by the tests below: they fail a number of times, then pass.
 TESTS = """
-import os, pathlib, pytest
+import os, pytest
 
 def fails(name, times):
-    runs = pathlib.Path(name)
-    count = len(runs.read_text()) if runs.exists() else 0
-    runs.write_text("x" * (count + 1))
+    with open(name, "a") as runs:
+        count = os.fstat(runs.fileno()).st_size
+        runs.write("x")
     assert count >= times
+
+def test_any():
+    pass
+
+@pytest.mark.timing('measures')
+def test_any_time():
+    pass
 
 """
 REPEATED = "tests that were repeated:\n"
@@ -62,7 +71,10 @@ def run(tmp_path):
         deps.chmod(0o755)
         (tmp_path / "t/harness/__init__.py").touch()
         (tmp_path / "t/conftest.py").write_text(
-            'pytest_plugins = ["harness.timing"]\n')
+            'pytest_plugins = ["harness.timing"]\n\n'
+            "def pytest_collection_modifyitems(items):\n"
+            "    for item in items:\n"
+            "        item.add_marker('server')\n")
         (tmp_path / "t/test_some.py").write_text(TESTS + "".join(tests))
         (tmp_path / "Makefile").write_text(MAKEFILE.format(
             unit=unit, pytest=behaviour, asan=asan))
@@ -85,23 +97,24 @@ def run(tmp_path):
 
 def test_all_pass(run):
     """Catches a step that is not run, or run twice."""
-    assert run(test("good", 0)) == (0, "steps: 15 passed, 0 failed")
-    assert run.steps() == [
+    assert run(test("good", 0)) == (0, f"steps: {STEPS} passed, 0 failed")
+    assert sorted(run.steps()) == sorted([
         "venv", "module", "unit", "unit", "behaviour-2", "behaviour-1",
-        "behaviour-4", "behaviour-asan", "behaviour-lockcheck", "test-models",
-        "soak", "fuzz-short", "test-image", "test-docker"]
+        "behaviour-4", "behaviour-1", "behaviour-4", "behaviour-asan",
+        "test-models", "fuzz-short", "soak", "test-image", "test-docker",
+        "test-fresh"])
     assert REPEATED not in run.text
 
 
 def test_marked_test_passes_alone(run):
     """Catches a marked test that is not repeated, not alone, or not named."""
     assert run(test("slow", 1), test("slow2", 1), test("good", 0, "")) \
-        == (0, "steps: 15 passed, 0 failed")
+        == (0, f"steps: {STEPS} passed, 0 failed")
     said = run.text[run.text.index(REPEATED):].split("\n")
     assert said[1:3] == ["  behaviour-2 test_some.py::test_slow: passed",
                          "  behaviour-2 test_some.py::test_slow2: passed"]
     assert not said[3].startswith(" ")
-    # One failed and one repeated run with two workers, one with 1 and 4.
+    # One failed and one repeated run with two workers, one each with 1 and 4.
     assert run.runs("slow") == run.runs("slow2") == 4
     assert run.runs("good") == 3
 
@@ -109,7 +122,7 @@ def test_marked_test_passes_alone(run):
 def test_marked_test_fails_twice(run):
     """Catches a third try, and a second failure that counts as passed."""
     assert run(test("slow", 2), test("fine", 1)) \
-        == (1, "steps: 14 passed, 1 failed")
+        == (1, f"steps: {STEPS - 1} passed, 1 failed")
     assert "  behaviour-2 test_some.py::test_slow: failed again\n" in run.text
     assert "  behaviour-2 test_some.py::test_fine: passed\n" in run.text
     assert "failed steps: behaviour-2\n" in run.text
@@ -120,7 +133,7 @@ def test_other_test_is_not_repeated(run):
     """Catches a test without the mark that passes at the second try, also
     next to one with the mark."""
     assert run(test("flaky", 1, ""), test("slow", 1)) \
-        == (1, "steps: 14 passed, 1 failed")
+        == (1, f"steps: {STEPS - 1} passed, 1 failed")
     assert REPEATED not in run.text
     assert run.runs("flaky") == run.runs("slow") == 3
 
@@ -134,29 +147,30 @@ TEARDOWN = TIMING + """def test_tidy(request):
 def test_teardown_is_not_repeated(run):
     """Catches a marked test that is repeated after an alert in the log or
     after a leak of rows."""
-    assert run(TEARDOWN) == (1, "steps: 14 passed, 1 failed")
+    assert run(TEARDOWN) == (1, f"steps: {STEPS - 1} passed, 1 failed")
     assert REPEATED not in run.text
 
 
-@pytest.mark.parametrize("end", [
-    "@pytest.mark.timing('x')\ndef test_a():\n    fails('a', 1)\n\n"
-    "def test_gone():\n    os._exit(1)\n",
-    "import nothing_of_this_name\n",
-    "@pytest.mark.timing\ndef test_bare():\n    pass\n",
+@pytest.mark.parametrize("end, failed", [
+    # The steps of tests that depend on time leave test_gone out.
+    ("@pytest.mark.timing('x')\ndef test_a():\n    fails('a', 1)\n\n"
+     "def test_gone():\n    os._exit(1)\n", 3),
+    ("import nothing_of_this_name\n", 5),
+    ("@pytest.mark.timing\ndef test_bare():\n    pass\n", 5),
 ], ids=["exit", "import", "reason"])
-def test_end_before_the_end(run, end):
+def test_end_before_the_end(run, end, failed):
     """Catches a run that counts as passed although not all tests ran, and a
     mark without a reason."""
-    assert run(end) == (1, "steps: 12 passed, 3 failed")
+    assert run(end) == (1, f"steps: {STEPS - failed} passed, {failed} failed")
     assert REPEATED not in run.text
 
 
 @pytest.mark.parametrize("step", ["unit", "asan", "behaviour"])
 def test_steps_that_are_never_repeated(run, step):
     """Catches a repeated failure of units, sanitizers or a build."""
-    once = f"echo x >> {step}.runs; test $$(wc -l < {step}.runs) -gt 1"
-    assert run(test("good", 0), **{step: once}) \
-        == (1, "steps: 14 passed, 1 failed")
+    once = f"! mkdir {step}.begun"
+    assert run(**{"behaviour": ":", step: once}) \
+        == (1, f"steps: {STEPS - 1} passed, 1 failed")
     assert REPEATED not in run.text
 
 
@@ -167,7 +181,22 @@ SPOILED = TIMING + """def test_spoiled():
 
 
 def test_marked_test_under_sanitizers(run):
-    """Catches a marked test that is repeated under sanitizers."""
-    assert run(SPOILED, asan=f"SPOILT=1 {PYTEST}") \
-        == (1, "steps: 14 passed, 1 failed")
+    """Catches a marked test that is repeated under sanitizers, were it run
+    there."""
+    assert run(SPOILED, asan=f"SPOILT=1 {PYTEST} -m server") \
+        == (1, f"steps: {STEPS - 1} passed, 1 failed")
     assert REPEATED not in run.text
+
+
+INTERRUPT = """if [ "$(SAN)" ]; then \
+\techo $$$$ > pid; exec sleep 60; \
+\telse until [ -s pid ]; do sleep 0.01; done; \
+\tkill -TERM $$(ps -o ppid= -p $$PPID); fi"""
+
+
+def test_interrupted(run, tmp_path):
+    """Catches a step that goes on beside after the run was told to end."""
+    assert run(unit=INTERRUPT)[0] == 1
+    assert run.steps() == ["venv", "module", "unit", "unit"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
