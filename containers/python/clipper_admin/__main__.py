@@ -1,17 +1,52 @@
 """`python -m clipper_admin COMMAND`, with the commands:
 
-    replay   estimate other selection policies, see `clipper_admin.replay`
+    management       serve the management API, see
+                     `clipper_admin.management`
+    metrics          serve the joined metrics, see
+                     `clipper_admin.metrics.joined`
+    replay           estimate other selection policies, see
+                     `clipper_admin.replay`
+    stop [CLUSTER]   stop a cluster of `LocalContainerManager`
 """
 
 import sys
+from typing import List
 
+from . import management
+from .clipper_admin import ClipperConnection
+from .exceptions import ClipperException
+from .local import LocalContainerManager
+from .metrics import joined
 from .replay import command
 
-_COMMANDS = {"replay": command.main}
+
+def _stop(arguments: List[str]) -> int:
+    if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
+        print("usage: python -m clipper_admin stop [CLUSTER]")
+        return 0 if len(arguments) == 1 else 2
+    clipper_conn = ClipperConnection(LocalContainerManager(*arguments))
+    try:
+        clipper_conn.connect()
+        clipper_conn.stop_all()
+    except ClipperException as error:
+        print("clipper_admin: %s" % error, file=sys.stderr)
+        return 1
+    return 0
+
+
+_COMMANDS = {
+    "management": management.main,
+    "metrics": joined.main,
+    "replay": command.main,
+    "stop": _stop,
+}
 
 
 def main() -> int:
     """Run a command; returns its exit code."""
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print((__doc__ or "").rstrip())
+        return 0
     if len(sys.argv) < 2 or sys.argv[1] not in _COMMANDS:
         print(
             "usage: python -m clipper_admin {%s} ..." % ",".join(_COMMANDS),

@@ -43,6 +43,16 @@ def is_ipv6(host: str) -> bool:
         return False
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this host reaches an address that somebody listens on."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare(host).partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
 def bare(host: str) -> str:
     """A host without the brackets of an IPv6 address."""
     if host.startswith("[") and host.endswith("]"):

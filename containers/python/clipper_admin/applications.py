@@ -1,7 +1,7 @@
 """Applications: register, link to models, send feedback."""
 
 import logging
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from .client import Client
 from .connection import Connection
@@ -24,6 +24,11 @@ class Applications(Connection):
         confidence: Optional[float] = None,
         uid: Optional[str] = None,
         cache: Any = None,
+        limits: Optional[Mapping[str, Any]] = None,
+        nulls: Optional[bool] = None,
+        binary: Optional[bool] = None,
+        decompress: Any = None,
+        explain: Optional[bool] = None,
     ) -> None:
         """Register an application; it answers at ``/<name>/predict``.
 
@@ -50,6 +55,21 @@ class Applications(Connection):
                 that were asked before; a number is the age in seconds up to
                 which a cached answer is sent. None and True send it as long
                 as the cache has it.
+            limits: sizes of the application's requests and outputs, instead
+                of those of the cluster: ``batch`` inputs of a query,
+                ``elements`` (numbers or bytes) of an input, ``depth`` of the
+                document, bytes of an ``output`` and of a ``body``. A value
+                is a number or a text such as ``"64m"``.
+            nulls: whether doubles and floats may have missing values: null
+                (or NaN) in a query is NaN for the model. None allows it.
+            binary: whether bodies without JSON are taken:
+                ``application/octet-stream`` with the bytes of an input, and
+                ``application/x-npy``.
+            decompress: whether bodies with a Content-Encoding of gzip or
+                deflate are taken: True, False, or the most that one may
+                unpack to (``"64m"``); True is 16 MB.
+            explain: whether an answer with `model_error` says what the model
+                failed with.
 
         Raises:
             ClipperException: an argument is not valid, or the name is in
@@ -60,7 +80,8 @@ class Applications(Connection):
         self._change(
             lambda catalog: catalog.add_application(
                 name, input_type, default_output, slo_micros, selection,
-                cache,
+                nulls=nulls, cache=cache, limits=limits, binary=binary,
+                decompress=decompress, explain=explain,
             )
         )
         logger.info("Application %s was successfully registered", name)
@@ -167,7 +188,7 @@ class Applications(Connection):
 
         Members: name, input_type, default_output, latency_slo_micros,
         linked_models; with a selection policy also selection_policy and
-        links; with a setting of the cache also cache.
+        links; with settings also cache, limits, binary, decompress and explain.
         """
         app = self._read().applications.get(name)
         return None if app is None else app.describe()

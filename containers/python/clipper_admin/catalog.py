@@ -8,6 +8,7 @@ Directives that this package does not know stay as they are, so operators
 can tune a fragment by hand.
 """
 
+import logging
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import fragments, nginxconf
@@ -23,7 +24,8 @@ from .entries import (
 from .exceptions import ClipperException, refused
 from .names import check_application_name, check_input_type, check_model_part
 from .nginxconf import directive
-from .selection import Link, Selection, make_cache, make_link
+from .selection import Link, Selection, make_link
+from .settings import make_nulls, make_settings
 
 __all__ = [
     "ADAPTIVE",
@@ -36,6 +38,8 @@ __all__ = [
     "Model",
     "Version",
 ]
+
+logger = logging.getLogger(__name__)
 
 #: Text of the fragments by file name. The http block includes
 #: "models/NAME.conf", the server of the applications "apps/NAME.conf".
@@ -58,16 +62,18 @@ class Catalog:
         default_output: str,
         slo_micros: int,
         selection: Selection = Selection(),
-        cache: Any = None,
+        nulls: Optional[bool] = None,
+        **settings: Any,
     ) -> None:
         """Register an application; the SLO is rounded up to milliseconds.
 
         Args:
-            cache: see `Applications.register_application`.
+            nulls: see `settings.make_nulls`.
+            settings: by name, see `settings.SETTINGS`.
 
         Raises:
-            ClipperException: the name, type, default, SLO or cache is not
-                valid, or the application exists.
+            ClipperException: the name, type, default, SLO or a setting is
+                not valid, or the application exists.
         """
         check_application_name(name)
         input_type = check_input_type(input_type)
@@ -81,7 +87,8 @@ class Catalog:
             raise refused("application '%s' already exists" % name)
         added = Application(name, input_type, default_output, slo_micros)
         added.selection = selection
-        added.cache = make_cache(cache)
+        added.input_options = make_nulls(nulls, input_type)
+        added.settings = make_settings(settings)
         self.applications[name] = added
 
     def delete_application(self, name: str) -> None:
@@ -414,10 +421,14 @@ def _check_slo(slo_micros: Any) -> int:
         or slo_micros > 2147483647
     ):
         raise refused("PredictionData of type Number is not of type int")
-    if slo_micros < 1000:
+    if slo_micros < 1:
         raise refused(
-            "latency_slo_micros must be at least 1000 (one millisecond), "
-            "not %d" % slo_micros
+            "latency_slo_micros must be positive, not %d" % slo_micros
+        )
+    if slo_micros < 1000:
+        logger.warning(
+            "latency_slo_micros=%d becomes 1000: the shortest SLO is one "
+            "millisecond", slo_micros
         )
     return (slo_micros + 999) // 1000 * 1000
 

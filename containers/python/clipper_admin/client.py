@@ -17,7 +17,6 @@ When the server closes a kept connection before the answer, the request is
 sent once more, but never feedback by input, which could be learned twice.
 """
 
-import base64
 import json
 import ssl
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
@@ -25,6 +24,7 @@ from urllib.parse import quote
 
 from .exceptions import ClipperException
 from .feedback_log import FeedbackLog
+from .inputs import input_rows, input_value
 from .tls import Tls, advice
 from .transport import AsyncTransport, BlockingTransport, Exchange, Route
 
@@ -60,39 +60,10 @@ class DefaultOutput(ClipperException):
         super().__init__("The default was answered: %s" % prediction.reason)
 
 
-def _value(one: Any) -> Any:
-    """The JSON form of an input.
-
-    Sequences of numbers, NumPy arrays and pandas Series become lists of
-    numbers, `bytes` become base64, `str` stays.
-    """
-    if isinstance(one, str):
-        return one
-    if isinstance(one, (bytes, bytearray, memoryview)):
-        return base64.b64encode(bytes(one)).decode("ascii")
-    for method in ("to_numpy", "ravel", "tolist"):
-        if hasattr(one, method):
-            one = getattr(one, method)()
-    return one if isinstance(one, list) else list(one)
-
-
-def _rows(inputs: Any) -> List[Any]:
-    if isinstance(inputs, (str, bytes)):
-        raise TypeError("A batch must be a sequence of inputs")
-    if hasattr(inputs, "to_numpy"):
-        # A DataFrame iterates over its columns' names.
-        inputs = inputs.to_numpy()
-    return [_value(one) for one in inputs]
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError("%s has no JSON form" % type(value).__name__)
-
-
-def _plain_label(label: Any) -> Any:
-    return label.tolist() if hasattr(label, "tolist") else label
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _exchange(
@@ -100,12 +71,12 @@ def _exchange(
 ) -> Exchange:
     # A label may be null; whatever else is None was not given.
     given = {
-        key: one for key, one in members.items()
+        key: _plain(one) for key, one in members.items()
         if one is not None or key == "label"
     }
     return Exchange(
         "/%s/%s" % (quote(app, safe=""), action),
-        json.dumps(given, default=_plain, allow_nan=False).encode("utf-8"),
+        json.dumps(given, allow_nan=False).encode("utf-8"),
         repeatable,
     )
 
@@ -133,7 +104,7 @@ def _feedback(
         {
             "query_id": query_id,
             "uid": uid,
-            "input": None if one is None else _value(one),
+            "input": None if one is None else input_value(one),
             "label": label,
         },
         # The server learns only once from an id.
@@ -193,7 +164,7 @@ def _received(
     _check(status, body)
     accepted = body.strip() != b"Feedback received? 0"
     if accepted and log is not None:
-        log.write(query_id, _plain_label(label))
+        log.write(query_id, _plain(label))
     return accepted
 
 
@@ -251,8 +222,10 @@ class Client:
 
         Args:
             app: name of the application.
-            input: numbers as a list, array or Series (of any shape, in row
-                order); `str`; or `bytes`.
+            input: numbers or booleans as a list, array, tensor, Series or
+                DataFrame (of any shape, in row order); `str`; or `bytes`.
+                None and NaN are missing values, which an application of
+                doubles or floats takes as NaN.
             version: version of the model; None for the current one.
             uid: user whose learned state is used.
 
@@ -264,7 +237,7 @@ class Client:
             TlsError: the server's certificate is not trusted, or it does
                 not speak TLS.
         """
-        answer = self._transport.send(_query(app, version, uid, input=_value(input)))
+        answer = self._transport.send(_query(app, version, uid, input=input_value(input)))
         return _predictions(*answer, self._raise_on_default, self._log)[0]
 
     def predict_batch(
@@ -273,14 +246,14 @@ class Client:
         """Send several inputs in one request, see `predict`.
 
         Args:
-            inputs: list of inputs, 2-D array or DataFrame (one input in each
-                row).
+            inputs: list of inputs, array (an input for each of its first
+                dimension), Series or DataFrame (one input in each row).
 
         Returns:
             predictions in the order of the inputs.
         """
         answer = self._transport.send(
-            _query(app, version, uid, input_batch=_rows(inputs))
+            _query(app, version, uid, input_batch=input_rows(inputs))
         )
         return _predictions(*answer, self._raise_on_default, self._log)
 
@@ -358,7 +331,7 @@ class AsyncClient:
     ) -> Prediction:
         """See `Client.predict`."""
         answer = await self._transport.send(
-            _query(app, version, uid, input=_value(input))
+            _query(app, version, uid, input=input_value(input))
         )
         return _predictions(*answer, self._raise_on_default, self._log)[0]
 
@@ -367,7 +340,7 @@ class AsyncClient:
     ) -> List[Prediction]:
         """See `Client.predict_batch`."""
         answer = await self._transport.send(
-            _query(app, version, uid, input_batch=_rows(inputs))
+            _query(app, version, uid, input_batch=input_rows(inputs))
         )
         return _predictions(*answer, self._raise_on_default, self._log)
 

@@ -1,6 +1,6 @@
 """ClipperConnection: all that a program can do with a cluster."""
 
-from typing import Any, Callable, List, Mapping
+from typing import Any, Callable, List, Mapping, Optional
 
 from .applications import Applications
 from .connection import DEFAULT_PREDICTION_CACHE_SIZE_BYTES
@@ -30,7 +30,7 @@ class ClipperConnection(Models, Applications):
 
     def test_predict_function(
         self, query: Mapping[str, Any], func: Callable[[Any], Any],
-        input_type: str,
+        input_type: str, strings: Optional[str] = None,
     ) -> Any:
         """Call a function with the batch that a container would give it.
 
@@ -42,6 +42,8 @@ class ClipperConnection(Models, Applications):
             func: the function to deploy. It is pickled and loaded first, as
                 in a deployment.
             input_type: bytes, integers, floats, doubles or strings.
+            strings: what the function gets for strings, see
+                `deployers.python.deploy_python_closure`.
 
         Returns:
             what the function returned, or the text ``Invalid input type``
@@ -50,4 +52,4 @@ class ClipperConnection(Models, Applications):
         """
         from .trial import run_trial
 
-        return run_trial(query, func, input_type)
+        return run_trial(query, func, input_type, strings)

@@ -1,7 +1,7 @@
 """What a model container is: its version, its image and its options."""
 
 import dataclasses
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .exceptions import ClipperException
 
@@ -80,6 +80,11 @@ class Deployed:
     def label(self) -> str:
         """The label of its containers."""
         return create_model_container_label(self.name, self.version)
+
+    @property
+    def key(self) -> Tuple[str, str]:
+        """Name and version."""
+        return self.name, self.version
 
     def __str__(self) -> str:
         return "%s:%s" % (self.name, self.version)

@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from .nginxconf import Directive
 from .selection import Link, Selection
+from .settings import describe_settings
 
 #: `image` of a version whose containers run elsewhere.
 NO_CONTAINER = "NO_CONTAINER"
@@ -28,7 +29,8 @@ class Application:
         slo_micros: latency SLO in microseconds; a multiple of 1 000.
         links: models that may answer, in order.
         selection: how the application selects among them.
-        cache: arguments of `clipper_cache`; None for the server's default.
+        input_options: arguments of `clipper_input` after the type.
+        settings: directives by the name of their setting.
         others: directives that stay as they are.
     """
 
@@ -41,7 +43,8 @@ class Application:
         self.slo_micros = slo_micros
         self.links: List[Link] = []
         self.selection = Selection()
-        self.cache: Optional[Tuple[str, ...]] = None
+        self.input_options: Tuple[str, ...] = ()
+        self.settings: Dict[str, List[Directive]] = {}
         self.others: List[Directive] = []
 
     def linked_models(self) -> List[str]:
@@ -51,8 +54,8 @@ class Application:
     def describe(self) -> Dict[str, Any]:
         """The application in the form of Clipper's API.
 
-        An application with a selection policy has two more members, one
-        with a setting of the cache has one more.
+        An application with a selection policy has two more members, and one
+        for each setting that it has.
         """
         more: Dict[str, Any] = {}
         if self.selection.policy is not None:
@@ -60,8 +63,7 @@ class Application:
                 "selection_policy": " ".join(self.selection.policy),
                 "links": [link.describe() for link in self.links],
             }
-        if self.cache is not None:
-            more["cache"] = " ".join(self.cache)
+        more.update(describe_settings(self.settings))
         return {
             "input_type": self.input_type,
             "default_output": self.default_output,

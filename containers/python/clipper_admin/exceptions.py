@@ -3,6 +3,10 @@
 from typing import Any
 
 
+#: Begins the text of a request that is not valid.
+REFUSED = "Received error status code: 400 and message: "
+
+
 class ClipperException(Exception):
     """Clipper cannot do what the program asked for.
 
@@ -37,6 +41,4 @@ def refused(text: str) -> ClipperException:
     Its text has the form of Clipper's management service: programs search
     for parts of it.
     """
-    return ClipperException(
-        "Received error status code: 400 and message: " + text
-    )
+    return ClipperException(REFUSED + text)

@@ -5,7 +5,7 @@ from typing import Dict, List, Tuple
 from .entries import ADAPTIVE, Application, Model, Version
 from .exceptions import ClipperException
 from .names import DIRECTIVE_TYPES, check_input_type
-from .nginxconf import Directive, directive
+from .nginxconf import Directive, directive, pieces
 from .selection import (
     is_selection,
     read_links,
@@ -13,6 +13,7 @@ from .selection import (
     write_links,
     write_selection,
 )
+from .settings import owner_of
 
 
 def write_model(model: Model) -> List[Directive]:
@@ -35,7 +36,7 @@ def write_model(model: Model) -> List[Directive]:
         own += version.others
         if version.labels:
             # No label has a comma, see `check_model_part`.
-            own.append(directive("label", ",".join(version.labels)))
+            own.append(directive("label", *pieces(",".join(version.labels))))
         own.append(directive("image", version.image))
         found.append(
             directive(
@@ -82,7 +83,7 @@ def read_model(
                 ADAPTIVE if value == "adaptive" else int(value)
             )
         elif inner.name == "label":
-            version.labels = value.split(",")
+            version.labels = "".join(inner.args).split(",")
         elif inner.name == "image":
             version.image = value
         else:
@@ -94,12 +95,14 @@ def write_application(app: Application) -> Directive:
     """The location of an application."""
     block = [
         directive("clipper_app", app.name),
-        directive("clipper_input", DIRECTIVE_TYPES[app.input_type]),
+        directive(
+            "clipper_input", DIRECTIVE_TYPES[app.input_type], *app.input_options
+        ),
         directive("clipper_slo", "%dms" % (app.slo_micros // 1000)),
-        directive("clipper_default", app.default_output),
+        directive("clipper_default", *pieces(app.default_output)),
     ]
-    if app.cache is not None:
-        block.append(directive("clipper_cache", *app.cache))
+    for found in app.settings.values():
+        block += found
     block += write_links(app.links)
     block += write_selection(app.selection, len(app.links))
     return directive("location", "/" + app.name, block=block + app.others)
@@ -119,14 +122,15 @@ def read_application(one: Directive, path: str) -> Application:
         value = inner.args[0] if inner.args else ""
         if inner.name == "clipper_app":
             app.name = value
-        elif inner.name == "clipper_input" and len(inner.args) == 1:
+        elif inner.name == "clipper_input":
             app.input_type = check_input_type(value)
+            app.input_options = inner.args[1:]
         elif inner.name == "clipper_slo":
             app.slo_micros = _micros(value, path)
         elif inner.name == "clipper_default":
-            app.default_output = value
-        elif inner.name == "clipper_cache":
-            app.cache = inner.args
+            app.default_output = "".join(inner.args)
+        elif owner_of(inner) is not None:
+            app.settings.setdefault(str(owner_of(inner)), []).append(inner)
         elif inner.name == "clipper_link":
             app.links += read_links(inner)
         elif is_selection(inner):

@@ -1,10 +1,11 @@
-"""Limits of containers: threads, memory, replicas."""
+"""Limits: threads and memory of containers, sizes of requests and outputs."""
 
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from .containers import ContainerOptions
-from .exceptions import ClipperException
+from .exceptions import ClipperException, refused
+from .nginxconf import Directive, directive
 
 #: Variables that numeric libraries read their number of threads from.
 _THREADS = (
@@ -16,6 +17,16 @@ _THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+
+#: Arguments of `clipper_limits`, and the highest value of each.
+_REQUEST = {
+    "batch": 1000000, "elements": 1 << 30, "depth": 1024, "output": 1 << 30,
+}
+
+#: What a cluster allows by default. The original Clipper had no limits.
+DEFAULT_LIMITS: Mapping[str, Any] = {
+    "batch": 20000, "elements": "64m", "output": "64m", "body": "256m",
+}
 
 
 def thread_environment(
@@ -67,3 +78,60 @@ def memory_bytes(memory: Any) -> int:
             "such as '512m' or '2g'" % (memory,)
         )
     return int(number) * (factor or 1)
+
+
+def make_limits(limits: Optional[Mapping[str, Any]]) -> List[Directive]:
+    """The directives of limits of requests and outputs.
+
+    Args:
+        limits: numbers or texts such as ``"64m"``: batch, elements, depth,
+            output, body; None for none.
+
+    Raises:
+        ClipperException: there is no such limit, or a value is not valid.
+    """
+    found: List[str] = []
+    made: List[Directive] = []
+    if limits is not None and not isinstance(limits, Mapping):
+        raise refused(
+            "limits must be a dict such as {'output': '64m'}, not %r"
+            % (limits,)
+        )
+    for name, value in (limits or {}).items():
+        if name not in (*_REQUEST, "body"):
+            raise refused(
+                "Unknown limit %r. It is one of %s"
+                % (name, ", ".join((*_REQUEST, "body")))
+            )
+        try:
+            number = memory_bytes(value)
+        except ClipperException:
+            number = 0
+        if not 0 < number <= _REQUEST.get(name, 1 << 40):
+            raise refused(
+                "The limit %s must be a number from 1 to %d, or a text such "
+                "as '64m', not %r"
+                % (name, _REQUEST.get(name, 1 << 40), value)
+            )
+        if name == "body":
+            made.append(directive("client_max_body_size", number))
+        else:
+            found.append("%s=%d" % (name, number))
+    if found:
+        made.insert(0, directive("clipper_limits", *found))
+    return made
+
+
+def describe_limits(directives: List[Directive]) -> Dict[str, Any]:
+    """Limits by name, as `get_app_info` shows them."""
+    shown: Dict[str, Any] = {}
+    for one in directives:
+        for arg in one.args:
+            name, _, value = arg.rpartition("=")
+            number = memory_bytes(value) if _is_size(value) else value
+            shown[name or "body"] = number
+    return shown
+
+
+def _is_size(text: str) -> bool:
+    return text.rstrip("kmgKMG").isdigit()

@@ -39,6 +39,18 @@ def directive(
     return Directive(name, tuple(str(arg) for arg in args), block)
 
 
+#: Characters of one argument: nginx reads no argument of more than 4 kB, in
+#: UTF-8 and with its escapes.
+_PIECE = 1000
+
+
+def pieces(value: str) -> List[str]:
+    """A text as arguments that nginx can read; some directives join them."""
+    return [
+        value[i:i + _PIECE] for i in range(0, len(value), _PIECE)
+    ] or [""]
+
+
 def quote(value: str) -> str:
     """Write one argument so that nginx reads exactly `value`.
 

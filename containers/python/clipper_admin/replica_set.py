@@ -11,15 +11,16 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Iterator,
     List,
-    Mapping,
     NamedTuple,
     Optional,
     Sequence,
-    Set,
 )
 
+from . import arrivals
 from . import status as server_status
+from .arrivals import Expected
 from .containers import (
     ContainerOptions,
     Deployed,
@@ -50,6 +51,13 @@ class Server(NamedTuple):
     get_status: Callable[[], Dict[str, Any]]
     deploy_timeout: float
     logger: Any
+
+
+class Started(NamedTuple):
+    """A new container, and how the server knows it."""
+
+    container: Any
+    expected: Expected
 
 
 class ReplicaSet(abc.ABC):
@@ -112,6 +120,10 @@ class ReplicaSet(abc.ABC):
         """Stop containers; returns when the server has dropped them."""
 
     @abc.abstractmethod
+    def expected(self, container: Any) -> Expected:
+        """How the server knows a container that was started."""
+
+    @abc.abstractmethod
     def name_of(self, container: Any) -> str:
         """Name of a container."""
 
@@ -169,14 +181,32 @@ class ReplicaSet(abc.ABC):
             self._server.logger.info("%sRemoving %d", found, len(surplus))
             self.remove(surplus)
 
+    def nameless(self, what: Deployed) -> int:
+        """How many replicas of a version have no token; 0 if unknown.
+
+        One that a reload has just disconnected is about to be back, so the
+        containers that run are counted as well.
+        """
+        with contextlib.suppress(OSError):
+            status = self.get_status()
+            running = [
+                self.expected(one) for one in self.find(what.label, False)
+            ]
+            return max(
+                arrivals.count_nameless(status, what.key),
+                len(arrivals.without_token(running, status)),
+            )
+        return 0
+
     def wait_until_ready(
-        self, what: Deployed, by_token: Callable[[], Mapping[str, Any]]
+        self, what: Deployed, started: Callable[[], List[Started]], before: int
     ) -> None:
         """Wait until new containers are ready.
 
         Args:
-            by_token: returns the containers by replica token; raises when
+            started: returns them in the order of their start; raises when
                 one of them was removed.
+            before: what `nameless` returned before they were started.
 
         Raises:
             ClipperException: a container ended, was refused, or took longer
@@ -185,25 +215,26 @@ class ReplicaSet(abc.ABC):
         began = time.monotonic()
         next_log = began + _LOG_INTERVAL
         while True:
-            replicas = by_token()
-            known: Set[str] = set()
+            replicas = started()
+            expected = [one.expected for one in replicas]
+            late = list(range(len(replicas)))
             with contextlib.suppress(OSError):
-                known = server_status.ready(self._server.get_status())
-            waiting = [
-                one for token, one in replicas.items()
-                if server_status.token_hash(token) not in known
-            ]
-            if not waiting:
+                late = arrivals.missing(
+                    expected, self._server.get_status(), {what.key: before}
+                )
+            if not late:
                 return
+            waiting = [replicas[i].container for i in late]
             for one in waiting:
                 self._check(one)
             passed = time.monotonic() - began
             if passed > self._server.deploy_timeout:
                 raise ClipperException(
-                    "Container %s is not ready within %d seconds. Its last "
-                    "lines:\n%s"
+                    "Container %s is not ready within %d seconds: no replica "
+                    "of %s with inputs of type %s has registered for it. Its "
+                    "last lines:\n%s"
                     % (self.name_of(waiting[0]),
-                       self._server.deploy_timeout,
+                       self._server.deploy_timeout, what, what.input_type,
                        self.last_lines(waiting[0]))
                 )
             if time.monotonic() > next_log:
@@ -229,16 +260,32 @@ class ReplicaSet(abc.ABC):
             % (self.name_of(container), what, lines)
         )
 
-    def wait_until_forgotten(self, tokens: Set[str]) -> None:
-        """Wait until the server no longer lists replicas, up to a limit."""
+    @contextlib.contextmanager
+    def until_forgotten(self, containers: Sequence[Any]) -> Iterator[None]:
+        """Stop containers in the context; wait for the server at its end.
+
+        It ends when the server no longer lists them, or after a limit.
+
+        Args:
+            containers: those that are stopped.
+        """
+        gone = [self.expected(one) for one in containers]
+        hashes = {server_status.token_hash(one.token) for one in gone}
+        status: Dict[str, Any] = {}
+        with contextlib.suppress(OSError):
+            status = self._server.get_status()
+        most: Dict[arrivals.Key, int] = {}
+        for one in arrivals.without_token(gone, status):
+            most.setdefault(
+                one.key, arrivals.count_nameless(status, one.key)
+            )
+            most[one.key] = max(0, most[one.key] - 1)
+        yield
         deadline = time.monotonic() + _LEAVE_TIMEOUT
-        hashes = {server_status.token_hash(token) for token in tokens}
-        while hashes and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                status = self._server.get_status()
-                hashes = hashes & {
-                    str(one.get("token_hash"))
-                    for one in server_status.replicas(status)
-                }
-            if hashes:
-                time.sleep(0.02)
+                if not arrivals.remaining(
+                    self._server.get_status(), hashes, most
+                ):
+                    return
+            time.sleep(0.02)

@@ -140,27 +140,6 @@ def make_selection(
     return Selection(words, judged, least, who)
 
 
-def make_cache(cache: Any) -> Optional[Tuple[str, ...]]:
-    """Arguments of `clipper_cache`; None for the server's default.
-
-    Args:
-        cache: None, a bool, or seconds.
-
-    Raises:
-        ClipperException: it is none of them.
-    """
-    if cache is None or cache is True:
-        return None
-    if cache is False:
-        return ("off",)
-    if isinstance(cache, (int, float)) and 0.001 <= cache <= 31536000:
-        return ("on", "valid=%dms" % round(cache * 1000))
-    raise refused(
-        "cache must be False, True or a number of seconds from 0.001 to "
-        "31536000 (a year), not %r" % (cache,)
-    )
-
-
 def is_selection(one: Directive) -> bool:
     """Whether a directive belongs to a selection."""
     return one.name in _MEMBERS

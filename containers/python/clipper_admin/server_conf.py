@@ -5,7 +5,7 @@ from typing import Any, List, Mapping, Optional
 
 from .address import join
 from .exceptions import ClipperException
-from .limits import memory_bytes
+from .limits import DEFAULT_LIMITS, make_limits, memory_bytes
 from .nginxconf import Directive, directive
 
 #: Directories of the fragments in a generation.
@@ -70,6 +70,38 @@ def records_arguments(
     return [size] + (["redis=" + time] if time else [])
 
 
+def _admin(cluster: Mapping[str, Any]) -> List[Directive]:
+    """The location of the management API, if the cluster has the service."""
+    if not cluster.get("management"):
+        return []
+    return [directive("location", "/admin/", block=[
+        directive("proxy_pass", "http://unix:%s" % cluster["management"]),
+        # A change returns when all workers use it.
+        directive("proxy_read_timeout", "120s"),
+        directive("proxy_request_buffering", "on"),
+        directive("client_max_body_size", "16m"),
+    ])]
+
+
+def _metrics(cluster: Mapping[str, Any]) -> List[Directive]:
+    """The locations of the metrics: the server's, or joined with models'."""
+    quiet = directive("access_log", "off")
+    own = [directive("clipper_metrics"), quiet]
+    if not cluster.get("model_metrics"):
+        return [directive("location", "=", "/metrics", block=own)]
+    return [
+        directive("location", "=", "/metrics/server", block=own),
+        directive("location", "=", "/metrics", block=[
+            directive("proxy_pass",
+                      "http://unix:%s" % cluster["model_metrics"]),
+            directive("proxy_intercept_errors", "on"),
+            # Without the service there is still the server's page.
+            directive("error_page", "502", "504", "=200", "/metrics/server"),
+            quiet,
+        ]),
+    ]
+
+
 def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
     """The configuration of a cluster's nginx.
 
@@ -83,11 +115,11 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("access_log", *cluster.get("access_log") or ["off"]),
         directive("default_type", "application/json"),
         directive("client_body_buffer_size", "256k"),
-        directive("client_max_body_size", "64m"),
         directive("client_header_timeout", "%ds" % cluster["header_timeout"]),
         directive("client_body_timeout", "%ds" % cluster["body_timeout"]),
         directive("keepalive_requests", 1000000),
     ]
+    http += make_limits({**DEFAULT_LIMITS, **(cluster.get("limits") or {})})
     for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
         http.append(directive(kind + "_temp_path", "tmp/" + kind))
     http.append(directive("clipper_zone", cluster["zone_size"]))
@@ -99,6 +131,10 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
             *["allow=" + one for one in cluster.get("rpc_allow", [])]
         ),
     ]
+    if cluster.get("query_id_bits"):
+        http.append(
+            directive("clipper_query_id_bits", cluster["query_id_bits"])
+        )
     if cluster.get("redis"):
         http.append(directive("clipper_redis", cluster["redis"]))
     if cluster.get("records"):
@@ -115,6 +151,7 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
                         directive("return", 404, _NOT_FOUND)
                     ],
                 ),
+                *_metrics(cluster),
                 directive("include", place + "/apps/*.conf"),
             ],
         ),
@@ -129,7 +166,8 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
                     block=[directive("clipper_" + name)],
                 )
                 for name in cluster["operator_locations"]
-            ],
+                if name != "metrics"
+            ] + _metrics(cluster) + _admin(cluster),
         ),
     ]
     main = [

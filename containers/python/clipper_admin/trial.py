@@ -1,7 +1,7 @@
 """Call a function as a container would, in this program."""
 
 import numbers
-from typing import Any, Callable, List, Mapping
+from typing import Any, Callable, List, Mapping, Optional
 
 from clipper_container.input_types import CODES, canonical
 
@@ -16,7 +16,8 @@ _ELEMENTS = {
 
 
 def run_trial(
-    query: Mapping[str, Any], func: Callable[[Any], Any], input_type: str
+    query: Mapping[str, Any], func: Callable[[Any], Any], input_type: str,
+    strings: Optional[str] = None,
 ) -> Any:
     """See `ClipperConnection.test_predict_function`."""
     try:
@@ -35,7 +36,7 @@ def run_trial(
     from clipper_container.model import batch_of
 
     loaded = cloudpickle.loads(cloudpickle.dumps(func))
-    return loaded(batch_of(_values(batch), CODES[kind]))
+    return loaded(batch_of(_values(batch), CODES[kind], strings))
 
 
 def _fits(one: Any, kind: str) -> bool:

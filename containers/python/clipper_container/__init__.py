@@ -7,7 +7,7 @@ your own program:
     serve(lambda xs: [x.sum() for x in xs], "sum-model", 1, "doubles")
 """
 
-from typing import Any
+from typing import Any, Optional
 
 from .input_types import code_of
 from .model import Model, ModelFunction
@@ -29,6 +29,7 @@ def serve(
     sample_input: Any = _NOTHING,
     digest: bytes = b"",
     handle_signals: bool = True,
+    strings: Optional[str] = None,
 ) -> None:
     """Serve a function as a model until SIGTERM or SIGINT.
 
@@ -53,14 +54,16 @@ def serve(
         digest: up to 64 bytes that identify the model; the server does not
             use cached outputs of another digest.
         handle_signals: False outside of the main thread.
+        strings: what `func` gets for strings, ``"str"`` or ``"bytes"`` (as
+            in the original Clipper); None for the usual.
 
     Raises:
-        ValueError: unknown input type or RPC version, or a name or version
-            that is not `[A-Za-z0-9][A-Za-z0-9._-]*`.
+        ValueError: unknown input type, RPC version or `strings`, or a name
+            or version that is not `[A-Za-z0-9][A-Za-z0-9._-]*`.
         PredictionError: `func` does not return one output for the sample.
         Exception: what `func` raised on the sample.
     """
-    model = Model(func, code_of(input_type))
+    model = Model(func, code_of(input_type), strings)
     if sample_input is not _NOTHING:
         model.warm_up(sample_input)
     Container(

@@ -1,28 +1,37 @@
-"""`python -m clipper_container`: run the model of `CLIPPER_MODEL_PATH`.
+"""Run the model in the directory CLIPPER_MODEL_PATH.
+
+    python -m clipper_container [MODEL:VERSION]
 
 Environment:
 
-    CLIPPER_MODEL_NAME, CLIPPER_MODEL_VERSION   required
+    CLIPPER_MODEL_NAME, CLIPPER_MODEL_VERSION   required without an argument
     CLIPPER_INPUT_TYPE     default doubles
+    CLIPPER_STRINGS        what the function gets for strings, bytes or str;
+                           default what the deployer was told, else str
     CLIPPER_MODEL_PATH     default /model
     CLIPPER_IP, CLIPPER_PORT   default 127.0.0.1 and 7000
     CLIPPER_ENDPOINT       replaces both: a ZeroMQ address, also ipc://…
     CLIPPER_RPC_VERSION    default 4; 3 for the original Clipper
     CLIPPER_REPLICA_TOKEN  32 hexadecimal digits; default random
     CLIPPER_READY_FILE     file to write READY to just before connecting
+    CLIPPER_METRICS_PORT   port on which the metrics of the model are served
+    CLIPPER_METRICS_ADDRESS   address for it; default all
     CLIPPER_BATCH_TIMEOUT  the server's batch_timeout: auto (the default) or a
                            time such as 30s; off: no watchdog
 
 Exit codes: 0 stopped by a signal; 1 the environment or the model is not
-valid, or the model did not return from a batch (after a traceback); 3 a module is missing; 4 the model failed on its sample input.
+valid, or the model did not return from a batch (after a traceback); 2 the
+arguments are not valid; 3 a module is missing; 4 the model failed on its
+sample input.
 """
 
 import os
 import sys
 import traceback
-from typing import Mapping, NamedTuple, Optional
+from typing import List, Mapping, NamedTuple, Optional
 
-from .input_types import code_of
+from . import metrics
+from .input_types import check_strings, code_of
 from .loader import NO_SAMPLE, ModelDirectoryError, load
 from .log import identify, log
 from .model import Model
@@ -30,6 +39,7 @@ from .session import Container
 from .watchdog import Watchdog, read_limit
 
 EXIT_UNUSABLE = 1
+EXIT_USAGE = 2
 EXIT_IMPORT = 3
 EXIT_SAMPLE = 4
 
@@ -45,11 +55,14 @@ class Settings(NamedTuple):
     name: str
     version: str
     input_type: int
+    strings: Optional[str]
     path: str
     endpoint: str
     rpc_version: int
     token: bytes
     ready_file: str
+    metrics_port: Optional[int]
+    metrics_address: str
     watched: bool
     limit: Optional[float]
 
@@ -80,29 +93,70 @@ def read_environment(env: Mapping[str, str]) -> Settings:
         name=env["CLIPPER_MODEL_NAME"],
         version=env["CLIPPER_MODEL_VERSION"],
         input_type=code_of(env.get("CLIPPER_INPUT_TYPE") or "doubles"),
+        strings=check_strings(env.get("CLIPPER_STRINGS") or None),
         path=env.get("CLIPPER_MODEL_PATH") or "/model",
         endpoint=endpoint,
         rpc_version=int(rpc_version),
         token=bytes.fromhex(token),
         ready_file=env.get("CLIPPER_READY_FILE", ""),
+        metrics_port=_port(env.get("CLIPPER_METRICS_PORT", "")),
+        metrics_address=env.get("CLIPPER_METRICS_ADDRESS", ""),
         watched=batch_timeout != "off",
         limit=None if batch_timeout == "off" else read_limit(batch_timeout),
     )
 
 
+def _port(text: str) -> Optional[int]:
+    if not text:
+        return None
+    if not text.isdigit() or int(text) > 65535:
+        raise ValueError("CLIPPER_METRICS_PORT must be a port, not %s" % text)
+    return int(text)
+
+
+def read_arguments(arguments: List[str]) -> Mapping[str, str]:
+    """Read the variables that the arguments of the command replace.
+
+    Raises:
+        ValueError: they are not MODEL:VERSION.
+    """
+    if not arguments:
+        return {}
+    name, _, version = arguments[0].partition(":")
+    if len(arguments) > 1 or not name or not version:
+        raise ValueError(
+            "%s is not MODEL:VERSION; --help shows how it is used"
+            % " ".join(arguments)
+        )
+    return {"CLIPPER_MODEL_NAME": name, "CLIPPER_MODEL_VERSION": version}
+
+
 def main() -> int:
     """Run a container; returns the exit code of the process."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print((__doc__ or "").rstrip())
+        return 0
     try:
-        settings = read_environment(os.environ)
+        given = read_arguments(sys.argv[1:])
+    except ValueError as error:
+        log("clipper_container: %s" % error)
+        return EXIT_USAGE
+    try:
+        settings = read_environment({**os.environ, **given})
     except ValueError as error:
         log("clipper_container: %s" % error)
         return EXIT_UNUSABLE
     identify("%s:%s" % (settings.name, settings.version), settings.token)
+    if settings.metrics_port is not None:
+        metrics.serve(settings.metrics_port, settings.metrics_address)
     stage = "could not be loaded"
     code = EXIT_UNUSABLE
     try:
         loaded = load(settings.path)
-        model = Model(loaded.func, settings.input_type)
+        model = Model(
+            loaded.func, settings.input_type,
+            settings.strings or loaded.strings,
+        )
         if loaded.sample is not NO_SAMPLE:
             stage, code = "failed on its sample input", EXIT_SAMPLE
             model.warm_up(loaded.sample)

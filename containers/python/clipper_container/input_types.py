@@ -4,7 +4,7 @@ This module does not import NumPy, so that the administration package can use
 it without.
 """
 
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 #: Canonical name -> code on the wire.
 CODES: Dict[str, int] = {
@@ -24,6 +24,9 @@ DTYPES: Dict[int, str] = {0: "<i1", 1: "<i4", 2: "<f4", 3: "<f8"}
 
 #: Code -> size of one element in bytes.
 ITEM_SIZES: Dict[int, int] = {0: 1, 1: 4, 2: 4, 3: 8, 4: 1}
+
+#: What a function may get for a string.
+STRINGS = ("bytes", "str")
 
 _SYNONYMS: Dict[str, Tuple[str, ...]] = {
     "bytes": ("bytes", "byte", "b"),
@@ -60,3 +63,16 @@ def code_of(name: str) -> int:
         ValueError: `name` is not an input type.
     """
     return CODES[canonical(name.strip().lower())]
+
+
+def check_strings(strings: Optional[str]) -> Optional[str]:
+    """Return what a function gets for strings; None: the usual.
+
+    Raises:
+        ValueError: it is not one of `STRINGS`.
+    """
+    if strings is not None and strings not in STRINGS:
+        raise ValueError(
+            'strings must be "bytes" or "str", not %r' % (strings,)
+        )
+    return strings

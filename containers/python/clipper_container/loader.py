@@ -2,7 +2,7 @@
 
 A deployer writes these files:
 
-    clipper_model.json   kind, Python and package versions
+    clipper_model.json   kind, Python and package versions, type of strings
     func.pkl             the function, by cloudpickle
     sample_input.pkl     one input for the warm-up (optional)
     modules/             added to sys.path (optional)
@@ -18,7 +18,7 @@ import json
 import os
 import pickle
 import sys
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import frameworks
 from .errors import ModelDirectoryError
@@ -40,11 +40,13 @@ class LoadedModel(NamedTuple):
         func: function of one batch.
         sample: one input, or NO_SAMPLE.
         digest: SHA-256 of the directory's files (32 bytes).
+        strings: what the function gets for strings; None for the usual.
     """
 
     func: Callable[[Any], Any]
     sample: Any
     digest: bytes
+    strings: Optional[str] = None
 
 
 def load(path: str) -> LoadedModel:
@@ -74,7 +76,9 @@ def load(path: str) -> LoadedModel:
     func = loader(path)
     if os.path.exists(sample_path):
         sample = _unpickle(sample_path)
-    return LoadedModel(func, sample, digest_of(path))
+    return LoadedModel(
+        func, sample, digest_of(path), metadata.get("strings")
+    )
 
 
 def read_metadata(path: str) -> Dict[str, Any]:

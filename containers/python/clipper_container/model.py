@@ -4,6 +4,7 @@ A model is a function of one batch. Its inputs and outputs are the same in a
 container and in `ClipperConnection.test_predict_function`.
 """
 
+import re
 import time
 from typing import (
     Any,
@@ -18,7 +19,7 @@ from typing import (
 
 import numpy as np
 
-from .input_types import CODES, DTYPES, ITEM_SIZES
+from .input_types import CODES, DTYPES, ITEM_SIZES, check_strings
 from .log import Failures
 from .outputs import PredictionError, encode_outputs
 from .wire import FAILED, OK, SKIPPED, Request
@@ -39,18 +40,33 @@ _STRINGS = CODES["strings"]
 _NOT_WHOLE = "an input is not a whole number of elements"
 
 
-def decode_inputs(request: Request) -> Batch:
+#: What Python says of a text where it needs bytes, or the other way round.
+_TEXT_OR_BYTES = re.compile(r"\bstr\b|\bbytes\b|bytes-like")
+
+_WANTS_BYTES = (
+    ' (the function gets str for strings; strings="bytes" of the deployer or '
+    "of serve gives it bytes, as the original Clipper did)"
+)
+
+
+def decode_inputs(
+    request: Request, strings: Optional[str] = None
+) -> Batch:
     """Turn the bytes of a request into a batch.
 
     A batch of several inputs has memory of its own: the function may change
     it, and when it then raises, its inputs are decoded again. A single input
     is never asked again, so it shares the memory of the request.
 
+    Args:
+        strings: what strings become, ``"str"`` or ``"bytes"``; None for the
+            usual: `str`, in version 3 `bytes`.
+
     Raises:
         PredictionError: an input is not a whole number of elements.
     """
     if request.input_type == _STRINGS:
-        return _decode_strings(request)
+        return _decode_strings(request, strings)
     dtype = DTYPES[request.input_type]
     size = ITEM_SIZES[request.input_type]
     if request.length is not None:
@@ -87,17 +103,23 @@ def _array(data: Any, dtype: str) -> np.ndarray:
     return array if array.flags.aligned else array.copy()
 
 
-def _decode_strings(request: Request) -> Union[List[str], List[bytes]]:
+def _decode_strings(
+    request: Request, strings: Optional[str]
+) -> Union[List[str], List[bytes]]:
     if isinstance(request.data, list):
-        return [bytes(one) for one in request.data]
-    data = bytes(request.data)
-    strings = []
-    start = 0
-    for length in request.lengths.tolist():
-        end = start + length
-        strings.append(data[start:end].decode("utf-8", "replace"))
-        start = end
-    return strings
+        found = [bytes(one) for one in request.data]
+        if strings != "str":
+            return found
+    else:
+        data = bytes(request.data)
+        ends = np.cumsum(request.lengths).tolist()
+        found = [
+            data[end - length:end]
+            for end, length in zip(ends, request.lengths.tolist())
+        ]
+        if strings == "bytes":
+            return found
+    return [one.decode("utf-8", "replace") for one in found]
 
 
 def _part(request: Request, indices: Sequence[int]) -> Request:
@@ -119,16 +141,26 @@ def _part(request: Request, indices: Sequence[int]) -> Request:
     )
 
 
-def batch_of(inputs: Sequence[Any], input_type: int) -> Batch:
+def batch_of(
+    inputs: Sequence[Any], input_type: int, strings: Optional[str] = None
+) -> Batch:
     """Make the batch that a container would make of Python values.
 
     Args:
         inputs: one value for each input: a sequence of numbers, `bytes` or
             `str`, by the input type.
         input_type: wire code 0..4.
+        strings: what strings become, ``"str"`` (None) or ``"bytes"``.
     """
     if input_type == _STRINGS:
-        return [str(one) for one in inputs]
+        texts = [
+            one.decode("utf-8", "replace") if isinstance(one, bytes)
+            else str(one)
+            for one in inputs
+        ]
+        if strings == "bytes":
+            return [one.encode("utf-8", "replace") for one in texts]
+        return texts
     dtype = DTYPES[input_type]
     rows = [
         np.frombuffer(bytearray(one), dtype)
@@ -147,11 +179,20 @@ class Model:
     Args:
         func: the function, see `ModelFunction`.
         input_type: wire code 0..4.
+        strings: what the function gets for strings: ``"str"`` or
+            ``"bytes"``; None for the usual: `str`, in version 3 `bytes`.
+
+    Raises:
+        ValueError: `strings` is none of them.
     """
 
-    def __init__(self, func: ModelFunction, input_type: int) -> None:
+    def __init__(
+        self, func: ModelFunction, input_type: int,
+        strings: Optional[str] = None,
+    ) -> None:
         self.func = func
         self.input_type = input_type
+        self.strings = check_strings(strings)
         self.failures = Failures()
 
     def answer(
@@ -176,18 +217,18 @@ class Model:
             )
         received = time.monotonic()
         try:
-            batch = decode_inputs(request)
+            batch = decode_inputs(request, self.strings)
         except PredictionError as error:
-            return _all_failed(n, _describe(error))
+            return _all_failed(n, self._describe(error))
         late = _late(request, received)
         if late is not None:
             return self._in_time(request, late, received)
         try:
             return encode_outputs(self.func(batch), n), None
         except Exception as error:
-            self.failures.add(error)
+            self._failed(error)
             if n == 1:
-                return _all_failed(1, _describe(error))
+                return _all_failed(1, self._describe(error))
         del batch
         return self._one_by_one(request, range(n), received)
 
@@ -202,13 +243,14 @@ class Model:
         if not kept:
             return outputs, statuses
         try:
-            batch = decode_inputs(_part(request, kept))
+            batch = decode_inputs(_part(request, kept), self.strings)
             encoded = encode_outputs(self.func(batch), len(kept))
         except Exception as error:
-            self.failures.add(error)
+            self._failed(error)
             if len(kept) > 1:
                 return self._one_by_one(request, kept, received)
-            outputs[kept[0]], statuses[kept[0]] = _describe(error), FAILED
+            outputs[kept[0]] = self._describe(error)
+            statuses[kept[0]] = FAILED
             return outputs, statuses
         for i, output in zip(kept, encoded):
             outputs[i] = output
@@ -231,11 +273,11 @@ class Model:
             if late is not None and late[i]:
                 continue
             try:
-                batch = decode_inputs(_part(request, [i]))
+                batch = decode_inputs(_part(request, [i]), self.strings)
                 outputs[i] = encode_outputs(self.func(batch), 1)[0]
                 statuses[i] = OK
             except Exception as error:
-                outputs[i] = _describe(error)
+                outputs[i] = self._describe(error)
                 statuses[i] = FAILED
         return outputs, statuses if any(statuses) else None
 
@@ -246,7 +288,35 @@ class Model:
             Exception: what the function raises.
             PredictionError: it does not return one output.
         """
-        encode_outputs(self.func(batch_of([sample], self.input_type)), 1)
+        batch = batch_of([sample], self.input_type, self.strings)
+        try:
+            encode_outputs(self.func(batch), 1)
+        except Exception as error:
+            hint = self._hint(error)
+            if hint:
+                self.failures.note(hint.strip(" ()"))
+            raise
+
+    def _failed(self, error: BaseException) -> None:
+        self.failures.add(error)
+        hint = self._hint(error)
+        if hint:
+            self.failures.note(hint.strip(" ()"))
+
+    def _describe(self, error: BaseException) -> bytes:
+        text = "%s: %s%s" % (type(error).__name__, error, self._hint(error))
+        return text.encode("utf-8", "replace")
+
+    def _hint(self, error: BaseException) -> str:
+        """Names `strings` when the function may have expected `bytes`."""
+        if (
+            self.input_type == _STRINGS
+            and self.strings != "bytes"
+            and isinstance(error, (TypeError, AttributeError))
+            and _TEXT_OR_BYTES.search(str(error))
+        ):
+            return _WANTS_BYTES
+        return ""
 
 
 def _late(request: Request, received: float) -> Optional[np.ndarray]:
@@ -260,11 +330,6 @@ def _late(request: Request, received: float) -> Optional[np.ndarray]:
         return None
     passed = int((time.monotonic() - received) * 1e6)
     return left <= passed if left.min() <= passed else None
-
-
-def _describe(error: BaseException) -> bytes:
-    text = "%s: %s" % (type(error).__name__, error)
-    return text.encode("utf-8", "replace")
 
 
 def _all_failed(n: int, why: bytes) -> Tuple[List[bytes], List[int]]:

@@ -24,6 +24,7 @@ from ipaddress import (
 )
 from os import PathLike, fspath
 from types import GeneratorType
+from types import ModuleType
 from typing import Any, Dict, List
 from uuid import UUID
 
@@ -223,13 +224,17 @@ def _alone(one: Any) -> Any:
 
 def _prints_itself(one: Any) -> bool:
     """Whether the class of a value says how it prints, and nothing else."""
-    if isinstance(one, (type, BaseException, abc.Iterable, Enum)):
+    if isinstance(one, (type, abc.Iterable, Enum)):
         return False
     if dataclasses.is_dataclass(one) or hasattr(one, "__attrs_attrs__"):
         return False
     if hasattr(one, "model_dump") or hasattr(one, "iloc"):
         return False
-    return type(one).__str__ is not object.__str__
+    if type(one).__str__ is not object.__str__:
+        return True
+    if callable(one) or isinstance(one, ModuleType):
+        return False
+    return type(one).__repr__ is not object.__repr__
 
 
 def _is_missing(one: Any) -> bool:
@@ -339,6 +344,8 @@ def _key(key: Any) -> str:
         if isinstance(value, float) and value - value != 0:
             return _float_text(value)
         return _encode_json(value)
+    if isinstance(value, (list, tuple)) or _prints_itself(key):
+        return _text(str(key))
     raise OutputError("a key of type %s" % type(key).__name__)
 
 
@@ -383,7 +390,7 @@ def _decimal(value: Decimal) -> Any:
         return int(value)
     number = float(value)
     if number - number != 0:
-        raise OutputError("a Decimal beyond the range of doubles")
+        return str(value)
     return number
 
 
@@ -410,6 +417,8 @@ def _structure(value: Any, depth: int, strict: bool) -> Any:
     if isinstance(value, (abc.Collection,) + _ITERATORS):
         if not isinstance(value, type):
             return _list(list(value), depth, strict)
+    if _prints_itself(value):
+        return _text(str(value))
     raise OutputError("%s has no JSON form" % kind_of(value))
 
 

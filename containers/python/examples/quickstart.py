@@ -2,12 +2,15 @@
 
 Starts a cluster on this host, deploys a function that sums numbers and asks
 it over HTTP, then trains scikit-learn's classifier on its handwritten
-digits, deploys it, and asks it for every held-out image. Stops everything.
+digits, deploys it, and asks it for every held-out image. Stops everything, unless
+--keep is given: then it prints what to try next.
 
-    python quickstart.py
+    python quickstart.py [--keep]
 """
 
+import argparse
 import json
+import os
 import sys
 import time
 import urllib.request
@@ -85,14 +88,35 @@ def digits(clipper_conn):
     return online == offline and defaults == 0
 
 
+def next_commands(clipper_conn):
+    """Three commands for a server that stays up."""
+    print("\nThe server stays up. Try:\n")
+    print("$ curl -d '{\"input\": [1, 2, 3]}' %s/hello-world/predict"
+          % clipper_conn.get_query_addr())
+    print("$ curl %s/status" % clipper_conn.get_metric_addr())
+    print("$ %s -m clipper_admin stop %s     # ends it"
+          % (os.path.relpath(sys.executable), CLUSTER))
+
+
 def main():
+    # Into a pipe as on a terminal: each line when it is printed.
+    sys.stdout.reconfigure(line_buffering=True)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--keep", action="store_true",
+                        help="leave the server up")
+    options = parser.parse_args()
+
     clipper_conn = ClipperConnection(LocalContainerManager(CLUSTER))
     clipper_conn.start_clipper()
+    well = False
     try:
         well = hello_world(clipper_conn) and digits(clipper_conn)
+        print("\nEverything works." if well else "\nSomething is wrong.")
+        if well and options.keep:
+            next_commands(clipper_conn)
     finally:
-        clipper_conn.stop_all()
-    print("\nEverything works." if well else "\nSomething is wrong.")
+        if not (well and options.keep):
+            clipper_conn.stop_all()
     return 0 if well else 1
 
 

@@ -14,17 +14,31 @@ import sys
 import sysconfig
 import tempfile
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Tuple,
+)
 
 import cloudpickle  # type: ignore[import-untyped]
 
+from clipper_container.input_types import check_strings
 from clipper_container.loader import (
     FUNCTION_FILE,
     METADATA_FILE,
+    MODULES_DIRECTORY,
     SAMPLE_FILE,
 )
 
 from ..exceptions import ClipperException
+from . import travel
+from .why import culprit
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +56,7 @@ def model_directory(
     sample_input: Any = NO_SAMPLE,
     modules: Optional[Iterable[Any]] = None,
     packages: Iterable[str] = (),
+    strings: Optional[str] = None,
 ) -> Iterator[str]:
     """Make a temporary model directory with a function.
 
@@ -54,28 +69,40 @@ def model_directory(
         sample_input: one input for the warm-up.
         modules: modules, or their names, that are pickled with the function
             because the container does not have them. Modules outside of
-            site-packages always are.
+            site-packages always are, also those that the function imports
+            when it runs.
         packages: modules that run the model; their versions are recorded
             with those of the modules that the function imports.
+        strings: what the function gets for strings, ``"str"`` or
+            ``"bytes"``; None for the usual, `str`.
 
     Raises:
-        ClipperException: the function cannot be pickled.
+        ClipperException: the function cannot be pickled, or `strings` is
+            another word.
     """
+    try:
+        check_strings(strings)
+    except ValueError as error:
+        raise ClipperException(str(error)) from None
     path = tempfile.mkdtemp(prefix="clipper-model-")
     try:
-        pickled = serialize(func, modules)
+        copied = modules_of(func, modules)
+        travel.copy(copied, os.path.join(path, MODULES_DIRECTORY))
+        pickled = serialize(func, modules, copied)
         with open(os.path.join(path, FUNCTION_FILE), "wb") as f:
             f.write(pickled)
         if sample_input is not NO_SAMPLE:
             with open(os.path.join(path, SAMPLE_FILE), "wb") as f:
                 f.write(cloudpickle.dumps(sample_input))
-        metadata = {
+        metadata: Dict[str, Any] = {
             "kind": kind,
             "python": platform.python_version(),
             "packages": versions_of(
                 imported_modules(pickled).union(packages)
             ),
         }
+        if strings is not None:
+            metadata["strings"] = strings
         with open(
             os.path.join(path, METADATA_FILE), "w", encoding="utf-8"
         ) as f:
@@ -87,37 +114,117 @@ def model_directory(
 
 
 def serialize(
-    func: Callable[..., Any], modules: Optional[Iterable[Any]] = None
+    func: Callable[..., Any],
+    modules: Optional[Iterable[Any]] = None,
+    copied: Iterable[str] = (),
 ) -> bytes:
     """Pickle a function with the local modules that it uses.
 
+    Args:
+        modules: further modules, or their names.
+        copied: names of top-level modules that the container can import.
+
     Raises:
-        ClipperException: it cannot be pickled, or a module is not imported.
+        ClipperException: it cannot be pickled (with the path to the value
+            that cannot), or a module does not exist.
     """
-    try:
-        with local_modules_by_value(modules):
+    with local_modules_by_value(modules, copied):
+        try:
             return cloudpickle.dumps(func)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise ClipperException(
-            "The function cannot be pickled: %s" % error
-        ) from error
+        except (
+            pickle.PicklingError, TypeError, AttributeError, RecursionError,
+            NotImplementedError, ValueError,
+        ) as error:
+            name = getattr(func, "__name__", type(func).__name__)
+            raise ClipperException(
+                "The function cannot be pickled: %s. Found in %s"
+                % (error, culprit(func, name) or name)
+            ) from error
+
+
+def modules_of(
+    func: Callable[..., Any], modules: Optional[Iterable[Any]] = None
+) -> Dict[str, Tuple[str, str]]:
+    """The local modules that a function imports when it runs.
+
+    Args:
+        modules: further modules, or their names.
+
+    Returns:
+        name of the top-level module -> its place, and the import.
+    """
+    installed = _installation_directories()
+
+    def is_local(path: str) -> bool:
+        real = os.path.realpath(path)
+        if not os.path.exists(real):
+            # Typed at a prompt or in a notebook.
+            return True
+        ours = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+        return not any(
+            real.startswith(one)
+            for one in installed + [os.path.realpath(ours) + os.sep]
+        )
+
+    named = [
+        one.__name__ if isinstance(one, ModuleType) else str(one)
+        for one in modules or ()
+    ]
+    return travel.travelling(
+        travel.imports_of(func, is_local), is_local, named
+    )
+
+
+def save_python_function(name: str, func: Callable[..., Any]) -> str:
+    """Write a function to a new directory, as `build_model` takes it.
+
+    Args:
+        name: not used.
+        func: the function.
+
+    Returns:
+        path of the directory, which is the caller's to remove.
+
+    Raises:
+        ClipperException: the function cannot be pickled.
+    """
+    path = tempfile.mkdtemp(prefix="clipper-function-")
+    try:
+        pickled = serialize(func)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    with open(os.path.join(path, FUNCTION_FILE), "wb") as f:
+        f.write(pickled)
+    return path
 
 
 @contextlib.contextmanager
 def local_modules_by_value(
     modules: Optional[Iterable[Any]] = None,
+    copied: Iterable[str] = (),
 ) -> Iterator[None]:
     """Pickle local modules by value while the context lasts.
 
     Args:
         modules: further modules, or their names.
+        copied: names of top-level modules that the container can import:
+            they are pickled by reference, so that each class exists once.
 
     Raises:
-        ClipperException: a module is not imported.
+        ClipperException: a module does not exist.
     """
+    there = set(copied)
     by_value = local_modules()
     for one in modules or ():
-        by_value.append(one if isinstance(one, ModuleType) else _named(one))
+        if isinstance(one, ModuleType):
+            by_value.append(one)
+        elif one.partition(".")[0] not in there:
+            by_value.append(_named(one))
+    by_value = [
+        one for one in by_value
+        if one.__name__.partition(".")[0] not in there
+    ]
     known = cloudpickle.list_registry_pickle_by_value()
     registered = []
     try:
@@ -136,7 +243,8 @@ def _named(name: str) -> ModuleType:
         return sys.modules[name]
     except KeyError:
         raise ClipperException(
-            "The module %s in modules= is not imported; import it first" % name
+            "The module %s in modules= is neither imported nor found; import "
+            "it first" % name
         ) from None
 
 

@@ -106,6 +106,7 @@ def _deploy(
     pkgs_to_install: Optional[List[str]] = None,
     sample_input: Any = NO_SAMPLE,
     modules: Optional[Iterable[Any]] = None,
+    strings: Optional[str] = None,
     *,
     kind: str,
     packages: Iterable[str],
@@ -113,7 +114,7 @@ def _deploy(
     **options: Any,
 ) -> None:
     with model_directory(
-        func, kind, sample_input, modules, packages
+        func, kind, sample_input, modules, packages, strings
     ) as path:
         with local_modules_by_value(modules):
             write(path)

@@ -25,7 +25,10 @@ def deploy_python_closure(path: str) -> None:
             deployment fails.
         modules: modules, or their names, that are pickled with the function
             because the container does not have them. Modules outside of
-            site-packages always are.
+            site-packages always are, also those that the function imports
+            when it runs.
+        strings: what the function gets for strings: ``"str"`` (None), or
+            ``"bytes"`` as in the original Clipper.
         options: env, cpus, memory, gpus and tuning of
             `ClipperConnection.deploy_model`.
 

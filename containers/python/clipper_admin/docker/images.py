@@ -1,5 +1,6 @@
 """Images on an engine: pulled, built, checked, pushed."""
 
+import re
 import shlex
 from typing import Any, Sequence
 
@@ -13,6 +14,9 @@ _MODEL = "/model"
 #: File with the check's result: an engine may lose the output of a process
 #: that ends quickly.
 _REPORT = "/tmp/clipper-check"
+
+#: What an engine says when an image does not have a program.
+_NO_PROGRAM = re.compile(r"not found|no such file", re.IGNORECASE)
 
 #: Exit code of the check when the model does not fit.
 _MISFIT = 5
@@ -85,6 +89,8 @@ class Images:
         Raises:
             ClipperException: it has other versions.
         """
+        import docker.errors
+
         with engine.failures("Could not check %s" % image):
             container = self._client.containers.create(
                 image,
@@ -93,7 +99,13 @@ class Images:
                 network_mode="none",
             )
             try:
-                container.start()
+                try:
+                    container.start()
+                except docker.errors.APIError as error:
+                    # An image without Python runs no pickled function.
+                    if not _NO_PROGRAM.search(str(error)):
+                        raise
+                    return
                 code = container.wait(timeout=60)["StatusCode"]
                 said = ""
                 if code == _MISFIT:

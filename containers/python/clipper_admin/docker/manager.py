@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from ..address import bare, is_ipv6, join
 from ..container_manager import (
+    CLIPPER_DOCKER_LABEL,
     CLIPPER_DOCKER_PORT_LABELS,
     CLIPPER_INTERNAL_FLUENTD_PORT,
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
@@ -19,6 +20,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
+from ..limits import make_limits
 from ..server_conf import records_arguments
 from . import engine, frontend, network
 from .containers import Containers
@@ -92,6 +94,21 @@ class DockerContainerManager(ContainerManager):
         records_time: how long Redis keeps such queries as well, such as
             ``"1d"``, so that a label may come after a restart or at another
             server; by default it does not. It needs a Redis.
+        limits: sizes of requests and outputs of all applications, see
+            `ClipperConnection.register_application`. What is left out is
+            generous: 20 000 inputs, 64 MB for each input and output, 256 MB
+            for a body.
+        query_id_bits: 31 for clients that read a `query_id` as a 32-bit
+            integer.
+
+    Attributes:
+        docker_client: client of the engine.
+        clipper_query_port, clipper_management_port, clipper_rpc_port: ports
+            of the running cluster, or those that are wanted.
+        redis_ip, redis_port, prometheus_port, extra_container_kwargs,
+            docker_network, public_hostname: as given.
+        common_labels: labels of all containers of the cluster.
+        centralize_log: False.
 
     Raises:
         ClipperException: an argument is not supported, or no engine answers.
@@ -117,6 +134,8 @@ class DockerContainerManager(ContainerManager):
         redis_image: Optional[str] = None,
         records_size: Optional[str] = None,
         records_time: Optional[str] = None,
+        limits: Optional[Mapping[str, Any]] = None,
+        query_id_bits: Optional[int] = None,
     ) -> None:
         if docker_network == "host":
             raise ClipperException(
@@ -133,7 +152,13 @@ class DockerContainerManager(ContainerManager):
         super().__init__(cluster_name, deploy_timeout, logger)
         self.public_hostname = docker_ip_address
         self.docker_network = docker_network
-        self.client = engine.connect()
+        self.client = self.docker_client = engine.connect()
+        self.centralize_log = False
+        self.redis_ip = redis_ip
+        self.redis_port = redis_port
+        self.prometheus_port = prometheus_port
+        self.common_labels = {CLIPPER_DOCKER_LABEL: cluster_name}
+        self.extra_container_kwargs = dict(extra_container_kwargs or {})
         self._wanted_ports = {
             "query": clipper_query_port,
             "management": clipper_management_port,
@@ -144,6 +169,9 @@ class DockerContainerManager(ContainerManager):
         self._records = records_arguments(
             records_size, records_time, redis_ip or redis_image, zone_size
         )
+        make_limits(limits)
+        self._limits = dict(limits or {})
+        self._query_id_bits = query_id_bits
         self._workers = workers
         self._zone_size = zone_size
         self._ports: Dict[str, int] = {}
@@ -156,6 +184,24 @@ class DockerContainerManager(ContainerManager):
         self.replicas = Replicas(
             self._server(), self.containers, lambda: self.frontend
         )
+
+    @property
+    def clipper_query_port(self) -> int:
+        """Port of the applications: of the running cluster, else wanted."""
+        return self._port("query")
+
+    @property
+    def clipper_management_port(self) -> int:
+        """Port of the operator's server."""
+        return self._port("management")
+
+    @property
+    def clipper_rpc_port(self) -> int:
+        """Port of the containers."""
+        return self._port("rpc")
+
+    def _port(self, what: str) -> int:
+        return self._ports.get(what, self._wanted_ports[what])
 
     @property
     def frontend(self) -> Frontend:
@@ -209,6 +255,8 @@ class DockerContainerManager(ContainerManager):
             + network.subnets(self.client, self.docker_network),
             "redis": self._redis,
             "records": self._records,
+            "limits": self._limits,
+            "query_id_bits": self._query_id_bits,
         }
 
     def _start_redis(self, image: str) -> Any:

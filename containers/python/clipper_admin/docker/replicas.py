@@ -6,13 +6,15 @@ import secrets
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ..container_manager import (
+    CLIPPER_INTERNAL_METRIC_PORT,
     CLIPPER_INTERNAL_RPC_PORT,
     CLIPPER_MODEL_CONTAINER_LABEL,
 )
+from ..arrivals import Expected
 from ..containers import ContainerOptions, Deployed
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
-from ..replica_set import ReplicaSet, Server
+from ..replica_set import ReplicaSet, Server, Started
 from . import engine
 from .containers import Containers
 from .frontend import Frontend
@@ -46,6 +48,18 @@ class Replicas(ReplicaSet):
         """See `ReplicaSet.find`."""
         return self._containers.find(
             {CLIPPER_MODEL_CONTAINER_LABEL: label}, stopped
+        )
+
+    def expected(self, container: Any) -> Expected:
+        """See `ReplicaSet.expected`."""
+        env = {}
+        for entry in container.attrs.get("Config", {}).get("Env") or []:
+            name, _, value = entry.partition("=")
+            env[name] = value
+        return Expected(
+            (env.get("CLIPPER_MODEL_NAME", ""),
+             env.get("CLIPPER_MODEL_VERSION", "")),
+            env.get(_TOKEN, ""),
         )
 
     def name_of(self, container: Any) -> str:
@@ -88,22 +102,37 @@ class Replicas(ReplicaSet):
             "CLIPPER_MODEL_VERSION": what.version,
             "CLIPPER_INPUT_TYPE": what.input_type,
             "CLIPPER_PORT": str(CLIPPER_INTERNAL_RPC_PORT),
+            "CLIPPER_METRICS_PORT": str(CLIPPER_INTERNAL_METRIC_PORT),
             **thread_environment(options, total),
             **(options.env or {}),
         }
-        tokens: Dict[str, Any] = {}
+        started: List[Started] = []
+        before = self.nameless(what)
         try:
             for _ in range(missing):
                 token = secrets.token_hex(16)
-                tokens[token] = self._run(
+                container = self._run(
                     what, dict(env, **{_TOKEN: token}), options
                 )
-            self.wait_until_ready(what, lambda: tokens)
+                started.append(
+                    Started(container, Expected(what.key, token))
+                )
+                address = self._address(container)
+                started[-1] = Started(
+                    container, Expected(what.key, token, address)
+                )
+            self.wait_until_ready(what, lambda: started, before)
         except BaseException:
-            for one in tokens.values():
+            for one in started:
                 with contextlib.suppress(ClipperException):
-                    self._containers.discard(one)
+                    self._containers.discard(one.container)
             raise
+
+    def _address(self, container: Any) -> str:
+        """Where a container connects from; empty when it has ended."""
+        with contextlib.suppress(ClipperException):
+            return self._containers.address_of(container)
+        return ""
 
     def _run(
         self, what: Deployed, env: Mapping[str, str], options: ContainerOptions
@@ -132,14 +161,10 @@ class Replicas(ReplicaSet):
 
     def remove(self, containers: Sequence[Any]) -> None:
         """See `ReplicaSet.remove`."""
-        gone = set()
-        for one in containers:
-            for entry in one.attrs.get("Config", {}).get("Env") or []:
-                key, _, value = entry.partition("=")
-                if key == _TOKEN:
-                    gone.add(value)
-        self._containers.stop_together(containers, _PATIENCE, graceful=True)
-        self.wait_until_forgotten(gone)
+        with self.until_forgotten(containers):
+            self._containers.stop_together(
+                containers, _PATIENCE, graceful=True
+            )
 
 
 def _gpus(gpus: Any) -> Any:

@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List
 
-from .. import status as server_status
+from .. import arrivals
 from ..catalog import NO_CONTAINER, Catalog
 from ..containers import Deployed
 from ..exceptions import ClipperException
@@ -71,13 +71,14 @@ def _wait(replicas: Replicas, ids: List[str]) -> List[str]:
     """
     deadline = time.monotonic() + replicas.deploy_timeout
     while True:
-        known: Set[str] = set()
+        status: Dict[str, Any] = {}
         with contextlib.suppress(OSError):
-            known = server_status.ready(replicas.get_status())
+            status = replicas.get_status()
+        started = [one for one in replicas.of() if one["id"] in ids]
         late = [
-            one for one in replicas.of()
-            if one["id"] in ids
-            and server_status.token_hash(one["token"]) not in known
+            started[i] for i in arrivals.missing(
+                [replicas.expected(one) for one in started], status
+            )
         ]
         if (
             all(one["starts"] >= _HOPELESS for one in late)

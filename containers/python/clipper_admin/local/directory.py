@@ -8,6 +8,7 @@
     images/             model directories
     logs.old/           logs of the run before
     logs/  locks/  tmp/
+    management.sock  management.token  metrics.sock
     control.sock  supervisor.json  supervisor.lock
 """
 
@@ -36,6 +37,9 @@ IMAGES = "images"
 LOGS = "logs"
 OLD_LOGS = "logs.old"
 ERROR_LOG = "logs/error.log"
+MANAGEMENT_SOCKET = "management.sock"
+MANAGEMENT_TOKEN = "management.token"
+METRICS_SOCKET = "metrics.sock"
 
 
 def state_root() -> str:
@@ -131,6 +135,9 @@ class ClusterDirectory:
             CANDIDATE_CONF,
             "supervisor.json",
             "control.sock",
+            MANAGEMENT_SOCKET,
+            MANAGEMENT_TOKEN,
+            METRICS_SOCKET,
         ):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.file(name))

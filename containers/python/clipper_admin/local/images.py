@@ -11,7 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
+
+try:
+    from packaging.requirements import InvalidRequirement, Requirement
+except ImportError:
+    # pip has it, and installs the requirements that are not met.
+    from pip._vendor.packaging.requirements import (  # type: ignore[assignment]
+        InvalidRequirement,
+        Requirement,
+    )
 
 from clipper_container.loader import (
     FUNCTION_FILE,
@@ -86,7 +95,7 @@ def find(directory: ClusterDirectory, image: str) -> str:
 
     Args:
         image: name of a built image or a bench image, or the path of a
-            model directory.
+            model directory or of a directory with a program.
 
     Raises:
         ClipperException: it is none of them.
@@ -100,13 +109,31 @@ def find(directory: ClusterDirectory, image: str) -> str:
         os.makedirs(path, exist_ok=True)
         _write_kind(path, kind)
         return path
+    if program(image):
+        return os.path.abspath(image)
     if os.path.exists(os.path.join(image, FUNCTION_FILE)):
         check_fits(image)
         return os.path.abspath(image)
     raise ClipperException(
         "No image %s in this cluster. Without a container engine an image is "
-        "what build_model returned, or the path of a model directory" % image
+        "what build_model returned, or the path of a model directory or of a "
+        "directory with a program `main` or `main.py`" % image
     )
+
+
+def program(path: str) -> List[str]:
+    """The command of a container of one's own; empty if there is none.
+
+    Args:
+        path: the directory of an image.
+    """
+    main = os.path.join(path, "main")
+    if os.path.isfile(main) and os.access(main, os.X_OK):
+        return [os.path.abspath(main)]
+    main += ".py"
+    if os.path.isfile(main):
+        return [sys.executable, "-u", os.path.abspath(main)]
+    return []
 
 
 def check_fits(path: str) -> None:
@@ -159,16 +186,20 @@ def install(packages: Sequence[str], target: str) -> None:
 
 
 def is_met(requirement: str) -> bool:
-    """Whether a plain requirement (`name`, `name==1.0`) is installed.
+    """Whether a requirement (`name>=1.0`) is installed.
 
-    False for any other form: pip decides.
+    False for a URL, a path, or one with extras: pip decides.
     """
-    name, equals, version = requirement.partition("==")
-    name = name.strip()
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        return False
     try:
-        installed = importlib.metadata.version(name)
+        wanted = Requirement(requirement)
+    except InvalidRequirement:
+        return False
+    if wanted.url or wanted.extras:
+        return False
+    if wanted.marker is not None and not wanted.marker.evaluate():
+        return True
+    try:
+        installed = importlib.metadata.version(wanted.name)
     except importlib.metadata.PackageNotFoundError:
         return False
-    return not equals or installed == version.strip()
+    return wanted.specifier.contains(installed, prereleases=True)

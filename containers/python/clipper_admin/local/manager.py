@@ -5,13 +5,14 @@ import logging
 import os
 import pwd
 import resource
+import secrets
 import shutil
 import subprocess
 import sys
 from typing import Any, Dict, List, Mapping, Optional
 
 from .. import status as server_status
-from ..address import join, reachable
+from ..address import is_loopback, join, reachable
 from ..container_manager import (
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
     CLIPPER_INTERNAL_QUERY_PORT,
@@ -20,7 +21,7 @@ from ..container_manager import (
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
-from ..limits import memory_bytes
+from ..limits import make_limits, memory_bytes
 from ..server_conf import DESCRIPTORS, records_arguments
 from . import again, images, programs
 from .control import ClusterGone, ask, is_running
@@ -28,6 +29,9 @@ from .directory import (
     CLUSTER,
     ERROR_LOG,
     LOGS,
+    MANAGEMENT_SOCKET,
+    MANAGEMENT_TOKEN,
+    METRICS_SOCKET,
     ClusterDirectory,
     state_root,
 )
@@ -85,6 +89,15 @@ class LocalContainerManager(ContainerManager):
         log_size: size of any other log, such as ``"16m"``; a longer one
             becomes ``NAME.log.1``, which replaces the one before. 0 for no
             limit.
+        limits: sizes of requests and outputs of all applications, see
+            `ClipperConnection.register_application`. What is left out is
+            generous: 20 000 inputs, 64 MB for each input and output, 256 MB
+            for a body.
+        query_id_bits: 31 for clients that read a `query_id` as a 32-bit
+            integer.
+        model_metrics: serve what models report with `clipper_admin.metrics`,
+            on a port of its own for each replica, and join it in
+            ``/metrics``.
     """
 
     def __init__(
@@ -105,6 +118,9 @@ class LocalContainerManager(ContainerManager):
         records_size: Optional[str] = None,
         records_time: Optional[str] = None,
         log_size: Any = "16m",
+        limits: Optional[Mapping[str, Any]] = None,
+        model_metrics: bool = False,
+        query_id_bits: Optional[int] = None,
     ) -> None:
         programs.check_cluster_name(cluster_name)
         super().__init__(cluster_name, deploy_timeout, logger)
@@ -122,6 +138,10 @@ class LocalContainerManager(ContainerManager):
         )
         self._access_log = access_log
         self._log_size = memory_bytes(log_size)
+        make_limits(limits)
+        self._limits = dict(limits or {})
+        self._query_id_bits = query_id_bits
+        self._model_metrics = model_metrics
         self._nginx = nginx
         self._module = module
         self._directory = ClusterDirectory(
@@ -134,6 +154,24 @@ class LocalContainerManager(ContainerManager):
         self.replicas = Replicas(
             self._server(), self._directory, lambda: self.cluster
         )
+
+    @property
+    def clipper_query_port(self) -> int:
+        """Port of the applications: of the running cluster, else wanted."""
+        return self._port("query_port")
+
+    @property
+    def clipper_management_port(self) -> int:
+        """Port of the operator's server."""
+        return self._port("management_port")
+
+    @property
+    def clipper_rpc_port(self) -> int:
+        """Port of the containers."""
+        return self._port("rpc_port")
+
+    def _port(self, name: str) -> int:
+        return self._cluster.get(name, self._wanted_ports[name])
 
     @property
     def directory(self) -> ClusterDirectory:
@@ -159,10 +197,14 @@ class LocalContainerManager(ContainerManager):
             "descriptors": _descriptors(),
             "redis": self._redis,
             "records": self._records,
+            "limits": self._limits,
+            "query_id_bits": self._query_id_bits,
             "access_log": ["logs/access.log", "clipper"]
             if self._access_log
             else None,
             "user": _user(),
+            "management": MANAGEMENT_SOCKET,
+            "model_metrics": METRICS_SOCKET if self._model_metrics else None,
             "nginx": programs.find_nginx(self._nginx),
             "module": programs.find_module(self._module),
         }
@@ -224,10 +266,17 @@ class LocalContainerManager(ContainerManager):
             directory.test(cluster, number)
             directory.make_current(number)
         directory.write_nginx_conf(cluster)
+        self._write_token()
         directory.write_json(
             "supervisor.json",
             {
                 "nginx": directory.nginx_command(cluster),
+                "services": {
+                    name: [sys.executable, "-m", "clipper_admin", name,
+                           directory.path]
+                    for name in ["management"]
+                    + ["metrics"] * bool(cluster.get("model_metrics"))
+                },
                 "log_size": self._log_size,
             },
         )
@@ -244,6 +293,16 @@ class LocalContainerManager(ContainerManager):
             self._cluster = {}
             programs.end(directory.path, supervisor)
             raise
+
+    def _write_token(self) -> None:
+        """Write the token of the management API, if its calls need one."""
+        path = self._directory.file(MANAGEMENT_TOKEN)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        if not is_loopback(self._bind_address):
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as f:
+                f.write(secrets.token_hex(16) + "\n")
 
     def _test_again(self, cluster: Mapping[str, Any], number: int) -> None:
         """Test the configuration of a cluster that is started again.
@@ -268,7 +327,7 @@ class LocalContainerManager(ContainerManager):
                 [
                     sys.executable,
                     "-m",
-                    "clipper_admin.local.supervisor",
+                    "clipper_admin.local",
                     self._directory.path,
                 ],
                 stdin=subprocess.DEVNULL,

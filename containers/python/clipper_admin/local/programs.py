@@ -99,6 +99,13 @@ def environment() -> Dict[str, str]:
     return dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
 
 
+def container_path() -> str:
+    """PYTHONPATH of a container: also the module `rpc` of the original."""
+    path = environment()["PYTHONPATH"].split(os.pathsep)
+    own = os.path.join(path[0], "clipper_container", "original")
+    return os.pathsep.join([path[0], own] + path[1:])
+
+
 def tail(path: str, lines: int = 20) -> str:
     """Last lines of a log; empty when it does not exist."""
     try:

@@ -15,6 +15,7 @@ from typing import (
 )
 
 from ..address import reachable
+from ..arrivals import Expected
 from ..containers import (
     ContainerOptions,
     Deployed,
@@ -22,7 +23,8 @@ from ..containers import (
 )
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
-from ..replica_set import ReplicaSet, Server
+from ..replica_set import ReplicaSet, Server, Started
+from ..status import free_port
 from . import images, programs
 from .control import ask
 from .directory import CONTAINERS, LOGS, ClusterDirectory
@@ -69,6 +71,13 @@ class Replicas(ReplicaSet):
             if one["id"].startswith(prefix)
             and one["id"][len(prefix):].isdigit()
         ]
+
+    def expected(self, container: Mapping[str, Any]) -> Expected:
+        """See `ReplicaSet.expected`; all connect from this host."""
+        name, version = parse_model_container_label(
+            container["id"].rpartition("-")[0]
+        )
+        return Expected((name, version), container["token"])
 
     def name_of(self, container: Mapping[str, Any]) -> str:
         """See `ReplicaSet.name_of`."""
@@ -126,9 +135,12 @@ class Replicas(ReplicaSet):
         """See `ReplicaSet.add`."""
         specs = self._specs(what, missing, total)
         ids = [one["id"] for one in specs]
+        before = self.nameless(what)
         ask(self._path, "add", replicas=specs)
         try:
-            self.wait_until_ready(what, lambda: self._by_token(what, ids))
+            self.wait_until_ready(
+                what, lambda: self._started(what, ids), before
+            )
             ask(self._path, "keep", ids=ids)
             self._set_count(what.name, what.version, total)
         except BaseException:
@@ -145,14 +157,21 @@ class Replicas(ReplicaSet):
         env.update(_limits(options, total))
         env.update(options.env or {})
         ids = ["%s-%d" % (what.label, number) for number in numbers]
+        ports: List[int] = []
+        for _ in ids:
+            if self._cluster().get("model_metrics"):
+                ports.append(free_port("127.0.0.1", 0, ports))
         return [
             {
                 "id": one,
-                "command": _command(options),
-                "env": env,
+                "command": _command(
+                    images.find(self._directory, what.image), options,
+                    str(what),
+                ),
+                "env": {**_metrics(ports[i:i + 1]), **env},
                 "log": self._directory.file(LOGS, one + ".log"),
             }
-            for one in ids
+            for i, one in enumerate(ids)
         ]
 
     def start_again(self, what: Deployed, count: int) -> List[str]:
@@ -179,15 +198,14 @@ class Replicas(ReplicaSet):
             "CLIPPER_MODEL_PATH": images.find(self._directory, what.image),
             "CLIPPER_IP": reachable(cluster["address"]),
             "CLIPPER_PORT": str(cluster["rpc_port"]),
-            "PYTHONPATH": programs.environment()["PYTHONPATH"],
+            "PYTHONPATH": programs.container_path(),
         }
 
-    def _by_token(
-        self, what: Deployed, ids: List[str]
-    ) -> Dict[str, Dict[str, Any]]:
-        found = {
-            one["token"]: one for one in self.of() if one["id"] in ids
-        }
+    def _started(self, what: Deployed, ids: List[str]) -> List[Started]:
+        found = [
+            Started(one, self.expected(one)) for one in self.of()
+            if one["id"] in ids
+        ]
         if len(found) < len(ids):
             raise ClipperException(
                 "A container of %s was stopped before it was ready" % what
@@ -200,13 +218,22 @@ class Replicas(ReplicaSet):
         """See `ReplicaSet.remove`."""
         if not containers:
             return
-        ask(self._path, "remove", ids=[one["id"] for one in containers])
-        for label in {one["id"].rpartition("-")[0] for one in containers}:
-            self._set_count(
-                *parse_model_container_label(label),
-                len(self.find(label, True))
-            )
-        self.wait_until_forgotten({one["token"] for one in containers})
+        with self.until_forgotten(containers):
+            ask(self._path, "remove", ids=[one["id"] for one in containers])
+            for label in {one["id"].rpartition("-")[0] for one in containers}:
+                self._set_count(
+                    *parse_model_container_label(label),
+                    len(self.find(label, True))
+                )
+
+
+def _metrics(port: Sequence[int]) -> Dict[str, str]:
+    if not port:
+        return {}
+    return {
+        "CLIPPER_METRICS_PORT": str(port[0]),
+        "CLIPPER_METRICS_ADDRESS": "127.0.0.1",
+    }
 
 
 def _limits(options: ContainerOptions, total: int) -> Dict[str, str]:
@@ -219,8 +246,13 @@ def _limits(options: ContainerOptions, total: int) -> Dict[str, str]:
     return env
 
 
-def _command(options: ContainerOptions) -> List[str]:
-    command = [sys.executable, "-u", "-m", "clipper_container"]
+def _command(
+    path: str, options: ContainerOptions, model: str
+) -> List[str]:
+    # The model is in the environment, too; here `ps` shows it.
+    command = images.program(path) or [
+        sys.executable, "-u", "-m", "clipper_container", model
+    ]
     if options.memory is not None:
         # The shell replaces itself, so the process is the container.
         kilobytes = memory_bytes(options.memory) // 1024

@@ -2,14 +2,15 @@
 
 It starts nginx and the model containers in its own session, restarts those
 that end (after a longer wait each time), and outlives the program that
-started the cluster. When it dies, its children die. It listens on a socket
+started the cluster. A service is started by the first connection to its
+socket, `NAME.sock`. When it dies, its children die. It listens on a socket
 in the cluster's directory; each line is a command as a JSON object, and each
 answer is a line with a JSON object.
 
-    python -m clipper_admin.local.supervisor DIRECTORY
+    python -m clipper_admin.local DIRECTORY
 
 The directory has `supervisor.json`: {"nginx": [argument, ...], "log_size":
-bytes}.
+bytes, "services": {name: [argument, ...]}}.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import sys
 import time
 from typing import Any, Awaitable, Callable, Dict, List, Optional
@@ -67,6 +69,7 @@ class Child:
         on_death: signal that it gets when the supervisor dies.
         quit_signal: signal that lets it finish and end.
         with_token: whether each start gets a new CLIPPER_REPLICA_TOKEN.
+        listener: socket that it inherits as CLIPPER_LISTENER.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Child:
         on_death: int = signal.SIGKILL,
         quit_signal: int = signal.SIGTERM,
         with_token: bool = False,
+        listener: Optional[socket.socket] = None,
     ) -> None:
         self.name = name
         self.keep = keep
@@ -91,6 +95,7 @@ class Child:
         self._on_death = on_death
         self._quit_signal = quit_signal
         self._with_token = with_token
+        self._listener = listener
         self._process: Optional[asyncio.subprocess.Process] = None
         self._ending = False
         self._restart_now = asyncio.Event()
@@ -136,6 +141,7 @@ class Child:
             "exit_code": self.exit_code,
             "starts": self.starts,
             "log": self._log_path,
+            "metrics_port": int(self._env.get("CLIPPER_METRICS_PORT") or 0),
         }
 
     def _signal(self, number: int) -> None:
@@ -186,6 +192,10 @@ class Child:
         if self._with_token:
             self.token = secrets.token_hex(16)
             env["CLIPPER_REPLICA_TOKEN"] = self.token
+        inherited = []
+        if self._listener is not None:
+            inherited = [self._listener.fileno()]
+            env["CLIPPER_LISTENER"] = str(inherited[0])
         self.starts += 1
         with open(self._log_path, "ab") as output:
             start = output.seek(0, os.SEEK_END)
@@ -197,6 +207,7 @@ class Child:
                     stdout=output,
                     stderr=output,
                     preexec_fn=_prepare(self._on_death),
+                    pass_fds=inherited,
                 )
             except OSError as error:
                 log("%s could not be started: %s", self.name, error)
@@ -282,6 +293,8 @@ class Supervisor:
             quit_signal=signal.SIGQUIT,
         )
         self._log_size = int(settings.get("log_size", LIMIT))
+        self._wanted: Dict[str, List[str]] = settings.get("services", {})
+        self._services: List[Child] = []
         self._replicas: Dict[str, Child] = {}
         self._stopped = asyncio.Event()
         self._commands: Dict[
@@ -312,6 +325,8 @@ class Supervisor:
             self._serve, CONTROL, limit=1 << 24
         )
         os.chmod(CONTROL, 0o600)
+        for name, command in self._wanted.items():
+            self._serve_on_demand(name, command)
         self._nginx.start()
         rotation = asyncio.ensure_future(keep_rotating(
             os.path.join(self._directory, "logs"), self._log_size, log
@@ -322,6 +337,28 @@ class Supervisor:
         # Newer versions of Python have removed it already.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(CONTROL)
+
+    def _serve_on_demand(self, name: str, command: List[str]) -> None:
+        loop = asyncio.get_running_loop()
+        path = name + ".sock"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        os.chmod(path, 0o600)
+        listener.listen(128)
+        child = Child(
+            name, command, {},
+            os.path.join(self._directory, "logs", name + ".log"), keep=True,
+            listener=listener,
+        )
+
+        def start() -> None:
+            loop.remove_reader(listener)
+            self._services.append(child)
+            child.start()
+
+        loop.add_reader(listener, start)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -395,7 +432,7 @@ class Supervisor:
     async def _stop(self, command: Dict[str, Any]) -> Dict[str, Any]:
         graceful = command.get("graceful", True)
         log("stopping")
-        children = list(self._replicas.values()) + [self._nginx]
+        children = [*self._services, *self._replicas.values(), self._nginx]
         await asyncio.gather(*(child.stop(graceful) for child in children))
         self._replicas.clear()
         asyncio.get_running_loop().call_later(0.05, self._stopped.set)
@@ -434,7 +471,3 @@ def main() -> int:
 
 async def _main(directory: str, settings: Dict[str, Any]) -> None:
     await Supervisor(directory, settings).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

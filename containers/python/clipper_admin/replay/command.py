@@ -23,6 +23,7 @@ _LEAST = 1e-3
 
 _WHY = {
     "malformed": "lines not in the log format",
+    "cut": "requests with more inputs than the log has room for: the rest",
     "feedback": "queries without feedback",
     "propensity": "queries without a propensity",
 }

@@ -22,6 +22,9 @@ _ABSENT = "-"
 #: Separates the values of a request with several inputs.
 _SEPARATOR = ", "
 
+#: End of a list that was too long.
+_CUT = "..."
+
 _LISTS = ("query_id", "models", "model", "propensity")
 
 
@@ -146,7 +149,7 @@ def read_log(
         lines: lines of the access log.
         losses: losses by query id.
         skipped: counts what is left out by reason: `malformed` lines,
-            queries without `feedback`, and queries without a `propensity`
+            the rest of a request whose lists were `cut`, queries without `feedback`, and queries without a `propensity`
             (the policy asked several models or has none, or no model
             answered).
         app: use only this application; all when empty.
@@ -162,7 +165,7 @@ def read_log(
         except (ValueError, KeyError, TypeError):
             skipped["malformed"] += 1
             continue
-        if len({len(column) for column in columns}) != 1:
+        if not _complete(columns, skipped):
             skipped["malformed"] += 1
             continue
         for query_id, models, model, propensity in zip(*columns):
@@ -178,6 +181,29 @@ def read_log(
                 time, arms, model, p, losses[query_id],
                 "" if uid == _ABSENT else uid,
             )
+
+
+def _complete(columns: List[List[str]], skipped: Counter[str]) -> bool:
+    """Make the lists of a request as long as each other.
+
+    Values that are all equal are written once, and lists that are too long
+    are cut: what is missing is left out, and counted once a request.
+
+    Returns:
+        False: they do not fit each other.
+    """
+    cut = [column for column in columns if column[-1] == _CUT]
+    for column in cut:
+        column.pop()
+    length = min(map(len, cut)) if cut else len(columns[0])
+    for column in columns:
+        if len(column) == 1:
+            column *= length
+        elif cut:
+            del column[length:]
+    if cut:
+        skipped["cut"] += 1
+    return all(len(column) == length for column in columns)
 
 
 def with_candidates(

@@ -1,0 +1,1 @@
+"""The original's central logging, see `fluentd`."""
