@@ -5,6 +5,7 @@
  */
 
 
+#include "base/clipper_hash.h"
 #include "conf/ngx_http_clipper.h"
 #include "http/ngx_http_clipper_body.h"
 #include "conf/ngx_http_clipper_conf.h"
@@ -12,6 +13,7 @@
 #include "conf/ngx_http_clipper_conf_model.h"
 #include "conf/ngx_http_clipper_conf_redis.h"
 #include "conf/ngx_http_clipper_conf_select.h"
+#include "conf/ngx_http_clipper_conf_value.h"
 #include "http/ngx_http_clipper_filter.h"
 #include "http/ngx_http_clipper_health.h"
 #include "conf/ngx_http_clipper_listen.h"
@@ -28,6 +30,13 @@
 
 
 static ngx_int_t ngx_http_clipper_postconfiguration(ngx_conf_t *cf);
+
+
+static ngx_conf_enum_t  ngx_http_clipper_query_id_bits[] = {
+    { ngx_string("31"), CLIPPER_SCRAMBLE_SHORT },
+    { ngx_string("53"), CLIPPER_SCRAMBLE_BITS },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_command_t  ngx_http_clipper_commands[] = {
@@ -76,6 +85,13 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       0,
       NULL },
 
+    { ngx_string("clipper_query_id_bits"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_clipper_main_conf_t, query_id_bits),
+      ngx_http_clipper_query_id_bits },
+
     { ngx_string("clipper_generation"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_clipper_conf_generation,
@@ -93,10 +109,31 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       (void *) ngx_http_clipper_predict_handler },
 
     { ngx_string("clipper_input"),
-      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE123,
       ngx_http_clipper_conf_app_input,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("clipper_binary"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_clipper_loc_conf_t, binary),
+      NULL },
+
+    { ngx_string("clipper_decompress"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_clipper_conf_app_decompress,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("clipper_explain"),
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_clipper_loc_conf_t, explain),
       NULL },
 
     { ngx_string("clipper_slo"),
@@ -107,8 +144,8 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       NULL },
 
     { ngx_string("clipper_default"),
-      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_clipper_conf_value_join,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_clipper_loc_conf_t, output),
       NULL },

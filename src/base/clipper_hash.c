@@ -31,9 +31,6 @@
 #define CLIPPER_HASH_SHORT   48
 
 #define CLIPPER_SCRAMBLE_ROUNDS  4
-#define CLIPPER_SCRAMBLE_LEFT    27
-#define CLIPPER_SCRAMBLE_RIGHT                                                \
-    (CLIPPER_SCRAMBLE_BITS - CLIPPER_SCRAMBLE_LEFT)
 
 
 typedef unsigned __int128  clipper_u128_t;
@@ -316,40 +313,54 @@ clipper_scramble_round(const clipper_hash_key_t *key, ngx_uint_t round,
 
 
 /*
- * An unbalanced Feistel network: the left half is changed by the right one in
- * even rounds and the other way round in odd ones.
+ * A Feistel network: the left half, which has a bit more, is changed by the
+ * right one in even rounds and the other way round in odd ones.
  */
 
 static void
 clipper_scramble_step(const clipper_hash_key_t *key, ngx_uint_t round,
-    uint64_t *left, uint64_t *right)
+    ngx_uint_t bits, uint64_t *left, uint64_t *right)
 {
     if (round % 2 == 0) {
         *left ^= clipper_scramble_round(key, round, *right)
-                 >> (64 - CLIPPER_SCRAMBLE_LEFT);
+                 >> (64 - (bits - bits / 2));
 
     } else {
         *right ^= clipper_scramble_round(key, round, *left)
-                  >> (64 - CLIPPER_SCRAMBLE_RIGHT);
+                  >> (64 - bits / 2);
     }
+}
+
+
+static uint64_t
+clipper_scramble(const clipper_hash_key_t *key, ngx_uint_t bits, uint64_t x)
+{
+    uint64_t    left, right;
+    ngx_uint_t  i;
+
+    x &= (1ULL << bits) - 1;
+    left = x >> bits / 2;
+    right = x & ((1ULL << bits / 2) - 1);
+
+    for (i = 0; i < CLIPPER_SCRAMBLE_ROUNDS; i++) {
+        clipper_scramble_step(key, i, bits, &left, &right);
+    }
+
+    return (left << bits / 2) | right;
 }
 
 
 uint64_t
 clipper_hash_scramble(const clipper_hash_key_t *key, uint64_t x)
 {
-    uint64_t    left, right;
-    ngx_uint_t  i;
+    return clipper_scramble(key, CLIPPER_SCRAMBLE_BITS, x);
+}
 
-    x &= (1ULL << CLIPPER_SCRAMBLE_BITS) - 1;
-    left = x >> CLIPPER_SCRAMBLE_RIGHT;
-    right = x & ((1ULL << CLIPPER_SCRAMBLE_RIGHT) - 1);
 
-    for (i = 0; i < CLIPPER_SCRAMBLE_ROUNDS; i++) {
-        clipper_scramble_step(key, i, &left, &right);
-    }
-
-    return (left << CLIPPER_SCRAMBLE_RIGHT) | right;
+uint64_t
+clipper_hash_scramble_short(const clipper_hash_key_t *key, uint64_t x)
+{
+    return clipper_scramble(key, CLIPPER_SCRAMBLE_SHORT, x);
 }
 
 
@@ -357,15 +368,16 @@ uint64_t
 clipper_hash_unscramble(const clipper_hash_key_t *key, uint64_t x)
 {
     uint64_t    left, right;
-    ngx_uint_t  i;
+    ngx_uint_t  i, bits;
 
-    x &= (1ULL << CLIPPER_SCRAMBLE_BITS) - 1;
-    left = x >> CLIPPER_SCRAMBLE_RIGHT;
-    right = x & ((1ULL << CLIPPER_SCRAMBLE_RIGHT) - 1);
+    bits = CLIPPER_SCRAMBLE_BITS;
+    x &= (1ULL << bits) - 1;
+    left = x >> bits / 2;
+    right = x & ((1ULL << bits / 2) - 1);
 
     for (i = CLIPPER_SCRAMBLE_ROUNDS; i != 0; i--) {
-        clipper_scramble_step(key, i - 1, &left, &right);
+        clipper_scramble_step(key, i - 1, bits, &left, &right);
     }
 
-    return (left << CLIPPER_SCRAMBLE_RIGHT) | right;
+    return (left << bits / 2) | right;
 }

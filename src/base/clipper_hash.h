@@ -9,7 +9,8 @@
  * siphash   SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), for
  *           short keys such as names.
  * scramble  a keyed bijection of [0, 2^53): consecutive numbers come out in an
- *           unpredictable order; unscramble is its inverse.
+ *           unpredictable order; unscramble is its inverse.  The same for
+ *           [0, 2^31), which 32-bit integers hold.
  *
  * Nothing here allocates, locks or fails.
  */
@@ -27,7 +28,8 @@
 #define CLIPPER_HASH_WORDS                                                    \
     (CLIPPER_HASH_BLOCK / 8 + 2)
 
-#define CLIPPER_SCRAMBLE_BITS  53
+#define CLIPPER_SCRAMBLE_BITS   53
+#define CLIPPER_SCRAMBLE_SHORT  31
 
 
 /* plain data without pointers: it may live in shared memory */
@@ -54,6 +56,9 @@ void clipper_hash_siphash(const uint64_t key[2], const u_char *data, size_t len,
 
 uint64_t clipper_hash_scramble(const clipper_hash_key_t *key, uint64_t x);
 uint64_t clipper_hash_unscramble(const clipper_hash_key_t *key, uint64_t x);
+
+/* the same with 31 bits in the place of 53 */
+uint64_t clipper_hash_scramble_short(const clipper_hash_key_t *key, uint64_t x);
 
 
 #endif /* _CLIPPER_HASH_H_INCLUDED_ */

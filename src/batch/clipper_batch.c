@@ -9,6 +9,8 @@
 
 #include "batch/clipper_batch.h"
 #include "batch/clipper_batch_profile.h"
+#include "batch/clipper_batch_profile_risk.h"
+#include "batch/clipper_batch_try.h"
 
 
 #define CUT                    0.9
@@ -27,10 +29,10 @@
 #define BUSY_TRIES             16       /* batches before sizes are tried */
 
 #define REFRESH_US             50000    /* without batches */
-#define PROBE_MIN_US           5000
-#define PROBE_MAX_US           50000
 
 #define LATE_MIN_US            1000
+
+#define RISK_FITS              32       /* no risk where more tasks fit */
 
 /* batches have this part of the best rate, as far as it is known */
 #define EFFICIENT              0.95     /* nobody is given up for more */
@@ -46,6 +48,8 @@ typedef struct {
     double                     head_us;
     double                     tail_us;
     ngx_uint_t                 queued;
+    ngx_uint_t                 risk;        /* small batches, see below */
+    ngx_uint_t                 replicas;    /* that take what is left */
     double                     efficient;   /* of the best rate: is enough */
     ngx_uint_t                 full;        /* rather drop than send less */
 } clipper_batch_view_t;
@@ -82,6 +86,8 @@ clipper_batch_init(clipper_batch_t *b, const clipper_batch_t *from,
     b->seen_us = 0;
     b->batches = 0;
     b->misses = 0;
+
+    ngx_memzero(b->last, sizeof(b->last));
 
     clipper_batch_profile_age(b, now_us);
 }
@@ -141,18 +147,23 @@ clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n)
 }
 
 
-/* the largest batch within the limit that keeps its head on time */
+/* the batch within the limit whose head is on time, or is worth the risk */
 
 static ngx_uint_t
 clipper_batch_fit(const clipper_batch_t *b, ngx_uint_t limit, double head_us,
-    ngx_uint_t queued)
+    const clipper_batch_view_t *v)
 {
     ngx_uint_t  n;
+
+    if (v->risk) {
+        return clipper_batch_profile_risk_fit(b, head_us, limit, v->queued,
+                                              v->replicas);
+    }
 
     n = clipper_batch_profile_fit(b, head_us);
     n = ngx_min(n, limit);
 
-    return ngx_min(n, queued);
+    return ngx_min(n, v->queued);
 }
 
 
@@ -177,6 +188,38 @@ clipper_batch_keeps_up(const clipper_batch_t *b,
 
 
 /*
+ * Whether batches may be larger than is safe.  Not if many tasks fit: then a
+ * head with little time had better be given up.
+ */
+
+static ngx_uint_t
+clipper_batch_risks(const clipper_batch_t *b, const clipper_batch_conf_t *conf,
+    const clipper_batch_load_t *load)
+{
+    return conf->fixed == 0
+           && !load->slower
+           && clipper_batch_profile_fit(b, (double) load->tail_us)
+              < RISK_FITS;
+}
+
+
+/*
+ * The replicas that soon take what this one leaves; none if more comes than
+ * they can serve.
+ */
+
+static ngx_uint_t
+clipper_batch_spare(const clipper_batch_t *b, const clipper_batch_load_t *load)
+{
+    ngx_uint_t  n;
+
+    n = clipper_batch_profile_fit(b, (double) load->head_us);
+
+    return clipper_batch_keeps_up(b, load, ngx_max(n, 1)) ? load->replicas : 0;
+}
+
+
+/*
  * The batch to take from the head of this queue, or 0 if the head should be
  * dropped because it would force an inefficient batch while others wait in
  * vain.
@@ -189,13 +232,13 @@ clipper_batch_worth(const clipper_batch_t *b, ngx_uint_t limit,
     double      rate, best_rate;
     ngx_uint_t  n, best;
 
-    n = clipper_batch_fit(b, limit, v->head_us, v->queued);
+    n = clipper_batch_fit(b, limit, v->head_us, v);
 
     if (n == 0 || n == v->queued || n == limit) {
         return n;
     }
 
-    best = clipper_batch_fit(b, limit, v->tail_us, v->queued);
+    best = clipper_batch_fit(b, limit, v->tail_us, v);
 
     if (best <= n) {
         return n;
@@ -220,7 +263,7 @@ clipper_batch_efficient(const clipper_batch_t *b, ngx_uint_t limit,
 {
     ngx_uint_t  n, best;
 
-    n = clipper_batch_fit(b, limit, v->tail_us, v->queued);
+    n = clipper_batch_fit(b, limit, v->tail_us, v);
 
     if (n < 2) {
         return limit;
@@ -350,27 +393,6 @@ clipper_batch_take(clipper_batch_t *b, const clipper_batch_load_t *load,
 }
 
 
-/*
- * A replica that refuses all that waits is tried with half of its time: that
- * costs nothing.  One that is only late for the first waits for the others.
- */
-
-static uint64_t
-clipper_batch_probe_us(const clipper_batch_t *b,
-    const clipper_batch_load_t *load, double alone_us)
-{
-    uint64_t  us;
-
-    if (alone_us <= (double) load->tail_us || load->dear) {
-        return PROBE_MAX_US;
-    }
-
-    us = ngx_max((uint64_t) b->pace, PROBE_MIN_US);
-
-    return ngx_min(us, PROBE_MAX_US);
-}
-
-
 ngx_int_t
 clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
     const clipper_batch_load_t *load, clipper_batch_plan_t *plan)
@@ -398,14 +420,13 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
         n = ngx_min(limit, load->queued);
 
     } else {
-        alone_us = clipper_batch_profile_quantile(b, 1);
+        v.risk = clipper_batch_risks(b, conf, load);
+        alone_us = v.risk ? clipper_batch_profile_risk_least(b)
+                          : clipper_batch_profile_quantile(b, 1);
 
         if (alone_us > (double) load->head_us) {
 
-            if (!conf->no_probe
-                && load->now_us >= b->seen_us
-                                   + clipper_batch_probe_us(b, load, alone_us))
-            {
+            if (!conf->no_probe && clipper_batch_try_now(b, load, alone_us)) {
                 (void) clipper_batch_take(b, load, 1, plan);
                 b->probe = (alone_us > (double) load->tail_us);
                 return NGX_OK;
@@ -418,6 +439,7 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
         v.head_us = (double) load->head_us;
         v.tail_us = (double) ngx_max(load->tail_us, load->head_us);
         v.queued = load->queued;
+        v.replicas = clipper_batch_spare(b, load);
         v.full = 0;
         v.efficient = EFFICIENT;
 
@@ -425,7 +447,7 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
             limit = clipper_batch_efficient(b, limit, &v);
         }
 
-        n = conf->keep ? clipper_batch_fit(b, limit, v.head_us, v.queued)
+        n = conf->keep ? clipper_batch_fit(b, limit, v.head_us, &v)
                        : clipper_batch_worth(b, limit, load, &v);
 
         if (n == 0) {
@@ -501,7 +523,11 @@ clipper_batch_observe(clipper_batch_t *b, const clipper_batch_conf_t *conf,
 
     before = clipper_batch_profile_mean(b, n);
 
-    if (b->probe && (double) latency_us < before / 2) {
+    clipper_batch_try_remember(b, n, (double) latency_us);
+
+    if ((b->probe || b->batches == CLIPPER_BATCH_TRY_FIRST)
+        && (double) latency_us < before / 2)
+    {
         clipper_batch_profile_scale(b, (double) latency_us / before);
     }
 

@@ -40,23 +40,6 @@
 #include "batch/clipper_batch_type.h"
 
 
-/* the queue as its owner sees it when a replica is idle */
-
-typedef struct {
-    uint64_t                now_us;
-    ngx_uint_t              queued;     /* >= 1 */
-    ngx_uint_t              replicas;   /* that serve this queue, >= 1 */
-    double                  rate;       /* tasks per us that come; 0: not
-                                           known, few */
-    int64_t                 head_us;    /* until the earliest deadline */
-    int64_t                 tail_us;    /* until the latest deadline, or a
-                                           bound of it */
-    uint64_t                waited_us;  /* how long the oldest task waits */
-    ngx_uint_t              dear;       /* others are faster, and what is sent
-                                           as a probe is lost for them */
-} clipper_batch_load_t;
-
-
 typedef struct {
     ngx_uint_t              take;       /* NGX_OK: so many from the head */
     int64_t                 need_us;    /* NGX_DECLINED: drop what has less */

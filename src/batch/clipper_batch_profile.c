@@ -470,6 +470,28 @@ clipper_batch_correct(clipper_batch_t *b, ngx_uint_t i, double part,
 }
 
 
+static double
+clipper_batch_clip(double mean, double dev)
+{
+    return mean * CLIP_MEANS + dev * CLIP_DEVIATIONS;
+}
+
+
+ngx_uint_t
+clipper_batch_profile_exception(clipper_batch_t *b, ngx_uint_t n,
+    double latency_us)
+{
+    double  mean, dev;
+
+    mean = clipper_batch_at(b->curve, n);
+    dev = (clipper_batch_at(b->quantile, n) - mean) / b->k;
+
+    return mean > 0
+           && latency_us > clipper_batch_clip(mean, dev)
+           && ++b->above < CLIP_RUN;
+}
+
+
 /*
  * Clips an outlier, until several in a row show that the model has become
  * slower.  Returns the minimum gain of the correction: if the model has
@@ -483,7 +505,7 @@ clipper_batch_surprise(clipper_batch_t *b, double mean, double dev,
     double      clip;
     ngx_uint_t  i;
 
-    clip = mean * CLIP_MEANS + dev * CLIP_DEVIATIONS;
+    clip = clipper_batch_clip(mean, dev);
 
     if (*latency_us <= clip) {
         b->above = 0;

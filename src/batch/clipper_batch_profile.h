@@ -1,6 +1,6 @@
 
 /*
- * Clipper: the latency profile, private to the batch control.
+ * Clipper: the latency profile, for the batch control and the queue.
  */
 
 #ifndef _CLIPPER_BATCH_PROFILE_H_INCLUDED_
@@ -18,6 +18,11 @@ void clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us);
 
 void clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us,
     ngx_uint_t n, double latency_us);
+
+/* far above the profile, and not the last of several in a row */
+
+ngx_uint_t clipper_batch_profile_exception(clipper_batch_t *b, ngx_uint_t n,
+    double latency_us);
 
 /* the model has become so much faster, at all sizes */
 

@@ -1,6 +1,6 @@
 
 /*
- * The settings of a replica's batch control, and its state.
+ * The settings of a replica's batch control, its state, and what it is asked.
  */
 
 
@@ -14,6 +14,7 @@
 
 #define CLIPPER_BATCH_KNOTS  32
 #define CLIPPER_BATCH_MAX    65536
+#define CLIPPER_BATCH_LAST   4
 
 
 typedef struct {
@@ -41,6 +42,8 @@ typedef struct {
                                                         with just this size */
     float                   curve[CLIPPER_BATCH_KNOTS];            /* us */
     float                   quantile[CLIPPER_BATCH_KNOTS];
+    float                   last[CLIPPER_BATCH_LAST];              /* us, what
+                                                        one task took */
     float                   cap;
     float                   streak;     /* full batches since a miss */
     float                   k;          /* deviations above the mean */
@@ -53,6 +56,24 @@ typedef struct {
     uint64_t                batches;
     uint64_t                misses;
 } clipper_batch_t;
+
+
+/* the queue as its owner sees it when a replica is idle */
+
+typedef struct {
+    uint64_t                now_us;
+    ngx_uint_t              queued;     /* >= 1 */
+    ngx_uint_t              replicas;   /* that serve this queue, >= 1 */
+    double                  rate;       /* tasks per us that come; 0: not
+                                           known, few */
+    int64_t                 head_us;    /* until the earliest deadline */
+    int64_t                 tail_us;    /* until the latest deadline, or a
+                                           bound of it */
+    uint64_t                waited_us;  /* how long the oldest task waits */
+    ngx_uint_t              slower;     /* than others: no risk is taken */
+    ngx_uint_t              dear;       /* others are faster, and what is sent
+                                           as a probe is lost for them */
+} clipper_batch_load_t;
 
 
 #endif /* _CLIPPER_BATCH_TYPE_H_INCLUDED_ */

@@ -23,7 +23,6 @@
 
 
 #define NGX_HTTP_CLIPPER_VERSION  "0.1.0"
-
 #define NGX_HTTP_CLIPPER_GENERATION_MAX  63
 
 
@@ -40,10 +39,13 @@ typedef struct {
 typedef struct {
     ngx_str_t                     name;
     ngx_uint_t                    index;        /* in the apps of main conf */
-    ngx_uint_t                    row;          /* in the registry; set after
-                                                   the fork */
+    ngx_uint_t                    row;          /* registry's, after the fork */
     ngx_int_t                     input_type;
     ngx_flag_t                    strict;
+    ngx_flag_t                    nulls;        /* null is NaN */
+    ngx_flag_t                    binary;       /* bodies without JSON */
+    size_t                        decompress;   /* bytes; 0: off */
+    ngx_flag_t                    explain;      /* errors of models */
     ngx_msec_t                    slo;
     ngx_str_t                     output;       /* of the default */
     ngx_flag_t                    cache;
@@ -54,8 +56,7 @@ typedef struct {
     clipper_loss_t                loss;
     ngx_int_t                     confidence;   /* millionths */
     ngx_http_clipper_limits_t     limits;
-    ngx_uint_t                    unmatched;    /* labels in a row that match
-                                                   no answer, in this worker */
+    ngx_uint_t                    unmatched;    /* in a row, in this worker */
     uint64_t                      unmatched_us; /* when that was logged */
     ngx_str_t                     location;     /* the first one, for errors */
     u_char                       *file;
@@ -74,7 +75,9 @@ typedef struct {
     ngx_array_t                   endpoints;    /* of .._endpoint_t */
     ngx_array_t                   models;       /* of .._model_conf_t * */
     ngx_array_t                   apps;         /* of .._app_t * */
+    ngx_array_t                   links;        /* of .._links_t */
     ngx_str_t                     generation;
+    ngx_uint_t                    query_id_bits;
     ngx_http_clipper_redis_conf_t  *redis;      /* NULL: off */
     ngx_uint_t                    redis_set;
     ngx_uint_t                    used;         /* a directive needs zones */
@@ -85,10 +88,14 @@ typedef struct {
 
 typedef struct {
     ngx_http_clipper_app_t       *app;          /* NULL: not an application */
-    ngx_http_handler_pt           handler;      /* of clipper_app */
+    ngx_http_handler_pt           handler;      /* of the module */
     ngx_str_t                     name;
     ngx_int_t                     input_type;
     ngx_flag_t                    strict;
+    ngx_flag_t                    nulls;
+    ngx_flag_t                    binary;
+    size_t                        decompress;
+    ngx_flag_t                    explain;
     ngx_msec_t                    slo;
     ngx_str_t                     output;
     ngx_flag_t                    cache;
@@ -102,7 +109,7 @@ typedef struct {
     ngx_flag_t                    uid_body;     /* from body if empty */
     ngx_http_clipper_limits_t     limits;
     ngx_uint_t                    operator;     /* clipper_status and such */
-    u_char                       *file;         /* of clipper_app */
+    u_char                       *file;         /* of the handler */
     ngx_uint_t                    line;
 } ngx_http_clipper_loc_conf_t;
 

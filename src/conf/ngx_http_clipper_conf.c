@@ -6,6 +6,7 @@
 
 
 #include "conf/ngx_http_clipper_conf.h"
+#include "conf/ngx_http_clipper_conf_check.h"
 #include "conf/ngx_http_clipper_conf_select.h"
 #include "conf/ngx_http_clipper_conf_table.h"
 #include "conf/ngx_http_clipper_conf_value.h"
@@ -47,6 +48,7 @@ ngx_http_clipper_conf_create_main(ngx_conf_t *cf)
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->cache_size = NGX_CONF_UNSET;
     mcf->records_size = NGX_CONF_UNSET_SIZE;
+    mcf->query_id_bits = NGX_CONF_UNSET_UINT;
     mcf->loaded = ngx_time();
 
     if (ngx_array_init(&mcf->endpoints, cf->pool, 1,
@@ -57,6 +59,9 @@ ngx_http_clipper_conf_create_main(ngx_conf_t *cf)
             != NGX_OK
         || ngx_array_init(&mcf->apps, cf->pool, 4,
                           sizeof(ngx_http_clipper_app_t *))
+            != NGX_OK
+        || ngx_array_init(&mcf->links, cf->pool, 4,
+                          sizeof(ngx_http_clipper_links_t))
             != NGX_OK)
     {
         return NULL;
@@ -83,6 +88,10 @@ ngx_http_clipper_conf_init_main(ngx_conf_t *cf, void *conf)
         mcf->cache_size = NGX_HTTP_CLIPPER_CACHE_SIZE;
     }
 
+    if (mcf->query_id_bits == NGX_CONF_UNSET_UINT) {
+        mcf->query_id_bits = CLIPPER_SCRAMBLE_BITS;
+    }
+
     ngx_http_clipper_conf_table_finish_models(mcf);
 
     return NGX_CONF_OK;
@@ -101,6 +110,10 @@ ngx_http_clipper_conf_create_loc(ngx_conf_t *cf)
 
     lcf->input_type = NGX_CONF_UNSET;
     lcf->strict = NGX_CONF_UNSET;
+    lcf->nulls = NGX_CONF_UNSET;
+    lcf->binary = NGX_CONF_UNSET;
+    lcf->decompress = NGX_CONF_UNSET_SIZE;
+    lcf->explain = NGX_CONF_UNSET;
     lcf->slo = NGX_CONF_UNSET_MSEC;
     lcf->cache = NGX_CONF_UNSET;
     lcf->cache_valid = NGX_CONF_UNSET_MSEC;
@@ -126,6 +139,10 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->input_type, prev->input_type, CLIPPER_DOUBLES);
     ngx_conf_merge_value(conf->strict, prev->strict, 0);
+    ngx_conf_merge_value(conf->nulls, prev->nulls, 0);
+    ngx_conf_merge_value(conf->binary, prev->binary, 0);
+    ngx_conf_merge_size_value(conf->decompress, prev->decompress, 0);
+    ngx_conf_merge_value(conf->explain, prev->explain, 0);
     ngx_conf_merge_msec_value(conf->slo, prev->slo, 100);
     ngx_conf_merge_value(conf->cache, prev->cache, 1);
     ngx_conf_merge_msec_value(conf->cache_valid, prev->cache_valid, 0);
@@ -168,9 +185,15 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
+    if (ngx_http_clipper_conf_check_kept(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->name.len == 0) {
         return NGX_CONF_OK;
     }
+
+    ngx_http_clipper_conf_check_use_links(cf, conf->links);
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
 
@@ -226,6 +249,10 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
 
+    if (ngx_http_clipper_conf_check_all(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (!mcf->used) {
         return NGX_OK;
     }
@@ -244,6 +271,13 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"redis\" of \"clipper_records\" needs "
                       "\"clipper_redis\"");
+        return NGX_ERROR;
+    }
+
+    if (mcf->records_redis && mcf->query_id_bits < CLIPPER_SCRAMBLE_BITS) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"redis\" of \"clipper_records\" needs all bits of "
+                      "query ids: \"clipper_query_id_bits\"");
         return NGX_ERROR;
     }
 
@@ -462,7 +496,15 @@ ngx_http_clipper_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "conflicts with another clipper handler of this location";
     }
 
-    clcf->handler = (ngx_http_handler_pt) cmd->post;
+    if (ngx_http_clipper_conf_check_free(cf) != NGX_OK) {
+        return "conflicts with another directive that answers here";
+    }
+
+    lcf->handler = (ngx_http_handler_pt) cmd->post;
+    lcf->file = cf->conf_file->file.name.data;
+    lcf->line = cf->conf_file->line;
+
+    clcf->handler = lcf->handler;
     lcf->operator = 1;
     mcf->used = 1;
 

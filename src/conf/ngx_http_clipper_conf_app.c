@@ -5,6 +5,7 @@
 
 
 #include "conf/ngx_http_clipper_conf_app.h"
+#include "conf/ngx_http_clipper_conf_check.h"
 #include "conf/ngx_http_clipper_conf_table.h"
 #include "conf/ngx_http_clipper_conf_value.h"
 #include "base/clipper_name.h"
@@ -12,6 +13,11 @@
 
 #define NGX_HTTP_CLIPPER_SLO_MAX     86400000           /* a day, in ms */
 #define NGX_HTTP_CLIPPER_WEIGHT_MAX  65535
+
+/* of an unpacked body: "on", and the most that it may be */
+
+#define NGX_HTTP_CLIPPER_DECOMPRESS      (16 * 1024 * 1024)
+#define NGX_HTTP_CLIPPER_DECOMPRESS_MAX  (1024 * 1024 * 1024)
 
 
 /* one parameter of clipper_limits */
@@ -68,6 +74,10 @@ ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "conflicts with another clipper handler of this location";
     }
 
+    if (ngx_http_clipper_conf_check_free(cf) != NGX_OK) {
+        return "conflicts with another directive that answers here";
+    }
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->exact_match || clcf->named
@@ -112,7 +122,8 @@ ngx_http_clipper_conf_app_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_clipper_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (lcf->input_type != NGX_CONF_UNSET) {
         return "is duplicate";
@@ -129,16 +140,61 @@ ngx_http_clipper_conf_app_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     lcf->strict = 0;
+    lcf->nulls = 0;
 
-    if (cf->args->nelts == 3) {
-        if (ngx_strcmp(value[2].data, "strict") != 0) {
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "strict") == 0 && !lcf->strict) {
+            lcf->strict = 1;
+
+        } else if (ngx_strcmp(value[i].data, "nulls=nan") == 0 && !lcf->nulls
+                   && (lcf->input_type == CLIPPER_DOUBLES
+                       || lcf->input_type == CLIPPER_FLOATS))
+        {
+            lcf->nulls = 1;
+
+        } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[2]);
+                               "invalid parameter \"%V\"", &value[i]);
             return NGX_CONF_ERROR;
         }
-
-        lcf->strict = 1;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_clipper_conf_app_decompress(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_clipper_loc_conf_t *lcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (lcf->decompress != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        lcf->decompress = 0;
+        return NGX_CONF_OK;
+    }
+
+    size = ngx_strcmp(value[1].data, "on") == 0
+           ? NGX_HTTP_CLIPPER_DECOMPRESS : ngx_parse_size(&value[1]);
+
+    if (size < 1 || size > NGX_HTTP_CLIPPER_DECOMPRESS_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\", it must be \"on\", \"off\" "
+                           "or a size of at most 1024m", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->decompress = size;
 
     return NGX_CONF_OK;
 }
@@ -319,7 +375,10 @@ ngx_http_clipper_conf_app_link(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->links == NULL) {
         lcf->links = ngx_array_create(cf->pool, 1,
                                       sizeof(ngx_http_clipper_link_t));
-        if (lcf->links == NULL) {
+        if (lcf->links == NULL
+            || ngx_http_clipper_conf_check_add_links(cf, lcf->links)
+               != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }

@@ -16,6 +16,8 @@ char *ngx_http_clipper_conf_app(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_clipper_conf_app_input(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_clipper_conf_app_decompress(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_clipper_conf_app_slo(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_clipper_conf_app_link(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -145,7 +145,7 @@ static ngx_command_t  ngx_http_clipper_block_commands[] = {
 
     { ngx_string("label"),
       NGX_HTTP_CLIPPER_OF_VERSION,
-      ngx_conf_set_str_slot,
+      ngx_http_clipper_conf_value_join,
       NGX_HTTP_CLIPPER_VERSIONS,
       offsetof(ngx_http_clipper_version_conf_t, label),
       NULL },
@@ -233,6 +233,7 @@ ngx_http_clipper_conf_block_directive(ngx_conf_t *cf, ngx_command_t *dummy,
 
     char           *rv;
     ngx_str_t      *value;
+    ngx_uint_t      many;
     ngx_command_t  *cmd;
 
     value = cf->args->elts;
@@ -261,7 +262,9 @@ ngx_http_clipper_conf_block_directive(ngx_conf_t *cf, ngx_command_t *dummy,
         return NGX_CONF_ERROR;
     }
 
-    if (cf->args->nelts != 2) {
+    many = (cmd->set == ngx_http_clipper_conf_value_join);
+
+    if (cf->args->nelts < 2 || (cf->args->nelts > 2 && !many)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid number of arguments in \"%V\" directive",
                            &value[0]);

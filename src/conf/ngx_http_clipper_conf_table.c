@@ -282,6 +282,10 @@ ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
     app->index = mcf->apps.nelts;
     app->input_type = lcf->input_type;
     app->strict = lcf->strict;
+    app->nulls = lcf->nulls;
+    app->binary = lcf->binary;
+    app->decompress = lcf->decompress;
+    app->explain = lcf->explain;
     app->slo = lcf->slo;
     app->output = lcf->output;
     app->cache = lcf->cache;
@@ -321,8 +325,22 @@ static const char *
 ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
     ngx_http_clipper_loc_conf_t *lcf)
 {
-    if (app->input_type != lcf->input_type || app->strict != lcf->strict) {
+    if (app->input_type != lcf->input_type || app->strict != lcf->strict
+        || app->nulls != lcf->nulls)
+    {
         return "\"clipper_input\"";
+    }
+
+    if (app->binary != lcf->binary) {
+        return "\"clipper_binary\"";
+    }
+
+    if (app->decompress != lcf->decompress) {
+        return "\"clipper_decompress\"";
+    }
+
+    if (app->explain != lcf->explain) {
+        return "\"clipper_explain\"";
     }
 
     if (app->slo != lcf->slo) {

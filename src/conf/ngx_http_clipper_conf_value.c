@@ -54,6 +54,43 @@ ngx_http_clipper_conf_value_time(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
+char *
+ngx_http_clipper_conf_value_join(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *field, *value;
+    ngx_uint_t   i;
+
+    field = (ngx_str_t *) ((u_char *) conf + cmd->offset);
+
+    if (field->data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    len = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        len += value[i].len;
+    }
+
+    p = ngx_pnalloc(cf->pool, len + 1);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    field->data = p;
+    field->len = len;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        p = ngx_cpymem(p, value[i].data, value[i].len);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 ngx_int_t
 ngx_http_clipper_conf_value_model(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *name, ngx_str_t *version)

@@ -22,6 +22,13 @@ void ngx_http_clipper_conf_value_error(ngx_conf_t *cf, u_char *file,
 char *ngx_http_clipper_conf_value_time(ngx_conf_t *cf, ngx_str_t *value,
     ngx_msec_t *ms);
 
+/*
+ * sets a string to its arguments, one after the other: nginx reads no argument
+ * of more than 4 kB
+ */
+char *ngx_http_clipper_conf_value_join(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* splits and checks NAME[:VERSION]; NGX_ERROR: invalid, logged */
 ngx_int_t ngx_http_clipper_conf_value_model(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *name, ngx_str_t *version);

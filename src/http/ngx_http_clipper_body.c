@@ -6,6 +6,9 @@
 
 
 #include "http/ngx_http_clipper_body.h"
+#include "base/clipper_inflate.h"
+#include "http/ngx_http_clipper_coding.h"
+#include "json/clipper_input_binary.h"
 #include <sys/mman.h>
 
 
@@ -22,17 +25,28 @@ typedef struct {
 } ngx_http_clipper_map_t;
 
 
+static void ngx_http_clipper_body_read(ngx_http_request_t *r,
+    ngx_http_clipper_app_t *app, ngx_uint_t mode, ngx_uint_t coding,
+    clipper_segment_t *segments, ngx_uint_t n);
+static ngx_int_t ngx_http_clipper_body_unpack(ngx_http_clipper_app_t *app,
+    ngx_uint_t mode, ngx_uint_t coding, clipper_segment_t *segments,
+    ngx_uint_t n);
+static void ngx_http_clipper_body_binary(ngx_http_request_t *r,
+    const clipper_input_conf_t *conf, ngx_uint_t form,
+    clipper_segment_t *segments, ngx_uint_t n);
 static ngx_int_t ngx_http_clipper_body_segment(ngx_http_request_t *r,
     ngx_buf_t *b, clipper_segment_t *segment, ngx_http_clipper_map_t *map);
 
 
-static clipper_input_t  ngx_http_clipper_body_input;
-static ngx_uint_t       ngx_http_clipper_body_ready;
+static clipper_input_t    ngx_http_clipper_body_input;
+static clipper_inflate_t  ngx_http_clipper_body_inflate;
+static clipper_scratch_t  ngx_http_clipper_body_unpacked;
+static ngx_uint_t         ngx_http_clipper_body_ready;
 
 
 clipper_input_t *
 ngx_http_clipper_body_scan(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
-    ngx_uint_t mode)
+    ngx_uint_t mode, ngx_uint_t coding)
 {
     ngx_uint_t              n;
     ngx_chain_t            *cl, *bufs;
@@ -40,12 +54,12 @@ ngx_http_clipper_body_scan(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
     clipper_segment_t       few[NGX_HTTP_CLIPPER_BODY_SEGMENTS];
     clipper_segment_t      *segments;
     clipper_input_t        *in;
-    clipper_input_conf_t    conf;
 
     in = &ngx_http_clipper_body_input;
 
     if (!ngx_http_clipper_body_ready) {
         clipper_input_init(in, NGX_HTTP_CLIPPER_BODY_CAP);
+        ngx_http_clipper_body_unpacked.cap = NGX_HTTP_CLIPPER_BODY_CAP;
         ngx_http_clipper_body_ready = 1;
     }
 
@@ -75,13 +89,7 @@ ngx_http_clipper_body_scan(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
         }
     }
 
-    conf.type = app->input_type;
-    conf.strict = app->strict;
-    conf.max_batch = app->limits.batch;
-    conf.max_elements = app->limits.elements;
-    conf.max_depth = app->limits.depth;
-
-    (void) clipper_input_scan(in, &conf, mode, segments, n);
+    ngx_http_clipper_body_read(r, app, mode, coding, segments, n);
 
 done:
 
@@ -91,6 +99,120 @@ done:
     }
 
     return in;
+}
+
+
+static void
+ngx_http_clipper_body_read(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
+    ngx_uint_t mode, ngx_uint_t coding, clipper_segment_t *segments,
+    ngx_uint_t n)
+{
+    ngx_uint_t            form;
+    clipper_segment_t     whole;
+    clipper_input_conf_t  conf;
+
+    if (coding) {
+        if (ngx_http_clipper_body_unpack(app, mode, coding, segments, n)
+            != NGX_OK)
+        {
+            return;
+        }
+
+        whole.pos = ngx_http_clipper_body_unpacked.start;
+        whole.last = whole.pos + ngx_http_clipper_body_unpacked.len;
+        segments = &whole;
+        n = 1;
+    }
+
+    conf.type = app->input_type;
+    conf.strict = app->strict;
+    conf.nulls = app->nulls;
+    conf.max_batch = app->limits.batch;
+    conf.max_elements = app->limits.elements;
+    conf.max_depth = app->limits.depth;
+
+    form = app->binary && mode == CLIPPER_INPUT_PREDICT
+           ? ngx_http_clipper_coding_form(r) : 0;
+
+    if (form) {
+        ngx_http_clipper_body_binary(r, &conf, form, segments, n);
+        return;
+    }
+
+    (void) clipper_input_scan(&ngx_http_clipper_body_input, &conf, mode,
+                              segments, n);
+}
+
+
+/* NGX_ERROR: the error is in the result */
+
+static ngx_int_t
+ngx_http_clipper_body_unpack(ngx_http_clipper_app_t *app, ngx_uint_t mode,
+    ngx_uint_t coding, clipper_segment_t *segments, ngx_uint_t n)
+{
+    size_t            offset;
+    ngx_int_t         rc;
+    clipper_input_t  *in;
+
+    in = &ngx_http_clipper_body_input;
+    ngx_http_clipper_body_unpacked.len = 0;
+
+    rc = clipper_inflate(&ngx_http_clipper_body_inflate, coding, segments, n,
+                         app->decompress, &ngx_http_clipper_body_unpacked,
+                         &offset);
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    clipper_input_clear(in, mode);
+
+    switch (rc) {
+
+    case NGX_DECLINED:
+        clipper_input_fail(in, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_BODY, 0);
+        in->error.offset = offset;
+        in->error.reason = coding == CLIPPER_INFLATE_GZIP
+                           ? "The body is not gzip, damaged or cut off"
+                           : "The body is not deflate, damaged or cut off";
+        break;
+
+    case NGX_ABORT:
+        clipper_input_fail(in, CLIPPER_INPUT_LIMIT, CLIPPER_INPUT_UNPACKED,
+                           app->decompress);
+        break;
+
+    default: /* NGX_ERROR */
+        clipper_input_fail(in, CLIPPER_INPUT_NOMEM, 0, 0);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_clipper_body_binary(ngx_http_request_t *r,
+    const clipper_input_conf_t *conf, ngx_uint_t form,
+    clipper_segment_t *segments, ngx_uint_t n)
+{
+    ngx_uint_t        batch;
+    clipper_input_t  *in;
+
+    in = &ngx_http_clipper_body_input;
+
+    if (ngx_http_clipper_coding_batch(r, &batch) != NGX_OK) {
+        clipper_input_clear(in, CLIPPER_INPUT_PREDICT);
+        clipper_input_fail(in, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_BODY, 0);
+        in->error.reason = "The argument \"batch\" is no number";
+        return;
+    }
+
+    (void) clipper_input_binary_read(in, conf, form, batch, segments, n);
+
+    if (ngx_http_clipper_coding_member(r, "version", &in->version) != NGX_OK
+        || ngx_http_clipper_coding_member(r, "uid", &in->uid) != NGX_OK)
+    {
+        clipper_input_fail(in, CLIPPER_INPUT_NOMEM, 0, 0);
+    }
 }
 
 
@@ -149,6 +271,8 @@ void
 ngx_http_clipper_body_release(clipper_input_t *in)
 {
     clipper_input_trim(in, NGX_HTTP_CLIPPER_BODY_KEEP);
+    clipper_scratch_trim(&ngx_http_clipper_body_unpacked,
+                         NGX_HTTP_CLIPPER_BODY_KEEP);
 }
 
 

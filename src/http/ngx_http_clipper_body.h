@@ -16,11 +16,12 @@
 
 
 /*
- * Scans the body, which has been read.  The `error` of the result says how the
- * scan ended.  NULL: out of memory or unreadable file, logged.
+ * Scans the body, which has been read, and unpacks it before if coding is a
+ * CLIPPER_INFLATE_*.  The `error` of the result says how the scan ended.  NULL:
+ * out of memory or unreadable file, logged.
  */
 clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
-    ngx_http_clipper_app_t *app, ngx_uint_t mode);
+    ngx_http_clipper_app_t *app, ngx_uint_t mode, ngx_uint_t coding);
 
 void ngx_http_clipper_body_release(clipper_input_t *in);
 

@@ -51,7 +51,7 @@ static ngx_http_clipper_page_t  ngx_http_clipper_pages[] = {
       ngx_string("The body needs a Content-Length") },
 
     { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "Request too large",
-      ngx_string("The body is larger than the server accepts") },
+      ngx_string("The body is larger than client_max_body_size") },
 
     { NGX_HTTP_TOO_MANY_REQUESTS, "Too many requests",
       ngx_string("The request was over the rate that is allowed") },
@@ -129,7 +129,12 @@ ngx_http_clipper_filter_header(ngx_http_request_t *r)
 static ngx_buf_t *
 ngx_http_clipper_filter_page(ngx_http_request_t *r)
 {
-    ngx_http_clipper_page_t  *page;
+    ngx_str_t                  cause;
+    ngx_http_clipper_page_t   *page;
+    ngx_http_core_loc_conf_t  *clcf;
+    u_char                     text[sizeof("The body is larger than the  bytes "
+                                           "of client_max_body_size")
+                                    + NGX_OFF_T_LEN];
 
     for (page = ngx_http_clipper_pages; page->status; page++) {
         if (page->status == r->err_status) {
@@ -137,8 +142,19 @@ ngx_http_clipper_filter_page(ngx_http_request_t *r)
         }
     }
 
-    return ngx_http_clipper_response_error_buf(r->pool, page->error,
-                                               &page->cause);
+    cause = page->cause;
+
+    if (page->status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        cause.data = text;
+        cause.len = ngx_sprintf(text, "The body is larger than the %O bytes of "
+                                "client_max_body_size",
+                                clcf->client_max_body_size)
+                    - text;
+    }
+
+    return ngx_http_clipper_response_error_buf(r->pool, page->error, &cause);
 }
 
 

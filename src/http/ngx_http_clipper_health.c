@@ -7,6 +7,7 @@
 #include "http/ngx_http_clipper_health.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "http/ngx_http_clipper_failure.h"
 #include "http/ngx_http_clipper_response.h"
 #include "shm/clipper_registry_replica.h"
 
@@ -26,7 +27,8 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
 {
     ngx_int_t                rc;
     ngx_str_t                name, cause;
-    ngx_uint_t               stuck;
+    ngx_buf_t               *document;
+    ngx_uint_t               stuck, all;
     ngx_http_clipper_app_t  *app;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -64,6 +66,18 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
                                    : "{\"status\":\"unavailable\",\"cause\":"
                                      "\"No model of the application has a live "
                                      "replica\"}");
+    }
+
+    rc = ngx_http_clipper_failure_health(r->pool, app, &document, &all);
+
+    if (rc == NGX_OK) {
+        return ngx_http_clipper_response_send(r,
+                                              all ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                                  : NGX_HTTP_OK, document);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_clipper_health_send(r, NGX_HTTP_OK, "{\"status\":\"ok\"}");

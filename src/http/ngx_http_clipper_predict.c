@@ -12,6 +12,7 @@
 
 #include "http/ngx_http_clipper_predict.h"
 #include "http/ngx_http_clipper_body.h"
+#include "http/ngx_http_clipper_coding.h"
 #include "shm/clipper_metrics.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "http/ngx_http_clipper_response.h"
@@ -19,12 +20,12 @@
 
 
 #define NGX_HTTP_CLIPPER_JSON_ERROR   "Json error"
+#define NGX_HTTP_CLIPPER_BODY_ERROR   "Body error"
 #define NGX_HTTP_CLIPPER_QUERY_ERROR  "Query processing error"
 
 
 static ngx_uint_t ngx_http_clipper_predict_path(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx);
-static ngx_uint_t ngx_http_clipper_predict_encoded(ngx_http_request_t *r);
 static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
     ngx_uint_t status, const char *error, const char *cause);
 static void ngx_http_clipper_predict_body(ngx_http_request_t *r);
@@ -51,8 +52,9 @@ static void ngx_http_clipper_predict_count(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_clipper_predict_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                rc;
-    ngx_http_clipper_ctx_t  *ctx;
+    ngx_int_t                     rc, coding;
+    ngx_http_clipper_ctx_t       *ctx;
+    ngx_http_clipper_loc_conf_t  *lcf;
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_clipper_ctx_t));
     if (ctx == NULL) {
@@ -64,8 +66,10 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
     if (!ngx_http_clipper_predict_path(r, ctx)) {
         return ngx_http_clipper_predict_refuse(r, NGX_HTTP_NOT_FOUND,
                                    "Not found",
-                                   "The application has only the paths "
-                                   "/predict and /update");
+                                   ctx->outside
+                                   ? "There is no application at this path"
+                                   : "The application has only the paths "
+                                     "/predict and /update");
     }
 
     if (r->method != NGX_HTTP_POST) {
@@ -73,14 +77,22 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
                                    "Not found", "Only POST is answered here");
     }
 
-    if (ngx_http_clipper_predict_encoded(r)) {
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
+    coding = ngx_http_clipper_coding(r);
+
+    if (coding && (coding == NGX_DECLINED || !lcf->app->decompress)) {
         return ngx_http_clipper_predict_refuse(r,
-                                               NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                               "Unsupported media type",
-                                               "The body must not have a "
-                                               "Content-Encoding");
+                                   NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                   "Unsupported media type",
+                                   lcf->app->decompress
+                                   ? "The Content-Encoding must be gzip, "
+                                     "deflate or identity"
+                                   : "The body must not have a "
+                                     "Content-Encoding, as clipper_decompress "
+                                     "is off");
     }
 
+    ctx->coding = coding;
     ctx->own = (r->request_body == NULL);
 
     rc = ngx_http_read_client_request_body(r, ngx_http_clipper_predict_body);
@@ -115,6 +127,13 @@ ngx_http_clipper_predict_path(ngx_http_request_t *r,
         return 0;
     }
 
+    /* a prefix of nginx may end inside a word: "/sum" has "/summary", too */
+
+    if (r->uri.data[skip] != '/') {
+        ctx->outside = 1;
+        return 0;
+    }
+
     rest.data = r->uri.data + skip;
     rest.len = r->uri.len - skip;
 
@@ -136,48 +155,6 @@ ngx_http_clipper_predict_path(ngx_http_request_t *r,
     }
 
     return 0;
-}
-
-
-/* nginx does not parse Content-Encoding of requests */
-
-static ngx_uint_t
-ngx_http_clipper_predict_encoded(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
-
-    part = &r->headers_in.headers.part;
-    header = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (header[i].key.len == sizeof("Content-Encoding") - 1
-            && ngx_strncasecmp(header[i].key.data,
-                               (u_char *) "Content-Encoding",
-                               sizeof("Content-Encoding") - 1)
-               == 0
-            && header[i].value.len
-            && (header[i].value.len != sizeof("identity") - 1
-                || ngx_strncasecmp(header[i].value.data,
-                                   (u_char *) "identity",
-                                   sizeof("identity") - 1)
-                   != 0))
-        {
-            return 1;
-        }
-    }
 }
 
 
@@ -276,7 +253,7 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
 
     in = ngx_http_clipper_body_scan(r, lcf->app, ctx->update
                                     ? CLIPPER_INPUT_UPDATE
-                                    : CLIPPER_INPUT_PREDICT);
+                                    : CLIPPER_INPUT_PREDICT, ctx->coding);
     if (in == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -358,7 +335,12 @@ ngx_http_clipper_predict_scan_error(ngx_http_request_t *r, clipper_input_t *in)
     }
 
     return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
-                                          NGX_HTTP_CLIPPER_JSON_ERROR, &cause);
+                                          in->error.code == CLIPPER_INPUT_SCHEMA
+                                          && in->error.what
+                                             == CLIPPER_INPUT_BODY
+                                          ? NGX_HTTP_CLIPPER_BODY_ERROR
+                                          : NGX_HTTP_CLIPPER_JSON_ERROR,
+                                          &cause);
 }
 
 

@@ -21,6 +21,8 @@ typedef struct {
     ngx_str_t                  uid;        /* the context; empty: none */
     ngx_buf_t                 *page;       /* sent for an error page of nginx */
     uint64_t                   read_us;    /* body complete; 0: not yet */
+    ngx_uint_t                 coding;     /* of the body; 0: none */
+    unsigned                   outside:1;  /* the path of no application */
     unsigned                   update:1;   /* feedback, not a prediction */
     unsigned                   batch:1;    /* asked as "input_batch" */
     unsigned                   own:1;      /* it reads the body */

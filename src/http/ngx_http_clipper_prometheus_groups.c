@@ -6,6 +6,7 @@
 
 
 #include "http/ngx_http_clipper_prometheus_groups.h"
+#include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_zone.h"
@@ -275,13 +276,15 @@ ngx_http_clipper_prometheus_current(ngx_http_clipper_prometheus_t *p,
     ngx_http_clipper_model_conf_t *model)
 {
     uint32_t  row;
+    uint64_t  until_us;
 
     if (model->row) {
         return model->row;
     }
 
     clipper_zone_lock(p->zone);
-    row = clipper_registry_current_locked(p->zone, &model->name);
+    row = ngx_http_clipper_model_highest_locked(p->zone, model,
+                                                &model->name, &until_us);
     clipper_zone_unlock(p->zone);
 
     return row;

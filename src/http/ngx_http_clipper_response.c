@@ -5,6 +5,7 @@
 
 
 #include "http/ngx_http_clipper_response.h"
+#include "http/ngx_http_clipper_failure.h"
 #include "json/clipper_json.h"
 
 
@@ -37,9 +38,12 @@ static ngx_str_t  ngx_http_clipper_explanations[] = {
 
 
 static size_t ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
-    clipper_json_output_t *out);
+    clipper_json_output_t *out, size_t failure);
+static ngx_int_t ngx_http_clipper_response_failure(ngx_pool_t *pool,
+    ngx_http_clipper_query_t *query, ngx_str_t *failure);
 static u_char *ngx_http_clipper_response_answer(u_char *p,
-    ngx_http_clipper_answer_t *answer, clipper_json_output_t *out);
+    ngx_http_clipper_answer_t *answer, clipper_json_output_t *out,
+    const ngx_str_t *failure);
 static u_char *ngx_http_clipper_response_confidence(u_char *p,
     ngx_http_clipper_answer_t *answer);
 
@@ -51,6 +55,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     u_char                     *p;
     ngx_buf_t                  *b;
     ngx_uint_t                  i;
+    ngx_str_t                   failure;
     ngx_http_clipper_answer_t  *answer;
     clipper_json_output_t       one, *out;
 
@@ -67,8 +72,15 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
         }
     }
 
+    if (ngx_http_clipper_response_failure(r->pool, query, &failure)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     b = ngx_create_temp_buf(r->pool,
-                            ngx_http_clipper_response_room(query, out));
+                            ngx_http_clipper_response_room(query, out,
+                                                           failure.len));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -85,7 +97,8 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
             *p++ = ',';
         }
 
-        p = ngx_http_clipper_response_answer(p, &answer[i], &out[i]);
+        p = ngx_http_clipper_response_answer(p, &answer[i], &out[i],
+                                             &failure);
     }
 
     if (batch) {
@@ -103,7 +116,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
 
 static size_t
 ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
-    clipper_json_output_t *out)
+    clipper_json_output_t *out, size_t failure)
 {
     size_t                      len;
     ngx_uint_t                  i;
@@ -113,6 +126,10 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 
     for (i = 0; i < query->n; i++) {
         answer = &query->answers[i];
+
+        if (answer->reason == NGX_HTTP_CLIPPER_MODEL_ERROR) {
+            len += failure + 1;
+        }
 
         clipper_json_output(&out[i], answer->output.data, answer->output.len,
                             CLIPPER_LEX_MAX_DEPTH);
@@ -126,9 +143,59 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 }
 
 
+/* the models' error as a part of a JSON string; empty unless it is wanted */
+
+static ngx_int_t
+ngx_http_clipper_response_failure(ngx_pool_t *pool,
+    ngx_http_clipper_query_t *query, ngx_str_t *failure)
+{
+    u_char      text[NGX_HTTP_CLIPPER_FAILURE_TEXT];
+    size_t      len;
+    ngx_uint_t  i;
+
+    ngx_str_null(failure);
+
+    if (!query->app->explain) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < query->n; i++) {
+        if (query->answers[i].reason == NGX_HTTP_CLIPPER_MODEL_ERROR) {
+            break;
+        }
+    }
+
+    if (i == query->n) {
+        return NGX_OK;
+    }
+
+    len = ngx_http_clipper_failure_text(query->app, text) - text;
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    failure->len = clipper_json_string_len(text, len);
+    failure->data = ngx_pnalloc(pool, failure->len);
+
+    if (failure->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    clipper_json_string(failure->data, text, len);
+
+    /* without its quotes, behind a separator */
+
+    failure->data[0] = ' ';
+    failure->len--;
+
+    return NGX_OK;
+}
+
+
 static u_char *
 ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
-    clipper_json_output_t *out)
+    clipper_json_output_t *out, const ngx_str_t *failure)
 {
     ngx_str_t  *text;
 
@@ -149,6 +216,11 @@ ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
 
     text = &ngx_http_clipper_explanations[answer->reason];
     p = ngx_cpymem(p, text->data, text->len);
+
+    if (answer->reason == NGX_HTTP_CLIPPER_MODEL_ERROR && failure->len) {
+        *p++ = ',';
+        p = ngx_cpymem(p, failure->data, failure->len);
+    }
 
     p = ngx_cpymem(p, "\",\"default_reason\":\"",
                    sizeof("\",\"default_reason\":\"") - 1);

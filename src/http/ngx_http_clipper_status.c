@@ -280,6 +280,9 @@ ngx_http_clipper_status_applications(ngx_http_clipper_document_t *d,
         ngx_http_clipper_document_string(d, "location", &app->location);
         ngx_http_clipper_status_models_type(d, "input_type", app->input_type);
         ngx_http_clipper_document_flag(d, "strict", app->strict);
+        ngx_http_clipper_document_flag(d, "nulls", app->nulls);
+        ngx_http_clipper_document_flag(d, "binary", app->binary);
+        ngx_http_clipper_document_number(d, "decompress", app->decompress);
         ngx_http_clipper_document_number(d, "slo_ms", app->slo);
         ngx_http_clipper_document_string(d, "default_output", &app->output);
         ngx_http_clipper_document_flag(d, "cache", app->cache);

@@ -8,7 +8,9 @@
 #include <ngx_core.h>
 #include <ngx_sha1.h>
 #include "http/ngx_http_clipper_status_models.h"
+#include "shm/clipper_registry_failure.h"
 #include "shm/clipper_metrics.h"
+#include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
 #include "shm/clipper_registry.h"
@@ -78,6 +80,8 @@ ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
     clipper_model_row_t *model, ngx_uint_t row)
 {
+    u_char  error[CLIPPER_TEXT];
+
     ngx_http_clipper_document_open(d, NULL, '{');
     ngx_http_clipper_document_text(d, "name", model->name);
     ngx_http_clipper_document_text(d, "version", model->version);
@@ -93,6 +97,15 @@ ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "flights", model->flights);
     ngx_http_clipper_document_number(d, "replicas", model->replicas);
     ngx_http_clipper_document_number(d, "connected", model->members);
+
+    ngx_http_clipper_document_number(d, "failed", model->failed);
+
+    if (clipper_registry_failure_text(model, error)) {
+        ngx_http_clipper_document_text(d, "last_error", error);
+
+    } else {
+        ngx_http_clipper_document_null(d, "last_error");
+    }
 
     ngx_http_clipper_status_counters(d, zone, row);
 
@@ -188,6 +201,7 @@ ngx_http_clipper_status_current(clipper_zone_t *zone,
     ngx_http_clipper_model_conf_t *conf, clipper_model_row_t *model)
 {
     uint32_t   row;
+    uint64_t   until_us;
     ngx_str_t  name;
 
     if (conf && conf->row) {
@@ -198,7 +212,8 @@ ngx_http_clipper_status_current(clipper_zone_t *zone,
     name.len = ngx_strlen(model->name);
 
     clipper_zone_lock(zone);
-    row = clipper_registry_current_locked(zone, &name);
+    row = ngx_http_clipper_model_highest_locked(zone, conf, &name,
+                                                &until_us);
     clipper_zone_unlock(zone);
 
     return row;
@@ -317,6 +332,7 @@ ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
     ngx_http_clipper_document_number(d, "replica_id", replica->id);
     ngx_http_clipper_status_models_type(d, "input_type", replica->input_type);
     ngx_http_clipper_document_number(d, "rpc_version", replica->rpc_version);
+    ngx_http_clipper_document_text(d, "address", replica->address);
     ngx_http_clipper_document_text(d, "state",
                                ngx_http_clipper_status_state(replica->state));
     ngx_http_clipper_document_number(d, "worker", replica->worker);

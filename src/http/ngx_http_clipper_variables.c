@@ -1,7 +1,8 @@
 
 /*
  * Variables of the module.  Each has a function that writes the value of one
- * answer; the handler joins the values, as for $upstream_status.
+ * answer; the handler joins the values, as for $upstream_status.  Values that
+ * are all equal are one, and a list that is too long ends in "...".
  */
 
 
@@ -17,6 +18,11 @@
     (2 * CLIPPER_TEXT * CLIPPER_POLICY_MEMBERS)
 
 
+/* of a list: it may become a header, and those of a proxy's peer have 4 kB */
+
+#define NGX_HTTP_CLIPPER_LIST_MAX  1500
+
+
 /* writes at dst, or returns dst if the answer has no such value */
 
 typedef u_char *(*ngx_http_clipper_value_pt)(u_char *dst,
@@ -29,6 +35,9 @@ static ngx_int_t ngx_http_clipper_variable_uid(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_clipper_variable_list(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_http_clipper_variable_fit(ngx_http_clipper_ctx_t *ctx,
+    ngx_uint_t n, ngx_http_clipper_value_pt write, size_t *len,
+    ngx_uint_t *cut);
 static u_char *ngx_http_clipper_variable_one(u_char *dst,
     ngx_http_clipper_ctx_t *ctx, ngx_uint_t i,
     ngx_http_clipper_value_pt write);
@@ -205,9 +214,9 @@ static ngx_int_t
 ngx_http_clipper_variable_list(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                      one[NGX_HTTP_CLIPPER_VALUE_MAX], *p;
+    u_char                     *p;
     size_t                      len;
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  i, n, cut;
     ngx_http_clipper_ctx_t     *ctx;
     ngx_http_clipper_value_pt   write;
 
@@ -221,14 +230,9 @@ ngx_http_clipper_variable_list(ngx_http_request_t *r,
                                    && write == ngx_http_clipper_value_outcome);
     }
 
-    len = 0;
+    n = ngx_http_clipper_variable_fit(ctx, n, write, &len, &cut);
 
-    for (i = 0; i < n; i++) {
-        len += ngx_http_clipper_variable_one(one, ctx, i, write) - one
-               + sizeof(", ") - 1;
-    }
-
-    p = ngx_pnalloc(r->pool, len);
+    p = ngx_pnalloc(r->pool, len + sizeof(", ...") - 1);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -244,12 +248,59 @@ ngx_http_clipper_variable_list(ngx_http_request_t *r,
         p = ngx_http_clipper_variable_one(p, ctx, i, write);
     }
 
+    if (cut) {
+        p = ngx_cpymem(p, ", ...", sizeof(", ...") - 1);
+    }
+
     v->len = p - v->data;
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * How many of the values are shown, and their length: one if all are equal,
+ * else as many as fit, at least one.
+ */
+
+static ngx_uint_t
+ngx_http_clipper_variable_fit(ngx_http_clipper_ctx_t *ctx, ngx_uint_t n,
+    ngx_http_clipper_value_pt write, size_t *len, ngx_uint_t *cut)
+{
+    u_char      first[NGX_HTTP_CLIPPER_VALUE_MAX];
+    u_char      one[NGX_HTTP_CLIPPER_VALUE_MAX];
+    size_t      size, begin;
+    ngx_uint_t  i, fit, equal;
+
+    begin = ngx_http_clipper_variable_one(first, ctx, 0, write) - first;
+
+    *len = begin;
+    fit = 1;
+    equal = 1;
+
+    for (i = 1; i < n && (equal || fit == i); i++) {
+        size = ngx_http_clipper_variable_one(one, ctx, i, write) - one;
+
+        if (size != begin || ngx_memcmp(one, first, size) != 0) {
+            equal = 0;
+        }
+
+        if (fit == i && *len + 2 + size <= NGX_HTTP_CLIPPER_LIST_MAX) {
+            *len += 2 + size;
+            fit++;
+        }
+    }
+
+    if (equal) {
+        fit = 1;
+    }
+
+    *cut = (!equal && fit < n);
+
+    return fit;
 }
 
 

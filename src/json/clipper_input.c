@@ -37,11 +37,13 @@ struct clipper_input_row_s {
 
 
 static ngx_int_t clipper_input_root(clipper_input_ctx_t *ctx);
+static ngx_int_t clipper_input_mark(clipper_lex_t *lex);
 static ngx_int_t clipper_input_member(clipper_input_ctx_t *ctx);
 static ngx_int_t clipper_input_single(clipper_input_ctx_t *ctx,
     const clipper_input_row_t *row);
 static ngx_int_t clipper_input_batch(clipper_input_ctx_t *ctx,
     const clipper_input_row_t *row);
+static ngx_int_t clipper_input_inputs(clipper_input_ctx_t *ctx);
 static ngx_int_t clipper_input_scalar(clipper_input_ctx_t *ctx,
     const clipper_input_row_t *row);
 static ngx_int_t clipper_input_scalar_text(clipper_input_ctx_t *ctx,
@@ -120,13 +122,9 @@ clipper_input_trim(clipper_input_t *in, size_t size)
 }
 
 
-ngx_int_t
-clipper_input_scan(clipper_input_t *in, const clipper_input_conf_t *conf,
-    ngx_uint_t mode, const clipper_segment_t *segments, ngx_uint_t n)
+void
+clipper_input_clear(clipper_input_t *in, ngx_uint_t mode)
 {
-    ngx_int_t            rc;
-    clipper_input_ctx_t  ctx;
-
     in->values.len = 0;
     in->texts.len = 0;
     in->index.len = 0;
@@ -141,11 +139,38 @@ clipper_input_scan(clipper_input_t *in, const clipper_input_conf_t *conf,
     ngx_memzero(&in->uid, sizeof(clipper_member_t));
     ngx_memzero(&in->label, sizeof(clipper_member_t));
     ngx_memzero(&in->query_id, sizeof(clipper_member_t));
+}
+
+
+void
+clipper_input_fail(clipper_input_t *in, ngx_uint_t code, ngx_uint_t what,
+    size_t number)
+{
+    in->nitems = 0;
+
+    in->error.code = code;
+    in->error.what = what;
+    in->error.number = number;
+    in->error.input = CLIPPER_INPUT_NONE;
+    in->error.element = CLIPPER_INPUT_NONE;
+}
+
+
+ngx_int_t
+clipper_input_scan(clipper_input_t *in, const clipper_input_conf_t *conf,
+    ngx_uint_t mode, const clipper_segment_t *segments, ngx_uint_t n)
+{
+    ngx_int_t            rc;
+    clipper_input_ctx_t  ctx;
+
+    clipper_input_clear(in, mode);
 
     ctx.in = in;
     ctx.conf = conf;
     ctx.seen_input = 0;
     ctx.seen_batch = 0;
+    ctx.nan = conf->nulls && (conf->type == CLIPPER_DOUBLES
+                              || conf->type == CLIPPER_FLOATS);
     ctx.member = in->error;
     ctx.input = in->error;
 
@@ -175,6 +200,10 @@ clipper_input_root(clipper_input_ctx_t *ctx)
         return clipper_lex_nomem(lex);
     }
 
+    if (clipper_input_mark(lex) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     c = clipper_lex_space(lex);
 
     if (c == CLIPPER_LEX_END) {
@@ -186,6 +215,8 @@ clipper_input_root(clipper_input_ctx_t *ctx)
         ctx->member.what = CLIPPER_INPUT_ROOT;
         ctx->member.offset = clipper_lex_offset(lex);
         ctx->member.kind = clipper_input_error_kind(c);
+        ctx->member.input = CLIPPER_INPUT_NONE;
+        ctx->member.element = CLIPPER_INPUT_NONE;
 
         if (clipper_lex_skip(lex) != NGX_OK) {
             return NGX_ERROR;
@@ -210,6 +241,35 @@ clipper_input_root(clipper_input_ctx_t *ctx)
     }
 
     return rc == NGX_DONE ? clipper_lex_done(lex) : NGX_ERROR;
+}
+
+
+/* passes over a byte order mark: RFC 8259, section 8.1 */
+
+static ngx_int_t
+clipper_input_mark(clipper_lex_t *lex)
+{
+    size_t         i, have;
+    u_char         buf[3];
+    const u_char  *p;
+
+    static const u_char  mark[] = { 0xef, 0xbb, 0xbf };
+
+    p = clipper_lex_peek(lex, buf, 3, &have);
+
+    if (have == 0 || p[0] != mark[0]) {
+        return NGX_OK;
+    }
+
+    for (i = 1; i < 3; i++) {
+        if (i == have || p[i] != mark[i]) {
+            return clipper_lex_invalid(lex, i, "Invalid value.");
+        }
+    }
+
+    clipper_lex_advance(lex, 3);
+
+    return NGX_OK;
 }
 
 
@@ -252,6 +312,8 @@ clipper_input_member(clipper_input_ctx_t *ctx)
 static ngx_int_t
 clipper_input_single(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 {
+    ngx_int_t  rc;
+
     if (ctx->seen_input) {
         return clipper_lex_skip(&ctx->lex);
     }
@@ -266,31 +328,52 @@ clipper_input_single(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
     ctx->in->batch = 0;
     ctx->input = (clipper_input_error_t) { 0 };
 
-    return clipper_input_value(ctx, "input");
+    ctx->lex.nan = ctx->nan;
+
+    rc = clipper_input_value(ctx, "input");
+
+    ctx->lex.nan = 0;
+
+    return rc;
 }
 
 
 static ngx_int_t
 clipper_input_batch(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
 {
+    ngx_int_t  rc;
+
+    if (ctx->seen_input || ctx->seen_batch) {
+        return clipper_lex_skip(&ctx->lex);
+    }
+
+    ctx->seen_batch = 1;
+    ctx->in->batch = 1;
+    ctx->within = 0;
+    ctx->lex.nan = ctx->nan;
+
+    rc = clipper_input_inputs(ctx);
+
+    ctx->lex.nan = 0;
+
+    return rc;
+}
+
+
+static ngx_int_t
+clipper_input_inputs(clipper_input_ctx_t *ctx)
+{
     ngx_int_t       rc;
     ngx_uint_t      depth;
     clipper_lex_t  *lex;
 
     lex = &ctx->lex;
-
-    if (ctx->seen_input || ctx->seen_batch) {
-        return clipper_lex_skip(lex);
-    }
-
-    ctx->seen_batch = 1;
-    ctx->in->batch = 1;
     depth = lex->depth;
 
     if (clipper_lex_space(lex) != '[') {
         return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
                                           CLIPPER_INPUT_MEMBER,
-                                          "Array", "input_batch");
+                                          "Array", "input_batch", 0);
     }
 
     if (clipper_lex_open(lex) != NGX_OK) {
@@ -302,8 +385,10 @@ clipper_input_batch(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
     while (rc == NGX_OK) {
 
         if (ctx->in->nitems == ctx->conf->max_batch) {
+            ctx->within = 0;
             rc = clipper_input_value_refuse(ctx, CLIPPER_INPUT_LIMIT,
-                                            CLIPPER_INPUT_BATCH, NULL, NULL);
+                                            CLIPPER_INPUT_BATCH, NULL, NULL,
+                                            ctx->conf->max_batch);
 
         } else {
             rc = clipper_input_value(ctx, NULL);
@@ -360,6 +445,8 @@ clipper_input_scalar(clipper_input_ctx_t *ctx, const clipper_input_row_t *row)
         error->kind = kind;
         error->expected = row->expected;
         error->key = (const char *) row->name.data;
+        error->input = CLIPPER_INPUT_NONE;
+        error->element = CLIPPER_INPUT_NONE;
     }
 
     return NGX_OK;
@@ -435,6 +522,9 @@ clipper_input_finish(clipper_input_ctx_t *ctx, ngx_int_t rc)
         } else if (ctx->lex.error == CLIPPER_LEX_DEPTH) {
             error->code = CLIPPER_INPUT_LIMIT;
             error->what = CLIPPER_INPUT_DEPTH;
+            error->number = ctx->lex.max_depth;
+            error->input = CLIPPER_INPUT_NONE;
+            error->element = CLIPPER_INPUT_NONE;
 
         } else {
             error->code = CLIPPER_INPUT_NOMEM;

@@ -5,10 +5,11 @@
  *
  * Promise: exactly as strict as an RFC 8259 parser (one value, UTF-8, no lone
  * surrogates, no literal beyond DBL_MAX), numbers correctly rounded, and the
- * same result however the body is cut into segments.  Malformed JSON anywhere
- * takes precedence over an error of meaning, which is remembered while the
- * scan continues, so that "version" is known even if the input is wrong.  The
- * first of duplicate members counts; "input" takes precedence over
+ * same result however the body is cut into segments.  A byte order mark is
+ * passed over; with nulls, NaN is read inside of an input.  Malformed JSON
+ * anywhere takes precedence over an error of meaning, which is remembered
+ * while the scan continues, so that "version" is known even if the input is
+ * wrong.  The first of duplicate members counts; "input" takes precedence over
  * "input_batch".
  *
  * Ownership: the buffers belong to clipper_input_t and are kept between scans;
@@ -41,9 +42,9 @@ typedef struct {
     ngx_uint_t                  type;
     ngx_uint_t                  max_batch;     /* inputs */
     ngx_uint_t                  max_elements;  /* numbers or bytes, per input */
-    ngx_uint_t                  max_depth;     /* the root is at depth 1; at
-                                                  most CLIPPER_LEX_MAX_DEPTH */
+    ngx_uint_t                  max_depth;     /* of the root: 1 */
     unsigned                    strict:1;      /* "1" is no double, no float */
+    unsigned                    nulls:1;       /* null is an element: NaN */
 } clipper_input_conf_t;
 
 
@@ -66,10 +67,7 @@ typedef struct {
 
 
 typedef struct {
-    /* result */
-
-    clipper_input_error_t           error;
-
+    clipper_input_error_t       error;
     clipper_item_t             *items;         /* back to back, in order */
     ngx_uint_t                  nitems;
     u_char                     *data;          /* aligned for every type */
@@ -80,12 +78,9 @@ typedef struct {
     clipper_member_t            uid;
     clipper_member_t            label;
     clipper_member_t            query_id;
-
     ngx_uint_t                  mode;          /* of this scan */
 
-    /* buffers, kept */
-
-    clipper_scratch_t           values;
+    clipper_scratch_t           values;        /* buffers, kept */
     clipper_scratch_t           texts;
     clipper_scratch_t           index;
 } clipper_input_t;
@@ -99,6 +94,13 @@ void clipper_input_done(clipper_input_t *in);
 
 /* frees each buffer larger than size, after an unusual request */
 void clipper_input_trim(clipper_input_t *in, size_t size);
+
+/* forgets the results, keeps the buffers */
+void clipper_input_clear(clipper_input_t *in, ngx_uint_t mode);
+
+/* makes an error of the whole body the result */
+void clipper_input_fail(clipper_input_t *in, ngx_uint_t code, ngx_uint_t what,
+    size_t number);
 
 /*
  * NGX_OK: the members are valid.  NGX_ERROR: in->error tells why.  After a

@@ -7,6 +7,9 @@
 
 static const char *clipper_input_reason(const clipper_input_error_t *error,
     char *buf, size_t size);
+static void clipper_input_place(const clipper_input_error_t *error, char *buf,
+    size_t size);
+static const char *clipper_input_advice(const clipper_input_error_t *error);
 
 
 /* by kind */
@@ -37,9 +40,10 @@ static const char  *clipper_input_schemas[] = {
 /* by limit */
 
 static const char  *clipper_input_limits[] = {
-    "input_batch has more inputs than allowed",
-    "An input has more elements than allowed",
-    "The document is nested deeper than allowed"
+    "input_batch has more than %zu inputs (batch= of clipper_limits)",
+    "An input has more than %zu elements (elements= of clipper_limits)",
+    "The document is nested deeper than %zu (depth= of clipper_limits)",
+    "The body unpacks to more than %zu bytes (clipper_decompress)"
 };
 
 
@@ -90,13 +94,23 @@ u_char *
 clipper_input_error_cause(const clipper_input_error_t *error, ngx_uint_t mode,
     u_char *dst)
 {
-    int   n;
-    char  buf[CLIPPER_INPUT_CAUSE / 2];
+    int          n;
+    char         buf[CLIPPER_INPUT_CAUSE / 2];
+    const char  *reason;
 
-    n = snprintf((char *) dst, CLIPPER_INPUT_CAUSE,
-                 "Error parsing JSON: %s. Expected JSON schema: %s",
-                 clipper_input_reason(error, buf, sizeof(buf)),
-                 clipper_input_schemas[mode]);
+    reason = clipper_input_reason(error, buf, sizeof(buf));
+
+    if (error->code == CLIPPER_INPUT_LIMIT
+        || (error->code == CLIPPER_INPUT_SCHEMA
+            && error->what == CLIPPER_INPUT_BODY))
+    {
+        n = snprintf((char *) dst, CLIPPER_INPUT_CAUSE, "%s", reason);
+
+    } else {
+        n = snprintf((char *) dst, CLIPPER_INPUT_CAUSE,
+                     "Error parsing JSON: %s. Expected JSON schema: %s",
+                     reason, clipper_input_schemas[mode]);
+    }
 
     if (n < 0) {
         n = 0;
@@ -110,9 +124,13 @@ static const char *
 clipper_input_reason(const clipper_input_error_t *error, char *buf,
     size_t size)
 {
+    char         place[80];
+    size_t       n;
     const char  *found;
 
     found = clipper_input_kinds[error->kind];
+
+    clipper_input_place(error, place, sizeof(place));
 
     switch (error->code) {
 
@@ -125,7 +143,14 @@ clipper_input_reason(const clipper_input_error_t *error, char *buf,
         return buf;
 
     case CLIPPER_INPUT_LIMIT:
-        return clipper_input_limits[error->what];
+        n = snprintf(buf, size, clipper_input_limits[error->what],
+                     error->number);
+
+        if (error->offset) {
+            snprintf(buf + n, size - n, "%s", place);
+        }
+
+        return buf;
 
     case CLIPPER_INPUT_NOMEM:
         return "Not enough memory for the input";
@@ -134,7 +159,9 @@ clipper_input_reason(const clipper_input_error_t *error, char *buf,
     switch (error->what) {
 
     case CLIPPER_INPUT_ROOT:
-        return "Can only get key-value pair from an object";
+        snprintf(buf, size, "Can only get key-value pair from an object%s",
+                 place);
+        break;
 
     case CLIPPER_INPUT_MISSING:
         snprintf(buf, size, "JSON object does not have required keys %s",
@@ -143,18 +170,72 @@ clipper_input_reason(const clipper_input_error_t *error, char *buf,
 
     case CLIPPER_INPUT_MEMBER:
         snprintf(buf, size, "Type mismatch! JSON key %s expected type %s but"
-                 " found type %s", error->key, error->expected, found);
+                 " found type %s%s%s", error->key, error->expected, found,
+                 place, clipper_input_advice(error));
         break;
 
     case CLIPPER_INPUT_ELEMENT:
-        snprintf(buf, size, "Array input of type %s is not of type %s", found,
-                 error->expected);
+        snprintf(buf, size, "Array input of type %s is not of type %s%s%s",
+                 found, error->expected, place, clipper_input_advice(error));
+        break;
+
+    case CLIPPER_INPUT_BODY:
+        snprintf(buf, size, "%s (offset %zu)", error->reason, error->offset);
         break;
 
     default: /* CLIPPER_INPUT_BASE64 */
         snprintf(buf, size, "PredictionData of type %s is not of type"
-                 " base64-encoded string", found);
+                 " base64-encoded string%s: character %zu of the text is wrong",
+                 found, place, error->number);
     }
 
     return buf;
+}
+
+
+/* " at input_batch[2][7] (offset 31)", as much of it as is known */
+
+static void
+clipper_input_place(const clipper_input_error_t *error, char *buf, size_t size)
+{
+    size_t  n;
+
+    if (error->input != CLIPPER_INPUT_NONE) {
+        n = snprintf(buf, size, " at input_batch[%zu]", (size_t) error->input);
+
+    } else if (error->element != CLIPPER_INPUT_NONE) {
+        n = snprintf(buf, size, " at input");
+
+    } else {
+        n = 0;
+    }
+
+    if (error->element != CLIPPER_INPUT_NONE) {
+        n += snprintf(buf + n, size - n, "[%zu]", (size_t) error->element);
+    }
+
+    snprintf(buf + n, size - n, " (offset %zu)", error->offset);
+}
+
+
+/* a way out of a frequent mistake */
+
+static const char *
+clipper_input_advice(const clipper_input_error_t *error)
+{
+    if (error->kind == CLIPPER_KIND_ARRAY && error->input == CLIPPER_INPUT_NONE
+        && (error->what == CLIPPER_INPUT_ELEMENT
+            || ngx_strcmp(error->key, "input") == 0))
+    {
+        return "; several inputs go under input_batch";
+    }
+
+    if (error->kind == CLIPPER_KIND_NULL && error->what == CLIPPER_INPUT_ELEMENT
+        && error->element != CLIPPER_INPUT_NONE
+        && ngx_strcmp(error->expected, "int") != 0)
+    {
+        return "; clipper_input with nulls=nan takes it as NaN";
+    }
+
+    return "";
 }

@@ -27,12 +27,14 @@
 #define CLIPPER_INPUT_MEMBER    2           /* a member has the wrong type */
 #define CLIPPER_INPUT_ELEMENT   3           /* an element has the wrong type */
 #define CLIPPER_INPUT_BASE64    4           /* text is not base64 */
+#define CLIPPER_INPUT_BODY      5           /* no JSON, or its coding */
 
 /* error.what of a LIMIT error */
 
 #define CLIPPER_INPUT_BATCH     0
 #define CLIPPER_INPUT_ELEMENTS  1
 #define CLIPPER_INPUT_DEPTH     2
+#define CLIPPER_INPUT_UNPACKED  3
 
 /* kinds of JSON values */
 
@@ -46,9 +48,13 @@
 #define CLIPPER_KIND_INTEGER    7           /* number, digits only */
 #define CLIPPER_KIND_REAL       8           /* number, fraction or exponent */
 
+/* an input that is not of a batch, an error that is not of an element */
+
+#define CLIPPER_INPUT_NONE      ((ngx_uint_t) -1)
+
 /* clipper_input_error_cause() never writes more */
 
-#define CLIPPER_INPUT_CAUSE     512
+#define CLIPPER_INPUT_CAUSE     768
 
 
 typedef struct {
@@ -58,7 +64,11 @@ typedef struct {
     ngx_uint_t                  kind;          /* of the value found */
     const char                 *expected;      /* type, or the missing keys */
     const char                 *key;           /* the member */
-    const char                 *reason;        /* of a SYNTAX error */
+    ngx_uint_t                  input;         /* in input_batch, or NONE */
+    ngx_uint_t                  element;       /* of the input, or NONE */
+    size_t                      number;        /* of a LIMIT error, the limit;
+                                                  of BASE64, the character */
+    const char                 *reason;        /* of a SYNTAX or BODY error */
 } clipper_input_error_t;
 
 
@@ -72,9 +82,9 @@ void clipper_input_error_require(clipper_input_error_t *error,
     const char *keys);
 
 /*
- * Writes the text of an error of a scan in this mode, "Error parsing JSON: ...
- * Expected JSON schema: ...", not yet escaped for JSON, to CLIPPER_INPUT_CAUSE
- * bytes at dst; returns the end, without a terminator.
+ * Writes the text of an error of a scan in this mode, not yet escaped for JSON,
+ * to CLIPPER_INPUT_CAUSE bytes at dst; returns the end, without a terminator.
+ * Errors of JSON are "Error parsing JSON: ... Expected JSON schema: ...".
  */
 
 u_char *clipper_input_error_cause(const clipper_input_error_t *error,

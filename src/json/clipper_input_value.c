@@ -12,6 +12,7 @@
 typedef struct {
     size_t                          size;
     const char                     *text;
+    uint64_t                        nan;        /* 0: has none */
 
     clipper_input_run_pt            run;
 
@@ -27,12 +28,14 @@ static ngx_int_t clipper_input_numbers(clipper_input_ctx_t *ctx,
     const clipper_input_codec_t *codec);
 static ngx_int_t clipper_input_number(clipper_input_ctx_t *ctx,
     const clipper_input_codec_t *codec);
+static ngx_int_t clipper_input_null(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec);
 static ngx_uint_t clipper_input_shortcut(clipper_input_ctx_t *ctx,
     const clipper_input_codec_t *codec, size_t most);
 static ngx_int_t  clipper_input_string(clipper_input_ctx_t *ctx);
 static void clipper_input_remember(clipper_input_ctx_t *ctx, ngx_uint_t code,
     ngx_uint_t what, const char *expected, const char *key, size_t offset,
-    ngx_uint_t kind);
+    ngx_uint_t kind, size_t number);
 static ngx_int_t clipper_input_put_int(u_char *dst,
     const clipper_number_t *number, ngx_uint_t strict);
 static ngx_int_t clipper_input_put_float(u_char *dst,
@@ -47,18 +50,18 @@ static const clipper_input_codec_t
     clipper_input_codecs[CLIPPER_INPUT_TYPES] =
 {
 
-    { 1, NULL, NULL, NULL },
+    { 1, NULL, 0, NULL, NULL },
 
-    { sizeof(int32_t), "int", clipper_input_array_run_ints,
+    { sizeof(int32_t), "int", 0, clipper_input_array_run_ints,
       clipper_input_put_int },
 
-    { sizeof(float), "float", clipper_input_array_run_floats,
-      clipper_input_put_float },
+    { sizeof(float), "float", 0x7fc00000,
+      clipper_input_array_run_floats, clipper_input_put_float },
 
-    { sizeof(double), "double", clipper_input_array_run_doubles,
-      clipper_input_put_double },
+    { sizeof(double), "double", 0x7ff8000000000000,
+      clipper_input_array_run_doubles, clipper_input_put_double },
 
-    { 1, NULL, NULL, NULL }
+    { 1, NULL, 0, NULL, NULL }
 };
 
 
@@ -74,6 +77,8 @@ clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
 
     in = ctx->in;
     start = in->values.len;
+    ctx->start = start;
+    ctx->within = 0;
     codec = &clipper_input_codecs[ctx->conf->type];
     numbers = (codec->put != NULL);
 
@@ -83,12 +88,13 @@ clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
             return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
                                               CLIPPER_INPUT_MEMBER,
                                               numbers ? "Array" : "String",
-                                              key);
+                                              key, 0);
         }
 
         return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
                                           CLIPPER_INPUT_ELEMENT,
-                                          numbers ? "array" : "string", NULL);
+                                          numbers ? "array" : "string", NULL,
+                                          0);
     }
 
     rc = numbers ? clipper_input_numbers(ctx, codec)
@@ -138,6 +144,8 @@ clipper_input_numbers(clipper_input_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    ctx->within = 1;
+
     rc = clipper_lex_more(lex, 1);
 
     while (rc == NGX_OK) {
@@ -149,7 +157,8 @@ clipper_input_numbers(clipper_input_ctx_t *ctx,
 
         if (values->len == most) {
             rc = clipper_input_value_refuse(ctx, CLIPPER_INPUT_LIMIT,
-                                            CLIPPER_INPUT_ELEMENTS, NULL, NULL);
+                                            CLIPPER_INPUT_ELEMENTS, NULL, NULL,
+                                            ctx->conf->max_elements);
 
         } else {
             rc = clipper_input_number(ctx, codec);
@@ -235,7 +244,7 @@ clipper_input_number(clipper_input_ctx_t *ctx,
     const clipper_input_codec_t *codec)
 {
     size_t              offset;
-    ngx_int_t           rc;
+    ngx_int_t           c, rc;
     clipper_lex_t      *lex;
     clipper_number_t    number;
     clipper_scratch_t  *values;
@@ -243,12 +252,22 @@ clipper_input_number(clipper_input_ctx_t *ctx,
     lex = &ctx->lex;
     values = &ctx->in->values;
 
-    if (clipper_input_error_kind(clipper_lex_space(lex))
-        != CLIPPER_KIND_INTEGER)
-    {
+    c = clipper_lex_space(lex);
+
+    if (c == 'N' && codec->nan && !lex->nan) {
+        return clipper_lex_invalid(lex, 0, "NaN is not JSON, but clipper_input "
+                                   "with nulls=nan takes it.");
+    }
+
+    if (clipper_input_error_kind(c) != CLIPPER_KIND_INTEGER) {
+
+        if (lex->nan && (c == 'n' || c == 'N')) {
+            return clipper_input_null(ctx, codec);
+        }
+
         return clipper_input_value_refuse(ctx, CLIPPER_INPUT_SCHEMA,
                                           CLIPPER_INPUT_ELEMENT, codec->text,
-                                          NULL);
+                                          NULL, 0);
     }
 
     offset = clipper_lex_offset(lex);
@@ -266,7 +285,7 @@ clipper_input_number(clipper_input_ctx_t *ctx,
     if (rc != NGX_OK) {
         clipper_input_remember(ctx, CLIPPER_INPUT_SCHEMA,
                                CLIPPER_INPUT_ELEMENT, codec->text, NULL,
-                               offset, CLIPPER_KIND_INTEGER);
+                               offset, CLIPPER_KIND_INTEGER, 0);
         return NGX_DECLINED;
     }
 
@@ -276,10 +295,43 @@ clipper_input_number(clipper_input_ctx_t *ctx,
 }
 
 
+/* a missing value: null, or the NaN of Python's json */
+
+static ngx_int_t
+clipper_input_null(clipper_input_ctx_t *ctx,
+    const clipper_input_codec_t *codec)
+{
+    u_char             *p;
+    clipper_scratch_t  *values;
+
+    if (clipper_lex_scalar_literal(&ctx->lex) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    values = &ctx->in->values;
+
+    if (clipper_scratch_reserve(values, codec->size) != NGX_OK) {
+        return clipper_lex_nomem(&ctx->lex);
+    }
+
+    p = values->start + values->len;
+    values->len += codec->size;
+
+    if (codec->size == sizeof(float)) {
+        clipper_input_store32(p, (uint32_t) codec->nan);
+
+    } else {
+        clipper_input_store64(p, codec->nan);
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 clipper_input_string(clipper_input_ctx_t *ctx)
 {
-    size_t              start, offset;
+    size_t              start, offset, bad;
     ssize_t             n;
     clipper_scratch_t  *values;
 
@@ -292,11 +344,12 @@ clipper_input_string(clipper_input_ctx_t *ctx)
     }
 
     if (ctx->conf->type == CLIPPER_BYTES) {
-        n = clipper_base64_decode(values->start + start, values->len - start);
+        n = clipper_base64_decode(values->start + start, values->len - start,
+                                  &bad);
         if (n == NGX_ERROR) {
             clipper_input_remember(ctx, CLIPPER_INPUT_SCHEMA,
                                    CLIPPER_INPUT_BASE64, NULL, NULL, offset,
-                                   CLIPPER_KIND_STRING);
+                                   CLIPPER_KIND_STRING, bad);
             return NGX_DECLINED;
         }
 
@@ -306,7 +359,8 @@ clipper_input_string(clipper_input_ctx_t *ctx)
     if (values->len - start > ctx->conf->max_elements) {
         clipper_input_remember(ctx, CLIPPER_INPUT_LIMIT,
                                CLIPPER_INPUT_ELEMENTS,
-                               NULL, NULL, offset, CLIPPER_KIND_STRING);
+                               NULL, NULL, offset, CLIPPER_KIND_STRING,
+                               ctx->conf->max_elements);
         return NGX_DECLINED;
     }
 
@@ -316,7 +370,7 @@ clipper_input_string(clipper_input_ctx_t *ctx)
 
 ngx_int_t
 clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
-    ngx_uint_t what, const char *expected, const char *key)
+    ngx_uint_t what, const char *expected, const char *key, size_t number)
 {
     ngx_uint_t      kind;
     clipper_lex_t  *lex;
@@ -325,7 +379,7 @@ clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
     kind = clipper_input_error_kind(clipper_lex_space(lex));
 
     clipper_input_remember(ctx, code, what, expected, key,
-                           clipper_lex_offset(lex), kind);
+                           clipper_lex_offset(lex), kind, number);
 
     return clipper_lex_skip(lex) == NGX_OK ? NGX_DECLINED : NGX_ERROR;
 }
@@ -334,11 +388,13 @@ clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
 static void
 clipper_input_remember(clipper_input_ctx_t *ctx, ngx_uint_t code,
     ngx_uint_t what, const char *expected, const char *key, size_t offset,
-    ngx_uint_t kind)
+    ngx_uint_t kind, size_t number)
 {
+    ngx_uint_t              numbers;
     clipper_input_error_t  *error;
 
     error = &ctx->input;
+    numbers = (clipper_input_codecs[ctx->conf->type].put != NULL);
 
     error->code = code;
     error->what = what;
@@ -346,6 +402,18 @@ clipper_input_remember(clipper_input_ctx_t *ctx, ngx_uint_t code,
     error->kind = kind;
     error->expected = expected;
     error->key = key;
+    error->number = number;
+    error->input = CLIPPER_INPUT_NONE;
+    error->element = CLIPPER_INPUT_NONE;
+
+    if (ctx->in->batch && key == NULL) {
+        error->input = ctx->in->nitems;
+    }
+
+    if (numbers && ctx->within && key == NULL) {
+        error->element = (ctx->in->values.len - ctx->start)
+                         / clipper_input_type_size(ctx->conf->type);
+    }
 }
 
 

@@ -31,10 +31,14 @@ typedef struct {
 
     unsigned                              seen_input:1;
     unsigned                              seen_batch:1;
+    unsigned                              nan:1;
 
     /* offsets of the texts of members, as the buffer may move */
 
     size_t                                offsets[CLIPPER_INPUT_ROWS];
+
+    size_t                                start;     /* of this input */
+    unsigned                              within:1;  /* its brackets */
 } clipper_input_ctx_t;
 
 
@@ -45,7 +49,7 @@ ngx_int_t  clipper_input_value(clipper_input_ctx_t *ctx, const char *key);
 /* remembers an error for the next value, and skips it */
 
 ngx_int_t clipper_input_value_refuse(clipper_input_ctx_t *ctx, ngx_uint_t code,
-    ngx_uint_t what, const char *expected, const char *key);
+    ngx_uint_t what, const char *expected, const char *key, size_t number);
 
 
 #endif /* _CLIPPER_INPUT_VALUE_H_INCLUDED_ */

@@ -25,6 +25,8 @@ clipper_lex_init(clipper_lex_t *lex, const clipper_segment_t *segments,
     lex->depth = 0;
     lex->max_depth = ngx_min(max_depth, CLIPPER_LEX_MAX_DEPTH);
 
+    lex->nan = 0;
+
     lex->error = 0;
     lex->offset = 0;
     lex->reason = NULL;

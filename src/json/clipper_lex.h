@@ -48,6 +48,7 @@ typedef struct {
     ngx_uint_t                        max_depth;
     uint32_t                          objects[CLIPPER_LEX_MAX_DEPTH / 32];
 
+    ngx_uint_t                        nan;      /* NaN is a literal, too */
     ngx_uint_t                        error;
     size_t                            offset;
     const char                       *reason;
@@ -99,7 +100,6 @@ ngx_int_t clipper_lex_done(clipper_lex_t *lex);
 /* appends the bytes from one offset to another, as written */
 ngx_int_t clipper_lex_copy(const clipper_lex_t *lex, size_t from, size_t to,
     clipper_scratch_t *out);
-
 
 /* between the tokenizer's own files: */
 

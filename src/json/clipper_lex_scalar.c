@@ -416,7 +416,8 @@ clipper_lex_scalar_literal(clipper_lex_t *lex)
         return clipper_lex_invalid(lex, 0, "Invalid value.");
     }
 
-    word = (p[0] == 't') ? "true" : (p[0] == 'f') ? "false" : "null";
+    word = (p[0] == 't') ? "true" : (p[0] == 'f') ? "false"
+           : (p[0] == 'N' && lex->nan) ? "NaN" : "null";
 
     for (i = 0; word[i]; i++) {
         if (i == have || p[i] != (u_char) word[i]) {

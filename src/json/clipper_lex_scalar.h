@@ -21,7 +21,7 @@ ngx_int_t clipper_lex_scalar_string(clipper_lex_t *lex, clipper_scratch_t *out);
 ngx_int_t clipper_lex_scalar_number(clipper_lex_t *lex,
     clipper_number_t *number);
 
-/* true, false or null */
+/* true, false or null; with lex->nan NaN, too */
 
 ngx_int_t clipper_lex_scalar_literal(clipper_lex_t *lex);
 

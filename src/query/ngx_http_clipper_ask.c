@@ -17,6 +17,7 @@
 
 
 #define NGX_HTTP_CLIPPER_ASK_SHORT  256         /* size of a cached output */
+#define NGX_HTTP_CLIPPER_ASK_LOG    60000000    /* us between two lines */
 
 
 static void ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
@@ -32,6 +33,8 @@ static void ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask,
     ngx_uint_t counter);
 static void ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
     clipper_mail_t *mail);
+static void ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query,
+    size_t len);
 
 
 /* the asks of this worker, by the row of their waiter */
@@ -363,6 +366,7 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
     }
 
     if (p == NULL) {
+        ngx_http_clipper_ask_log(query, mail->len);
         ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_MODEL_ERROR);
         return;
     }
@@ -378,6 +382,30 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
                                    : NGX_HTTP_CLIPPER_ANSWER;
     ask->output.data = p;
     ask->output.len = mail->len;
+}
+
+
+/* an output that is too long or that no memory is left for, once a minute */
+
+static void
+ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query, size_t len)
+{
+    uint64_t  now_us;
+
+    static uint64_t  logged_us;
+
+    now_us = clipper_clock_us();
+
+    if (logged_us && now_us - logged_us < NGX_HTTP_CLIPPER_ASK_LOG) {
+        return;
+    }
+
+    logged_us = now_us;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
+                  "an output of %uz bytes for application \"%V\" was not "
+                  "sent: output=%uz of \"clipper_limits\"",
+                  len, &query->app->name, query->app->limits.output);
 }
 
 

@@ -8,6 +8,7 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_record.h"
 #include "query/ngx_http_clipper_select.h"
+#include "shm/clipper_record_claim.h"
 
 
 /* an id that no query has */
@@ -17,6 +18,9 @@
 static ngx_int_t ngx_http_clipper_feedback_find(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,
     double since, clipper_record_t *record);
+static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_lesson(
+    ngx_http_clipper_feedback_t *feedback, clipper_record_t *record,
+    double since);
 static ngx_int_t ngx_http_clipper_feedback_place(
     ngx_http_clipper_feedback_t *feedback);
 static ngx_int_t ngx_http_clipper_feedback_get(
@@ -98,18 +102,18 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
     record = &ngx_http_clipper_feedback_record;
 
     since = ngx_http_clipper_record_redis_since();
+    ngx_http_clipper_process.zone->lesson = ngx_http_clipper_state_lesson();
 
     rc = ngx_http_clipper_feedback_find(feedback, input, len, since, record);
 
     if (rc == NGX_OK) {
         return ngx_http_clipper_feedback_end(feedback,
-               ngx_http_clipper_feedback_learn(query, &feedback->label,
-                                               record));
+               ngx_http_clipper_feedback_lesson(feedback, record, since));
     }
 
     if (rc == NGX_AGAIN) {
         return ngx_http_clipper_feedback_get(feedback, record->query_id,
-                                             record->shared == 1
+                                             record->owner == 0
                                              ? NGX_HTTP_CLIPPER_CLAIM_HERE
                                              : NGX_HTTP_CLIPPER_CLAIM_AGAIN);
     }
@@ -150,6 +154,28 @@ ngx_http_clipper_feedback_find(ngx_http_clipper_feedback_t *feedback,
 
     return clipper_record_find(zone, (uint32_t) feedback->app->row,
                                sel->user_key, key, since, record);
+}
+
+
+/* once and for all: a death leaves the record, or what was learned from it */
+
+static ngx_http_clipper_feedback_e
+ngx_http_clipper_feedback_lesson(ngx_http_clipper_feedback_t *feedback,
+    clipper_record_t *record, double since)
+{
+    clipper_zone_t               *zone;
+    ngx_http_clipper_feedback_e   result;
+
+    zone = ngx_http_clipper_process.zone;
+
+    result = ngx_http_clipper_feedback_learn(feedback->query,
+                                             &feedback->label, record);
+    if (zone->lesson) {
+        clipper_record_claim_end(zone, record->query_id, record->app,
+                                 record->uid, 0, since != 0);
+    }
+
+    return result;
 }
 
 
@@ -283,6 +309,8 @@ ngx_http_clipper_feedback_asked(ngx_http_clipper_feedback_t *feedback)
     query = feedback->query;
     record = &ngx_http_clipper_feedback_record;
 
+    ngx_http_clipper_process.zone->lesson = ngx_http_clipper_state_lesson();
+
     rc = clipper_record_take(ngx_http_clipper_process.zone,
                              query->answers[0].query_id,
                              (uint32_t) feedback->app->row,
@@ -290,9 +318,7 @@ ngx_http_clipper_feedback_asked(ngx_http_clipper_feedback_t *feedback)
 
     (void) ngx_http_clipper_feedback_end(feedback,
                        rc == NGX_OK
-                       ? ngx_http_clipper_feedback_learn(query,
-                                                         &feedback->label,
-                                                         record)
+                       ? ngx_http_clipper_feedback_lesson(feedback, record, 0)
                        : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
 }
 

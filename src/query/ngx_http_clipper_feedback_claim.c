@@ -9,6 +9,7 @@
 
 #include "query/ngx_http_clipper_feedback_claim.h"
 #include "query/ngx_http_clipper_select.h"
+#include "shm/clipper_record_claim.h"
 #include "shm/clipper_record_note.h"
 #include "worker/ngx_http_clipper_process.h"
 
@@ -233,27 +234,39 @@ static ngx_http_clipper_feedback_e
 ngx_http_clipper_feedback_claim_learn(ngx_http_clipper_feedback_claim_t *claim,
     clipper_record_t *record)
 {
-    ngx_int_t          rc;
-    clipper_record_t  *here;
+    uint32_t                      app;
+    const uint64_t               *user;
+    clipper_zone_t               *zone;
+    clipper_record_t             *here;
+    ngx_http_clipper_feedback_e   result;
 
+    zone = ngx_http_clipper_process.zone;
+    app = (uint32_t) claim->label.app->row;
+    user = claim->query->selection->user_key;
     here = &ngx_http_clipper_feedback_settled;
 
-    rc = clipper_record_settle(ngx_http_clipper_process.zone,
-                               claim->label.query_id,
-                               (uint32_t) claim->label.app->row,
-                               claim->query->selection->user_key, here);
+    zone->lesson = ngx_http_clipper_state_lesson();
 
-    if (rc != NGX_OK && !claim->note) {
+    if (clipper_record_claim_learn(zone, claim->label.query_id, app, user,
+                             claim->note, here)
+        != NGX_OK)
+    {
         return NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
     }
 
-    if (rc != NGX_DECLINED && here->n) {
+    if (here->n) {
         record = here;
     }
 
-    return record ? ngx_http_clipper_feedback_learn(claim->query,
-                                                    &claim->label.label, record)
-                  : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
+    result = record ? ngx_http_clipper_feedback_learn(claim->query,
+                                                      &claim->label.label,
+                                                      record)
+                    : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
+
+    clipper_record_claim_end(zone, claim->label.query_id, app, user,
+                             claim->note, 1);
+
+    return result;
 }
 
 
@@ -267,7 +280,12 @@ ngx_http_clipper_feedback_claim_refuse(
     zone = ngx_http_clipper_process.zone;
     label = &claim->label;
 
-    if (label->mode == NGX_HTTP_CLIPPER_CLAIM_FRESH) {
+    if (claim->note) {
+        clipper_record_claim_end(zone, label->query_id,
+                                 (uint32_t) label->app->row,
+                                 claim->query->selection->user_key, 1, 0);
+
+    } else if (label->mode == NGX_HTTP_CLIPPER_CLAIM_FRESH) {
         clipper_record_forget(zone, label->query_id,
                               (uint32_t) label->app->row,
                               claim->query->selection->user_key);
@@ -294,21 +312,27 @@ ngx_http_clipper_feedback_claim_keep(ngx_http_clipper_feedback_claim_t *claim)
     zone = ngx_http_clipper_process.zone;
     label = &claim->label;
 
-    if (!claim->note
-        && clipper_record_settle(zone, label->query_id,
-                                 (uint32_t) label->app->row,
-                                 claim->query->selection->user_key,
-                                 &ngx_http_clipper_feedback_settled)
-           != NGX_OK)
-    {
-        return NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
+    if (claim->note) {
+        clipper_record_note_leave(zone, label->query_id,
+                                  (uint32_t) label->app->row,
+                                  claim->query->selection->user_key);
+
+        return NGX_HTTP_CLIPPER_FEEDBACK_KEPT;
     }
 
-    return clipper_record_note_put(zone, label->query_id,
-                                   (uint32_t) label->app->row, &label->label,
-                                   &label->uid)
-           == NGX_OK ? NGX_HTTP_CLIPPER_FEEDBACK_KEPT
-                     : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
+    if (clipper_record_note_put(zone, label->query_id,
+                                (uint32_t) label->app->row,
+                                claim->query->selection->user_key,
+                                &label->label, &label->uid, 0)
+        == NGX_OK)
+    {
+        return NGX_HTTP_CLIPPER_FEEDBACK_KEPT;
+    }
+
+    clipper_record_claim_end(zone, label->query_id, (uint32_t) label->app->row,
+                       claim->query->selection->user_key, 0, 1);
+
+    return NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
 }
 
 
@@ -360,7 +384,10 @@ ngx_http_clipper_feedback_claim_detach(
 }
 
 
-/* Redis takes too long: the claim goes on, and the client is told now */
+/*
+ * Redis takes too long: the claim goes on, and the client is told now that the
+ * label is kept, whatever becomes of this worker.
+ */
 
 static void
 ngx_http_clipper_feedback_claim_expire(void *data)
@@ -372,6 +399,17 @@ ngx_http_clipper_feedback_claim_expire(void *data)
     handler = claim->label.handler;
 
     ngx_http_clipper_feedback_claim_detach(claim);
+
+    if (clipper_record_note_put(ngx_http_clipper_process.zone,
+                                claim->label.query_id,
+                                (uint32_t) claim->label.app->row,
+                                claim->query->selection->user_key,
+                                &claim->label.label, &claim->label.uid, 1)
+        == NGX_OK)
+    {
+        claim->note = 1;
+        ngx_http_clipper_feedback_noted++;
+    }
 
     handler(claim->label.data, NGX_HTTP_CLIPPER_FEEDBACK_KEPT);
 }
@@ -446,7 +484,12 @@ ngx_http_clipper_feedback_claim_note(clipper_record_note_t *note)
     label.app = ngx_http_clipper_feedback_claim_app(note->app);
 
     if (label.app == NULL) {
-        return NGX_OK;                  /* it has left the configuration */
+
+        /* it has left the configuration */
+
+        clipper_record_claim_end(ngx_http_clipper_process.zone, note->query_id,
+                           note->app, note->key, 1, 0);
+        return NGX_OK;
     }
 
     label.label.data = note->text;
@@ -459,9 +502,8 @@ ngx_http_clipper_feedback_claim_note(clipper_record_note_t *note)
 
     claim = ngx_http_clipper_feedback_claim_make(&label);
     if (claim == NULL) {
-        (void) clipper_record_note_put(ngx_http_clipper_process.zone,
-                                       note->query_id, note->app, &label.label,
-                                       &label.uid);
+        clipper_record_note_leave(ngx_http_clipper_process.zone, note->query_id,
+                             note->app, note->key);
         return NGX_ERROR;
     }
 

@@ -7,6 +7,7 @@
 #include "query/ngx_http_clipper_query.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "shm/clipper_metrics.h"
+#include "shm/clipper_door.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_select.h"
 #include "shm/clipper_queue.h"
@@ -204,6 +205,10 @@ ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
 
     sel = query->selection;
 
+    /* a replica that is told of the first input would not wait for the next */
+
+    clipper_door_hold(ngx_http_clipper_process.zone);
+
     for (i = 0; i < query->n; i++) {
         answer = &query->answers[i];
 
@@ -226,6 +231,8 @@ ngx_http_clipper_query_ask(ngx_http_clipper_query_t *query,
             }
         }
     }
+
+    clipper_door_release(ngx_http_clipper_process.zone);
 }
 
 

@@ -282,6 +282,8 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
                                         : CLIPPER_POLICY_ALL;
     record.n = (uint32_t) sel->n;
     record.shared = 0;
+    record.owner = 0;
+    record.lesson = 0;
 
     for (k = 0; k < sel->n; k++) {
         record.key[k] = sel->lineup->keys[k];

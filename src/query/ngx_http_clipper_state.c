@@ -6,6 +6,8 @@
 
 #include "query/ngx_http_clipper_state_flow.h"
 #include "shm/clipper_door.h"
+#include "shm/clipper_record_claim.h"
+#include "shm/clipper_state_lesson.h"
 #include "shm/clipper_state_table_flight.h"
 #include "shm/clipper_zone.h"
 #include "learn/clipper_policy_table.h"
@@ -23,6 +25,8 @@
 
 static ngx_int_t ngx_http_clipper_state_known(const double *vec, size_t size);
 static void ngx_http_clipper_state_ready(void);
+static ngx_uint_t ngx_http_clipper_state_learned(clipper_owner_t owner,
+    uint64_t lesson);
 static uint32_t ngx_http_clipper_state_store(
     ngx_http_clipper_redis_conf_t *conf);
 static ngx_uint_t ngx_http_clipper_state_others(void);
@@ -42,6 +46,9 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 
     clipper_state_table_attach(&state->table, zone->states, zone->pid);
     h = state->table.header;
+
+    clipper_record_claim_learned = ngx_http_clipper_state_learned;
+    (void) clipper_state_lesson_join(&state->table);
 
     state->redis = ngx_http_clipper_process.conf->redis;
     state->log = cycle->log;
@@ -106,7 +113,13 @@ ngx_http_clipper_state_done(void)
 
     state = &ngx_http_clipper_state_flow;
 
-    if (state->table.header == NULL || state->redis == NULL) {
+    if (state->table.header == NULL) {
+        return;
+    }
+
+    clipper_state_lesson_leave(&state->table);
+
+    if (state->redis == NULL) {
         return;
     }
 
@@ -319,8 +332,9 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, const double *delta)
 {
     ngx_int_t                          rc;
+    ngx_uint_t                         with;
     ngx_http_clipper_state_t          *state;
-    ngx_http_clipper_state_name_of_t   name;
+    ngx_http_clipper_state_name_of_t   name, user;
 
     state = &ngx_http_clipper_state_flow;
 
@@ -328,23 +342,40 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
         return NGX_OK;
     }
 
-    rc = clipper_state_table_add(&state->table, &name.who, delta);
+    with = (uid && uid->len);
 
-    if (uid && uid->len) {
-        (void) ngx_http_clipper_state_flow_name(&name, id, uid);
-
-        if (clipper_state_table_add(&state->table, &name.who, delta)
-            != NGX_OK)
-        {
-            rc = NGX_DECLINED;
-        }
+    if (with) {
+        (void) ngx_http_clipper_state_flow_name(&user, id, uid);
     }
+
+    rc = clipper_state_table_learn(&state->table, &name.who,
+                                   with ? &user.who : NULL, delta,
+                                   ngx_http_clipper_process.zone->lesson);
 
     if (state->redis) {
         ngx_http_clipper_state_flush_later();
     }
 
     return rc;
+}
+
+
+/* each number is one lesson; 0: no place to note it */
+
+uint64_t
+ngx_http_clipper_state_lesson(void)
+{
+    static uint64_t  number;
+
+    return ngx_http_clipper_state_flow.table.lesson ? ++number : 0;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_state_learned(clipper_owner_t owner, uint64_t lesson)
+{
+    return clipper_state_lesson_done(&ngx_http_clipper_state_flow.table, owner,
+                                     lesson);
 }
 
 

@@ -55,6 +55,12 @@ ngx_int_t ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
     const ngx_str_t *uid, double *vec);
 
 /*
+ * The number of the next feedback, for zone->lesson: what it adds is noted
+ * with it.  0: it cannot be noted, a death may lose it.
+ */
+uint64_t ngx_http_clipper_state_lesson(void);
+
+/*
  * Adds a delta to the application's state and, if uid is not empty, to the
  * user's.  NGX_DECLINED: no room for one of them, counted.
  */

@@ -51,6 +51,11 @@ ngx_http_clipper_state_id_next(clipper_zone_t *zone)
     count = __atomic_fetch_add(&zone->header->query_id, 1, __ATOMIC_RELAXED);
     number = __atomic_load_n(&h->ids_number, __ATOMIC_ACQUIRE);
 
+    if (ngx_http_clipper_process.conf->query_id_bits == CLIPPER_SCRAMBLE_SHORT)
+    {
+        return clipper_hash_scramble_short(&zone->header->key, count);
+    }
+
     if (number == 0) {
         return clipper_hash_scramble(&zone->header->key, count);
     }

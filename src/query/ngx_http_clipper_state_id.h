@@ -17,7 +17,8 @@ void ngx_http_clipper_state_id_ask(void);
 /*
  * The id of the next query: below 2^53, not predictable from earlier ids,
  * different from those of other workers and of other instances on the same
- * Redis.
+ * Redis.  With clipper_query_id_bits 31 it is below 2^31, and only different
+ * from those of other workers.
  */
 uint64_t ngx_http_clipper_state_id_next(clipper_zone_t *zone);
 

@@ -13,15 +13,16 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "replica/ngx_http_clipper_replica_limit.h"
 #include "replica/ngx_http_clipper_request.h"
+#include "base/clipper_limiter.h"
 #include "shm/clipper_zone.h"
 #include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_queue_peer.h"
+#include "shm/clipper_registry_failure.h"
 #include "shm/clipper_registry_replica.h"
 #include "shm/clipper_queue.h"
 
 
 #define NGX_HTTP_CLIPPER_DISPATCH_ROOM  64          /* leases at first */
-#define NGX_HTTP_CLIPPER_DISPATCH_LOG   60000000    /* us */
 #define NGX_HTTP_CLIPPER_DISPATCH_TEXT  256         /* bytes, of an error */
 
 
@@ -45,14 +46,15 @@ static void ngx_http_clipper_dispatch_cache(
 static void ngx_http_clipper_dispatch_settle_locked(
     ngx_http_clipper_replica_t *replica, clipper_output_t *outputs,
     uint64_t now_us);
-static void ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
-    clipper_output_t *output);
+static void ngx_http_clipper_dispatch_failed(
+    ngx_http_clipper_replica_t *replica, clipper_proto_output_t *output);
 
 
 /* of the reply being settled */
 
 static clipper_output_t  *ngx_http_clipper_dispatch_buf;
 static ngx_uint_t         ngx_http_clipper_dispatch_size;
+static ngx_str_t          ngx_http_clipper_dispatch_error;   /* of the reply */
 
 
 ngx_uint_t
@@ -337,6 +339,7 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 
     outputs = ngx_http_clipper_dispatch_buf;
     longs = 0;
+    ngx_http_clipper_dispatch_error.len = 0;
 
     for (i = 0; i < n; i++) {
         outputs[i].result = CLIPPER_RESULT_ERROR;
@@ -360,10 +363,7 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
             outputs[i].result = CLIPPER_RESULT_LATE;
 
         } else {
-            outputs[i].data = out.data;
-            outputs[i].len = out.len;
-            ngx_http_clipper_dispatch_log(replica, &outputs[i]);
-            outputs[i].len = 0;
+            ngx_http_clipper_dispatch_failed(replica, &out);
         }
     }
 
@@ -507,16 +507,17 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
                                  &replica->leases[i], &outputs[i], now_us);
     }
 
-    /* a failure says nothing about the size of batches */
-
-    if (!row->copied) {
-        clipper_queue_peer_observe_locked(zone, replica->row, &replica->batch,
-                                          now_us, n, latency_us, on_time);
-    }
+    clipper_queue_peer_observe_locked(zone, replica->row, &replica->batch,
+                                      now_us, n, latency_us, on_time);
 
     row->nbatches++;
     row->ninputs += n;
     row->nerrors += errors;
+
+    clipper_registry_failure_note_locked(zone,
+                                         &zone->models[replica->model], n,
+                                         errors,
+                                         &ngx_http_clipper_dispatch_error);
 
     counters = clipper_metrics_model(zone, replica->model);
 
@@ -529,33 +530,35 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* logs the first error of a minute */
+/*
+ * keeps the text of the latest error, and logs the first one of a model and
+ * a minute
+ */
 
 static void
-ngx_http_clipper_dispatch_log(ngx_http_clipper_replica_t *replica,
-    clipper_output_t *output)
+ngx_http_clipper_dispatch_failed(ngx_http_clipper_replica_t *replica,
+    clipper_proto_output_t *output)
 {
-    u_char                buf[NGX_HTTP_CLIPPER_DISPATCH_TEXT];
-    uint64_t              now_us;
-    ngx_str_t             text;
-    clipper_model_row_t  *model;
+    uint64_t                  key;
+    ngx_str_t                *text;
+    clipper_model_row_t      *model;
 
-    static uint64_t       logged;
+    static u_char             buf[NGX_HTTP_CLIPPER_DISPATCH_TEXT];
+    static clipper_limiter_t  limiter;
 
-    now_us = clipper_clock_us();
+    text = &ngx_http_clipper_dispatch_error;
+    text->data = (u_char *) output->data;
+    text->len = output->len;
+    clipper_plain_text(text, buf, sizeof(buf));
 
-    if (logged && now_us - logged < NGX_HTTP_CLIPPER_DISPATCH_LOG) {
+    model = &ngx_http_clipper_process.zone->models[replica->model];
+    key = (uint64_t) model->gen << 32 | replica->model;
+
+    if (!clipper_limiter(&limiter, key, clipper_clock_us())) {
         return;
     }
 
-    logged = now_us;
-
-    model = &ngx_http_clipper_process.zone->models[replica->model];
-    text.data = (u_char *) output->data;
-    text.len = output->len;
-    clipper_plain_text(&text, buf, sizeof(buf));
-
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
                   "model \"%s:%s\" failed: %V", model->name, model->version,
-                  &text);
+                  text);
 }

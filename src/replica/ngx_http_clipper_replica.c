@@ -25,6 +25,8 @@
 #define NGX_HTTP_CLIPPER_REPLICA_SWEEP    1000      /* ms */
 
 
+static size_t ngx_http_clipper_replica_address(int fd, u_char *text,
+    size_t size);
 static void ngx_http_clipper_replica_wait(void *data);
 static void ngx_http_clipper_replica_limited(void *data);
 static void ngx_http_clipper_replica_sweep(ngx_event_t *ev);
@@ -150,8 +152,10 @@ ngx_http_clipper_replica_t *
 ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     clipper_proto_message_t *m)
 {
+    u_char                       text[NGX_SOCKADDR_STRLEN];
     uint32_t                     row;
     ngx_log_t                   *log;
+    ngx_str_t                    address;
     clipper_zone_t              *zone;
     ngx_http_clipper_replica_t  *replica;
     clipper_announcement_t       a;
@@ -171,6 +175,9 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     a.digest = m->metadata.digest;
     row = 0;
 
+    address.data = text;
+    address.len = ngx_http_clipper_replica_address(fd, text, sizeof(text));
+
     clipper_zone_lock(zone);
 
     a.model = clipper_registry_model_locked(zone, &m->metadata.name,
@@ -178,6 +185,10 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     if (a.model) {
         row = clipper_registry_replica_join_locked(zone, &a,
                                                    clipper_clock_us());
+    }
+
+    if (row) {
+        clipper_registry_replica_from_locked(zone, row, &address);
     }
 
     clipper_zone_unlock(zone);
@@ -223,6 +234,27 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     }
 
     return replica;
+}
+
+
+/* the address of the other end without its port; 0: it has none */
+
+static size_t
+ngx_http_clipper_replica_address(int fd, u_char *text, size_t size)
+{
+    socklen_t       socklen;
+    ngx_sockaddr_t  sa;
+
+    socklen = sizeof(sa);
+
+    if (getpeername(fd, &sa.sockaddr, &socklen) == -1
+        || (sa.sockaddr.sa_family != AF_INET
+            && sa.sockaddr.sa_family != AF_INET6))
+    {
+        return 0;
+    }
+
+    return ngx_sock_ntop(&sa.sockaddr, socklen, text, size, 0);
 }
 
 
@@ -328,7 +360,7 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
                                                  &replica->leases[i], now_us);
     }
 
-    clipper_registry_replica_gone_locked(zone, replica->row);
+    clipper_registry_replica_gone_locked(zone, replica->row, now_us);
     (void) clipper_queue_notify_locked(zone, replica->model);
 
     counters = clipper_metrics_model(zone, replica->model);

@@ -297,16 +297,12 @@ ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id, int fd,
     clipper_proto_frame_t        frames[CLIPPER_PROTO_CONTROL_FRAMES];
     ngx_http_clipper_replica_t  *replica;
 
-    /* an older connection may have used the same descriptor */
-
-    ngx_http_clipper_rpc_monitor_sync();
-
     if (ngx_http_clipper_process.retiring) {
         if (m->rpc_version == CLIPPER_PROTO_V4) {
             n = clipper_proto_move(frames);
             (void) ngx_http_clipper_rpc_message_control(id, frames, n);
 
-        } else {
+        } else if (ngx_http_clipper_rpc_open(id, fd, m->rpc_version)) {
             ngx_http_clipper_rpc_shutdown(fd);
         }
 
@@ -317,6 +313,10 @@ ngx_http_clipper_message_metadata(ngx_http_clipper_identity_t *id, int fd,
                                       m->metadata.input_type))
     {
         ngx_http_clipper_message_refuse(id, m, CLIPPER_PROTO_EMISMATCH);
+        return;
+    }
+
+    if (!ngx_http_clipper_rpc_open(id, fd, m->rpc_version)) {
         return;
     }
 

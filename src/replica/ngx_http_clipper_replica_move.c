@@ -226,7 +226,8 @@ ngx_http_clipper_move_told(ngx_http_clipper_replica_t *replica,
 
 /*
  * Version 3 is disconnected when it is its turn, after its batch; 0: now.
- * Until then it serves.
+ * Until then it serves.  It must not meet an old worker that has yet to hear
+ * of the reload: it could not leave that one for a minute.
  */
 
 static ngx_msec_t
@@ -240,7 +241,9 @@ ngx_http_clipper_move_turn(ngx_http_clipper_replica_t *replica,
 
     if (!replica->moving) {
 
-        if (!clipper_registry_staying(zone)) {
+        if (clipper_registry_reloading(zone)
+            || !clipper_registry_staying(zone))
+        {
             return NGX_HTTP_CLIPPER_MOVE_STEP;
         }
 

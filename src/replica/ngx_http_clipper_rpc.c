@@ -17,6 +17,7 @@
 #include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "replica/ngx_http_clipper_rpc_number.h"
 #include "replica/ngx_http_clipper_rpc_peer.h"
+#include "base/clipper_limiter.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
@@ -25,7 +26,6 @@
 #define NGX_HTTP_CLIPPER_RPC_SURPLUS    4096        /* frames */
 #define NGX_HTTP_CLIPPER_RPC_BEAT       10000       /* ms, of ZMTP */
 #define NGX_HTTP_CLIPPER_RPC_BEAT_LOST  30000       /* ms without an answer */
-#define NGX_HTTP_CLIPPER_RPC_LOG        60000000    /* us */
 
 
 static ngx_int_t ngx_http_clipper_rpc_socket(ngx_cycle_t *cycle);
@@ -233,6 +233,7 @@ ngx_http_clipper_rpc_drain(void)
     ngx_uint_t  i;
 
     if (!ngx_http_clipper_zmq_readable(&ngx_http_clipper_rpc_router)) {
+        ngx_http_clipper_rpc_peer_heard();
         return;
     }
 
@@ -266,6 +267,11 @@ ngx_http_clipper_rpc_receive(void)
     (void) zmq_msg_init(&first);
 
     if (zmq_msg_recv(&first, router, ZMQ_DONTWAIT) == -1) {
+
+        if (errno == EAGAIN) {
+            ngx_http_clipper_rpc_peer_heard();
+        }
+
         (void) zmq_msg_close(&first);
         return NGX_AGAIN;
     }
@@ -324,8 +330,9 @@ ngx_http_clipper_rpc_receive(void)
 
     /* the rest is read later, by and by; nothing more comes from there */
 
-    ngx_http_clipper_rpc_monitor_sync();
-    ngx_http_clipper_rpc_peer_shut(fd);
+    if (ngx_http_clipper_rpc_open(&id, fd, CLIPPER_PROTO_UNKNOWN)) {
+        ngx_http_clipper_rpc_peer_shut(fd);
+    }
 
     return NGX_AGAIN;
 }
@@ -434,6 +441,55 @@ ngx_http_clipper_rpc_shutdown(int fd)
 
 
 /*
+ * A message is read when its connection may have ended, and another one may
+ * have the descriptor.  libzmq sends the order to forget the identity before
+ * it closes the descriptor: whoever has it now was reported after that order.
+ */
+
+ngx_uint_t
+ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id, int fd,
+    ngx_uint_t version)
+{
+    ngx_int_t              rc;
+    zmq_msg_t              parts[CLIPPER_PROTO_CONTROL_FRAMES];
+    ngx_uint_t             i, n;
+    clipper_proto_frame_t  frames[CLIPPER_PROTO_CONTROL_FRAMES];
+
+    ngx_http_clipper_rpc_monitor_sync();
+
+    rc = ngx_http_clipper_rpc_peer_sure(fd);
+
+    if (rc != NGX_AGAIN) {
+        return rc == NGX_OK;
+    }
+
+    /* takes all orders; a send alone takes them now and then */
+
+    (void) ngx_http_clipper_zmq_readable(&ngx_http_clipper_rpc_router);
+
+    n = clipper_proto_keepalive(frames, version);
+
+    for (i = 0; i < n; i++) {
+        if (zmq_msg_init_size(&parts[i], frames[i].len) == -1) {
+            break;
+        }
+
+        if (frames[i].len) {
+            ngx_memcpy(zmq_msg_data(&parts[i]), frames[i].data, frames[i].len);
+        }
+    }
+
+    rc = (i == n) ? ngx_http_clipper_rpc_send(id, parts, n) : NGX_ERROR;
+
+    while (i) {
+        (void) zmq_msg_close(&parts[--i]);
+    }
+
+    return rc == NGX_OK;
+}
+
+
+/*
  * Once the ROUTER has accepted the identity it accepts the other parts, or
  * drops them if the peer is gone: only a signal can interrupt.
  */
@@ -476,23 +532,21 @@ ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id, zmq_msg_t *parts,
 void
 ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer)
 {
-    uint64_t         now_us;
-    clipper_zone_t  *zone;
+    uint64_t                  key;
+    clipper_zone_t           *zone;
 
-    static uint64_t  logged[CLIPPER_CAUSES];
+    static clipper_limiter_t  limiters[CLIPPER_CAUSES];
 
     zone = ngx_http_clipper_process.zone;
 
     (void) __atomic_fetch_add(&zone->header->rpc_errors[cause], 1,
                               __ATOMIC_RELAXED);
 
-    now_us = clipper_clock_us();
+    key = ngx_hash_key(peer->data, peer->len);
 
-    if (logged[cause] && now_us - logged[cause] < NGX_HTTP_CLIPPER_RPC_LOG) {
+    if (!clipper_limiter(&limiters[cause], key, clipper_clock_us())) {
         return;
     }
-
-    logged[cause] = now_us;
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
                   "container message dropped: %V (from \"%V\")",

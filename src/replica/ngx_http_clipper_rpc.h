@@ -73,6 +73,13 @@ zmq_msg_t *ngx_http_clipper_rpc_grow(zmq_msg_t *parts, ngx_uint_t n,
     ngx_uint_t room);
 
 /*
+ * Whether the connection of a message is still open: its descriptor is its own
+ * then, until the next event.  In doubt its peer gets a keepalive.
+ */
+ngx_uint_t ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id, int fd,
+    ngx_uint_t version);
+
+/*
  * Closes a connection; its peer reconnects.  The monitor was read before, in
  * the same event.
  */

@@ -20,8 +20,11 @@ typedef struct {
     ngx_queue_t  link;                  /* of a stranger, by time */
     uint64_t     since_us;
     uint64_t     bytes;                 /* had come by then */
+    uint64_t     cookie;                /* of the socket */
+    uint64_t     again;                 /* number of the reuse; 0: none yet */
     int          fd;
     unsigned     open:1;
+    unsigned     used:1;                /* by a connection, ever */
     unsigned     kept:1;
     unsigned     shut:1;
 } ngx_http_clipper_peer_t;
@@ -41,6 +44,7 @@ static ngx_http_clipper_peer_t *ngx_http_clipper_peer_make(int fd);
 static void ngx_http_clipper_peer_stranger(ngx_http_clipper_peer_t *peer);
 static ngx_http_clipper_peer_t *ngx_http_clipper_peer_oldest(void);
 static void ngx_http_clipper_peer_leave(ngx_http_clipper_peer_t *peer);
+static uint64_t ngx_http_clipper_peer_cookie(int fd);
 static void ngx_http_clipper_peer_look(ngx_event_t *ev);
 static uint64_t ngx_http_clipper_peer_bytes(ngx_http_clipper_peer_t *peer);
 static void ngx_http_clipper_peer_log(ngx_http_clipper_peer_t *peer,
@@ -54,6 +58,8 @@ static ngx_queue_t                ngx_http_clipper_peer_strangers;
 static ngx_uint_t                 ngx_http_clipper_peer_nstrangers;
 static ngx_uint_t                 ngx_http_clipper_peer_nkept;
 static ngx_uint_t                 ngx_http_clipper_peer_spare;
+static uint64_t                   ngx_http_clipper_peer_reuses;
+static uint64_t                   ngx_http_clipper_peer_heard; /* of those */
 static ngx_uint_t                 ngx_http_clipper_peer_on;
 static void                     (*ngx_http_clipper_peer_sync)(void);
 
@@ -202,6 +208,9 @@ ngx_http_clipper_rpc_peer_opened(int fd)
     }
 
     peer->fd = fd;
+    peer->cookie = ngx_http_clipper_peer_cookie(fd);
+    peer->again = peer->used ? ++ngx_http_clipper_peer_reuses : 0;
+    peer->used = 1;
     peer->open = 1;
     peer->kept = 0;
     peer->shut = 0;
@@ -221,6 +230,28 @@ ngx_http_clipper_rpc_peer_closed(int fd)
         ngx_http_clipper_peer_leave(peer);
         peer->open = 0;
     }
+}
+
+
+void
+ngx_http_clipper_rpc_peer_heard(void)
+{
+    ngx_http_clipper_peer_heard = ngx_http_clipper_peer_reuses;
+}
+
+
+ngx_int_t
+ngx_http_clipper_rpc_peer_sure(int fd)
+{
+    ngx_http_clipper_peer_t  *peer;
+
+    peer = ngx_http_clipper_peer_find(fd);
+
+    if (peer == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return peer->again <= ngx_http_clipper_peer_heard ? NGX_OK : NGX_AGAIN;
 }
 
 
@@ -253,17 +284,40 @@ ngx_http_clipper_rpc_peer_release(int fd)
 }
 
 
+/*
+ * libzmq's thread may close the descriptor at any moment, and accept another
+ * connection there: a copy stays what it is between the look and the end.
+ */
+
 void
 ngx_http_clipper_rpc_peer_shut(int fd)
 {
+    int                       copy;
     ngx_http_clipper_peer_t  *peer;
 
     peer = ngx_http_clipper_peer_find(fd);
 
-    if (peer && !peer->shut) {
-        ngx_http_clipper_peer_leave(peer);
-        peer->shut = 1;
-        (void) shutdown(fd, SHUT_RDWR);
+    if (peer == NULL || peer->shut) {
+        return;
+    }
+
+    ngx_http_clipper_peer_leave(peer);
+    peer->shut = 1;
+
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy == -1 && errno != EMFILE && errno != ENFILE) {
+        return;
+    }
+
+    if (ngx_http_clipper_peer_cookie(copy != -1 ? copy : fd)
+        == peer->cookie)
+    {
+        (void) shutdown(copy != -1 ? copy : fd, SHUT_RDWR);
+    }
+
+    if (copy != -1) {
+        (void) close(copy);
     }
 }
 
@@ -335,6 +389,23 @@ ngx_http_clipper_peer_leave(ngx_http_clipper_peer_t *peer)
         ngx_queue_remove(&peer->link);
         ngx_http_clipper_peer_nstrangers--;
     }
+}
+
+
+/* what no other socket has; 0: unknown, before Linux 4.12 */
+
+static uint64_t
+ngx_http_clipper_peer_cookie(int fd)
+{
+    uint64_t   cookie;
+    socklen_t  len;
+
+    cookie = 0;
+    len = sizeof(cookie);
+
+    (void) getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+
+    return cookie;
 }
 
 

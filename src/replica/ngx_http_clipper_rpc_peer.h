@@ -32,11 +32,24 @@ void ngx_http_clipper_rpc_peer_closed(int fd);
 /* all reports were read: ends the oldest strangers if there are too many */
 void ngx_http_clipper_rpc_peer_settle(void);
 
+/* all messages were read that had come */
+void ngx_http_clipper_rpc_peer_heard(void);
+
+/*
+ * NGX_OK: a message that is read now is of the open connection there.
+ * NGX_AGAIN: or of the one before, whose last messages may be unread.
+ * NGX_DECLINED: none is open.
+ */
+ngx_int_t ngx_http_clipper_rpc_peer_sure(int fd);
+
 /* a container has registered there, or is not there any more */
 void ngx_http_clipper_rpc_peer_keep(int fd);
 void ngx_http_clipper_rpc_peer_release(int fd);
 
-/* ends a connection that is still open; all reports were read */
+/*
+ * ends a connection that is still open, and no other one that has its
+ * descriptor; all reports were read
+ */
 void ngx_http_clipper_rpc_peer_shut(int fd);
 
 

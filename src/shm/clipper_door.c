@@ -1,6 +1,6 @@
 
 /*
- * Doorbells, see the header; the unlock rings them.
+ * Doorbells, see the header.
  */
 
 
@@ -25,4 +25,38 @@ clipper_door_wake_locked(clipper_zone_t *zone, uint32_t slot)
     }
 
     zone->ring[slot / 64] |= (uint64_t) 1 << (slot % 64);
+}
+
+
+void
+clipper_door_hold(clipper_zone_t *zone)
+{
+    zone->held = 1;
+}
+
+
+void
+clipper_door_release(clipper_zone_t *zone)
+{
+    zone->held = 0;
+    clipper_door_ring(zone);
+}
+
+
+void
+clipper_door_ring(clipper_zone_t *zone)
+{
+    ngx_uint_t  i;
+
+    if (zone->held || zone->flush == NULL) {
+        return;
+    }
+
+    for (i = 0; i < CLIPPER_WORKERS / 64; i++) {
+
+        if (zone->ring[i]) {
+            zone->flush();
+            return;
+        }
+    }
 }

@@ -14,6 +14,7 @@
 #define CLIPPER_LOCK_DOUBT    2000000           /* ns of one holder */
 #define CLIPPER_LOCK_PAUSE    200000            /* ns, then */
 #define CLIPPER_LOCK_STAT     1024              /* bytes of a process' stat */
+#define CLIPPER_LOCK_EXITING  0x4               /* PF_EXITING of Linux */
 
 
 static ngx_uint_t clipper_lock_try(clipper_lock_t *lock,
@@ -21,7 +22,7 @@ static ngx_uint_t clipper_lock_try(clipper_lock_t *lock,
 static uint64_t clipper_lock_now_ns(void);
 static void clipper_lock_wait(clipper_lock_t *lock, clipper_owner_t owner);
 static ngx_int_t clipper_lock_exited(uint32_t pid);
-static uint32_t clipper_lock_started(uint32_t pid);
+static uint32_t clipper_lock_started(uint32_t pid, uint32_t *flags);
 
 
 void  (*clipper_lock_waits)(clipper_owner_t holder);
@@ -132,14 +133,14 @@ clipper_lock_self(void)
 
     pid = (uint32_t) getpid();
 
-    return (clipper_owner_t) clipper_lock_started(pid) << 32 | pid;
+    return (clipper_owner_t) clipper_lock_started(pid, NULL) << 32 | pid;
 }
 
 
 ngx_uint_t
 clipper_lock_alive(clipper_owner_t owner)
 {
-    uint32_t  pid, started, now;
+    uint32_t  pid, started, now, flags;
 
     pid = clipper_lock_pid(owner);
     started = (uint32_t) (owner >> 32);
@@ -148,13 +149,19 @@ clipper_lock_alive(clipper_owner_t owner)
         return 0;
     }
 
-    if (started == 0) {
+    now = clipper_lock_started(pid, &flags);
+
+    if (now == 0) {
         return 1;
     }
 
-    now = clipper_lock_started(pid);
+    /*
+     * One that is exiting runs no code of its own any more, and its sockets
+     * may be closed for long before it has exited.
+     */
 
-    return now == 0 || now == started;
+    return (started == 0 || now == started)
+           && !(flags & CLIPPER_LOCK_EXITING);
 }
 
 
@@ -197,10 +204,13 @@ clipper_lock_exited(uint32_t pid)
 }
 
 
-/* field 22 of its stat, after a name that may hold anything; 0: not known */
+/*
+ * Field 22 of its stat, after a name that may hold anything, and the flags,
+ * field 9.  0: not known.
+ */
 
 static uint32_t
-clipper_lock_started(uint32_t pid)
+clipper_lock_started(uint32_t pid, uint32_t *flags)
 {
     int         fd;
     char        path[sizeof("/proc/4294967295/stat")], *p,
@@ -230,6 +240,10 @@ clipper_lock_started(uint32_t pid)
     p = strrchr(text, ')');
 
     for (field = 2; p && field < 22; field++) {
+        if (field == 9 && flags) {
+            *flags = (uint32_t) strtoul(p + 1, NULL, 10);
+        }
+
         p = strchr(p + 1, ' ');
     }
 

@@ -47,8 +47,9 @@ void clipper_lock_release(clipper_lock_t *lock);
 clipper_owner_t clipper_lock_self(void);
 
 /*
- * 0 only if the process has certainly exited; a zombie has, and a process
- * whose pid another one has now.  An answer that is not clear means alive.
+ * 0 only if the process certainly runs no more; a zombie does not, nor one
+ * that the kernel is ending, nor a process whose pid another one has now.  An
+ * answer that is not clear means alive.
  */
 ngx_uint_t clipper_lock_alive(clipper_owner_t owner);
 

@@ -6,6 +6,7 @@
 
 
 #include "shm/clipper_queue_hedge.h"
+#include "batch/clipper_batch_profile_risk.h"
 #include "shm/clipper_queue_peer.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
@@ -246,6 +247,7 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
         load.tail_us = (int64_t) (model->tail_us - ready_us);
         load.waited_us = take->now_us > f->queued_us
                          ? take->now_us - f->queued_us : 0;
+        load.slower = (faster != NULL);
         load.dear = (faster != NULL && take->once);
 
         switch (clipper_batch_plan(&r->batch, take->conf, &load, &plan))
@@ -266,7 +268,8 @@ clipper_queue_plan_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
                 break;
             }
 
-            plan.need_us = (int64_t) clipper_batch_latency(&faster->batch, 1);
+            plan.need_us = (int64_t)
+                clipper_batch_profile_risk_least(&faster->batch) + 1;
 
             if (load.head_us >= plan.need_us) {
                 clipper_queue_peer_notify_locked(zone, r);

@@ -5,6 +5,7 @@
 
 
 #include "shm/clipper_queue_peer.h"
+#include "batch/clipper_batch_profile.h"
 #include "shm/clipper_door.h"
 #include "shm/clipper_queue.h"
 
@@ -25,6 +26,13 @@ clipper_queue_peer_observe_locked(clipper_zone_t *zone, uint32_t replica,
 
     r = &zone->replicas[replica];
     model = &zone->models[r->model];
+
+    /* its copies were for that */
+
+    if (r->copied && clipper_batch_profile_exception(&r->batch, n,
+                                                     (double) latency_us)) {
+        return;
+    }
 
     clipper_batch_observe(&r->batch, conf, now_us, n, latency_us, on_time);
 

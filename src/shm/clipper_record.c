@@ -5,24 +5,17 @@
 
 
 #include "shm/clipper_record.h"
+#include "shm/clipper_record_claim.h"
 #include "shm/clipper_record_ring.h"
 
 
 /* changes with the layout */
 #define CLIPPER_RECORD_MAGIC                                                  \
-    (0x636c697265637202ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
+    (0x636c697265637203ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
      ^ sizeof(clipper_record_area_t))
 
 /* a bucket with more other inputs than this is not searched to its end */
 #define CLIPPER_RECORD_WALK   512
-
-
-static uint32_t clipper_record_seek_locked(clipper_zone_t *zone,
-    uint64_t query_id, uint32_t app, const uint64_t uid[2]);
-static ngx_int_t clipper_record_get_locked(clipper_zone_t *zone, uint32_t pos,
-    double since, clipper_record_t *out);
-static void clipper_record_copy_locked(clipper_zone_t *zone, uint32_t pos,
-    clipper_record_t *out);
 
 
 ngx_int_t
@@ -164,58 +157,82 @@ clipper_record_take(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     uint32_t                pos;
     ngx_int_t               rc;
     clipper_record_area_t  *area;
+    clipper_record_claim_fate_t   fate;
 
     area = zone->records;
+    fate.owner = 0;
 
-    clipper_journal_begin(&area->journal, area, zone->pid);
+    for ( ;; ) {
+        clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = clipper_record_seek_locked(zone, query_id, app, uid);
+        pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 0);
 
-    rc = pos ? clipper_record_get_locked(zone, pos - 1, since, out)
-             : NGX_DECLINED;
+        rc = pos ? clipper_record_claim_get_locked(zone, pos - 1, since, &fate,
+                                                   out)
+                 : NGX_DECLINED;
 
-    clipper_journal_end(&area->journal);
+        clipper_journal_end(&area->journal);
 
-    return rc;
+        if (rc != NGX_BUSY) {
+            return rc;
+        }
+
+        clipper_record_claim_fate(out, &fate);
+    }
 }
 
+
+/* of no use to two at once: the second one gets the next, if there is one */
 
 ngx_int_t
 clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2], double since, clipper_record_t *out)
 {
-    uint32_t                pos;
+    uint32_t                pos, next;
     ngx_int_t               rc;
     ngx_uint_t              i;
     clipper_record_t       *fixed;
     clipper_record_row_t   *row;
     clipper_record_area_t  *area;
+    clipper_record_claim_fate_t   fate;
 
     area = zone->records;
-    rc = NGX_DECLINED;
+    fate.owner = 0;
 
-    clipper_journal_begin(&area->journal, area, zone->pid);
+    for ( ;; ) {
+        rc = NGX_DECLINED;
 
-    pos = *clipper_record_ring_bucket(area, 1, 0, app, uid, input);
+        clipper_journal_begin(&area->journal, area, zone->pid);
 
-    for (i = 0; pos && i < CLIPPER_RECORD_WALK; i++) {
-        row = clipper_record_row(area, pos - 1);
-        fixed = clipper_record_fixed(row);
+        pos = *clipper_record_ring_bucket(area, 1, 0, app, uid, input);
 
-        if (fixed->app == app
-            && fixed->uid[0] == uid[0] && fixed->uid[1] == uid[1]
-            && fixed->input[0] == input[0] && fixed->input[1] == input[1])
-        {
-            rc = clipper_record_get_locked(zone, pos - 1, since, out);
-            break;
+        for (i = 0; pos && i < CLIPPER_RECORD_WALK; i++) {
+            row = clipper_record_row(area, pos - 1);
+            fixed = clipper_record_fixed(row);
+            next = row->next[1];
+
+            if (fixed->app == app
+                && fixed->uid[0] == uid[0] && fixed->uid[1] == uid[1]
+                && fixed->input[0] == input[0] && fixed->input[1] == input[1])
+            {
+                rc = clipper_record_claim_get_locked(zone, pos - 1, since,
+                                                     &fate, out);
+                if (rc != NGX_DONE) {
+                    break;
+                }
+            }
+
+            pos = next;
         }
 
-        pos = row->next[1];
+        clipper_journal_end(&area->journal);
+
+        if (rc != NGX_BUSY) {
+            return rc;
+        }
+
+        clipper_record_claim_fate(out, &fate);
     }
-
-    clipper_journal_end(&area->journal);
-
-    return rc;
 }
 
 
@@ -233,14 +250,19 @@ clipper_record_place(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     record.uid[0] = uid[0];
     record.uid[1] = uid[1];
     record.time = now;
-    record.shared = zone->pid | CLIPPER_RECORD_CLAIMED;
+    record.shared = 1;
+    record.owner = zone->pid;
 
     area = zone->records;
     rc = NGX_DONE;
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    if (clipper_record_seek_locked(zone, query_id, app, uid) == 0) {
+    /* the ring may have passed the record, and still have its label */
+
+    if (clipper_record_ring_seek_locked(zone, query_id, app, uid, 0) == 0
+        && clipper_record_ring_seek_locked(zone, query_id, app, uid, 1) == 0)
+    {
         clipper_record_ring_add_locked(zone, &record,
                                        clipper_record_ring_size(&record));
         rc = NGX_OK;
@@ -266,13 +288,13 @@ clipper_record_settle(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = clipper_record_seek_locked(zone, query_id, app, uid);
+    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 0);
 
     if (pos) {
         row = clipper_record_row(area, pos - 1);
         rc = (row->linked & CLIPPER_RECORD_INPUT) ? NGX_OK : NGX_DONE;
 
-        clipper_record_copy_locked(zone, pos - 1, out);
+        clipper_record_ring_copy_locked(zone, pos - 1, out);
 
         if (rc == NGX_OK) {
             clipper_record_ring_unlink_locked(zone, pos - 1,
@@ -298,7 +320,7 @@ clipper_record_forget(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = clipper_record_seek_locked(zone, query_id, app, uid);
+    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 0);
 
     if (pos) {
         row = clipper_record_row(area, pos - 1);
@@ -306,115 +328,4 @@ clipper_record_forget(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     }
 
     clipper_journal_end(&area->journal);
-}
-
-
-/* a position plus one; 0: none */
-
-static uint32_t
-clipper_record_seek_locked(clipper_zone_t *zone, uint64_t query_id,
-    uint32_t app, const uint64_t uid[2])
-{
-    uint32_t                pos;
-    clipper_record_t       *fixed;
-    clipper_record_row_t   *row;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    pos = *clipper_record_ring_bucket(area, 0, query_id, 0, uid, uid);
-
-    while (pos) {
-        row = clipper_record_row(area, pos - 1);
-        fixed = clipper_record_fixed(row);
-
-        if (fixed->query_id == query_id
-            && fixed->app == app
-            && fixed->uid[0] == uid[0]
-            && fixed->uid[1] == uid[1])
-        {
-            break;
-        }
-
-        pos = row->next[0];
-    }
-
-    return pos;
-}
-
-
-static ngx_int_t
-clipper_record_get_locked(clipper_zone_t *zone, uint32_t pos, double since,
-    clipper_record_t *out)
-{
-    clipper_record_t       *fixed;
-    clipper_record_row_t   *row;
-    clipper_record_area_t  *area;
-
-    clipper_record_locked(zone);
-
-    area = zone->records;
-    row = clipper_record_row(area, pos);
-    fixed = clipper_record_fixed(row);
-
-    if (!(row->linked & CLIPPER_RECORD_INPUT)) {
-        return NGX_DONE;
-    }
-
-    if (since == 0 || !fixed->shared) {
-        clipper_record_copy_locked(zone, pos, out);
-        clipper_record_ring_unlink_locked(zone, pos,
-                                          since == 0 ? row->linked
-                                                     : CLIPPER_RECORD_INPUT);
-        return NGX_OK;
-    }
-
-    if (fixed->time < since) {
-        clipper_record_ring_unlink_locked(zone, pos, CLIPPER_RECORD_INPUT);
-        return NGX_DONE;
-    }
-
-    if ((fixed->shared & CLIPPER_RECORD_CLAIMED)
-        && clipper_lock_alive(fixed->shared & ~CLIPPER_RECORD_CLAIMED))
-    {
-        return NGX_DONE;
-    }
-
-    clipper_record_copy_locked(zone, pos, out);
-
-    clipper_record_save(area, fixed->shared);
-    fixed->shared = zone->pid | CLIPPER_RECORD_CLAIMED;
-
-    return NGX_AGAIN;
-}
-
-
-static void
-clipper_record_copy_locked(clipper_zone_t *zone, uint32_t pos,
-    clipper_record_t *out)
-{
-    u_char                *p;
-    uint32_t               i;
-    clipper_record_row_t  *row;
-
-    clipper_record_locked(zone);
-
-    row = clipper_record_row((clipper_record_area_t *) zone->records, pos);
-
-    ngx_memcpy(out, row->data, CLIPPER_RECORD_FIXED);
-    p = row->data + CLIPPER_RECORD_FIXED;
-
-    ngx_memcpy(out->key, p, out->n * sizeof(uint64_t));
-    p += out->n * sizeof(uint64_t);
-
-    ngx_memcpy(out->len, p, out->n);
-    p += out->n;
-
-    for (i = 0; i < out->n; i++) {
-        if (out->len[i] <= CLIPPER_RECORD_OUTPUT) {
-            ngx_memcpy(out->output[i], p, out->len[i]);
-            p += out->len[i];
-        }
-    }
 }

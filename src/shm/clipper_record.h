@@ -26,9 +26,6 @@
 #define CLIPPER_RECORD_OUTPUT   64
 #define CLIPPER_RECORD_LONG     255
 
-/* in `shared`: the worker with this pid claims it in Redis */
-#define CLIPPER_RECORD_CLAIMED  0x80000000u
-
 /* the member was to be served and had no output in time */
 #define CLIPPER_RECORD_MISSED   254
 
@@ -46,6 +43,9 @@ typedef struct {
     int32_t             served;                 /* or .._POLICY_ALL */
     uint32_t            n;
     uint32_t            shared;                 /* 1: it may be in Redis */
+    clipper_owner_t     owner;                  /* who claims it, or learns
+                                                   from it; 0: nobody */
+    uint64_t            lesson;                 /* the owner's number of it */
     uint64_t            key[CLIPPER_POLICY_MEMBERS];
     u_char              len[CLIPPER_POLICY_MEMBERS];
                                                 /* of outputs, or .._LONG,
@@ -86,16 +86,17 @@ ngx_int_t clipper_record_put(clipper_zone_t *zone,
     const clipper_record_t *record);
 
 /*
- * NGX_OK: *out is the record, now consumed.  NGX_DECLINED: there is none (any
- * more), or it belongs to another application or user.  If `since` is not 0:
- * NGX_AGAIN: *out is a record that is shared, and now this worker's to claim;
- * out->shared is not 1 if a worker died that did.  NGX_DONE: it was judged,
- * another worker claims it, or it is shared and older than `since`.
+ * NGX_OK: *out is the record: consumed, or, if zone->lesson is not 0, to learn
+ * from until clipper_record_claim_end().
+ * NGX_DECLINED: there is none (any more), or it is another application's or
+ * user's.  NGX_DONE: it was judged, another worker has it, or it is older than
+ * `since` and shared.  If `since` is not 0, NGX_AGAIN: *out is shared, and now
+ * this worker's to claim; out->owner is not 0 if a worker died that did.
  */
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double since, clipper_record_t *out);
 
-/* the same for the newest record of an application, a user and an input */
+/* the same for the newest with an input that no other worker has */
 ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
     const uint64_t uid[2], const uint64_t input[2], double since,
     clipper_record_t *out);

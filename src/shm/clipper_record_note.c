@@ -2,27 +2,34 @@
 /*
  * Labels that wait for Redis, see the header.
  *
- * A note is a record of no application, which no feedback finds.  Its text is
- * in pieces where a record has the outputs, its lengths where it has the keys.
+ * A note is a record with an input of its own, which no feedback finds by
+ * that.  Its text is in pieces where a record has the outputs, its lengths
+ * where it has the keys.
  */
 
 
 #include "shm/clipper_record_note.h"
 #include "base/clipper_clock.h"
+#include "shm/clipper_record_claim.h"
+#include "shm/clipper_record_ring.h"
 
 
-#define CLIPPER_RECORD_NOTE_KEYS  3
+#define CLIPPER_RECORD_NOTE_KEYS  2
+
+/* a bucket of more notes that others have is not searched to its end */
+#define CLIPPER_RECORD_NOTE_WALK  4096
 
 
-static const uint64_t  clipper_record_note_uid[2];
-static const uint64_t  clipper_record_note_input[2] = {
-    0x6e6f7465u, 0x6e6f7465u                                    /* "note" */
-};
+static ngx_int_t clipper_record_note_write(clipper_zone_t *zone,
+    const clipper_record_t *note);
+static ngx_int_t clipper_record_note_pick(clipper_zone_t *zone,
+    clipper_record_t *out);
 
 
 ngx_int_t
 clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
-    const ngx_str_t *label, const ngx_str_t *uid)
+    const uint64_t key[2], const ngx_str_t *label, const ngx_str_t *uid,
+    ngx_uint_t mine)
 {
     size_t    i, k, n;
     uint32_t  pieces;
@@ -41,13 +48,17 @@ clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     ngx_memzero(&record, offsetof(clipper_record_t, output));
 
     record.query_id = query_id;
-    record.input[0] = clipper_record_note_input[0];
-    record.input[1] = clipper_record_note_input[1];
+    record.app = app;
+    record.uid[0] = key[0];
+    record.uid[1] = key[1];
+    record.input[0] = CLIPPER_RECORD_NOTE;
+    record.input[1] = CLIPPER_RECORD_NOTE;
+    record.shared = 1;
+    record.owner = mine ? zone->pid : 0;
     record.time = clipper_clock_wall();
     record.n = ngx_max(pieces, CLIPPER_RECORD_NOTE_KEYS);
-    record.key[0] = app;
-    record.key[1] = label->len;
-    record.key[2] = uid->len;
+    record.key[0] = label->len;
+    record.key[1] = uid->len;
 
     for (i = 0; i < n; i++) {
         k = i / CLIPPER_RECORD_OUTPUT;
@@ -56,7 +67,64 @@ clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
                                             : uid->data[i - label->len];
     }
 
-    return clipper_record_put(zone, &record);
+    return clipper_record_note_write(zone, &record);
+}
+
+
+/* the note, and the end of its record, in one */
+
+static ngx_int_t
+clipper_record_note_write(clipper_zone_t *zone, const clipper_record_t *note)
+{
+    size_t                  size;
+    uint32_t                pos;
+    ngx_int_t               rc;
+    ngx_uint_t              again;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+    size = clipper_record_ring_size(note);
+    rc = NGX_DONE;
+
+    if (size > area->size / 2) {
+        return NGX_DECLINED;
+    }
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    for (again = 0; again < 2; again++) {
+        pos = clipper_record_ring_seek_locked(zone, note->query_id, note->app,
+                                         note->uid, 0);
+        if (pos == 0) {
+            break;
+        }
+
+        row = clipper_record_row(area, pos - 1);
+        fixed = clipper_record_fixed(row);
+
+        if (!(row->linked & CLIPPER_RECORD_INPUT)
+            || fixed->owner != zone->pid)
+        {
+            break;
+        }
+
+        /* the note may have taken its place */
+
+        if (again) {
+            clipper_record_ring_unlink_locked(zone, pos - 1,
+                                              CLIPPER_RECORD_INPUT);
+            break;
+        }
+
+        clipper_record_ring_add_locked(zone, note, size);
+        rc = NGX_OK;
+    }
+
+    clipper_journal_end(&area->journal);
+
+    return rc;
 }
 
 
@@ -68,17 +136,16 @@ clipper_record_note_take(clipper_zone_t *zone, clipper_record_note_t *note)
 
     static clipper_record_t  record;
 
-    if (clipper_record_find(zone, 0, clipper_record_note_uid,
-                            clipper_record_note_input, 0, &record)
-        != NGX_OK)
-    {
+    if (clipper_record_note_pick(zone, &record) != NGX_OK) {
         return NGX_DECLINED;
     }
 
     note->query_id = record.query_id;
-    note->app = (uint32_t) record.key[0];
-    note->label = record.key[1];
-    note->uid = record.key[2];
+    note->app = record.app;
+    note->key[0] = record.uid[0];
+    note->key[1] = record.uid[1];
+    note->label = record.key[0];
+    note->uid = record.key[1];
 
     p = note->text;
 
@@ -87,4 +154,82 @@ clipper_record_note_take(clipper_zone_t *zone, clipper_record_note_t *note)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+clipper_record_note_pick(clipper_zone_t *zone, clipper_record_t *out)
+{
+    uint32_t                pos, next;
+    ngx_int_t               rc;
+    ngx_uint_t              i;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+    clipper_record_claim_fate_t   fate;
+
+    static const uint64_t   input[2] = {
+        CLIPPER_RECORD_NOTE, CLIPPER_RECORD_NOTE
+    };
+
+    area = zone->records;
+    fate.owner = 0;
+
+    for ( ;; ) {
+        rc = NGX_DECLINED;
+
+        clipper_journal_begin(&area->journal, area, zone->pid);
+
+        pos = *clipper_record_ring_bucket(area, 1, 0, 0, input, input);
+
+        for (i = 0; pos && i < CLIPPER_RECORD_NOTE_WALK; i++) {
+            row = clipper_record_row(area, pos - 1);
+            next = row->next[1];
+
+            if (clipper_record_is_note(clipper_record_fixed(row))) {
+                rc = clipper_record_claim_get_locked(zone, pos - 1, 1, &fate,
+                                                     out);
+
+                if (rc == NGX_AGAIN || rc == NGX_BUSY) {
+                    break;
+                }
+            }
+
+            pos = next;
+        }
+
+        clipper_journal_end(&area->journal);
+
+        if (rc != NGX_BUSY) {
+            return rc == NGX_AGAIN ? NGX_OK : NGX_DECLINED;
+        }
+
+        clipper_record_claim_fate(out, &fate);
+    }
+}
+
+
+void
+clipper_record_note_leave(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
+    const uint64_t uid[2])
+{
+    uint32_t                pos;
+    clipper_record_t       *fixed;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 1);
+
+    if (pos) {
+        fixed = clipper_record_fixed(clipper_record_row(area, pos - 1));
+
+        if (fixed->owner == zone->pid) {
+            clipper_record_save(area, fixed->owner);
+            fixed->owner = 0;
+        }
+    }
+
+    clipper_journal_end(&area->journal);
 }

@@ -21,6 +21,7 @@
 typedef struct {
     uint64_t            query_id;
     uint32_t            app;                    /* registry row */
+    uint64_t            key[2];                 /* digest of the user */
     size_t              label;                  /* lengths; the label is first
                                                    in the text */
     size_t              uid;
@@ -28,13 +29,25 @@ typedef struct {
 } clipper_record_note_t;
 
 
-/* NGX_DECLINED: the texts are too long */
+/*
+ * Puts one in place of a record that this worker was to claim; key: the
+ * digest of the user; mine: it is this worker's, which goes on with its claim.
+ * NGX_DONE: it was not this worker's; NGX_DECLINED: the texts are too long.
+ */
 ngx_int_t clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id,
-    uint32_t app, const ngx_str_t *label, const ngx_str_t *uid);
+    uint32_t app, const uint64_t key[2], const ngx_str_t *label,
+    const ngx_str_t *uid, ngx_uint_t mine);
 
-/* takes one; NGX_DECLINED: there is none */
+/*
+ * One for this worker, which stays until clipper_record_claim_end(), or until
+ * it is left to others by .._leave(); NGX_DECLINED: there is none.
+ */
 ngx_int_t clipper_record_note_take(clipper_zone_t *zone,
     clipper_record_note_t *note);
+
+/* a note is not this worker's any more */
+void clipper_record_note_leave(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2]);
 
 
 #endif /* _CLIPPER_RECORD_NOTE_H_INCLUDED_ */

@@ -261,9 +261,76 @@ clipper_record_ring_bucket(clipper_record_area_t *area, ngx_uint_t table,
 {
     uint64_t  h;
 
-    h = (table == 0) ? query_id : (uid[0] + app) * 31 + input[0];
+    h = (table == 0) ? query_id
+        : (input[0] == CLIPPER_RECORD_NOTE && input[1] == CLIPPER_RECORD_NOTE)
+        ? CLIPPER_RECORD_NOTE
+        : (uid[0] + app) * 31 + input[0];
     h = (h ^ (h >> 32)) * 0x9e3779b97f4a7c15;
     h ^= h >> 29;
 
     return &area->bucket[table * area->buckets + (h & (area->buckets - 1))];
+}
+
+
+uint32_t
+clipper_record_ring_seek_locked(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], ngx_uint_t note)
+{
+    uint32_t                pos;
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    pos = *clipper_record_ring_bucket(area, 0, query_id, 0, uid, uid);
+
+    while (pos) {
+        row = clipper_record_row(area, pos - 1);
+        fixed = clipper_record_fixed(row);
+
+        if (fixed->query_id == query_id
+            && fixed->app == app
+            && fixed->uid[0] == uid[0]
+            && fixed->uid[1] == uid[1]
+            && clipper_record_is_note(fixed) == note)
+        {
+            break;
+        }
+
+        pos = row->next[0];
+    }
+
+    return pos;
+}
+
+
+void
+clipper_record_ring_copy_locked(clipper_zone_t *zone, uint32_t pos,
+    clipper_record_t *out)
+{
+    u_char                *p;
+    uint32_t               i;
+    clipper_record_row_t  *row;
+
+    clipper_record_locked(zone);
+
+    row = clipper_record_row((clipper_record_area_t *) zone->records, pos);
+
+    ngx_memcpy(out, row->data, CLIPPER_RECORD_FIXED);
+    p = row->data + CLIPPER_RECORD_FIXED;
+
+    ngx_memcpy(out->key, p, out->n * sizeof(uint64_t));
+    p += out->n * sizeof(uint64_t);
+
+    ngx_memcpy(out->len, p, out->n);
+    p += out->n;
+
+    for (i = 0; i < out->n; i++) {
+        if (out->len[i] <= CLIPPER_RECORD_OUTPUT) {
+            ngx_memcpy(out->output[i], p, out->len[i]);
+            p += out->len[i];
+        }
+    }
 }

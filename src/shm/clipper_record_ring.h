@@ -69,8 +69,16 @@ typedef struct {
 #define clipper_record_fixed(row)                                             \
     ((clipper_record_t *) (row)->data)
 
+/* a label that waits: found by its query's id, and among all of them */
+#define clipper_record_is_note(fixed)                                         \
+    ((fixed)->input[0] == CLIPPER_RECORD_NOTE                                 \
+     && (fixed)->input[1] == CLIPPER_RECORD_NOTE)
+
+#define CLIPPER_RECORD_NOTE  0x6e6f7465u        /* in both halves */
+
 /* neither a note nor a place for a record of another instance */
-#define clipper_record_waits(fixed)  ((fixed)->app && (fixed)->n)
+#define clipper_record_waits(fixed)                                           \
+    (!clipper_record_is_note(fixed) && (fixed)->n)
 
 #define clipper_record_save(area, piece)                                      \
     clipper_journal_save(&(area)->journal, area, &(piece),                    \
@@ -98,6 +106,13 @@ void clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
 uint32_t *clipper_record_ring_bucket(clipper_record_area_t *area,
     ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2]);
+
+/* a position plus one; 0: none.  note: the label that waits, not the record */
+uint32_t clipper_record_ring_seek_locked(clipper_zone_t *zone,
+    uint64_t query_id, uint32_t app, const uint64_t uid[2], ngx_uint_t note);
+
+void clipper_record_ring_copy_locked(clipper_zone_t *zone, uint32_t pos,
+    clipper_record_t *out);
 
 
 #endif /* _CLIPPER_RECORD_RING_H_INCLUDED_ */

@@ -45,6 +45,7 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
 
     w = &zone->workers[i];
     w->pid = zone->pid;
+    w->cycle = zone->cycle;
     w->retiring = 0;
     w->waiting = 0;
     w->armed = 0;
@@ -109,6 +110,32 @@ clipper_registry_staying(clipper_zone_t *zone)
 
         if (__atomic_load_n(&w->state, __ATOMIC_RELAXED) != CLIPPER_FREE
             && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+clipper_registry_reloading(clipper_zone_t *zone)
+{
+    uint32_t           i;
+    clipper_worker_t  *w;
+
+    if (clipper_registry_awaited(zone)) {
+        return 1;
+    }
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        w = &zone->workers[i];
+
+        if (__atomic_load_n(&w->state, __ATOMIC_ACQUIRE) != CLIPPER_FREE
+            && !__atomic_load_n(&w->retiring, __ATOMIC_RELAXED)
+            && w->cycle < __atomic_load_n(&zone->header->cycle,
+                                          __ATOMIC_RELAXED))
         {
             return 1;
         }
@@ -338,14 +365,17 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
 
 
 uint32_t
-clipper_registry_current_locked(clipper_zone_t *zone, ngx_str_t *name)
+clipper_registry_current_locked(clipper_zone_t *zone, ngx_str_t *name,
+    uint64_t now_us, uint64_t grace_us, uint64_t *until_us)
 {
     uint32_t              i, row;
+    ngx_uint_t            here, best_here;
     clipper_model_row_t  *model, *best;
 
     clipper_zone_locked(zone);
 
     row = 0;
+    best_here = 0;
 
     for (i = 1; i < zone->header->models.n; i++) {
         model = &zone->models[i];
@@ -358,17 +388,26 @@ clipper_registry_current_locked(clipper_zone_t *zone, ngx_str_t *name)
         }
 
         best = &zone->models[row];
+        here = (model->members || now_us < model->left_us + grace_us);
 
         if (row == 0
-            || clipper_registry_compare(model->version,
-                                        ngx_strlen(model->version),
-                                        best->version,
-                                        ngx_strlen(best->version))
-               > 0)
+            || here > best_here
+            || (here == best_here
+                && clipper_registry_compare(model->version,
+                                            ngx_strlen(model->version),
+                                            best->version,
+                                            ngx_strlen(best->version))
+                   > 0))
         {
             row = i;
+            best_here = here;
         }
     }
+
+    best = &zone->models[row];
+
+    *until_us = (best_here && best->members == 0) ? best->left_us + grace_us
+                                                  : 0;
 
     return row;
 }

@@ -34,6 +34,12 @@ ngx_uint_t clipper_registry_awaited(clipper_zone_t *zone);
 /* whether a worker is there that does not retire */
 ngx_uint_t clipper_registry_staying(clipper_zone_t *zone);
 
+/*
+ * whether the latest cycle is still awaited, or a worker of an earlier one has
+ * not heard of it: that one does not retire yet, but will
+ */
+ngx_uint_t clipper_registry_reloading(clipper_zone_t *zone);
+
 /* finds or creates the row of a name; 0: the table is full */
 uint32_t  clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name);
 uint32_t clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
@@ -43,9 +49,13 @@ uint32_t clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
 uint32_t clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version);
 
-/* the highest version announced by replicas; 0: none */
+/*
+ * The highest announced version that has a replica, or had one within the
+ * grace; without one the highest; 0: none.  `until_us`: when time alone may
+ * change this, or 0.
+ */
 uint32_t clipper_registry_current_locked(clipper_zone_t *zone,
-    ngx_str_t *name);
+    ngx_str_t *name, uint64_t now_us, uint64_t grace_us, uint64_t *until_us);
 
 /* links models by their names anew, for the rebuild */
 void clipper_registry_index_locked(clipper_zone_t *zone);

@@ -8,6 +8,7 @@
 
 
 #include "shm/clipper_registry_replica.h"
+#include "shm/clipper_registry_failure.h"
 #include "shm/clipper_registry_turn.h"
 #include "shm/clipper_queue.h"
 
@@ -52,6 +53,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     r->rpc_version = a->rpc_version;
     r->input_type = a->input_type;
     r->digest_len = (uint32_t) ngx_min(a->digest.len, sizeof(r->digest));
+    r->address[0] = '\0';
     r->busy = 0;
     r->copied = 0;
     r->superseded = 0;
@@ -87,6 +89,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
     if (!known && (r->digest_len || model->digest_len || model->members == 0)) {
         model->epoch++;
         model->profiled = 0;
+        clipper_registry_failure_forget_locked(zone, model);
         model->digest_len = r->digest_len;
         ngx_memcpy(model->digest, r->digest, r->digest_len);
     }
@@ -137,6 +140,23 @@ clipper_registry_replica_learned_locked(clipper_zone_t *zone,
     model = &zone->models[r->model];
 
     return model->profiled ? &model->profile : NULL;
+}
+
+
+void
+clipper_registry_replica_from_locked(clipper_zone_t *zone, uint32_t replica,
+    ngx_str_t *address)
+{
+    size_t                  len;
+    clipper_replica_row_t  *r;
+
+    clipper_zone_locked(zone);
+
+    r = &zone->replicas[replica];
+    len = ngx_min(address->len, sizeof(r->address) - 1);
+
+    ngx_memcpy(r->address, address->data, len);
+    r->address[len] = '\0';
 }
 
 
@@ -319,7 +339,8 @@ clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
 
 
 void
-clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
+clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica,
+    uint64_t now_us)
 {
     clipper_model_row_t    *model;
     clipper_replica_row_t  *r;
@@ -340,6 +361,10 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     model->members--;
+
+    if (model->members == 0) {
+        model->left_us = now_us;
+    }
 
     clipper_registry_replica_return_locked(zone, replica);
     clipper_registry_replica_current_locked(zone, replica);

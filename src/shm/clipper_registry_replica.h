@@ -27,6 +27,10 @@ typedef struct {
 uint32_t clipper_registry_replica_join_locked(clipper_zone_t *zone,
     clipper_announcement_t *a, uint64_t now_us);
 
+/* notes where a replica's connection comes from, an address without a port */
+void clipper_registry_replica_from_locked(clipper_zone_t *zone,
+    uint32_t replica, ngx_str_t *address);
+
 /*
  * The replica may get work from now on.  Older connections with the same token
  * and model get no more work: the container has moved here.  If it has moved
@@ -43,7 +47,7 @@ void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
  * the place of gets work again; the caller notifies its worker.
  */
 void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
-    uint32_t replica);
+    uint32_t replica, uint64_t now_us);
 
 /* its batch is done: joins the idle list if it is ready */
 void clipper_registry_replica_idle_locked(clipper_zone_t *zone,

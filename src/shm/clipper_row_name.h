@@ -1,21 +1,19 @@
 
 /*
- * Rows of the zone for workers, applications, models, and the connections of
- * containers.  Fields marked "derived" follow from the rest.
+ * Rows for workers, applications, models, and the connections of containers.
  */
 
 #ifndef _CLIPPER_ROW_NAME_H_INCLUDED_
 #define _CLIPPER_ROW_NAME_H_INCLUDED_
-
 
 #include <ngx_config.h>
 #include "shm/clipper_lock.h"
 #include "shm/clipper_row.h"
 #include "batch/clipper_batch.h"
 
-
 #define CLIPPER_WORKERS       512               /* rows, at most */
 #define CLIPPER_TEXT          256               /* a name with its NUL */
+#define CLIPPER_ROWS_MAX      512               /* models, applications */
 
 
 typedef struct {
@@ -29,6 +27,7 @@ typedef struct {
     uint32_t                   digest_len;
     u_char                     token[16];
     u_char                     digest[64];
+    u_char                     address[48];     /* and a NUL */
     uint32_t                   epoch;           /* of its model at that time */
     uint32_t                   busy;            /* inputs in flight */
     uint32_t                   copied;          /* its batch has copies */
@@ -62,10 +61,14 @@ typedef struct {
     uint32_t                   digest_len;
     u_char                     digest[64];
     uint64_t                   hung_us;         /* last batch timeout, or 0 */
+    uint64_t                   left_us;         /* its last replica left */
     uint32_t                   profiled;
     clipper_batch_t            profile;         /* of the last replica */
     uint32_t                   turn;            /* replica about to move */
     uint64_t                   turn_us;         /* it is, or away; 0: none */
+    uint32_t                   answered;        /* any input, of this epoch */
+    uint32_t                   failed;          /* inputs in a row */
+    u_char                     error[CLIPPER_TEXT];      /* of the latest */
 
     /* derived */
     uint32_t                   root;            /* heap of queued flights */
@@ -93,13 +96,11 @@ typedef struct {
     u_char                     name[CLIPPER_TEXT];
 } clipper_app_row_t;
 
-
-#define CLIPPER_ROWS_MAX      512               /* models, applications */
-
 typedef struct {
     uint32_t                   state;
     uint32_t                   gen;
     clipper_owner_t            pid;             /* its process */
+    uint32_t                   cycle;           /* of nginx */
     uint32_t                   retiring;
     uint32_t                   waiting;         /* clients without a query */
     uint32_t                   armed;           /* sleeps: ring to wake it */
@@ -110,7 +111,6 @@ typedef struct {
     u_char                     generation[64];
     uint64_t                   models[CLIPPER_ROWS_MAX / 64];
     uint64_t                   apps[CLIPPER_ROWS_MAX / 64];
-
     /* derived */
     uint32_t                   mail_head;
     uint32_t                   mail_tail;

@@ -14,6 +14,18 @@
 #include "shm/clipper_state_row.h"
 
 
+#define CLIPPER_STATE_LESSONS  256              /* processes */
+
+
+/* the last feedback that a process has learned from, by its own number */
+
+typedef struct {
+    clipper_owner_t             owner;          /* 0: free */
+    uint64_t                    number;
+    uint64_t                    order;          /* of those taken */
+} clipper_state_lesson_t;
+
+
 typedef struct {
     clipper_journal_t           journal;
     uint64_t                    source[2];      /* random: this zone to Redis */
@@ -56,6 +68,9 @@ typedef struct {
     /* query ids of the instances on one Redis, see .._state_id.c */
     uint64_t                    ids_key[2];
     uint64_t                    ids_number;     /* 0: none yet; stored last */
+
+    uint64_t                    lessons_taken;
+    clipper_state_lesson_t      lessons[CLIPPER_STATE_LESSONS];
 } clipper_state_header_t;
 
 
@@ -70,6 +85,7 @@ typedef struct {
     uint32_t                         *name_buckets;
     clipper_owner_t                   pid;
     ngx_uint_t                        keep;     /* Redis: dirty rows stay */
+    clipper_state_lesson_t           *lesson;   /* of this process, or NULL */
 } clipper_state_table_t;
 
 

@@ -6,6 +6,7 @@
 
 #include "shm/clipper_state_table.h"
 #include "base/clipper_hash.h"
+#include "shm/clipper_state_lesson.h"
 #include "shm/clipper_state_table_flight.h"
 #include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_row.h"
@@ -18,6 +19,11 @@
 static void clipper_state_table_gather_locked(clipper_state_table_t *table,
     uint32_t row, ngx_uint_t vector, uint32_t n, const uint32_t *cells,
     double *vec);
+static void clipper_state_table_rows_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *app, const clipper_state_who_t *user,
+    uint32_t rows[2]);
+static void clipper_state_table_add_locked(clipper_state_table_t *table,
+    uint32_t row, const clipper_state_who_t *who, const double *delta);
 static double clipper_state_table_clock(const clipper_state_row_t *r);
 
 
@@ -113,6 +119,7 @@ clipper_state_table_attach(clipper_state_table_t *table, void *addr,
     table->name_buckets = (uint32_t *) (p + h->name_buckets);
     table->pid = pid;
     table->keep = 0;
+    table->lesson = NULL;
 }
 
 
@@ -210,13 +217,105 @@ clipper_state_table_gather_locked(clipper_state_table_t *table, uint32_t row,
 }
 
 
+ngx_int_t
+clipper_state_table_add(clipper_state_table_t *table,
+    const clipper_state_who_t *who, const double *delta)
+{
+    return clipper_state_table_learn(table, who, NULL, delta, 0);
+}
+
+
+ngx_int_t
+clipper_state_table_learn(clipper_state_table_t *table,
+    const clipper_state_who_t *app, const clipper_state_who_t *user,
+    const double *delta, uint64_t number)
+{
+    uint32_t    rows[2];
+    ngx_uint_t  missing;
+
+    clipper_journal_begin(&table->header->journal, table->header, table->pid);
+
+    clipper_state_table_rows_locked(table, app, user, rows);
+
+    /* making room may have filled the journal; the rows are consistent here */
+
+    clipper_journal_commit(&table->header->journal);
+
+    if (rows[0]) {
+        clipper_state_table_add_locked(table, rows[0], app, delta);
+    }
+
+    if (rows[1]) {
+        clipper_state_table_add_locked(table, rows[1], user, delta);
+    }
+
+    if (number) {
+        clipper_state_lesson_note_locked(table, number);
+    }
+
+    clipper_journal_end(&table->header->journal);
+
+    missing = (rows[0] == 0) + (user && rows[1] == 0);
+
+    if (missing) {
+        (void) __atomic_fetch_add(&table->header->dropped, missing,
+                                  __ATOMIC_RELAXED);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Both rows with the cells of their members; 0: no room.  What makes room for
+ * a user takes no application's row, but may take cells of it.
+ */
+
+static void
+clipper_state_table_rows_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *app, const clipper_state_who_t *user,
+    uint32_t rows[2])
+{
+    uint32_t    cells[CLIPPER_POLICY_CELLS];
+    ngx_uint_t  tries;
+
+    clipper_state_table_locked(table);
+
+    for (tries = 0; tries < 2; tries++) {
+        rows[0] = clipper_state_table_row_get_locked(table, app);
+        rows[1] = 0;
+
+        if (user == NULL) {
+            return;
+        }
+
+        clipper_journal_commit(&table->header->journal);
+
+        rows[1] = clipper_state_table_row_get_locked(table, user);
+
+        if (rows[0] == 0
+            || clipper_state_table_row_cells_locked(table, rows[0], app->n,
+                                                    app->key, cells)
+               == 0)
+        {
+            return;
+        }
+
+        clipper_journal_commit(&table->header->journal);
+    }
+
+    rows[0] = 0;
+}
+
+
 /*
  * Updates all cells of the pending vector, whether this delta has them or not:
  * moving the time of the vector changes all of them.
  */
 
-ngx_int_t
-clipper_state_table_add(clipper_state_table_t *table,
+static void
+clipper_state_table_add_locked(clipper_state_table_t *table, uint32_t row,
     const clipper_state_who_t *who, const double *delta)
 {
     double                          sum[CLIPPER_POLICY_ROWS
@@ -226,25 +325,12 @@ clipper_state_table_add(clipper_state_table_t *table,
                                         + CLIPPER_STATE_CELLS
                                           * CLIPPER_STATE_FIELDS];
     double                         *p;
-    uint32_t                        row, i, k, n, cell,
+    uint32_t                        i, k, n, cell,
                                     cells[CLIPPER_STATE_CELLS];
     clipper_state_row_t   *r;
     clipper_state_cell_t  *c;
 
-    clipper_journal_begin(&table->header->journal, table->header, table->pid);
-
-    row = clipper_state_table_row_get_locked(table, who);
-
-    if (row == 0) {
-        clipper_journal_end(&table->header->journal);
-        (void) __atomic_fetch_add(&table->header->dropped, 1,
-                                  __ATOMIC_RELAXED);
-        return NGX_DECLINED;
-    }
-
-    /* making room may have filled the journal; the row is consistent here */
-
-    clipper_journal_commit(&table->header->journal);
+    clipper_state_table_locked(table);
 
     r = &table->rows[row];
     n = 0;
@@ -299,10 +385,6 @@ clipper_state_table_add(clipper_state_table_t *table,
     }
 
     clipper_state_table_list_place_locked(table, row);
-
-    clipper_journal_end(&table->header->journal);
-
-    return NGX_OK;
 }
 
 

@@ -70,6 +70,15 @@ ngx_int_t clipper_state_table_read(clipper_state_table_t *table,
 ngx_int_t clipper_state_table_add(clipper_state_table_t *table,
     const clipper_state_who_t *who, const double *delta);
 
+/*
+ * The same for an application and one of its users, or NULL, and notes the
+ * number of the lesson: all of it happens, or nothing.  NGX_DECLINED: no room
+ * for one of them.
+ */
+ngx_int_t clipper_state_table_learn(clipper_state_table_t *table,
+    const clipper_state_who_t *app, const clipper_state_who_t *user,
+    const double *delta, uint64_t number);
+
 /* stores the reply to a read; creates the row if there is none */
 ngx_int_t clipper_state_table_load(clipper_state_table_t *table,
     const clipper_state_who_t *who, const clipper_state_reply_t *reply,

@@ -90,11 +90,15 @@ struct clipper_zone_s {
     void                            *records;
 
     clipper_owner_t                  pid;       /* this process */
+    uint64_t                         lesson;    /* number of the feedback
+                                                   being learned; 0: records
+                                                   are consumed at once */
     uint32_t                         slot;      /* of this worker, or 0 */
     uint32_t                         cycle;     /* of this worker */
     uint64_t                         ring[CLIPPER_WORKERS / 64];
                                                 /* workers to wake once the
                                                    lock is free */
+    ngx_uint_t                       held;      /* not yet */
     void                           (*flush)(void);
                                                 /* wakes them; NULL: none */
 };

@@ -7,6 +7,7 @@
 #include "shm/clipper_zone.h"
 #include "shm/clipper_rebuild.h"
 #include "shm/clipper_metrics.h"
+#include "shm/clipper_door.h"
 #include "shm/clipper_record.h"
 #include "shm/clipper_state_table.h"
 
@@ -204,17 +205,8 @@ clipper_zone_lock(clipper_zone_t *zone)
 void
 clipper_zone_unlock(clipper_zone_t *zone)
 {
-    ngx_uint_t  i;
-
     clipper_lock_release(&zone->header->lock);
-
-    for (i = 0; i < CLIPPER_WORKERS / 64; i++) {
-
-        if (zone->ring[i] && zone->flush) {
-            zone->flush();
-            return;
-        }
-    }
+    clipper_door_ring(zone);
 }
 
 

@@ -16,6 +16,7 @@
 
 typedef struct {
     ngx_http_clipper_model_conf_t  *model;
+    uint64_t                        until_us;   /* 0: only registry counts */
     uint32_t                        registry;
     uint32_t                        row;
 } ngx_http_clipper_announced_t;
@@ -200,15 +201,36 @@ ngx_http_clipper_model_announced(ngx_http_clipper_model_conf_t *model)
 
     for (i = 0; memo[i].model != model; i++) { /* void */ }
 
-    if (memo[i].registry != registry) {
-        clipper_zone_lock(zone);
-
-        memo[i].registry = zone->header->registry;
-        memo[i].row = clipper_registry_current_locked(zone, &model->name);
-        clipper_zone_unlock(zone);
+    if (memo[i].registry == registry
+        && (memo[i].until_us == 0 || clipper_clock_us() < memo[i].until_us))
+    {
+        return memo[i].row;
     }
 
+    clipper_zone_lock(zone);
+
+    memo[i].registry = zone->header->registry;
+    memo[i].row = ngx_http_clipper_model_highest_locked(zone, model,
+                                          &model->name, &memo[i].until_us);
+    clipper_zone_unlock(zone);
+
     return memo[i].row;
+}
+
+
+uint32_t
+ngx_http_clipper_model_highest_locked(clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, ngx_str_t *name, uint64_t *until_us)
+{
+    const ngx_http_clipper_tuning_t  *tuning;
+
+    clipper_zone_locked(zone);
+
+    tuning = conf ? &conf->tuning : &ngx_http_clipper_model_defaults;
+
+    return clipper_registry_current_locked(zone, name, clipper_clock_us(),
+                                           (uint64_t) tuning->replica_timeout
+                                           * 1000, until_us);
 }
 
 

@@ -21,6 +21,13 @@ void ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
 ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
 
 /*
+ * The row of the highest version that is there, of a model whose configuration
+ * (or NULL) names none, and when time alone may change it, or 0.
+ */
+uint32_t ngx_http_clipper_model_highest_locked(clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, ngx_str_t *name, uint64_t *until_us);
+
+/*
  * The row of a version that a client requests, and the generation of its name;
  * 0: it does not exist.
  */

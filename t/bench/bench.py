@@ -141,10 +141,10 @@ def main():
     programs = {"lateness": ["lateness.py"], "learning": ["learning.py"],
                 "selection": ["learning.py", "selection"],
                 "instructions": ["instructions.py"],
-                "replicas": ["replicas.py"],
+                "replicas": ["replicas.py"], "limits": ["limits.py"],
                 "figures": ["paper.py"]}
     parts = [*CASES, "memory", "micro", *programs]
-    groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-2]}
+    groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-3]}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--pairs", type=int, default=5)

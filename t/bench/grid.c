@@ -218,15 +218,7 @@ main(int argc, char **argv)
     printf("\n## Mechanisms on and off\n\n4 ms and 1 ms per input, 10 %% of "
            "noise; answered on time, in percent, in %u lives. What\n"
            "differs by less than one is chance; where replicas are killed, "
-           "less than five.\n\n"
-           "What remains: with noise, an SLO of 2.5 batches, one or two "
-           "replicas and little load, `batch aimd` answers\n"
-           "more. The profile sends nothing that one batch in twenty is too "
-           "slow for, and bounds batches by that, although\n"
-           "nothing else waits for the time: with 20 %% of noise and 0.6 of "
-           "the capacity 79 %% instead of 89 %%. The same\n"
-           "rule is what keeps the goodput under load, where `batch aimd` "
-           "answers nothing.\n", LIVES);
+           "less than five.\n", LIVES);
 
     memset(&cell, 0, sizeof(cell));
     mechanisms("No trouble", cell);

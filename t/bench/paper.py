@@ -9,6 +9,7 @@ server: docs/figures.md and the plots beside it.
 The models are scikit-learn's, with 784 features, trained on synthetic data.
 The load generator, nginx and the containers share the machine's cores. Each
 part takes less than five minutes; parts that are not named keep their results.
+A quick look does not replace them: its page is build/bench/quick/figures.md.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from measure import (BUILD, CONTROL, OUT, ROOT, Silent,  # noqa: E402
                      pss, spread, status, table, wrk)
 from models import MODELS, features, fixed_cost  # noqa: E402
 
-FIGURES = ROOT / "docs/figures"
+DOCS, QUICK = ROOT / "docs", OUT / "quick"
 NO_CACHE = "clipper_cache_zone off;\n"
 CLIENTS = 64            # of the throughput of all models
 MANY = 256              # enough to fill the SLO of the fast models
@@ -53,10 +54,16 @@ class Setting:
                         slo_ms, **kw)
 
 
-def save(name):
-    FIGURES.mkdir(parents=True, exist_ok=True)
+def place(quick):
+    """Where the page and the plots go, and their numbers."""
+    return (QUICK, QUICK) if quick else (DOCS, OUT)
+
+
+def save(setting, name):
+    figures = place(setting.quick)[0] / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
     plt.tight_layout()
-    plt.savefig(FIGURES / f"{name}.svg", metadata={"Date": None})
+    plt.savefig(figures / f"{name}.svg", metadata={"Date": None})
     plt.close()
     return f"![{name}](figures/{name}.svg)\n"
 
@@ -106,7 +113,7 @@ def latency(setting):
     plt.xlabel("inputs in a batch")
     plt.ylabel("ms, median")
     plt.legend()
-    return ("## Latency against batch size\n\n" + save("latency")
+    return ("## Latency against batch size\n\n" + save(setting, "latency")
             + "\nMilliseconds from sending a batch to receiving its reply, "
             "measured by the server; 784 doubles per input.\n\n"
             + table(["model", *sizes], rows))
@@ -168,7 +175,8 @@ def throughput(setting):
     plt.xticks(range(len(bars)), bars, rotation=12)
     plt.ylabel("answers by the SLO, 1/s")
     plt.legend()
-    return ("## Throughput under an SLO of 20 ms\n\n" + save("throughput")
+    return ("## Throughput under an SLO of 20 ms\n\n"
+            + save(setting, "throughput")
             + f"\nAnswers per second that meet the SLO, with {CLIENTS} "
             "clients; each waits for its answer before it asks again. The "
             "columns are `batch 1`, the best of "
@@ -242,7 +250,7 @@ def wait(setting):
              label="container CPU, s per 10 000")
     plt.xlabel("batch_wait, ms")
     plt.legend()
-    return ("## Delayed batching\n\n" + save("wait")
+    return ("## Delayed batching\n\n" + save(setting, "wait")
             + "\nA model with 1.5 ms per batch and 5 µs per input, 1 500 "
             "queries per second, SLO 20 ms.\n\n"
             + table(["batch_wait ms", "mean batch", "container CPU s/1 000",
@@ -273,7 +281,7 @@ def cache(setting):
                      f"{result['p99'] / 1e3:.2f}"])
     plt.bar([r[0] for r in rows], [float(r[5]) for r in rows])
     plt.ylabel("median latency, ms")
-    return ("## Cache and joined queries\n\n" + save("cache")
+    return ("## Cache and joined queries\n\n" + save(setting, "cache")
             + "\nA model with 2 ms per batch and 100 µs per input, 4 000 "
             "queries per second, SLO 100 ms.\n\n"
             + table(["inputs", "queries", "reached the container", "hits",
@@ -322,7 +330,7 @@ def straggler(setting):
     plt.bar(names, [float(r[6]) for r in rows])
     plt.xticks(rotation=20)
     plt.ylabel("p99, ms")
-    return ("## A straggler\n\n" + save("straggler")
+    return ("## A straggler\n\n" + save(setting, "straggler")
             + "\nTwo replicas that take 1 ms per batch and 2 ms per input, "
             "160 queries per second for 10 s (less than 40 % of the capacity "
             "of one replica), SLO 100 ms. At the start one replica is killed, "
@@ -389,7 +397,7 @@ def overload(setting):
     plt.legend(fontsize=7)
     ratio = spread([b / max(1, a) for a, b in zip(at[1], at[3])])
     ours, controls = (spread(column, 4) for column in zip(*late))
-    return ("## Overload\n\n" + save("overload")
+    return ("## Overload\n\n" + save(setting, "overload")
             + "\nA model that takes 1 ms per batch and 0.2 ms per input is "
             f"the bottleneck; SLO 20 ms. The capacity is {capacity:.0f} "
             "queries per second (batches that take half the SLO). Goodput at "
@@ -429,7 +437,7 @@ def scheduler(setting):
     plt.xlabel("s")
     plt.ylabel("1/s")
     plt.legend(fontsize=7)
-    picture = save("trace")
+    picture = save(setting, "trace")
     done = subprocess.run([BUILD / "unit/bench_scheduler", "replay",
                            "t/bench/traces/bursty.txt"], check=True,
                           capture_output=True, text=True, cwd=ROOT)
@@ -465,7 +473,9 @@ def main():
         parser.error(f"no part {set(options.part) - set(PARTS)}")
 
     setting = Setting(options.quick, build_openload(OUT))
-    stored = OUT / "figures.json"
+    page, numbers = place(options.quick)
+    numbers.mkdir(parents=True, exist_ok=True)
+    stored = numbers / "figures.json"
     texts = json.loads(stored.read_text()) if stored.exists() else {}
 
     for name in options.part or PARTS:
@@ -482,7 +492,7 @@ def main():
             "the load generator share. `t/bench/paper.py` says how each figure "
             "is measured; `make bench` compares the server with a bare "
             "location.\n\n")
-    (ROOT / "docs/figures.md").write_text(
+    (page / "figures.md").write_text(
         head + "\n".join(texts[n] for n in PARTS if n in texts),
         encoding="utf-8")
 

@@ -34,6 +34,7 @@ typedef struct {
     double                           now;
     double                           weight[CLIPPER_POLICY_MEMBERS];
     double                           loss[CLIPPER_POLICY_MEMBERS];
+    ngx_uint_t                       same[CLIPPER_POLICY_MEMBERS];
     double                           app[STATE_MAX];
     double                           user[STATE_MAX];
     double                           delta[STATE_MAX];
@@ -114,15 +115,21 @@ bench_again(bench_t *b, ngx_uint_t personal)
 static void
 bench_observe(bench_t *b, ngx_uint_t personal)
 {
+    clipper_policy_answers_t   answers;
     clipper_policy_feedback_t  fb;
 
     b->now += 1e-4;
+
+    memset(&fb, 0, sizeof(fb));
+    answers.answered = b->view.up;
+    answers.same = b->same;
 
     fb.up = b->view.up;
     fb.seen = b->view.up;
     fb.served = clipper_policy_draw_mix(&b->seed) % b->view.n;
     fb.propensity = 0.3;
     fb.loss = b->loss;
+    fb.answers = &answers;
 
     if (b->conf.policy->flags & CLIPPER_POLICY_ASKS) {
         fb.served = CLIPPER_POLICY_ALL;
@@ -184,6 +191,7 @@ bench(const clipper_policy_t *policy, ngx_uint_t n, double limit)
     for (i = 0; i < n; i++) {
         b.weight[i] = 1;
         b.loss[i] = (i % 10) / 10.0;
+        b.same[i] = i % 10;
     }
 
     for (i = 0; i < 1000; i++) {

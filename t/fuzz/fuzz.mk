@@ -48,7 +48,7 @@ $(foreach t,$(TARGETS),$(eval $(t): $(patsubst %.c,$(DIR)/o/%.o, \
 $(TARGETS): $(DIR)/libpure.a
 	$(say) $@
 	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(CHECKS) -o $@ \
-	    $(filter %.o,$^) $(filter %.a,$^) -ljansson -lm
+	    $(filter %.o,$^) $(filter %.a,$^) -ljansson -lz -lm
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)

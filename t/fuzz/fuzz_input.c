@@ -3,8 +3,8 @@
  * The input scanner against jansson: accepted or refused, every value, the
  * place of an error, and the same with the body cut into pieces.
  *
- * The first four bytes of the data choose the type, the mode, the limits and
- * where to cut; the rest is the body.
+ * The first four bytes of the data choose the type, the mode, the limits,
+ * whether null is NaN, and where to cut; the rest is the body.
  */
 
 #include "../unit/input_check.h"
@@ -33,6 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&conf, 0, sizeof(conf));
     conf.type = data[0] % 5;
     conf.strict = data[0] >> 3 & 1;
+    conf.nulls = data[3] & 1;
     conf.max_batch = (data[0] & 0x10) ? 2 : 1000;
     conf.max_elements = (data[0] & 0x20) ? 5 : 1000000;
     conf.max_depth = (data[0] & 0x40) ? 4 : CLIPPER_LEX_MAX_DEPTH;

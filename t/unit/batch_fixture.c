@@ -27,6 +27,7 @@ setup(void **state)
     load.tail_us = 20000;
     load.waited_us = 0;
     load.dear = 0;
+    load.slower = 0;
 
     return 0;
 }

@@ -169,6 +169,7 @@ sim_dispatch(sim_t *sim, sim_replica_t *r)
              - sim->now_us);
         load.waited_us = (uint64_t) ngx_max(sim->slo_us - load.head_us, 0);
         load.dear = 0;
+        load.slower = 0;
 
         sim->plans++;
 

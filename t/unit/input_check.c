@@ -28,6 +28,8 @@ input_check_same(const clipper_input_t *a, const clipper_input_t *b)
     if (a->error.code != b->error.code || a->error.what != b->error.what
         || a->error.offset != b->error.offset
         || a->error.kind != b->error.kind
+        || a->error.input != b->error.input
+        || a->error.element != b->error.element
         || a->error.reason != b->error.reason || a->nitems != b->nitems
         || a->batch != b->batch || a->has_input != b->has_input
         || !input_check_same_text(&a->version, &b->version)
@@ -135,6 +137,11 @@ input_check_parse(const u_char *body, size_t len, json_t **a, json_t **b,
     *a = NULL;
     *b = NULL;
 
+    if (len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0) {
+        body += 3;
+        len -= 3;
+    }
+
     if (memchr(body, '\0', len)) {
         return 1;
     }
@@ -181,6 +188,10 @@ input_check(const clipper_input_conf_t *conf, ngx_uint_t mode,
     twice = 0;
     failure = NULL;
     known = input_check_parse(body, len, &a, &b, &twice);
+
+    if (conf->nulls && memmem(body, len, "NaN", 3)) {
+        known = 0;                              /* jansson has none */
+    }
 
     if (in.error.code == CLIPPER_INPUT_NOMEM) {
         failure = "no memory";

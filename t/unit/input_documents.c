@@ -191,7 +191,7 @@ doc_base64(void)
         }
     }
 
-    if (doc_rnd() % 16 == 0 && n) {
+    while (doc_rnd() % 4 == 0 && n) {
         buf[doc_rnd() % n] = "=-_ *"[doc_rnd() % 5];
     }
 
@@ -290,6 +290,9 @@ doc_input(ngx_uint_t type)
         if (doc_rnd() % 200 == 0) {
             doc_value(1);
 
+        } else if (doc_rnd() % 100 == 0) {
+            doc_put("null");
+
         } else if (type == CLIPPER_INTS && doc_rnd() % 50) {
             doc_len += sprintf(doc_text + doc_len, "%d",
                                (int) doc_rnd() >> (doc_rnd() % 32));
@@ -367,6 +370,7 @@ doc_conf(clipper_input_conf_t *conf)
 
     conf->type = doc_rnd() % 5;
     conf->strict = (doc_rnd() % 8 == 0);
+    conf->nulls = doc_rnd() % 2;
     conf->max_batch = doc_rnd() % 8 ? 1000 : 2;
     conf->max_elements = doc_rnd() % 8 ? 1000000 : 10;
     conf->max_depth = doc_rnd() % 8 ? CLIPPER_LEX_MAX_DEPTH : 3;

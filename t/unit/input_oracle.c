@@ -62,24 +62,66 @@ oracle_refuse(oracle_t *o, ngx_uint_t code, ngx_uint_t what, ngx_uint_t kind)
 }
 
 
+/* what is left of a text without the prefix of a data URL and white space */
+
+static ssize_t
+oracle_plain(const char *text, size_t len, char *dst)
+{
+    size_t  i, n, comma;
+
+    i = 0;
+
+    if (len >= 5 && strncasecmp(text, "data:", 5) == 0) {
+        for (comma = 0; comma < len && text[comma] != ','; comma++) {
+            /* void */
+        }
+
+        if (comma == len || comma < 12
+            || strncasecmp(text + comma - 7, ";base64", 7) != 0)
+        {
+            return -1;
+        }
+
+        i = comma + 1;
+    }
+
+    for (n = 0; i < len; i++) {
+        if (text[i] == '\0' || !strchr(" \t\r\n", text[i])) {
+            dst[n++] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+        }
+    }
+
+    return n;
+}
+
+
 /* bit by bit, not four characters at once; returns the length, or -1 */
 
 static ssize_t
-oracle_base64(const char *text, size_t len, u_char *dst)
+oracle_base64(const char *given, size_t size, u_char *dst)
 {
+    char        *text;
     size_t       i, bits, n;
+    ssize_t      len, end;
     uint32_t     acc;
     const char  *c;
     static const char  alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    for (i = len; i > 0 && text[i - 1] == '='; i--) { /* void */ }
+    text = (char *) dst;
+    len = oracle_plain(given, size, text);
 
-    if (i != len && (len % 4 != 0 || len - i > 2)) {
+    if (len < 0) {
         return -1;
     }
 
-    len = i;
+    for (end = len; end > 0 && text[end - 1] == '='; end--) { /* void */ }
+
+    if (end != len && (len % 4 != 0 || len - end > 2)) {
+        return -1;
+    }
+
+    len = end;
 
     if (len % 4 == 1) {
         return -1;
@@ -89,7 +131,7 @@ oracle_base64(const char *text, size_t len, u_char *dst)
     bits = 0;
     n = 0;
 
-    for (i = 0; i < len; i++) {
+    for (i = 0; i < (size_t) len; i++) {
         c = text[i] ? strchr(alphabet, text[i]) : NULL;
         if (c == NULL) {
             return -1;
@@ -197,6 +239,18 @@ oracle_number(oracle_t *o, const json_t *a, const json_t *b, const u_char *got)
 
 
 static int
+oracle_nan(const u_char *got, size_t size)
+{
+    float   f;
+    double  d;
+
+    memcpy(size == sizeof(float) ? (void *) &f : &d, got, size);
+
+    return size == sizeof(float) ? isnan(f) : isnan(d);
+}
+
+
+static int
 oracle_string(oracle_t *o, const json_t *v, const u_char *data,
     const clipper_item_t *item)
 {
@@ -252,6 +306,19 @@ oracle_array(oracle_t *o, const json_t *a, const json_t *b,
         if (i == o->conf->max_elements) {
             return oracle_refuse(o, CLIPPER_INPUT_LIMIT,
                                  CLIPPER_INPUT_ELEMENTS, oracle_kind(v));
+        }
+
+        if (json_is_null(v) && o->conf->nulls
+            && (o->conf->type == CLIPPER_DOUBLES
+                || o->conf->type == CLIPPER_FLOATS))
+        {
+            if (item && item->len >= (i + 1) * size
+                && !oracle_nan(data + item->offset + i * size, size))
+            {
+                o->failure = "null is not NaN";
+            }
+
+            continue;
         }
 
         if (!json_is_number(v)

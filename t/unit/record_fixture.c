@@ -24,6 +24,8 @@ record_of(record_t *r, uint64_t id)
 
     memset(r, 0xa5, sizeof(*r));
     r->shared = 0;
+    r->owner = 0;
+    r->lesson = 0;
     r->query_id = id;
     r->app = 1 + id % 2;
     r->uid[0] = id * 31 % USERS;

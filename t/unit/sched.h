@@ -104,6 +104,7 @@ typedef struct {
     uint32_t                       in;          /* registered */
     uint32_t                       busy;
     uint32_t                       waits;       /* its timer is set */
+    uint32_t                       cold;        /* has had no batch yet */
     uint32_t                       serial;      /* of batches and lives */
     uint32_t                       row;
     uint32_t                       worker;
@@ -122,6 +123,7 @@ typedef struct {
     double                         noise;
     double                         stuck;       /* part of the batches */
     double                         stuck_us;
+    double                         first_us;    /* more for the first batch */
     uint32_t                       replicas;
     uint32_t                       row;
 } sched_model_t;

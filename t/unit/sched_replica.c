@@ -5,16 +5,40 @@
 
 
 #include "sched.h"
+#include "batch/clipper_batch_profile_risk.h"
+#include "batch/clipper_batch_try.h"
 
 
 /* --- batches --- */
+
+
+/* on time as by the quantile, or no smaller one has more that should be */
+
+static void
+sched_check_size(sched_t *sim, const clipper_batch_t *b, ngx_uint_t n,
+    double head_us)
+{
+    double      expected;
+    ngx_uint_t  k;
+
+    if ((double) clipper_batch_latency(b, n) <= head_us) {
+        return;
+    }
+
+    expected = (double) n * clipper_batch_profile_risk_chance(b, n, head_us);
+
+    for (k = 1; k < n; k++) {
+        SCHED_REQUIRE(sim, expected >=
+                      (double) k * clipper_batch_profile_risk_chance(b, k,
+                                                                     head_us));
+    }
+}
 
 
 static void
 sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
 {
     int64_t                 head_us;
-    uint64_t                latency_us;
     ngx_uint_t              i;
     clipper_zone_t         *v;
     clipper_flight_t       *f, *prev;
@@ -48,15 +72,22 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
 
     f = &v->flights[r->leases[0].flight];
     head_us = (int64_t) (f->deadline_us - sim->now_us - SCHED_MARGIN_US);
-    latency_us = clipper_batch_latency(&row->batch, r->n);
 
     SCHED_REQUIRE(sim, head_us > 0);
 
-    if (!sim->conf.plain && (int64_t) latency_us > head_us) {
-        SCHED_REQUIRE(sim, r->n == 1);
-        SCHED_REQUIRE(sim, sim->now_us >= seen_us + SCHED_PROBE_US);
-        sim->probes++;
+    if (sim->conf.plain) {
+        return;
     }
+
+    if (clipper_batch_profile_risk_least(&row->batch) > (double) head_us) {
+        SCHED_REQUIRE(sim, r->n == 1);
+        SCHED_REQUIRE(sim, sim->now_us >= seen_us + SCHED_PROBE_US
+                           || clipper_batch_try_doubts(&row->batch, head_us));
+        sim->probes++;
+        return;
+    }
+
+    sched_check_size(sim, &row->batch, r->n, (double) head_us);
 }
 
 
@@ -222,6 +253,8 @@ sched_take_locked(sched_t *sim, uint32_t replica)
 
     us = m->a_us + m->b_us * (double) r->n;
     us *= m->noise > 0 ? exp(m->noise * sched_normal(sim)) : 1;
+    us += r->cold ? m->first_us : 0;
+    r->cold = 0;
     us += m->stuck > 0 && sched_random(sim) < m->stuck ? m->stuck_us : 0;
 
     sched_at(sim, ceil(sched_done_at(sim, replica, us)), SCHED_ON_DONE,
@@ -324,15 +357,13 @@ sched_settle_one(sched_t *sim, sched_replica_t *r, ngx_uint_t i)
 static void
 sched_settle(sched_t *sim, uint32_t replica)
 {
-    ngx_uint_t              i, on_time;
-    sched_replica_t        *r;
-    clipper_zone_t         *v;
-    clipper_flight_t       *f;
-    clipper_replica_row_t  *row;
+    ngx_uint_t         i, on_time;
+    sched_replica_t   *r;
+    clipper_zone_t    *v;
+    clipper_flight_t  *f;
 
     r = &sim->replicas[replica];
     v = &sim->views[r->worker];
-    row = &v->replicas[r->row];
     on_time = 1;
 
     sched_lock(sim, r->worker);
@@ -349,11 +380,8 @@ sched_settle(sched_t *sim, uint32_t replica)
         sched_settle_one(sim, r, i);
     }
 
-    if (!row->copied) {
-        clipper_queue_peer_observe_locked(v, r->row, &sim->conf, sim->now_us,
-                                          r->n, sim->now_us - r->sent_us,
-                                          on_time);
-    }
+    clipper_queue_peer_observe_locked(v, r->row, &sim->conf, sim->now_us, r->n,
+                                      sim->now_us - r->sent_us, on_time);
 
     r->busy = 0;
     clipper_registry_replica_idle_locked(v, r->row);
@@ -398,6 +426,7 @@ sched_join(sched_t *sim, uint32_t replica)
     clipper_registry_replica_idle_locked(v, r->row);
 
     r->in = 1;
+    r->cold = 1;
     r->busy = 0;
     r->waits = 0;
     r->n = 0;
@@ -508,7 +537,7 @@ sched_lose(sched_t *sim, uint32_t replica)
         sim->steps++;
     }
 
-    clipper_registry_replica_gone_locked(v, r->row);
+    clipper_registry_replica_gone_locked(v, r->row, 0);
 
     sched_unlock(sim, r->worker);
 

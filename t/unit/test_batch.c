@@ -147,6 +147,7 @@ test_probes(void **state)
     ngx_uint_t  probes;
 
     observe(1, 800000, 0);
+    observe(1, 800000, 0);
     start = load.now_us;
     load.queued = 5;
 
@@ -305,6 +306,47 @@ test_any_history(void **state)
 }
 
 
+/* one slow batch is no reason to refuse, nor are some after a fast one */
+
+static void
+test_refuses_nothing_in_doubt(void **state)
+{
+    ngx_uint_t  i;
+
+    load.head_us = 100000;
+    load.tail_us = 100000;
+
+    observe(1, 8000000, 0);
+    assert_int_equal(ask(), NGX_OK);
+    assert_int_equal(plan.take, 1);
+
+    /* the first one is forgotten at once */
+
+    for (i = 0; i < 20; i++) {
+        observe(1, 70000, 1);
+        assert_true(clipper_batch_latency(&b, 1) < 100000);
+        assert_int_equal(ask(), NGX_OK);
+    }
+
+    for (i = 0; i < 3; i++) {
+        observe(1, 300000, 0);
+        assert_int_equal(ask(), NGX_OK);
+        assert_int_equal(plan.take, 1);
+    }
+
+    assert_true(clipper_batch_latency(&b, 1) > 100000);
+
+    /* but if others are faster it is theirs */
+
+    load.slower = 1;
+    assert_int_equal(ask(), NGX_DECLINED);
+    load.slower = 0;
+
+    observe(1, 300000, 0);
+    assert_int_equal(ask(), NGX_DECLINED);
+}
+
+
 int
 main(void)
 {
@@ -316,6 +358,7 @@ main(void)
         test(test_infeasible_head_is_dropped),
         test(test_head_is_given_up_for_the_others),
         test(test_probes),
+        test(test_refuses_nothing_in_doubt),
         test(test_waits_for_a_fuller_batch),
         test(test_waits_for_no_more_than_is_on_time),
         test(test_any_history)

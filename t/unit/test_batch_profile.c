@@ -87,6 +87,32 @@ test_one_outlier_is_no_rule(void **state)
 }
 
 
+/* three in a row are the rule; one that is as expected ends the row */
+
+static void
+test_exceptions(void **state)
+{
+    ngx_uint_t  i;
+
+    assert_false(clipper_batch_profile_exception(&b, 1, 1000000));
+
+    learn(100);
+
+    for (i = 0; i < 2; i++) {
+        assert_false(clipper_batch_profile_exception(&b, 50, 1300));
+        assert_true(clipper_batch_profile_exception(&b, 50, 50000));
+        assert_true(clipper_batch_profile_exception(&b, 50, 50000));
+        observe(50, 1300, 1);
+    }
+
+    assert_true(clipper_batch_profile_exception(&b, 50, 50000));
+    assert_true(clipper_batch_profile_exception(&b, 50, 50000));
+    assert_false(clipper_batch_profile_exception(&b, 50, 50000));
+    observe(50, 50000, 0);
+    assert_true(clipper_batch_latency(&b, 50) > 20000);
+}
+
+
 /* neither the limit nor "stuck" comes too early, and stuck comes first */
 
 static void
@@ -180,6 +206,7 @@ main(void)
         test(test_profile_follows_the_model),
         test(test_profile_is_the_quantile),
         test(test_one_outlier_is_no_rule),
+        test(test_exceptions),
         test(test_limit_of_a_batch),
         test(test_many_outliers_are_the_rule),
         test(test_knowledge_fades),

@@ -194,6 +194,26 @@ test_giving_up_costs_nothing(void **state)
 }
 
 
+/*
+ * A slow replica is learned although its batches have copies, which answer
+ * first: else it gets every sixteenth input, and the copies have no credit.
+ * One that stops now and then stays known as fast, so that copies come early.
+ */
+
+static void
+test_copies_hide_nothing(void **state)
+{
+    clipper_batch_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+
+    assert_true(answered_so(cell_of(16, 2.5, 0.1, SCHED_SLOWER), &conf)
+                >= 0.99);
+    assert_true(answered_so(cell_of(4, 8, 0.1, SCHED_PULSED), &conf)
+                >= 0.998);
+}
+
+
 /* half a batch of "batch_wait" takes nobody's answer */
 
 static void
@@ -291,6 +311,121 @@ test_near_the_best_schedule(void **state)
 
 
 /*
+ * The part that one replica answers which sends, as soon as it is idle, as many
+ * as take a fixed part of the time of the first on average, and gives up what
+ * has not even that for itself.
+ */
+
+static double
+threshold(const sched_cell_t *cell, double part, uint64_t seed, double seconds)
+{
+    double    now_us, free_us, next_us, slo_us, us, n, asked, answered, *queue;
+    uint32_t  head, tail, i;
+    sched_t   chance;
+
+    memset(&chance, 0, sizeof(chance));
+    chance.arrivals = sched_mix(seed);
+    chance.random = seed;
+    queue = calloc(1 << 16, sizeof(double));
+    slo_us = cell->slo * (cell->a_us + cell->b_us);
+    head = tail = 0;
+    next_us = 1;
+    free_us = asked = answered = 0;
+
+    for ( ;; ) {
+        if (head < tail && free_us <= next_us) {
+            now_us = free_us;
+
+        } else if (next_us < SCHED_GRID_WARM_US + seconds * 1e6) {
+            now_us = next_us;
+            assert_true(tail < 1 << 16);
+            queue[tail++] = now_us + slo_us - SCHED_MARGIN_US;
+            asked += now_us >= SCHED_GRID_WARM_US;
+            next_us = floor(now_us + sched_exponential(&chance.arrivals,
+                                sched_grid_capacity(cell) * cell->load));
+
+        } else {
+            break;
+        }
+
+        while (head < tail && free_us <= now_us) {
+            n = floor(((queue[head] - now_us) / part - cell->a_us)
+                      / cell->b_us);
+            n = ngx_min(n, tail - head);
+
+            if (n < 1) {
+                head++;
+                continue;
+            }
+
+            us = (cell->a_us + cell->b_us * n)
+                 * exp(cell->noise * sched_normal(&chance));
+            free_us = now_us + us;
+
+            for (i = 0; i < (uint32_t) n; i++, head++) {
+                answered += queue[head] >= free_us
+                            && queue[head] - slo_us >= SCHED_GRID_WARM_US;
+            }
+        }
+    }
+
+    free(queue);
+
+    return answered / asked;
+}
+
+
+/*
+ * Where few inputs fit into the time, a batch as large as is safe is too small:
+ * with 20 % of noise an eighth of the answers is lost.
+ */
+
+static void
+test_calculated_risk(void **state)
+{
+    double         part, best, sum, share, asked, on_time;
+    uint32_t       i, k;
+    uint64_t       seed;
+    sched_way_t    way;
+    sched_cell_t   cell;
+    sched_score_t  score;
+
+    static const double  loads[] = { 0.6, 0.9, 1.2, 2 };
+
+    memset(&way, 0, sizeof(way));
+
+    for (i = 0; i < 4; i++) {
+        for (k = 0; k < 3; k++) {
+            cell = cell_of(1, 2.5, loads[i], SCHED_NO_TROUBLE);
+            cell.noise = 0.1 * k;
+            asked = 0;
+            on_time = 0;
+            best = 0;
+
+            for (seed = 1; seed <= 4; seed++) {
+                sched_grid_run(&cell, &way, seed, 1500, &score);
+                asked += score.asked;
+                on_time += score.on_time;
+            }
+
+            for (part = 0.7; part < 1.3; part += 0.05) {
+                for (seed = 1, sum = 0; seed <= 4; seed++) {
+                    sum += threshold(&cell, part, seed, score.seconds);
+                }
+
+                best = ngx_max(best, sum / 4);
+            }
+
+            share = on_time / asked;
+            printf("    load %.1f, noise %.1f: %.3f, the best threshold"
+                   " %.3f\n", loads[i], cell.noise, share, best);
+            assert_true(share >= 0.97 * best);
+        }
+    }
+}
+
+
+/*
  * Five times slower for two seconds, so that nothing can be on time: when that
  * is over it is noticed at once.
  */
@@ -333,8 +468,10 @@ main(void)
         cmocka_unit_test(test_stragglers),
         cmocka_unit_test(test_slow_replica_takes_nothing_away),
         cmocka_unit_test(test_giving_up_costs_nothing),
+        cmocka_unit_test(test_copies_hide_nothing),
         cmocka_unit_test(test_waiting_costs_nothing),
         cmocka_unit_test(test_near_the_best_schedule),
+        cmocka_unit_test(test_calculated_risk),
         cmocka_unit_test(test_recovers_at_once),
     };
 

@@ -428,6 +428,19 @@ test_scramble_bijection(void **state)
     assert_non_null(set);
 
     for (i = 0; i < 200000; i++) {
+        set[i] = clipper_hash_scramble_short(&key, i);
+        assert_true(set[i] < 1ULL << 31);
+        assert_true(clipper_hash_scramble_short(&key, i + (1ULL << 31))
+                    == set[i]);
+    }
+
+    qsort(set, 200000, sizeof(uint64_t), compare64);
+
+    for (i = 1; i < 200000; i++) {
+        assert_true(set[i] != set[i - 1]);
+    }
+
+    for (i = 0; i < 200000; i++) {
         set[i] = clipper_hash_scramble(&key, i);
         assert_true(set[i] < 1ULL << 53);
         assert_true(clipper_hash_unscramble(&key, set[i]) == i);

@@ -256,12 +256,23 @@ test_base64(void **state)
         { "QUI", "AB" }, { "QUJD", "ABC" }, { "QUJDRA==", "ABCD" },
         { "+/+/", "\xfb\xff\xbf" }, { "QR==", "A" },
 
+        /* the URL-safe alphabet, lines, data URLs */
+
+        { "-_-_", "\xfb\xff\xbf" }, { "+_-/", "\xfb\xff\xbf" },
+        { "Q UI", "AB" }, { "\\nQQ==", "A" }, { "QQ=\\r\\n=\\n", "A" },
+        { "QUJD\\r\\nRA==\\r\\n", "ABCD" }, { "Q\\tU\\nJ D", "ABC" },
+        { " ", "" }, { "data:;base64,QUI", "AB" },
+        { "data:image/png;base64,QUJD", "ABC" }, { "DATA:;BASE64,", "" },
+
         { "Q", NULL }, { "Q===", NULL }, { "=", NULL }, { "====", NULL },
         { "QUI==", NULL }, { "QQ=", NULL }, { "QUJD=", NULL },
         { "QUJD====", NULL }, { "QQ==QQ==", NULL }, { "Q=Q=", NULL },
-        { "Q UI", NULL }, { "QUI-", NULL }, { "QUI_", NULL }, { "QU.I", NULL },
-        { "QUJ\xc3\xa9", NULL }, { "QUJDR", NULL }, { "\\nQQ==", NULL },
-        { "QQ\\u0000=", NULL }
+        { "QU.I", NULL }, { "QUJ\xc3\xa9", NULL }, { "QUJDR", NULL },
+        { "QQ\\u0000=", NULL }, { "QQ= =A", NULL }, { "Q U\\nI J D", NULL },
+        { "QQ\\f==", NULL }, { "data:image/png,QUJD", NULL },
+        { "data:base64,QUJD", NULL }, { "data:;base64", NULL },
+        { "data:;base64,Q", NULL }, { "data", "u\xab\x5a" },
+        { "dat:", NULL }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -279,6 +290,81 @@ test_base64(void **state)
             assert_int_equal(in.nitems, 0);
         }
     }
+}
+
+
+/* a missing value is NaN, where the configuration says so, and only there */
+
+static void
+test_nulls(void **state)
+{
+    float       f[3];
+    double      d[3];
+    ngx_uint_t  type;
+
+    conf.nulls = 1;
+
+    assert_int_equal(scan(DOUBLES, "{\"input\":[1.5,null,NaN]}"), OK);
+    assert_int_equal(in.items[0].len, sizeof(d));
+    memcpy(d, in.data, sizeof(d));
+    assert_true(d[0] == 1.5 && isnan(d[1]) && isnan(d[2]));
+    assert_memory_equal(&d[1], &d[2], sizeof(double));
+
+    assert_int_equal(scan(FLOATS, "{\"input_batch\":[[null],[ NaN , 2]]}"), OK);
+    assert_int_equal(in.nitems, 2);
+    memcpy(f, in.data, sizeof(f));
+    assert_true(isnan(f[0]) && isnan(f[1]) && f[2] == 2);
+
+    assert_int_equal(scan(INTS, "{\"input\":[null]}"), SCHEMA);
+    assert_int_equal(scan(INTS, "{\"input\":[NaN]}"), SYNTAX);
+    assert_int_equal(scan(DOUBLES, "{\"input\":null}"), SCHEMA);
+    assert_int_equal(scan(DOUBLES, "{\"input_batch\":[null]}"), SCHEMA);
+    assert_int_equal(scan(DOUBLES, "{\"input\":[Infinity]}"), SYNTAX);
+    assert_int_equal(scan(DOUBLES, "{\"input\":[-NaN]}"), SYNTAX);
+    assert_int_equal(scan(DOUBLES, "{\"input\":[nan]}"), SYNTAX);
+    assert_int_equal(scan(DOUBLES, "{\"input\":[NaN"), SYNTAX);
+    assert_int_equal(scan(DOUBLES, "{\"input\":[Na"), SYNTAX);
+    assert_int_equal(in.error.offset, 12);
+
+    /* NaN behind an error of meaning is no error of syntax, but elsewhere */
+
+    assert_int_equal(scan(DOUBLES, "{\"input\":[\"a\",NaN]}"), SCHEMA);
+    assert_int_equal(in.error.offset, 10);
+    assert_int_equal(scan(DOUBLES, "{\"input\":[1],\"x\":NaN}"), SYNTAX);
+    assert_int_equal(scan(DOUBLES, "{\"x\":NaN,\"input\":[1]}"), SYNTAX);
+
+    conf.nulls = 0;
+
+    for (type = FLOATS; type <= DOUBLES; type++) {
+        assert_int_equal(scan(type, "{\"input\":[1.5,null]}"), SCHEMA);
+        assert_int_equal(scan(type, "{\"input\":[1.5,NaN]}"), SYNTAX);
+        assert_int_equal(in.error.offset, 14);
+    }
+}
+
+
+static void
+test_mark(void **state)
+{
+    assert_int_equal(scan(INTS, "\xef\xbb\xbf{\"input\":[7]}"), OK);
+    assert_int_equal(in.nitems, 1);
+    assert_int_equal(scan(INTS, "\xef\xbb\xbf \n{\"input\":[7]}"), OK);
+
+    /* only one, only before the document */
+
+    assert_int_equal(scan(INTS, " \xef\xbb\xbf{\"input\":[7]}"), SYNTAX);
+    assert_int_equal(scan(INTS, "\xef\xbb\xbf\xef\xbb\xbf{}"), SYNTAX);
+    assert_int_equal(in.error.offset, 3);
+    assert_int_equal(scan(INTS, "{\"input\":[7]}\xef\xbb\xbf"), SYNTAX);
+    assert_int_equal(scan(INTS, "\xef\xbb{"), SYNTAX);
+    assert_int_equal(in.error.offset, 2);
+    assert_int_equal(scan(INTS, "\xef"), SYNTAX);
+    assert_int_equal(in.error.offset, 1);
+
+    /* offsets are those of the body */
+
+    assert_int_equal(scan(INTS, "\xef\xbb\xbf{\"input\":[7.5]}"), SCHEMA);
+    assert_int_equal(in.error.offset, 13);
 }
 
 
@@ -333,6 +419,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_batches_are_back_to_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_empty_inputs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nulls, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mark, setup, teardown),
         cmocka_unit_test_setup_teardown(test_which_member_counts, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_members, setup, teardown),

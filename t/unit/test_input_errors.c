@@ -32,6 +32,20 @@ assert_cause(const char *text)
 }
 
 
+static void
+assert_limit(const char *text)
+{
+    u_char   cause[CLIPPER_INPUT_CAUSE];
+    u_char  *end;
+
+    end = clipper_input_error_cause(&in.error, in.mode, cause);
+
+    assert_in_range(end - cause, 1, sizeof(cause));
+    *end = '\0';
+    assert_string_equal((char *) cause, text);
+}
+
+
 static ngx_uint_t
 update(const char *body)
 {
@@ -115,31 +129,61 @@ test_causes(void **state)
                  " input_batch");
     scan(DOUBLES, "{\"input\":\"x\"}");
     assert_cause("Type mismatch! JSON key input expected type Array but found"
-                 " type String");
+                 " type String (offset 9)");
     scan(STRINGS, "{\"input\":[]}");
     assert_cause("Type mismatch! JSON key input expected type String but found"
-                 " type Array");
+                 " type Array (offset 9); several inputs go under"
+                 " input_batch");
     scan(STRINGS, "{\"input_batch\":{}}");
     assert_cause("Type mismatch! JSON key input_batch expected type Array but"
-                 " found type Object");
+                 " found type Object (offset 15)");
     scan(STRINGS, "{\"input\":\"\",\"version\":1}");
     assert_cause("Type mismatch! JSON key version expected type String but"
-                 " found type Number");
+                 " found type Number (offset 22)");
     scan(INTS, "{\"input\":[1.5]}");
-    assert_cause("Array input of type Number is not of type int");
+    assert_cause("Array input of type Number is not of type int at input[0]"
+                 " (offset 10)");
     scan(FLOATS, "{\"input\":[1.5,null]}");
-    assert_cause("Array input of type Null is not of type float");
+    assert_cause("Array input of type Null is not of type float at input[1]"
+                 " (offset 14); clipper_input with nulls=nan takes it as NaN");
     scan(DOUBLES, "{\"input\":[1.5,true]}");
-    assert_cause("Array input of type True is not of type double");
+    assert_cause("Array input of type True is not of type double at input[1]"
+                 " (offset 14)");
+    scan(DOUBLES, "{\"input_batch\":[[1.5],[2, 3 ,null]]}");
+    assert_cause("Array input of type Null is not of type double at"
+                 " input_batch[1][2] (offset 29); clipper_input with nulls=nan"
+                 " takes it as NaN");
+    scan(INTS, "{\"input_batch\":[[1],[2,null]]}");
+    assert_cause("Array input of type Null is not of type int at"
+                 " input_batch[1][1] (offset 23)");
+    scan(DOUBLES, "{\"input\":[NaN]}");
+    assert_cause("JSON parse error: NaN is not JSON, but clipper_input with"
+                 " nulls=nan takes it. (offset 10)\n");
     scan(DOUBLES, "{\"input_batch\":[[1.5],false]}");
-    assert_cause("Array input of type False is not of type array");
+    assert_cause("Array input of type False is not of type array at"
+                 " input_batch[1] (offset 22)");
     scan(STRINGS, "{\"input_batch\":[[1.5]]}");
-    assert_cause("Array input of type Array is not of type string");
+    assert_cause("Array input of type Array is not of type string at"
+                 " input_batch[0] (offset 16)");
     scan(BYTES, "{\"input_batch\":[\"*\"]}");
     assert_cause("PredictionData of type String is not of type base64-encoded"
-                 " string");
+                 " string at input_batch[0] (offset 16): character 0 of the"
+                 " text is wrong");
+    scan(BYTES, "{\"input\":\"QUJD*UJD\"}");
+    assert_cause("PredictionData of type String is not of type base64-encoded"
+                 " string (offset 9): character 4 of the text is wrong");
+
+    /* rows where one input is expected */
+
+    scan(DOUBLES, "{\"input\":[[1,2],[3,4]]}");
+    assert_cause("Array input of type Array is not of type double at input[0]"
+                 " (offset 10); several inputs go under input_batch");
+    scan(STRINGS, "{\"input\":[\"a\",\"b\"]}");
+    assert_cause("Type mismatch! JSON key input expected type String but found"
+                 " type Array (offset 9); several inputs go under"
+                 " input_batch");
     scan(BYTES, "[]");
-    assert_cause("Can only get key-value pair from an object");
+    assert_cause("Can only get key-value pair from an object (offset 0)");
 }
 
 
@@ -187,6 +231,8 @@ test_limits(void **state)
     assert_int_equal(scan(INTS, "{\"input_batch\":[[1],[2],[3]],"
                                 "\"version\":\"7\"}"), LIMIT);
     assert_int_equal(in.error.what, CLIPPER_INPUT_BATCH);
+    assert_limit("input_batch has more than 2 inputs (batch= of"
+                 " clipper_limits) at input_batch[2] (offset 24)");
     assert_text(&in.version, CLIPPER_KIND_STRING, "7");
 
     assert_int_equal(scan(INTS, "{\"input\":[1,2,3]}"), OK);
@@ -194,6 +240,8 @@ test_limits(void **state)
     assert_int_equal(in.error.what, CLIPPER_INPUT_ELEMENTS);
     assert_int_equal(scan(DOUBLES, "{\"input_batch\":[[1,2,3],[1,2,3,4]]}"),
                      LIMIT);
+    assert_limit("An input has more than 3 elements (elements= of"
+                 " clipper_limits) at input_batch[1][3] (offset 31)");
     assert_int_equal(scan(STRINGS, "{\"input\":\"abc\"}"), OK);
     assert_int_equal(scan(STRINGS, "{\"input\":\"abcd\"}"), LIMIT);
     assert_int_equal(scan(STRINGS, "{\"input\":\"\\u0061\\u0061\\u0061\"}"),

@@ -1,11 +1,10 @@
 
 /*
- * Records that are in Redis, too, and labels that wait for it.
+ * Records that are in Redis, too.
  */
 
 
 #include "record_fixture.h"
-#include "shm/clipper_record_note.h"
 #include "shm/clipper_record_wire.h"
 
 
@@ -25,8 +24,7 @@ test_record_shared(void **state)
 
     assert_int_equal(clipper_record_take(&zone, 12, r.app, r.uid, 1, &out),
                      NGX_AGAIN);
-    assert_int_equal(out.shared, 1);
-    out.shared = 1;
+    assert_int_equal(out.owner, 0);
     assert_memory_equal(&out, &r, offsetof(record_t, key));
 
     /* this process is alive and claims it */
@@ -107,7 +105,7 @@ test_record_claimer_dies(void **state)
                                              call->record.app,
                                              call->record.uid, 1, &out),
                          NGX_AGAIN);
-        assert_true(out.shared != 1);
+        assert_true(out.owner != 0);
         assert_int_equal(out.n, op == 0 ? call->record.n : 0);
         assert_int_equal(clipper_record_settle(&zone, call->record.query_id,
                                                call->record.app,
@@ -205,55 +203,6 @@ test_record_wire(void **state)
 }
 
 
-/* catches a label that is lost or changed on its way to the next worker */
-
-static void
-test_record_notes(void **state)
-{
-    size_t                  i, n;
-    ngx_str_t               label, uid;
-    clipper_zone_t          zone;
-    static u_char           text[CLIPPER_RECORD_NOTE_MAX + 1];
-    clipper_record_usage_t  usage;
-    clipper_record_note_t  *note;
-
-    ring_make(&zone, RING);
-    note = malloc(sizeof(clipper_record_note_t));
-
-    for (i = 0; i < sizeof(text); i++) {
-        text[i] = (u_char) (i * 7);
-    }
-
-    for (i = 0; i < 300; i++) {
-        n = death_random(CLIPPER_RECORD_NOTE_MAX + 1);
-        label.data = text;
-        label.len = i ? death_random(n + 1) : 0;
-        uid.data = text + label.len;
-        uid.len = n - label.len;
-
-        assert_int_equal(clipper_record_note_put(&zone, i, 3, &label, &uid),
-                         NGX_OK);
-        clipper_record_usage(&zone, 0, &usage);
-        assert_int_equal(usage.records, 0);
-        assert_int_equal(clipper_record_note_take(&zone, note), NGX_OK);
-        assert_int_equal(note->query_id, i);
-        assert_int_equal(note->app, 3);
-        assert_int_equal(note->label, label.len);
-        assert_int_equal(note->uid, uid.len);
-        assert_memory_equal(note->text, text, n);
-        assert_int_equal(clipper_record_note_take(&zone, note), NGX_DECLINED);
-    }
-
-    label.len = CLIPPER_RECORD_NOTE_MAX;
-    uid.len = 1;
-    assert_int_equal(clipper_record_note_put(&zone, i, 3, &label, &uid),
-                     NGX_DECLINED);
-
-    free(note);
-    munmap(zone.records, RING);
-}
-
-
 int
 main(void)
 {
@@ -261,8 +210,7 @@ main(void)
         cmocka_unit_test(test_record_shared),
         cmocka_unit_test(test_record_claimer_dies),
         cmocka_unit_test(test_record_old),
-        cmocka_unit_test(test_record_wire),
-        cmocka_unit_test(test_record_notes)
+        cmocka_unit_test(test_record_wire)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

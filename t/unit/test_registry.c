@@ -119,7 +119,7 @@ test_a_token_goes_back_to_its_owner(void **state)
     assert_int_equal(a.replicas[owner].state, CLIPPER_LEAVING);
     assert_int_equal(a.replicas[owner].idle, 0);
 
-    clipper_registry_replica_gone_locked(&a, thief);
+    clipper_registry_replica_gone_locked(&a, thief, 0);
     assert_int_equal(a.replicas[owner].state, CLIPPER_READY);
     assert_int_equal(a.replicas[owner].idle, 1);
     assert_int_equal(a.models[model].replicas, 1);
@@ -130,10 +130,10 @@ test_a_token_goes_back_to_its_owner(void **state)
     thief = clipper_registry_replica_join_locked(&a, &an, 2);
     clipper_registry_replica_ready_locked(&a, thief);
     clipper_registry_replica_leaving_locked(&a, owner);
-    clipper_registry_replica_gone_locked(&a, thief);
+    clipper_registry_replica_gone_locked(&a, thief, 0);
     assert_int_equal(a.replicas[owner].state, CLIPPER_LEAVING);
 
-    clipper_registry_replica_gone_locked(&a, owner);
+    clipper_registry_replica_gone_locked(&a, owner, 0);
     clipper_zone_unlock(&a);
 
     zone_assert(&a, "both gone");
@@ -159,7 +159,7 @@ test_epoch_by_digest(void **state)
 
         clipper_zone_lock(&a);
         row = clipper_registry_replica_join_locked(&a, &an, 0);
-        clipper_registry_replica_gone_locked(&a, row);
+        clipper_registry_replica_gone_locked(&a, row, 0);
         clipper_zone_unlock(&a);
 
         epoch = a.models[model].epoch;
@@ -191,13 +191,13 @@ test_profile_of_a_replaced_model(void **state)
         rows[i] = clipper_registry_replica_join_locked(&a, &an, 0);
     }
 
-    clipper_registry_replica_gone_locked(&a, rows[0]);
+    clipper_registry_replica_gone_locked(&a, rows[0], 0);
     assert_false(a.models[model].profiled);
 
-    clipper_registry_replica_gone_locked(&a, rows[1]);
+    clipper_registry_replica_gone_locked(&a, rows[1], 0);
     assert_true(a.models[model].profiled);
 
-    clipper_registry_replica_gone_locked(&a, rows[2]);
+    clipper_registry_replica_gone_locked(&a, rows[2], 0);
     clipper_zone_unlock(&a);
 }
 
@@ -227,33 +227,6 @@ test_compare_versions(void **state)
 
     assert_int_equal(clipper_registry_compare((u_char *) "01", 2,
                                               (u_char *) "1", 1), 0);
-}
-
-
-static void
-test_current_version(void **state)
-{
-    uint32_t   nine, ten, r, s;
-    ngx_str_t  name = ngx_string("v");
-
-    nine = model_make(&a, "v", "1.9");
-    ten = model_make(&a, "v", "1.10");
-    assert_int_equal(model_make(&b, "v", "1.9"), nine);
-
-    clipper_zone_lock(&a);
-    assert_int_equal(clipper_registry_current_locked(&a, &name), 0);
-    clipper_zone_unlock(&a);
-
-    r = replica_make(&a, ten, 0);
-    s = replica_make(&a, nine, 0);
-
-    clipper_zone_lock(&a);
-    assert_int_equal(clipper_registry_current_locked(&a, &name),
-                     ten);
-    clipper_zone_unlock(&a);
-
-    replica_gone(&a, r);
-    replica_gone(&a, s);
 }
 
 
@@ -416,6 +389,41 @@ test_workers_of_a_new_cycle_are_awaited(void **state)
 
     assert_false(clipper_registry_awaited(&a));
     assert_true(clipper_registry_staying(&a));
+    assert_false(clipper_registry_reloading(&a));
+}
+
+
+/* an old worker that does not retire yet is none that stays */
+
+static void
+test_a_worker_that_hears_late_of_a_new_cycle(void **state)
+{
+    view_t     c;
+    ngx_str_t  generation = ngx_string("g");
+
+    assert_false(clipper_registry_reloading(&a));
+
+    c = b;
+    c.slot = 0;
+    c.cycle = clipper_registry_cycle(a.header);
+    __atomic_store_n(&a.workers[a.slot].retiring, 1, __ATOMIC_RELAXED);
+    assert_true(clipper_registry_staying(&a));
+    assert_true(clipper_registry_reloading(&a));
+
+    clipper_zone_lock(&c);
+    assert_int_not_equal(clipper_registry_claim_locked(&c,
+                                    (u_char *) "door", 4, &generation, 1),
+                         0);
+    clipper_zone_unlock(&c);
+    assert_true(clipper_registry_reloading(&a));
+
+    __atomic_store_n(&b.workers[b.slot].retiring, 1, __ATOMIC_RELAXED);
+    assert_false(clipper_registry_reloading(&a));
+
+    /* the next reload */
+
+    (void) clipper_registry_cycle(a.header);
+    assert_true(clipper_registry_reloading(&a));
 }
 
 
@@ -535,11 +543,11 @@ main(void)
         zone_test(test_epoch_by_digest),
         zone_test(test_profile_of_a_replaced_model),
         zone_test(test_compare_versions),
-        zone_test(test_current_version),
         zone_test(test_model_rows),
         zone_test(test_app_rows),
         zone_test(test_dead_worker),
         zone_test(test_workers_of_a_new_cycle_are_awaited),
+        zone_test(test_a_worker_that_hears_late_of_a_new_cycle),
         zone_test(test_dead_worker_of_same_pid),
         zone_test(test_lock_is_taken_over),
         zone_test(test_unlock_rings),

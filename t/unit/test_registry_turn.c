@@ -40,7 +40,7 @@ away(view_t *v, uint32_t replica, uint64_t now_us)
 {
     clipper_zone_lock(v);
     clipper_registry_turn_away_locked(v, replica, now_us);
-    clipper_registry_replica_gone_locked(v, replica);
+    clipper_registry_replica_gone_locked(v, replica, 0);
     zone_assert_locked(v, "away");
     clipper_zone_unlock(v);
 }

@@ -294,6 +294,58 @@ test_bound_of_small_traces(void **state)
 }
 
 
+/*
+ * The first batch of each replica takes seconds, and those after it are fast
+ * enough.  Once it is over hardly anyone is refused, nor late for its sake.
+ */
+
+static void
+cold_life(double first_us, double each_us, uint64_t slo_us, double every_us,
+    uint32_t replicas)
+{
+    sched_t           sim;
+    uint32_t          i, n;
+    sched_arrival_t  *arrivals;
+
+    n = (uint32_t) ((first_us + 10e6) / every_us);
+    arrivals = calloc(n, sizeof(sched_arrival_t));
+
+    for (i = 0; i < n; i++) {
+        arrivals[i].time_us = 1 + (uint64_t) (i * every_us);
+    }
+
+    sched_init(&sim, 8);
+    add_model(&sim, each_us, 0, 0.05, replicas);
+    add_app(&sim, 0, slo_us, 0, 0);
+    sim.models[0].first_us = first_us;
+    sim.trace = arrivals;
+    sim.ntrace = n;
+    sim.until_us = (uint64_t) (first_us + 10e6);
+    sim.counted_us = (uint64_t) (first_us + each_us + 2 * every_us);
+
+    sched_start(&sim);
+    sched_run(&sim, 0);
+    print_sim(&sim);
+
+    assert_true(sim.counted > 90);
+    assert_true(sim.dropped <= 2);
+    assert_true(sim.counted - sim.counted_good <= 2);
+
+    sched_finish(&sim);
+    free(arrivals);
+}
+
+
+static void
+test_slow_first_batch(void **state)
+{
+    cold_life(8e6, 70e3, 100000, 100e3, 1);
+    cold_life(8e6, 70e3, 100000, 100e3, 2);
+    cold_life(2e6, 20e3, 100000, 50e3, 1);
+    cold_life(4e6, 5e3, 2000000, 100e3, 1);
+}
+
+
 int
 main(void)
 {
@@ -303,6 +355,7 @@ main(void)
         cmocka_unit_test(test_light_load),
         cmocka_unit_test(test_losses_cost_nothing),
         cmocka_unit_test(test_batch_wait),
+        cmocka_unit_test(test_slow_first_batch),
         cmocka_unit_test(test_near_the_bound),
         cmocka_unit_test(test_bound_of_small_traces),
     };

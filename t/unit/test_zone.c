@@ -402,7 +402,7 @@ test_lost_replicas(void **state)
                      0);
     assert_int_equal(clipper_queue_lease_lost_locked(&a, r, &leases[0], 300),
                      0);
-    clipper_registry_replica_gone_locked(&a, r);
+    clipper_registry_replica_gone_locked(&a, r, 0);
     zone_assert_locked(&a, "lost");
     clipper_zone_unlock(&a);
 
@@ -414,7 +414,7 @@ test_lost_replicas(void **state)
 
     clipper_zone_lock(&b);
     assert_int_equal(clipper_queue_lease_lost_locked(&b, s, more, 300), 0);
-    clipper_registry_replica_gone_locked(&b, s);
+    clipper_registry_replica_gone_locked(&b, s, 0);
     clipper_zone_unlock(&b);
 
     expect_result(&a, task.waiter, CLIPPER_RESULT_ERROR);

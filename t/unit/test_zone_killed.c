@@ -7,9 +7,10 @@
 #include "zone_small.h"
 
 
-#define LIVES     4                 /* at one time */
-#define DEATHS    200
-#define OPEN      8                 /* asks of each */
+#define LIVES       4               /* at one time */
+#define DEATHS      200
+#define DEATHS_MAX  4000
+#define OPEN        8               /* asks of each */
 
 
 typedef struct {
@@ -144,7 +145,7 @@ test_killed_lives(void **state)
 {
     int       status;
     pid_t     pids[LIVES], self;
-    unsigned  i, n, rebuilt;
+    unsigned  i, n, deaths, rebuilt;
 
     zone_start();
 
@@ -152,8 +153,18 @@ test_killed_lives(void **state)
     rebuilt = workers[0].header->rebuilds;
     memset(pids, 0, sizeof(pids));
 
-    for (n = 0; n < DEATHS + LIVES; n++) {
+    deaths = DEATHS;
+
+    for (n = 0; n < deaths + LIVES; n++) {
         i = n % LIVES;
+
+        /* more, if none of them has held the lock */
+
+        if (n == deaths && n < DEATHS_MAX
+            && workers[0].header->rebuilds == rebuilt)
+        {
+            deaths += DEATHS;
+        }
 
         if (pids[i]) {
             (void) usleep(zone_chance(8000));
@@ -162,7 +173,7 @@ test_killed_lives(void **state)
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         }
 
-        if (n < DEATHS) {
+        if (n < deaths) {
             zone_random++;
             pids[i] = fork();
             assert_true(pids[i] >= 0);
@@ -177,7 +188,7 @@ test_killed_lives(void **state)
     zone_assert(&workers[0], "after all deaths");
 
     rebuilt = workers[0].header->rebuilds - rebuilt;
-    print_message("%u killed, %u of them with the lock held\n", DEATHS,
+    print_message("%u killed, %u of them with the lock held\n", deaths,
                   rebuilt);
     assert_true(rebuilt > 0);
 

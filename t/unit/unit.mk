@@ -30,7 +30,7 @@ OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
              -fsanitize=address$(comma)undefined \
              -fno-sanitize-recover=undefined,-O2)
 CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
-LIBS    := -lcmocka -ljansson -lm -lpthread
+LIBS    := -lcmocka -ljansson -lz -lm -lpthread
 
 PYTHON3 ?= /usr/bin/python3
 

@@ -211,7 +211,7 @@ void
 replica_gone(view_t *v, uint32_t row)
 {
     clipper_zone_lock(v);
-    clipper_registry_replica_gone_locked(v, row);
+    clipper_registry_replica_gone_locked(v, row, 0);
     clipper_zone_unlock(v);
 }
 

@@ -393,7 +393,7 @@ loses(view_t *w)
         (void) clipper_queue_lease_lost_locked(w, rv, &leases_v[i], 400);
     }
 
-    clipper_registry_replica_gone_locked(w, rv);
+    clipper_registry_replica_gone_locked(w, rv, 0);
     clipper_zone_unlock(w);
 
     i = take(w, rv2, 8, 400, leases);
@@ -404,7 +404,7 @@ loses(view_t *w)
         (void) clipper_queue_lease_lost_locked(w, rv2, &leases[i], 410);
     }
 
-    clipper_registry_replica_gone_locked(w, rv2);
+    clipper_registry_replica_gone_locked(w, rv2, 0);
     clipper_zone_unlock(w);
 }
 
@@ -446,7 +446,7 @@ goes(view_t *w)
 {
     clipper_zone_lock(w);
     clipper_registry_replica_leaving_locked(w, rv2);
-    clipper_registry_replica_gone_locked(w, rv2);
+    clipper_registry_replica_gone_locked(w, rv2, 0);
     clipper_zone_unlock(w);
 }
 
@@ -472,7 +472,7 @@ moves(view_t *w)
 
     clipper_zone_lock(w);
     clipper_registry_turn_away_locked(w, rv, 410);
-    clipper_registry_replica_gone_locked(w, rv);
+    clipper_registry_replica_gone_locked(w, rv, 0);
     clipper_zone_unlock(w);
 
     (void) replica_make(w, model, 0);

@@ -1,0 +1,117 @@
+
+/*
+ * Clipper: what can be on time by the latency profile, see the header.
+ */
+
+#include <math.h>
+
+#include "batch/clipper_batch_profile.h"
+#include "batch/clipper_batch_profile_risk.h"
+
+
+#define QUANTILE_DEVIATIONS    1.645    /* 95 % of a normal law */
+#define DEVIATION_MIN          1e-3     /* us */
+#define LEAST_DEVIATIONS       0.5      /* two of three are on time */
+
+
+/* the standard deviation of a batch of n, us */
+
+static double
+clipper_batch_deviation(const clipper_batch_t *b, ngx_uint_t n)
+{
+    return (clipper_batch_profile_quantile(b, n)
+            - clipper_batch_profile_mean(b, n))
+           / QUANTILE_DEVIATIONS;
+}
+
+
+double
+clipper_batch_profile_risk_chance(const clipper_batch_t *b, ngx_uint_t n,
+    double us)
+{
+    double  mean, deviation;
+
+    mean = clipper_batch_profile_mean(b, n);
+    deviation = ngx_max(clipper_batch_deviation(b, n), DEVIATION_MIN);
+
+    return erfc((mean - us) / deviation * M_SQRT1_2) / 2;
+}
+
+
+double
+clipper_batch_profile_risk_least(const clipper_batch_t *b)
+{
+    return clipper_batch_profile_mean(b, 1)
+           + LEAST_DEVIATIONS * clipper_batch_deviation(b, 1);
+}
+
+
+/* how many of a batch of n can be expected on time */
+
+static double
+clipper_batch_expected(const clipper_batch_t *b, ngx_uint_t n, double us)
+{
+    return (double) n * clipper_batch_profile_risk_chance(b, n, us);
+}
+
+
+/* and how many of the next one, when another replica becomes idle */
+
+static double
+clipper_batch_next(const clipper_batch_t *b, ngx_uint_t n, double us,
+    ngx_uint_t queued, ngx_uint_t replicas)
+{
+    ngx_uint_t  next;
+
+    next = ngx_min(queued - n, n);
+
+    if (next == 0 || replicas == 0) {
+        return 0;
+    }
+
+    us -= clipper_batch_profile_mean(b, n) / (double) replicas;
+
+    return clipper_batch_expected(b, next, us);
+}
+
+
+ngx_uint_t
+clipper_batch_profile_risk_fit(const clipper_batch_t *b, double us,
+    ngx_uint_t max, ngx_uint_t queued, ngx_uint_t replicas)
+{
+    double      own, both, more, most;
+    ngx_uint_t  n, size;
+
+    max = ngx_min(max, queued);
+    size = clipper_batch_profile_fit(b, us);
+
+    if (size >= max) {
+        return ngx_min(size, max);
+    }
+
+    if (size == 0) {
+        if (us < clipper_batch_profile_risk_least(b)) {
+            return 0;
+        }
+
+        size = 1;
+    }
+
+    own = clipper_batch_expected(b, size, us);
+    most = own + clipper_batch_next(b, size, us, queued, replicas);
+
+    for (n = size + 1; n <= max; n++) {
+        more = clipper_batch_expected(b, n, us);
+        both = more + clipper_batch_next(b, n, us, queued, replicas);
+
+        if (more < own || both <= most) {
+            break;
+        }
+
+        own = more;
+        most = both;
+        size = n;
+    }
+
+    return size;
+}

@@ -1,0 +1,38 @@
+
+/*
+ * Clipper: what can be on time by the latency profile.
+ *
+ * A batch that is bounded by a high quantile leaves time unused.  With large
+ * batches that is little.  Where only a few tasks fit, one more or less is a
+ * good part of what is answered.  So a small batch grows beyond the quantile
+ * as long as more of its tasks can be expected on time, and more of them and
+ * the next replica's batch together: what this one leaves that one takes soon
+ * if there are many.  The law is normal, through the mean and the quantile.
+ */
+
+#ifndef _CLIPPER_BATCH_PROFILE_RISK_H_INCLUDED_
+#define _CLIPPER_BATCH_PROFILE_RISK_H_INCLUDED_
+
+
+#include "batch/clipper_batch_type.h"
+
+
+/* the probability that a batch of n takes at most us; 1: nothing is known */
+
+double clipper_batch_profile_risk_chance(const clipper_batch_t *b,
+    ngx_uint_t n, double us);
+
+/* with less time than this not even one task is worth the risk */
+
+double clipper_batch_profile_risk_least(const clipper_batch_t *b);
+
+/*
+ * The size up to max of a batch for tasks that have us, of so many that wait;
+ * so many replicas take what is left.  0: not even one.
+ */
+
+ngx_uint_t clipper_batch_profile_risk_fit(const clipper_batch_t *b,
+    double us, ngx_uint_t max, ngx_uint_t queued, ngx_uint_t replicas);
+
+
+#endif /* _CLIPPER_BATCH_PROFILE_RISK_H_INCLUDED_ */

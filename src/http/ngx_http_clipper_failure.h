@@ -1,0 +1,30 @@
+
+/*
+ * The models of an application that fail on their inputs, for those who look
+ * at its health and, where the operator allows it, at its answers.
+ */
+
+
+#ifndef _NGX_HTTP_CLIPPER_FAILURE_H_INCLUDED_
+#define _NGX_HTTP_CLIPPER_FAILURE_H_INCLUDED_
+
+
+#include "conf/ngx_http_clipper.h"
+
+
+/* "model:version: text" of the linked models' errors; empty: there is none */
+
+#define NGX_HTTP_CLIPPER_FAILURE_TEXT  1024
+
+u_char *ngx_http_clipper_failure_text(ngx_http_clipper_app_t *app, u_char *p);
+
+/*
+ * The health of an application with models that fail: its document, and in
+ * *all whether no model has ever answered.  NGX_DECLINED: none fails;
+ * NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_clipper_failure_health(ngx_pool_t *pool,
+    ngx_http_clipper_app_t *app, ngx_buf_t **document, ngx_uint_t *all);
+
+
+#endif /* _NGX_HTTP_CLIPPER_FAILURE_H_INCLUDED_ */

@@ -1,0 +1,62 @@
+
+/*
+ * Who has a record or a label that waits: a worker that claims it in Redis, or
+ * learns from it.  The mark is the worker and the number of the lesson, so it
+ * is another one's again when the worker dies, unless that was learned.
+ */
+
+
+#ifndef _CLIPPER_RECORD_CLAIM_H_INCLUDED_
+#define _CLIPPER_RECORD_CLAIM_H_INCLUDED_
+
+
+#include "shm/clipper_record.h"
+
+
+/* what became of the lesson of a process that has died */
+
+typedef struct {
+    clipper_owner_t     owner;
+    uint64_t            lesson;
+    ngx_uint_t          learned;
+} clipper_record_claim_fate_t;
+
+
+/*
+ * A claim has succeeded: as .._take, of a record that is this worker's.  note:
+ * the label that was kept for it; *out is only set if the ring still has the
+ * record, else out->n is 0.
+ */
+ngx_int_t clipper_record_claim_learn(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], ngx_uint_t note,
+    clipper_record_t *out);
+
+/* the lesson is over: the record is consumed; keep: its id stays known */
+void clipper_record_claim_end(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], ngx_uint_t note, ngx_uint_t keep);
+
+/*
+ * Whether a dead process has learned the lesson with this number, which was
+ * marked in a record.  NULL: it is taken as learned.
+ */
+extern ngx_uint_t  (*clipper_record_claim_learned)(clipper_owner_t owner,
+    uint64_t lesson);
+
+/* as clipper_record_take(), and NGX_BUSY: ask for the fate of *out first */
+ngx_int_t clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
+    double since, const clipper_record_claim_fate_t *fate,
+    clipper_record_t *out);
+
+/* without the lock */
+void clipper_record_claim_fate(const clipper_record_t *record,
+    clipper_record_claim_fate_t *fate);
+
+void clipper_record_claim_mark_locked(clipper_zone_t *zone, uint32_t pos,
+    uint64_t lesson);
+
+/* consumes a row; of a note nothing stays */
+void clipper_record_claim_over_locked(clipper_zone_t *zone, uint32_t pos,
+    ngx_uint_t keep);
+
+
+#endif /* _CLIPPER_RECORD_CLAIM_H_INCLUDED_ */

@@ -1,0 +1,206 @@
+
+/*
+ * Labels that wait for Redis, in the ring of records.
+ */
+
+
+#include "record_fixture.h"
+#include "shm/clipper_record_claim.h"
+#include "shm/clipper_record_note.h"
+
+
+static const uint64_t          user[2] = { 7, 8 };
+static clipper_record_note_t   note;
+
+
+/* a record that is this process' to claim, and its label instead of it */
+
+static int
+note_put(clipper_zone_t *zone, uint64_t id, ngx_str_t *label, ngx_str_t *uid)
+{
+    assert_int_equal(clipper_record_place(zone, id, 3, user, 1), NGX_OK);
+
+    return (int) clipper_record_note_put(zone, id, 3, user, label, uid,
+                                         0);
+}
+
+
+/* catches a label that is lost or changed on its way to the next worker */
+
+static void
+test_note_whole(void **state)
+{
+    size_t                  i, n;
+    ngx_str_t               label, uid;
+    clipper_zone_t          zone;
+    static u_char           text[CLIPPER_RECORD_NOTE_MAX + 1];
+    clipper_record_usage_t  usage;
+
+    ring_make(&zone, RING);
+
+    for (i = 0; i < sizeof(text); i++) {
+        text[i] = (u_char) (i * 7);
+    }
+
+    for (i = 0; i < 300; i++) {
+        n = death_random(CLIPPER_RECORD_NOTE_MAX + 1);
+        label.data = text;
+        label.len = i ? death_random(n + 1) : 0;
+        uid.data = text + label.len;
+        uid.len = n - label.len;
+
+        assert_int_equal(note_put(&zone, i, &label, &uid), NGX_OK);
+        clipper_record_usage(&zone, 0, &usage);
+        assert_int_equal(usage.records, 0);
+        assert_int_equal(clipper_record_note_take(&zone, &note), NGX_OK);
+        assert_int_equal(note.query_id, i);
+        assert_int_equal(note.app, 3);
+        assert_memory_equal(note.key, user, sizeof(user));
+        assert_int_equal(note.label, label.len);
+        assert_int_equal(note.uid, uid.len);
+        assert_memory_equal(note.text, text, n);
+
+        /* one has it; left to others, it is there again, until its end */
+
+        assert_int_equal(clipper_record_note_take(&zone, &note), NGX_DECLINED);
+        clipper_record_note_leave(&zone, i, 3, user);
+        assert_int_equal(clipper_record_note_take(&zone, &note), NGX_OK);
+        clipper_record_claim_end(&zone, i, 3, user, 1, 0);
+        clipper_record_note_leave(&zone, i, 3, user);
+        assert_int_equal(clipper_record_note_take(&zone, &note), NGX_DECLINED);
+    }
+
+    /* a second label of the same query, and one that is too long */
+
+    assert_int_equal(clipper_record_note_put(&zone, i - 1, 3, user, &label,
+                                             &uid, 0), NGX_DONE);
+    label.len = CLIPPER_RECORD_NOTE_MAX;
+    uid.len = 1;
+    assert_int_equal(note_put(&zone, i, &label, &uid), NGX_DECLINED);
+
+    munmap(zone.records, RING);
+}
+
+
+/*
+ * Catches labels that a worker takes with it which dies while it claims them,
+ * and one that it had learned and that counts again.
+ */
+
+static ngx_uint_t
+learned_odd(clipper_owner_t owner, uint64_t lesson)
+{
+    return lesson % 2;
+}
+
+
+static void
+claim_and_die(void *data)
+{
+    int       i;
+    record_t  out;
+    call_t   *call = data;
+
+    call->zone.pid = (uint32_t) getpid();
+
+    for (i = 0; i < 4; i++) {
+        (void) clipper_record_note_take(&call->zone, &note);
+
+        if (i < 2) {
+            call->zone.lesson = 10 + (uint64_t) i;
+            (void) clipper_record_claim_learn(&call->zone, note.query_id, 3,
+                                              user, 1, &out);
+        }
+    }
+}
+
+
+static void
+test_note_claimer_dies(void **state)
+{
+    int             i;
+    call_t         *call;
+    uint64_t        left;
+    ngx_str_t       label = ngx_string("1"), uid = ngx_string("u");
+    clipper_zone_t  zone;
+
+    ring_make(&zone, RING);
+    call = calloc(1, sizeof(call_t));
+    clipper_record_claim_learned = learned_odd;
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(note_put(&zone, (uint64_t) i, &label, &uid), NGX_OK);
+    }
+
+    call->zone = zone;
+    (void) death_after(claim_and_die, call, 10000000);
+
+    /* newest first: lesson 10 of label 4 was not learned, 11 of label 3 was */
+
+    for (left = 0; clipper_record_note_take(&zone, &note) == NGX_OK; ) {
+        left |= (uint64_t) 1 << note.query_id;
+    }
+
+    assert_int_equal(left, 0x17);
+
+    clipper_record_claim_learned = NULL;
+    free(call);
+    munmap(zone.records, RING);
+}
+
+
+/*
+ * Catches a label that counts twice: the ring has passed the record, not the
+ * label, and the query is taken for one of another instance.
+ */
+
+static void
+test_note_outlives_record(void **state)
+{
+    record_t                r, out;
+    uint64_t                id;
+    ngx_str_t               label = ngx_string("1"), uid = ngx_string("u");
+    clipper_zone_t          zone;
+    clipper_record_usage_t  usage;
+
+    ring_make(&zone, RING);
+    assert_int_equal(clipper_record_place(&zone, 5, 3, user, 1), NGX_OK);
+
+    /* the record is among the oldest by the time of its label */
+
+    record_of(&r, 13);
+    clipper_record_usage(&zone, 0, &usage);
+
+    for (id = 100; usage.used < usage.size / 2; id++) {
+        r.query_id = id;
+        assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
+        clipper_record_usage(&zone, 0, &usage);
+    }
+
+    assert_int_equal(clipper_record_note_put(&zone, 5, 3, user, &label, &uid,
+                                             0), NGX_OK);
+
+    while (clipper_record_take(&zone, 5, 3, user, 1, &out) == NGX_DONE) {
+        r.query_id = id++;
+        assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
+    }
+
+    assert_int_equal(clipper_record_place(&zone, 5, 3, user, 1), NGX_DONE);
+    assert_int_equal(clipper_record_note_take(&zone, &note), NGX_OK);
+    assert_int_equal(note.query_id, 5);
+
+    munmap(zone.records, RING);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_note_whole),
+        cmocka_unit_test(test_note_claimer_dies),
+        cmocka_unit_test(test_note_outlives_record)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
