@@ -16,6 +16,11 @@ pytest_plugins = ["harness.frontend", "harness.local", "harness.timing",
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_sessionstart():
+    """A run that is told to end ends its servers like one interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def settings():
     return Settings(ROOT)
@@ -95,8 +100,10 @@ def check(make_nginx):
 @pytest.fixture
 def served(nginx):
     """One application "a" with a connected container of model "m"."""
-    def start(input_type="doubles", model=None, http="", extra="", **kw):
-        server = nginx(application("a", "m:1", input_type, extra=extra),
+    def start(input_type="doubles", model=None, http="", extra="", setting="",
+              **kw):
+        server = nginx(application("a", "m:1", input_type + setting,
+                                   extra=extra),
                        http="clipper_cache_zone off;\n" + http, **kw)
         options = {"model": model} if model else {}
         sim = Sim3(server, "m", input_type=input_type, **options)

@@ -22,7 +22,7 @@ MALFORMED = [
     '{"input":[1.0],"x":"\\ud800"}', '{"input":[1.0],"x":tru}',
     '{"input":[1.0]} // no', '{"input":[1.0 2.0]}', '{"input":[1.0,,2.0]}',
     '{input:[1.0]}', '{"input":[1.0],"x":-}', '{"input":[1e]}',
-    '\ufeff{"input":[1.0]}', '{"input":["x"], "version":"9", ',
+    '\ufeff\ufeff{"input":[1.0]}', '{"input":["x"], "version":"9", ',
 ]
 
 
@@ -66,24 +66,30 @@ CAUSES = [
     ("doubles", '{"Input":[1.0]}', "JSON object does not have required keys "
                                    "input or input_batch"),
     ("doubles", '{"input":"x"}', "Type mismatch! JSON key input expected "
-                                 "type Array but found type String"),
-    ("strings", '{"input":[1]}', "Type mismatch! JSON key input expected "
-                                 "type String but found type Array"),
+                                 "type Array but found type String (offset "
+                                 "9)"),
+    ("strings", '{"input":{}}', "Type mismatch! JSON key input expected "
+                                "type String but found type Object (offset "
+                                "9)"),
     ("doubles", '{"input_batch":{}}', "Type mismatch! JSON key input_batch "
                                       "expected type Array but found type "
-                                      "Object"),
+                                      "Object (offset 15)"),
     ("ints", '{"input":[1.5]}', "Array input of type Number is not of type "
-                                "int"),
+                                "int at input[0] (offset 10)"),
     ("doubles", '{"input":[true]}', "Array input of type True is not of type "
-                                    "double"),
-    ("floats", '{"input":[null]}', "Array input of type Null is not of type "
-                                   "float"),
+                                    "double at input[0] (offset 10)"),
+    ("floats", '{"input":[{}]}', "Array input of type Object is not of type "
+                                 "float at input[0] (offset 10)"),
     ("doubles", '{"input_batch":[1.0]}', "Array input of type Number is not "
-                                         "of type array"),
+                                         "of type array at input_batch[0] "
+                                         "(offset 16)"),
     ("strings", '{"input_batch":[1.0]}', "Array input of type Number is not "
-                                         "of type string"),
-    ("doubles", "[1.0]", "Can only get key-value pair from an object"),
-    ("doubles", '"x"', "Can only get key-value pair from an object"),
+                                         "of type string at input_batch[0] "
+                                         "(offset 16)"),
+    ("doubles", "[1.0]", "Can only get key-value pair from an object (offset "
+                         "0)"),
+    ("doubles", '"x"', "Can only get key-value pair from an object (offset "
+                       "0)"),
 ]
 
 

@@ -290,6 +290,20 @@ def test_version_switch(nginx):
         assert ask(server, "a", [1.5])[1] == "cached"
 
 
+def test_highest_version_that_is_there(nginx):
+    """Catches a version that nobody declared and that stays current after
+    its only container has left."""
+    server = nginx(app("a", "m"), http="clipper_cache_zone off;\n"
+                   "clipper_model m { replica_timeout 500ms; }")
+    sims = [Sim4(server, "m", version, model=lambda v, version=version:
+                 [str(version)] * len(v)).wait_registered()
+            for version in (1, 2)]
+    server.wait_replicas("m", 2)
+    assert server.predict("a", [1.5])["output"] == 2
+    sims[1].close()
+    wait_until(lambda: server.predict("a", [1.5])["output"] == 1)
+
+
 def test_another_model_under_the_same_version(nginx):
     """Catches entries of a replaced model: replaced with another digest, or
     without a digest after all replicas had gone. An equal digest keeps

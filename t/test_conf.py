@@ -99,6 +99,17 @@ MISTAKES = [
     ("http", "clipper_model m { }\n«clipper_model m { }»", "m|duplicate"),
     ("http", "clipper_model m:1 { }\n«clipper_model m:1 { }»",
      "m:1|duplicate"),
+    ("server", "location /a { «clipper_link m;» }", "needs a .*clipper_app"),
+    ("server", "location /b { «clipper_link m;» location /b/c { "
+               "clipper_app c; clipper_link n; } }", "needs a .*clipper_app"),
+    ("server", "location /a { «clipper_app a;» "
+               "proxy_pass http://127.0.0.1:1; }", "instead of the clipper"),
+    ("server", "location /a { proxy_pass http://127.0.0.1:1; "
+               "«clipper_app a;» }", "conflicts"),
+    ("server", "location = /a { «clipper_status;» "
+               "proxy_pass http://127.0.0.1:1; }", "instead of the clipper"),
+    ("server", "location = /a { stub_status; «clipper_health;» }",
+     "conflicts"),
 ]
 
 
@@ -174,6 +185,11 @@ FINE = {
                                                      input_type="Doubles")),
     "strict": dict(server=application("a").replace(
         "doubles;", "doubles strict;")),
+    "inherited links": dict(server="location /a { clipper_link m; "
+                                   "location /a/b { clipper_app b; } }"),
+    "an application with an error page and an alias": dict(
+        server="location /a { clipper_app a; error_page 404 /x; root /x; "
+               "limit_except POST { deny all; } if ($args) { set $x 1; } }"),
     "inherited parameters": dict(
         http="clipper_input ints; clipper_slo 7ms; clipper_default x; "
              "clipper_limits batch=5 elements=1k depth=3 output=1k;",
@@ -224,6 +240,12 @@ def test_timer_resolution_is_warned_of(check):
     """Catches coarse deadlines without a warning."""
     assert check(application("a"), main="timer_resolution 100ms;") is None
     assert "[warn]" in check.printed and "timer_resolution" in check.printed
+
+
+def test_applications_without_a_port_are_warned_of(check):
+    """Catches a server that no container can connect to, without a word."""
+    assert check(application("a", "m"), rpc="") is None
+    assert "[warn]" in check.printed and "clipper_rpc" in check.printed
 
 
 def test_address_in_use(check):

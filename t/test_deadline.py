@@ -46,6 +46,25 @@ def test_default_at_the_deadline(nginx, sim):
     wait_until(lambda: server.predict("a", [2.0])["output"] == 2.0)
 
 
+def test_slow_first_batch_judges_nothing(nginx):
+    """Catches queries that get the default at once, without being asked, only
+    because the model loaded something with its first batch."""
+    slow = iter([1.1])
+
+    def handler(sim, request):
+        sim.reply(request, [repr(v[0]) for v in request.values],
+                  after=next(slow, 0))
+
+    server, _ = started(nginx, "300ms", handler=handler)
+    answered = refused = asked = 0
+    while answered < 20:
+        asked += 1
+        answer, took = timed(server.predict, "a", [float(asked)])
+        answered += not answer["default"]
+        refused += answer["default"] and took < 0.15
+        assert refused <= 2 and asked < 200
+
+
 def test_lateness(nginx):
     """Catches a deadline enforced by something slower than a timer, and a
     default sent too early: no container answers, so every query gets the

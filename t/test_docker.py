@@ -154,6 +154,43 @@ def test_replicas_versions_and_what_stops_them(conn):
     assert len(containers(conn.cm)) == 1
 
 
+#: A container on the base image py-rpc, in version 3 of the protocol.
+OWN = """
+import rpc
+
+class Length(rpc.ModelContainerBase):
+    def predict_strings(self, inputs):
+        return ["%s of %d" % (type(one).__name__, len(one)) for one in inputs]
+
+rpc.RPCService().start(Length())
+"""
+
+
+def test_an_image_of_ones_own(engine, conn, tmp_path):
+    """Catches a wait for tokens, which version 3 does not have."""
+    (tmp_path / "main.py").write_text(OWN)
+    engine.build("localhost/test-own:1",
+                 "FROM docker.io/clipper/py-rpc:0.1.0\n"
+                 "COPY main.py /container/\nENV CLIPPER_RPC_VERSION=3\n"
+                 'CMD ["python", "main.py"]\n',
+                 {"main.py": str(tmp_path / "main.py")})
+    conn.deploy_model("own", 1, "strings", "localhost/test-own:1")
+    conn.register_application("own", "strings", "DEFAULT", 5000000)
+    conn.link_model_to_app("own", "own")
+    assert predict(conn, "own", "hello")["output"] == "bytes of 5"
+    conn.set_num_replicas("own", 3)
+    ready = [one for one in conn.inspect_instance()["replicas"]
+             if one["state"] == "ready"]
+    assert {one["token_hash"] for one in ready} == {None}
+    assert sorted(one["address"] for one in ready) == sorted(
+        conn.cm.containers.address_of(one)
+        for one in conn.cm.replicas.of("own", "1"))
+    conn.set_num_replicas("own", 1)
+    assert len(conn.get_all_model_replicas()) == 1
+    conn.stop_models(["own"])
+    assert conn.get_all_model_replicas() == []
+
+
 def names_of(conn, name, version):
     return [one.name for one in conn.cm.replicas.of(name, version)]
 

@@ -33,8 +33,8 @@ WHOLES = [
         "split", "thompson", "ucb")},
     # what a lease is, and which lease may have a copy
     {"queue_lease", "queue_hedge", "queue_peer"},
-    # the records, and the ring that they are in
-    {"record", "record_ring"},
+    # the records, who has them, and the ring that they are in
+    {"record", "record_claim", "record_ring"},
     # what a row is about
     {"state_table", "state_table_cell", "state_table_flight",
      "state_table_row"},

@@ -304,7 +304,9 @@ def test_versions_of_links_are_told(nginx):
 def test_monotonic_over_a_reload(nginx):
     """Catches a counter that a reload starts anew, and one worker's figures
     instead of all workers'."""
-    server = start(nginx, application("a", "m:1"))
+    # While it moves, a container has two connections: no copies.
+    server = start(nginx, application("a", "m:1"),
+                   http="clipper_model m { hedge off; }")
     connected(server, sim=Sim4)
     for i in range(10):
         server.predict("a", [float(i)])

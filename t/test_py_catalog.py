@@ -138,8 +138,8 @@ def test_add_application_refuses(catalog):
     for name in ("", "a/b", "é", "-a", "a b", "x" * 256, None, "a\n"):
         with refused("Invalid application name supplied: "):
             catalog.add_application(name, "doubles", "0", 1000)
-    for slo in (0, -1, 999):
-        with refused("latency_slo_micros must be at least 1000"):
+    for slo in (0, -1):
+        with refused("latency_slo_micros must be positive"):
             catalog.add_application("a", "doubles", "0", slo)
     for slo in (1000.5, "1000", True, None, 2**31):
         with refused("PredictionData of type Number is not of type int"):
@@ -316,7 +316,7 @@ def test_a_policy_takes_several_models(ensemble):
     assert ensemble.write()["apps/e.conf"] == (
         "location /e {\n"
         "    clipper_app e;\n"
-        "    clipper_input doubles;\n"
+        "    clipper_input doubles nulls=nan;\n"
         "    clipper_slo 20ms;\n"
         "    clipper_default 0;\n"
         "    clipper_link m;\n"
@@ -388,6 +388,52 @@ def test_cache(catalog, cache, line):
     assert reread(catalog).write() == catalog.write()
 
 
+@pytest.mark.parametrize("given, lines", [
+    ({}, "    clipper_input doubles nulls=nan;\n"),
+    ({"nulls": False}, "    clipper_input doubles;\n"),
+    ({"binary": True}, "    clipper_binary on;\n"),
+    ({"decompress": True}, "    clipper_decompress on;\n"),
+    ({"decompress": "64m"}, "    clipper_decompress 67108864;\n"),
+    ({"decompress": False, "binary": False},
+     "    clipper_decompress off;\n    clipper_binary off;\n"),
+])
+def test_settings(catalog, given, lines):
+    """Catches a setting that is lost on its way to the fragment and back."""
+    catalog.add_application("c", "doubles", "0", 100000, **given)
+    written = catalog.write()["apps/c.conf"]
+    assert lines in written
+    assert reread(catalog).write()["apps/c.conf"] == written
+    for name in given:
+        if name != "nulls":
+            assert name in reread(catalog).applications["c"].describe()
+
+
+def test_settings_that_are_none(catalog):
+    """Catches an argument that only nginx refuses, or another type's."""
+    for given, said in (
+            ({"nulls": 1}, "nulls must be True or False, not 1"),
+            ({"binary": "on"}, "binary must be True or False, not 'on'"),
+            ({"decompress": 0}, "decompress must be False, True, or a size"),
+            ({"decompress": "2g"}, "decompress must be False, True, or a"),
+            ({"decompress": "big"}, "decompress must be False, True, or a")):
+        with refused(said):
+            catalog.add_application("c", "doubles", "0", 100000, **given)
+    with refused("nulls=True needs the input type doubles or floats"):
+        catalog.add_application("c", "ints", "0", 100000, nulls=True)
+    catalog.add_application("c", "ints", "0", 100000)
+    assert "    clipper_input ints;\n" in catalog.write()["apps/c.conf"]
+
+
+def test_options_of_the_input_that_an_operator_wrote(catalog):
+    """Catches a second clipper_input beside one with another option."""
+    texts = catalog.write()
+    texts["apps/app.conf"] = texts["apps/app.conf"].replace(
+        "nulls=nan", "strict nulls=nan")
+    again = Catalog.read(texts).write()["apps/app.conf"]
+    assert again == texts["apps/app.conf"]
+    assert again.count("clipper_input") == 1
+
+
 @pytest.mark.parametrize("cache", [None, True])
 def test_cache_of_the_server(catalog, cache):
     catalog.add_application("c", "doubles", "0", 100000, cache=cache)
@@ -440,3 +486,10 @@ def test_the_first_weight_stays_a_link_without(catalog):
     catalog.link("c", ["m"], "1", 3)
     assert [one.describe() for one in catalog.applications["c"].links] \
         == ["m", "m:1 weight=3"]
+
+
+def test_a_shorter_slo_becomes_a_millisecond(caplog):
+    catalog = Catalog()
+    catalog.add_application("a", "doubles", "0", 1)
+    assert catalog.applications["a"].slo_micros == 1000
+    assert "becomes 1000: the shortest SLO" in caplog.text

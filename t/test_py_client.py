@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import threading
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas
@@ -81,9 +83,59 @@ def test_data_frames(connect, server):
     assert server.sent()[1] == {"input_batch": ["x", "yz"]}
 
 
-def test_nan_is_refused_before_it_is_sent(connect, server):
-    with pytest.raises(ValueError):
-        connect().predict("a", [float("nan")])
+@pytest.mark.parametrize("value, sent", [
+    ([[1.0, 2], [3, [4]]], [1.0, 2, 3, 4]), ([True, False], [1, 0]),
+    (np.array([True, False, True]), [1, 0, 1]), ([[True], [0.5]], [1, 0.5]),
+    ([1.0, None, float("nan")], [1.0, None, None]),
+    (np.array([[1.0, np.nan]]), [1.0, None]),
+    (np.array([1, None], object), [1, None]),
+    (np.ma.masked_array([1.0, 2.0], [False, True]), [1.0, None]),
+    (pandas.DataFrame({"a": [1.5, None], "b": [2, 3]}), [1.5, 2.0, None, 3.0]),
+    (pandas.Series([1, None], dtype="Float64"), [1.0, None]),
+    (pandas.Series([True, None], dtype="boolean"), [1, None]),
+    (np.ones((2, 2), order="F") * [[1], [2]], [1.0, 1.0, 2.0, 2.0]),
+    ([np.ones(2), np.zeros((1, 2))], [1.0, 1.0, 0.0, 0.0]),
+    ({1: 2, 2.5: 3}.keys(), [1, 2.5]), (np.float64(2.5), [2.5]),
+    ([Decimal("1.5"), Fraction(1, 4)], [1.5, 0.25]), (np.str_("a"), "a"),
+    ([], []), (bytearray(b"A"), "QQ=="),
+])
+def test_inputs_as_people_have_them(connect, server, value, sent):
+    """Catches an input of a documented kind that the server refuses, or that
+    arrives in another order."""
+    connect().predict("a", value)
+    assert server.sent()[1] == {"input": sent}
+    assert [type(one) for one in server.sent()[1]["input"]] == \
+        [type(one) for one in sent]
+
+
+def test_batches_as_people_have_them(connect, server):
+    """Catches a batch whose rows are taken apart in another way than alone."""
+    client = connect()
+    for inputs, sent in (
+            ([[True, None], (1, 2.5)], [[1, None], [1, 2.5]]),
+            (np.arange(8).reshape(2, 2, 2), [[0, 1, 2, 3], [4, 5, 6, 7]]),
+            (pandas.DataFrame({"a": [1.0, None], "b": [True, False]}),
+             [[1.0, 1], [None, 0]]),
+            ([pandas.Series([1.5]), [[2], [3]]], [[1.5], [2, 3]]),
+            (["a", "b"], ["a", "b"]), ([b"A"], ["QQ=="])):
+        client.predict_batch("a", inputs)
+        assert server.sent()[1] == {"input_batch": sent}
+
+
+@pytest.mark.parametrize("value, said", [
+    ([1.0, float("inf")], r"element \[1\] is infinite"),
+    ([[1.0], [-float("inf")]], r"element \[1\]\[0\] is infinite"),
+    ([1.0, "x"], r"element \[1\] is a str among numbers"),
+    ([[1.0], [b"x"]], r"element \[1\]\[0\] is a bytes"),
+    ({"a": 1.0}, "dict is no number"), ([{}], r"\[0\] of type dict"),
+])
+def test_what_is_no_input_is_refused_before_it_is_sent(
+        connect, server, value, said):
+    """Catches an error that only the server finds, or without the place."""
+    with pytest.raises((TypeError, ValueError), match=said):
+        connect().predict("a", value)
+    with pytest.raises((TypeError, ValueError), match="Input 1: .*" + said):
+        connect().predict_batch("a", [[1.0], value])
     assert server.requests == []
 
 

@@ -23,13 +23,14 @@ def write_model(path, func=None, sample=None, **metadata):
     (path / "clipper_model.json").write_text(json.dumps(metadata))
 
 
-def command(path, endpoint="tcp://127.0.0.1:1", **env):
+def command(path, endpoint="tcp://127.0.0.1:1", arguments=(), **env):
     environment = {
         **os.environ, "CLIPPER_MODEL_NAME": "m", "CLIPPER_MODEL_VERSION": "1",
         "CLIPPER_MODEL_PATH": str(path), "CLIPPER_ENDPOINT": endpoint, **env}
     return subprocess.Popen(
-        [sys.executable, "-m", "clipper_container"], env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [sys.executable, "-m", "clipper_container", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True)
 
 
 def test_command_finishes_the_batch_on_sigterm(frontend, tmp_path):
@@ -98,6 +99,35 @@ def test_command_without_a_usable_model(tmp_path):
         output, _ = process.communicate(timeout=20)
         assert process.returncode == 1
         assert text in output
+
+
+def test_command_shows_how_it_is_used(tmp_path):
+    """Catches --help that asks for an environment first, and a word that is
+    taken for a model."""
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "clipper_container", *arguments],
+            capture_output=True, text=True, timeout=20)
+
+    for option in ("-h", "--help"):
+        done = run(option)
+        assert done.returncode == 0 and done.stderr == ""
+        assert "python -m clipper_container [MODEL:VERSION]" in done.stdout
+        assert "CLIPPER_RPC_VERSION" in done.stdout
+    for words in (["m"], ["m:"], [":1"], ["m:1", "n:1"], ["--serve"]):
+        done = run(*words)
+        assert done.returncode == 2 and "--help" in done.stdout
+
+
+def test_command_with_a_model(tmp_path):
+    """Catches a process whose command line says nothing of its model."""
+    write_model(tmp_path, kind="noop")
+    process = command(tmp_path, CLIPPER_MODEL_NAME="", arguments=["n:7"])
+    try:
+        assert "Serving n:7" in process.stdout.readline()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_command_without_a_name(tmp_path):

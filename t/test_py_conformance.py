@@ -2,11 +2,16 @@
 
 import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from clipper_admin import CLIPPER_TEMP_DIR
 from clipper_admin.client import Client
 from harness.cluster import local_cluster
 
@@ -68,6 +73,43 @@ def test_hundreds_of_applications(conn):
         with pytest.raises(Exception, match="code: 404"):
             client.predict("n249", [1])
         assert client.predict("n250", [1]).output == 250
+
+
+@server
+def test_log_files_as_the_original_asks(conn, tmp_path, monkeypatch):
+    """A12, and without an argument: the default directory."""
+    os.makedirs(CLIPPER_TEMP_DIR, exist_ok=True)
+    directory = tempfile.mkdtemp(dir=CLIPPER_TEMP_DIR)
+    try:
+        files = conn.get_clipper_logs(logging_dir=directory)
+        assert len(files) >= 1
+        assert [one for one in files if not os.path.isfile(one)] == []
+    finally:
+        shutil.rmtree(directory)
+    monkeypatch.chdir(tmp_path)
+    files = conn.get_clipper_logs()
+    assert files
+    assert os.path.dirname(files[0]) == str(tmp_path / "clipper_logs")
+
+
+@pytest.mark.parametrize("case, wanted", [
+    ("A12", ["make behaviour ARGS=t/test_py_conformance.py::"
+             "test_log_files_as_the_original_asks",
+             "make test-docker ARGS=-k 'test_logs_and_addresses'"]),
+    ("C7", ["make test-docker ARGS=-k 'test_arguments_that_are_refused'"]),
+    ("C19", ["make test-models ARGS=-k 'test_keras'"]),
+])
+def test_a_case_names_its_commands(case, wanted):
+    """Catches a case that `make case` does not run."""
+    done = subprocess.run([sys.executable, ROOT / ".ci/case", "-n", case],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == wanted
+
+
+def test_an_unknown_case_is_refused():
+    done = subprocess.run([sys.executable, ROOT / ".ci/case", "-n", "A99"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "No case A99" in done.stderr
 
 
 def cases():

@@ -36,6 +36,20 @@ def test_what_dies_comes_back(conn):
     wait_until(lambda: predict(conn, "a", [2.5])["default"] is False)
 
 
+def test_what_ps_and_the_logs_show(conn):
+    """Catches processes that do not name their model, and a warning about
+    the package's own start in a log."""
+    conn.register_application("a", "doubles", "0", 5000000)
+    deploy(conn, "m", 7, lambda xs: [str(x[0]) for x in xs])
+    pid = conn.cm.replicas.of("m", "7")[0]["pid"]
+    with open("/proc/%d/cmdline" % pid) as f:
+        assert f.read().split("\0")[-2] == "m:7"
+    logs = os.path.join(conn.cm.directory.path, "logs")
+    for name in os.listdir(logs):
+        with open(os.path.join(logs, name)) as f:
+            assert "Warning" not in f.read(), name
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_the_directory_is_its_owners(tmp_path, umask):
     """Catches a directory whose logs, generations and control socket other

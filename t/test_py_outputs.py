@@ -293,23 +293,38 @@ def deep(n):
                "JSON form"),
     ({"a": [1, Silent()]}, 'output[1]["a"][1]: a value of type '
                            "test_py_outputs.Silent has no JSON form"),
-    ([Printed()], "output[1][0]: a value of type test_py_outputs.Printed "
-                  "has no JSON form"),
     (np.array([0, Silent()]), "test_py_outputs.Silent has no JSON form"),
     (len, "a value of type builtin_function_or_method has no JSON form"),
     (Silent, "a value of type type has no JSON form"),
-    (ValueError("x"), "a value of type ValueError has no JSON form"),
-    ({(1, 2): 3}, "output[1]: a key of type tuple"),
+    ({Silent(): 3}, "test_py_outputs.Silent has no JSON form"),
     ({1: 2, "1": 3}, 'output[1]: two keys "1"'),
     (itself(), "contains itself"), (deep(300), "deeper than"),
     (pd.DataFrame([[1, 2]], columns=["a", "a"]),
      "two columns have the same name"),
-    ([decimal.Decimal("1E400")], "beyond the range"),
 ])
 def test_what_cannot_be_encoded_is_named(value, why):
     with pytest.raises(OutputError) as error:
         encode_outputs(["ok", value], 2)
     assert why in str(error.value)
+
+
+class Represented:
+    def __repr__(self):
+        return "Represented(1)"
+
+
+@pytest.mark.parametrize("value, text", [
+    (Printed(), "as printed"), (Represented(), "Represented(1)"),
+    (ValueError("x"), "x"), (decimal.Decimal("1E400"), "1E+400"),
+    (slice(1, 2), "slice(1, 2, None)"),
+])
+def test_what_has_no_json_form_is_printed_at_every_depth(value, text):
+    """As the original printed it; an error would be the default."""
+    assert encoded(value) == text
+    assert value_of([{"a": (value,)}]) == [{"a": [text]}]
+    assert value_of(np.array([value], object)) == [text]
+    assert value_of({(1, "b"): value, Printed(): 2}) \
+        == {"(1, 'b')": text, "as printed": 2}
 
 
 @pytest.mark.parametrize("outputs", [

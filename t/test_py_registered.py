@@ -107,7 +107,8 @@ def test_a_refused_change_changes_nothing(conn):
     before = conn.cm.read_fragments()
     generation = conn.inspect_instance()["generation"]
     with refused("nginx refuses the configuration") as caught:
-        conn.register_application("b", "doubles", "x" * 10000, 100000)
+        conn.register_application("b", "doubles", "x", 100000,
+                                  selection_policy="exp3 eta=none")
     assert "apps/b.conf:" in str(caught.value)
     with refused('nginx refuses the configuration: invalid time "a;b"'):
         conn.deploy_model("m", 1, "doubles", "noop-container", num_replicas=0,

@@ -188,6 +188,26 @@ def test_several_inputs_of_a_request_are_several_records():
                                   ("b:1", 0.75, 1.0, "u")]
 
 
+def test_equal_values_and_long_lists():
+    """Catches a request whose equal values are one, or whose lists were cut,
+    that is taken for a malformed line or paired wrongly."""
+    def read(**values):
+        skipped = new_counter()
+        line = json.dumps({"time": 1, "app": "x", "uid": "u",
+                           "models": "a:1|b:1", "model": "a:1",
+                           "propensity": "0.25", **values})
+        losses = {"1": 0.0, "2": 1.0, "3": 0.5}
+        return [(one.model, one.propensity, one.loss) for one in
+                read_log([line], losses, skipped)], skipped
+
+    assert read(query_id="1, 2, 3") == (
+        [("a:1", 0.25, 0.0), ("a:1", 0.25, 1.0), ("a:1", 0.25, 0.5)], {})
+    assert read(query_id="1, 2, ...", model="a:1, b:1, a:1") == (
+        [("a:1", 0.25, 0.0), ("b:1", 0.25, 1.0)], {"cut": 1})
+    assert read(query_id="1, 2, 3", model="a:1, b:1") \
+        == ([], {"malformed": 1})
+
+
 @pytest.mark.parametrize("loss, output, label, value", [
     ("zero_one", 1, 1.0, 0), ("zero_one", "a", "b", 1),
     ("zero_one", "7", 7, 0), ("zero_one", 7, "7.0", 0),

@@ -45,7 +45,7 @@ class Cluster:
         with open(os.path.join(self.path, "supervisor.json"), "w") as f:
             json.dump({"nginx": ["sleep", "1000"]}, f)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "clipper_admin.local.supervisor",
+            [sys.executable, "-m", "clipper_admin.local",
              self.path], start_new_session=True)
         wait_until(lambda: is_running(self.path))
         wait_until(lambda: self.nginx()["pid"])
@@ -166,7 +166,7 @@ def test_children_die_with_a_killed_supervisor(cluster):
 
 def test_one_supervisor_for_a_directory(cluster):
     second = subprocess.run(
-        [sys.executable, "-m", "clipper_admin.local.supervisor",
+        [sys.executable, "-m", "clipper_admin.local",
          cluster.path], stdout=subprocess.PIPE, timeout=20)
     assert second.returncode == 1 and b"another supervisor" in second.stdout
     assert is_running(cluster.path)

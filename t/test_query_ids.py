@@ -131,3 +131,17 @@ def test_restart_with_redis(redis, nginx, wiped):
     assert wiped or len(set(parts)) == 3
     assert 1 <= min(parts) and max(parts) <= 4095
     check(sum(found, []))
+
+
+def test_ids_that_32_bits_hold(nginx):
+    """Catches an id that a client of 32 bits cannot read, and one that it
+    can guess."""
+    server = nginx(application("a"), http="clipper_query_id_bits 31;")
+    found = ids(server.connect())
+    assert len(found) == len(set(found)) > 1000
+    assert 2 ** 30 < max(found) < 2 ** 31
+    for bit in range(31):
+        ones = sum(one >> bit & 1 for one in found)
+        assert 0.4 < ones / len(found) < 0.6, bit
+    steps = [b - a for a, b in itertools.pairwise(found)]
+    assert len(set(steps)) == len(steps)

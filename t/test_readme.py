@@ -280,13 +280,15 @@ def test_synopsis_runs(settings, tmp_path):
                           env=env, timeout=60)
     assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
 
-    text = section("## Synopsis", README)
-    program = re.search(r"\$ cat (\w+\.py)\n(.*?)\$ python", text, re.S)
+    text = section("## Getting started", README)
+    program = re.search(r"\$ cat > (sum\w+\.py) << END\n(.*?)END\n", text,
+                        re.S)
     script = tmp_path / program.group(1)
     script.write_text(program.group(2).replace("7000", str(ports["7000"])))
     asked = re.findall(
         r"curl -d '(.*?)' 127.0.0.1:1337(\S+)\n(\{.*\})", text)
-    assert len(asked) == 2
+    asked = [one for one in asked if one[1].startswith("/hello-world/")]
+    assert len(asked) == 3
 
     server = subprocess.Popen([*command, "-g", "daemon off;"], env=env,
                               stdin=subprocess.DEVNULL)
@@ -304,8 +306,11 @@ def test_synopsis_runs(settings, tmp_path):
 
     try:
         wait_until(lambda: answered(*asked[0]), 20, "the README's answer")
+        # Its last answer would be cached, and no default would follow.
         model.terminate()
-        wait_until(lambda: answered(*asked[1]), 20, "the README's default")
+        model.wait(20)
+        for one in asked[1:]:
+            wait_until(lambda one=one: answered(*one), 20, f"{one}")
         for path in ("status", "metrics", "health"):
             assert subprocess.run(
                 ["curl", "-sf", "-o", "/dev/null",
@@ -315,6 +320,27 @@ def test_synopsis_runs(settings, tmp_path):
         for process in (model, server):
             process.terminate()
             process.wait(20)
+
+
+def test_server_of_a_user(settings, tmp_path):
+    """Catches a directive in conf/user.conf that needs root or an installed
+    module, and a file outside of its directory."""
+    text = source("conf/user.conf")
+    run = tmp_path / "checkout/run"
+    run.mkdir(parents=True)
+    for name in ("1337", "1338", "7000"):
+        text = text.replace(name, str(free_port()))
+    text = text.replace("../build/ngx_http_clipper_module.so",
+                        str(settings.module))
+    conf = tmp_path / "user.conf"
+    conf.write_text(text)
+    done = subprocess.run(
+        [settings.nginx, "-p", run, "-c", conf, "-e", "error.log", "-t"],
+        env=settings.environment(tmp_path), timeout=60, text=True,
+        capture_output=True)
+    assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
+    assert {"client_body", "proxy", "nginx.pid"} \
+        <= {path.name for path in run.iterdir()}
 
 
 def test_layers_have_all_folders():
@@ -337,7 +363,32 @@ def test_log_format(check):
     """Catches a variable in the example that nginx does not know."""
     block = re.search(r"```nginx\n(log_format.*?)\n```", REFERENCE, re.S)
     assert check(http=block.group(1)
-                 + "\naccess_log access.log clipper;") is None
+                 + "\naccess_log access.log clipper_text;") is None
+
+
+def test_log_formats_have_names_of_their_own(check, tmp_path):
+    """Catches two formats of one name: nginx refuses who includes both."""
+    block = re.search(r"```nginx\n(log_format.*?)\n```", REFERENCE, re.S)
+    assert check(http=f"include {ROOT / 'conf/clipper_log.conf'};\n"
+                 + block.group(1)) is None
+
+
+def test_mounts_of_the_image():
+    """Catches commands that mount different directories at one place."""
+    found = {path: set(re.findall(r"-v (\S+?):/etc/nginx/clipper\.d",
+                                  source(path)))
+             for path in ("README.md", "Dockerfile")}
+    assert found == dict.fromkeys(found, {"./clipper.d"})
+
+
+def test_image_says_how_it_is_run():
+    """Catches an image that was made without docker, and a README that knows
+    only docker."""
+    done = subprocess.run(
+        ["make", "-n", "image", "ENGINE=.ci/podman"], cwd=ROOT, text=True,
+        capture_output=True, timeout=60)
+    assert re.search(r"echo .*\.ci/podman run.*run .*clipper\.d.*clipper-nginx",
+                     done.stdout, re.S)
 
 
 def anchors(text):
@@ -347,7 +398,7 @@ def anchors(text):
 
 
 #: Pages without links.
-WITHOUT_LINKS = {"docs/conformance.md", "docs/rpc.md"}
+WITHOUT_LINKS = {"docs/conformance.md"}
 
 
 @pytest.mark.parametrize("name", [*PAGES, "containers/python/README.md"])

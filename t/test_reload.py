@@ -15,6 +15,7 @@ from harness.preload import preload
 from harness.reload import echo, served
 from harness.session import ASK_METADATA, heartbeat_answers
 from harness.upgrade import VARIABLES, start_daemon, upgrade
+from harness.workers import echo_pid, replica_pid
 
 HTTP = "clipper_cache_zone off;\n"
 
@@ -434,6 +435,63 @@ def test_new_workers_that_are_slow_to_start(make_nginx, tmp_path, sim):
                "the end of the old workers")
     load.stop()
     assert load.failures == []
+
+
+def test_worker_that_hears_late_of_a_reload(make_nginx, tmp_path):
+    """Catches a version 3 container that is sent away to an old worker,
+    which has not been told of the reload yet, or to none."""
+    holds = tmp_path / "holds"
+    server = make_nginx(
+        application("a", "m:1", slo="20s") + echo_pid(), http=HTTP,
+        workers=2, main=f"working_directory {tmp_path};")
+    preload(server, tmp_path, SLOW_START, f'-DFILE="{holds}"')
+    server.start()
+    Sim3(server, "m", model=echo).wait_registered()
+    server.wait_replicas("m")
+    owner = replica_pid(server)
+    old = set(server.children())
+    late = next(pid for pid in old if pid != owner)
+    asking = []
+    while len(asking) < 5:
+        asking.append(begin_to_ask(server, owner))
+    server._operator.close()
+    server._operator = None
+    os.kill(late, signal.SIGSTOP)
+    try:
+        holds.touch()
+        os.kill(server.pid, signal.SIGHUP)
+        wait_until(lambda: "gracefully shutting down" in server.log_text())
+        for connection in asking[:4]:
+            connection.send(b'{"input": [1.5]}')
+            assert connection.read().json()["output"] == 1.5
+        holds.unlink()
+        wait_until(lambda: all(w["state"] == "retiring" for w in
+                               server.status()["workers"]
+                               if w["pid"] == owner), 15)
+        asking[4].send(b'{"input": [2.5]}')
+        assert asking[4].read().json()["output"] == 2.5
+        until = time.monotonic() + 0.2
+        wait_until(lambda: replica_pid(server) != owner
+                   or time.monotonic() > until)
+        assert replica_pid(server) == owner
+    finally:
+        os.kill(late, signal.SIGCONT)
+
+    wait_until(lambda: not old & set(server.children()), 15,
+               "the end of the old workers")
+    server.wait_replicas("m")
+    assert server.predict("a", [3.5])["output"] == 3.5
+
+
+def begin_to_ask(server, pid):
+    """A connection to a worker, with a query that lacks its body."""
+    while True:
+        connection = server.connect()
+        if connection.get("/pid").json() == pid:
+            connection.send(b"POST /a/predict HTTP/1.1\r\nHost: a\r\n"
+                            b"Content-Length: 16\r\n\r\n")
+            return connection
+        connection.close()
 
 
 def gracefully(server):

@@ -45,6 +45,16 @@ def test_unknown_paths(served, path):
         assert connection.post("/a/predict", {"input": [1.0]}).status == 200
 
 
+def test_path_of_another_name(served):
+    """Catches an application that speaks for a path which only begins like
+    its own: "/a" is a prefix of "/any"."""
+    server, _ = served()
+    for path, cause in (("/any/predict", "no application at this path"),
+                        ("/a/x", "only the paths /predict and /update")):
+        response = server.post(path, {"input": [1.0]})
+        assert response.status == 404 and cause in response.json()["cause"]
+
+
 def test_unknown_application(served):
     """Catches a lost connection after an unknown application (H1)."""
     server, _ = served()
@@ -172,7 +182,7 @@ BAD = [
     ("floats", "[1e39]"), ("floats", "[3.4028236e38]"),
     ("strings", "[1]"), ("strings", '["a"]'), ("strings", "null"),
     ("bytes", '"AQ*D"'), ("bytes", '"A=QD"'), ("bytes", '"AQID="'),
-    ("bytes", '"A"'), ("bytes", '"AQ ID"'), ("bytes", "[1,2]"),
+    ("bytes", '"A"'), ("bytes", '"AQ*ID"'), ("bytes", "[1,2]"),
 ]
 
 

@@ -53,7 +53,7 @@ def test_request(nginx):
     """Catches a layout that differs from the table, and a time left that is
     not the input's."""
     server = nginx(application("a", "m:1", slo="3s"), http=NOCACHE
-                   + "clipper_model m { batch 10; }", workers=1)
+                   + "clipper_model m { batch 10; }")
     sim = connected4(server, manual=True)
     connection = server.post_later("/a/predict",
                                    {"input_batch": [[1.0, 2.0], [3.0]]})
@@ -110,6 +110,25 @@ def test_error_texts_forge_no_log(server):
     line = wait_until(lambda: shown(server.log_text()))
     assert "failed: x\\x0D\\x0A2026/11/29" in line
     assert "\\x1B]0;title\\x07\\x00\\xC2\\x9B31m\\x7F" in line
+
+
+def test_failures_hide_no_other_model(nginx):
+    """Catches a model whose failures keep those of another out of the log.
+    One worker serves both."""
+    server = nginx(application("a", "m:1") + application("b", "n:1"),
+                   workers=1)
+    for name in "mn":
+        Sim4(server, name, handler=lambda sim, request: sim.reply(
+            request, [f"{sim.name} is ill"],
+            statuses=[rpc.FAILED])).wait_registered()
+        server.wait_replicas(name)
+    server.allow("is ill")
+    for app in "aaabbb":
+        assert server.predict(app, [1.0])["default"]
+    wait_until(lambda: '"n:1" failed' in server.log_text())
+    log = server.log_text()
+    assert log.count('"m:1" failed: m is ill') == 1
+    assert log.count('"n:1" failed: n is ill') == 1
 
 
 def test_skipped_input(server):

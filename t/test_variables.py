@@ -60,9 +60,31 @@ def test_list(logged):
                                            for a in answers)
     assert values["outcome"] == "answer, default, answer"
     assert values["default_reason"] == "-, model_error, -"
-    assert values["models"] == "m:1, m:1, m:1"
+    assert values["models"] == "m:1"
     assert values["model"] == "m:1, -, m:1"
     assert values["app"] == "a"
+
+
+def test_long_lists(logged):
+    """Catches a header that grows with the inputs until a proxy refuses it,
+    and a list that is cut inside of a value or without a sign."""
+    server, last = logged(
+        application("a", "m:1", extra="add_header X-Model $clipper_model; "
+                    "add_header X-Id $clipper_query_id;"),
+        "clipper_cache_zone off;")
+    Sim4(server, "m").wait_registered()
+    server.wait_replicas("m")
+    response = server.post("/a/predict", {
+        "input_batch": [[float(i)] for i in range(900)]})
+    ids = [str(one["query_id"])
+           for one in response.json()["batch_predictions"]]
+    assert len(ids) == 900 and response.headers["x-model"] == "m:1"
+    shown = response.headers["x-id"].split(", ")
+    assert len(response.headers["x-id"]) <= 1506 and len(shown) > 70
+    assert shown[-1] == "..." and shown[:-1] == ids[:len(shown) - 1]
+    values = last()
+    assert values["query_id"] == response.headers["x-id"]
+    assert (values["models"], values["outcome"]) == ("m:1", "answer")
 
 
 def test_ensemble(logged):

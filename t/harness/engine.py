@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import time
 
@@ -45,7 +46,15 @@ class Engine:
                        "ENV PIP_CERT=/etc/clipper-ca.crt\n" % base,
                        {"ca.crt": certificates})
             base = "localhost/clipper-test-base"
-        self._run(["make", "images", "ENGINE=.ci/podman", "BASE=" + base])
+        # The build shares this host's network: its check of the server must
+        # not need a port that somebody has.
+        with socket.socket() as busy:
+            busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                busy.bind(("", 7000))
+                busy.listen()
+            self._run(
+                ["make", "images", "ENGINE=.ci/podman", "BASE=" + base])
 
     def build(self, image, recipe, files):
         """Builds an image of a recipe and files (name -> path)."""

@@ -1,0 +1,35 @@
+"""The Python package as pip builds it."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "containers/python"
+
+
+def test_a_wheel_is_complete_and_leaves_nothing(tmp_path):
+    """Catches a module that is not packed, and an installation that leaves
+    its work in the checkout."""
+    copy = tmp_path / "python"
+    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns(
+        "build", "*.egg-info", "__pycache__"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel",
+         "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path / "out",
+         copy], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = {path.name for path in copy.iterdir()}
+    assert left - {path.name for path in SOURCE.iterdir()} \
+        <= {"clipper_nginx.egg-info"}
+    assert "build" not in left
+    wheel, = (tmp_path / "out").glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist()
+              if name.endswith((".py", "py.typed"))}
+    assert packed == {
+        str(path.relative_to(SOURCE)) for path in [
+            *SOURCE.glob("clipper_*/**/*.py"),
+            *SOURCE.glob("clipper_*/py.typed")]}
