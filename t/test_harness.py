@@ -1,6 +1,9 @@
 """The harness itself: its frames are those of the protocol's description, and
 its checks can fail."""
 
+import pathlib
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -190,3 +193,21 @@ def test_threads_end(frontend):
     frontend.receive()
     sim.close()
     assert sim._thread not in threading.enumerate()
+
+
+def test_ports_of_two_runs_differ():
+    """Catches two test runs at a time that hand out the same ports: they did
+    once their random numbers had the same seed."""
+    program = ("import random\n"
+               "from harness.util import free_port\n"
+               "random.seed(3)\n"
+               "print(*(free_port() for _ in range(200)), flush=True)\n"
+               "input()\n")
+    runs = [subprocess.Popen([sys.executable, "-c", program],
+                             cwd=pathlib.Path(__file__).parent,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for _ in range(2)]
+    ports = [int(p) for run in runs for p in run.stdout.readline().split()]
+    for run in runs:
+        run.communicate(b"\n")
+    assert len(set(ports)) == len(ports) == 400

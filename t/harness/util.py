@@ -35,25 +35,40 @@ def wait_until(condition, timeout=10.0, what="", interval=0.01):
         time.sleep(interval)
 
 
-#: Ports handed out lately, even if no process listens on them yet.
-RECENT = collections.deque(maxlen=3000)
+#: What keeps the ports that were handed out lately, even if no process listens
+#: on them yet, from the other test runs of this machine: for each port a socket
+#: with a name of its own. The kernel frees the name when the process ends.
+KEPT = collections.deque(maxlen=300)
+
+
+def keep_port(port):
+    """Claims a port among all test runs. Returns False if one has it."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0clipper-test-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+
+    if len(KEPT) == KEPT.maxlen:
+        KEPT[0].close()
+    KEPT.append(claim)
+    return True
 
 
 def free_port():
     """A loopback port that is free now, outside the range of the kernel's
-    ports for outgoing connections."""
+    ports for outgoing connections, and that no other test run has got."""
     while True:
-        port = random.randint(12000, 32000)
-        if port in RECENT:
-            continue
+        port = random.SystemRandom().randint(12000, 32000)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        RECENT.append(port)
-        return port
+        if keep_port(port):
+            return port
 
 
 def session_pids(session):
