@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from harness import Sim4, Way, wait_until
+from harness.util import free_port
 
 APP = "clipper:state:a:epsilon_greedy"
 LONG = "clipper:digest:a:epsilon_greedy:" + hashlib.sha1(
@@ -83,7 +84,7 @@ def test_a_primary_that_becomes_a_replica(redis, nginx):
 def test_a_cluster_needs_a_hash_tag(redis, nginx, options, works):
     """Catches queries that suffer from keys in several slots of a cluster;
     with one hash tag all are in one slot."""
-    store = redis("--cluster-enabled", "yes")
+    store = redis("--cluster-enabled", "yes", "--cluster-port", free_port())
     store("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
     wait_until(lambda: "cluster_state:ok" in store("CLUSTER", "INFO"))
     server = start(nginx, store.address, options)

@@ -26,7 +26,7 @@ class Redis:
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
              "--dir", str(self.dir), "--save", "", "--appendonly", "yes",
-             "--appendfsync", "always", *self.options],
+             "--appendfsync", "always", *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         wait_until(lambda: self("PING") == "PONG", 10, "Redis")
