@@ -29,7 +29,8 @@ static ngx_uint_t clipper_queue_tries_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r, const clipper_take_t *take,
     const clipper_lease_t *lease);
 static ngx_uint_t clipper_queue_alike(clipper_flight_t *f,
-    clipper_flight_t *first, ngx_uint_t n);
+    clipper_flight_t *first);
+static ngx_uint_t clipper_queue_most(clipper_flight_t *f, ngx_uint_t limit);
 static void clipper_queue_expire_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r, const clipper_take_t *take, int64_t need_us,
     ngx_uint_t *drops);
@@ -82,7 +83,9 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
             continue;
         }
 
-        if (!clipper_queue_alike(f, first, n)) {
+        limit = ngx_min(limit, clipper_queue_most(f, limit));
+
+        if (n >= limit || !clipper_queue_alike(f, first)) {
             break;
         }
 
@@ -113,9 +116,12 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     for (i = 0; i < n; i++) {
         f = &zone->flights[leases[i].flight];
 
-        /* a suspect keeps the size of the batch that killed its replica */
+        /*
+         * a suspect keeps the size of the batch that killed its replica, the
+         * smaller one if both of its replicas died
+         */
 
-        if (f->attempts == 0) {
+        if (f->attempts == 0 && (f->batch_size == 0 || f->batch_size > n)) {
             f->batch_size = (uint32_t) n;
         }
     }
@@ -189,17 +195,17 @@ clipper_queue_tries_locked(clipper_zone_t *zone, clipper_replica_row_t *r,
  */
 
 static ngx_uint_t
-clipper_queue_alike(clipper_flight_t *f, clipper_flight_t *first, ngx_uint_t n)
+clipper_queue_alike(clipper_flight_t *f, clipper_flight_t *first)
 {
-    if (f->input_type != first->input_type) {
-        return 0;
-    }
+    return f->input_type == first->input_type
+           && (f->attempts == 0) == (first->attempts == 0);
+}
 
-    if (first->attempts == 0) {
-        return f->attempts == 0;
-    }
 
-    return f->attempts != 0 && n < ngx_max(first->batch_size / 2, 1);
+static ngx_uint_t
+clipper_queue_most(clipper_flight_t *f, ngx_uint_t limit)
+{
+    return f->attempts ? ngx_max(f->batch_size / 2, 1) : limit;
 }
 
 

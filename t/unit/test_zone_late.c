@@ -208,6 +208,72 @@ test_copies(void **state)
 }
 
 
+/*
+ * What was lost twice, with a small batch and with a larger one that had its
+ * copy, is asked again in batches of half the smaller, whatever comes first.
+ */
+
+static void
+test_lost_with_two(void **state)
+{
+    uint32_t         first, second, third;
+    ngx_uint_t       i;
+    clipper_task_t   tasks[4];
+    clipper_lease_t  few[2], many[4], lease;
+
+    static const uint64_t  deadlines[] = { 90000, 91000, 80000, 99000 };
+    static const uint32_t  order[] = { 2, 0, 1, 3 };
+
+    first = replica_make(&a, model, 0);
+
+    for (i = 0; i < 2; i++) {
+        tasks[i] = ask(&a, i, 8, deadlines[i]);
+    }
+
+    assert_int_equal(take(&a, first, 2, 100, few), 2);
+    second = replica_make(&b, model, 0);
+    third = replica_make(&b, model, 0);
+
+    clipper_zone_lock(&a);
+    assert_int_equal(hedge_locked(&a, first, few, 2, 200), 2);
+    clipper_zone_unlock(&a);
+
+    for ( /* void */ ; i < 4; i++) {
+        tasks[i] = ask(&a, i, 8, deadlines[i]);
+    }
+
+    assert_int_equal(take(&b, second, 4, 300, many), 4);
+
+    clipper_zone_lock(&a);
+
+    for (i = 0; i < 2; i++) {
+        (void) clipper_queue_lease_lost_locked(&a, first, &few[i], 400);
+    }
+
+    for (i = 0; i < 4; i++) {
+        (void) clipper_queue_lease_lost_locked(&a, second, &many[i], 500);
+    }
+
+    clipper_registry_replica_gone_locked(&a, first, 0);
+    clipper_registry_replica_gone_locked(&a, second, 0);
+    clipper_zone_unlock(&a);
+
+    /* the one with the first deadline was lost with four */
+
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(take(&b, third, 4, 600, &lease), 1);
+        (void) settle(&b, third, &lease, 700);
+        replica_idle(&b, third);
+    }
+
+    for (i = 0; i < 4; i++) {
+        expect_mail(&a, tasks[order[i]].waiter, order[i], 8);
+    }
+
+    replica_gone(&b, third);
+}
+
+
 /* copies spend the credit that answers earn */
 
 static void
@@ -257,6 +323,7 @@ main(void)
         zone_test(test_late),
         zone_test(test_skipped),
         zone_test(test_copies),
+        zone_test(test_lost_with_two),
         zone_test(test_credit),
     };
 
