@@ -119,7 +119,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_clipper_loc_conf_t, binary),
+      offsetof(ngx_http_clipper_loc_conf_t, opt.binary),
       NULL },
 
     { ngx_string("clipper_decompress"),
@@ -133,7 +133,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_clipper_loc_conf_t, explain),
+      offsetof(ngx_http_clipper_loc_conf_t, opt.explain),
       NULL },
 
     { ngx_string("clipper_slo"),
@@ -147,7 +147,7 @@ static ngx_command_t  ngx_http_clipper_commands[] = {
       NGX_HTTP_CLIPPER_ANY_CONF|NGX_CONF_1MORE,
       ngx_http_clipper_conf_value_join,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_clipper_loc_conf_t, output),
+      offsetof(ngx_http_clipper_loc_conf_t, opt.output),
       NULL },
 
     { ngx_string("clipper_link"),

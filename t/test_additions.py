@@ -71,22 +71,21 @@ def test_messages():
         assert f"CLIPPER_PROTO_{name}" in proto, name
 
 
-def test_parameters_of_applications():
-    """Catches a parameter of a location that the application does not get, or
-    that may differ between two locations of one application."""
-    table = source("conf/ngx_http_clipper_conf_table.c")
-    select = source("conf/ngx_http_clipper_conf_select.c")
-    conf = source("conf/ngx_http_clipper_conf.c")
-    merged = set(re.findall(r"ngx_conf_merge_\w+\(conf->(\w+)", conf))
-    merged |= set(re.findall(r"ngx_conf_merge_\w+\(conf->(\w+)", select))
-    assert len(merged) > 6
-    copied = (function(table, "ngx_http_clipper_conf_new_app")
-              + function(select, "ngx_http_clipper_conf_select_app"))
-    compared = (function(table, "ngx_http_clipper_conf_differs")
-                + function(select, "ngx_http_clipper_conf_select_differs"))
-    for name in merged - {"uid", "uid_body"}:       # of each location
-        assert f"lcf->{name}" in copied, name
-        assert f"lcf->{name}" in compared, name
+def test_options_of_applications():
+    """Catches an option of a location that is not inherited, or that may
+    differ between two locations of one application."""
+    header = source("conf/ngx_http_clipper_conf_opt.h")
+    text = source("conf/ngx_http_clipper_conf_opt.c")
+    fields = re.search(r"typedef struct \{\n([^}]*)\} "
+                       r"ngx_http_clipper_conf_opt_t;", header).group(1)
+    names = re.findall(r"^ +\w+ +(\w+);", fields, re.M)
+    assert len(names) > 10
+    merged = function(text, "ngx_http_clipper_conf_opt_merge")
+    compared = function(text, "ngx_http_clipper_conf_opt_differs")
+    for name in names:
+        assert re.search(rf"\bprev->{name}\b", merged), name
+        assert re.search(rf"\ba->{name}\b.*\bb->{name}\b", compared,
+                         re.S), name
 
 
 def test_directives_are_in_the_overview():

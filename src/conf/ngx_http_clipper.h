@@ -15,23 +15,13 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "json/clipper_input.h"
-#include "learn/clipper_loss.h"
-#include "learn/clipper_policy_type.h"
 #include "conf/ngx_http_clipper_conf_model_type.h"
+#include "conf/ngx_http_clipper_conf_opt.h"
 #include "conf/ngx_http_clipper_conf_peer.h"
 
 
 #define NGX_HTTP_CLIPPER_VERSION  "0.1.0"
 #define NGX_HTTP_CLIPPER_GENERATION_MAX  63
-
-
-typedef struct {
-    ngx_uint_t                    batch;        /* inputs of one request */
-    size_t                        elements;     /* of one input */
-    ngx_uint_t                    depth;        /* of nested JSON */
-    size_t                        output;       /* bytes of one answer */
-} ngx_http_clipper_limits_t;
 
 
 /* an application, the same for every location that names it */
@@ -40,22 +30,9 @@ typedef struct {
     ngx_str_t                     name;
     ngx_uint_t                    index;        /* in the apps of main conf */
     ngx_uint_t                    row;          /* registry's, after the fork */
-    ngx_int_t                     input_type;
-    ngx_flag_t                    strict;
-    ngx_flag_t                    nulls;        /* null is NaN */
-    ngx_flag_t                    binary;       /* bodies without JSON */
-    size_t                        decompress;   /* bytes; 0: off */
-    ngx_flag_t                    explain;      /* errors of models */
-    ngx_msec_t                    slo;
-    ngx_str_t                     output;       /* of the default */
-    ngx_flag_t                    cache;
-    ngx_msec_t                    cache_valid;  /* 0: no maximum age */
+    ngx_http_clipper_conf_opt_t   opt;
     ngx_array_t                   links;        /* of .._link_t */
     double                       *weights;      /* of the links */
-    clipper_policy_conf_t         select;
-    clipper_loss_t                loss;
-    ngx_int_t                     confidence;   /* millionths */
-    ngx_http_clipper_limits_t     limits;
     ngx_uint_t                    unmatched;    /* in a row, in this worker */
     uint64_t                      unmatched_us; /* when that was logged */
     ngx_str_t                     location;     /* the first one, for errors */
@@ -90,24 +67,10 @@ typedef struct {
     ngx_http_clipper_app_t       *app;          /* NULL: not an application */
     ngx_http_handler_pt           handler;      /* of the module */
     ngx_str_t                     name;
-    ngx_int_t                     input_type;
-    ngx_flag_t                    strict;
-    ngx_flag_t                    nulls;
-    ngx_flag_t                    binary;
-    size_t                        decompress;
-    ngx_flag_t                    explain;
-    ngx_msec_t                    slo;
-    ngx_str_t                     output;
-    ngx_flag_t                    cache;
-    ngx_msec_t                    cache_valid;
+    ngx_http_clipper_conf_opt_t   opt;
     ngx_array_t                  *links;        /* of .._link_t */
-    clipper_policy_conf_t         select;       /* policy NULL: unset */
-    clipper_loss_t                loss;
-    ngx_flag_t                    loss_set;
-    ngx_int_t                     confidence;   /* millionths */
     ngx_http_complex_value_t     *uid;          /* NULL: taken from the body */
     ngx_flag_t                    uid_body;     /* from body if empty */
-    ngx_http_clipper_limits_t     limits;
     ngx_uint_t                    operator;     /* clipper_status and such */
     u_char                       *file;         /* of the handler */
     ngx_uint_t                    line;

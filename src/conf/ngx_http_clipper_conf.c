@@ -7,7 +7,6 @@
 
 #include "conf/ngx_http_clipper_conf.h"
 #include "conf/ngx_http_clipper_conf_check.h"
-#include "conf/ngx_http_clipper_conf_select.h"
 #include "conf/ngx_http_clipper_conf_table.h"
 #include "conf/ngx_http_clipper_conf_value.h"
 #include "shm/clipper_zone.h"
@@ -108,21 +107,8 @@ ngx_http_clipper_conf_create_loc(ngx_conf_t *cf)
         return NULL;
     }
 
-    lcf->input_type = NGX_CONF_UNSET;
-    lcf->strict = NGX_CONF_UNSET;
-    lcf->nulls = NGX_CONF_UNSET;
-    lcf->binary = NGX_CONF_UNSET;
-    lcf->decompress = NGX_CONF_UNSET_SIZE;
-    lcf->explain = NGX_CONF_UNSET;
-    lcf->slo = NGX_CONF_UNSET_MSEC;
-    lcf->cache = NGX_CONF_UNSET;
-    lcf->cache_valid = NGX_CONF_UNSET_MSEC;
-    lcf->limits.batch = NGX_CONF_UNSET_UINT;
-    lcf->limits.elements = NGX_CONF_UNSET_SIZE;
-    lcf->limits.depth = NGX_CONF_UNSET_UINT;
-    lcf->limits.output = NGX_CONF_UNSET_SIZE;
-
-    ngx_http_clipper_conf_select_unset(lcf);
+    lcf->uid = NGX_CONF_UNSET_PTR;
+    ngx_http_clipper_conf_opt_unset(&lcf->opt);
 
     return lcf;
 }
@@ -137,36 +123,16 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_clipper_main_conf_t  *mcf;
 
-    ngx_conf_merge_value(conf->input_type, prev->input_type, CLIPPER_DOUBLES);
-    ngx_conf_merge_value(conf->strict, prev->strict, 0);
-    ngx_conf_merge_value(conf->nulls, prev->nulls, 0);
-    ngx_conf_merge_value(conf->binary, prev->binary, 0);
-    ngx_conf_merge_size_value(conf->decompress, prev->decompress, 0);
-    ngx_conf_merge_value(conf->explain, prev->explain, 0);
-    ngx_conf_merge_msec_value(conf->slo, prev->slo, 100);
-    ngx_conf_merge_value(conf->cache, prev->cache, 1);
-    ngx_conf_merge_msec_value(conf->cache_valid, prev->cache_valid, 0);
-    ngx_conf_merge_uint_value(conf->limits.batch, prev->limits.batch, 1000);
-    ngx_conf_merge_size_value(conf->limits.elements, prev->limits.elements,
-                              1024 * 1024);
-    ngx_conf_merge_uint_value(conf->limits.depth, prev->limits.depth, 64);
-    ngx_conf_merge_size_value(conf->limits.output, prev->limits.output,
-                              1024 * 1024);
-    ngx_http_clipper_conf_select_merge(prev, conf);
+    ngx_http_clipper_conf_opt_merge(&prev->opt, &conf->opt);
+
+    if (conf->uid == NGX_CONF_UNSET_PTR) {
+        conf->uid_body = prev->uid_body;
+    }
+
+    ngx_conf_merge_ptr_value(conf->uid, prev->uid, NULL);
 
     if (conf->links == NULL) {
         conf->links = prev->links;
-    }
-
-    /* not ngx_conf_merge_str_value(): "" is a valid default output */
-
-    if (conf->output.data == NULL) {
-        if (prev->output.data) {
-            conf->output = prev->output;
-
-        } else {
-            ngx_str_set(&conf->output, "null");
-        }
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);

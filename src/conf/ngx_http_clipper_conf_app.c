@@ -125,33 +125,34 @@ ngx_http_clipper_conf_app_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (lcf->input_type != NGX_CONF_UNSET) {
+    if (lcf->opt.input_type != NGX_CONF_UNSET) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    lcf->input_type = clipper_input_type(&value[1]);
+    lcf->opt.input_type = clipper_input_type(&value[1]);
 
-    if (lcf->input_type == -1) {
+    if (lcf->opt.input_type == -1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown input type \"%V\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
-    lcf->strict = 0;
-    lcf->nulls = 0;
+    lcf->opt.strict = 0;
+    lcf->opt.nulls = 0;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[i].data, "strict") == 0 && !lcf->strict) {
-            lcf->strict = 1;
+        if (ngx_strcmp(value[i].data, "strict") == 0 && !lcf->opt.strict) {
+            lcf->opt.strict = 1;
 
-        } else if (ngx_strcmp(value[i].data, "nulls=nan") == 0 && !lcf->nulls
-                   && (lcf->input_type == CLIPPER_DOUBLES
-                       || lcf->input_type == CLIPPER_FLOATS))
+        } else if (ngx_strcmp(value[i].data, "nulls=nan") == 0
+                   && !lcf->opt.nulls
+                   && (lcf->opt.input_type == CLIPPER_DOUBLES
+                       || lcf->opt.input_type == CLIPPER_FLOATS))
         {
-            lcf->nulls = 1;
+            lcf->opt.nulls = 1;
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -173,14 +174,14 @@ ngx_http_clipper_conf_app_decompress(ngx_conf_t *cf, ngx_command_t *cmd,
     ssize_t     size;
     ngx_str_t  *value;
 
-    if (lcf->decompress != NGX_CONF_UNSET_SIZE) {
+    if (lcf->opt.decompress != NGX_CONF_UNSET_SIZE) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
     if (ngx_strcmp(value[1].data, "off") == 0) {
-        lcf->decompress = 0;
+        lcf->opt.decompress = 0;
         return NGX_CONF_OK;
     }
 
@@ -194,7 +195,7 @@ ngx_http_clipper_conf_app_decompress(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    lcf->decompress = size;
+    lcf->opt.decompress = size;
 
     return NGX_CONF_OK;
 }
@@ -208,19 +209,19 @@ ngx_http_clipper_conf_app_slo(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char       *rv;
     ngx_str_t  *value;
 
-    if (lcf->slo != NGX_CONF_UNSET_MSEC) {
+    if (lcf->opt.slo != NGX_CONF_UNSET_MSEC) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    rv = ngx_http_clipper_conf_value_time(cf, &value[1], &lcf->slo);
+    rv = ngx_http_clipper_conf_value_time(cf, &value[1], &lcf->opt.slo);
 
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (lcf->slo < 1 || lcf->slo > NGX_HTTP_CLIPPER_SLO_MAX) {
+    if (lcf->opt.slo < 1 || lcf->opt.slo > NGX_HTTP_CLIPPER_SLO_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "SLO \"%V\" must be between 1ms and 1d",
                            &value[1]);
@@ -239,17 +240,17 @@ ngx_http_clipper_conf_app_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_int_t   ms;
     ngx_str_t  *value, time;
 
-    if (lcf->cache != NGX_CONF_UNSET) {
+    if (lcf->opt.cache != NGX_CONF_UNSET) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
     if (ngx_strcmp(value[1].data, "on") == 0) {
-        lcf->cache = 1;
+        lcf->opt.cache = 1;
 
     } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        lcf->cache = 0;
+        lcf->opt.cache = 0;
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -258,20 +259,20 @@ ngx_http_clipper_conf_app_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    lcf->cache_valid = 0;
+    lcf->opt.cache_valid = 0;
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;
     }
 
-    if (lcf->cache && ngx_strncmp(value[2].data, "valid=", 6) == 0) {
+    if (lcf->opt.cache && ngx_strncmp(value[2].data, "valid=", 6) == 0) {
         time.data = value[2].data + 6;
         time.len = value[2].len - 6;
 
         ms = ngx_parse_time(&time, 0);
 
         if (ms != NGX_ERROR && ms > 0) {
-            lcf->cache_valid = ms;
+            lcf->opt.cache_valid = ms;
             return NGX_CONF_OK;
         }
     }
@@ -294,7 +295,7 @@ ngx_http_clipper_conf_app_limits(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        rv = ngx_http_clipper_conf_limit(cf, &lcf->limits, &value[i]);
+        rv = ngx_http_clipper_conf_limit(cf, &lcf->opt.limits, &value[i]);
 
         if (rv != NGX_CONF_OK) {
             return rv;

@@ -25,7 +25,7 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t               i;
     const clipper_policy_t  *policy;
 
-    if (lcf->select.policy) {
+    if (lcf->opt.select.policy) {
         return "is duplicate";
     }
 
@@ -38,10 +38,11 @@ ngx_http_clipper_conf_select(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    clipper_policy_param_init(&lcf->select, policy);
+    clipper_policy_param_init(&lcf->opt.select, policy);
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_http_clipper_conf_select_param(cf, &lcf->select, &value[i]);
+        rv = ngx_http_clipper_conf_select_param(cf, &lcf->opt.select,
+                                                &value[i]);
 
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -94,19 +95,17 @@ ngx_http_clipper_conf_select_loss(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_str_t  *value, range;
 
-    if (lcf->loss_set != NGX_CONF_UNSET) {
+    if (lcf->opt.loss.low != lcf->opt.loss.high) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    if (clipper_loss_set(&lcf->loss, &value[1]) != NGX_OK) {
+    if (clipper_loss_set(&lcf->opt.loss, &value[1]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown loss \"%V\"", &value[1]);
         return NGX_CONF_ERROR;
     }
-
-    lcf->loss_set = 1;
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;
@@ -116,8 +115,8 @@ ngx_http_clipper_conf_select_loss(ngx_conf_t *cf, ngx_command_t *cmd,
     range.len = value[2].len - 6;
 
     if (ngx_strncmp(value[2].data, "range=", 6) != 0
-        || lcf->loss.type == CLIPPER_LOSS_ZERO_ONE
-        || clipper_loss_range(&lcf->loss, &range) != NGX_OK)
+        || lcf->opt.loss.type == CLIPPER_LOSS_ZERO_ONE
+        || clipper_loss_range(&lcf->opt.loss, &range) != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\"", &value[2]);
@@ -137,7 +136,7 @@ ngx_http_clipper_conf_select_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_int_t   n;
     ngx_str_t  *value;
 
-    if (lcf->confidence != NGX_CONF_UNSET) {
+    if (lcf->opt.confidence != NGX_CONF_UNSET) {
         return "is duplicate";
     }
 
@@ -152,7 +151,7 @@ ngx_http_clipper_conf_select_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    lcf->confidence = n;
+    lcf->opt.confidence = n;
 
     return NGX_CONF_OK;
 }
@@ -211,114 +210,27 @@ ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-void
-ngx_http_clipper_conf_select_unset(ngx_http_clipper_loc_conf_t *lcf)
-{
-    lcf->loss_set = NGX_CONF_UNSET;
-    lcf->confidence = NGX_CONF_UNSET;
-    lcf->uid = NGX_CONF_UNSET_PTR;
-}
-
-
-void
-ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
-    ngx_http_clipper_loc_conf_t *conf)
-{
-    static ngx_str_t  first = ngx_string("first");
-    static ngx_str_t  zero_one = ngx_string("zero_one");
-
-    if (conf->select.policy == NULL) {
-        if (prev->select.policy) {
-            conf->select = prev->select;
-
-        } else {
-            clipper_policy_param_init(&conf->select,
-                                      clipper_policy_table_find(&first));
-        }
-    }
-
-    if (conf->loss_set == NGX_CONF_UNSET) {
-        conf->loss_set = 1;
-
-        if (prev->loss_set != NGX_CONF_UNSET) {
-            conf->loss = prev->loss;
-
-        } else {
-            (void) clipper_loss_set(&conf->loss, &zero_one);
-        }
-    }
-
-    ngx_conf_merge_value(conf->confidence, prev->confidence, 0);
-
-    if (conf->uid == NGX_CONF_UNSET_PTR) {
-        conf->uid_body = prev->uid_body;
-    }
-
-    ngx_conf_merge_ptr_value(conf->uid, prev->uid, NULL);
-}
-
-
-/*
- * NULL if the location agrees with the application, else the directive that
- * differs
- */
-
-const char *
-ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
-    ngx_http_clipper_loc_conf_t *lcf)
-{
-    if (app->select.policy != lcf->select.policy
-        || app->select.lambda != lcf->select.lambda
-        || app->select.mu != lcf->select.mu
-        || ngx_memcmp(app->select.param, lcf->select.param,
-                      sizeof(app->select.param))
-           != 0)
-    {
-        return "\"clipper_select\"";
-    }
-
-    if (app->loss.type != lcf->loss.type || app->loss.low != lcf->loss.low
-        || app->loss.high != lcf->loss.high)
-    {
-        return "\"clipper_loss\"";
-    }
-
-    if (app->confidence != lcf->confidence) {
-        return "\"clipper_confidence\"";
-    }
-
-    return NULL;
-}
-
-
-/* copies the selection of a location; NGX_ERROR: it is invalid, logged */
-
 ngx_int_t
-ngx_http_clipper_conf_select_app(ngx_conf_t *cf, ngx_http_clipper_app_t *app,
-    ngx_http_clipper_loc_conf_t *lcf)
+ngx_http_clipper_conf_select_links(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
 {
     ngx_uint_t                i;
     ngx_http_clipper_link_t  *links;
 
-    app->select = lcf->select;
-    app->loss = lcf->loss;
-    app->confidence = lcf->confidence;
-
     links = app->links.elts;
 
     if (app->links.nelts > CLIPPER_POLICY_MEMBERS) {
-        ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
+        ngx_http_clipper_conf_value_error(cf, app->file, app->line,
                        "application \"%V\" links %ui models, the maximum is %d",
                        &app->name, app->links.nelts, CLIPPER_POLICY_MEMBERS);
         return NGX_ERROR;
     }
 
-    if (app->links.nelts && app->links.nelts < app->select.policy->links) {
-        ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
+    if (app->links.nelts && app->links.nelts < app->opt.select.policy->links) {
+        ngx_http_clipper_conf_value_error(cf, app->file, app->line,
                        "selection policy \"%V\" needs %ui models, but "
                        "application \"%V\" links %ui",
-                       &app->select.policy->name,
-                       app->select.policy->links, &app->name,
+                       &app->opt.select.policy->name,
+                       app->opt.select.policy->links, &app->name,
                        app->links.nelts);
         return NGX_ERROR;
     }

@@ -1,7 +1,7 @@
 
 /*
  * How an application chooses among its models: the setters of clipper_select,
- * clipper_loss, clipper_confidence and clipper_uid, and their merge.
+ * clipper_loss, clipper_confidence and clipper_uid.
  */
 
 
@@ -21,14 +21,9 @@ char *ngx_http_clipper_conf_select_confidence(ngx_conf_t *cf,
 char *ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* the selection of a location: initialize, merge, compare, copy */
-void ngx_http_clipper_conf_select_unset(ngx_http_clipper_loc_conf_t *lcf);
-void ngx_http_clipper_conf_select_merge(ngx_http_clipper_loc_conf_t *prev,
-    ngx_http_clipper_loc_conf_t *conf);
-const char *ngx_http_clipper_conf_select_differs(ngx_http_clipper_app_t *app,
-    ngx_http_clipper_loc_conf_t *lcf);
-ngx_int_t ngx_http_clipper_conf_select_app(ngx_conf_t *cf,
-    ngx_http_clipper_app_t *app, ngx_http_clipper_loc_conf_t *lcf);
+/* checks the links of an application and takes their weights */
+ngx_int_t ngx_http_clipper_conf_select_links(ngx_conf_t *cf,
+    ngx_http_clipper_app_t *app);
 
 
 #endif /* _NGX_HTTP_CLIPPER_CONF_SELECT_H_INCLUDED_ */

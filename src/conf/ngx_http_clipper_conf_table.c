@@ -17,8 +17,6 @@ static void ngx_http_clipper_conf_merge_tuning(ngx_http_clipper_tuning_t *t,
 static ngx_http_clipper_app_t *ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
     ngx_str_t *location);
-static const char *ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
-    ngx_http_clipper_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_clipper_conf_same_links(ngx_array_t *a,
     ngx_array_t *b);
 static ngx_int_t ngx_http_clipper_conf_check_types(ngx_conf_t *cf,
@@ -250,7 +248,13 @@ ngx_http_clipper_conf_table_get_app(ngx_conf_t *cf,
             continue;
         }
 
-        what = ngx_http_clipper_conf_differs(apps[i], lcf);
+        what = ngx_http_clipper_conf_opt_differs(&apps[i]->opt, &lcf->opt);
+
+        if (what == NULL
+            && !ngx_http_clipper_conf_same_links(&apps[i]->links, lcf->links))
+        {
+            what = "\"clipper_link\"";
+        }
 
         if (what == NULL) {
             return apps[i];
@@ -280,17 +284,7 @@ ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
 
     app->name = lcf->name;
     app->index = mcf->apps.nelts;
-    app->input_type = lcf->input_type;
-    app->strict = lcf->strict;
-    app->nulls = lcf->nulls;
-    app->binary = lcf->binary;
-    app->decompress = lcf->decompress;
-    app->explain = lcf->explain;
-    app->slo = lcf->slo;
-    app->output = lcf->output;
-    app->cache = lcf->cache;
-    app->cache_valid = lcf->cache_valid;
-    app->limits = lcf->limits;
+    app->opt = lcf->opt;
     app->location = *location;
     app->file = lcf->file;
     app->line = lcf->line;
@@ -299,7 +293,7 @@ ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
         app->links = *lcf->links;
     }
 
-    if (ngx_http_clipper_conf_select_app(cf, app, lcf) != NGX_OK
+    if (ngx_http_clipper_conf_select_links(cf, app) != NGX_OK
         || ngx_http_clipper_conf_check_types(cf, app) != NGX_OK)
     {
         return NULL;
@@ -313,64 +307,6 @@ ngx_http_clipper_conf_new_app(ngx_conf_t *cf,
     *slot = app;
 
     return app;
-}
-
-
-/*
- * NULL if the location agrees with the application, else the directive that
- * differs
- */
-
-static const char *
-ngx_http_clipper_conf_differs(ngx_http_clipper_app_t *app,
-    ngx_http_clipper_loc_conf_t *lcf)
-{
-    if (app->input_type != lcf->input_type || app->strict != lcf->strict
-        || app->nulls != lcf->nulls)
-    {
-        return "\"clipper_input\"";
-    }
-
-    if (app->binary != lcf->binary) {
-        return "\"clipper_binary\"";
-    }
-
-    if (app->decompress != lcf->decompress) {
-        return "\"clipper_decompress\"";
-    }
-
-    if (app->explain != lcf->explain) {
-        return "\"clipper_explain\"";
-    }
-
-    if (app->slo != lcf->slo) {
-        return "\"clipper_slo\"";
-    }
-
-    if (app->output.len != lcf->output.len
-        || ngx_memcmp(app->output.data, lcf->output.data, app->output.len)
-           != 0)
-    {
-        return "\"clipper_default\"";
-    }
-
-    if (app->cache != lcf->cache || app->cache_valid != lcf->cache_valid) {
-        return "\"clipper_cache\"";
-    }
-
-    if (app->limits.batch != lcf->limits.batch
-        || app->limits.elements != lcf->limits.elements
-        || app->limits.depth != lcf->limits.depth
-        || app->limits.output != lcf->limits.output)
-    {
-        return "\"clipper_limits\"";
-    }
-
-    if (!ngx_http_clipper_conf_same_links(&app->links, lcf->links)) {
-        return "\"clipper_link\"";
-    }
-
-    return ngx_http_clipper_conf_select_differs(app, lcf);
 }
 
 
@@ -419,7 +355,7 @@ ngx_http_clipper_conf_check_types(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
 
         if (version == NULL
             || version->input_type == NGX_CONF_UNSET
-            || version->input_type == app->input_type)
+            || version->input_type == app->opt.input_type)
         {
             continue;
         }
@@ -428,7 +364,7 @@ ngx_http_clipper_conf_check_types(ngx_conf_t *cf, ngx_http_clipper_app_t *app)
                        "application \"%V\" has the input type \"%V\", but "
                        "model \"%V:%V\" is declared with \"%V\"",
                        &app->name,
-                       clipper_input_type_name(app->input_type),
+                       clipper_input_type_name(app->opt.input_type),
                        &links[i].model->name, &version->version,
                        clipper_input_type_name(version->input_type));
         return NGX_ERROR;

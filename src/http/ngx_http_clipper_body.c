@@ -124,14 +124,14 @@ ngx_http_clipper_body_read(ngx_http_request_t *r, ngx_http_clipper_app_t *app,
         n = 1;
     }
 
-    conf.type = app->input_type;
-    conf.strict = app->strict;
-    conf.nulls = app->nulls;
-    conf.max_batch = app->limits.batch;
-    conf.max_elements = app->limits.elements;
-    conf.max_depth = app->limits.depth;
+    conf.type = app->opt.input_type;
+    conf.strict = app->opt.strict;
+    conf.nulls = app->opt.nulls;
+    conf.max_batch = app->opt.limits.batch;
+    conf.max_elements = app->opt.limits.elements;
+    conf.max_depth = app->opt.limits.depth;
 
-    form = app->binary && mode == CLIPPER_INPUT_PREDICT
+    form = app->opt.binary && mode == CLIPPER_INPUT_PREDICT
            ? ngx_http_clipper_coding_form(r) : 0;
 
     if (form) {
@@ -158,7 +158,7 @@ ngx_http_clipper_body_unpack(ngx_http_clipper_app_t *app, ngx_uint_t mode,
     ngx_http_clipper_body_unpacked.len = 0;
 
     rc = clipper_inflate(&ngx_http_clipper_body_inflate, coding, segments, n,
-                         app->decompress, &ngx_http_clipper_body_unpacked,
+                         app->opt.decompress, &ngx_http_clipper_body_unpacked,
                          &offset);
     if (rc == NGX_OK) {
         return NGX_OK;
@@ -178,7 +178,7 @@ ngx_http_clipper_body_unpack(ngx_http_clipper_app_t *app, ngx_uint_t mode,
 
     case NGX_ABORT:
         clipper_input_fail(in, CLIPPER_INPUT_LIMIT, CLIPPER_INPUT_UNPACKED,
-                           app->decompress);
+                           app->opt.decompress);
         break;
 
     default: /* NGX_ERROR */

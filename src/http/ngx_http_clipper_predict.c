@@ -80,11 +80,11 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
     coding = ngx_http_clipper_coding(r);
 
-    if (coding && (coding == NGX_DECLINED || !lcf->app->decompress)) {
+    if (coding && (coding == NGX_DECLINED || !lcf->app->opt.decompress)) {
         return ngx_http_clipper_predict_refuse(r,
                                    NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                    "Unsupported media type",
-                                   lcf->app->decompress
+                                   lcf->app->opt.decompress
                                    ? "The Content-Encoding must be gzip, "
                                      "deflate or identity"
                                    : "The body must not have a "

@@ -155,7 +155,7 @@ ngx_http_clipper_response_failure(ngx_pool_t *pool,
 
     ngx_str_null(failure);
 
-    if (!query->app->explain) {
+    if (!query->app->opt.explain) {
         return NGX_OK;
     }
 

@@ -278,14 +278,15 @@ ngx_http_clipper_status_applications(ngx_http_clipper_document_t *d,
         ngx_http_clipper_document_open(d, NULL, '{');
         ngx_http_clipper_document_string(d, "name", &app->name);
         ngx_http_clipper_document_string(d, "location", &app->location);
-        ngx_http_clipper_status_models_type(d, "input_type", app->input_type);
-        ngx_http_clipper_document_flag(d, "strict", app->strict);
-        ngx_http_clipper_document_flag(d, "nulls", app->nulls);
-        ngx_http_clipper_document_flag(d, "binary", app->binary);
-        ngx_http_clipper_document_number(d, "decompress", app->decompress);
-        ngx_http_clipper_document_number(d, "slo_ms", app->slo);
-        ngx_http_clipper_document_string(d, "default_output", &app->output);
-        ngx_http_clipper_document_flag(d, "cache", app->cache);
+        ngx_http_clipper_status_models_type(d, "input_type",
+                                            app->opt.input_type);
+        ngx_http_clipper_document_flag(d, "strict", app->opt.strict);
+        ngx_http_clipper_document_flag(d, "nulls", app->opt.nulls);
+        ngx_http_clipper_document_flag(d, "binary", app->opt.binary);
+        ngx_http_clipper_document_number(d, "decompress", app->opt.decompress);
+        ngx_http_clipper_document_number(d, "slo_ms", app->opt.slo);
+        ngx_http_clipper_document_string(d, "default_output", &app->opt.output);
+        ngx_http_clipper_document_flag(d, "cache", app->opt.cache);
         ngx_http_clipper_status_links(d, app);
         ngx_http_clipper_status_queries(d, zone, app);
         ngx_http_clipper_document_close(d);

@@ -76,8 +76,8 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
     tuning = ngx_http_clipper_model_row_tuning(ask->row);
 
     task.model = (uint32_t) ask->row;
-    task.input_type = (uint32_t) query->app->input_type;
-    task.shared = query->app->cache && clipper_cache_enabled();
+    task.input_type = (uint32_t) query->app->opt.input_type;
+    task.shared = query->app->opt.cache && clipper_cache_enabled();
     task.deadline_us = query->deadline_us;
     task.data = data;
     task.len = len;
@@ -138,7 +138,7 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
     salt[0] = ask->row;
     salt[1] = __atomic_load_n(&zone->models[ask->row].epoch,
                               __ATOMIC_ACQUIRE);
-    salt[2] = ask->query->app->input_type;
+    salt[2] = ask->query->app->opt.input_type;
 
     clipper_hash_digest(&zone->header->key, salt, data, len, key);
 }
@@ -180,7 +180,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
 
     query = ask->query;
     now_us = clipper_clock_us();
-    valid_us = (uint64_t) query->app->cache_valid * 1000;
+    valid_us = (uint64_t) query->app->opt.cache_valid * 1000;
 
     rc = clipper_cache_get(key, now_us, valid_us, buf, sizeof(buf), &len);
     p = NULL;
@@ -203,7 +203,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
         }
     }
 
-    if (p == NULL || len > query->app->limits.output) {
+    if (p == NULL || len > query->app->opt.limits.output) {
         return NGX_DECLINED;
     }
 
@@ -361,7 +361,7 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
 
     p = NULL;
 
-    if (mail->len <= query->app->limits.output) {
+    if (mail->len <= query->app->opt.limits.output) {
         p = ngx_pnalloc(query->pool, mail->len + 1);
     }
 
@@ -405,7 +405,7 @@ ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query, size_t len)
     ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
                   "an output of %uz bytes for application \"%V\" was not "
                   "sent: output=%uz of \"clipper_limits\"",
-                  len, &query->app->name, query->app->limits.output);
+                  len, &query->app->name, query->app->opt.limits.output);
 }
 
 

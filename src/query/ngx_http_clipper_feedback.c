@@ -64,7 +64,7 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
     const clipper_policy_t    *policy;
     ngx_http_clipper_query_t  *query;
 
-    policy = feedback->app->select.policy;
+    policy = feedback->app->opt.select.policy;
 
     if (policy->observe == NULL) {
         return ngx_http_clipper_feedback_end(feedback,

@@ -530,7 +530,7 @@ ngx_http_clipper_feedback_claim_app(uint32_t row)
     apps = ngx_http_clipper_process.conf->apps.elts;
 
     for (i = 0; i < ngx_http_clipper_process.conf->apps.nelts; i++) {
-        if (apps[i]->row == row && apps[i]->select.policy->observe) {
+        if (apps[i]->row == row && apps[i]->opt.select.policy->observe) {
             return apps[i];
         }
     }

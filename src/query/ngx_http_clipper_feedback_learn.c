@@ -61,15 +61,15 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_query_t *query,
 
     ngx_http_clipper_select_view(query, &view);
 
-    if (clipper_combine_mode(query->app->select.policy,
-                             &query->app->loss)
+    if (clipper_combine_mode(query->app->opt.select.policy,
+                             &query->app->opt.loss)
         == CLIPPER_POLICY_VOTE)
     {
         ngx_http_clipper_feedback_learn_answers(query, record, &answers, same);
         fb.answers = &answers;
     }
 
-    if (clipper_policy_observe(&query->app->select, &view, &fb,
+    if (clipper_policy_observe(&query->app->opt.select, &view, &fb,
                                clipper_clock_wall(), delta)
         != NGX_OK)
     {
@@ -144,7 +144,7 @@ ngx_http_clipper_feedback_learn_judge(ngx_http_clipper_query_t *query,
         }
 
         clipper_value_init(&output, record->output[k], record->len[k]);
-        loss[i] = clipper_loss_value(&query->app->loss, &output, &label);
+        loss[i] = clipper_loss_value(&query->app->opt.loss, &output, &label);
         judged = 1;
 
         if (loss[i] < 1) {

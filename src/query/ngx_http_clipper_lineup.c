@@ -142,7 +142,7 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
 
     clipper_zone_unlock(zone);
 
-    n = lineup->id.n + app->select.policy->nextra;
+    n = lineup->id.n + app->opt.select.policy->nextra;
 
     for (i = 0; i < n; i++) {
         clipper_hash_siphash(ngx_http_clipper_lineup_public,
@@ -165,7 +165,7 @@ ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
 
     n = app->links.nelts;
     links = app->links.elts;
-    extra = app->select.policy->nextra;
+    extra = app->opt.select.policy->nextra;
 
     pool = ngx_create_pool(NGX_MIN_POOL_SIZE + sizeof(*lineup),
                            ngx_http_clipper_process.log);
@@ -198,12 +198,12 @@ ngx_http_clipper_lineup_alloc(ngx_http_clipper_app_t *app)
     }
 
     for (i = 0; i < extra; i++) {
-        lineup->names[n + i] = app->select.policy->extra[i];
+        lineup->names[n + i] = app->opt.select.policy->extra[i];
     }
 
     lineup->pool = pool;
     lineup->id.app_name = &app->name;
-    lineup->id.conf = &app->select;
+    lineup->id.conf = &app->opt.select;
     lineup->id.n = n;
     lineup->id.key = lineup->keys;
     lineup->id.member_names = lineup->names;

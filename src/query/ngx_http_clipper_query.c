@@ -75,7 +75,7 @@ ngx_http_clipper_query_create(ngx_pool_t *pool, ngx_log_t *log,
     query->pool = pool;
     query->log = log;
     query->start_us = start_us;
-    query->deadline_us = start_us + (uint64_t) app->slo * 1000;
+    query->deadline_us = start_us + (uint64_t) app->opt.slo * 1000;
     query->timer.handler = ngx_http_clipper_query_expire;
     query->timer.data = query;
 
@@ -184,7 +184,7 @@ ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,
         return NGX_OK;
     }
 
-    margin_us = ngx_min(CLIPPER_MARGIN, (uint64_t) query->app->slo * 100);
+    margin_us = ngx_min(CLIPPER_MARGIN, (uint64_t) query->app->opt.slo * 100);
 
     ngx_http_clipper_timer_add(&query->timer, query->deadline_us - margin_us);
 

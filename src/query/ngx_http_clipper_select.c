@@ -188,7 +188,7 @@ ngx_http_clipper_select_up(const uint32_t *rows, ngx_uint_t n,
 static ngx_uint_t
 ngx_http_clipper_select_learns(ngx_http_clipper_query_t *query)
 {
-    return query->selection->lineup && query->app->select.policy->observe;
+    return query->selection->lineup && query->app->opt.select.policy->observe;
 }
 
 
@@ -237,7 +237,7 @@ ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
 
     now_us = clipper_clock_us();
     ngx_http_clipper_timer_add(&sel->timer,
-                               now_us + (uint64_t) query->app->slo * 100);
+                               now_us + (uint64_t) query->app->opt.slo * 100);
 
     return NGX_AGAIN;
 }
@@ -350,7 +350,8 @@ ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
     ngx_http_clipper_lineup_t  *lineup;
 
     lineup = query->selection->lineup;
-    size = clipper_policy_state_size(query->app->select.policy, lineup->id.n);
+    size = clipper_policy_state_size(query->app->opt.select.policy,
+                                     lineup->id.n);
 
     rc = ngx_http_clipper_state_get(&lineup->id, uid, vec);
 
@@ -381,7 +382,7 @@ ngx_http_clipper_select_input(ngx_http_clipper_query_t *query,
 
     salt[0] = query->app->row;
     salt[1] = 0x696e70757400ull;                                /* "input" */
-    salt[2] = query->app->input_type;
+    salt[2] = query->app->opt.input_type;
 
     clipper_hash_digest(&ngx_http_clipper_process.zone->header->key, salt, data,
                         len, key);
@@ -422,7 +423,7 @@ ngx_http_clipper_select_propensity(ngx_http_clipper_query_t *query,
     clipper_policy_view_t   view;
     const clipper_policy_t  *policy;
 
-    policy = query->app->select.policy;
+    policy = query->app->opt.select.policy;
 
     if (answer->propensity < 0 && answer->served >= 0
         && query->selection->lineup && query->selection->n > 1
@@ -486,7 +487,7 @@ ngx_http_clipper_select_pick(ngx_http_clipper_query_t *query,
         return;
     }
 
-    if (clipper_policy_select(&query->app->select, &view,
+    if (clipper_policy_select(&query->app->opt.select, &view,
                  clipper_random_u64(&ngx_http_clipper_select_random),
                  &pick)
         != NGX_OK)
@@ -525,7 +526,7 @@ ngx_http_clipper_select_weigh(ngx_http_clipper_query_t *query,
         return NGX_ERROR;
     }
 
-    clipper_policy_weights(&query->app->select, view, sel->weights);
+    clipper_policy_weights(&query->app->opt.select, view, sel->weights);
 
     return NGX_OK;
 }
@@ -552,16 +553,16 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
     view.key = lineup->keys;
     view.memo = &lineup->memo;
 
-    if (app->select.policy->observe) {
+    if (app->opt.select.policy->observe) {
         (void) ngx_http_clipper_state_get(&lineup->id, NULL, vec);
 
         clipper_policy_state_read(vec,
-                clipper_policy_state_size(app->select.policy, view.n),
+                clipper_policy_state_size(app->opt.select.policy, view.n),
                 clipper_clock_wall(), rows);
         view.app = rows;
     }
 
-    clipper_policy_weights(&app->select, &view, shares);
+    clipper_policy_weights(&app->opt.select, &view, shares);
 
     return lineup;
 }

@@ -90,7 +90,7 @@ ngx_http_clipper_merge_default(ngx_http_clipper_query_t *query,
 {
     answer->outcome = NGX_HTTP_CLIPPER_DEFAULT;
     answer->reason = reason;
-    answer->output = query->app->output;
+    answer->output = query->app->opt.output;
 }
 
 
@@ -181,12 +181,12 @@ ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
     clipper_policy_combine_e  mode;
 
     app = query->app;
-    mode = clipper_combine_mode(app->select.policy, &app->loss);
+    mode = clipper_combine_mode(app->opt.select.policy, &app->opt.loss);
 
     dst = ngx_pnalloc(query->pool, clipper_combine_size(mode, members, n) + 1);
 
     if (dst == NULL
-        || clipper_combine(mode, &app->loss, members, n, dst,
+        || clipper_combine(mode, &app->opt.loss, members, n, dst,
                            &result)
            != NGX_OK)
     {
@@ -205,7 +205,7 @@ ngx_http_clipper_merge_output(ngx_http_clipper_query_t *query,
         answer->confidence = result.confidence;
     }
 
-    if (result.confidence * 1000000 < app->confidence) {
+    if (result.confidence * 1000000 < app->opt.confidence) {
         ngx_http_clipper_merge_default(query, answer,
                                        NGX_HTTP_CLIPPER_LOW_CONFIDENCE);
     }
@@ -246,8 +246,8 @@ ngx_http_clipper_merge_confidence(ngx_http_clipper_query_t *query,
 
     ngx_http_clipper_select_view(query, &view);
 
-    result->confidence = clipper_policy_confidence(&query->app->select, &view,
-                                                   &answers,
+    result->confidence = clipper_policy_confidence(&query->app->opt.select,
+                                                   &view, &answers,
                                                    place[result->first],
                                                    result->confidence);
 }

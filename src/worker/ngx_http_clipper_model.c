@@ -355,7 +355,7 @@ ngx_http_clipper_model_takes(ngx_str_t *name, ngx_str_t *version,
 
             if (links[n].model == model
                 && (links[n].version == NULL || links[n].version == conf)
-                && apps[i]->input_type != (ngx_int_t) input_type)
+                && apps[i]->opt.input_type != (ngx_int_t) input_type)
             {
                 return 0;
             }
