@@ -9,8 +9,7 @@
 #   make test        everything that CI runs
 #   make unit        unit tests; SAN=1 with sanitizers, T=hash one of them
 #   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
-#   make asan        the module with sanitizers and lock checks; make lockcheck,
-#                    with lock checks alone
+#   make asan        the module with sanitizers and lock checks
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS (20)
 #   make fuzz-long   each for ten minutes, two at a time; keeps new inputs
 #   make storm       reloads and deaths under load, for a minute each, and
@@ -109,12 +108,10 @@ NEEDS_docs               := python
 NEEDS_install            := build
 NEEDS_headers            := build
 NEEDS_asan               := build san
-NEEDS_lockcheck          := build
 NEEDS_unit-build         := build unit $(if $(SAN),san)
 NEEDS_unit               := $(NEEDS_unit-build)
 NEEDS_behaviour          := build python server
 NEEDS_behaviour-asan     := build python server san
-NEEDS_behaviour-lockcheck := build python server
 NEEDS_storm              := build python server
 NEEDS_soak               := build python server
 NEEDS_fuzz               := build fuzz
@@ -144,7 +141,6 @@ all: module
 needs:
 	@$(if $(NEEDS),.ci/deps -t $(NEEDS),:)
 
-
 module: | needs
 	+$(call variant,nginx,$(MODULE)) CC_OPT="$(CSTD)" $(MODULE)
 
@@ -160,11 +156,6 @@ asan: | needs
 	            -DCLIPPER_LOCK_CHECK=1" \
 	    LD_OPT="$(SANOPT)" \
 	    $(SANDIR)/ngx_http_clipper_module.so
-
-lockcheck: | needs
-	+$(call variant,lockcheck,$(BUILD)/lockcheck/ngx_http_clipper_module.so) \
-	    CC_OPT="$(CSTD) -DCLIPPER_LOCK_CHECK=1" \
-	    $(BUILD)/lockcheck/ngx_http_clipper_module.so
 
 install: module
 	install -d $(DESTDIR)$(MODULES_DIR)
@@ -212,10 +203,6 @@ behaviour: venv module
 behaviour-asan: venv asan
 	CLIPPER_TEST_SANITIZER=1 CLIPPER_TEST_WORKERS=$(WORKERS) \
 	    $(PY) -m pytest t $(ARGS)
-
-behaviour-lockcheck: venv lockcheck
-	CLIPPER_TEST_MODULE=$(BUILD)/lockcheck/ngx_http_clipper_module.so \
-	    CLIPPER_TEST_WORKERS=$(WORKERS) $(PY) -m pytest t $(ARGS)
 
 engine:
 	@$(if $(filter .ci/podman,$(ENGINE)),.ci/podman setup,:)
@@ -351,9 +338,9 @@ clean:
 distclean: clean
 	rm -rf $(VENV) $(VENV)-models .venv.lock
 
-.PHONY: needs all module headers asan lockcheck install deps venv venv-models \
+.PHONY: needs all module headers asan install deps venv venv-models \
         quickstart unit-build unit behaviour behaviour-asan \
-        behaviour-lockcheck fuzz fuzz-short fuzz-long engine image images docs \
+        fuzz fuzz-short fuzz-long engine image images docs \
         case deb wheel dist test-docker test-fresh test-image test-models \
         test-packages test-long check test storm soak bench sweep grid \
         figures venv-bench clean distclean

@@ -68,10 +68,8 @@ class Settings:
         self.sanitizer = bool(os.environ.get("CLIPPER_TEST_SANITIZER"))
         self.workers = int(os.environ.get("CLIPPER_TEST_WORKERS", "2"))
         build = Path(os.environ.get("BUILD") or "build")
-        module = os.environ.get("CLIPPER_TEST_MODULE") or (
-            build / ("asan" if self.sanitizer else "")
-            / "ngx_http_clipper_module.so")
-        self.module = self.root / module
+        self.module = (self.root / build / ("asan" if self.sanitizer else "")
+                       / "ngx_http_clipper_module.so")
         self.nginx = os.environ.get("NGINX_BIN") or "/usr/sbin/nginx"
 
     def environment(self, directory):
