@@ -17,7 +17,7 @@ def test_single(served):
     response = server.post("/a/predict", {"input": [1.5, 2.5]})
     assert response.status == 200 and response.reason == "OK"
     assert re.fullmatch(
-        rb'\{"query_id":\d+,"output":4\.0,"default":false\}', response.body)
+        rb'\{"query_id":\d+,"output":4\.0,"default":false\}\n', response.body)
     assert response.headers["content-type"] == "application/json"
     assert int(response.headers["content-length"]) == len(response.body)
 
@@ -114,7 +114,7 @@ def test_batch_of_none(served):
     server, _ = served()
     response = server.post("/a/predict", {"input_batch": []})
     assert response.status == 200
-    assert response.body == b'{"batch_predictions":[]}'
+    assert response.body == b'{"batch_predictions":[]}\n'
 
 
 def test_input_wins(served):
@@ -439,3 +439,45 @@ def test_status_members(nginx):
             "rpc_version": 3}.items() <= replica.items()
     assert replica["worker"] in {w["slot"] for w in status["workers"]} | {
         w["pid"] for w in status["workers"]}
+
+
+# the end of a body
+
+
+def ends_with_newline(response, status=200):
+    """One newline, after JSON of the length that the header says."""
+    assert response.status == status, response
+    assert response.body.endswith(b"}\n") and response.json() is not None
+    assert not response.body.endswith(b"\n\n")
+    assert int(response.headers["content-length"]) == len(response.body)
+
+
+def test_json_ends_with_a_newline(nginx):
+    """Catches an answer after which a shell's prompt does not begin a line,
+    and a length without it: the next answer would begin with it."""
+    server = nginx(application("a", "m:1") + application("n", "none:1")
+                   + application("e", "m:1", extra="clipper_link x:1;"
+                                 "clipper_select mean;")
+                   + "client_max_body_size 1k;",
+                   http="clipper_cache_zone 1m;")
+    for name in ("m", "x"):
+        Sim3(server, name).wait_registered()
+        server.wait_replicas(name)
+    with server.connect() as one:
+        for body in ({"input": [1.0]}, {"input": [1.0]}, {"input_batch": []},
+                     {"input_batch": [[1.0], [3.0]]}):
+            ends_with_newline(one.post("/a/predict", body))
+        ends_with_newline(one.post("/e/predict", {"input": [1.0]}))
+        ends_with_newline(one.post("/n/predict", {"input": [1.0]}))
+        ends_with_newline(one.post("/a/predict", {"input": "x"}), 400)
+        ends_with_newline(one.post("/a/predict", {
+            "input": [1.0], "version": "9"}), 400)
+        ends_with_newline(one.post("/a/update", {"uid": 0}), 400)
+        ends_with_newline(one.post("/a/none", {}), 404)
+        ends_with_newline(one.request("GET", "/a/predict"), 405)
+    with server.connect() as one:
+        ends_with_newline(one.post("/a/predict", {"input": [1.0] * 999}), 413)
+    for path, status in (("/health", 200), ("/health?app=a", 200),
+                         ("/health?app=n", 503), ("/health?app=x", 404),
+                         ("/status", 200)):
+        ends_with_newline(server.get(path), status)

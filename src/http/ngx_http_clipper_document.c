@@ -45,10 +45,11 @@ ngx_http_clipper_document_end(ngx_http_clipper_document_t *d)
 
     if (text) {
         len = ngx_strlen(text);
-        b = ngx_create_temp_buf(d->pool, len);
+        b = ngx_create_temp_buf(d->pool, len + 1);
 
         if (b) {
             b->last = ngx_cpymem(b->last, text, len);
+            *b->last++ = LF;
         }
 
         free(text);

@@ -35,7 +35,7 @@ typedef struct {
 void ngx_http_clipper_document_init(ngx_http_clipper_document_t *d,
     ngx_pool_t *pool);
 
-/* the whole of it; NULL: no memory */
+/* the whole of it and a newline; NULL: no memory */
 ngx_buf_t *ngx_http_clipper_document_end(ngx_http_clipper_document_t *d);
 
 /* '{' or '[' opens */

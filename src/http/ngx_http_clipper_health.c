@@ -43,7 +43,7 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
 
     if (ngx_http_arg(r, (u_char *) "app", 3, &name) != NGX_OK) {
         return ngx_http_clipper_health_send(r, NGX_HTTP_OK,
-                                            "{\"status\":\"ok\"}");
+                                            "{\"status\":\"ok\"}\n");
     }
 
     app = ngx_http_clipper_health_app(r, &name);
@@ -62,10 +62,10 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
                                    stuck
                                    ? "{\"status\":\"unavailable\",\"cause\":"
                                      "\"All replicas of the application's "
-                                     "models are stuck in a batch\"}"
+                                     "models are stuck in a batch\"}\n"
                                    : "{\"status\":\"unavailable\",\"cause\":"
                                      "\"No model of the application has a live "
-                                     "replica\"}");
+                                     "replica\"}\n");
     }
 
     rc = ngx_http_clipper_failure_health(r->pool, app, &document, &all);
@@ -80,7 +80,8 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_clipper_health_send(r, NGX_HTTP_OK, "{\"status\":\"ok\"}");
+    return ngx_http_clipper_health_send(r, NGX_HTTP_OK,
+                                        "{\"status\":\"ok\"}\n");
 }
 
 

@@ -19,7 +19,7 @@
      + CLIPPER_JSON_U64_LEN)
 
 #define NGX_HTTP_CLIPPER_RESPONSE_BATCH                                       \
-    (sizeof("{\"batch_predictions\":[]}") - 1)
+    (sizeof("{\"batch_predictions\":[]}\n") - 1)
 
 
 /* by ngx_http_clipper_reason_e */
@@ -105,6 +105,8 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
         *p++ = ']';
         *p++ = '}';
     }
+
+    *p++ = LF;
 
     b->last = p;
 
@@ -276,7 +278,7 @@ ngx_http_clipper_response_error_buf(ngx_pool_t *pool, const char *error,
 
     len = ngx_strlen(error);
 
-    b = ngx_create_temp_buf(pool, sizeof("{\"error\":,\"cause\":}") - 1
+    b = ngx_create_temp_buf(pool, sizeof("{\"error\":,\"cause\":}\n") - 1
                             + clipper_json_string_len(
                                   (u_char *) error, len)
                             + clipper_json_string_len(
@@ -290,6 +292,7 @@ ngx_http_clipper_response_error_buf(ngx_pool_t *pool, const char *error,
     p = ngx_cpymem(p, ",\"cause\":", sizeof(",\"cause\":") - 1);
     p = clipper_json_string(p, cause->data, cause->len);
     *p++ = '}';
+    *p++ = LF;
 
     b->last = p;
 

@@ -1,6 +1,7 @@
 
 /*
  * Responses: answers, errors and texts, each as one buffer with its length.
+ * What is JSON ends with a newline.
  *
  * The return code is for ngx_http_finalize_request().  The body of the request
  * must have been read or discarded before.

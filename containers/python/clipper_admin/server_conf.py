@@ -16,7 +16,7 @@ DESCRIPTORS = 8192
 
 #: Answer to a path without an application.
 _NOT_FOUND = (
-    '{"error":"Not found","cause":"There is no application at this path"}'
+    '{"error":"Not found","cause":"There is no application at this path"}\n'
 )
 
 #: The format that `clipper_admin.replay` reads, see conf/clipper_log.conf.
