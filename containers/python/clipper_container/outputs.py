@@ -23,7 +23,6 @@ from ipaddress import (
     IPv6Network,
 )
 from os import PathLike, fspath
-from types import GeneratorType
 from types import ModuleType
 from typing import Any, Dict, List
 from uuid import UUID
@@ -56,15 +55,13 @@ _TEXTS = (
 #: The same, of libraries that are not imported: (package, type).
 _LIBRARY_TEXTS = {("pandas", "Period"), ("pandas", "Interval")}
 
-#: Types that `json` writes as they are, in a list or as a member.
-_PLAIN = {str, int, bool, type(None)}
-_PLAIN_OR_FLOAT = _PLAIN | {float}
+#: Types that `json` writes as they are, or refuses.
+_PLAIN = {str, float, bool, type(None)}
 
-#: Decimals below this that are whole are written as integers.
-_WHOLE = Decimal(10) ** 40
+#: Integers from here on are no doubles: the server reads no such number.
+_BEYOND = 2**1024 - 2**970
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ITERATORS = (GeneratorType, map, filter, zip, enumerate, reversed)
 
 _encode_json = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
@@ -133,6 +130,8 @@ def _rows(outputs: Any) -> Any:
             return _table(outputs)
         array = array_of(outputs)
         if array is not None and array.ndim > 0:
+            if array.ndim == 1 and array.dtype.kind in "Mm":
+                return list(array)
             if array.ndim == 1 and array.dtype.kind != "O":
                 # Numbers alone: NaN stays text.
                 return plain_array(array, False, list)
@@ -157,7 +156,7 @@ def encode(one: Any) -> bytes:
     if kind is float:
         return _float_text(one).encode()
     if kind is int:
-        return b"%d" % one
+        return b"%d" % one if _is_double(one) else _digits(one).encode()
     if kind is bool:
         return b"true" if one else b"false"
     if kind is dict or kind is list:
@@ -276,7 +275,9 @@ def plain(value: Any, depth: int = 0, strict: bool = False) -> Any:
         OutputError: it, or a value inside it, has no JSON form.
     """
     kind = type(value)
-    if kind in _PLAIN_OR_FLOAT:
+    if kind is int:
+        return value if _is_double(value) else _digits(value)
+    if kind in _PLAIN:
         return _scalar(value) if strict else value
     if depth > MAX_DEPTH:
         raise OutputError(_TOO_DEEP)
@@ -293,6 +294,15 @@ def _scalar(value: Any) -> Any:
     return _text(value) if type(value) is str else value
 
 
+def _is_double(value: int) -> bool:
+    return -_BEYOND < value < _BEYOND
+
+
+def _digits(value: int) -> str:
+    """Of an integer that may have more than `str` writes."""
+    return str(Decimal(value))
+
+
 def _text(value: str) -> str:
     """The text without halves of surrogate pairs, which UTF-8 cannot hold."""
     try:
@@ -303,8 +313,12 @@ def _text(value: str) -> str:
 
 
 def _list(values: Any, depth: int, strict: bool) -> List[Any]:
-    if not strict and set(map(type, values)) <= _PLAIN_OR_FLOAT:
-        return values
+    if not strict:
+        kinds = set(map(type, values))
+        if kinds <= _PLAIN:
+            return values
+        if kinds == {int} and all(map(_is_double, (min(values), max(values)))):
+            return values
     made: List[Any] = []
     try:
         for one in values:
@@ -358,7 +372,7 @@ def _other(value: Any, depth: int, strict: bool) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, int):
-        return int(value)
+        return plain(int(value))
     if isinstance(value, float):
         return _scalar(float(value))
     if isinstance(value, (np.integer, np.bool_)):
@@ -386,12 +400,10 @@ def _decimal(value: Decimal) -> Any:
     """An integer exactly, any other number as the nearest double."""
     if not value.is_finite():
         return None
-    if value == value.to_integral_value() and abs(value) < _WHOLE:
-        return int(value)
     number = float(value)
     if number - number != 0:
         return str(value)
-    return number
+    return int(value) if value == value.to_integral_value() else number
 
 
 def _structure(value: Any, depth: int, strict: bool) -> Any:
@@ -414,7 +426,7 @@ def _structure(value: Any, depth: int, strict: bool) -> Any:
     for method in ("as_py", "to_pylist", "to_list", "tolist"):
         if not isinstance(value, type) and hasattr(value, method):
             return plain(getattr(value, method)(), depth, strict)
-    if isinstance(value, (abc.Collection,) + _ITERATORS):
+    if isinstance(value, (abc.Collection, abc.Iterator)):
         if not isinstance(value, type):
             return _list(list(value), depth, strict)
     if _prints_itself(value):
@@ -456,11 +468,15 @@ def _fields(value: Any) -> Any:
 
 
 def _in_order(values: Any) -> List[Any]:
-    """The members of a set: equal sets give equal answers."""
+    """The members of a set: equal sets give equal answers.
+
+    Sets and NaN compare without an order: what is sorted has one already.
+    """
+    ordered = sorted(values, key=lambda one: _json(one))
     try:
-        return sorted(values)
+        return sorted(ordered)
     except TypeError:
-        return sorted(values, key=lambda one: _json(one))
+        return ordered
 
 
 def _table(value: Any) -> List[Any]:
