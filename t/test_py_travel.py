@@ -118,6 +118,103 @@ def test_imported_dynamically_and_from_packages(place):
     assert run(predict, [0]) == ([12], ["dyn.py", "far.py", "pack"])
 
 
+def nowhere(line, name="no_such_module"):
+    return pytest.raises(ClipperException, match=(
+        r"The module %s, imported in .*%s, is found nowhere" % (name, line)))
+
+
+def test_what_is_found_nowhere_is_refused(place):
+    """Catches a deployment that fails at its first query, for a module that
+    nothing has: imported in the function or a helper, dynamically, or by a
+    local module."""
+    place(user="import math\nimport no_such_module.inner\n",
+          pack__deep="from no_such_module import x\n", pack__other="")
+
+    def helper():
+        import no_such_module
+        return no_such_module
+
+    def direct(xs):
+        from no_such_module.sub import thing
+        return [thing for x in xs]
+
+    def dynamic(xs):
+        return [importlib.import_module("no_such_module") for x in xs]
+
+    def builtin(xs):
+        return [__import__("no_such_module") for x in xs]
+
+    def through(xs):
+        return [helper() for x in xs]
+
+    def by_a_module(xs):
+        import user
+        return [user for x in xs]
+
+    def by_a_package(xs):
+        from pack.deep import x
+        return [x for _ in xs]
+
+    def below(func):
+        return "test_py_travel.py:%d" % (func.__code__.co_firstlineno + 1)
+
+    for func, line, name in (
+            (direct, below(direct), "no_such_module.sub"),
+            (dynamic, below(dynamic), "no_such_module"),
+            (builtin, below(builtin), "no_such_module"),
+            (through, below(helper), "no_such_module"),
+            (by_a_module, "user.py:2", "no_such_module.inner"),
+            (by_a_package, "deep.py:1", "no_such_module")):
+        with nowhere(line, name):
+            run(func, [1])
+
+
+def test_what_may_be_missing_is_not_refused(place, caplog):
+    """Catches a refusal of a module that is optional, of another system, in
+    code that does not run, or that the container gets another way."""
+    place(careful="try:\n    import no_such_module as fast\n"
+                  "except ImportError:\n    fast = None\n"
+                  "def late():\n    import no_such_module_2\n"
+                  "if fast:\n    import no_such_module_3\n",
+          pack__inside="def f():\n    from . import near\n    return near.A\n"
+                       "from .near import A\n",
+          pack__near="A = 5\n", pack__tests="import no_such_module_4\n")
+
+    def predict(xs):
+        import contextlib
+        from pack.inside import f
+        try:
+            import no_such_module
+            from no_such_module import more
+        except (ValueError, ModuleNotFoundError):
+            no_such_module = more = None
+        with contextlib.suppress(ImportError):
+            more = importlib.import_module("no_such_module")
+        if sys.platform == "win32":
+            import winreg
+            return winreg
+        import careful
+        return [[int(no_such_module is more is careful.fast is None), f(), "text"]
+                for x in xs]
+
+    assert run(predict, [1])[0] == [[1, 5, "text"]]
+    # What may run is told of.
+    for name, line in (("_2", "careful.py:6"), ("_3", "careful.py:8"),
+                       ("_4", "tests.py:1")):
+        assert "no_such_module%s, imported in " % name in caplog.text
+        assert line + ", is found nowhere" in caplog.text
+    assert len(caplog.records) == 3
+
+
+def test_the_container_may_have_what_is_not_here(place, caplog):
+    def predict(xs):
+        import no_such_module
+        return [no_such_module for x in xs]
+
+    with model_directory(predict, "closure", elsewhere=True):
+        assert "The module no_such_module, imported in " in caplog.text
+
+
 def test_type_checking_guards_only_its_own_imports(place):
     """Catches a module that is left behind because of a guard elsewhere, or
     that travels though only a type checker reads it."""

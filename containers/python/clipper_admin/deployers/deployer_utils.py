@@ -38,6 +38,7 @@ from clipper_container.loader import (
 
 from ..exceptions import ClipperException
 from . import travel
+from .missing import Need
 from .why import culprit
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def model_directory(
     modules: Optional[Iterable[Any]] = None,
     packages: Iterable[str] = (),
     strings: Optional[str] = None,
+    elsewhere: bool = False,
 ) -> Iterator[str]:
     """Make a temporary model directory with a function.
 
@@ -75,10 +77,12 @@ def model_directory(
             with those of the modules that the function imports.
         strings: what the function gets for strings, ``"str"`` or
             ``"bytes"``; None for the usual, `str`.
+        elsewhere: whether the container may have modules that are not found
+            here; without them an import of such a module is refused.
 
     Raises:
-        ClipperException: the function cannot be pickled, or `strings` is
-            another word.
+        ClipperException: the function cannot be pickled or imports what is
+            found nowhere, or `strings` is another word.
     """
     try:
         check_strings(strings)
@@ -86,7 +90,7 @@ def model_directory(
         raise ClipperException(str(error)) from None
     path = tempfile.mkdtemp(prefix="clipper-model-")
     try:
-        copied = modules_of(func, modules)
+        copied = modules_of(func, modules, elsewhere)
         travel.copy(copied, os.path.join(path, MODULES_DIRECTORY))
         pickled = serialize(func, modules, copied)
         with open(os.path.join(path, FUNCTION_FILE), "wb") as f:
@@ -143,15 +147,21 @@ def serialize(
 
 
 def modules_of(
-    func: Callable[..., Any], modules: Optional[Iterable[Any]] = None
+    func: Callable[..., Any],
+    modules: Optional[Iterable[Any]] = None,
+    elsewhere: bool = False,
 ) -> Dict[str, Tuple[str, str]]:
     """The local modules that a function imports when it runs.
 
     Args:
         modules: further modules, or their names.
+        elsewhere: whether the container may have others.
 
     Returns:
         name of the top-level module -> its place, and the import.
+
+    Raises:
+        ClipperException: a module that is imported is found nowhere.
     """
     installed = _installation_directories()
 
@@ -170,9 +180,20 @@ def modules_of(
         one.__name__ if isinstance(one, ModuleType) else str(one)
         for one in modules or ()
     ]
-    return travel.travelling(
+    found, missing = travel.travelling(
         travel.imports_of(func, is_local), is_local, named
     )
+    for one in missing:
+        text = "The module %s, imported in %s, is found nowhere" % (
+            one.name, one.where
+        )
+        if one.need is Need.CERTAIN and not elsewhere:
+            raise ClipperException(
+                text + ". Install it, name it in pkgs_to_install, or catch "
+                "the ImportError"
+            )
+        logger.warning("%s: the container needs it if it comes there", text)
+    return found
 
 
 def save_python_function(name: str, func: Callable[..., Any]) -> str:

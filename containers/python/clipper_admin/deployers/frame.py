@@ -57,12 +57,17 @@ def deploying(
         def deploy(*args: Any, **kwargs: Any) -> None:
             given = _bind(signature, args, kwargs)
             mine = {one.name: given.pop(one.name) for one in own}
+            elsewhere = (
+                given["base_image"] not in ("default", None)
+                or bool(given["pkgs_to_install"])
+                or "PYTHONPATH" in (given.get("env") or {})
+            )
             if given["base_image"] in ("default", None):
                 given["base_image"] = "%s/%s:%s" % (
                     __registry__, image, __version__
                 )
             _deploy(
-                kind=kind, packages=packages,
+                kind=kind, packages=packages, elsewhere=elsewhere,
                 write=lambda path: write(path, **mine), **given
             )
 
@@ -110,11 +115,12 @@ def _deploy(
     *,
     kind: str,
     packages: Iterable[str],
+    elsewhere: bool,
     write: Callable[[str], None],
     **options: Any,
 ) -> None:
     with model_directory(
-        func, kind, sample_input, modules, packages, strings
+        func, kind, sample_input, modules, packages, strings, elsewhere
     ) as path:
         with local_modules_by_value(modules):
             write(path)

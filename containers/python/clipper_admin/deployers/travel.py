@@ -28,6 +28,7 @@ from typing import (
 )
 
 from ..exceptions import ClipperException
+from .missing import Forgiven, Need, is_nowhere, need_of_parts
 
 #: More than this is no code any more: somebody's data beside it.
 MOST_BYTES = 200 << 20
@@ -45,10 +46,12 @@ class Found(NamedTuple):
     Attributes:
         name: of the module, with its package.
         where: file and line of the import.
+        need: whether what imports it fails without it.
     """
 
     name: str
     where: str
+    need: Need = Need.CERTAIN
 
 
 def imports_of(func: Any, is_local: Callable[[str], bool]) -> List[Found]:
@@ -59,23 +62,40 @@ def imports_of(func: Any, is_local: Callable[[str], bool]) -> List[Found]:
         is_local: whether a file is not part of an installation.
     """
     found: List[Found] = []
+    forgiven = Forgiven()
     for code in _codes(func, is_local):
-        names = {one.argval for one in dis.get_instructions(code)
-                 if one.opname.startswith("LOAD_")}
-        line = code.co_firstlineno
-        for one in dis.get_instructions(code):
-            line = one.starts_line or line
-            where = "%s:%d" % (code.co_filename, line)
-            if one.opname == "IMPORT_NAME":
-                found.append(Found(str(one.argval), where))
-            elif (
-                one.opname == "LOAD_CONST"
-                and isinstance(one.argval, str)
-                and names.intersection(_DYNAMIC)
-                and all(part.isidentifier() for part in one.argval.split("."))
-            ):
-                found.append(Found(one.argval, where))
+        for name, line, need in _imports_of_code(code):
+            if forgiven.covers(code.co_filename, line, code.co_names):
+                need = Need.OPTIONAL
+            found.append(
+                Found(name, "%s:%d" % (code.co_filename, line), need)
+            )
     return found
+
+
+def _imports_of_code(code: CodeType) -> Iterator[Tuple[str, int, Need]]:
+    """(module, line, need) of each import in a function's own code."""
+    steps = list(dis.get_instructions(code))
+    names = {one.argval for one in steps if one.opname.startswith("LOAD_")}
+    line = code.co_firstlineno
+    for i, one in enumerate(steps):
+        line = one.starts_line or line
+        if one.opname == "IMPORT_NAME":
+            # Relative to a package, which the code does not name.
+            relative = i > 1 and steps[i - 2].argval not in (0, None)
+            yield (str(one.argval), line,
+                   Need.OPTIONAL if relative else Need.CERTAIN)
+        elif (
+            one.opname == "LOAD_CONST"
+            and isinstance(one.argval, str)
+            and names.intersection(_DYNAMIC)
+            and all(part.isidentifier() for part in one.argval.split("."))
+        ):
+            # Any text may be the name, but only of a call with it alone.
+            called = steps[i - 1].argval in _DYNAMIC and steps[
+                i + 1].opname.startswith(("CALL", "PRECALL"))
+            yield (one.argval, line,
+                   Need.CERTAIN if called else Need.OPTIONAL)
 
 
 def _codes(func: Any, is_local: Callable[[str], bool]) -> Iterator[CodeType]:
@@ -163,16 +183,21 @@ def place_of(name: str) -> Optional[str]:
 def travelling(
     imports: Iterable[Found], is_local: Callable[[str], bool],
     named: Iterable[str] = (),
-) -> Dict[str, Tuple[str, str]]:
-    """The top-level modules that have to travel: name -> place, import.
+) -> Tuple[Dict[str, Tuple[str, str]], List[Found]]:
+    """The top-level modules that have to travel, and the imports of those
+    that are found nowhere.
 
     Args:
         imports: of the function.
         is_local: whether a file is not part of an installation.
         named: modules that travel wherever they are.
+
+    Returns:
+        name -> place, import; imports.
     """
     found: Dict[str, Tuple[str, str]] = {}
-    waiting = [Found(name, "modules=") for name in named]
+    missing: List[Found] = []
+    waiting = [Found(name, "modules=", Need.OPTIONAL) for name in named]
     always = {one.name.partition(".")[0] for one in waiting}
     waiting += imports
     while waiting:
@@ -181,22 +206,33 @@ def travelling(
         if name in found or name in sys.builtin_module_names:
             continue
         place = place_of(name)
+        if place is None and one.need and is_nowhere(name):
+            missing.append(one)
         if place is None or not (name in always or is_local(place)):
             continue
         found[name] = (place, one.where)
-        waiting += _imports_in(place)
-    return found
+        waiting += _imports_in(place, one)
+    return found, missing
 
 
-def _imports_in(place: str) -> Iterator[Found]:
-    """The absolute imports in the source of a module or package."""
+def _imports_in(place: str, of: Found) -> Iterator[Found]:
+    """The absolute imports in the source of a module or package.
+
+    Args:
+        of: the import of it. The files on the way to its module do run.
+    """
     for path in _sources(place):
+        name = path[len(os.path.dirname(place)):].strip(os.sep)
+        name = name[:-len(".py")].replace(os.sep, ".")
+        runs = (of.name + ".__init__.").startswith(
+            name.replace(".__init__", "") + ".")
+        need = of.need if runs else min(of.need, Need.PERHAPS)
         try:
             with open(path, "rb") as f:
                 tree = ast.parse(f.read(), path)
         except (SyntaxError, ValueError):
             continue
-        yield from _imports(tree, path)
+        yield from _imports(tree, path, need)
 
 
 def _sources(place: str) -> Iterator[str]:
@@ -211,25 +247,25 @@ def _sources(place: str) -> Iterator[str]:
                 yield os.path.join(directory, name)
 
 
-def _imports(tree: ast.AST, path: str) -> Iterator[Found]:
-    waiting: List[ast.AST] = [tree]
+def _imports(tree: ast.AST, path: str, need: Need) -> Iterator[Found]:
+    waiting: List[Tuple[ast.AST, Need]] = [(tree, need)]
     while waiting:
-        node = waiting.pop()
+        node, need = waiting.pop()
         where = "%s:%d" % (path, getattr(node, "lineno", 0))
         if isinstance(node, ast.If) and _is_type_checking(node.test):
-            waiting += node.orelse
+            waiting += [(one, need) for one in node.orelse]
             continue
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Found(alias.name, where)
+                yield Found(alias.name, where, need)
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield Found(str(node.module), where)
+            yield Found(str(node.module), where, need)
         elif isinstance(node, ast.Call) and node.args:
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             name = getattr(node.args[0], "value", None)
             if called in _DYNAMIC and isinstance(name, str):
-                yield Found(name, where)
-        waiting += ast.iter_child_nodes(node)
+                yield Found(name, where, need)
+        waiting += need_of_parts(node, need)
 
 
 def _is_type_checking(test: ast.AST) -> bool:
