@@ -2,16 +2,23 @@
 the protocol, which has no tokens. The manager starts, counts, scales and
 stops them like any other."""
 
+import os
+import subprocess
+import sys
 import textwrap
 
 import pytest
 
 from clipper_admin import ClipperConnection, ClipperException
 from clipper_admin.arrivals import Expected, missing, remaining
+from clipper_admin.container_manager import (
+    ContainerManager,
+    create_model_container_label,
+)
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.status import token_hash
 from harness.cluster import unsanitized
-from harness.local import deploy, predict
+from harness.local import deploy, predict, refused
 from harness.util import wait_until
 
 #: A container that knows nothing of this project but the protocol's tables.
@@ -219,3 +226,135 @@ def test_who_is_still_there():
     assert not remaining(there, {token_hash(TWO)}, {KEY: 2})
     assert remaining(there, set(), {KEY: 1})
     assert not remaining(there, set(), {("m", "2"): 0})
+
+
+class OwnManager(ContainerManager):
+    """A manager as programs of the original have it: it has the interface's
+    methods only, and no `super().__init__`."""
+
+    def __init__(self, frontend, directory):
+        self.cluster_identifier = "own"
+        self.frontend = frontend
+        self.directory = directory
+        self.containers = {}
+
+    def start_clipper(self, query_frontend_image, mgmt_frontend_image,
+                      frontend_exporter_image, cache_size,
+                      qf_http_thread_pool_size, qf_http_timeout_request,
+                      qf_http_timeout_content, num_frontend_replicas):
+        self.frontend.start_clipper(cache_size=cache_size)
+
+    def connect(self):
+        self.frontend.connect()
+
+    def deploy_model(self, name, version, input_type, image, num_replicas=1):
+        self.set_num_replicas(name, version, input_type, image, num_replicas)
+
+    def _running(self, name, version):
+        return self.containers.setdefault(
+            create_model_container_label(name, version), [])
+
+    def get_num_replicas(self, name, version):
+        return len(self._running(name, version))
+
+    def set_num_replicas(self, name, version, input_type, image,
+                         num_replicas):
+        running = self._running(name, version)
+        env = dict(os.environ, CLIPPER_MODEL_NAME=name,
+                   CLIPPER_MODEL_VERSION=version, CLIPPER_IP="127.0.0.1",
+                   CLIPPER_PORT=str(self.frontend.clipper_rpc_port))
+        while len(running) < num_replicas:
+            with open(os.path.join(self.directory, name), "ab") as log:
+                running.append(subprocess.Popen(
+                    [sys.executable, image], env=env, stdout=log))
+        while len(running) > num_replicas:
+            running[-1].kill()
+            running.pop().wait()
+
+    def get_logs(self, logging_dir):
+        return [os.path.join(self.directory, one)
+                for one in os.listdir(self.directory)]
+
+    def stop_models(self, models):
+        for name, versions in models.items():
+            for version in versions:
+                self.set_num_replicas(name, version, None, None, 0)
+
+    def stop_all_model_containers(self):
+        for running in self.containers.values():
+            while running:
+                running[-1].kill()
+                running.pop().wait()
+
+    def stop_all(self, graceful=True):
+        self.stop_all_model_containers()
+        self.frontend.stop_all(graceful)
+
+    def get_admin_addr(self):
+        return self.frontend.get_admin_addr()
+
+    def get_query_addr(self):
+        return self.frontend.get_query_addr()
+
+    def get_metric_addr(self):
+        return self.frontend.get_metric_addr()
+
+
+@pytest.fixture
+def own(make_cluster, tmp_path):
+    """A connection to a cluster of a manager of one's own."""
+    (tmp_path / "logs").mkdir()
+    conn = ClipperConnection(
+        OwnManager(make_cluster("own"), str(tmp_path / "logs")))
+    conn.start_clipper()
+    yield conn
+    conn.stop_all()
+
+
+@unsanitized
+def test_a_manager_of_ones_own(own, tmp_path):
+    """Catches an interface that has more abstract methods than the
+    original's, and a connection that needs more than them."""
+    program = tmp_path / "main.py"
+    program.write_text(FOREIGN)
+
+    def answers(version, value):
+        wait_until(lambda: predict(own, "a", value())["output"] == version, 30)
+
+    values = iter(range(1000))
+    own.register_application("a", "doubles", "-1", 5000000)
+    own.deploy_model("m", 1, "doubles", str(program), labels=["x"])
+    own.link_model_to_app("a", "m")
+    answers(1, lambda: [next(values) + 0.5])
+    assert own.get_app_info("a")["linked_models"] == ["m"]
+    assert own.get_model_info("m", 1)["labels"] == ["x"]
+    own.set_num_replicas("m", 2)
+    assert own.get_num_replicas("m") == 2
+    wait_until(lambda: len(own.get_all_model_replicas()) == 2, 30)
+    own.deploy_model("m", 2, "doubles", str(program))
+    assert own.get_current_model_version("m") == "2"
+    answers(2, lambda: [next(values) + 0.5])
+    own.set_model_version("m", 1)
+    answers(1, lambda: [next(values) + 0.5])
+    own.stop_inactive_model_versions(["m"])
+    assert own.get_all_models() == ["m:1"]
+    assert own.cm.get_num_replicas("m", "2") == 0
+    with refused("No model with name 'n' exists."):
+        own.link_model_to_app("a", "n")
+    with refused("already exists"):
+        own.register_application("a", "doubles", "-1", 5000000)
+    with refused("need a manager of this package"):
+        own.register_application("b", "doubles", "-1", 5000000,
+                                 selection_policy="ucb")
+    with refused("takes no options of containers"):
+        own.deploy_model("n", 1, "doubles", str(program), env={"A": "b"})
+    again = ClipperConnection(own.cm)
+    again.connect()
+    assert again.get_all_apps() == ["a"]
+    assert len(own.get_clipper_logs()) == 1
+    own.unlink_model_from_app("a", "m")
+    own.stop_models(["m"])
+    assert own.get_all_models() == [] and own.cm.containers == {
+        "m_1": [], "m_2": []}
+    own.unregister_application("a")
+    assert own.get_all_apps() == []

@@ -1,18 +1,16 @@
 """A connection to a cluster: start, stop, addresses, status, changes."""
 
 import logging
-from typing import Any, Callable, Dict, List, TypeVar
+from typing import Any, Callable, Dict, List
 
 from .catalog import Catalog
-from .container_manager import ContainerManager
+from .container_manager import ContainerManager, Result
 from .exceptions import ClipperException, UnconnectedException
 from .version import __registry__, __version__
 
 DEFAULT_PREDICTION_CACHE_SIZE_BYTES = 33554432
 
 logger = logging.getLogger(__name__)
-
-_Result = TypeVar("_Result")
 
 
 def _image(name: str) -> str:
@@ -104,6 +102,7 @@ class Connection:
             qf_http_timeout_content,
             num_frontend_replicas,
         )
+        self.cm.wait_until_up()
         self.connected = True
 
     def connect(self) -> None:
@@ -174,15 +173,8 @@ class Connection:
 
     def _read(self) -> Catalog:
         self._check_connected()
-        return Catalog.read(self.cm.read_fragments())
+        return self.cm.read_catalog()
 
-    def _change(self, change: Callable[[Catalog], _Result]) -> _Result:
+    def _change(self, change: Callable[[Catalog], Result]) -> Result:
         """Apply a change to the catalog; on an error nothing changes."""
-        with self.cm.config_lock():
-            before = self.cm.read_fragments()
-            catalog = Catalog.read(before)
-            result = change(catalog)
-            after = catalog.write()
-            if after != before:
-                self.cm.apply_fragments(after)
-            return result
+        return self.cm.change_catalog(change)

@@ -1,15 +1,14 @@
-"""ContainerManager: what runs a cluster of one nginx and model containers.
+"""ContainerManager: the interface between a connection and what runs a cluster.
 
-A manager starts nginx and the containers and puts the configuration
-fragments in force. `ClipperConnection` writes the fragments. Subclasses say
-where the processes run.
+The managers of this package are `nginx_cluster.NginxCluster`. A subclass of
+one's own has the methods of the original's interface, and runs a frontend
+that answers the management API.
 """
 
 import abc
 import contextlib
 import logging
 import os
-import time
 from typing import (
     Any,
     Callable,
@@ -18,20 +17,19 @@ from typing import (
     List,
     Mapping,
     Optional,
-    Protocol,
+    TypeVar,
 )
-from urllib.parse import quote
 
+from . import remote
 from . import status as server_status
+from .catalog import Catalog
 from .containers import (
     ContainerOptions,
-    Deployed,
     ImageSource,
     create_model_container_label,
     parse_model_container_label,
 )
 from .exceptions import ClipperException
-from .replica_set import ReplicaSet, Server
 
 __all__ = [
     "CLIPPER_DOCKER_LABEL",
@@ -55,6 +53,10 @@ __all__ = [
     "create_model_container_label",
     "parse_model_container_label",
 ]
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 CLIPPER_INTERNAL_QUERY_PORT = 1337
 CLIPPER_INTERNAL_MANAGEMENT_PORT = 1338
@@ -90,113 +92,47 @@ class ClusterAdapter(logging.LoggerAdapter):
         return "[%s] %s" % (name, msg), kwargs
 
 
-class Store(Protocol):
-    """Where a cluster keeps its fragments and locks."""
-
-    def lock(self, name: str) -> ContextManager[None]:
-        """Hold a lock that all programs of the cluster share.
-
-        Args:
-            name: a file name.
-        """
-
-    def read_fragments(self) -> Dict[str, str]:
-        """Fragments of the current generation, by their relative names."""
-
-
 class ContainerManager(abc.ABC):
-    """Runs one cluster: one nginx and the model containers.
+    """Runs one cluster.
 
-    Args:
-        cluster_name: name of the cluster.
-        deploy_timeout: seconds that a container may take to load its model.
-        logger: logger of the manager's module.
+    The abstract methods are those of the original. What is not abstract asks
+    the management API and the status at `get_admin_addr`.
 
     Attributes:
         cluster_identifier: name of the cluster.
-        cluster_name: the same.
-        logger: puts the cluster's name before each line.
-        replicas: the model containers; the subclass sets it.
+        management_token: for a management API that needs one.
     """
 
     cluster_identifier: str = ""
-    replicas: ReplicaSet
-
-    def __init__(
-        self, cluster_name: str, deploy_timeout: float, logger: Any
-    ) -> None:
-        self.cluster_name = cluster_name
-        self.cluster_identifier = cluster_name
-        self.deploy_timeout = deploy_timeout
-        self.logger = ClusterAdapter(logger, {"cluster_name": cluster_name})
-
-    def _server(self) -> Server:
-        return Server(self.get_status, self.deploy_timeout, self.logger)
+    management_token: str = ""
 
     # The cluster.
 
+    @abc.abstractmethod
     def start_clipper(
         self,
-        query_frontend_image: str = "",
-        mgmt_frontend_image: str = "",
-        frontend_exporter_image: str = "",
-        cache_size: int = 33554432,
-        qf_http_thread_pool_size: int = 1,
-        qf_http_timeout_request: int = 5,
-        qf_http_timeout_content: int = 300,
-        num_frontend_replicas: int = 1,
+        query_frontend_image: str,
+        mgmt_frontend_image: str,
+        frontend_exporter_image: str,
+        cache_size: int,
+        qf_http_thread_pool_size: int,
+        qf_http_timeout_request: int,
+        qf_http_timeout_content: int,
+        num_frontend_replicas: int,
     ) -> None:
-        """Start nginx and connect to it.
+        """Start the cluster and connect to it."""
 
-        Args:
-            query_frontend_image: image of nginx with the module; not used
-                without a container engine.
-            mgmt_frontend_image: not used.
-            frontend_exporter_image: not used.
-            cache_size: bytes of the prediction cache; 0 turns it off.
-            qf_http_thread_pool_size: not used, see `workers`.
-            qf_http_timeout_request: seconds to receive the request header.
-            qf_http_timeout_content: seconds between two reads of the
-                request body.
-            num_frontend_replicas: must be 1.
+    def wait_until_up(self) -> None:
+        """Wait until a cluster that has been started answers.
 
         Raises:
-            ClipperException: the cluster exists, a program or an image is
-                missing, or nginx does not start (with its error line).
+            ClipperException: it does not within 300 seconds.
         """
-        if num_frontend_replicas != 1:
-            raise ClipperException(
-                "This cluster has one query frontend. Please set "
-                "num_frontend_replicas=1; workers= sets the number of "
-                "nginx's worker processes"
-            )
-        self._start(
-            query_frontend_image,
-            {
-                # nginx's argument for "no cache" is a word.
-                "cache_size": str(int(cache_size)) if cache_size else "off",
-                "header_timeout": qf_http_timeout_request,
-                "body_timeout": qf_http_timeout_content,
-                "operator_locations": ["status", "metrics", "health"],
-            },
-        )
-        self.logger.info("Clipper is running")
-
-    @abc.abstractmethod
-    def _start(self, image: str, settings: Mapping[str, Any]) -> None:
-        """Start nginx and connect to it.
-
-        Args:
-            settings: members for `server_conf.nginx_conf`.
-        """
+        remote.wait_for_ping(self.get_admin_addr(), self.management_token)
 
     @abc.abstractmethod
     def connect(self) -> None:
-        """Find the running cluster and its ports.
-
-        Raises:
-            ClipperException: no cluster of this name runs.
-        """
+        """Find the running cluster."""
 
     @abc.abstractmethod
     def stop_all(self, graceful: bool = True) -> None:
@@ -208,87 +144,51 @@ class ContainerManager(abc.ABC):
 
     @abc.abstractmethod
     def get_logs(self, logging_dir: str) -> List[str]:
-        """Copy the logs of nginx and of each container to a directory.
-
-        Args:
-            logging_dir: made when it does not exist.
+        """Copy the logs of the cluster to a directory.
 
         Returns:
-            absolute paths of the files.
+            paths of the files.
         """
-
-    def get_admin_addr(self) -> str:
-        """``host:port`` of status, metrics and health."""
-        return self._address("management")
-
-    def get_query_addr(self) -> str:
-        """``host:port`` of the applications."""
-        return self._address("query")
-
-    def get_metric_addr(self) -> str:
-        """``host:port`` of the metrics, the same as `get_admin_addr`."""
-        return self.get_admin_addr()
 
     @abc.abstractmethod
-    def _address(self, what: str) -> str:
-        """``host:port`` that programs of this host reach.
+    def get_admin_addr(self) -> str:
+        """``host:port`` of the management API, status, metrics and health."""
 
-        Args:
-            what: ``"query"`` or ``"management"``.
+    @abc.abstractmethod
+    def get_query_addr(self) -> str:
+        """``host:port`` of the applications."""
 
-        Raises:
-            ClipperException: not connected.
-        """
-
-    def _exists(self) -> ClipperException:
-        return ClipperException(
-            "Cluster {} cannot be started because it already exists. "
-            "Please use ClipperConnection.connect() to connect to "
-            "it.".format(self.cluster_name)
-        )
-
-    def _not_connected(self) -> ClipperException:
-        return ClipperException(
-            "Not connected to the cluster %s" % self.cluster_name
-        )
-
-    def _stopped(self) -> None:
-        self.logger.info("Stopped the cluster and all its model containers")
+    @abc.abstractmethod
+    def get_metric_addr(self) -> str:
+        """``host:port`` of the metrics."""
 
     # Configuration and status.
 
-    @property
-    @abc.abstractmethod
-    def _store(self) -> Store:
-        """Fragments and locks of the cluster.
+    def read_catalog(self) -> Catalog:
+        """The applications and models of the cluster."""
+        return remote.RemoteCatalog(
+            self.get_admin_addr(), self.management_token
+        )
+
+    def change_catalog(self, change: Callable[[Catalog], Result]) -> Result:
+        """Apply a change to the catalog; on an error nothing changes.
 
         Raises:
-            ClipperException: not connected.
+            ClipperException: the change or the server refuses it.
         """
-
-    def config_lock(self) -> ContextManager[None]:
-        """Keep other programs from changing the configuration."""
-        return self._store.lock("config")
+        catalog = remote.RemoteCatalog(
+            self.get_admin_addr(), self.management_token
+        )
+        result = change(catalog)
+        catalog.send()
+        return result
 
     def model_lock(self, name: str) -> ContextManager[None]:
         """Keep other programs from starting or stopping a model's containers.
+
+        There is no lock here: the original has none.
         """
-        return self._store.lock("model-" + quote(name, safe=""))
-
-    def read_fragments(self) -> Dict[str, str]:
-        """The fragments in force: text by relative file name."""
-        return self._store.read_fragments()
-
-    @abc.abstractmethod
-    def apply_fragments(self, fragments: Mapping[str, str]) -> None:
-        """Put fragments in force; the caller holds `config_lock`.
-
-        Returns when every worker that accepts queries uses them.
-
-        Raises:
-            ClipperException: nginx refuses them (with its error line); the
-                fragments before stay in force.
-        """
+        return contextlib.nullcontext()
 
     def get_status(self) -> Dict[str, Any]:
         """The server's status JSON.
@@ -297,67 +197,6 @@ class ContainerManager(abc.ABC):
             OSError: the server does not answer.
         """
         return server_status.fetch(self.get_admin_addr())
-
-    def _wait_in_force(
-        self,
-        generation: int,
-        timeout: float,
-        check: Callable[[], None],
-        late: str,
-    ) -> None:
-        """Wait until all workers that accept queries use a configuration.
-
-        Args:
-            generation: its number.
-            timeout: seconds.
-            check: raises when it can no longer happen.
-            late: begins the message after the timeout.
-
-        Raises:
-            ClipperException: from `check`, or after the timeout.
-        """
-        deadline = time.monotonic() + timeout
-        while True:
-            with contextlib.suppress(OSError):
-                if server_status.is_in_force(
-                    self.get_status(), str(generation)
-                ):
-                    return
-            check()
-            if time.monotonic() > deadline:
-                raise ClipperException(
-                    "%s within %d seconds" % (late, timeout)
-                )
-            time.sleep(0.02)
-
-    def _wait_for_reload(
-        self,
-        generation: int,
-        timeout: float,
-        emergency: Callable[[], Optional[str]],
-    ) -> None:
-        """Wait until nginx uses a configuration after a reload.
-
-        Args:
-            generation: number of the configuration.
-            timeout: seconds.
-            emergency: nginx's line that refuses it; None so far.
-
-        Raises:
-            ClipperException: nginx refuses it, or the timeout passes.
-        """
-
-        def check() -> None:
-            line = emergency()
-            if line is not None:
-                raise ClipperException(
-                    "nginx refuses the configuration: %s" % line
-                )
-
-        self._wait_in_force(
-            generation, timeout, check,
-            "nginx did not take the configuration",
-        )
 
     # Models.
 
@@ -396,10 +235,38 @@ class ContainerManager(abc.ABC):
             pkgs_to_install or [],
         ))
 
-    @abc.abstractmethod
     def _build(self, source: ImageSource) -> str:
-        """Build an image and return its name, see `build_model`."""
+        """Build an image and return its name, see `build_model`.
 
+        Here it is an image of the default container engine.
+        """
+        from .docker import engine, images
+
+        return images.Images(
+            engine.connect(), self.cluster_identifier, logger
+        ).build(source)
+
+    def start_models(
+        self,
+        name: str,
+        version: str,
+        input_type: str,
+        image: str,
+        num_replicas: int,
+        options: ContainerOptions,
+    ) -> None:
+        """Start containers of a version, see `deploy_model`.
+
+        Raises:
+            ClipperException: there are options.
+        """
+        if options != ContainerOptions():
+            raise ClipperException(
+                "%s takes no options of containers" % type(self).__name__
+            )
+        self.deploy_model(name, version, input_type, image, num_replicas)
+
+    @abc.abstractmethod
     def deploy_model(
         self,
         name: str,
@@ -407,23 +274,14 @@ class ContainerManager(abc.ABC):
         input_type: str,
         image: str,
         num_replicas: int = 1,
-        options: Optional[ContainerOptions] = None,
     ) -> None:
-        """Start containers of a version; returns when they are ready.
+        """Start containers of a version."""
 
-        Raises:
-            ClipperException: a container failed (with its last lines); all
-                of them are removed.
-        """
-        self.replicas.deploy(
-            Deployed(name, version, input_type, image), num_replicas,
-            options or ContainerOptions(),
-        )
-
+    @abc.abstractmethod
     def get_num_replicas(self, name: str, version: str) -> int:
         """How many containers of a version run."""
-        return len(self.replicas.of(name, version))
 
+    @abc.abstractmethod
     def set_num_replicas(
         self,
         name: str,
@@ -432,29 +290,16 @@ class ContainerManager(abc.ABC):
         image: str,
         num_replicas: int,
     ) -> None:
-        """Start or stop containers of a version; the newest stop first.
+        """Start or stop containers of a version."""
 
-        Raises:
-            ClipperException: a container failed (with its last lines); all
-                new ones are removed.
-        """
-        self.replicas.scale(
-            Deployed(name, version, input_type, image), num_replicas
-        )
-
+    @abc.abstractmethod
     def stop_models(self, models: Mapping[str, List[str]]) -> None:
         """Stop the containers of versions.
 
         Args:
             models: versions by model name.
         """
-        self.replicas.remove([
-            one
-            for name, versions in models.items()
-            for version in versions
-            for one in self.replicas.of(name, str(version), stopped=True)
-        ])
 
+    @abc.abstractmethod
     def stop_all_model_containers(self) -> None:
         """Stop all model containers of the cluster."""
-        self.replicas.remove(self.replicas.of(stopped=True))

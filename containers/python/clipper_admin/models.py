@@ -133,7 +133,7 @@ class Models(Connection):
             self._read().check_new_version(
                 name, version, input_type, labels, batch_size
             )
-            self.cm.deploy_model(
+            self.cm.start_models(
                 name, version, input_type, image, num_replicas, options
             )
             try:

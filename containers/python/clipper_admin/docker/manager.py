@@ -16,11 +16,11 @@ from ..container_manager import (
     CLIPPER_INTERNAL_REDIS_PORT,
     CLIPPER_INTERNAL_RPC_PORT,
     CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL,
-    ContainerManager,
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
 from ..limits import make_limits
+from ..nginx_cluster import NginxCluster
 from ..server_conf import records_arguments
 from . import engine, frontend, network
 from .containers import Containers
@@ -52,7 +52,7 @@ _PORT_LABELS = {
 }
 
 
-class DockerContainerManager(ContainerManager):
+class DockerContainerManager(NginxCluster):
     """Runs nginx and the model containers in an engine with the Docker API.
 
     The engine is that of DOCKER_HOST or the default one; podman's socket
@@ -378,7 +378,7 @@ class DockerContainerManager(ContainerManager):
         self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
-        """See `ContainerManager.get_logs`; one file for each container."""
+        """See `NginxCluster.get_logs`; one file for each container."""
         os.makedirs(logging_dir, exist_ok=True)
         written = []
         for one in self.containers.find({}, stopped=True):
@@ -405,7 +405,7 @@ class DockerContainerManager(ContainerManager):
         return self.frontend
 
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
-        """See `ContainerManager.apply_fragments`."""
+        """See `NginxCluster.apply_fragments`."""
         front = self.frontend
         number = front.write_generation(fragments)
         front.test_and_switch(number)

@@ -17,11 +17,11 @@ from ..container_manager import (
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
     CLIPPER_INTERNAL_QUERY_PORT,
     CLIPPER_INTERNAL_RPC_PORT,
-    ContainerManager,
 )
 from ..containers import ImageSource
 from ..exceptions import ClipperException
 from ..limits import make_limits, memory_bytes
+from ..nginx_cluster import NginxCluster
 from ..server_conf import DESCRIPTORS, records_arguments
 from . import again, images, programs
 from .control import ClusterGone, ask, is_running
@@ -47,7 +47,7 @@ RELOAD_TIMEOUT = 60.0
 _PORT_TRIES = 5
 
 
-class LocalContainerManager(ContainerManager):
+class LocalContainerManager(NginxCluster):
     """Runs nginx and the model containers as processes of this host.
 
     A small supervisor starts them in a session of their own and restarts
@@ -356,7 +356,7 @@ class LocalContainerManager(ContainerManager):
             ClipperException: no cluster of this name runs.
         """
         cluster = self._directory.read_json(CLUSTER)
-        if cluster is None or not is_running(self._directory.path):
+        if cluster is None or not self._runs():
             advice = ""
             if self._directory.is_left():
                 advice = (
@@ -368,6 +368,10 @@ class LocalContainerManager(ContainerManager):
                 % (self.cluster_name, self._directory.path, advice)
             )
         self._cluster = cluster
+
+    def _runs(self) -> bool:
+        """Whether the cluster's nginx is kept running."""
+        return is_running(self._directory.path)
 
     def stop_all(self, graceful: bool = True) -> None:
         """Stop nginx, the containers and the supervisor.
@@ -387,7 +391,7 @@ class LocalContainerManager(ContainerManager):
         self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
-        """See `ContainerManager.get_logs`."""
+        """See `NginxCluster.get_logs`."""
         os.makedirs(logging_dir, exist_ok=True)
         copied = []
         for name in sorted(os.listdir(self._directory.file(LOGS))):
@@ -412,7 +416,7 @@ class LocalContainerManager(ContainerManager):
         return self._directory
 
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
-        """See `ContainerManager.apply_fragments`."""
+        """See `NginxCluster.apply_fragments`."""
         directory = self._directory
         before = directory.generation()
         number = directory.write_generation(fragments)
@@ -424,7 +428,7 @@ class LocalContainerManager(ContainerManager):
         offset = directory.error_log_size()
         directory.make_current(number)
         try:
-            ask(directory.path, "reload")
+            self._reload()
             self._wait_for_reload(
                 number, RELOAD_TIMEOUT,
                 lambda: directory.emergency_after(offset),
@@ -433,6 +437,10 @@ class LocalContainerManager(ContainerManager):
             directory.make_current(before)
             raise
         directory.drop_generations([before, number])
+
+    def _reload(self) -> None:
+        """Let nginx read its configuration again."""
+        ask(self._directory.path, "reload")
 
     # Models.
 
