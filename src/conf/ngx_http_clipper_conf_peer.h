@@ -31,6 +31,18 @@ typedef struct {
 } ngx_http_clipper_allow_t;
 
 
+/* encryption of an address, and whose keys may connect */
+
+#define NGX_HTTP_CLIPPER_CURVE_KEY  32
+
+typedef struct {
+    u_char                        secret[NGX_HTTP_CLIPPER_CURVE_KEY];
+    ngx_array_t                   clients;      /* public keys, sorted */
+    unsigned                      has_secret:1;
+    unsigned                      has_clients:1;
+} ngx_http_clipper_curve_t;
+
+
 typedef struct {
     ngx_str_t                     address;      /* as written */
     ngx_str_t                     endpoint;     /* as libzmq writes it, NUL-
@@ -38,6 +50,7 @@ typedef struct {
     size_t                        max_message;
     ngx_uint_t                    mode;         /* 0: default */
     ngx_array_t                   allow;        /* of .._allow_t */
+    ngx_http_clipper_curve_t     *curve;        /* NULL: in the clear */
     int                           family;       /* AF_INET, ... */
     ngx_uint_t                    listening;    /* index in the cycle */
     ngx_socket_t                  fd;           /* of the listening socket */

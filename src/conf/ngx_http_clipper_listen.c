@@ -10,6 +10,7 @@
 
 
 #include "conf/ngx_http_clipper_listen.h"
+#include "conf/ngx_http_clipper_conf_curve.h"
 #include "conf/ngx_http_clipper_listen_check.h"
 
 
@@ -78,6 +79,10 @@ ngx_http_clipper_listen_rpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    if (ngx_http_clipper_conf_curve_check(cf, &endpoint) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (endpoint.max_message == 0) {
         endpoint.max_message = NGX_HTTP_CLIPPER_MESSAGE_SIZE;
     }
@@ -138,7 +143,14 @@ ngx_http_clipper_listen_parameter(ngx_conf_t *cf,
     ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value)
 {
     ssize_t    size;
+    ngx_int_t  rc;
     ngx_str_t  text;
+
+    rc = ngx_http_clipper_conf_curve(cf, endpoint, value);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (ngx_strncmp(value->data, "max_message=", 12) == 0
         && endpoint->max_message == 0)

@@ -63,11 +63,13 @@ ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
 
     if (common->allow.nelts == 0) {
 
-        if (!ngx_http_clipper_listen_loopback(addr->sockaddr)) {
+        if (common->curve == NULL
+            && !ngx_http_clipper_listen_loopback(addr->sockaddr))
+        {
             ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                                "\"clipper_rpc %V\" accepts other machines, "
                                "and whoever connects can answer as a model; "
-                               "restrict it with \"allow=\"",
+                               "restrict it with \"allow=\" or keys of CURVE",
                                &common->address);
         }
 

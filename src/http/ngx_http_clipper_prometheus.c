@@ -174,6 +174,11 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       "Dropped messages of containers, by cause.",
       ngx_http_clipper_prometheus_server_rpc, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
+    { "clipper_rpc_refused_total", "counter",
+      "Connections of containers that were turned away, by cause.",
+      ngx_http_clipper_prometheus_server_refused, 0, 0,
+      NGX_HTTP_CLIPPER_ALONE },
+
     { "clipper_build_info", "gauge",
       "Always 1; the labels have the versions.",
       ngx_http_clipper_prometheus_server_build, 0, 0, NGX_HTTP_CLIPPER_ALONE },

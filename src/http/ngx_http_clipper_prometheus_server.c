@@ -10,10 +10,15 @@
 #include "shm/clipper_record.h"
 #include "shm/clipper_zone.h"
 #include "proto/clipper_proto_error.h"
+#include "proto/clipper_proto_refusal.h"
 #include "query/ngx_http_clipper_state.h"
 #include "http/ngx_http_clipper_prometheus_text.h"
 
 #include <zmq.h>
+
+
+static void ngx_http_clipper_prometheus_cause(
+    ngx_http_clipper_prometheus_t *p, const ngx_str_t *cause, uint64_t *count);
 
 
 static const ngx_str_t  ngx_http_clipper_prometheus_zone =
@@ -132,26 +137,43 @@ ngx_http_clipper_prometheus_server_rpc(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family,
     ngx_http_clipper_prometheus_group_t *group)
 {
-    u_char            buf[NGX_HTTP_CLIPPER_PROMETHEUS_LABELS];
-    ngx_str_t         labels;
-    ngx_uint_t        i;
-    const ngx_str_t  *cause;
+    ngx_uint_t  i;
+
+    for (i = CLIPPER_PROTO_EOK + 1; i < CLIPPER_PROTO_ERRORS; i++) {
+        ngx_http_clipper_prometheus_cause(p, clipper_proto_error_name(i),
+                                          &p->zone->header->rpc_errors[i]);
+    }
+}
+
+
+void
+ngx_http_clipper_prometheus_server_refused(ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family,
+    ngx_http_clipper_prometheus_group_t *group)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < CLIPPER_PROTO_REFUSALS; i++) {
+        ngx_http_clipper_prometheus_cause(p, clipper_proto_refusal_name(i),
+                                          &p->zone->header->refusals[i]);
+    }
+}
+
+
+static void
+ngx_http_clipper_prometheus_cause(ngx_http_clipper_prometheus_t *p,
+    const ngx_str_t *cause, uint64_t *count)
+{
+    u_char     buf[NGX_HTTP_CLIPPER_PROMETHEUS_LABELS];
+    ngx_str_t  labels;
 
     labels.data = buf;
+    labels.len = 0;
 
-    for (i = CLIPPER_PROTO_EOK + 1;
-         i < CLIPPER_PROTO_ERRORS;
-         i++)
-    {
-        cause = clipper_proto_error_name(i);
-        labels.len = 0;
-
-        ngx_http_clipper_prometheus_text_label(&labels, "cause", cause->data,
-                                               cause->len);
-        ngx_http_clipper_prometheus_text_count(p, "", &labels,
-                    __atomic_load_n(&p->zone->header->rpc_errors[i],
-                                    __ATOMIC_RELAXED));
-    }
+    ngx_http_clipper_prometheus_text_label(&labels, "cause", cause->data,
+                                           cause->len);
+    ngx_http_clipper_prometheus_text_count(p, "", &labels,
+                                 __atomic_load_n(count, __ATOMIC_RELAXED));
 }
 
 

@@ -32,6 +32,10 @@ void ngx_http_clipper_prometheus_server_span(ngx_http_clipper_prometheus_t *p,
 void ngx_http_clipper_prometheus_server_rpc(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family,
     ngx_http_clipper_prometheus_group_t *group);
+void ngx_http_clipper_prometheus_server_refused(
+    ngx_http_clipper_prometheus_t *p,
+    const ngx_http_clipper_family_t *family,
+    ngx_http_clipper_prometheus_group_t *group);
 void ngx_http_clipper_prometheus_server_build(ngx_http_clipper_prometheus_t *p,
     const ngx_http_clipper_family_t *family,
     ngx_http_clipper_prometheus_group_t *group);

@@ -17,6 +17,7 @@
 #include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "replica/ngx_http_clipper_rpc_number.h"
 #include "replica/ngx_http_clipper_rpc_peer.h"
+#include "replica/ngx_http_clipper_rpc_zap.h"
 #include "base/clipper_limiter.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_zmq.h"
@@ -84,8 +85,11 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
 
     router = ngx_http_clipper_rpc_router.socket;
 
-    if (ngx_http_clipper_rpc_monitor_init(cycle, ngx_http_clipper_rpc_context,
-                                          router, handlers) != NGX_OK
+    if (ngx_http_clipper_rpc_zap_init(cycle, ngx_http_clipper_rpc_context,
+                                      &mcf->endpoints) != NGX_OK
+        || ngx_http_clipper_rpc_monitor_init(cycle,
+                                             ngx_http_clipper_rpc_context,
+                                             router, handlers) != NGX_OK
         || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
                                       ngx_http_clipper_rpc_event,
                                       ngx_http_clipper_rpc_again) != NGX_OK)
@@ -188,6 +192,7 @@ ngx_http_clipper_rpc_done(void)
     ngx_http_clipper_rpc_number_done();
     ngx_http_clipper_rpc_monitor_done(ngx_http_clipper_rpc_router.socket);
     ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_router);
+    ngx_http_clipper_rpc_zap_done();
 
     (void) zmq_ctx_term(ngx_http_clipper_rpc_context);
     ngx_http_clipper_rpc_context = NULL;

@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_clipper_bind_one(ngx_cycle_t *cycle,
     ngx_http_clipper_bind_t *bound);
 static ngx_int_t ngx_http_clipper_bind_allow(ngx_cycle_t *cycle,
     ngx_http_clipper_endpoint_t *endpoint);
+static ngx_int_t ngx_http_clipper_bind_curve(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint);
 static int ngx_http_clipper_bind_silence(void);
 static ngx_int_t ngx_http_clipper_bind_set(ngx_cycle_t *cycle, int option,
     int value);
@@ -42,8 +44,9 @@ ngx_int_t
 ngx_http_clipper_rpc_bind_open(ngx_cycle_t *cycle, void *router,
     ngx_array_t *endpoints)
 {
-    ngx_uint_t                i;
-    ngx_http_clipper_bind_t  *bound;
+    ngx_uint_t                    i, keys;
+    ngx_http_clipper_bind_t      *bound;
+    ngx_http_clipper_endpoint_t  *endpoint;
 
     bound = ngx_pcalloc(cycle->pool,
                         endpoints->nelts * sizeof(ngx_http_clipper_bind_t));
@@ -54,16 +57,26 @@ ngx_http_clipper_rpc_bind_open(ngx_cycle_t *cycle, void *router,
     ngx_http_clipper_bind_router = router;
     ngx_http_clipper_bound = bound;
 
-    for (i = 0; i < endpoints->nelts; i++) {
-        bound[i].endpoint = (ngx_http_clipper_endpoint_t *) endpoints->elts
-                            + i;
-        bound[i].heard = -1;
+    endpoint = endpoints->elts;
 
-        if (ngx_http_clipper_bind_one(cycle, &bound[i]) != NGX_OK) {
-            return NGX_ERROR;
+    /* those with keys last: libzmq takes no domain back */
+
+    for (keys = 0; keys < 2; keys++) {
+        for (i = 0; i < endpoints->nelts; i++) {
+
+            if (keys != (endpoint[i].curve != NULL)) {
+                continue;
+            }
+
+            bound->endpoint = &endpoint[i];
+            bound->heard = -1;
+
+            if (ngx_http_clipper_bind_one(cycle, bound++) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            ngx_http_clipper_nbound++;
         }
-
-        ngx_http_clipper_nbound++;
     }
 
     return NGX_OK;
@@ -87,7 +100,9 @@ ngx_http_clipper_bind_one(ngx_cycle_t *cycle, ngx_http_clipper_bind_t *bound)
     endpoint = bound->endpoint;
     size = endpoint->max_message ? (int64_t) endpoint->max_message : -1;
 
-    if (ngx_http_clipper_bind_allow(cycle, endpoint) != NGX_OK) {
+    if (ngx_http_clipper_bind_allow(cycle, endpoint) != NGX_OK
+        || ngx_http_clipper_bind_curve(cycle, endpoint) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -166,6 +181,35 @@ ngx_http_clipper_bind_allow(ngx_cycle_t *cycle,
     }
 
     return NGX_OK;
+}
+
+
+/* the domain tells the one who is asked for a key which address it is */
+
+static ngx_int_t
+ngx_http_clipper_bind_curve(ngx_cycle_t *cycle,
+    ngx_http_clipper_endpoint_t *endpoint)
+{
+    void  *router;
+
+    if (endpoint->curve == NULL) {
+        return NGX_OK;
+    }
+
+    router = ngx_http_clipper_bind_router;
+
+    if (zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, endpoint->curve->secret,
+                       NGX_HTTP_CLIPPER_CURVE_KEY) == -1
+        || zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, endpoint->endpoint.data,
+                          endpoint->endpoint.len) == -1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "clipper_rpc %V: CURVE: %s", &endpoint->address,
+                      zmq_strerror(errno));
+        return NGX_ERROR;
+    }
+
+    return ngx_http_clipper_bind_set(cycle, ZMQ_CURVE_SERVER, 1);
 }
 
 

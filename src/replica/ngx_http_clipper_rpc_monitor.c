@@ -7,6 +7,7 @@
 #include "replica/ngx_http_clipper_rpc_monitor.h"
 #include "replica/ngx_http_clipper_rpc_number.h"
 #include "replica/ngx_http_clipper_rpc_peer.h"
+#include "replica/ngx_http_clipper_rpc_zap.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
 
@@ -14,7 +15,12 @@
 
 #if !defined(ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
 #define ZMQ_EVENT_HANDSHAKE_SUCCEEDED  0            /* before libzmq 4.3 */
+#define ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL  0
+#define ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL   0
 #endif
+
+#define NGX_HTTP_CLIPPER_MONITOR_FAILED                                       \
+    (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL|ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 
 static void ngx_http_clipper_monitor_event(ngx_event_t *ev);
@@ -37,7 +43,8 @@ ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
 
     if (zmq_socket_monitor(router, NGX_HTTP_CLIPPER_MONITOR_NAME,
                            ZMQ_EVENT_ACCEPTED|ZMQ_EVENT_DISCONNECTED
-                           |ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+                           |ZMQ_EVENT_HANDSHAKE_SUCCEEDED
+                           |NGX_HTTP_CLIPPER_MONITOR_FAILED)
         == -1)
     {
         return NGX_ERROR;
@@ -148,6 +155,10 @@ ngx_http_clipper_monitor_read(void)
 
         } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             ngx_http_clipper_rpc_number_given();
+
+        } else if (event & NGX_HTTP_CLIPPER_MONITOR_FAILED) {
+            ngx_http_clipper_rpc_zap_failed(
+                event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL ? value : 0);
 
         } else {
             ngx_http_clipper_rpc_peer_opened(value);

@@ -24,6 +24,7 @@
 
 
 #define CLIPPER_CAUSES        64                /* of dropped messages */
+#define CLIPPER_REFUSALS      8                 /* causes of them */
 
 
 typedef struct {
@@ -61,6 +62,7 @@ typedef struct {
     uint64_t                   suspect_us;      /* until there may be one */
     clipper_suspect_t suspects[CLIPPER_SUSPECTS];
     uint64_t                   rpc_errors[CLIPPER_CAUSES];
+    uint64_t                   refusals[CLIPPER_REFUSALS];
     int64_t                    started;
     clipper_hash_key_t  key;
 

@@ -1,5 +1,6 @@
 """`python -m clipper_admin COMMAND`, with the commands:
 
+    keys             make and replace keys of CURVE, see `clipper_admin.keys`
     management       serve the management API, see
                      `clipper_admin.management`
     metrics          serve the joined metrics, see
@@ -12,7 +13,7 @@
 import sys
 from typing import List
 
-from . import management
+from . import keys, management
 from .clipper_admin import ClipperConnection
 from .exceptions import ClipperException
 from .local import LocalContainerManager
@@ -35,6 +36,7 @@ def _stop(arguments: List[str]) -> int:
 
 
 _COMMANDS = {
+    "keys": keys.main,
     "management": management.main,
     "metrics": joined.main,
     "replay": command.main,

@@ -9,6 +9,7 @@ your own program:
 
 from typing import Any, Optional
 
+from .curve import Keys
 from .input_types import code_of
 from .model import Model, ModelFunction
 from .outputs import PredictionError
@@ -17,6 +18,12 @@ from .session import Container
 __all__ = ["Container", "Model", "ModelFunction", "PredictionError", "serve"]
 
 _NOTHING = object()
+
+
+def _keys(own: Optional[str], server: Optional[str]) -> Optional[Keys]:
+    if bool(own) != bool(server):
+        raise ValueError("curve_key and curve_server belong together")
+    return Keys(own, server) if own and server else None
 
 
 def serve(
@@ -30,6 +37,8 @@ def serve(
     digest: bytes = b"",
     handle_signals: bool = True,
     strings: Optional[str] = None,
+    curve_key: Optional[str] = None,
+    curve_server: Optional[str] = None,
 ) -> None:
     """Serve a function as a model until SIGTERM or SIGINT.
 
@@ -56,10 +65,15 @@ def serve(
         handle_signals: False outside of the main thread.
         strings: what `func` gets for strings, ``"str"`` or ``"bytes"`` (as
             in the original Clipper); None for the usual.
+        curve_key: certificate with the container's own secret key, to
+            encrypt the connection; with `curve_server`.
+        curve_server: certificate with the server's public key, or a
+            directory with several, which are tried in turn.
 
     Raises:
-        ValueError: unknown input type, RPC version or `strings`, or a name
-            or version that is not `[A-Za-z0-9][A-Za-z0-9._-]*`.
+        ValueError: unknown input type, RPC version or `strings`, a name or
+            version that is not `[A-Za-z0-9][A-Za-z0-9._-]*`, or a key that
+            cannot be read.
         PredictionError: `func` does not return one output for the sample.
         Exception: what `func` raised on the sample.
     """
@@ -67,5 +81,6 @@ def serve(
     if sample_input is not _NOTHING:
         model.warm_up(sample_input)
     Container(
-        model, name, str(version), endpoint, rpc_version, digest
+        model, name, str(version), endpoint, rpc_version, digest,
+        keys=_keys(curve_key, curve_server),
     ).run(handle_signals)

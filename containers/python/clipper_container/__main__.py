@@ -13,6 +13,10 @@ Environment:
     CLIPPER_ENDPOINT       replaces both: a ZeroMQ address, also ipc://…
     CLIPPER_RPC_VERSION    default 4; 3 for the original Clipper
     CLIPPER_REPLICA_TOKEN  32 hexadecimal digits; default random
+    CLIPPER_CURVE_KEY      certificate with the container's own secret key:
+                           the connection is encrypted
+    CLIPPER_CURVE_SERVER   certificate with the server's public key, or a
+                           directory with several; both variables or none
     CLIPPER_READY_FILE     file to write READY to just before connecting
     CLIPPER_METRICS_PORT   port on which the metrics of the model are served
     CLIPPER_METRICS_ADDRESS   address for it; default all
@@ -31,6 +35,7 @@ import traceback
 from typing import List, Mapping, NamedTuple, Optional
 
 from . import metrics
+from .curve import Keys
 from .input_types import check_strings, code_of
 from .loader import NO_SAMPLE, ModelDirectoryError, load
 from .log import identify, log
@@ -63,6 +68,7 @@ class Settings(NamedTuple):
     ready_file: str
     metrics_port: Optional[int]
     metrics_address: str
+    keys: Optional[Keys]
     watched: bool
     limit: Optional[float]
 
@@ -101,9 +107,20 @@ def read_environment(env: Mapping[str, str]) -> Settings:
         ready_file=env.get("CLIPPER_READY_FILE", ""),
         metrics_port=_port(env.get("CLIPPER_METRICS_PORT", "")),
         metrics_address=env.get("CLIPPER_METRICS_ADDRESS", ""),
+        keys=_keys(env),
         watched=batch_timeout != "off",
         limit=None if batch_timeout == "off" else read_limit(batch_timeout),
     )
+
+
+def _keys(env: Mapping[str, str]) -> Optional[Keys]:
+    own = env.get("CLIPPER_CURVE_KEY", "")
+    server = env.get("CLIPPER_CURVE_SERVER", "")
+    if bool(own) != bool(server):
+        raise ValueError(
+            "CLIPPER_CURVE_KEY and CLIPPER_CURVE_SERVER belong together"
+        )
+    return Keys(own, server) if own else None
 
 
 def _port(text: str) -> Optional[int]:
@@ -181,6 +198,7 @@ def main() -> int:
             loaded.digest,
             settings.token,
             Watchdog(settings.limit) if settings.watched else None,
+            settings.keys,
         )
     except ValueError as error:
         log("clipper_container: %s" % error)

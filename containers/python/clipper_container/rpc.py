@@ -122,6 +122,7 @@ class RPCService:
             settings.rpc_version,
             token=settings.token,
             watchdog=Watchdog(settings.limit) if settings.watched else None,
+            keys=settings.keys,
         )
         try:
             with open(ready_file or settings.ready_file or _READY, "w",

@@ -15,6 +15,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from . import wire
+from .curve import RETRY, Keys
 from .log import identify, log
 from .model import Model
 from .watchdog import Watchdog
@@ -57,8 +58,13 @@ class Connection:
     """
 
     def __init__(
-        self, context: zmq.Context, endpoint: str, poller: zmq.Poller
+        self,
+        context: zmq.Context,
+        endpoint: str,
+        poller: zmq.Poller,
+        keys: Optional[Keys] = None,
     ) -> None:
+        self.opened = time.monotonic()
         self.connected = False
         self.registered = False
         self.leaving = False
@@ -77,6 +83,8 @@ class Connection:
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
         self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15000)
+        if keys is not None:
+            keys.use(self.socket)
         self.monitor = self.socket.get_monitor_socket(_EVENTS)
         self.monitor.setsockopt(zmq.LINGER, 0)
         self.socket.connect(endpoint)
@@ -152,6 +160,8 @@ class Container:
         token: 16 bytes that identify the container; random when empty.
         watchdog: ends the process when the model does not return; None for
             none.
+        keys: with which the connection is encrypted; None for a connection
+            in the clear.
 
     Raises:
         ValueError: the RPC version is unknown, or version 4 does not allow
@@ -168,6 +178,7 @@ class Container:
         digest: bytes = b"",
         token: bytes = b"",
         watchdog: Optional[Watchdog] = None,
+        keys: Optional[Keys] = None,
     ) -> None:
         if rpc_version not in (3, 4):
             raise ValueError(
@@ -175,6 +186,7 @@ class Container:
             )
         self.model = model
         self._watchdog = watchdog
+        self._keys = keys
         self.endpoint = endpoint
         self.rpc_version = rpc_version
         self.label = "%s:%s" % (name, version)
@@ -295,6 +307,8 @@ class Container:
                 due = min(due, connection.announce_at)
             elif connection.connected:
                 due = min(due, connection.last_traffic + HEARTBEAT_INTERVAL)
+            elif self._keys:
+                due = min(due, connection.opened + RETRY)
         return max(0, int((due - now) * 1000) + 1)
 
     def _tend(self) -> None:
@@ -310,8 +324,11 @@ class Container:
             elif now - connection.last_received > SILENCE_LIMIT:
                 self._renew(connection)
             elif not connection.connected:
-                # libzmq keeps trying; a new socket would not help.
+                # libzmq keeps trying; a new socket helps only with keys.
                 connection.last_received = now
+                if self._keys and now - connection.opened >= RETRY:
+                    self._keys.failed()
+                    self._renew(connection)
             elif connection.announce_at is not None:
                 if now >= connection.announce_at:
                     self._announce(connection)
@@ -326,7 +343,9 @@ class Container:
     # Connections.
 
     def _open(self) -> Connection:
-        connection = Connection(self._context, self.endpoint, self._poller)
+        connection = Connection(
+            self._context, self.endpoint, self._poller, self._keys
+        )
         self._connections.append(connection)
         self._by_socket[connection.socket] = connection
         self._by_socket[connection.monitor] = connection
@@ -418,8 +437,10 @@ class Container:
         ):
             self.model.failures.note(
                 "%s closes connections before %s is registered: does its "
-                "clipper_rpc allow this host? Trying again"
-                % (self.endpoint, self.label)
+                "clipper_rpc allow this host%s? Trying again" % (
+                    self.endpoint, self.label,
+                    " and know its key" if self._keys else "",
+                )
             )
 
     def _announce(self, connection: Connection) -> None:
