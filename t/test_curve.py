@@ -6,12 +6,15 @@ import re
 import shutil
 
 import pytest
+import requests
 import zmq
 import zmq.auth
 
 from clipper_admin import keys
+from clipper_admin.deployers import python as python_deployer
 from clipper_admin.exceptions import ClipperException
 from harness import Load, PythonContainer, Sim3, Sim4, application, wait_until
+from harness.cluster import local_cluster, outputs, unsanitized
 from harness.load import numbered
 from harness.metrics import METRICS
 from harness.util import free_port
@@ -291,3 +294,27 @@ def test_a_key_that_goes(start, rings):
     wait_until(lambda: len(server.status()["workers"])
                == int(server.parts["workers"]), 60, "the old workers' end")
     assert len(server.replicas("m", ready=False)) == 1
+
+
+@unsanitized
+def test_local_cluster(settings, tmp_path):
+    """Catches a cluster with keys whose own containers cannot connect, or
+    others can."""
+    with local_cluster(settings, tmp_path / "c", curve=True) as conn:
+        conn.register_application("a", "doubles", "-1", 5000000)
+        python_deployer.deploy_python_closure(
+            conn, "m", 1, "doubles", lambda xs: [float(x.sum()) for x in xs])
+        conn.link_model_to_app("a", "m")
+        assert outputs(conn, "a", [[1.0, 2.0], [0.5]]) == [3.0, 0.5]
+        port = conn.cm.clipper_rpc_port
+        stranger = Sim4(None, "m", 2, endpoint=f"tcp://127.0.0.1:{port}")
+        metrics = f"http://{conn.cm.get_admin_addr()}/metrics"
+        wait_until(lambda: re.search(
+            r'refused_total\{cause="(mechanism|handshake)"\} [1-9]',
+            requests.get(metrics).text))
+        assert not stranger.registered.is_set()
+        stranger.close()
+        conn.set_num_replicas("m", 2)
+        secret = tmp_path / "c/keys/clients/container.key_secret"
+        assert secret.stat().st_mode & 0o777 == 0o600
+    assert not secret.exists()

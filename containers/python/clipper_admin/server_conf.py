@@ -70,6 +70,15 @@ def records_arguments(
     return [size] + (["redis=" + time] if time else [])
 
 
+def _curve(cluster: Mapping[str, Any]) -> List[str]:
+    """The keys of the containers' address, if the cluster has any."""
+    keys = cluster.get("curve")
+    if not keys:
+        return []
+    return ["curve_key=%s/server/server.key_secret" % keys,
+            "curve_clients=%s/clients" % keys]
+
+
 def _admin(cluster: Mapping[str, Any]) -> List[Directive]:
     """The location of the management API, if the cluster has the service."""
     if not cluster.get("management"):
@@ -128,7 +137,8 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive(
             "clipper_rpc",
             join(listen, cluster["rpc_port"]),
-            *["allow=" + one for one in cluster.get("rpc_allow", [])]
+            *["allow=" + one for one in cluster.get("rpc_allow", [])],
+            *_curve(cluster)
         ),
     ]
     if cluster.get("query_id_bits"):

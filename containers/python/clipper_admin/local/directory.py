@@ -6,6 +6,7 @@
     current -> generations/N
     generations/N/      fragments: generation.conf models/ apps/
     images/             model directories
+    keys/               of CURVE, where the cluster uses it
     logs.old/           logs of the run before
     logs/  locks/  tmp/
     management.sock  management.token  metrics.sock
@@ -22,7 +23,7 @@ import subprocess
 import tempfile
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
-from .. import nginxconf
+from .. import keys, nginxconf
 from ..exceptions import ClipperException
 from ..nginxconf import directive
 from ..server_conf import PLACES, nginx_conf, nginx_line
@@ -34,6 +35,7 @@ CANDIDATE_CONF = "nginx.candidate.conf"
 CURRENT = "current"
 GENERATIONS = "generations"
 IMAGES = "images"
+KEYS = "keys"
 LOGS = "logs"
 OLD_LOGS = "logs.old"
 ERROR_LOG = "logs/error.log"
@@ -123,9 +125,15 @@ class ClusterDirectory:
                     os.unlink(self.file(name))
         self.make(GENERATIONS, LOGS, IMAGES, "tmp", "locks")
 
+    def make_keys(self) -> None:
+        """Make the keys of the server and of the containers, once."""
+        for name, place in (("server", "server"), ("container", "clients")):
+            if not os.path.exists(self.file(KEYS, place, name + ".key")):
+                keys.make(name, self.file(KEYS, place))
+
     def remove(self) -> None:
         """Remove everything but the logs."""
-        for name in (GENERATIONS, IMAGES, "tmp"):
+        for name in (GENERATIONS, IMAGES, KEYS, "tmp"):
             shutil.rmtree(self.file(name), ignore_errors=True)
         for name in (
             CLUSTER,

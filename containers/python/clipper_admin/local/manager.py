@@ -28,6 +28,7 @@ from .control import ClusterGone, ask, is_running
 from .directory import (
     CLUSTER,
     ERROR_LOG,
+    KEYS,
     LOGS,
     MANAGEMENT_SOCKET,
     MANAGEMENT_TOKEN,
@@ -98,6 +99,10 @@ class LocalContainerManager(NginxCluster):
         model_metrics: serve what models report with `clipper_admin.metrics`,
             on a port of its own for each replica, and join it in
             ``/metrics``.
+        curve: encrypt the connections of containers and admit only those
+            with the cluster's keys, which are made in the directory
+            ``keys``. A container that you start yourself needs them too;
+            those of version 3 cannot connect.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class LocalContainerManager(NginxCluster):
         limits: Optional[Mapping[str, Any]] = None,
         model_metrics: bool = False,
         query_id_bits: Optional[int] = None,
+        curve: bool = False,
     ) -> None:
         programs.check_cluster_name(cluster_name)
         super().__init__(cluster_name, deploy_timeout, logger)
@@ -142,6 +148,7 @@ class LocalContainerManager(NginxCluster):
         self._limits = dict(limits or {})
         self._query_id_bits = query_id_bits
         self._model_metrics = model_metrics
+        self._curve = curve
         self._nginx = nginx
         self._module = module
         self._directory = ClusterDirectory(
@@ -205,6 +212,7 @@ class LocalContainerManager(NginxCluster):
             "user": _user(),
             "management": MANAGEMENT_SOCKET,
             "model_metrics": METRICS_SOCKET if self._model_metrics else None,
+            "curve": KEYS if self._curve else None,
             "nginx": programs.find_nginx(self._nginx),
             "module": programs.find_module(self._module),
         }
@@ -221,6 +229,8 @@ class LocalContainerManager(NginxCluster):
         directory = self._directory
         left = directory.is_left()
         directory.prepare()
+        if settings["curve"]:
+            directory.make_keys()
         if left:
             self.logger.info(
                 "The cluster in %s was not stopped: starting it again with "

@@ -27,7 +27,7 @@ from ..replica_set import ReplicaSet, Server, Started
 from ..status import free_port
 from . import images, programs
 from .control import ask
-from .directory import CONTAINERS, LOGS, ClusterDirectory
+from .directory import CONTAINERS, KEYS, LOGS, ClusterDirectory
 
 _LOG_LINES = 30
 
@@ -199,6 +199,16 @@ class Replicas(ReplicaSet):
             "CLIPPER_IP": reachable(cluster["address"]),
             "CLIPPER_PORT": str(cluster["rpc_port"]),
             "PYTHONPATH": programs.container_path(),
+            **self._keys(),
+        }
+
+    def _keys(self) -> Dict[str, str]:
+        if not self._cluster().get("curve"):
+            return {}
+        keys = self._directory.file
+        return {
+            "CLIPPER_CURVE_KEY": keys(KEYS, "clients", "container.key_secret"),
+            "CLIPPER_CURVE_SERVER": keys(KEYS, "server"),
         }
 
     def _started(self, what: Deployed, ids: List[str]) -> List[Started]:
