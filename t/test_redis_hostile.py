@@ -189,7 +189,7 @@ def test_errors_of_redis_forge_no_log(hostile, at):
     terminal of who reads the log."""
     # the first trouble of a minute is logged: it must not be a slow machine
     server, store = hostile(after(b"-ERR forged \x1b[31m\x9b\r\n", at=at),
-                            timeout="30s")
+                            timeout="5s")
     learn(server, 1)
     line, = wait_until(lambda: [line for line in server.log_text().split("\n")
                                 if "forged" in line])
