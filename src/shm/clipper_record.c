@@ -313,7 +313,6 @@ clipper_record_forget(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     const uint64_t uid[2])
 {
     uint32_t                pos;
-    clipper_record_row_t   *row;
     clipper_record_area_t  *area;
 
     area = zone->records;
@@ -323,8 +322,7 @@ clipper_record_forget(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 0);
 
     if (pos) {
-        row = clipper_record_row(area, pos - 1);
-        clipper_record_ring_unlink_locked(zone, pos - 1, row->linked);
+        clipper_record_ring_unlink_locked(zone, pos - 1, CLIPPER_RECORD_BOTH);
     }
 
     clipper_journal_end(&area->journal);

@@ -116,7 +116,7 @@ clipper_record_claim_over_locked(clipper_zone_t *zone, uint32_t pos,
     keep &= !clipper_record_is_note(clipper_record_fixed(row));
 
     clipper_record_ring_unlink_locked(zone, pos, keep ? CLIPPER_RECORD_INPUT
-                                                      : row->linked);
+                                                      : CLIPPER_RECORD_BOTH);
 }
 
 
@@ -126,34 +126,25 @@ clipper_record_claim_learn(clipper_zone_t *zone, uint64_t query_id,
 {
     uint32_t                pos;
     ngx_int_t               rc;
-    clipper_record_row_t   *row;
     clipper_record_area_t  *area;
 
     area = zone->records;
-    rc = NGX_DECLINED;
     out->n = 0;
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, note);
+    pos = clipper_record_ring_mine_locked(zone, query_id, app, uid, note);
 
-    if (pos) {
-        row = clipper_record_row(area, pos - 1);
-        rc = NGX_DONE;
+    if (pos && zone->lesson) {
+        clipper_record_claim_mark_locked(zone, pos - 1, zone->lesson);
 
-        if ((row->linked & CLIPPER_RECORD_INPUT)
-            && clipper_record_fixed(row)->owner == zone->pid)
-        {
-            rc = NGX_OK;
-
-            if (zone->lesson) {
-                clipper_record_claim_mark_locked(zone, pos - 1, zone->lesson);
-
-            } else {
-                clipper_record_claim_over_locked(zone, pos - 1, 1);
-            }
-        }
+    } else if (pos) {
+        clipper_record_claim_over_locked(zone, pos - 1, 1);
     }
+
+    rc = pos ? NGX_OK
+         : clipper_record_ring_seek_locked(zone, query_id, app, uid, note)
+         ? NGX_DONE : NGX_DECLINED;
 
     if (note) {
         pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 0);
@@ -174,23 +165,16 @@ clipper_record_claim_end(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     const uint64_t uid[2], ngx_uint_t note, ngx_uint_t keep)
 {
     uint32_t                pos;
-    clipper_record_row_t   *row;
     clipper_record_area_t  *area;
 
     area = zone->records;
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, note);
+    pos = clipper_record_ring_mine_locked(zone, query_id, app, uid, note);
 
     if (pos) {
-        row = clipper_record_row(area, pos - 1);
-
-        if ((row->linked & CLIPPER_RECORD_INPUT)
-            && clipper_record_fixed(row)->owner == zone->pid)
-        {
-            clipper_record_claim_over_locked(zone, pos - 1, keep);
-        }
+        clipper_record_claim_over_locked(zone, pos - 1, keep);
     }
 
     clipper_journal_end(&area->journal);

@@ -80,8 +80,6 @@ clipper_record_note_write(clipper_zone_t *zone, const clipper_record_t *note)
     uint32_t                pos;
     ngx_int_t               rc;
     ngx_uint_t              again;
-    clipper_record_t       *fixed;
-    clipper_record_row_t   *row;
     clipper_record_area_t  *area;
 
     area = zone->records;
@@ -95,18 +93,9 @@ clipper_record_note_write(clipper_zone_t *zone, const clipper_record_t *note)
     clipper_journal_begin(&area->journal, area, zone->pid);
 
     for (again = 0; again < 2; again++) {
-        pos = clipper_record_ring_seek_locked(zone, note->query_id, note->app,
-                                         note->uid, 0);
+        pos = clipper_record_ring_mine_locked(zone, note->query_id, note->app,
+                                              note->uid, 0);
         if (pos == 0) {
-            break;
-        }
-
-        row = clipper_record_row(area, pos - 1);
-        fixed = clipper_record_fixed(row);
-
-        if (!(row->linked & CLIPPER_RECORD_INPUT)
-            || fixed->owner != zone->pid)
-        {
             break;
         }
 
@@ -220,15 +209,13 @@ clipper_record_note_leave(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, 1);
+    pos = clipper_record_ring_mine_locked(zone, query_id, app, uid, 1);
 
     if (pos) {
         fixed = clipper_record_fixed(clipper_record_row(area, pos - 1));
 
-        if (fixed->owner == zone->pid) {
-            clipper_record_save(area, fixed->owner);
-            fixed->owner = 0;
-        }
+        clipper_record_save(area, fixed->owner);
+        fixed->owner = 0;
     }
 
     clipper_journal_end(&area->journal);

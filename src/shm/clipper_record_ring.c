@@ -83,7 +83,7 @@ clipper_record_ring_drop_locked(clipper_zone_t *zone)
     pos = (uint32_t) (area->m.tail / CLIPPER_RECORD_UNIT);
     row = clipper_record_row(area, pos);
 
-    clipper_record_ring_unlink_locked(zone, pos, row->linked);
+    clipper_record_ring_unlink_locked(zone, pos, CLIPPER_RECORD_BOTH);
 
     clipper_record_save(area, area->m);
 
@@ -142,7 +142,7 @@ clipper_record_ring_write_locked(clipper_zone_t *zone,
     row = clipper_record_row(area, area->m.head / CLIPPER_RECORD_UNIT);
 
     row->size = (uint32_t) size;
-    row->linked = CLIPPER_RECORD_ID|CLIPPER_RECORD_INPUT;
+    row->linked = CLIPPER_RECORD_BOTH;
     row->padding = 0;
 
     p = ngx_cpymem(row->data, record, CLIPPER_RECORD_FIXED);
@@ -218,6 +218,7 @@ clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
     area = zone->records;
     row = clipper_record_row(area, pos);
     fixed = clipper_record_fixed(row);
+    tables &= row->linked;
 
     for (table = 0; table < 2; table++) {
 
@@ -303,6 +304,29 @@ clipper_record_ring_seek_locked(clipper_zone_t *zone, uint64_t query_id,
     }
 
     return pos;
+}
+
+
+uint32_t
+clipper_record_ring_mine_locked(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], ngx_uint_t note)
+{
+    uint32_t               pos;
+    clipper_record_row_t  *row;
+
+    clipper_record_locked(zone);
+
+    pos = clipper_record_ring_seek_locked(zone, query_id, app, uid, note);
+
+    if (pos == 0) {
+        return 0;
+    }
+
+    row = clipper_record_row((clipper_record_area_t *) zone->records, pos - 1);
+
+    return (row->linked & CLIPPER_RECORD_INPUT)
+           && clipper_record_fixed(row)->owner == zone->pid
+           ? pos : 0;
 }
 
 

@@ -21,6 +21,7 @@
 
 #define CLIPPER_RECORD_ID     1                 /* bits of the tables */
 #define CLIPPER_RECORD_INPUT  2
+#define CLIPPER_RECORD_BOTH   (CLIPPER_RECORD_ID|CLIPPER_RECORD_INPUT)
 
 /* the common part of all records is stored as a struct */
 #define CLIPPER_RECORD_FIXED  offsetof(clipper_record_t, key)
@@ -81,14 +82,11 @@ typedef struct {
     (!clipper_record_is_note(fixed) && (fixed)->n)
 
 #define clipper_record_save(area, piece)                                      \
-    clipper_journal_save(&(area)->journal, area, &(piece),                    \
-                         sizeof(piece))
-
+    clipper_journal_save(&(area)->journal, area, &(piece), sizeof(piece))
 
 #define clipper_record_locked(zone)                                           \
     clipper_journal_locked(                                                   \
-                 &((clipper_record_area_t *) (zone)->records)->journal,       \
-                 (zone)->pid)
+        &((clipper_record_area_t *) (zone)->records)->journal, (zone)->pid)
 
 
 /* bytes of a record in the ring */
@@ -98,7 +96,7 @@ size_t clipper_record_ring_size(const clipper_record_t *record);
 void clipper_record_ring_add_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size);
 
-/* takes a row out of those of the tables that it is in */
+/* takes a row out of those of these tables that it is in */
 void clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
     ngx_uint_t tables);
 
@@ -109,6 +107,10 @@ uint32_t *clipper_record_ring_bucket(clipper_record_area_t *area,
 
 /* a position plus one; 0: none.  note: the label that waits, not the record */
 uint32_t clipper_record_ring_seek_locked(clipper_zone_t *zone,
+    uint64_t query_id, uint32_t app, const uint64_t uid[2], ngx_uint_t note);
+
+/* the same, if this worker has marked it and has not used it up; else 0 */
+uint32_t clipper_record_ring_mine_locked(clipper_zone_t *zone,
     uint64_t query_id, uint32_t app, const uint64_t uid[2], ngx_uint_t note);
 
 void clipper_record_ring_copy_locked(clipper_zone_t *zone, uint32_t pos,
