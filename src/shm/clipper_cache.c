@@ -6,10 +6,12 @@
 
 
 #include "shm/clipper_cache.h"
+#include "shm/clipper_cache_draft.h"
 #include "shm/clipper_cache_ring.h"
+#include "shm/clipper_cache_room.h"
 
 
-#define CLIPPER_CACHE_MAGIC     0x436c697043616302ull
+#define CLIPPER_CACHE_MAGIC     0x436c697043616303ull
 
 #define CLIPPER_CACHE_GROUP     448                 /* words: 16 buckets, 7
                                                        words of marks */
@@ -17,6 +19,8 @@
 
 #define CLIPPER_CACHE_RESERVE   8192                /* words, at most */
 #define CLIPPER_CACHE_ROUNDS    64                  /* of one put */
+#define CLIPPER_CACHE_SHORT     2048                /* bytes that are copied
+                                                       under the lock */
 #define CLIPPER_CACHE_TRIES     4                   /* of one get */
 
 
@@ -27,6 +31,9 @@ static ngx_int_t clipper_cache_read(const uint64_t key[2], uint64_t now_us,
     size_t *len);
 static ngx_uint_t clipper_cache_expired(uint64_t stamp, uint64_t now_us,
     uint64_t valid_us);
+static ngx_int_t clipper_cache_write(const uint64_t key[2], uint64_t now_us,
+    const u_char *data, size_t len, ngx_uint_t *evicted);
+static ngx_uint_t clipper_cache_has_locked(const uint64_t key[2]);
 static void clipper_cache_lock(void);
 static void clipper_cache_unlock(void);
 
@@ -273,7 +280,6 @@ ngx_uint_t
 clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
     size_t len)
 {
-    uint64_t                 words, *slot;
     ngx_uint_t               evicted, rounds;
     clipper_cache_header_t  *header;
 
@@ -285,42 +291,91 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
         return 0;
     }
 
-    words = clipper_cache_words(len);
-    rounds = ngx_min(1 + words / 64, CLIPPER_CACHE_ROUNDS);
+    rounds = ngx_min(1 + clipper_cache_words(len) / 64, CLIPPER_CACHE_ROUNDS);
     evicted = 0;
 
     /* other processes may take the lock between rounds */
 
-    for ( /* void */ ; rounds; rounds--) {
-        clipper_cache_lock();
-
-        slot = clipper_cache_ring_find_locked(key);
-
-        if (slot != NULL
-            && !(clipper_cache_ring_marks(
-                                             clipper_cache_position(*slot))
-                 & CLIPPER_CACHE_OLD))
-        {
-            clipper_cache_unlock();
-            break;
-        }
-
-        if (clipper_cache_ring_room_locked(words, &evicted)) {
-            slot = clipper_cache_ring_slot_locked(key, &evicted);
-
-            __atomic_store_n(slot, clipper_cache_tag(key)
-                             | clipper_cache_ring_append_locked(key, now_us,
-                                                                data, len),
-                             __ATOMIC_RELEASE);
-
-            clipper_cache_unlock();
-            break;
-        }
-
-        clipper_cache_unlock();
+    while (rounds
+           && clipper_cache_write(key, now_us, data, len, &evicted)
+              == NGX_AGAIN)
+    {
+        rounds--;
     }
 
     return evicted;
+}
+
+
+/* NGX_AGAIN: there is no room yet; NGX_DONE: it has that key, or no room */
+
+static ngx_int_t
+clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
+    size_t len, ngx_uint_t *evicted)
+{
+    uint64_t                position, *slot;
+    ngx_int_t               rc;
+    clipper_cache_draft_t  *draft;
+
+    clipper_cache_lock();
+
+    rc = clipper_cache_has_locked(key)
+         ? NGX_DONE
+         : clipper_cache_room_locked(clipper_cache_words(len), evicted);
+
+    if (rc != NGX_OK) {
+        clipper_cache_unlock();
+        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_DONE;
+    }
+
+    draft = (len > CLIPPER_CACHE_SHORT) ? clipper_cache_draft_begin_locked()
+                                        : NULL;
+
+    position = clipper_cache_ring_append_locked(key, now_us, len);
+
+    if (draft) {
+        clipper_cache_unlock();
+        clipper_cache_ring_fill(position, data, len);
+        clipper_cache_lock();
+
+        clipper_cache_draft_end_locked(draft);
+
+        /* it was emptied, or another worker was faster */
+
+        if (position < clipper_cache_tail() || clipper_cache_has_locked(key)) {
+            clipper_cache_unlock();
+            return NGX_DONE;
+        }
+
+    } else {
+        clipper_cache_ring_fill(position, data, len);
+    }
+
+    slot = clipper_cache_ring_slot_locked(key, evicted);
+
+    __atomic_store_n(slot, clipper_cache_tag(key) | position,
+                     __ATOMIC_RELEASE);
+
+    clipper_cache_unlock();
+
+    return NGX_OK;
+}
+
+
+/* 1: there is an entry of that key, which no reader has found too old */
+
+static ngx_uint_t
+clipper_cache_has_locked(const uint64_t key[2])
+{
+    uint64_t  *slot;
+
+    clipper_cache_locked();
+
+    slot = clipper_cache_ring_find_locked(key);
+
+    return slot != NULL
+           && !(clipper_cache_ring_marks(clipper_cache_position(*slot))
+                & CLIPPER_CACHE_OLD);
 }
 
 

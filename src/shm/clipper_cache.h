@@ -4,8 +4,9 @@
  * shared memory that all workers use.
  *
  * Promise: it never uses more memory than the zone; a value that is found was
- * put under exactly this key; work under the lock is bounded; a worker that
- * dies anywhere costs at most the content.  Reads take no lock.
+ * put under exactly this key; work under the lock is bounded, long values are
+ * copied without it; a worker that dies while it copies costs its entry, one
+ * that dies with the lock at most the content.  Reads take no lock.
  *
  * Values form a ring in the order of their arrival.  Room is made at its old
  * end: an entry that was found since it was written is rewritten at the new

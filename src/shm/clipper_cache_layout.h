@@ -28,6 +28,7 @@
 #define CLIPPER_CACHE_HEAD      3                   /* words before a value */
 #define CLIPPER_CACHE_GRANULE   4                   /* words, the least entry */
 #define CLIPPER_CACHE_STEPS     32                  /* under one lock */
+#define CLIPPER_CACHE_DRAFTS    8                   /* at a time */
 
 #define CLIPPER_CACHE_LEN_MAX   0xffffff
 #define CLIPPER_CACHE_POSITION  0xfffffffffffffull
@@ -37,6 +38,12 @@
 
 #define CLIPPER_CACHE_USED      1                   /* gets a second chance */
 #define CLIPPER_CACHE_OLD       2                   /* was too old for a get */
+
+
+typedef struct {
+    clipper_owner_t                  owner;         /* 0: none */
+    uint64_t                         position;
+} clipper_cache_draft_t;
 
 
 typedef struct {
@@ -51,6 +58,7 @@ typedef struct {
     uint64_t                         head;
     uint64_t                         entries;
     uint64_t                         resets;
+    clipper_cache_draft_t            draft[CLIPPER_CACHE_DRAFTS];
 
     /* for all */
     uint64_t                         tail  __attribute__((aligned(64)));

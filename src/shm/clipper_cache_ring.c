@@ -1,7 +1,7 @@
 
 /*
- * Entries in the ring of the prediction cache: reading and marking them,
- * finding their slots, making room.
+ * Entries in the ring of the prediction cache: reading, marking and writing
+ * them, finding their slots.
  */
 
 
@@ -9,10 +9,6 @@
 
 
 clipper_cache_t  clipper_cache_ring;
-
-
-static ngx_uint_t clipper_cache_pass_locked(int64_t *budget);
-static uint64_t clipper_cache_move_locked(uint64_t from, uint64_t words);
 
 
 /* words that readers and writers access concurrently */
@@ -214,102 +210,16 @@ clipper_cache_ring_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
 }
 
 
-ngx_uint_t
-clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted)
-{
-    int64_t                  budget;
-    uint64_t                 limit;
-    ngx_uint_t               i;
-    clipper_cache_header_t  *header;
-
-    clipper_cache_locked();
-
-    header = clipper_cache_ring.header;
-
-    if (header->head + words > CLIPPER_CACHE_POSITION) {
-        return 0;       /* after 36 petabytes */
-    }
-
-    limit = header->words - header->reserve;
-    budget = header->reserve;
-
-    for (i = 0; i < CLIPPER_CACHE_STEPS && budget > 0; i++) {
-        if (header->head - header->tail + words <= limit) {
-            return 1;
-        }
-
-        *evicted += clipper_cache_pass_locked(&budget);
-    }
-
-    return header->head - header->tail + words <= limit;
-}
-
-
 /*
- * Moves the tail past one entry, which is dropped (1) or moved to the head
- * (0).  An entry larger than the reserve gets no second chance.
- */
-
-static ngx_uint_t
-clipper_cache_pass_locked(int64_t *budget)
-{
-    uint64_t                 words, *slot, tail, moved;
-    ngx_uint_t               marks, gone;
-    clipper_cache_entry_t    entry;
-    clipper_cache_header_t  *header;
-
-    clipper_cache_locked();
-
-    header = clipper_cache_ring.header;
-    tail = header->tail;
-    gone = 0;
-
-    clipper_cache_ring_entry(tail, &entry);
-
-    words = clipper_cache_words(entry.len);
-    slot = clipper_cache_ring_find_locked(entry.key);
-    marks = clipper_cache_ring_marks(tail);
-
-    if (slot == NULL || clipper_cache_position(*slot) != tail) {
-        /* its slot was reassigned: it is no entry any more */
-
-    } else if ((marks & CLIPPER_CACHE_USED)
-               && words <= header->reserve)
-    {
-        *budget -= words;
-
-        if (*budget < 0) {
-            return 0;
-        }
-
-        moved = clipper_cache_move_locked(tail, words);
-
-        __atomic_store_n(slot, clipper_cache_tag(entry.key) | moved,
-                         __ATOMIC_RELEASE);
-
-    } else {
-        header->entries--;
-        gone = 1;
-    }
-
-    __atomic_store_n(&header->tail, tail + words, __ATOMIC_RELEASE);
-
-    return gone;
-}
-
-
-/*
- * Writes an entry at the head and returns its position.  The fence: a reader
- * that gets one of these words in place of an older entry's sees that the tail
- * has passed that entry.
+ * The fence: a reader that gets one of these words, or of the value, in place
+ * of an older entry's sees that the tail has passed that entry.
  */
 
 uint64_t
 clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
-    const u_char *data, size_t len)
+    size_t len)
 {
-    size_t                   n;
-    uint64_t                 position, word[3], *p, *end;
+    uint64_t                 position, word[CLIPPER_CACHE_HEAD], *p, *end;
     ngx_uint_t               i;
     clipper_cache_header_t  *header;
 
@@ -332,20 +242,6 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
         p = (p + 1 == end) ? clipper_cache_ring.ring : p + 1;
     }
 
-    for (n = len; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
-        ngx_memcpy(word, data, sizeof(uint64_t));
-        data += sizeof(uint64_t);
-
-        clipper_cache_store(p, word[0]);
-        p = (p + 1 == end) ? clipper_cache_ring.ring : p + 1;
-    }
-
-    if (n) {
-        word[0] = 0;
-        ngx_memcpy(word, data, n);
-        clipper_cache_store(p, word[0]);
-    }
-
     /* it has a whole turn of the ring to be found again */
 
     clipper_cache_ring_mark(position, 0, CLIPPER_CACHE_USED
@@ -358,10 +254,36 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
 }
 
 
-/* rewrites an entry at the head, marked as unused */
+void
+clipper_cache_ring_fill(uint64_t position, const u_char *data, size_t len)
+{
+    uint64_t                 word, *p, *end;
+    clipper_cache_header_t  *header;
 
-static uint64_t
-clipper_cache_move_locked(uint64_t from, uint64_t words)
+    header = clipper_cache_ring.header;
+
+    p = clipper_cache_ring.ring
+        + (position + CLIPPER_CACHE_HEAD) % header->words;
+    end = clipper_cache_ring.ring + header->words;
+
+    for ( /* void */ ; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
+        ngx_memcpy(&word, data, sizeof(uint64_t));
+        data += sizeof(uint64_t);
+
+        clipper_cache_store(p, word);
+        p = (p + 1 == end) ? clipper_cache_ring.ring : p + 1;
+    }
+
+    if (len) {
+        word = 0;
+        ngx_memcpy(&word, data, len);
+        clipper_cache_store(p, word);
+    }
+}
+
+
+uint64_t
+clipper_cache_ring_move_locked(uint64_t from, uint64_t words)
 {
     uint32_t                 marks;
     uint64_t                 position, *ring, *p, *q, *end, n;

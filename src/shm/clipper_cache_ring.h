@@ -42,16 +42,15 @@ uint64_t  *clipper_cache_ring_find_locked(const uint64_t key[2]);
 uint64_t *clipper_cache_ring_slot_locked(const uint64_t key[2],
     ngx_uint_t *evicted);
 
-/*
- * Makes room for so many words; 0: not with one round of steps.  A reserve
- * stays free, so that an entry can be moved before the tail passes it: a
- * lookup meanwhile finds it.
- */
-ngx_uint_t  clipper_cache_ring_room_locked(uint64_t words, ngx_uint_t *evicted);
-
-/* writes an entry at the head, where there is room, and gives its position */
+/* an entry at the head, where there is room: its position; no value yet */
 uint64_t clipper_cache_ring_append_locked(const uint64_t key[2],
-    uint64_t now_us, const u_char *data, size_t len);
+    uint64_t now_us, size_t len);
+
+/* the value of a new entry, before a slot names it; needs no lock */
+void clipper_cache_ring_fill(uint64_t position, const u_char *data, size_t len);
+
+/* rewrites an entry at the head, marked as unused; gives its position */
+uint64_t clipper_cache_ring_move_locked(uint64_t from, uint64_t words);
 
 
 static ngx_inline uint64_t

@@ -2,8 +2,10 @@
 /*
  * Prints the time under a lock for an input or output of one size: borrowing
  * its chunks from a free list in the order of long use, handing them to a
- * flight, giving them back, and what of a put in the cache is under its lock.
- * Least and median of many, in processor time.
+ * flight, giving them back, and of a put in the cache the whole, what of it is
+ * under the lock, and the longest time that it keeps the lock (the linker puts
+ * this file between the cache and its lock).  Least and median of many, in
+ * processor time.
  */
 
 #include <stdint.h>
@@ -150,10 +152,42 @@ chunks(clipper_zone_t *zone, size_t len)
 }
 
 
+static double  held_since, held, held_longest;
+
+
+ngx_int_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+void __real_clipper_lock_release(clipper_lock_t *lock);
+
+
+ngx_int_t
+__wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
+{
+    ngx_int_t  rc;
+
+    rc = __real_clipper_lock(lock, owner);
+    held_since = us();
+
+    return rc;
+}
+
+
+void
+__wrap_clipper_lock_release(clipper_lock_t *lock)
+{
+    double  t;
+
+    t = us() - held_since;
+    held += t;
+    held_longest = ngx_max(held_longest, t);
+
+    __real_clipper_lock_release(lock);
+}
+
+
 static void
 cache(size_t len)
 {
-    double    at, t[TIMES];
+    double    at, t[3][TIMES];
     uint64_t  key[2], i;
 
     static uint64_t  name = 1;
@@ -162,12 +196,17 @@ cache(size_t len)
         key[0] = splitmix(name++);
         key[1] = splitmix(~key[0]);
 
+        held = held_longest = 0;
         at = us();
         (void) clipper_cache_put(key, 0, value, len);
-        t[i % TIMES] = us() - at;
+        t[0][i % TIMES] = us() - at;
+        t[1][i % TIMES] = held;
+        t[2][i % TIMES] = held_longest;
     }
 
-    print("put, whole", t);
+    print("put", t[0]);
+    print("  locked", t[1]);
+    print("  longest", t[2]);
 }
 
 

@@ -1,10 +1,13 @@
 
 /*
  * Catches: a value torn by a writer, a value that is not found while it is
- * moved, a dead writer that leaves a wrong entry.
+ * moved, a dead writer that leaves a wrong entry or keeps its room, room that
+ * is given away while a value is copied into it.
  */
 
 #include "cache_fixture.h"
+#include "shm/clipper_cache_draft.h"
+#include "shm/clipper_cache_room.h"
 #include "stores.h"
 
 
@@ -193,6 +196,7 @@ test_death_empties(void **state)
 static void        *copy;
 static u_char       stays[TINIES];  /* is there before and after */
 static const char  *section;
+static unsigned     orphans;        /* drafts at all stops */
 
 
 /* from separate memory: it is stopped while it reads there */
@@ -272,7 +276,65 @@ tiny(void)
 }
 
 
-/* on a copy: a reader gets no wrong value, and the next holder finds nothing */
+/* the drafts of this process are those of one that runs no more */
+
+static void
+orphan_drafts(void)
+{
+    pid_t                    pid;
+    ngx_uint_t               i;
+    clipper_cache_header_t  *header;
+
+    static clipper_owner_t  dead;
+
+    if (dead == 0) {
+        pid = fork();
+        assert_true(pid >= 0);
+
+        if (pid == 0) {
+            _exit(0);
+        }
+
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        dead = pid;
+    }
+
+    header = clipper_cache_ring.header;
+
+    for (i = 0; i < CLIPPER_CACHE_DRAFTS; i++) {
+        if (header->draft[i].owner) {
+            header->draft[i].owner = dead;
+            orphans++;
+        }
+    }
+}
+
+
+/* every new entry finds room, soon, for two turns of the ring */
+
+static void
+turn_twice(void)
+{
+    uint64_t    name, turned;
+    ngx_uint_t  tries;
+
+    turned = clipper_cache_ring.header->head
+             + 2 * clipper_cache_ring.header->words;
+
+    for (name = 3000; clipper_cache_ring.header->head < turned; name++) {
+        for (tries = 0; tries < 20 && !kept(name); tries++) {
+            (void) put(name, 300);
+        }
+
+        assert_true(kept(name));
+    }
+}
+
+
+/*
+ * On a copy: a reader gets no wrong value, the next holder finds nothing that
+ * is half done, and all room comes back.
+ */
 
 static void
 stop(void)
@@ -284,6 +346,8 @@ stop(void)
     addr = clipper_cache_ring.header;
     memcpy(copy, addr, TINY);
     clipper_cache_attach(copy, getpid());
+
+    orphan_drafts();
 
     clipper_cache_ring.header->lock.holder = 0;
     dirty = clipper_cache_ring.header->lock.dirty;
@@ -308,6 +372,8 @@ stop(void)
         assert_int_equal(usage().entries, 1);
     }
 
+    check();
+    turn_twice();
     check();
 
     clipper_cache_attach(addr, getpid());
@@ -345,6 +411,7 @@ test_death_at_every_store(void **state)
 
     assert_int_equal(clipper_cache_create(addr, TINY), NGX_OK);
     clipper_cache_attach(addr, getpid());
+    seed = 1;                       /* with room for the long one */
     tiny();
     assert_true(kept(390));
     memcpy(first, addr, TINY);
@@ -369,6 +436,8 @@ test_death_at_every_store(void **state)
         n = stores_run(addr, TINY, sections[i].run, NULL, stop);
         print_message("%5u points: %s\n", n, section);
         assert_true(n > 0);
+        assert_true((orphans > 300) == (sections[i].run == put_long));
+        orphans = 0;
         all += n;
 
         memcpy(addr, first, TINY);
@@ -382,6 +451,134 @@ test_death_at_every_store(void **state)
 }
 
 
+/* --- a value that is copied while others come --- */
+
+
+/* the first half of a put: the entry has its room, and no value yet */
+
+static uint64_t
+begin(uint64_t name, size_t len, clipper_cache_draft_t **draft)
+{
+    uint64_t                 key[2], position;
+    ngx_uint_t               evicted = 0;
+    clipper_cache_header_t  *header;
+
+    header = clipper_cache_ring.header;
+    key_of(name, key);
+
+    assert_int_equal(clipper_lock(&header->lock, getpid()), NGX_OK);
+    assert_int_equal(clipper_cache_room_locked(clipper_cache_words(len),
+                                               &evicted), NGX_OK);
+    *draft = clipper_cache_draft_begin_locked();
+    position = clipper_cache_ring_append_locked(key, 0, len);
+    clipper_lock_release(&header->lock);
+
+    return position;
+}
+
+
+/* as many values as go in at all; every second one is found again */
+
+static uint64_t
+fill_up(uint64_t name)
+{
+    ngx_uint_t  tries;
+
+    do {
+        for (tries = 0; tries < 20 && !kept(name); tries++) {
+            (void) put(name, 300);
+        }
+
+        (void) get(name & ~(uint64_t) 1);
+        name++;
+    } while (tries < 20);
+
+    return name;
+}
+
+
+static void
+test_room_of_a_draft(void **state)
+{
+    uint64_t                 name, at, other, left;
+    ngx_uint_t               emptied;
+    clipper_cache_draft_t   *draft, *second;
+    clipper_cache_header_t  *header;
+
+    static u_char  mine[5000];
+
+    for (emptied = 0; emptied < 2; emptied++) {
+        make(64 * 1024);
+        header = clipper_cache_ring.header;
+
+        for (name = 100; name < 400; name++) {
+            (void) put(name, 100);
+        }
+
+        at = begin(1, sizeof(mine), &draft);
+        name = fill_up(1000);
+        other = header->entries;
+
+        /* nothing goes in, and nothing is lost by trying */
+
+        (void) put(++name, 300);
+        assert_int_equal(header->entries, other);
+        assert_false(get(1));
+
+        if (emptied) {
+            header->lock.dirty = 1;
+            (void) put(1999, 300);
+            (void) fill_up(2000);
+            assert_true(header->tail > at);
+        }
+
+        assert_true(header->head - at <= header->words);
+
+        /* the second half: what stands there is what was written */
+
+        memcpy(mine, value_of(1, sizeof(mine)), sizeof(mine));
+        clipper_cache_ring_fill(at, mine, sizeof(mine));
+        memset(got, 0, sizeof(mine));
+        clipper_cache_ring_copy(at, got, sizeof(mine));
+        assert_memory_equal(got, mine, sizeof(mine));
+
+        for (left = 1000, other = 0; left < name; left++) {
+            other += get(left);
+        }
+
+        assert_true(emptied || other > 50);
+
+        assert_int_equal(clipper_lock(&header->lock, getpid()), NGX_OK);
+        clipper_cache_draft_end_locked(draft);
+        clipper_lock_release(&header->lock);
+
+        turn_twice();
+        check();
+        drop();
+    }
+
+    /* more at a time than there is place for */
+
+    make(256 * 1024);
+
+    for (other = 0; other < CLIPPER_CACHE_DRAFTS; other++) {
+        (void) begin(other, 3000, &draft);
+        assert_non_null(draft);
+    }
+
+    (void) begin(other, 3000, &second);
+    assert_null(second);
+
+    (void) put(50, 3000);
+    assert_true(get(50));
+
+    orphan_drafts();
+    (void) begin(51, 3000, &second);
+    assert_non_null(second);
+    drop();
+}
+
+
 int
 main(void)
 {
@@ -390,6 +587,7 @@ main(void)
         cmocka_unit_test(test_death_of_a_writer),
         cmocka_unit_test(test_death_empties),
         cmocka_unit_test(test_death_at_every_store),
+        cmocka_unit_test(test_room_of_a_draft),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

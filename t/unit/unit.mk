@@ -103,6 +103,9 @@ $(DIR)/sources: FORCE
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
 
 FORCE:
+$(DIR)/bench_locks: LIBS += -Wl,--wrap=clipper_lock \
+                            -Wl,--wrap=clipper_lock_release
+
 .PHONY: FORCE all bench lib
 .DELETE_ON_ERROR:
 .SECONDARY:
