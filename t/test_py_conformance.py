@@ -138,6 +138,15 @@ def test_the_table_has_every_case():
         == set()
 
 
+def test_every_row_with_a_test_has_its_command():
+    rows = [line.split("|") for line in TABLE.read_text().splitlines()
+            if "::" in line and line.startswith("|")]
+    assert len(rows) > 60
+    for _, case, _, command, *_ in rows:
+        shown, = re.findall(r"`make case C=(\w+)`", command)
+        assert shown in named(case)
+
+
 def test_the_tables_tests_exist():
     wanted = re.findall(r"`(test_\w+\.py)::(\w+)`", TABLE.read_text())
     assert len(wanted) > 60
