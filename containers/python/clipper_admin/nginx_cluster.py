@@ -70,6 +70,29 @@ class NginxCluster(ContainerManager):
     def _server(self) -> Server:
         return Server(self.get_status, self.deploy_timeout, self.logger)
 
+    @property
+    def clipper_query_port(self) -> int:
+        """Port of the applications: of the running cluster, else wanted."""
+        return self._port("query")
+
+    @property
+    def clipper_management_port(self) -> int:
+        """Port of the operator's server."""
+        return self._port("management")
+
+    @property
+    def clipper_rpc_port(self) -> int:
+        """Port of the containers."""
+        return self._port("rpc")
+
+    @abc.abstractmethod
+    def _port(self, what: str) -> int:
+        """A port of the running cluster, else the one that is wanted.
+
+        Args:
+            what: ``"query"``, ``"management"`` or ``"rpc"``.
+        """
+
     # The cluster.
 
     def start_clipper(

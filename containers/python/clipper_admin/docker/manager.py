@@ -185,21 +185,6 @@ class DockerContainerManager(NginxCluster):
             self._server(), self.containers, lambda: self.frontend
         )
 
-    @property
-    def clipper_query_port(self) -> int:
-        """Port of the applications: of the running cluster, else wanted."""
-        return self._port("query")
-
-    @property
-    def clipper_management_port(self) -> int:
-        """Port of the operator's server."""
-        return self._port("management")
-
-    @property
-    def clipper_rpc_port(self) -> int:
-        """Port of the containers."""
-        return self._port("rpc")
-
     def _port(self, what: str) -> int:
         return self._ports.get(what, self._wanted_ports[what])
 

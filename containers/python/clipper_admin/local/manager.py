@@ -162,22 +162,8 @@ class LocalContainerManager(NginxCluster):
             self._server(), self._directory, lambda: self.cluster
         )
 
-    @property
-    def clipper_query_port(self) -> int:
-        """Port of the applications: of the running cluster, else wanted."""
-        return self._port("query_port")
-
-    @property
-    def clipper_management_port(self) -> int:
-        """Port of the operator's server."""
-        return self._port("management_port")
-
-    @property
-    def clipper_rpc_port(self) -> int:
-        """Port of the containers."""
-        return self._port("rpc_port")
-
-    def _port(self, name: str) -> int:
+    def _port(self, what: str) -> int:
+        name = what + "_port"
         return self._cluster.get(name, self._wanted_ports[name])
 
     @property
