@@ -12,7 +12,6 @@ file `management.token`: `Authorization: Bearer TOKEN`.
 """
 
 import hmac
-import http.server
 import json
 import logging
 import os
@@ -21,8 +20,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .clipper_admin import ClipperConnection
 from .exceptions import REFUSED, ClipperException
+from .local import service
 from .local.directory import MANAGEMENT_SOCKET, MANAGEMENT_TOKEN
-from .local.service import serve_unix
 from .names import check_input_type
 
 logger = logging.getLogger(__name__)
@@ -313,7 +312,7 @@ def _member(given: Dict[str, Any], key: str, kind: str) -> Any:
     return value
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(service.Handler):
     """Answers the calls of one connection.
 
     Attributes:
@@ -386,19 +385,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def _answer(self, status: int, text: str) -> None:
-        body = text.encode("utf-8", "replace")
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        self.close_connection = True
-
-    def address_string(self) -> str:
-        """A Unix socket has no address."""
-        return "-"
+        self.answer(
+            status, text.encode("utf-8", "replace"), "application/json"
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         """Write a call to the log."""
@@ -422,7 +411,7 @@ def main(arguments: List[str]) -> int:
     handler = type("ClusterHandler", (Handler,), {
         "conn": _Lazy(conn), "token": _token(),
     })
-    serve_unix(MANAGEMENT_SOCKET, handler)
+    service.serve_unix(MANAGEMENT_SOCKET, handler)
     return 0
 
 

@@ -1,6 +1,7 @@
 """HTTP services of a local cluster, on a Unix socket that nginx passes to."""
 
 import contextlib
+import http.server
 import os
 import socket
 import socketserver
@@ -12,13 +13,38 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 128
 
 
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers the requests of one connection from nginx."""
+
+    def answer(self, status: int, body: bytes, content_type: str) -> None:
+        """Send a whole answer; the connection ends with it.
+
+        Args:
+            status: of HTTP.
+            body: left out for HEAD.
+            content_type: of the body.
+        """
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.close_connection = True
+
+    def address_string(self) -> str:
+        """A Unix socket has no address."""
+        return "-"
+
+
 def serve_unix(path: str, handler: Any) -> None:
     """Serve until a signal ends the process.
 
     Args:
         path: of the socket, in the current directory. With CLIPPER_LISTENER
             it is the descriptor that the supervisor has made.
-        handler: class of `http.server` that answers requests.
+        handler: a `Handler`, as a class.
     """
     with _listen(path, handler) as server:
         server.serve_forever()

@@ -11,7 +11,6 @@ counted.
 
 import concurrent.futures
 import contextlib
-import http.server
 import os
 import sys
 import urllib.request
@@ -20,7 +19,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Tuple
 from ..containers import parse_model_container_label
 from ..local.control import ask
 from ..local.directory import CLUSTER, ClusterDirectory
-from ..local.service import serve_unix
+from ..local.service import Handler, serve_unix
 
 #: Most names of all models together, and most samples of one replica.
 NAMES = 200
@@ -143,7 +142,7 @@ def joined(directory: str) -> bytes:
         return own.result().encode() + page_of(*join(pages))
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(Handler):
     """Answers every GET with the page."""
 
     directory = ""
@@ -156,17 +155,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except Exception as error:
             print("%r" % error, flush=True)
             status, body = 502, b""
-        self.send_response(status)
-        self.send_header(
-            "Content-Type", "text/plain; version=0.0.4; charset=utf-8"
+        self.answer(
+            status, body, "text/plain; version=0.0.4; charset=utf-8"
         )
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self) -> str:
-        """A Unix socket has no address."""
-        return "-"
 
     def log_message(self, format: str, *args: object) -> None:
         """Write nothing."""
