@@ -20,56 +20,19 @@ from clipper_admin import (
     ClipperException,
     DockerContainerManager,
 )
-from clipper_admin.container_manager import CLIPPER_DOCKER_LABEL
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.docker import find_unbound_port
 from harness import seed
 from harness.cluster import check_that_no_change_is_lost
-from harness.engine import Engine
-from harness.util import free_port, wait_until
+from harness.docker import containers, needs_engine
+from harness.util import wait_until
 
-pytestmark = [
-    pytest.mark.skipif(not os.environ.get("CLIPPER_TEST_DOCKER"),
-                       reason="make test-docker"),
-    pytest.mark.timeout(580),
-]
-
-ROOT = Path(__file__).resolve().parent.parent
+pytestmark = [needs_engine, pytest.mark.timeout(580)]
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    made = Engine(ROOT, str(tmp_path_factory.mktemp("engine")))
-    before = os.environ.get("DOCKER_HOST")
-    os.environ["DOCKER_HOST"] = made.address
-    try:
-        made.make_images()
-        yield made
-    finally:
-        if before is None:
-            del os.environ["DOCKER_HOST"]
-        else:
-            os.environ["DOCKER_HOST"] = before
-        made.stop()
-
-
-@pytest.fixture(scope="module")
-def make_cluster(engine):
-    """Makes managers of clusters with free ports; ends all of them."""
-    made = []
-
-    def make(name="test", **kwargs):
-        for key in ("query", "management", "rpc"):
-            kwargs.setdefault("clipper_%s_port" % key, free_port())
-        manager = DockerContainerManager(
-            name, docker_network="clipper_test", **kwargs)
-        made.append(manager)
-        return manager
-
-    yield make
-    for manager in made:
-        manager.stop_all(graceful=False)
-        assert containers(manager) == []
+def make_cluster(make_docker_cluster):
+    return make_docker_cluster
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +49,6 @@ def conn(shared):
     for name in shared.get_all_apps():
         shared.unregister_application(name)
     shared.stop_all_model_containers()
-
-
-def containers(manager):
-    """Names of all containers of a cluster, running or not."""
-    label = "%s=%s" % (CLIPPER_DOCKER_LABEL, manager.cluster_name)
-    return [one.name for one in manager.client.containers.list(
-        all=True, filters={"label": label})]
 
 
 def refused(text):

@@ -24,10 +24,13 @@ class Engine:
         self._root = root
         self._socket = os.path.join(directory, "podman.sock")
         self._log = open(os.path.join(directory, "podman.log"), "wb")
+        self._start()
+
+    def _start(self):
         # Steps of a build use this host's network, as `.ci/podman build`.
         env = dict(os.environ, BUILDAH_ISOLATION="chroot")
         self._service = subprocess.Popen(
-            [root / ".ci/podman", "service", self._socket], env=env,
+            [self._root / ".ci/podman", "service", self._socket], env=env,
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         wait_until(lambda: os.path.exists(self._socket), 30)
 
@@ -74,10 +77,20 @@ class Engine:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, done.stdout[-6000:]
 
-    def stop(self):
-        """Ends the service and everything that it has started."""
+    def restart(self):
+        """Ends the service, as its host does, and starts it again."""
+        self._end()
+        self._start()
+
+    def _end(self):
         self._service.terminate()
         self._service.wait(30)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._socket)
+
+    def stop(self):
+        """Ends the service and everything that it has started."""
+        self._end()
         self._log.close()
         wait_until(lambda: not self._processes(), 60,
                    "processes of podman end")

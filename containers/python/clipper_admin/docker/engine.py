@@ -210,12 +210,20 @@ def _push_once(client: Any, image: str) -> None:
                 )
 
 
-def has_ended(container: Any) -> bool:
+def restarts(container: Any) -> int:
+    """How often the engine has restarted a container."""
+    return int(container.attrs.get("RestartCount") or 0)
+
+
+def has_ended(container: Any, before: int = 0) -> bool:
     """Whether a container does not run, or the engine restarted it.
 
     Call its `reload` first.
+
+    Args:
+        before: restarts that do not count.
     """
-    again = int(container.attrs.get("RestartCount") or 0) > 0
+    again = restarts(container) > before
     return again or container.status in ("exited", "dead", "stopped")
 
 
@@ -248,6 +256,12 @@ def read_file(container: Any, path: str) -> str:
 def created(container: Any) -> str:
     """Creation time of a container, for sorting."""
     return str(container.attrs.get("Created", ""))
+
+
+def started(container: Any) -> str:
+    """Time of a container's last start, for comparison."""
+    state = container.attrs.get("State") or {}
+    return str(state.get("StartedAt", "")).rstrip("Z")
 
 
 def labels_of(labels: Mapping[str, Optional[str]]) -> Dict[str, List[str]]:

@@ -112,6 +112,13 @@ class Frontend:
             self._cluster = json.loads(self._run("cat " + _CLUSTER))
         return self._cluster or {}
 
+    def write_settings(self, cluster: Mapping[str, Any]) -> None:
+        """Store other settings, while the container does not run."""
+        self._put(
+            {_CLUSTER: json.dumps(cluster).encode(),
+             "nginx.conf": _conf(cluster, "current")}, []
+        )
+
     # Files.
 
     def _run(self, script: str) -> bytes:

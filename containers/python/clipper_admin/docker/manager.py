@@ -6,6 +6,7 @@ import random
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
+from ..again import ADVICE
 from ..address import bare, is_ipv6, join
 from ..container_manager import (
     CLIPPER_DOCKER_LABEL,
@@ -22,7 +23,7 @@ from ..exceptions import ClipperException
 from ..limits import make_limits
 from ..nginx_cluster import NginxCluster
 from ..server_conf import records_arguments
-from . import engine, frontend, network
+from . import again, engine, frontend, network
 from .containers import Containers
 from .frontend import Frontend
 from .images import Images
@@ -58,6 +59,10 @@ class DockerContainerManager(NginxCluster):
     The engine is that of DOCKER_HOST or the default one; podman's socket
     works, too. The cluster outlives the program; another program finds it
     with `connect`, and `stop_all` ends it.
+
+    When the host was rebooted or the containers were stopped, `start_clipper`
+    starts the cluster again with its applications and models. Where the
+    engine started nginx by itself, `connect` starts the rest.
 
     Args:
         cluster_name: name of the cluster. Several clusters can run on one
@@ -198,6 +203,10 @@ class DockerContainerManager(NginxCluster):
     # The cluster.
 
     def _start(self, image: str, settings: Mapping[str, Any]) -> None:
+        front = self._find_frontend()
+        if front is not None and not again.runs(front):
+            self._start_again(front)
+            return
         if self.containers.find({}, stopped=True):
             raise self._exists()
         network.make(self.client, self.docker_network)
@@ -205,10 +214,7 @@ class DockerContainerManager(NginxCluster):
         try:
             if self._redis_image is not None:
                 started.append(self._start_redis(self._redis_image))
-                self._redis = join(
-                    network.address_of(started[0], self.docker_network),
-                    CLIPPER_INTERNAL_REDIS_PORT,
-                )
+                self._redis = self._redis_address(started[0])
             self.logger.info("Starting nginx of %s", image)
             started.append(
                 self._start_frontend(image, {**settings, **self._settings()})
@@ -223,6 +229,40 @@ class DockerContainerManager(NginxCluster):
             self._frontend = None
             network.drop(self.client, self.docker_network)
             raise
+
+    def _start_again(self, front: Any) -> None:
+        self.logger.info(
+            "The cluster %s was not stopped: starting it again with its "
+            "applications and models", self.cluster_name
+        )
+        changed: Dict[str, Any] = {
+            "rpc_allow": self._settings()["rpc_allow"]
+        }
+        label = CLIPPER_DOCKER_PORT_LABELS["redis"]
+        for one in self.containers.find({label: None}, stopped=True):
+            again.start(one)
+            changed["redis"] = self._redis_address(one)
+        again.start_frontend(front, changed)
+        self._connect_to(front)
+        restarts = engine.restarts(front)
+        self._wait_in_force(
+            self.frontend.generation(), START_TIMEOUT,
+            lambda: self._check_start(restarts), "nginx does not answer",
+        )
+        self._bring_back()
+
+    def _bring_back(self) -> None:
+        again.bring_back(
+            self.replicas, self.frontend,
+            self.containers.address_of(self.frontend.container),
+            self.model_lock, self.logger,
+        )
+
+    def _redis_address(self, container: Any) -> str:
+        return join(
+            network.address_of(container, self.docker_network),
+            CLIPPER_INTERNAL_REDIS_PORT,
+        )
 
     def _settings(self) -> Dict[str, Any]:
         """Members for `server_conf.nginx_conf`."""
@@ -313,11 +353,11 @@ class DockerContainerManager(NginxCluster):
             chosen[name] = port
         return chosen
 
-    def _check_start(self) -> None:
+    def _check_start(self, restarts: int = 0) -> None:
         container = self.frontend.container
         with engine.failures("The frontend container has gone"):
             container.reload()
-        if engine.has_ended(container):
+        if engine.has_ended(container, restarts):
             raise ClipperException(
                 "nginx does not start:\n%s"
                 % engine.tail(container, patience=2.0)
@@ -326,17 +366,27 @@ class DockerContainerManager(NginxCluster):
     def connect(self) -> None:
         """Find the running cluster and its ports.
 
+        When the engine has started the frontend again, the containers of
+        models that did not come back with it are started.
+
         Raises:
             ClipperException: no cluster of this name runs.
         """
-        found = self.containers.find(
-            {CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: ""}
-        )
-        if not found:
+        front = self._find_frontend()
+        if front is None or not again.runs(front):
             raise ClipperException(
-                "No running cluster %s. Did you start it?" % self.cluster_name
+                "No running cluster %s. %s"
+                % (self.cluster_name,
+                   "Did you start it?" if front is None else ADVICE)
             )
-        self._connect_to(found[0])
+        self._connect_to(front)
+        self._bring_back()
+
+    def _find_frontend(self) -> Optional[Any]:
+        found = self.containers.find(
+            {CLIPPER_QUERY_FRONTEND_CONTAINER_LABEL: ""}, stopped=True
+        )
+        return found[0] if found else None
 
     def _connect_to(self, container: Any) -> None:
         with engine.failures("The frontend container has gone"):

@@ -167,6 +167,12 @@ class Replicas(ReplicaSet):
             )
 
 
+    def discard(self, containers: Sequence[Any]) -> None:
+        """Remove containers that no server knows."""
+        for one in containers:
+            self._containers.discard(one)
+
+
 def _gpus(gpus: Any) -> Any:
     from docker.types import DeviceRequest  # type: ignore[import-untyped]
 

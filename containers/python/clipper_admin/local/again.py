@@ -4,9 +4,8 @@ import contextlib
 import time
 from typing import Any, Dict, List
 
-from .. import arrivals
-from ..catalog import NO_CONTAINER, Catalog
-from ..containers import Deployed
+from .. import again, arrivals
+from ..catalog import Catalog
 from ..exceptions import ClipperException
 from .directory import ClusterDirectory
 from .replicas import Replicas
@@ -26,7 +25,8 @@ def bring_back(
     """
     catalog = Catalog.read(directory.read_fragments())
     started: Dict[str, List[str]] = {}
-    for what, count in _wanted(catalog, replicas.counts()).items():
+    wanted = again.wanted(catalog, replicas.counts())
+    for what, count in wanted.items():
         try:
             started[str(what)] = replicas.start_again(what, count)
         except ClipperException as error:
@@ -41,27 +41,7 @@ def bring_back(
                 "Container %s is not ready; the supervisor keeps trying. Its "
                 "last lines:\n%s", one["id"], replicas.last_lines(one)
             )
-    logger.info(
-        "Back are the applications %s and the models %s",
-        ", ".join(catalog.applications) or "(none)",
-        ", ".join(catalog.models) or "(none)",
-    )
-
-
-def _wanted(
-    catalog: Catalog, counts: Dict[str, int]
-) -> Dict[Deployed, int]:
-    """How many containers each version had."""
-    found = {}
-    for model in catalog.models.values():
-        for version in model.versions.values():
-            what = Deployed(
-                model.name, version.name, version.input_type, version.image
-            )
-            count = counts.get(str(what), 0)
-            if count > 0 and version.image != NO_CONTAINER:
-                found[what] = count
-    return found
+    again.report(catalog, logger)
 
 
 def _wait(replicas: Replicas, ids: List[str]) -> List[str]:

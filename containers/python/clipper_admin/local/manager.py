@@ -12,6 +12,7 @@ import sys
 from typing import Any, Dict, List, Mapping, Optional
 
 from .. import status as server_status
+from ..again import ADVICE
 from ..address import is_loopback, join, reachable
 from ..container_manager import (
     CLIPPER_INTERNAL_MANAGEMENT_PORT,
@@ -355,10 +356,7 @@ class LocalContainerManager(NginxCluster):
         if cluster is None or not self._runs():
             advice = ""
             if self._directory.is_left():
-                advice = (
-                    ". It was not stopped: start_clipper() starts it again "
-                    "with its applications and models"
-                )
+                advice = ". " + ADVICE
             raise ClipperException(
                 "No running cluster %s in %s%s"
                 % (self.cluster_name, self._directory.path, advice)
