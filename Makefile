@@ -30,11 +30,14 @@
 #                    the libraries (root, sudo)
 #   make test-image  builds the image with podman, runs and queries it (root)
 #   make test-fresh  the READMEs' commands and each target's first run, on fresh
-#                    Debian 12 roots (root); ARGS='-k quickstart' in two minutes
+#                    Debian 12 roots (root); ARGS='-k one_root' in minutes, as
+#                    in "make test"
+#   make test-builds Debian 13, clang, and the module compiled into nginx (root)
 #   make deb         Debian packages in build/dist; make wheel, the Python
 #                    package; make dist, all of them with checksums
 #   make test-packages  installs them on a fresh root (root)
-#   make test-long   test-fresh, test-packages, storm and soak: two hours
+#   make test-long   test-fresh, test-packages, test-builds, storm and soak:
+#                    two hours
 #   make docs        docs/python-api.md, from the Python package's docstrings
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
@@ -128,6 +131,7 @@ NEEDS_test-models        := build python server models
 NEEDS_test-image         := python image
 NEEDS_test-docker        := python server image
 NEEDS_test-fresh         := python fresh
+NEEDS_test-builds        := python fresh
 NEEDS_deb                := build python package
 NEEDS_wheel              := python
 NEEDS_dist               := build python package
@@ -253,6 +257,9 @@ test-image: venv
 test-fresh: venv
 	CLIPPER_TEST_FRESH=1 $(PY) -m pytest -s t/test_fresh.py $(ARGS)
 
+test-builds: venv
+	CLIPPER_TEST_FRESH=1 $(PY) -m pytest -s t/test_builds.py $(ARGS)
+
 deb: | needs
 	.ci/package deb $(BUILD)/dist
 
@@ -269,6 +276,7 @@ test-packages: dist
 test-long:
 	$(MAKE) --no-print-directory test-fresh
 	$(MAKE) --no-print-directory test-packages
+	$(MAKE) --no-print-directory test-builds
 	$(MAKE) --no-print-directory storm
 	$(MAKE) --no-print-directory soak
 
@@ -343,5 +351,5 @@ distclean: clean
         quickstart unit-build unit behaviour behaviour-asan \
         fuzz fuzz-short fuzz-long engine image images docs \
         case deb wheel dist test-docker test-fresh test-image test-models \
-        test-packages test-long check test storm soak bench sweep grid \
-        figures venv-bench clean distclean
+        test-builds test-packages test-long check test storm soak bench sweep \
+        grid figures venv-bench clean distclean

@@ -3,17 +3,17 @@ are printed, and every target at the head of the Makefile.
 
 `make test-fresh` runs this (root); elsewhere it is skipped. Each test has a
 root of its own with nothing but make, git, sudo and a checkout. `make test`
-runs the tests named quickstart.
+runs test_one_root alone: the same with one root for a user and one for root.
 """
 
-import ast
+import json
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
 
+from harness.console import commands, console, follow, plain
 from harness.root import Fresh
 
 pytestmark = [
@@ -24,6 +24,7 @@ pytestmark = [
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 WHO = pytest.mark.parametrize("machine", ["user", "root"], indirect=True)
 
@@ -35,72 +36,30 @@ def machine(request):
     made.close()
 
 
-def commands(block):
-    """The commands of a console block, with the lines that each prints."""
-    found, lines = [], block.split("\n")
-    while lines:
-        line = lines.pop(0)
-        if not line.startswith("$ "):
-            if line:
-                found[-1][1].append(line)
-            continue
-        command = line[2:]
-        while command.endswith("\\") or command.count("'") % 2:
-            command += "\n" + lines.pop(0)
-        end = re.search(r"<< *'?(\w+)'?$", command)
-        while end and not command.endswith("\n" + end.group(1)):
-            command += "\n" + lines.pop(0)
-        found.append((command, []))
-    return found
+def stays(machine):
+    """The server of KEEP=1, and the three commands that it names."""
+    printed = quickstart(machine, "KEEP=1")
+    said = printed[printed.index("The server stays up"):]
+    following = [line[2:] for line in said.splitlines()
+                 if line.startswith("$ ")]
+    assert len(following) == 3
+    assert '"output":6' in machine.do(following[0]).replace(".0", "")
+    assert json.loads(machine.do(following[1]))["models"]
+    machine.do(following[2])
+    assert machine.shell(following[1])[0] != 0
 
 
-def plain(line):
-    return re.sub(r'"query_id":\d+', '"query_id":N', line.rstrip())
-
-
-def shows(printed, expected):
-    """Whether the expected lines are there, in their order."""
-    lines = iter([plain(line) for line in printed.splitlines()])
-    return all(any(plain(line) == one for one in lines) for line in expected)
-
-
-def follow(machine, command, expected):
-    """Runs a command as it is printed. A question is asked again until the
-    model that was started in the background has connected."""
-    if machine.as_root:
-        command = re.sub(r"\bsudo ", "", command)
-    deadline = time.monotonic() + 60
-    while True:
-        status, printed = machine.shell(command, 900)
-        if status == 0 and shows(printed, expected):
-            if command.startswith("kill "):
-                # A model that still answers would fill the cache.
-                machine.shell("wait", 60)
-            return
-        if not command.startswith("curl") or time.monotonic() > deadline:
-            pytest.fail(f"{command}\nexit status {status}, expected "
-                        f"{expected}:\n{machine.said[-6000:]}")
-        time.sleep(0.2)
-
-
-@WHO
-def test_quickstart(machine):
-    """Catches a step that only a machine with nginx, a compiler or Python
-    has, apt-get's lines on the screen, and a question that is not followed
-    by its answer."""
-    printed = machine.do("make quickstart", 900)
+def quickstart(machine, *options):
+    printed = machine.do(" ".join(["make quickstart", *options]), 900)
     lines = printed.splitlines()
     assert len(lines) < 60 and "Unpacking" not in printed
-    assert lines[-1] == "Everything works."
-    asked = [i for i, line in enumerate(lines) if line.startswith("$ curl")]
+    assert "Everything works." in lines[-7:]
+    asked = [i for i, line in enumerate(lines)
+             if line.startswith("$ curl -X POST")]
     assert len(asked) == 1
     assert plain(lines[asked[0] + 1]) \
         == '{"query_id":N,"output":6.6,"default":false}'
-
-
-def console(text):
-    """The console blocks of a page, in their order."""
-    return re.findall(r"```console\n(.*?)\n```", text, re.S)
+    return printed
 
 
 #: Blocks with these words, and the test that runs what they show.
@@ -117,22 +76,25 @@ def here(block):
     return not any(words in block for words in ELSEWHERE)
 
 
-@WHO
-def test_readme(machine):
-    """Catches a command of the README that does not work on a new machine,
-    or prints something else."""
-    blocks = console((ROOT / "README.md").read_text(encoding="utf-8"))
-    done = [follow(machine, *one) for block in blocks if here(block)
+def readme(machine):
+    """The blocks of the README, from the first command on."""
+    done = [follow(machine, *one) for block in console(README) if here(block)
             for one in commands(block)]
     assert len(done) >= 15
 
 
-@WHO
-def test_readme_of_the_package(machine):
-    """Catches an example of the Python package that does not work on a new
-    machine, or prints something else."""
+def server_of_root(machine):
+    """The commands of the README that start nginx as root."""
+    started = re.search(r"^or as root, .*?(`.*`)\.$", README, re.M).group(1)
+    for command in re.findall("`(.*?)`", started):
+        follow(machine, command, [])
+    follow(machine, "curl -sf 127.0.0.1:1338/status -o /tmp/status", [])
+    follow(machine, f"{command} -s quit", [])
+
+
+def readme_of_the_package(machine):
+    """Its first example and its blocks, where the quickstart has run."""
     text = (ROOT / "containers/python/README.md").read_text(encoding="utf-8")
-    machine.do("make quickstart", 900)
     machine.do(". .venv/bin/activate")
     first = re.search(r"```python\n(.*?)```", text, re.S).group(1)
     follow(machine, f"cat > /tmp/first.py << 'END'\n{first}END", [])
@@ -143,26 +105,19 @@ def test_readme_of_the_package(machine):
     machine.do("python -m clipper_admin stop")
 
 
-@WHO
-def test_server_that_stays(machine):
-    """Catches a server of KEEP=1 that does not stay up, and next commands
-    that do not work."""
-    printed = machine.do("make quickstart KEEP=1", 900)
-    said = printed[printed.index("The server stays up"):]
-    following = [line[2:] for line in said.splitlines()
-                 if line.startswith("$ ")]
-    assert len(following) == 3
-    assert '"output":6' in machine.do(following[0]).replace(".0", "")
-    assert ast.literal_eval(machine.do(following[1]).strip().replace(
-        "true", "True").replace("false", "False").replace(
-            "null", "None"))["models"]
-    machine.do(following[2])
-    assert machine.shell(following[1])[0] != 0
+def names_what_is_missing(machine):
+    """A first "make" that does not end with the number of an error."""
+    status, _ = machine.shell("make")
+    assert status != 0
+    said = machine.said
+    for package in ("gcc", "nginx-dev", "libzmq3-dev", "libjansson-dev"):
+        assert package in said
+    assert '"make deps"' in said
 
 
 #: Targets whose first run takes long: the same with less to do.
 SHORT = {
-    "check": "make unit T=hash && make behaviour ARGS='-k test_static_form'",
+    "check": "make check T=hash ARGS='-k test_static_form'",
     "unit": "make unit T=hash",
     "behaviour": "make behaviour ARGS='-k test_prediction'",
     "fuzz-short": "make fuzz-short FUZZ_SECONDS=1",
@@ -177,15 +132,19 @@ SHORT = {
 NOT_HERE = {
     "test": "CI runs it, an hour",
     "test-fresh": "this", "test-long": "runs this",
+    "test-builds": "has roots of its own",
+    "test-packages": "has roots of its own",
     "fuzz-long": "the same as fuzz-short, for ten minutes a target",
     "image": "needs an engine: test-image",
     "images": "needs an engine: test-docker",
     "test-docker": "needs mounts of its own: a step of make test",
     "test-image": "needs mounts of its own: a step of make test",
     "test-models": "gigabytes: a step of make test",
-    "clean": "removes", "distclean": "removes",
 }
 
+
+#: Targets that test_one_root runs after the quickstart, in this order.
+SOON = ("unit", "wheel", "install", "fuzz-short", "distclean")
 
 #: Targets that make pages of the docs.
 MAKES = ("docs", "grid", "sweep")
@@ -202,26 +161,57 @@ def targets():
                   | {"fuzz-short", "distclean"})
 
 
+def first_run(target):
+    def step(machine):
+        before = machine.do(FILES)
+        machine.do(SHORT.get(target, f"make {target}"), 1500)
+        assert target in MAKES or machine.do(FILES) == before
+    return step
+
+
 @pytest.mark.parametrize("target", [
     one for one in targets() if one not in NOT_HERE and one != "quickstart"])
 def test_target(machine, target):
     """Catches a target that works only where another one ran before, and one
     that changes files of the checkout that it does not make."""
-    before = machine.do(FILES)
-    machine.do(SHORT.get(target, f"make {target}"), 1500)
-    assert target in MAKES or machine.do(FILES) == before
+    first_run(target)(machine)
 
 
-def test_make_names_what_is_missing(machine):
-    """Catches a first "make" that ends with the number of an error."""
-    status, _ = machine.shell("make")
-    assert status != 0
-    said = machine.said
-    for package in ("gcc", "nginx-dev", "libzmq3-dev", "libjansson-dev"):
-        assert package in said
-    assert '"make deps"' in said
+@WHO
+def test_quickstart(machine):
+    """Catches a step that only a machine with nginx, a compiler or Python
+    has, apt-get's lines on the screen, a question that is not followed by its
+    answer, a server of KEEP=1 that does not stay up, and an example of the
+    Python package that does not work, or prints something else."""
+    stays(machine)
+    readme_of_the_package(machine)
+
+
+@WHO
+def test_readme(machine):
+    """Catches a command of the README that does not work on a new machine,
+    or prints something else."""
+    readme(machine)
+    server_of_root(machine)
+
+
+def test_make(machine):
+    """Catches a "make" that does not name what is missing, and "make deps"
+    that does not bring it."""
+    names_what_is_missing(machine)
     machine.do("make deps", 900)
     machine.do("make")
+
+
+@pytest.mark.parametrize("machine, steps", [
+    ("user", (names_what_is_missing, readme, server_of_root)),
+    ("root", (stays, readme_of_the_package, *map(first_run, SOON))),
+], indirect=["machine"], ids=["user", "root"])
+def test_one_root(machine, steps):
+    """Catches most of what the other tests catch: a target lacks what no
+    step before it has installed."""
+    for step in steps:
+        step(machine)
 
 
 OLD = """

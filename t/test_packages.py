@@ -4,6 +4,7 @@ under load, and what a removal leaves.
 `make test-packages` runs this (root); elsewhere it is skipped.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.console import commands, console, follow
 from harness.root import Fresh
 
 pytestmark = [
@@ -25,29 +27,29 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "build/dist"
 PAGE = (ROOT / "docs/packages.md").read_text(encoding="utf-8")
 
-ASK = "curl -s -d '{\"input\": [1.5, 2.25]}' 127.0.0.1:1337/sum/predict"
-
-#: Asks until it is told to stop; each answer that is none is a line.
-LOAD = r"""
+#: One client of several: asks until it is told to stop. Each answer that is
+#: none is a line.
+CLIENT = r"""
 n=0
 while [ ! -e /tmp/stop ]; do
     n=$((n + 1))
-    curl -s -m 20 -d "{\"input\": [$n]}" 127.0.0.1:1337/sum/predict \
-        > /tmp/answer || echo "curl $?" >> /tmp/lost
-    grep -q '"default":false' /tmp/answer || cat /tmp/answer >> /tmp/lost
-    echo $n > /tmp/asked
+    curl -s -m 20 -d "{\"input\": [$1, $n]}" 127.0.0.1:1337/sum/predict \
+        > /tmp/answer.$1 || echo "curl $?" >> /tmp/lost
+    grep -q '"default":false' /tmp/answer.$1 || cat /tmp/answer.$1 >> /tmp/lost
+    echo $n > /tmp/asked.$1
 done
 """
+
+CLIENTS = 4
 
 
 @pytest.fixture(scope="module")
 def machine():
     made = Fresh(as_root=True)
-    for path in DIST.glob("*.deb"):
+    for path in DIST.iterdir():
         shutil.copy(path, made.path / "root")
-    # A container has no init: the package's service is nginx itself.
     made.do("apt-get update && apt-get install -y curl ca-certificates", 600)
-    made.do("cd /root")
+    made.do("cd /root && rm -r clipper")
     yield made
     made.close()
 
@@ -65,51 +67,125 @@ def until(machine, command, pattern, seconds=60):
 def test_three_commands(machine):
     """Catches a dependency that is missing, a module that is not loaded, and
     an example in docs/packages.md that does not work."""
-    block = re.search(r"```console\n(.*?)\n```", PAGE, re.S).group(1)
     site = re.search(r"```nginx\n(.*?)\n```", PAGE, re.S).group(1)
     model = re.search(r"```python\n(.*?)\n```", PAGE, re.S).group(1)
-    commands = [line[2:].replace("sudo ", "") for line in block.split("\n")
-                if line.startswith("$ ")]
-    assert len(commands) == 3
+    install, start, ask = [command for command, _ in
+                           commands(console(PAGE)[0])]
 
     (machine.path / "etc/nginx/conf.d").mkdir(parents=True, exist_ok=True)
-    machine.do(commands[0], 900)
+    machine.do(install.replace("sudo ", ""), 900)
     (machine.path / "etc/nginx/conf.d/clipper.conf").write_text(site + "\n")
     (machine.path / "root/sum_model.py").write_text(model + "\n")
     machine.do("nginx -t")
     began = time.monotonic()
     machine.do("pgrep nginx > /dev/null && nginx -s reload || nginx")
-    machine.do(commands[1])
-    answer = until(machine, commands[2], '"default":false')
+    machine.do(start)
+    answer = until(machine, ask, '"default":false')
     assert '"output":3.75' in answer
     assert time.monotonic() - began < 60
 
 
-def test_upgrade_under_load(machine):
+@contextlib.contextmanager
+def clients(machine):
+    """Queries from several clients before, during and after what is done
+    here; none of them is lost."""
+    machine.do("rm -f /tmp/stop /tmp/lost /tmp/asked.*; touch /tmp/lost")
+    (machine.path / "tmp/client.sh").write_text(CLIENT)
+    machine.do(f"for i in $(seq {CLIENTS}); do bash /tmp/client.sh $i & done")
+
+    def all_ask(more):
+        asked = [int(text) for text in
+                 machine.do("cat /tmp/asked.* 2> /dev/null || :").split()]
+        before = sum(asked)
+        until(machine, "cat /tmp/asked.* | awk '{ n += $1; if ($1 > 9) k++ } "
+              f"END {{ if (k == {CLIENTS} && n > {before + more}) "
+              "print \"more\" }'", "more")
+
+    all_ask(40)
+    yield
+    all_ask(100)
+    machine.do("touch /tmp/stop; for job in $(jobs -l | grep client.sh "
+               "| awk '{ print $2 }'); do wait $job; done")
+    assert machine.do("cat /tmp/lost") == ""
+
+
+def newer(machine, deb):
+    """The same package with a higher version, which dpkg unpacks again."""
+    name = deb.name.split("_")[0]
+    tree = machine.path / f"root/{name}.tree"
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+newer1",
+                              control.read_text()))
+    made = machine.path / f"root/{name}.deb"
+    subprocess.run(["dpkg-deb", "-b", tree, made], check=True,
+                   stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return f"/root/{made.name}"
+
+
+def master(machine):
+    return machine.do("cat /run/nginx.pid").strip()
+
+
+def test_upgrade_of_the_module(machine):
     """Catches queries that are lost while the package is replaced."""
     deb, = DIST.glob("libnginx-mod-http-clipper_*.deb")
-    newer = machine.path / "root/newer"
-    subprocess.run(["dpkg-deb", "-R", deb, newer], check=True)
-    control = newer / "DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^Version: .*$", "Version: 9.0",
-                              control.read_text()))
-    subprocess.run(["dpkg-deb", "-b", newer, machine.path / "root/new.deb"],
-                   check=True, stdout=subprocess.DEVNULL)
-    (machine.path / "tmp/load.sh").write_text(LOAD)
-    machine.do("bash /tmp/load.sh &")
-    until(machine, "cat /tmp/asked", r"^\d\d")
-    machine.do("dpkg -i new.deb && nginx -t && nginx -s reload", 300)
-    before = int(machine.do("cat /tmp/asked"))
-    wanted = before + 50
-    until(machine, f"[ $(cat /tmp/asked) -gt {wanted} ] && echo more", "more")
-    machine.do("touch /tmp/stop")
-    assert machine.shell("cat /tmp/lost")[1] == ""
+    new = newer(machine, deb)
+    with clients(machine):
+        machine.do(f"apt-get install -y {new} && nginx -t && "
+                   "nginx -s reload", 300)
+    assert "+newer1" in machine.do(
+        "dpkg-query -W libnginx-mod-http-clipper")
+
+
+def test_upgrade_of_nginx(machine):
+    """Catches queries that are lost while Debian's package replaces nginx:
+    its script starts the new one beside the old one (USR2), with the new
+    module."""
+    machine.do("cd /tmp && apt-get download nginx && cd /root")
+    deb, = (machine.path / "tmp").glob("nginx_*.deb")
+    new = newer(machine, deb)
+    before = master(machine)
+    with clients(machine):
+        machine.do(f"apt-get install -y {new}", 300)
+        until(machine, f"[ -e /proc/{before} ] || echo gone", "gone")
+    assert master(machine) != before
+    assert "+newer1" in machine.do("dpkg-query -W nginx")
+    maps = machine.do("for p in $(pgrep nginx); do "
+                      "grep -h clipper /proc/$p/maps; done")
+    assert "ngx_http_clipper_module.so" in maps and "deleted" not in maps
+
+
+def test_model_as_a_service(machine):
+    """Catches a unit that the package lacks or systemd does not accept, and
+    one whose program does not serve the model of its environment file. There
+    is no systemd in this root that runs it: the shell does."""
+    machine.do("kill %1; wait %1 || :")
+    *before, (start, _) = commands(console(PAGE)[1])
+    assert start == "sudo systemctl enable --now clipper-model@sum"
+    for one in before:
+        follow(machine, *one)
+    machine.do("apt-get install -y systemd", 600)
+    path = machine.do("dpkg -L python3-clipper-nginx | grep service").strip()
+    assert path.endswith("/systemd/system/clipper-model@.service")
+    machine.do("systemd-analyze verify --man=no clipper-model@sum.service "
+               "2>&1 | tee /tmp/verified")
+    assert "clipper" not in machine.do("cat /tmp/verified")
+    unit = (machine.path / path[1:]).read_text()
+    program, = re.findall(r"(?m)^ExecStart=(.*)$", unit)
+    environment, = re.findall(r"(?m)^EnvironmentFile=(.*)$", unit)
+    machine.do(f"(set -a; . {environment.replace('%i', 'sum')}; "
+               f"exec {program}) > /tmp/model.log 2>&1 &")
+    until(machine, "curl -s -d '{\"input\": [7, 1]}' "
+          "127.0.0.1:1337/sum/predict", '"output":8.0,"default":false')
+    machine.do("kill $!; wait $!")
 
 
 def test_removal_leaves_nothing(machine):
     """Catches files and links that stay, and an nginx that does not start
     any more."""
-    machine.do("rm /etc/nginx/conf.d/clipper.conf")
+    machine.do("rm -r /etc/nginx/conf.d/clipper.conf /etc/clipper")
     machine.do("apt-get purge -y libnginx-mod-http-clipper "
                "python3-clipper-nginx", 300)
     found = machine.do("find /usr /etc /var -iname '*clipper*' "
@@ -118,6 +194,27 @@ def test_removal_leaves_nothing(machine):
                        "-not -path '*/examples-of-nginx/*'")
     assert found.strip() == ""
     machine.do("nginx -t")
+
+
+TEN_LINES = re.search(r"\*\*5\. .*?(```console\n.*?\n```)",
+                      (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+
+
+@pytest.mark.parametrize("files", ["*.whl", "clipper*nginx-*.tar.gz"],
+                         ids=["wheel", "sdist"])
+def test_pip_without_a_checkout(machine, files):
+    """Catches a file of the checkout that a wheel or an sdist lacks, and a
+    Python package that does not find the module of the Debian package."""
+    machine.do("nginx -s quit 2> /dev/null || :")
+    machine.do("apt-get install -y python3-venv ./libnginx-mod-http-"
+               "clipper_*.deb", 600)
+    machine.do("rm -rf /tmp/venv && python3 -m venv /tmp/venv && "
+               ". /tmp/venv/bin/activate")
+    machine.do(f"pip install -q {files} scikit-learn", 900)
+    block, = console(TEN_LINES.group(1))
+    for one in commands(block):
+        follow(machine, *one)
+    machine.do("clipper-container --help && deactivate")
 
 
 def test_checksums():

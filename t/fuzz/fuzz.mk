@@ -9,10 +9,6 @@ include t/unit/folders.mk
 PURE    := $(call sources,$(PURE_FOLDERS))
 TARGETS := $(patsubst t/fuzz/%.c,$(DIR)/%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
 
-SRC_DIR := $(NGINX_SRC)/src
-INCS    := -iquote src $(foreach d,core event event/modules os/unix http \
-             http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
-           -isystem $(BUILD)/include
 CHECKS  := address,undefined
 CFLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -D_GNU_SOURCE \
            -Wall -Wextra -Wno-unused-parameter -Werror \

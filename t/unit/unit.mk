@@ -20,10 +20,6 @@ BENCHES   := $(patsubst t/bench/%.c,$(DIR)/bench_%, \
                         $(sort $(wildcard t/bench/*.c)))
 TESTS     := $(TEST_SRCS:t/unit/%.c=$(DIR)/%)
 
-SRC_DIR := $(NGINX_SRC)/src
-INCS    := -iquote src $(foreach d,core event event/modules os/unix http \
-             http/modules http/v2,-isystem $(SRC_DIR)/$(d)) \
-           -isystem $(BUILD)/include
 WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
 comma   := ,
 OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
