@@ -144,7 +144,7 @@ NOT_HERE = {
 
 
 #: Targets that test_one_root runs after the quickstart, in this order.
-SOON = ("unit", "wheel", "install", "fuzz-short", "distclean")
+SOON = ("unit", "fuzz-short", "distclean")
 
 #: Targets that make pages of the docs.
 MAKES = ("docs", "grid", "sweep")

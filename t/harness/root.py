@@ -11,6 +11,7 @@ files in /etc, which a user's machine does not need.
 import concurrent.futures
 import contextlib
 import ctypes
+import fcntl
 import functools
 import os
 import select
@@ -220,6 +221,9 @@ class Fresh:
         source = base(suite)
         self.as_root = as_root
         self.process = self.proxy = None
+        # apt locks the packages that it keeps: another run waits.
+        self.lock = open(CACHE / f"{suite}.lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.path = Path(tempfile.mkdtemp(dir=CACHE, prefix="root-"))
         own_mounts()
         run("mount", "-t", "tmpfs", "-o", "mode=755", "fresh",
@@ -312,3 +316,4 @@ class Fresh:
             ["umount", str(self.path)], stderr=subprocess.DEVNULL
         ).returncode == 0, 30, "the end of a root")
         self.path.rmdir()
+        self.lock.close()
