@@ -197,6 +197,7 @@ clipper_batch_risks(const clipper_batch_t *b, const clipper_batch_conf_t *conf,
     const clipper_batch_load_t *load)
 {
     return conf->fixed == 0
+           && !conf->no_risk
            && !load->slower
            && clipper_batch_profile_fit(b, (double) load->tail_us)
               < RISK_FITS;

@@ -12,6 +12,8 @@
 #define QUANTILE_DEVIATIONS    1.645    /* 95 % of a normal law */
 #define DEVIATION_MIN          1e-3     /* us */
 #define LEAST_DEVIATIONS       0.5      /* two of three are on time */
+#define AHEAD_PART             4        /* of the replicas: take what is left */
+#define AHEAD_MAX              8
 
 
 /* the standard deviation of a batch of n, us */
@@ -55,23 +57,34 @@ clipper_batch_expected(const clipper_batch_t *b, ngx_uint_t n, double us)
 }
 
 
-/* and how many of the next one, when another replica becomes idle */
+/*
+ * And how many of what is left, in batches of the same size, one after the
+ * other as replicas become idle.  Most of them are needed for what comes.
+ */
 
 static double
-clipper_batch_next(const clipper_batch_t *b, ngx_uint_t n, double us,
+clipper_batch_rest(const clipper_batch_t *b, ngx_uint_t n, double us,
     ngx_uint_t queued, ngx_uint_t replicas)
 {
-    ngx_uint_t  next;
+    double      sum, step_us;
+    ngx_uint_t  next, ahead;
 
-    next = ngx_min(queued - n, n);
-
-    if (next == 0 || replicas == 0) {
+    if (replicas == 0) {
         return 0;
     }
 
-    us -= clipper_batch_profile_mean(b, n) / (double) replicas;
+    step_us = clipper_batch_profile_mean(b, n) / (double) replicas;
+    ahead = ngx_max(replicas / AHEAD_PART, 1);
+    ahead = ngx_min(ahead, AHEAD_MAX);
+    sum = 0;
 
-    return clipper_batch_expected(b, next, us);
+    for (queued -= n; queued && ahead; ahead--, queued -= next) {
+        next = ngx_min(queued, n);
+        us -= step_us;
+        sum += clipper_batch_expected(b, next, us);
+    }
+
+    return sum;
 }
 
 
@@ -98,11 +111,11 @@ clipper_batch_profile_risk_fit(const clipper_batch_t *b, double us,
     }
 
     own = clipper_batch_expected(b, size, us);
-    most = own + clipper_batch_next(b, size, us, queued, replicas);
+    most = own + clipper_batch_rest(b, size, us, queued, replicas);
 
     for (n = size + 1; n <= max; n++) {
         more = clipper_batch_expected(b, n, us);
-        both = more + clipper_batch_next(b, n, us, queued, replicas);
+        both = more + clipper_batch_rest(b, n, us, queued, replicas);
 
         if (more < own || both <= most) {
             break;

@@ -6,8 +6,8 @@
  * batches that is little.  Where only a few tasks fit, one more or less is a
  * good part of what is answered.  So a small batch grows beyond the quantile
  * as long as more of its tasks can be expected on time, and more of them and
- * the next replica's batch together: what this one leaves that one takes soon
- * if there are many.  The law is normal, through the mean and the quantile.
+ * the next replicas' batches together: what this one leaves those take soon if
+ * there are many.  The law is normal, through the mean and the quantile.
  */
 
 #ifndef _CLIPPER_BATCH_PROFILE_RISK_H_INCLUDED_

@@ -26,6 +26,7 @@ typedef struct {
     /* for comparisons */
     unsigned                keep:1;     /* no head is given up for others */
     unsigned                no_probe:1; /* what seems too slow is not tried */
+    unsigned                no_risk:1;  /* batches are no larger than safe */
 } clipper_batch_conf_t;
 
 

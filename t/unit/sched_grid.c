@@ -11,7 +11,7 @@
 #define SECONDS_MAX  60.0
 
 #define SCHED_GRID_WAYS   5
-#define SCHED_GRID_LIVES  8
+#define SCHED_GRID_LIVES  16
 
 
 static double
@@ -106,12 +106,15 @@ sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
 }
 
 
-double
-sched_grid_hedging(const sched_cell_t *cell, double queries, double *with,
-    double *best)
+/* the sums of some lives in each way; gives what was asked in one of them */
+
+static double
+sched_grid_ways(const sched_cell_t *cell, uint64_t seed, uint32_t lives,
+    double queries, double *sum)
 {
-    double         sum[SCHED_GRID_WAYS], asked, one_us;
-    uint32_t       w, seed;
+    double         asked, one_us;
+    uint32_t       w, n;
+    uint64_t       end;
     sched_way_t    ways[SCHED_GRID_WAYS];
     sched_score_t  score;
 
@@ -123,19 +126,37 @@ sched_grid_hedging(const sched_cell_t *cell, double queries, double *with,
     ways[3].hedge_us = (uint64_t) (2 * one_us);
     ways[4].hedge_us = (uint64_t) (cell->slo * one_us / 2);
 
-    memset(sum, 0, sizeof(sum));
+    memset(sum, 0, SCHED_GRID_WAYS * sizeof(double));
     asked = 0;
+    n = cell->replicas == 1 ? 2 : SCHED_GRID_WAYS;
 
-    for (seed = 1; seed <= SCHED_GRID_LIVES; seed++) {
-        *best = 0;
-
-        for (w = 0; w < (cell->replicas == 1 ? 2 : SCHED_GRID_WAYS); w++) {
+    for (end = seed + lives; seed < end; seed++) {
+        for (w = 0; w < n; w++) {
             sched_grid_run(cell, &ways[w], seed, queries, &score);
             sum[w] += score.on_time;
-            *best = w ? ngx_max(*best, sum[w]) : 0;
         }
 
         asked += score.asked;
+    }
+
+    return asked;
+}
+
+
+double
+sched_grid_hedging(const sched_cell_t *cell, double queries, double *with,
+    double *best)
+{
+    double    sum[SCHED_GRID_WAYS], asked;
+    uint32_t  w, look;
+
+    for (look = 0; look < 2; look++) {
+        asked = look ? sched_grid_ways(cell, 2, SCHED_GRID_LIVES, queries, sum)
+                     : sched_grid_ways(cell, 1, 1, queries, sum);
+
+        for (w = 1, *best = 0; w < SCHED_GRID_WAYS; w++) {
+            *best = ngx_max(*best, sum[w]);
+        }
 
         if (sum[0] >= 0.99 * *best) {
             break;

@@ -70,7 +70,7 @@ void sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
 /*
  * The part of the queries that is answered with "hedge auto" and in the best
  * other way: "off", and some times.  Gives the ratio; where chance may have
- * made the difference several lives are summed.
+ * made the difference, that of sixteen other lives.
  */
 double sched_grid_hedging(const sched_cell_t *cell, double queries,
     double *with, double *best);

@@ -214,6 +214,66 @@ test_copies_hide_nothing(void **state)
 }
 
 
+/* the part that is answered in eight lives with 20 % of noise */
+
+static double
+answered_noisily(sched_cell_t cell, uint32_t no_risk)
+{
+    double         asked, on_time;
+    uint64_t       seed;
+    sched_way_t    way;
+    sched_score_t  score;
+
+    memset(&way, 0, sizeof(way));
+    way.conf.no_risk = no_risk;
+    cell.noise = 0.2;
+    asked = 0;
+    on_time = 0;
+
+    for (seed = 1; seed <= 8; seed++) {
+        sched_grid_run(&cell, &way, seed, QUERIES, &score);
+        asked += score.asked;
+        on_time += score.on_time;
+    }
+
+    return on_time / asked;
+}
+
+
+/*
+ * A batch that is larger than is safe takes nobody's answer, however many
+ * replicas could take what it leaves.
+ */
+
+static void
+test_risk_costs_nothing(void **state)
+{
+    double        with, without;
+    uint32_t      i, s, l;
+    sched_cell_t  cell;
+
+    static const uint32_t  replicas[] = { 1, 2, 4, 16 };
+    static const double    slos[] = { 2.5, 4 };
+    static const double    loads[] = { 0.3, 0.6, 0.9, 1.2 };
+
+    for (i = 0; i < 4; i++) {
+        for (s = 0; s < 2; s++) {
+            for (l = 0; l < 4; l++) {
+                cell = cell_of(replicas[i], slos[s], loads[l],
+                               SCHED_NO_TROUBLE);
+                with = answered_noisily(cell, 0);
+                without = answered_noisily(cell, 1);
+
+                printf("    %2u replicas, SLO %.1f, load %.1f: %.4f, without"
+                       " risk %.4f\n", replicas[i], slos[s], loads[l], with,
+                       without);
+                assert_true(with >= without - 0.003);
+            }
+        }
+    }
+}
+
+
 /* half a batch of "batch_wait" takes nobody's answer */
 
 static void
@@ -469,6 +529,7 @@ main(void)
         cmocka_unit_test(test_slow_replica_takes_nothing_away),
         cmocka_unit_test(test_giving_up_costs_nothing),
         cmocka_unit_test(test_copies_hide_nothing),
+        cmocka_unit_test(test_risk_costs_nothing),
         cmocka_unit_test(test_waiting_costs_nothing),
         cmocka_unit_test(test_near_the_best_schedule),
         cmocka_unit_test(test_calculated_risk),
