@@ -312,6 +312,30 @@ def test_what_dies_comes_back(conn):
     assert predict(conn, "a", [1.5])["output"] == 1.5
 
 
+def test_an_engine_that_starts_nginx_alone(conn, caplog):
+    """Catches models that stay away when the engine starts the frontend by
+    itself, at an address that they do not know, after its host did."""
+    python_deployer.create_endpoint(
+        conn, "a", "doubles", lambda xs: [float(x[0]) for x in xs],
+        slo_micros=5000000, num_replicas=2)
+    before = names_of(conn, "a", "1")
+    for one in conn.cm.containers.find({}):
+        one.kill()
+    wait_until(lambda: conn.cm.containers.find({}) == [], 30)
+    conn.cm.frontend.container.start()
+    with caplog.at_level("INFO"):
+        conn.connect()
+    assert "a:1 has 2 of 2 replicas again" in caplog.text
+    assert predict(conn, "a", [1.5])["output"] == 1.5
+    after = names_of(conn, "a", "1")
+    assert len(after) == 2 and not set(after) & set(before)
+    # What is there is left alone.
+    conn.connect()
+    assert names_of(conn, "a", "1") == after
+    assert sorted(containers(conn.cm)) == sorted(
+        after + [conn.cm.frontend.container.name])
+
+
 def test_logs_and_addresses(conn, tmp_path):
     conn.deploy_model(
         "m", 1, "doubles",

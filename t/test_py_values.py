@@ -5,6 +5,7 @@ The examples are the same in each run.
 """
 
 import base64
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from harness import PythonContainer, application, values
+from harness.metrics import METRICS, scrape
 from harness.session import NOCACHE
 
 HERE = Path(__file__).resolve().parent
@@ -28,9 +30,11 @@ def examples(count):
 @pytest.fixture
 def ask(nginx):
     """A function that sends a batch and returns its answers."""
-    def start(model, input_type="strings", setting="", env=()):
+    def start(model, input_type="strings", setting="", env=(),
+              links="m:1", extra=""):
         server = nginx(
-            application("a", "m:1", input_type + setting, slo="20s"),
+            application("a", links, input_type + setting, slo="20s",
+                        extra=extra), operator_extra=METRICS,
             http=NOCACHE + "clipper_model m { batch 16; batch_wait 5ms; }")
         PythonContainer(server, "m", model, input_type=input_type,
                         env={"PYTHONPATH": str(HERE), **dict(env)}.items())
@@ -42,6 +46,7 @@ def ask(nginx):
             answers = values.parsed(response.body.decode())
             return answers.get("batch_predictions", [answers])
 
+        send.server = server
         return send
 
     return start
@@ -87,6 +92,50 @@ def test_what_a_function_returns_for_the_batch(ask):
         text = values.sent(value)
         check(send(["%s %d" % (text, i) for i in range(len(expected))]),
               expected)
+
+    run()
+
+
+def labels_of(output):
+    """Labels that an answer equals, as JSON: its value, the text of it."""
+    if isinstance(output, bool) or output is None:
+        value = {True: "true", False: "false", None: "null"}[output]
+    elif isinstance(output, str):
+        return [json.dumps(output)]
+    else:
+        value = str(output)
+    return [value, json.dumps(value)]
+
+
+def test_what_a_policy_sees(ask):
+    """Each answer is right for the label that equals it."""
+    send = ask(values.returned, links="m:1 n:1",
+               extra="clipper_select exp3;")
+
+    def right():
+        return scrape(send.server)(
+            "clipper_labels_total", app="a", match="right") or 0
+
+    @examples(60)
+    @given(st.lists(values.scalars, min_size=1, max_size=8))
+    def run(cases):
+        # A query takes one label: the value, and then the text of it.
+        for form in (0, -1):
+            before, labels = right(), []
+            for one in send([values.sent(case.value) for case in cases]):
+                output = one["output"]
+                # What is long or a structure is not judged; a text that was
+                # not UTF-8 equals no label.
+                if isinstance(output, (list, dict)) or "\ufffd" in str(
+                        output) or len(json.dumps(str(output))) > 60:
+                    continue
+                label = labels_of(output)[form]
+                answer = send.server.post(
+                    "/a/update", '{"query_id": %s, "label": %s}'
+                    % (one["query_id"], label))
+                assert answer.body.strip() == b"Feedback received? 1", label
+                labels.append(label)
+            assert right() - before == len(labels), labels
 
     run()
 
