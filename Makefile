@@ -212,9 +212,11 @@ engine:
 	@$(if $(filter .ci/podman,$(ENGINE)),.ci/podman setup,:)
 
 # In Docker's format: podman's own has no health check.
+SERVER_IMAGE = $(ENGINE) build \
+    $(if $(findstring podman,$(ENGINE)),--format docker)
+
 image: engine
-	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
-	    -t $(IMAGE) .
+	$(SERVER_IMAGE) -t $(IMAGE) .
 	@echo "run it: $(ENGINE)$(if $(filter .ci/podman,$(ENGINE)), run)" \
 	    "run -d --read-only --tmpfs /tmp --cap-drop ALL" \
 	    "-v ./clipper.d:/etc/nginx/clipper.d:ro -p 1337:1337 $(IMAGE)"
@@ -222,7 +224,11 @@ image: engine
 # The full names keep engines from asking a registry first.
 images:
 	$(MAKE) --no-print-directory image \
-	    IMAGE=docker.io/$(REGISTRY)/query_frontend:$(PY_VERSION)
+	    IMAGE=docker.io/$(REGISTRY)/nginx:$(PY_VERSION)
+	$(SERVER_IMAGE) -f containers/python/Dockerfile.frontend \
+	    --build-arg BASE=docker.io/$(REGISTRY)/nginx:$(PY_VERSION) \
+	    -t docker.io/$(REGISTRY)/query_frontend:$(PY_VERSION) \
+	    containers/python
 	$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
 	    -t docker.io/$(REGISTRY)/python-closure-container:$(PY_VERSION) \
 	    containers/python

@@ -37,7 +37,7 @@ def make_cluster(make_docker_cluster):
 
 @pytest.fixture(scope="module")
 def shared(make_cluster):
-    conn = ClipperConnection(make_cluster())
+    conn = ClipperConnection(make_cluster(model_metrics=True))
     conn.start_clipper()
     return conn
 
@@ -143,8 +143,110 @@ def test_an_image_of_ones_own(engine, conn, tmp_path):
         for one in conn.cm.replicas.of("own", "1"))
     conn.set_num_replicas("own", 1)
     assert len(conn.get_all_model_replicas()) == 1
+    health = "http://%s/health?app=own" % conn.cm.get_admin_addr()
+    assert requests.get(health).json() == {"status": "ok"}
+    # Another version, back to the first, and the other one stopped.
+    conn.deploy_model("own", 2, "strings", "localhost/test-own:1",
+                      num_replicas=2)
+    assert predict(conn, "own", "hello!")["output"] == "bytes of 6"
+    assert conn.get_num_replicas("own", 2) == 2
+    conn.set_model_version("own", 1)
+    assert predict(conn, "own", "hello!!")["output"] == "bytes of 7"
+    conn.stop_inactive_model_versions(["own"])
+    assert conn.get_all_models() == ["own:1"]
+    files = conn.get_clipper_logs(str(tmp_path / "logs"))
+    log, = [one for one in files if "test-own" in one]
+    assert "own" in Path(log).read_text()
     conn.stop_models(["own"])
     assert conn.get_all_model_replicas() == []
+    assert requests.get(health).status_code == 503
+
+
+def admin(conn, what, /, **body):
+    """(status, text) of a call of the management API."""
+    answer = requests.post(
+        "http://%s/admin/%s" % (conn.cm.get_admin_addr(), what), json=body,
+        timeout=60)
+    return answer.status_code, answer.text
+
+
+def test_the_management_api(conn):
+    """Catches a frontend container without the service, one that changes
+    something else than the package does, and one that answers models."""
+    ping = "http://%s/admin/ping" % conn.cm.get_admin_addr()
+    wait_until(lambda: requests.get(ping, timeout=9).text == "PONG", 30)
+    assert admin(conn, "add_app", name="a", input_type="doubles",
+                 default_output="-1", latency_slo_micros=5000000) \
+        == (200, "Successfully added application with name 'a'")
+    assert conn.get_app_info("a")["latency_slo_micros"] == 5000000
+    status, _ = admin(conn, "add_model", model_name="m", model_version="1",
+                      labels=[], input_type="doubles", batch_size=-1,
+                      container_name="clipper/noop-container:0.1.0",
+                      model_data_path="DEPRECATED")
+    # As in the original it registers the version and starts no container.
+    assert status == 200 and conn.get_num_replicas("m") == 0
+    assert admin(conn, "add_model_links", app_name="a", model_names=["m"]) \
+        == (200, "Successfully linked model with name 'm' to application 'a'")
+    conn.set_num_replicas("m", 1)
+    assert predict(conn, "a", [1.0])["output"] == 1
+    assert json.loads(admin(conn, "get_all_containers", verbose=False)[1]) \
+        == conn.get_all_model_replicas()
+    assert admin(conn, "add_app", name="a/b", input_type="doubles",
+                 default_output="-1", latency_slo_micros=5000000)[0] == 400
+    # A model is no operator.
+    front = conn.cm.containers.address_of(conn.cm.frontend.container)
+    model, = conn.cm.replicas.of("m", "1")
+    model.exec_run(["python", "-c", ASKS % (front, "/tmp/answer")])
+    wait_until(lambda: b"this host only" in model.exec_run(
+        ["cat", "/tmp/answer"]).output, 20)
+    # Queries do not depend on the service, which is started again.
+    conn.cm.frontend.container.exec_run(["sh", "-c", KILLS])
+    assert predict(conn, "a", [2.0])["output"] == 1
+    wait_until(lambda: requests.get(ping, timeout=9).text == "PONG", 30)
+
+
+#: Asks for the ping of a server, and writes the answer to a file.
+ASKS = """
+import http.client
+c = http.client.HTTPConnection("%s", 1338)
+c.request("GET", "/admin/ping")
+r = c.getresponse()
+open("%s", "w").write("%%d %%s" %% (r.status, r.read().decode()))
+"""
+
+#: Kills the services of a frontend container.
+KILLS = """for one in /proc/[0-9]*; do
+    grep -q clipper_admin $one/cmdline && kill ${one#/proc/}
+done"""
+
+
+def reports(xs):
+    from clipper_admin import metrics
+
+    metrics.add_metric("inputs_seen", "Counter", "inputs")
+    for one in xs:
+        metrics.report_metric("inputs_seen", 1)
+    return [1] * len(xs)
+
+
+def test_metrics_of_models_are_joined(conn):
+    """Catches replicas whose metrics nobody sees: each is on an address of
+    the cluster's network."""
+    python_deployer.create_endpoint(
+        conn, "a", "doubles", reports, slo_micros=5000000, num_replicas=2,
+        batch_size=1)
+    for i in range(20):
+        predict(conn, "a", [float(i)])
+
+    def counts():
+        page = requests.get(
+            "http://%s/metrics" % conn.get_metric_addr(), timeout=30).text
+        assert "# TYPE clipper_queries_total counter\n" in page
+        return [float(one) for one in re.findall(
+            r'(?m)^inputs_seen_total\{clipper_model="a",clipper_replica="\d+"'
+            r',clipper_version="1"\} (.*)$', page)]
+
+    wait_until(lambda: sum(counts()) == 20, 30)
 
 
 def names_of(conn, name, version):
@@ -351,6 +453,42 @@ def test_logs_and_addresses(conn, tmp_path):
     assert conn.get_metric_addr() == conn.cm.get_admin_addr()
     answer = requests.get("http://%s/metrics" % conn.get_metric_addr())
     assert "# TYPE clipper_queries_total counter" in answer.text
+
+
+def test_prometheus_beside_a_cluster(engine, make_cluster):
+    """C3, C4: three targets are up, and each replica has its series."""
+    engine.build(
+        "docker.io/clipper/test-prometheus:1",
+        "FROM docker.io/library/debian:bookworm-slim\n"
+        "RUN apt-get -q update && apt-get -q -y --no-install-recommends "
+        "install prometheus && mkdir /prometheus\n"
+        'ENTRYPOINT ["prometheus"]\n', {})
+    manager = make_cluster(
+        "watched", prometheus_image="docker.io/clipper/test-prometheus:1",
+        prometheus_port=free_port())
+    conn = ClipperConnection(manager)
+    conn.start_clipper()
+    python_deployer.create_endpoint(
+        conn, "a", "doubles", reports, slo_micros=5000000, num_replicas=2)
+    for i in range(100):
+        assert predict(conn, "a", [float(i)])["output"] == 1
+    found = ClipperConnection(DockerContainerManager(
+        "watched", docker_network="clipper_test"))
+    found.connect()
+    assert found.get_metric_addr() == conn.get_metric_addr() \
+        != conn.cm.get_admin_addr()
+
+    def ask(path, **query):
+        answer = requests.get("http://%s/api/v1/%s" % (
+            conn.get_metric_addr(), path), params=query, timeout=30)
+        return answer.json()["data"] if answer.ok else {}
+
+    wait_until(lambda: [one["health"] for one in ask("targets").get(
+        "activeTargets", [])] == ["up"] * 3, 60)
+    wait_until(lambda: len(ask("query", query="inputs_seen_total").get(
+        "result", [])) == 2, 60)
+    conn.stop_all(graceful=False)
+    assert containers(manager) == []
 
 
 def test_learned_state_is_in_redis(engine, make_cluster):

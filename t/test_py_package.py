@@ -1,5 +1,6 @@
 """The Python package as pip builds it."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -33,3 +34,12 @@ def test_a_wheel_is_complete_and_leaves_nothing(tmp_path):
         str(path.relative_to(SOURCE)) for path in [
             *SOURCE.glob("clipper_*/**/*.py"),
             *SOURCE.glob("clipper_*/py.typed")]}
+
+
+def test_the_frontend_image_has_what_the_package_needs():
+    """Catches a dependency that Debian's packages in the image lack."""
+    needed = re.search(r"^dependencies = \[(.*?)\]",
+                       (SOURCE / "pyproject.toml").read_text(), re.M | re.S)
+    recipe = (SOURCE / "Dockerfile.frontend").read_text()
+    for name in re.findall(r'"([\w-]+)', needed.group(1)):
+        assert "python3-" + name.replace("pyzmq", "zmq") in recipe.split()

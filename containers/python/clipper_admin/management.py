@@ -4,8 +4,13 @@
 
 A small service over the same fragments and the same status as
 `ClipperConnection`, for programs that speak HTTP. It listens on a Unix socket
-in the directory of a local cluster; nginx passes `/admin/` of the operator's
-port to it. Queries do not depend on it.
+in the directory of a local cluster, or of a frontend container that it runs
+in; nginx passes `/admin/` of the operator's port to it. Queries do not depend
+on it.
+
+`add_model` registers a version and starts no container, also when
+`container_name` is an image: containers are started by `ClipperConnection`, or
+by anybody else.
 
 Where the operator's port is not on loopback, each call needs the token in the
 file `management.token`: `Authorization: Bearer TOKEN`.
@@ -396,7 +401,7 @@ class Handler(service.Handler):
 
 def main(arguments: List[str]) -> int:
     """Serve the cluster in a directory until a signal ends the process."""
-    from .local import LocalContainerManager
+    from .local.inside import manager_of
 
     if len(arguments) != 1:
         print("usage: clipper-management DIRECTORY", file=sys.stderr)
@@ -406,8 +411,7 @@ def main(arguments: List[str]) -> int:
         stream=sys.stdout,
     )
     os.chdir(arguments[0])
-    manager = LocalContainerManager(state_dir=os.getcwd())
-    conn = ClipperConnection(manager)
+    conn = ClipperConnection(manager_of(os.getcwd()))
     handler = type("ClusterHandler", (Handler,), {
         "conn": _Lazy(conn), "token": _token(),
     })

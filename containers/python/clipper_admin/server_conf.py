@@ -19,6 +19,10 @@ _NOT_FOUND = (
     '{"error":"Not found","cause":"There is no application at this path"}\n'
 )
 
+#: Answers to calls of the management API that do not reach its service.
+_NO_MANAGEMENT = "The management service does not run\n"
+_ELSEWHERE = "The management service answers this host only\n"
+
 #: The format that `clipper_admin.replay` reads, see conf/clipper_log.conf.
 _LOG_FORMAT = (
     '{"time":$msec,"app":"$clipper_app","query_id":"$clipper_query_id",'
@@ -83,23 +87,44 @@ def _admin(cluster: Mapping[str, Any]) -> List[Directive]:
     """The location of the management API, if the cluster has the service."""
     if not cluster.get("management"):
         return []
-    return [directive("location", "/admin/", block=[
-        directive("proxy_pass", "http://unix:%s" % cluster["management"]),
-        # A change returns when all workers use it.
-        directive("proxy_read_timeout", "120s"),
-        directive("proxy_request_buffering", "on"),
-        directive("client_max_body_size", "16m"),
-    ])]
+    only = cluster.get("management_allow")
+    return [
+        directive("location", "/admin/", block=[
+            directive("proxy_pass", "http://unix:%s" % cluster["management"]),
+            # A change returns when all workers use it.
+            directive("proxy_read_timeout", "120s"),
+            directive("proxy_request_buffering", "on"),
+            directive("client_max_body_size", "16m"),
+            directive("error_page", "502", "=503", "@no_management"),
+            directive("error_page", "403", "@elsewhere"),
+        ] + ([directive("allow", one) for one in only]
+             + [directive("deny", "all")] if only else [])),
+        directive("location", "@no_management", block=[
+            directive("return", 503, _NO_MANAGEMENT)
+        ]),
+        directive("location", "@elsewhere", block=[
+            directive("return", 403, _ELSEWHERE)
+        ]),
+    ]
 
 
 def _metrics(cluster: Mapping[str, Any]) -> List[Directive]:
     """The locations of the metrics: the server's, or joined with models'."""
     quiet = directive("access_log", "off")
     own = [directive("clipper_metrics"), quiet]
+    server = directive("location", "=", "/metrics/server", block=own)
+    targets = [] if not cluster.get("targets") else [
+        directive("location", "=", "/metrics/targets", block=[
+            directive("proxy_pass", "http://unix:%s" % cluster["targets"]),
+            quiet,
+        ]),
+    ]
     if not cluster.get("model_metrics"):
-        return [directive("location", "=", "/metrics", block=own)]
+        return [directive("location", "=", "/metrics", block=own), server,
+                *targets]
     return [
-        directive("location", "=", "/metrics/server", block=own),
+        server,
+        *targets,
         directive("location", "=", "/metrics", block=[
             directive("proxy_pass",
                       "http://unix:%s" % cluster["model_metrics"]),
@@ -186,6 +211,12 @@ def nginx_conf(cluster: Mapping[str, Any], place: str) -> List[Directive]:
         directive("worker_processes", cluster["workers"]),
         directive("pid", "nginx.pid"),
         directive("error_log", cluster["error_log"], "notice"),
+        *(
+            # For a program that cannot read the first one.
+            [directive("error_log", cluster["emergencies"], "emerg")]
+            if cluster.get("emergencies")
+            else []
+        ),
         *(
             [directive("worker_rlimit_nofile", cluster["descriptors"])]
             if cluster.get("descriptors")

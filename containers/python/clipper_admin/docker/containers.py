@@ -71,6 +71,7 @@ class Containers:
         name: str,
         labels: Mapping[str, str],
         archive: Optional[bytes] = None,
+        place: str = os.path.dirname(frontend.HOME),
         **options: Any
     ) -> Any:
         """Start a container of the cluster.
@@ -78,8 +79,8 @@ class Containers:
         Args:
             name: name of the container.
             labels: added to those that all containers have.
-            archive: unpacked in the parent of the frontend's directory
-                before the container starts.
+            archive: unpacked before the container starts.
+            place: where, by default the parent of the frontend's directory.
             options: arguments of the `docker` package.
 
         Raises:
@@ -101,9 +102,7 @@ class Containers:
             )
             try:
                 if archive is not None:
-                    container.put_archive(
-                        os.path.dirname(frontend.HOME), archive
-                    )
+                    container.put_archive(place, archive)
                 container.start()
             except BaseException:
                 container.remove(force=True)

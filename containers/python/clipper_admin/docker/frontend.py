@@ -8,6 +8,10 @@ reach the engine can read and write them:
     current -> generations/N
     generations/N/      fragments: generation.conf models/ apps/
     options/            container options of each version, as JSON
+    logs/               nginx's [emerg] lines, for the services
+    services            starts the management API and the joined metrics, if
+                        the image has them
+    management.token    for calls from other hosts; none on loopback
     locks/              held by a process in the container while its standard
                         input is open, so a program that dies lets go
 """
@@ -23,6 +27,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .. import nginxconf, server_conf
 from ..exceptions import ClipperException
+from ..local.directory import MANAGEMENT_SOCKET, MANAGEMENT_TOKEN
 from ..nginxconf import directive
 from . import engine
 
@@ -32,6 +37,29 @@ HOME = "/var/lib/clipper"
 UID = 65534
 
 _CLUSTER = "cluster.json"
+
+#: Starts the services, each of them again when it has ended. The socket is
+#: there before the service is, so that the first calls wait for it.
+_SERVICES = """
+command -v python3 > /dev/null || exit 0
+for service in %s; do
+    while :; do python3 -c '
+import os, socket, sys
+name = sys.argv[1]
+if os.path.exists(name + ".sock"):
+    os.unlink(name + ".sock")
+before = os.umask(0o177)
+made = socket.socket(socket.AF_UNIX)
+made.bind(name + ".sock")
+os.umask(before)
+made.listen(128)
+made.set_inheritable(True)
+os.environ["CLIPPER_LISTENER"] = str(made.fileno())
+os.execlp("python3", "python3", "-m", "clipper_admin", name, ".")
+' $service; sleep 1; done &
+done
+wait
+"""
 
 #: Marks the end of a script's output.
 _END = "=== end of output:"
@@ -55,13 +83,18 @@ def command() -> List[str]:
         "-c",
         "n=$(ulimit -Hn); "
         '{ test "$n" = unlimited || test "$n" -gt %d; } && n=%d; '
-        'ulimit -Sn "$n"; exec %s -c %s/nginx.conf'
-        % (server_conf.DESCRIPTORS, server_conf.DESCRIPTORS, _NGINX, HOME),
+        'ulimit -Sn "$n"; cd %s && { sh services & exec %s -c nginx.conf; }'
+        % (server_conf.DESCRIPTORS, server_conf.DESCRIPTORS, HOME, _NGINX),
     ]
 
 
-def initial_archive(cluster: Mapping[str, Any]) -> bytes:
-    """Archive for HOME's parent, before the container starts."""
+def initial_archive(cluster: Mapping[str, Any], token: str) -> bytes:
+    """Archive for HOME's parent, before the container starts.
+
+    Args:
+        cluster: settings of the cluster.
+        token: that calls of the management API need; empty for none.
+    """
     base = "clipper/"
     number = base + "generations/0/"
     names = [base, base + "locks", base + "options", base + "tmp",
@@ -70,8 +103,11 @@ def initial_archive(cluster: Mapping[str, Any]) -> bytes:
     files = {
         base + _CLUSTER: json.dumps(cluster).encode(),
         base + "nginx.conf": _conf(cluster, "current"),
+        base + "services": _services(cluster).encode(),
         number + "generation.conf": _generation(0),
     }
+    if token:
+        files[base + MANAGEMENT_TOKEN] = (token + "\n").encode()
     data = io.BytesIO(
         engine.archive(files, {name: 0o755 for name in names}, UID)
     )
@@ -82,6 +118,14 @@ def initial_archive(cluster: Mapping[str, Any]) -> bytes:
         link.uid = link.gid = UID
         tar.addfile(link)
     return data.getvalue()
+
+
+def _services(cluster: Mapping[str, Any]) -> str:
+    return _SERVICES % " ".join(
+        ["management"] + ["metrics"] * bool(
+            cluster.get("model_metrics") or cluster.get("targets")
+        )
+    )
 
 
 def _conf(cluster: Mapping[str, Any], place: str) -> bytes:
@@ -280,7 +324,15 @@ class Frontend:
         """Make a generation the current one."""
         self._run(_switch(number))
 
-    # nginx.
+    # Services and nginx.
+
+    def wait_for_services(self) -> None:
+        """Wait a moment until calls of the services can wait for them."""
+        self._run(
+            "n=0; while command -v python3 > /dev/null"
+            " && ! test -S %s && test $n -lt 50; do n=$((n + 1)); sleep 0.1;"
+            " done" % MANAGEMENT_SOCKET
+        )
 
     def reload(self) -> None:
         """Let nginx read its configuration again."""

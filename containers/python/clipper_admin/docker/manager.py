@@ -3,11 +3,12 @@
 import logging
 import os
 import random
+import secrets
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
+from ..address import bare, is_ipv6, is_loopback, join
 from ..again import ADVICE
-from ..address import bare, is_ipv6, join
 from ..container_manager import (
     CLIPPER_DOCKER_LABEL,
     CLIPPER_DOCKER_PORT_LABELS,
@@ -21,9 +22,10 @@ from ..container_manager import (
 from ..containers import ImageSource
 from ..exceptions import ClipperException
 from ..limits import make_limits
+from ..local.directory import ERROR_LOG, MANAGEMENT_SOCKET, METRICS_SOCKET
 from ..nginx_cluster import NginxCluster
 from ..server_conf import records_arguments
-from . import again, engine, frontend, network
+from . import again, engine, frontend, network, prometheus
 from .containers import Containers
 from .frontend import Frontend
 from .images import Images
@@ -82,7 +84,7 @@ class DockerContainerManager(NginxCluster):
         redis_ip: address of a Redis that stores the selection state; None
             for none.
         redis_port: port of that Redis.
-        prometheus_port: not used: the server exports metrics.
+        prometheus_port: port of Prometheus, with `prometheus_image`.
         docker_network: network of the cluster's containers; made when it
             does not exist.
         extra_container_kwargs: arguments of the `docker` package for all
@@ -103,6 +105,10 @@ class DockerContainerManager(NginxCluster):
             `ClipperConnection.register_application`. What is left out is
             generous: 20 000 inputs, 64 MB for each input and output, 256 MB
             for a body.
+        prometheus_image: image of a Prometheus (2.28 or newer) beside the
+            cluster, such as ``prom/prometheus:v2.53.0``. It scrapes the
+            server and each replica, and `get_metric_addr` is its address.
+        model_metrics: whether `/metrics` also has what the models report.
         query_id_bits: 31 for clients that read a `query_id` as a 32-bit
             integer.
 
@@ -141,6 +147,8 @@ class DockerContainerManager(NginxCluster):
         records_time: Optional[str] = None,
         limits: Optional[Mapping[str, Any]] = None,
         query_id_bits: Optional[int] = None,
+        model_metrics: bool = False,
+        prometheus_image: Optional[str] = None,
     ) -> None:
         if docker_network == "host":
             raise ClipperException(
@@ -177,6 +185,8 @@ class DockerContainerManager(NginxCluster):
         make_limits(limits)
         self._limits = dict(limits or {})
         self._query_id_bits = query_id_bits
+        self._model_metrics = model_metrics
+        self._prometheus_image = prometheus_image
         self._workers = workers
         self._zone_size = zone_size
         self._ports: Dict[str, int] = {}
@@ -223,6 +233,11 @@ class DockerContainerManager(NginxCluster):
             self._wait_in_force(
                 0, START_TIMEOUT, self._check_start, "nginx does not answer"
             )
+            self.frontend.wait_for_services()
+            if self._prometheus_image is not None:
+                started.append(self._start_prometheus(
+                    self._prometheus_image, self.prometheus_port
+                ))
         except BaseException:
             for one in started:
                 self.containers.discard(one)
@@ -235,8 +250,9 @@ class DockerContainerManager(NginxCluster):
             "The cluster %s was not stopped: starting it again with its "
             "applications and models", self.cluster_name
         )
+        settings = self._settings()
         changed: Dict[str, Any] = {
-            "rpc_allow": self._settings()["rpc_allow"]
+            name: settings[name] for name in ("rpc_allow", "management_allow")
         }
         label = CLIPPER_DOCKER_PORT_LABELS["redis"]
         for one in self.containers.find({label: None}, stopped=True):
@@ -249,6 +265,13 @@ class DockerContainerManager(NginxCluster):
             self.frontend.generation(), START_TIMEOUT,
             lambda: self._check_start(restarts), "nginx does not answer",
         )
+        label = CLIPPER_DOCKER_PORT_LABELS["metric"]
+        for one in self.containers.find({label: None}, stopped=True):
+            # It knows the frontend by its address.
+            self.containers.discard(one)
+            self._start_prometheus(
+                str(one.attrs["Config"]["Image"]), int(one.labels[label])
+            )
         self._bring_back()
 
     def _bring_back(self) -> None:
@@ -282,6 +305,16 @@ class DockerContainerManager(NginxCluster):
             "records": self._records,
             "limits": self._limits,
             "query_id_bits": self._query_id_bits,
+            # For the services in the frontend container.
+            "nginx": "nginx",
+            "emergencies": ERROR_LOG,
+            "management": MANAGEMENT_SOCKET,
+            "management_allow": ["127.0.0.1"]
+            + network.gateways(self.client, self.docker_network)
+            if self._is_private()
+            else None,
+            "model_metrics": METRICS_SOCKET if self._model_metrics else None,
+            "targets": METRICS_SOCKET if self._prometheus_image else None,
         }
 
     def _start_redis(self, image: str) -> Any:
@@ -299,10 +332,27 @@ class DockerContainerManager(NginxCluster):
             restart_policy={"Name": "always"},
         )
 
+    def _start_prometheus(self, image: str, wanted: int) -> Any:
+        self.logger.info("Starting Prometheus of %s", image)
+        front = self.frontend.container
+        port = engine.find_unbound_port(
+            wanted, verbose=True, logger=self.logger
+        )
+        self._ports["metric"] = port
+        return prometheus.start(
+            self.containers,
+            image,
+            "metric_frontend-%d" % random.randint(0, 100000),
+            (front.name, self.containers.address_of(front)),
+            (self._interface(), port),
+        )
+
     def _start_frontend(
         self, image: str, settings: Mapping[str, Any]
     ) -> Any:
-        archive = frontend.initial_archive(settings)
+        archive = frontend.initial_archive(
+            settings, "" if self._is_private() else secrets.token_hex(16)
+        )
         for attempt in range(_TRIES):
             ports = self._choose_ports()
             labels = {
@@ -339,6 +389,10 @@ class DockerContainerManager(NginxCluster):
         if is_ipv6(host):
             return "::1" if host == "::1" else "::"
         return "127.0.0.1" if host in ("localhost", "127.0.0.1") else "0.0.0.0"
+
+    def _is_private(self) -> bool:
+        """Whether only this host reaches the ports."""
+        return is_loopback(self._interface())
 
     def _choose_ports(self) -> Dict[str, int]:
         chosen: Dict[str, int] = {}
@@ -396,6 +450,9 @@ class DockerContainerManager(NginxCluster):
             name: int(container.labels[_PORT_LABELS[name]])
             for name in _PORTS
         }
+        label = CLIPPER_DOCKER_PORT_LABELS["metric"]
+        for one in self.containers.find({label: None}):
+            self._ports["metric"] = int(one.labels[label])
 
     def stop_all(self, graceful: bool = True) -> None:
         """Remove all containers of the cluster, and its network if unused.
@@ -427,6 +484,12 @@ class DockerContainerManager(NginxCluster):
                 f.write(text)
             written.append(path)
         return written
+
+    def get_metric_addr(self) -> str:
+        """``host:port`` of Prometheus, if it runs, else of the metrics."""
+        if "metric" in self._ports:
+            return self._address("metric")
+        return self.get_admin_addr()
 
     def _address(self, what: str) -> str:
         if self._frontend is None:

@@ -27,12 +27,19 @@ def subnets(client: Any, name: str) -> List[str]:
     Raises:
         ClipperException: the network does not exist.
     """
+    return _config(client, name, "Subnet")
+
+
+def gateways(client: Any, name: str) -> List[str]:
+    """IPv4 addresses that connections of this host come from."""
+    return _config(client, name, "Gateway")
+
+
+def _config(client: Any, name: str, what: str) -> List[str]:
     with engine.failures("No network %s" % name):
         network = client.networks.get(name)
     config = (network.attrs.get("IPAM") or {}).get("Config") or []
-    return [
-        one["Subnet"] for one in config if ":" not in one.get("Subnet", ":")
-    ]
+    return [one[what] for one in config if ":" not in one.get(what, ":")]
 
 
 def drop(client: Any, name: str) -> None:

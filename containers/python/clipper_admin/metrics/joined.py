@@ -1,9 +1,11 @@
-"""The metrics of the server and of all models of a local cluster, as one page.
+"""The metrics of the server and of all models of a cluster, as one page.
 
     python -m clipper_admin metrics DIRECTORY
 
 nginx passes `/metrics` to this service when the manager was made with
-`model_metrics=True`; the server's own page is at `/metrics/server`. Each
+`model_metrics=True`; the server's own page is at `/metrics/server`. With an
+engine it runs in the frontend container, and the status says where the replicas
+are. Each
 sample of a model gets the labels `clipper_model`, `clipper_version` and
 `clipper_replica`. Names and samples are bounded, and what is left out is
 counted.
@@ -11,15 +13,22 @@ counted.
 
 import concurrent.futures
 import contextlib
+import http.client
+import json
 import os
 import sys
 import urllib.request
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
+from .. import status
+from ..address import join as join_address
+from ..address import reachable
+from ..container_manager import CLIPPER_INTERNAL_METRIC_PORT
 from ..containers import parse_model_container_label
 from ..local.control import ask
-from ..local.directory import CLUSTER, ClusterDirectory
+from ..local.directory import CLUSTER, METRICS_SOCKET, ClusterDirectory
 from ..local.service import Handler, serve_unix
+from ..local.supervisor import SETTINGS
 
 #: Most names of all models together, and most samples of one replica.
 NAMES = 200
@@ -108,56 +117,104 @@ def _fetch(address: str, path: str) -> str:
         return response.read().decode("utf-8", "replace")
 
 
-def _page(one: Dict[str, Any]) -> Tuple[Dict[str, str], str]:
+class _Endpoint(NamedTuple):
+    """Where a replica serves its metrics, and whose they are."""
+
+    address: str
+    model: str
+    version: str
+    number: str
+
+
+def _page(one: _Endpoint) -> Tuple[Dict[str, str], str]:
     """Labels and page of a replica; no page when it does not answer."""
-    label, _, number = one["id"].rpartition("-")
-    model, version = parse_model_container_label(label)
     labels = {
-        "clipper_model": model, "clipper_version": version,
-        "clipper_replica": number,
+        "clipper_model": one.model, "clipper_version": one.version,
+        "clipper_replica": one.number,
     }
-    with contextlib.suppress(OSError):
-        return labels, _fetch(
-            "127.0.0.1:%d" % one["metrics_port"], "/metrics"
-        )
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return labels, _fetch(one.address, "/metrics")
     return labels, ""
+
+
+def _of_supervisor(directory: str) -> Iterator[_Endpoint]:
+    """The replicas of a local cluster."""
+    for one in ask(directory, "state")["replicas"]:
+        if one["metrics_port"] and one["pid"]:
+            label, _, number = one["id"].rpartition("-")
+            model, version = parse_model_container_label(label)
+            yield _Endpoint("127.0.0.1:%d" % one["metrics_port"],
+                            model, version, number)
+
+
+def _of_status(operator: str) -> Iterator[_Endpoint]:
+    """The replicas that are connected to the server of this container."""
+    for one in status.containers(status.fetch(operator)):
+        if one["address"]:
+            yield _Endpoint(
+                join_address(one["address"], CLIPPER_INTERNAL_METRIC_PORT),
+                one["model"], one["version"], str(one["replica_id"]),
+            )
+
+
+def _operator(directory: str) -> str:
+    cluster = ClusterDirectory(directory).read_json(CLUSTER) or {}
+    return join_address(
+        reachable(cluster["address"]), cluster["management_port"]
+    )
 
 
 def joined(directory: str) -> bytes:
     """The whole page of the cluster in a directory."""
-    from ..address import join as join_address
-    from ..address import reachable
-
-    cluster = ClusterDirectory(directory).read_json(CLUSTER) or {}
-    operator = join_address(
-        reachable(cluster["address"]), cluster["management_port"]
+    operator = _operator(directory)
+    replicas = list(
+        _of_supervisor(directory)
+        if os.path.exists(os.path.join(directory, SETTINGS))
+        else _of_status(operator)
     )
-    replicas = [
-        one for one in ask(directory, "state")["replicas"]
-        if one["metrics_port"] and one["pid"]
-    ]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         own = pool.submit(_fetch, operator, "/metrics/server")
         pages = list(pool.map(_page, replicas))
         return own.result().encode() + page_of(*join(pages))
 
 
+def targets(directory: str) -> bytes:
+    """The replicas of a frontend container, for Prometheus's HTTP discovery.
+    """
+    return json.dumps([
+        {
+            "targets": [one.address],
+            "labels": {
+                "clipper_model": one.model, "clipper_version": one.version,
+                "clipper_replica": one.number,
+            },
+        }
+        for one in _of_status(_operator(directory))
+    ]).encode()
+
+
+#: Path -> the type of its answer, and what makes it.
+_PAGES = {
+    "/metrics": ("text/plain; version=0.0.4; charset=utf-8", joined),
+    "/metrics/targets": ("application/json", targets),
+}
+
+
 class _Handler(Handler):
-    """Answers every GET with the page."""
+    """Answers a GET with its page."""
 
     directory = ""
     timeout = 30.0
 
     def do_GET(self) -> None:
         """Answer with the page; nginx has its own after an error."""
+        kind, make = _PAGES.get(self.path, _PAGES["/metrics"])
         try:
-            status, body = 200, joined(self.directory)
+            code, body = 200, make(self.directory)
         except Exception as error:
             print("%r" % error, flush=True)
-            status, body = 502, b""
-        self.answer(
-            status, body, "text/plain; version=0.0.4; charset=utf-8"
-        )
+            code, body = 502, b""
+        self.answer(code, body, kind)
 
     def log_message(self, format: str, *args: object) -> None:
         """Write nothing."""
@@ -173,5 +230,5 @@ def main(arguments: List[str]) -> int:
     handler = type(
         "ClusterHandler", (_Handler,), {"directory": os.getcwd()}
     )
-    serve_unix("metrics.sock", handler)
+    serve_unix(METRICS_SOCKET, handler)
     return 0
