@@ -177,6 +177,13 @@ def documented_ranks():
         r"^\| (\d) \| `(\w+)` \|", text, re.M)}
 
 
+def documented_neighbours():
+    text = (ROOT / "docs/architecture.md").read_text()
+    return {name: set(re.findall(r"`(\w+)`", below))
+            for name, below in re.findall(
+                r"^\| \d \| `(\w+)` \|[^|]*\|([^|]*)\|", text, re.M)}
+
+
 def tree():
     files = [*ROOT.glob("src/**/*.[ch]"), ROOT / f"{MODULE}.c"]
     return Tree({str(path.relative_to(ROOT)): path.read_text()
@@ -195,6 +202,16 @@ def test_nothing_points_up_or_aside():
     """Catches an include or a use of a higher folder, or of another folder of
     the same rank: the query half and the replica half never see each other."""
     assert tree().upward() == []
+
+
+def test_neighbours_are_documented():
+    """Catches a folder whose neighbours are others than the docs say."""
+    it = tree()
+    found = {name: set() for name in it.ranks}
+    for path, _, other in it.arrows():
+        if folder(path) and folder(path) != folder(other):
+            found[folder(path)].add(folder(other))
+    assert found == documented_neighbours()
 
 
 def test_circles_are_few():
