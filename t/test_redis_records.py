@@ -329,6 +329,25 @@ def test_labels_that_wait_outlive_their_worker(redis, serve):
     assert [label(server, i) for i in ids] == [REFUSED] * 20
 
 
+def test_labels_that_wait_outlast_the_ring(redis, serve):
+    """Catches labels that were acknowledged and overwritten by later queries
+    before Redis was back, and workers that do not claim them while they and
+    Redis are there, as both come and go every second."""
+    store = redis()
+    server = serve(store, size="256k")
+    ids = ask(server, 20)
+    store.kill()
+    wait_until(lambda: not any(
+        server.status()["selection_state"]["redis"]["up"] for _ in range(10)))
+    for query_id in ids:
+        assert label(server, query_id) == LEARNED
+    for _ in range(20):
+        ask(server, 200)
+    store.start()
+    settled(store, 20, 30)
+    assert [label(server, i) for i in ids] == [REFUSED] * 20
+
+
 def test_worker_dies_with_a_claim(redis, serve):
     """Catches a label that can never count: Redis has the claim, and the
     worker that made it is dead."""

@@ -133,7 +133,7 @@ def trouble(store, servers, learners):
 
 
 def sums(store, learners):
-    """Counts and sums of losses: what Redis has, what clients saw."""
+    """Counts and sums of losses: key, what Redis has, what clients saw."""
     wanted = collections.defaultdict(list)
     for learner in learners:
         for (uid, arm), losses in list(learner.sums.items()):
@@ -143,15 +143,26 @@ def sums(store, learners):
         found = store.sums(f"clipper:state:a:epsilon_greedy{key}")
         for arm in "mn":
             losses = wanted[f"{key}/{arm}"]
-            for field, value in (("count", len(losses)),
-                                 ("loss", math.fsum(losses))):
-                yield found.get(f"{arm}:1/{field}", 0.0), value
+            yield key, [(found.get(f"{arm}:1/{field}", 0.0), value)
+                        for field, value in (("count", len(losses)),
+                                             ("loss", math.fsum(losses)))]
 
 
 def difference(store, learners):
     """The largest relative difference of any sum in Redis."""
     return max(abs(got - value) / max(value, 1e-300)
-               for got, value in sums(store, learners))
+               for _, pairs in sums(store, learners) for got, value in pairs)
+
+
+def lost(store, learners):
+    """How many feedbacks lack in the application's state, or in those of its
+    users; none counts twice."""
+    lack = collections.Counter()
+    for key, ((count, wanted), (loss, total)) in sums(store, learners):
+        assert count <= wanted and loss <= total * (1 + 1e-9)
+        assert total - loss <= wanted - count + total * 1e-9
+        lack[key != ""] += wanted - count
+    return max(lack.values())
 
 
 @pytest.mark.parametrize("sim, troubled, records", [
@@ -161,9 +172,9 @@ def difference(store, learners):
 def test_instances_add_up(redis, nginx, sim, troubled, records):
     """Catches deltas that are lost or count twice: two instances learn at
     the same time while Redis is killed, workers are killed and the
-    configuration is reloaded. With records in Redis each feedback claims its
-    query there, and without troubles the other instance is given it; when
-    Redis and workers die, a label may be lost, but none counts twice."""
+    configuration is reloaded. A death costs at most the one feedback that
+    the worker was learning. With records in Redis each feedback claims its
+    query there; without troubles the other instance is given it."""
     store = redis()
     servers = [nginx(LOCATION, zone="32m", http=(
         f"clipper_cache_zone off; clipper_records 8m {records}; "
@@ -193,13 +204,16 @@ def test_instances_add_up(redis, nginx, sim, troubled, records):
     took = time.monotonic() - start
 
     learned = sum(learner.learned for learner in learners)
-    end = time.monotonic() + 5 * SLOW
-    wait_until(lambda: difference(store, learners) < 1e-9
-               or records and troubled and time.monotonic() > end, 20,
-               f"the sums of {learned} feedbacks in Redis")
-    for got, value in sums(store, learners):
-        assert got <= value * (1 + 1e-9)
+    try:
+        wait_until(lambda: difference(store, learners) < 1e-9, 20,
+                   f"the sums of {learned} feedbacks in Redis")
+    except AssertionError:
+        # A killed worker takes the feedback with it that it was learning.
+        if not troubles:
+            raise
+        assert lost(store, learners) <= troubles
     print(f"{learned} feedbacks to two instances in {took:.1f} s, "
           f"{troubles} times Redis and a worker killed and a reload, "
           f"{sum(one.again for one in learners)} given again, largest "
-          f"relative difference {difference(store, learners):.1e}")
+          f"relative difference {difference(store, learners):.1e}, "
+          f"{lost(store, learners):.0f} lost")

@@ -11,7 +11,7 @@
 #include "query/ngx_http_clipper_select.h"
 #include "shm/clipper_record_claim.h"
 #include "shm/clipper_record_note.h"
-#include "worker/ngx_http_clipper_process.h"
+#include "query/ngx_http_clipper_state_flow.h"
 
 
 #define NGX_HTTP_CLIPPER_FEEDBACK_NOTES  64     /* claimed at a time */
@@ -47,6 +47,7 @@ static void ngx_http_clipper_feedback_claim_end(
     ngx_http_clipper_feedback_e result);
 static void ngx_http_clipper_feedback_claim_expire(void *data);
 static void ngx_http_clipper_feedback_claim_tell(ngx_event_t *ev);
+static void ngx_http_clipper_feedback_claim_soon(void);
 static void ngx_http_clipper_feedback_claim_notes(ngx_event_t *ev);
 static ngx_int_t ngx_http_clipper_feedback_claim_note(
     clipper_record_note_t *note);
@@ -87,9 +88,24 @@ ngx_http_clipper_feedback_claim_init(ngx_cycle_t *cycle)
     ngx_http_clipper_feedback_timer.cancelable = 1;
 
     if (ngx_http_clipper_process.conf->records_redis) {
-        ngx_add_timer(&ngx_http_clipper_feedback_timer,
-                      NGX_HTTP_CLIPPER_FEEDBACK_PAUSE);
+        ngx_http_clipper_state_flow.connected =
+                                         ngx_http_clipper_feedback_claim_soon;
+        ngx_http_clipper_feedback_claim_soon();
     }
+}
+
+
+/* as soon as Redis is back: it may not stay, nor may this worker */
+
+static void
+ngx_http_clipper_feedback_claim_soon(void)
+{
+    if (ngx_http_clipper_feedback_timer.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_feedback_timer);
+    }
+
+    ngx_add_timer(&ngx_http_clipper_feedback_timer,
+                  NGX_HTTP_CLIPPER_FEEDBACK_MOMENT);
 }
 
 

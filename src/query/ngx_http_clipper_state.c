@@ -102,6 +102,10 @@ ngx_http_clipper_state_ready(void)
 {
     ngx_http_clipper_state_id_ask();
     ngx_http_clipper_state_flush_now();
+
+    if (ngx_http_clipper_state_flow.connected) {
+        ngx_http_clipper_state_flow.connected();
+    }
 }
 
 

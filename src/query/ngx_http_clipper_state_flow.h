@@ -30,6 +30,7 @@ typedef struct {
     ngx_log_t                       *log;
     u_char                           source[
                                      NGX_HTTP_CLIPPER_STATE_SOURCE_LEN];
+    void                           (*connected)(void);  /* or NULL */
 } ngx_http_clipper_state_t;
 
 extern ngx_http_clipper_state_t  ngx_http_clipper_state_flow;

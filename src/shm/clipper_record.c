@@ -129,6 +129,7 @@ ngx_int_t
 clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
 {
     size_t                  size;
+    ngx_int_t               rc;
     clipper_record_area_t  *area;
 
     area = zone->records;
@@ -142,11 +143,11 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
 
     clipper_journal_begin(&area->journal, area, zone->pid);
 
-    clipper_record_ring_add_locked(zone, record, size);
+    rc = clipper_record_ring_add_locked(zone, record, size);
 
     clipper_journal_end(&area->journal);
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -263,9 +264,8 @@ clipper_record_place(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     if (clipper_record_ring_seek_locked(zone, query_id, app, uid, 0) == 0
         && clipper_record_ring_seek_locked(zone, query_id, app, uid, 1) == 0)
     {
-        clipper_record_ring_add_locked(zone, &record,
+        rc = clipper_record_ring_add_locked(zone, &record,
                                        clipper_record_ring_size(&record));
-        rc = NGX_OK;
     }
 
     clipper_journal_end(&area->journal);

@@ -81,7 +81,7 @@ void clipper_record_usage(clipper_zone_t *zone, double now,
 /* a record is in Redis, or is not */
 void clipper_record_count(clipper_zone_t *zone, ngx_uint_t stored);
 
-/* overwrites the oldest records.  NGX_DECLINED: it is longer than the ring */
+/* overwrites the oldest; NGX_DECLINED: too long, or waiting labels fill it */
 ngx_int_t clipper_record_put(clipper_zone_t *zone,
     const clipper_record_t *record);
 
@@ -101,7 +101,7 @@ ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
     const uint64_t uid[2], const uint64_t input[2], double since,
     clipper_record_t *out);
 
-/* of one that only Redis may have, for this worker; NGX_DONE: it is here */
+/* of one that only Redis may have; NGX_DONE: it is here; NGX_DECLINED: full */
 ngx_int_t clipper_record_place(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double now);
 

@@ -107,8 +107,11 @@ clipper_record_note_write(clipper_zone_t *zone, const clipper_record_t *note)
             break;
         }
 
-        clipper_record_ring_add_locked(zone, note, size);
-        rc = NGX_OK;
+        rc = clipper_record_ring_add_locked(zone, note, size);
+
+        if (rc != NGX_OK) {
+            break;
+        }
     }
 
     clipper_journal_end(&area->journal);

@@ -1,8 +1,8 @@
 
 /*
  * Labels that wait for Redis: notes in the ring of records, which a worker
- * leaves to any worker, also of a later configuration.  Like records they are
- * overwritten when the ring is full.
+ * leaves to any worker, also of a later configuration.  With zone->notes they
+ * are not overwritten; else like records.
  */
 
 
@@ -32,7 +32,8 @@ typedef struct {
 /*
  * Puts one in place of a record that this worker was to claim; key: the
  * digest of the user; mine: it is this worker's, which goes on with its claim.
- * NGX_DONE: it was not this worker's; NGX_DECLINED: the texts are too long.
+ * NGX_DONE: it was not this worker's; NGX_DECLINED: the texts are too long, or
+ * the ring is full of notes.
  */
 ngx_int_t clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t key[2], const ngx_str_t *label,

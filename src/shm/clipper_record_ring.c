@@ -7,6 +7,18 @@
 #include "shm/clipper_record_ring.h"
 
 
+#define CLIPPER_RECORD_MOVES    64              /* of a call */
+#define CLIPPER_RECORD_RESERVE  (2 * sizeof(clipper_record_t))
+
+
+static ngx_uint_t clipper_record_ring_room_locked(clipper_zone_t *zone,
+    size_t size);
+static ngx_uint_t clipper_record_ring_fits(clipper_record_area_t *area,
+    size_t size, size_t reserve);
+static ngx_uint_t clipper_record_ring_kept_locked(clipper_zone_t *zone);
+static ngx_uint_t clipper_record_ring_move_locked(clipper_zone_t *zone);
+static void clipper_record_ring_place_locked(clipper_zone_t *zone,
+    const clipper_record_t *record, size_t size);
 static void clipper_record_ring_drop_locked(clipper_zone_t *zone);
 static void clipper_record_ring_pad_locked(clipper_zone_t *zone, size_t size);
 static void clipper_record_ring_write_locked(clipper_zone_t *zone,
@@ -34,30 +46,150 @@ clipper_record_ring_size(const clipper_record_t *record)
 }
 
 
-void
+ngx_int_t
 clipper_record_ring_add_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size)
 {
-    size_t                  need;
+    clipper_record_locked(zone);
+
+    if (!clipper_record_ring_room_locked(zone, size)) {
+        return NGX_DECLINED;
+    }
+
+    clipper_record_ring_place_locked(zone, record, size);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Labels that wait move on to the new end, some in a call: where they fill the
+ * ring, there is no room.  What stays free is for their moves.
+ */
+
+static ngx_uint_t
+clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size)
+{
+    size_t                  reserve;
+    ngx_uint_t              moves;
     clipper_record_area_t  *area;
 
     clipper_record_locked(zone);
 
     area = zone->records;
-    need = size;
+    moves = 0;
+    reserve = zone->notes ? ngx_min(CLIPPER_RECORD_RESERVE, area->size / 4)
+                          : 0;
+
+    while (!clipper_record_ring_fits(area, size, reserve)) {
+
+        if (!clipper_record_ring_kept_locked(zone)) {
+            clipper_record_ring_drop_locked(zone);
+            continue;
+        }
+
+        if (moves++ == CLIPPER_RECORD_MOVES
+            || !clipper_record_ring_move_locked(zone))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* the rest of the ring may be too short for it */
+
+static ngx_uint_t
+clipper_record_ring_fits(clipper_record_area_t *area, size_t size,
+    size_t reserve)
+{
+    if (area->m.head + size > area->size) {
+        size += area->size - area->m.head;
+    }
+
+    return area->size - area->m.used >= size + reserve;
+}
+
+
+/* whether the oldest one is a label that waits, or the record of one */
+
+static ngx_uint_t
+clipper_record_ring_kept_locked(clipper_zone_t *zone)
+{
+    clipper_record_t       *fixed;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    row = clipper_record_row(area, area->m.tail / CLIPPER_RECORD_UNIT);
+    fixed = clipper_record_fixed(row);
+
+    if (!zone->notes || row->linked == 0) {
+        return 0;
+    }
+
+    return clipper_record_is_note(fixed)
+           || (!(row->linked & CLIPPER_RECORD_INPUT)
+               && clipper_record_ring_seek_locked(zone, fixed->query_id,
+                                                  fixed->app, fixed->uid, 1));
+}
+
+
+/* the new place and the end of the old one are one change; 0: no room */
+
+static ngx_uint_t
+clipper_record_ring_move_locked(clipper_zone_t *zone)
+{
+    uint16_t                linked;
+    uint32_t                pos;
+    clipper_record_row_t   *row;
+    clipper_record_area_t  *area;
+
+    static clipper_record_t  record;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+    row = clipper_record_row(area, area->m.tail / CLIPPER_RECORD_UNIT);
+
+    if (!clipper_record_ring_fits(area, row->size, 0)) {
+        return 0;
+    }
+
+    linked = row->linked;
+    clipper_record_ring_copy_locked(zone, area->m.tail / CLIPPER_RECORD_UNIT,
+                                    &record);
+    clipper_record_ring_place_locked(zone, &record, row->size);
+
+    pos = *clipper_record_ring_bucket(area, 0, record.query_id, record.app,
+                                      record.uid, record.input) - 1;
+    clipper_record_ring_unlink_locked(zone, pos, ~linked
+                                      & (CLIPPER_RECORD_ID
+                                         |CLIPPER_RECORD_INPUT));
+    clipper_record_ring_drop_locked(zone);
+
+    return 1;
+}
+
+
+/* where there is room for it */
+
+static void
+clipper_record_ring_place_locked(clipper_zone_t *zone,
+    const clipper_record_t *record, size_t size)
+{
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
 
     if (area->m.head + size > area->size) {
-        need += area->size - area->m.head;
-    }
-
-    /* each frees at least as much as an empty record takes */
-
-    while (area->size - area->m.used < need) {
-        clipper_record_ring_drop_locked(zone);
-    }
-
-    if (need != size) {
-        clipper_record_ring_pad_locked(zone, need - size);
+        clipper_record_ring_pad_locked(zone, area->size - area->m.head);
     }
 
     clipper_record_ring_write_locked(zone, record, size);
@@ -109,12 +241,11 @@ clipper_record_ring_pad_locked(clipper_zone_t *zone, size_t size)
     clipper_record_locked(zone);
 
     area = zone->records;
-    if (size) {
-        row = clipper_record_row(area, area->m.head / CLIPPER_RECORD_UNIT);
-        row->size = (uint32_t) size;
-        row->linked = 0;
-        row->padding = 1;
-    }
+
+    row = clipper_record_row(area, area->m.head / CLIPPER_RECORD_UNIT);
+    row->size = (uint32_t) size;
+    row->linked = 0;
+    row->padding = 1;
 
     clipper_record_save(area, area->m);
 

@@ -5,7 +5,9 @@
  *
  * Two hash tables lead to them, newest first.  A consumed record is in
  * neither, and keeps its place until the tail passes it.  A settled one stays
- * in the table of ids.  For clipper_record.c, which has the lock.
+ * in the table of ids.  Where zone->notes is set, the tail passes no label that
+ * waits, nor its record: they move to the head.  For clipper_record.c, which
+ * has the lock.
  */
 
 
@@ -92,8 +94,8 @@ typedef struct {
 /* bytes of a record in the ring */
 size_t clipper_record_ring_size(const clipper_record_t *record);
 
-/* overwrites the oldest ones; it must be shorter than the ring */
-void clipper_record_ring_add_locked(clipper_zone_t *zone,
+/* overwrites the oldest, of less than half; NGX_DECLINED: labels fill it */
+ngx_int_t clipper_record_ring_add_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size);
 
 /* takes a row out of those of these tables that it is in */

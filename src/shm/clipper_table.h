@@ -95,6 +95,8 @@ struct clipper_zone_s {
     uint64_t                         lesson;    /* number of the feedback
                                                    being learned; 0: records
                                                    are consumed at once */
+    ngx_uint_t                       notes;     /* the ring of records keeps
+                                                   labels that wait */
     uint32_t                         slot;      /* of this worker, or 0 */
     uint32_t                         cycle;     /* of this worker */
     uint64_t                         ring[CLIPPER_WORKERS / 64];

@@ -7,6 +7,7 @@
 #include "record_fixture.h"
 #include "shm/clipper_record_claim.h"
 #include "shm/clipper_record_note.h"
+#include "shm/clipper_record_ring.h"
 
 
 static const uint64_t          user[2] = { 7, 8 };
@@ -193,13 +194,171 @@ test_note_outlives_record(void **state)
 }
 
 
+/*
+ * Catches labels that were acknowledged and that the ring overwrites while
+ * Redis is away: they, and what they are about, outlast any number of queries.
+ * Where they fill the ring, further ones are refused.
+ */
+
+static void
+pass(clipper_zone_t *zone, uint64_t *id, size_t bytes)
+{
+    size_t    wrote;
+    record_t  r;
+
+    record_of(&r, *id);
+    r.n = 2;
+
+    for (wrote = 0; wrote < bytes; wrote += 200) {
+        r.query_id = ++*id;
+        (void) clipper_record_put(zone, &r);
+    }
+}
+
+
+static void
+note_claim(clipper_zone_t *zone, uint64_t id)
+{
+    record_t  out;
+
+    zone->lesson = 1;
+    assert_int_equal(clipper_record_claim_learn(zone, id, 3, user, 1, &out),
+                     NGX_OK);
+    assert_int_equal(out.n, 2);
+    assert_int_equal(out.query_id, id);
+    clipper_record_claim_end(zone, id, 3, user, 1, 1);
+}
+
+
+static void
+test_note_outlives_the_ring(void **state)
+{
+    int             full;
+    record_t        r, out;
+    uint64_t        i, n, id, taken;
+    ngx_str_t       label = ngx_string("1"), uid = ngx_string("u");
+    clipper_zone_t  zone;
+
+    for (full = 0; full < 2; full++) {
+        ring_make(&zone, RING);
+        zone.notes = 1;
+        id = 1000;
+
+        for (i = 1; full || i <= 60; i++) {
+            record_of(&r, i);
+            r.app = 3;
+            r.uid[0] = user[0];
+            r.uid[1] = user[1];
+            r.n = 2;
+            r.shared = 1;
+
+            if (clipper_record_put(&zone, &r) != NGX_OK) {
+                break;
+            }
+
+            assert_int_equal(clipper_record_take(&zone, i, 3, user, 0.001,
+                                                 &out), NGX_AGAIN);
+
+            if (clipper_record_note_put(&zone, i, 3, user, &label, &uid, 0)
+                != NGX_OK)
+            {
+                break;
+            }
+
+            assert_true(i < 1000);
+        }
+
+        n = i - 1;
+        assert_true(n >= 60);
+        pass(&zone, &id, 10 * RING);
+
+        for (taken = 0;
+             clipper_record_note_take(&zone, &note) == NGX_OK;
+             taken++)
+        {
+            note_claim(&zone, note.query_id);
+        }
+
+        assert_int_equal(taken, n);
+
+        /* they have gone, and the ring has room again */
+
+        pass(&zone, &id, 4 * RING);
+        record_of(&r, ++id);
+        assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
+        assert_int_equal(((clipper_record_area_t *) zone.records)
+                         ->journal.overflows, 0);
+        munmap(zone.records, RING);
+    }
+}
+
+
+/* a death while labels move takes none, and doubles none */
+
+static void
+pass_on(void *data)
+{
+    uint64_t         id;
+    call_t          *call = data;
+
+    call->zone.pid = (uint32_t) getpid();
+    id = call->record.query_id;
+    pass(&call->zone, &id, 8000);
+}
+
+
+static void
+test_note_death_in_a_move(void **state)
+{
+    int             kills;
+    call_t         *call;
+    uint64_t        i, id, seen;
+    ngx_str_t       label = ngx_string("1"), uid = ngx_string("u");
+    clipper_zone_t  zone;
+
+    ring_make(&zone, RING);
+    zone.notes = 1;
+    id = 1000;
+    call = calloc(1, sizeof(call_t));
+
+    for (i = 0; i < 60; i++) {
+        assert_int_equal(note_put(&zone, i, &label, &uid), NGX_OK);
+    }
+
+    pass(&zone, &id, 2 * RING);
+
+    for (kills = 0; kills < 40; kills++) {
+        call->zone = zone;
+        call->record.query_id = id += 1000;
+        (void) death_after(pass_on, call, 100 + (long) death_random(20000));
+
+        for (seen = 0; clipper_record_note_take(&zone, &note) == NGX_OK; ) {
+            assert_false((seen >> note.query_id) & 1);
+            seen |= (uint64_t) 1 << note.query_id;
+        }
+
+        assert_int_equal(seen, ((uint64_t) 1 << 60) - 1);
+
+        for (i = 0; i < 60; i++) {
+            clipper_record_note_leave(&zone, i, 3, user);
+        }
+    }
+
+    assert_true(((clipper_record_area_t *) zone.records)->journal.undone > 3);
+    free(call);
+    munmap(zone.records, RING);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_note_whole),
         cmocka_unit_test(test_note_claimer_dies),
-        cmocka_unit_test(test_note_outlives_record)
+        cmocka_unit_test(test_note_outlives_record),
+        cmocka_unit_test(test_note_outlives_the_ring),
+        cmocka_unit_test(test_note_death_in_a_move)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
