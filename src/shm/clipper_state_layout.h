@@ -61,8 +61,12 @@ typedef struct {
     uint64_t                    evicted;
     uint64_t                    errors;
 
-    uint32_t                    sweep_wait;     /* hint: calls until the next
-                                                   sweep for names */
+    /* a sweep for names, which any process goes on with; hints */
+    uint32_t                    sweep_wait;     /* calls until the next one */
+    uint32_t                    sweep_phase;    /* 0: none is under way */
+    uint32_t                    sweep_row;      /* the next one */
+    uint64_t                    sweep_live[CLIPPER_STATE_NAMES / 64];
+                                                /* one bit for each name */
     uint32_t                    orphans;        /* whose sender went; atomic */
 
     /* query ids of the instances on one Redis, see .._state_id.c */
@@ -85,6 +89,7 @@ typedef struct {
     uint32_t                         *name_buckets;
     clipper_owner_t                   pid;
     ngx_uint_t                        keep;     /* Redis: dirty rows stay */
+    ngx_uint_t                        nameless; /* names were short */
     clipper_state_lesson_t           *lesson;   /* of this process, or NULL */
 } clipper_state_table_t;
 

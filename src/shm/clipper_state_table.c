@@ -7,6 +7,7 @@
 #include "shm/clipper_state_table.h"
 #include "base/clipper_hash.h"
 #include "shm/clipper_state_lesson.h"
+#include "shm/clipper_state_table_cell.h"
 #include "shm/clipper_state_table_flight.h"
 #include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_row.h"
@@ -19,6 +20,9 @@
 static void clipper_state_table_gather_locked(clipper_state_table_t *table,
     uint32_t row, ngx_uint_t vector, uint32_t n, const uint32_t *cells,
     double *vec);
+static void clipper_state_table_find_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *app, const clipper_state_who_t *user,
+    uint32_t rows[2]);
 static void clipper_state_table_rows_locked(clipper_state_table_t *table,
     const clipper_state_who_t *app, const clipper_state_who_t *user,
     uint32_t rows[2]);
@@ -38,8 +42,7 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 
     h = addr;
 
-    h->nnames = (uint32_t) ngx_min(ngx_max(size / 16384, 40),
-                                   CLIPPER_STATE_NAMES);
+    h->nnames = (uint32_t) clipper_state_table_names(size);
 
     h->names = ngx_align(sizeof(clipper_state_header_t), CLIPPER_STATE_ALIGN);
     h->name_buckets = h->names
@@ -101,6 +104,13 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 }
 
 
+size_t
+clipper_state_table_names(size_t size)
+{
+    return ngx_min(ngx_max(size / 16384, 40), CLIPPER_STATE_NAMES);
+}
+
+
 void
 clipper_state_table_attach(clipper_state_table_t *table, void *addr,
     clipper_owner_t pid)
@@ -119,6 +129,7 @@ clipper_state_table_attach(clipper_state_table_t *table, void *addr,
     table->name_buckets = (uint32_t *) (p + h->name_buckets);
     table->pid = pid;
     table->keep = 0;
+    table->nameless = 0;
     table->lesson = NULL;
 }
 
@@ -235,7 +246,7 @@ clipper_state_table_learn(clipper_state_table_t *table,
 
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    clipper_state_table_rows_locked(table, app, user, rows);
+    clipper_state_table_find_locked(table, app, user, rows);
 
     /* making room may have filled the journal; the rows are consistent here */
 
@@ -264,6 +275,35 @@ clipper_state_table_learn(clipper_state_table_t *table,
     }
 
     return NGX_OK;
+}
+
+
+/* without the lock while versions that are gone give names back */
+
+static void
+clipper_state_table_find_locked(clipper_state_table_t *table,
+    const clipper_state_who_t *app, const clipper_state_who_t *user,
+    uint32_t rows[2])
+{
+    clipper_state_header_t  *h;
+
+    clipper_state_table_locked(table);
+
+    h = table->header;
+    table->nameless = 0;
+
+    clipper_state_table_rows_locked(table, app, user, rows);
+
+    if (!table->nameless) {
+        return;
+    }
+
+    clipper_journal_end(&h->journal);
+
+    (void) clipper_state_table_cell_sweep(table, app);
+
+    clipper_journal_begin(&h->journal, h, table->pid);
+    clipper_state_table_rows_locked(table, app, user, rows);
 }
 
 
@@ -416,12 +456,13 @@ clipper_state_table_load(clipper_state_table_t *table,
     const clipper_state_who_t *who, const clipper_state_reply_t *reply,
     uint64_t now_us)
 {
-    uint32_t              row;
+    uint32_t              row, rows[2];
     clipper_state_row_t  *r;
 
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
-    row = clipper_state_table_row_get_locked(table, who);
+    clipper_state_table_find_locked(table, who, NULL, rows);
+    row = rows[0];
 
     if (row == 0) {
         clipper_journal_end(&table->header->journal);

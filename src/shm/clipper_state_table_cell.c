@@ -17,9 +17,12 @@
 #define CLIPPER_STATE_TURNS  8                  /* of a version that is gone */
 #define CLIPPER_STATE_WAIT   1024               /* calls, after a vain sweep */
 
+#define CLIPPER_STATE_LIVE   1                  /* phases of a sweep */
+#define CLIPPER_STATE_PRUNE  2
+
 
 static void clipper_state_cell_live_locked(clipper_state_table_t *table,
-    uint64_t *live);
+    uint32_t row);
 static ngx_uint_t clipper_state_cell_kept_locked(clipper_state_table_t *table,
     uint32_t cell, const clipper_state_who_t *who, const uint64_t *live);
 
@@ -41,65 +44,113 @@ clipper_state_table_cell_seen_locked(clipper_state_table_t *table,
 
 
 ngx_uint_t
+clipper_state_table_cell_sweep(clipper_state_table_t *table,
+    const clipper_state_who_t *who)
+{
+    ngx_uint_t               first, more, names;
+    clipper_state_header_t  *h;
+
+    h = table->header;
+    first = 1;
+
+    do {
+        clipper_journal_begin(&h->journal, h, table->pid);
+
+        /* another process may have ended it */
+
+        more = (first || h->sweep_phase)
+               && clipper_state_table_cell_sweep_locked(table, who);
+        names = h->m.free_names;
+        first = 0;
+
+        clipper_journal_end(&h->journal);
+
+    } while (more);
+
+    return names != 0;
+}
+
+
+/* first finds the names in use, then frees the others */
+
+ngx_uint_t
 clipper_state_table_cell_sweep_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who)
 {
-    uint32_t                 row;
-    uint64_t                 live[CLIPPER_STATE_NAMES / 64];
+    uint32_t                 end;
     clipper_state_header_t  *h;
 
     clipper_state_table_locked(table);
 
     h = table->header;
 
-    if (h->sweep_wait) {
-        h->sweep_wait--;
-        return 0;
+    if (h->sweep_phase == 0) {
+
+        if (h->sweep_wait) {
+            h->sweep_wait--;
+            return 0;
+        }
+
+        ngx_memzero(h->sweep_live, sizeof(h->sweep_live));
+        h->sweep_row = 1;
+        h->sweep_phase = CLIPPER_STATE_LIVE;
     }
 
-    clipper_state_cell_live_locked(table, live);
-    clipper_journal_commit(&h->journal);
+    end = ngx_min(h->sweep_row + CLIPPER_STATE_BITE, h->nrows);
 
-    for (row = 1; row < h->nrows; row++) {
-        if (table->rows[row].kind) {
-            clipper_state_table_cell_prune_locked(table, row, who, live);
+    for ( /* void */ ; h->sweep_row < end; h->sweep_row++) {
+
+        if (h->sweep_phase == CLIPPER_STATE_LIVE) {
+            clipper_state_cell_live_locked(table, h->sweep_row);
+
+        } else if (table->rows[h->sweep_row].kind) {
+            clipper_state_table_cell_prune_locked(table, h->sweep_row, who,
+                                                  h->sweep_live);
         }
     }
 
+    if (end < h->nrows) {
+        return 1;
+    }
+
+    if (h->sweep_phase == CLIPPER_STATE_LIVE) {
+        h->sweep_row = 1;
+        h->sweep_phase = CLIPPER_STATE_PRUNE;
+        return 1;
+    }
+
+    h->sweep_phase = 0;
     h->sweep_wait = h->m.free_names ? 0 : CLIPPER_STATE_WAIT;
 
-    return h->m.free_names != 0;
+    return 0;
 }
 
 
-/* one bit for each name that an application still has */
+/* the names that an application still has */
 
 static void
-clipper_state_cell_live_locked(clipper_state_table_t *table, uint64_t *live)
+clipper_state_cell_live_locked(clipper_state_table_t *table, uint32_t row)
 {
-    uint32_t               row, cell;
+    uint32_t               cell;
     clipper_state_row_t   *r;
     clipper_state_cell_t  *c;
 
     clipper_state_table_locked(table);
 
-    ngx_memzero(live, CLIPPER_STATE_NAMES / 8);
+    r = &table->rows[row];
 
-    for (row = 1; row < table->header->nrows; row++) {
-        r = &table->rows[row];
+    if (r->kind != CLIPPER_STATE_APP) {
+        return;
+    }
 
-        if (r->kind != CLIPPER_STATE_APP) {
-            continue;
-        }
+    for (cell = r->cells; cell; cell = c->next) {
+        c = &table->cells[cell];
 
-        for (cell = r->cells; cell; cell = c->next) {
-            c = &table->cells[cell];
+        /* after an undone change a cell may be a turn ahead */
 
-            /* after an undone change a cell may be a turn ahead */
-
-            if ((int32_t) (r->turn - c->turn) < CLIPPER_STATE_TURNS) {
-                live[c->name / 64] |= (uint64_t) 1 << (c->name % 64);
-            }
+        if ((int32_t) (r->turn - c->turn) < CLIPPER_STATE_TURNS) {
+            table->header->sweep_live[c->name / 64] |=
+                                              (uint64_t) 1 << (c->name % 64);
         }
     }
 }

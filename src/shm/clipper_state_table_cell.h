@@ -23,9 +23,17 @@ void clipper_state_table_cell_prune_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_who_t *who, const uint64_t *live);
 
 /*
- * Prunes all rows of versions that are gone; commits row by row.  A sweep that
- * frees no name is not repeated at once.  1: there are names again.
+ * Prunes all rows of versions that are gone, without the lock between its
+ * pieces.  A sweep that frees no name is not repeated at once.  1: there are
+ * names again.
  */
+ngx_uint_t clipper_state_table_cell_sweep(clipper_state_table_t *table,
+    const clipper_state_who_t *who);
+
+/* rows of one piece */
+#define CLIPPER_STATE_BITE  256
+
+/* the next piece, whoever began; commits row by row; 0: the sweep is over */
 ngx_uint_t clipper_state_table_cell_sweep_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who);
 

@@ -10,6 +10,8 @@
 #include "base/clipper_hash.h"
 
 
+static void clipper_state_name_live_locked(clipper_state_table_t *table,
+    uint32_t name);
 static uint32_t *clipper_state_name_bucket(clipper_state_table_t *table,
     const u_char *text, size_t len);
 
@@ -35,6 +37,7 @@ clipper_state_table_name_get_locked(clipper_state_table_t *table,
         {
             clipper_state_save(table, t->refs);
             t->refs++;
+            clipper_state_name_live_locked(table, name);
             return name;
         }
     }
@@ -60,7 +63,20 @@ clipper_state_table_name_get_locked(clipper_state_table_t *table,
     t->next = *bucket;
     *bucket = name;
 
+    clipper_state_name_live_locked(table, name);
+
     return name;
+}
+
+
+/* a sweep that is under way may have passed its application */
+
+static void
+clipper_state_name_live_locked(clipper_state_table_t *table, uint32_t name)
+{
+    clipper_state_table_locked(table);
+
+    table->header->sweep_live[name / 64] |= (uint64_t) 1 << (name % 64);
 }
 
 

@@ -131,15 +131,11 @@ clipper_state_table_row_get_locked(clipper_state_table_t *table,
 
     table->rows[row].used = 1;
 
-    /* names are short, as versions that are gone still have some */
-
-    if (clipper_state_row_complete_locked(table, row, who)
-        || (table->header->m.free_names == 0
-            && clipper_state_table_cell_sweep_locked(table, who)
-            && clipper_state_row_complete_locked(table, row, who)))
-    {
+    if (clipper_state_row_complete_locked(table, row, who)) {
         return row;
     }
+
+    table->nameless |= (table->header->m.free_names == 0);
 
     if (made) {
         clipper_state_row_free_locked(table, row);
@@ -298,11 +294,8 @@ clipper_state_row_new_locked(clipper_state_table_t *table,
 
     owner = clipper_state_table_name_get_locked(table, &who->owner);
 
-    if (owner == 0 && clipper_state_table_cell_sweep_locked(table, who)) {
-        owner = clipper_state_table_name_get_locked(table, &who->owner);
-    }
-
     if (owner == 0) {
+        table->nameless = 1;
         return 0;
     }
 

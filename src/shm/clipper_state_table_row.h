@@ -15,7 +15,10 @@
 uint32_t clipper_state_table_row_find_locked(clipper_state_table_t *table,
     const uint64_t id[2]);
 
-/* finds or creates the row, with all cells; 0: no room */
+/*
+ * Finds or creates the row, with all cells; 0: no room, with table->nameless
+ * because versions that are gone may still have names.
+ */
 uint32_t clipper_state_table_row_get_locked(clipper_state_table_t *table,
     const clipper_state_who_t *who);
 

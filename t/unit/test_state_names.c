@@ -5,6 +5,7 @@
  */
 
 #include "state_fixture.h"
+#include "shm/clipper_state_table_cell.h"
 
 
 #define DEPLOYMENTS  254
@@ -207,12 +208,77 @@ test_death_in_a_sweep(void **state)
         clipper_journal_end(&table.header->journal);
         table_good(&table);
         table.header->sweep_wait = 0;
+        table.header->sweep_phase = 0;
         assert_int_equal(learn(&table, 0, i + 1), NGX_OK);
     }
 
     assert_true(table.header->journal.undone > 5);
     assert_int_equal(table.header->journal.overflows, 0);
     munmap(table.header, AREA);
+}
+
+
+/*
+ * Catches a sweep that keeps the lock for all rows of a large table, and one
+ * that takes what others have begun to use in between.
+ */
+
+static void
+test_sweep_in_pieces(void **state)
+{
+    size_t      size;
+    table_t     table;
+    uint32_t    row, phase, pieces, between;
+    unsigned    i, n;
+    version_t   v;
+    ngx_uint_t  more;
+
+    size = 16 << 20;
+    table = table_make(size);
+    table.keep = 0;
+    n = table.header->nrows;
+    assert_true(n > 20 * CLIPPER_STATE_BITE);
+
+    for (i = 0; i < n / 2; i++) {
+        assert_int_equal(learn(&table, i, 0), NGX_OK);
+    }
+
+    version_of(&v, 0, 1);
+    between = 0;
+    pieces = 0;
+
+    do {
+        row = table.header->sweep_phase ? table.header->sweep_row : 1;
+        phase = table.header->sweep_phase;
+
+        clipper_journal_begin(&table.header->journal, table.header, table.pid);
+        more = clipper_state_table_cell_sweep_locked(&table, &v.who);
+        clipper_journal_end(&table.header->journal);
+        pieces++;
+
+        if (table.header->sweep_phase == phase) {
+            assert_int_equal(table.header->sweep_row,
+                             row + CLIPPER_STATE_BITE);
+        } else if (more) {
+            assert_true(n - row <= CLIPPER_STATE_BITE || phase == 0);
+        }
+
+        /* a version that comes after the rows of applications were read */
+
+        if (pieces == 3) {
+            assert_int_equal(learn(&table, 0, 7), NGX_OK);
+            assert_int_equal(learn(&table, 5, 7), NGX_OK);
+            between = 1;
+        }
+
+        table_good(&table);
+    } while (more);
+
+    assert_int_equal(pieces, 2 * ((n - 2) / CLIPPER_STATE_BITE + 1));
+    assert_true(between);
+    assert_true(learned(&table, 0, 7) == 1);
+    assert_true(learned(&table, 5, 7) == 1);
+    munmap(table.header, size);
 }
 
 
@@ -224,6 +290,7 @@ main(void)
         cmocka_unit_test(test_versions_leave_with_redis),
         cmocka_unit_test(test_unsent_stays),
         cmocka_unit_test(test_death_in_a_sweep),
+        cmocka_unit_test(test_sweep_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
