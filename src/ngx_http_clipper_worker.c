@@ -5,10 +5,10 @@
 
 
 #include "ngx_http_clipper_worker.h"
+#include "ngx_http_clipper_enter.h"
 #include <ngx_event.h>
 #include "shm/clipper_cache.h"
 #include "conf/ngx_http_clipper_listen.h"
-#include "worker/ngx_http_clipper_model.h"
 #include "query/ngx_http_clipper_ask.h"
 #include "query/ngx_http_clipper_feedback_claim.h"
 #include "query/ngx_http_clipper_lineup.h"
@@ -23,7 +23,6 @@
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_idle.h"
 #include "worker/ngx_http_clipper_wake.h"
-#include "worker/ngx_http_clipper_watch.h"
 #include "shm/clipper_zone.h"
 #include "shm/clipper_rebuild.h"
 #include "shm/clipper_letter.h"
@@ -32,7 +31,6 @@
 
 #define NGX_HTTP_CLIPPER_MAIL    64       /* letters handled in a row */
 #define NGX_HTTP_CLIPPER_BITES   16       /* until others get a turn */
-#define NGX_HTTP_CLIPPER_CLAIM   100      /* ms, until it claims again */
 
 
 static ngx_int_t ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
@@ -43,9 +41,6 @@ static size_t ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool,
 static void ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_clipper_worker_seed(ngx_log_t *log,
     u_char seed[32]);
-static ngx_int_t ngx_http_clipper_worker_enter(ngx_cycle_t *cycle);
-static ngx_uint_t ngx_http_clipper_worker_claim(void);
-static void ngx_http_clipper_worker_late(ngx_event_t *ev);
 static void ngx_http_clipper_worker_overflowed(void);
 static void ngx_http_clipper_worker_waits(clipper_owner_t holder);
 static void ngx_http_clipper_worker_work(void);
@@ -54,9 +49,6 @@ static void ngx_http_clipper_worker_retire(ngx_uint_t now);
 
 
 static clipper_zone_t  ngx_http_clipper_worker_zone;
-static u_char          ngx_http_clipper_worker_door[16];
-static size_t          ngx_http_clipper_worker_door_len;
-static ngx_event_t     ngx_http_clipper_worker_later;
 static uint32_t        ngx_http_clipper_worker_cycles;
 
 
@@ -297,6 +289,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
 
     if (mcf->records_zone) {
         ngx_http_clipper_worker_zone.records = mcf->records_zone->data;
+        ngx_http_clipper_worker_zone.notes = (mcf->records_redis != 0);
     }
 
     if (mcf->cache_zone) {
@@ -305,7 +298,7 @@ ngx_http_clipper_worker_init(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_clipper_timer_init(cycle) != NGX_OK
-        || ngx_http_clipper_worker_enter(cycle) != NGX_OK
+        || ngx_http_clipper_enter_init(cycle) != NGX_OK
         || ngx_http_clipper_ask_init(cycle) != NGX_OK
         || ngx_http_clipper_select_start(cycle) != NGX_OK
         || ngx_http_clipper_state_init(cycle) != NGX_OK
@@ -363,101 +356,6 @@ ngx_http_clipper_worker_waits(clipper_owner_t holder)
 }
 
 
-/* opens the doorbell, and claims a row, now or later */
-
-static ngx_int_t
-ngx_http_clipper_worker_enter(ngx_cycle_t *cycle)
-{
-    ngx_http_clipper_worker_door_len = sizeof(ngx_http_clipper_worker_door);
-
-    if (ngx_http_clipper_wake_init(cycle, ngx_http_clipper_worker_door,
-                                   &ngx_http_clipper_worker_door_len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_clipper_worker_claim()) {
-        return NGX_OK;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                  "all %uD workers that clipper_zone has room for are there, "
-                  "most of them may be old ones that exit: this one answers "
-                  "with defaults until a row is free; increase the zone",
-                  ngx_http_clipper_process.zone->header->workers.n - 1);
-
-    ngx_http_clipper_watch_alone(&ngx_http_clipper_worker_later, cycle->log,
-                                 ngx_http_clipper_worker_late);
-    ngx_http_clipper_worker_later.cancelable = 1;
-    ngx_add_timer(&ngx_http_clipper_worker_later, NGX_HTTP_CLIPPER_CLAIM);
-
-    return NGX_OK;
-}
-
-
-/* the worker's row, and the names it uses */
-
-static ngx_uint_t
-ngx_http_clipper_worker_claim(void)
-{
-    uint32_t                       slot;
-    clipper_zone_t                *zone;
-    ngx_http_clipper_main_conf_t  *mcf;
-
-    zone = ngx_http_clipper_process.zone;
-    mcf = ngx_http_clipper_process.conf;
-
-    (void) clipper_zone_bury(zone);
-
-    clipper_zone_lock(zone);
-
-    slot = clipper_registry_claim_locked(zone, ngx_http_clipper_worker_door,
-                                         ngx_http_clipper_worker_door_len,
-                                         &mcf->generation, ngx_time());
-    if (slot) {
-        ngx_http_clipper_model_pin_locked(zone, mcf);
-    }
-
-    clipper_zone_unlock(zone);
-
-    ngx_http_clipper_process.slot = slot;
-
-    return slot != 0;
-}
-
-
-/* another worker may have gone */
-
-static void
-ngx_http_clipper_worker_late(ngx_event_t *ev)
-{
-    if (ngx_http_clipper_process.retiring) {
-        return;
-    }
-
-    if (!ngx_http_clipper_worker_claim()) {
-        ngx_add_timer(ev, NGX_HTTP_CLIPPER_CLAIM);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
-                  "this worker has a row of clipper_zone now");
-
-    ngx_http_clipper_state_claimed();
-
-    if (ngx_http_clipper_replica_message_init(ngx_http_clipper_process.cycle,
-                                              ngx_http_clipper_process.conf)
-        != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
-                      "this worker takes no containers");
-    }
-
-    ngx_http_clipper_worker_work();
-}
-
-
 void
 ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
 {
@@ -484,10 +382,7 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
         zone->slot = 0;
     }
 
-    if (ngx_http_clipper_worker_later.timer_set) {
-        ngx_del_timer(&ngx_http_clipper_worker_later);
-    }
-
+    ngx_http_clipper_enter_done();
     ngx_http_clipper_idle_done();
     ngx_http_clipper_timer_done();
     ngx_http_clipper_wake_done();

@@ -281,3 +281,16 @@ def test_more_applications_than_the_zone_holds(check):
     assert "40 are configured" in check(
         application("a", links, extra="clipper_select split;"), zone="2m")
     assert check(many, zone="16m") is None
+
+
+@pytest.mark.parametrize("links, warned", [(28, False), (29, True)])
+def test_more_names_than_learned_states_keep(make_nginx, links, warned):
+    """Catches an application that can never learn, as the zone has no room
+    for the names of its members, unsaid by the check."""
+    server = make_nginx(
+        "location /a { clipper_app a; clipper_select exp4; clipper_link "
+        + " ".join(f"m{i}" for i in range(links)) + "; }\n", zone="2m")
+    server.write()
+    accepted, text = server.test()
+    assert accepted
+    assert ("some will not learn" in text) == warned, text

@@ -40,6 +40,35 @@ def weights(connection):
             if line.startswith("clipper_selection_weight{")]
 
 
+def test_configured_names_come_first(nginx):
+    """Catches a configured version without a row, for ever and unsaid, as
+    containers of models that nobody configured have them all; and such
+    containers that take every row."""
+    server = nginx(application("a", "m:1"), **OPTIONS)
+    sim = announce(server, "m")
+    strangers = [Sim3(server, f"s{i}") for i in range(28)]
+    wait_until(lambda: "no room for another" in server.log_text()
+               and len(models(server)) > 20, 20, "a full table")
+    taken = len(models(server))
+    assert taken < 28
+
+    wanted = [f"n{i}:1" for i in range(31 - taken + 3)]
+    server.reload(server=application("a", "m:1")
+                  + application("b", " ".join(wanted)))
+    wait_until(lambda: "no row for" in server.log_text())
+    assert server.predict("a", [1.5])["output"] == 1.5
+    for one in strangers:
+        one.close()
+    wait_until(lambda: server.log_text().count("all names of the "
+                                               "configuration have rows")
+               == len(server.worker_pids()), 20, "rows for all names")
+    for name in wanted[0], wanted[-1]:
+        last = announce(server, name.partition(":")[0])
+        assert server.predict("b", [2.5])["output"] == 2.5
+        depart(server, last)
+    sim.close()
+
+
 def test_another_version_gets_the_row(logged):
     """Catches a name that is remembered by its row: the name of the version
     that had the row before."""

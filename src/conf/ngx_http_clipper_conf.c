@@ -227,6 +227,8 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
         return NGX_ERROR;
     }
 
+    ngx_http_clipper_conf_check_names(mcf, cf->log);
+
     mcf->zone = ngx_http_clipper_conf_add_zone(cf, &zone, mcf->zone_size,
                                                zone_init);
     if (mcf->zone == NULL) {

@@ -6,6 +6,11 @@
 
 #include "conf/ngx_http_clipper_conf_check.h"
 #include "conf/ngx_http_clipper_conf_value.h"
+#include "shm/clipper_zone.h"
+
+
+static ngx_uint_t ngx_http_clipper_conf_check_new(
+    ngx_http_clipper_main_conf_t *mcf, ngx_uint_t app, ngx_uint_t n);
 
 
 ngx_int_t
@@ -107,4 +112,85 @@ ngx_http_clipper_conf_check_all(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What an application learns is named: by itself with its policy, and by its
+ * members.  Without room for all of an application's it learns nothing.
+ */
+
+void
+ngx_http_clipper_conf_check_names(ngx_http_clipper_main_conf_t *mcf,
+    ngx_log_t *log)
+{
+    size_t                    needed, room, extra;
+    ngx_uint_t                i, n;
+    const clipper_policy_t   *policy;
+    ngx_http_clipper_app_t  **apps;
+
+    apps = mcf->apps.elts;
+    needed = 0;
+    extra = 0;
+
+    for (i = 0; i < mcf->apps.nelts; i++) {
+        policy = apps[i]->opt.select.policy;
+
+        if (policy->observe == NULL) {
+            continue;
+        }
+
+        needed++;
+        extra = ngx_max(extra, policy->nextra);
+
+        for (n = 0; n < apps[i]->links.nelts; n++) {
+            needed += ngx_http_clipper_conf_check_new(mcf, i, n);
+        }
+    }
+
+    needed += extra;
+    room = clipper_zone_names(mcf->zone_size - mcf->zone_size / 64) - 1;
+
+    if (needed > room) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "clipper_zone of %uz bytes keeps %uz names of what is "
+                      "learned, but applications that learn and their links "
+                      "have %uz: some will not learn; increase it",
+                      mcf->zone_size, room, needed);
+    }
+}
+
+
+/* whether no earlier link of an application that learns is the same */
+
+static ngx_uint_t
+ngx_http_clipper_conf_check_new(ngx_http_clipper_main_conf_t *mcf,
+    ngx_uint_t app, ngx_uint_t n)
+{
+    ngx_uint_t                 i, k, end;
+    ngx_http_clipper_app_t   **apps;
+    ngx_http_clipper_link_t   *link, *links;
+
+    apps = mcf->apps.elts;
+    link = (ngx_http_clipper_link_t *) apps[app]->links.elts + n;
+
+    for (i = 0; i <= app; i++) {
+
+        if (apps[i]->opt.select.policy->observe == NULL) {
+            continue;
+        }
+
+        links = apps[i]->links.elts;
+        end = (i == app) ? n : apps[i]->links.nelts;
+
+        for (k = 0; k < end; k++) {
+            if (links[k].model == link->model
+                && links[k].version == link->version)
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
 }

@@ -39,5 +39,9 @@ ngx_int_t ngx_http_clipper_conf_check_kept(ngx_conf_t *cf,
 ngx_int_t ngx_http_clipper_conf_check_all(ngx_conf_t *cf,
     ngx_http_clipper_main_conf_t *mcf);
 
+/* warns where the zone cannot keep all names that learning needs */
+void ngx_http_clipper_conf_check_names(ngx_http_clipper_main_conf_t *mcf,
+    ngx_log_t *log);
+
 
 #endif /* _NGX_HTTP_CLIPPER_CONF_CHECK_H_INCLUDED_ */

@@ -156,6 +156,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     uint32_t                     row;
     ngx_log_t                   *log;
     ngx_str_t                    address;
+    ngx_uint_t                   configured;
     clipper_zone_t              *zone;
     ngx_http_clipper_replica_t  *replica;
     clipper_announcement_t       a;
@@ -175,13 +176,23 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     a.digest = m->metadata.digest;
     row = 0;
 
+    configured = ngx_http_clipper_model_configured(&m->metadata.name);
+
     address.data = text;
     address.len = ngx_http_clipper_replica_address(fd, text, sizeof(text));
 
     clipper_zone_lock(zone);
 
-    a.model = clipper_registry_model_locked(zone, &m->metadata.name,
-                                            &m->metadata.version);
+    a.model = clipper_registry_find_locked(zone, &m->metadata.name,
+                                           &m->metadata.version);
+
+    if (a.model == 0
+        && (configured || clipper_registry_stranger_locked(zone)))
+    {
+        a.model = clipper_registry_model_locked(zone, &m->metadata.name,
+                                                &m->metadata.version);
+    }
+
     if (a.model) {
         row = clipper_registry_replica_join_locked(zone, &a,
                                                    clipper_clock_us());

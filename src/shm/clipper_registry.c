@@ -48,6 +48,7 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
     w->cycle = zone->cycle;
     w->retiring = 0;
     w->waiting = 0;
+    w->lacking = 0;
     w->armed = 0;
     w->store = 0;
     w->started = now;
@@ -361,6 +362,39 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     zone->header->registry++;
 
     return row;
+}
+
+
+ngx_uint_t
+clipper_registry_stranger_locked(clipper_zone_t *zone)
+{
+    uint32_t              i, n, taken;
+    uint64_t              pinned[CLIPPER_ROWS_MAX / 64];
+    clipper_model_row_t  *model;
+
+    clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->workers.n; i++) {
+        if (zone->workers[i].state != CLIPPER_FREE && zone->workers[i].lacking)
+        {
+            return 0;
+        }
+    }
+
+    clipper_registry_pinned_locked(zone, 1, pinned);
+
+    n = zone->header->models.n;
+    taken = 0;
+
+    for (i = 1; i < n; i++) {
+        model = &zone->models[i];
+
+        taken += model->state != CLIPPER_FREE
+                 && (model->members || model->flights
+                     || (pinned[i / 64] >> (i % 64)) & 1);
+    }
+
+    return taken < n - n / 4;
 }
 
 

@@ -45,6 +45,12 @@ uint32_t  clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name);
 uint32_t clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version);
 
+/*
+ * Whether a new name may have a row that no configuration has: not the last
+ * quarter, nor one that a configured name waits for.
+ */
+ngx_uint_t clipper_registry_stranger_locked(clipper_zone_t *zone);
+
 /* finds the row of a name; 0: there is none */
 uint32_t clipper_registry_find_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version);

@@ -36,12 +36,10 @@ typedef struct {
     uint64_t                   stuck_us;        /* from then on; 0: idle */
     uint64_t                   connected_us;
     uint64_t                   moved_us;        /* back from a move; 0: none */
-
     uint64_t                   nbatches;
     uint64_t                   ninputs;
     uint64_t                   nerrors;
     clipper_batch_t            batch;
-
     /* derived */
     uint32_t                   idle;            /* in its model's list */
     uint32_t                   next;            /* idle, or free list */
@@ -69,6 +67,7 @@ typedef struct {
     uint32_t                   answered;        /* any input, of this epoch */
     uint32_t                   failed;          /* inputs in a row */
     u_char                     error[CLIPPER_TEXT];      /* of the latest */
+    int64_t                    error_time;      /* seconds since the epoch */
 
     /* derived */
     uint32_t                   root;            /* heap of queued flights */
@@ -103,6 +102,7 @@ typedef struct {
     uint32_t                   cycle;           /* of nginx */
     uint32_t                   retiring;
     uint32_t                   waiting;         /* clients without a query */
+    uint32_t                   lacking;         /* names without a row */
     uint32_t                   armed;           /* sleeps: ring to wake it */
     uint32_t                   store;           /* which Redis; 0: none */
     uint32_t                   door_len;

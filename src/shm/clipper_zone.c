@@ -26,6 +26,7 @@
 
 static size_t clipper_zone_place(clipper_table_t *table, size_t offset,
     size_t n, size_t size);
+static size_t clipper_zone_states(size_t size);
 static size_t clipper_zone_clamp(size_t n, size_t min, size_t max);
 
 
@@ -42,7 +43,7 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     rows = clipper_zone_rows(size);
     flights = clipper_zone_clamp(size / 2048, 512, 1024 * 1024);
 
-    states = clipper_zone_clamp(size / 8, 0, (size_t) 1 << 31);
+    states = clipper_zone_states(size);
     records = clipper_zone_clamp(size / 16, 0, (size_t) 1 << 31);
 
     for (buckets = 1; buckets < flights; buckets *= 2) { /* void */ }
@@ -102,6 +103,20 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     header->lock.dirty = 1;     /* the first lock derives the rest */
 
     return NGX_OK;
+}
+
+
+static size_t
+clipper_zone_states(size_t size)
+{
+    return clipper_zone_clamp(size / 8, 0, (size_t) 1 << 31);
+}
+
+
+size_t
+clipper_zone_names(size_t size)
+{
+    return clipper_state_table_names(clipper_zone_states(size));
 }
 
 

@@ -19,6 +19,9 @@ ngx_int_t clipper_zone_create(void *addr, size_t size, const u_char seed[32],
 /* rows for applications and model versions, including row 0 */
 size_t clipper_zone_rows(size_t size);
 
+/* names of learning applications and their versions, including name 0 */
+size_t clipper_zone_names(size_t size);
+
 /* rows for workers, including row 0 */
 size_t clipper_zone_workers(size_t size);
 

@@ -22,9 +22,13 @@ typedef struct {
 } ngx_http_clipper_announced_t;
 
 
+static void ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
+    ngx_http_clipper_main_conf_t *mcf);
 static void  ngx_http_clipper_model_part_locked(clipper_zone_t *zone);
 static void ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model);
+static uint32_t ngx_http_clipper_model_pin_version_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_str_t *name, ngx_str_t *version);
 static ngx_uint_t ngx_http_clipper_model_announced(
     ngx_http_clipper_model_conf_t *model);
 
@@ -55,6 +59,29 @@ void
 ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf)
 {
+    ngx_uint_t                       i;
+    ngx_http_clipper_model_conf_t  **models;
+
+    clipper_zone_locked(zone);
+
+    models = mcf->models.elts;
+
+    ngx_http_clipper_model_memo = ngx_pcalloc(ngx_cycle->pool,
+               (mcf->models.nelts + 1) * sizeof(ngx_http_clipper_announced_t));
+
+    for (i = 0; ngx_http_clipper_model_memo && i < mcf->models.nelts; i++) {
+        ngx_http_clipper_model_memo[i].model = models[i];
+    }
+
+    ngx_http_clipper_model_pin_names_locked(zone, mcf);
+    ngx_http_clipper_model_part_locked(zone);
+}
+
+
+static void
+ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
+    ngx_http_clipper_main_conf_t *mcf)
+{
     uint32_t                         row;
     ngx_uint_t                       i;
     ngx_http_clipper_app_t         **apps;
@@ -64,6 +91,7 @@ ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     clipper_zone_locked(zone);
 
     worker = &zone->workers[zone->slot];
+    worker->lacking = 0;
     apps = mcf->apps.elts;
     models = mcf->models.elts;
 
@@ -73,21 +101,49 @@ ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
 
         if (row) {
             clipper_registry_pin_locked(zone, worker->apps, row);
+
+        } else {
+            worker->lacking++;
         }
     }
-
-    ngx_http_clipper_model_memo = ngx_pcalloc(ngx_cycle->pool,
-               (mcf->models.nelts + 1) * sizeof(ngx_http_clipper_announced_t));
 
     for (i = 0; i < mcf->models.nelts; i++) {
         ngx_http_clipper_model_pin_versions_locked(zone, worker, models[i]);
-
-        if (ngx_http_clipper_model_memo) {
-            ngx_http_clipper_model_memo[i].model = models[i];
-        }
     }
+}
 
-    ngx_http_clipper_model_part_locked(zone);
+
+ngx_uint_t
+ngx_http_clipper_model_lacking(void)
+{
+    clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    return zone->slot ? zone->workers[zone->slot].lacking : 0;
+}
+
+
+void
+ngx_http_clipper_model_again(void)
+{
+    clipper_zone_t  *zone;
+
+    zone = ngx_http_clipper_process.zone;
+
+    clipper_zone_lock(zone);
+    ngx_http_clipper_model_pin_names_locked(zone,
+                                            ngx_http_clipper_process.conf);
+    clipper_zone_unlock(zone);
+}
+
+
+ngx_uint_t
+ngx_http_clipper_model_configured(ngx_str_t *name)
+{
+    return ngx_http_clipper_conf_table_model(ngx_http_clipper_process.conf,
+                                             name)
+           != NULL;
 }
 
 
@@ -143,13 +199,8 @@ ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
     versions = model->versions.elts;
 
     for (i = 0; i < model->versions.nelts; i++) {
-        versions[i]->row = clipper_registry_model_locked(zone,
-                                         &model->name, &versions[i]->version);
-
-        if (versions[i]->row) {
-            clipper_registry_pin_locked(zone, worker->models,
-                                        versions[i]->row);
-        }
+        versions[i]->row = ngx_http_clipper_model_pin_version_locked(zone,
+                                  worker, &model->name, &versions[i]->version);
     }
 
     current = ngx_http_clipper_conf_table_current(model);
@@ -158,12 +209,32 @@ ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
         model->row = current->row;
 
     } else if (model->version.len) {
-        model->row = clipper_registry_model_locked(zone,
+        model->row = ngx_http_clipper_model_pin_version_locked(zone, worker,
                                                &model->name, &model->version);
-        if (model->row) {
-            clipper_registry_pin_locked(zone, worker->models, model->row);
-        }
     }
+}
+
+
+/* the row; 0: there is none for it yet */
+
+static uint32_t
+ngx_http_clipper_model_pin_version_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_str_t *name, ngx_str_t *version)
+{
+    uint32_t  row;
+
+    clipper_zone_locked(zone);
+
+    row = clipper_registry_model_locked(zone, name, version);
+
+    if (row) {
+        clipper_registry_pin_locked(zone, worker->models, row);
+
+    } else {
+        worker->lacking++;
+    }
+
+    return row;
 }
 
 

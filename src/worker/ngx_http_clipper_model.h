@@ -17,6 +17,15 @@
 void ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf);
 
+/* names of the configuration that the full registry has no row for yet */
+ngx_uint_t ngx_http_clipper_model_lacking(void);
+
+/* tries to pin them again */
+void ngx_http_clipper_model_again(void);
+
+/* whether the configuration has a model of this name */
+ngx_uint_t ngx_http_clipper_model_configured(ngx_str_t *name);
+
 /* the row that a link means now; 0: no version exists yet */
 ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
 

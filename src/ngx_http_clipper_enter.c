@@ -1,0 +1,185 @@
+
+/*
+ * The worker's row in the zone, see the header.
+ */
+
+
+#include "ngx_http_clipper_enter.h"
+#include <ngx_event.h>
+#include "query/ngx_http_clipper_state.h"
+#include "replica/ngx_http_clipper_replica_message.h"
+#include "shm/clipper_registry.h"
+#include "shm/clipper_zone.h"
+#include "worker/ngx_http_clipper_model.h"
+#include "worker/ngx_http_clipper_process.h"
+#include "worker/ngx_http_clipper_wake.h"
+#include "worker/ngx_http_clipper_watch.h"
+
+
+#define NGX_HTTP_CLIPPER_ENTER_CLAIM  100     /* ms, until it claims again */
+#define NGX_HTTP_CLIPPER_ENTER_NAMES  1000    /* ms, the same for names */
+
+
+static ngx_uint_t ngx_http_clipper_enter_claim(void);
+static void ngx_http_clipper_enter_late(ngx_event_t *ev);
+static ngx_uint_t ngx_http_clipper_enter_join(void);
+static void ngx_http_clipper_enter_lacks(void);
+
+
+static u_char       ngx_http_clipper_enter_door[16];
+static size_t       ngx_http_clipper_enter_door_len;
+static ngx_event_t  ngx_http_clipper_enter_later;
+
+
+ngx_int_t
+ngx_http_clipper_enter_init(ngx_cycle_t *cycle)
+{
+    ngx_http_clipper_enter_door_len = sizeof(ngx_http_clipper_enter_door);
+
+    if (ngx_http_clipper_wake_init(cycle, ngx_http_clipper_enter_door,
+                                   &ngx_http_clipper_enter_door_len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_clipper_watch_alone(&ngx_http_clipper_enter_later, cycle->log,
+                                 ngx_http_clipper_enter_late);
+    ngx_http_clipper_enter_later.cancelable = 1;
+
+    if (ngx_http_clipper_enter_claim()) {
+        ngx_http_clipper_enter_lacks();
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                  "all %uD workers that clipper_zone has room for are there, "
+                  "most of them may be old ones that exit: this one answers "
+                  "with defaults until a row is free; increase the zone",
+                  ngx_http_clipper_process.zone->header->workers.n - 1);
+
+    ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_CLAIM);
+
+    return NGX_OK;
+}
+
+
+/* the row, and the names that the worker uses */
+
+static ngx_uint_t
+ngx_http_clipper_enter_claim(void)
+{
+    uint32_t                       slot;
+    clipper_zone_t                *zone;
+    ngx_http_clipper_main_conf_t  *mcf;
+
+    zone = ngx_http_clipper_process.zone;
+    mcf = ngx_http_clipper_process.conf;
+
+    (void) clipper_zone_bury(zone);
+
+    clipper_zone_lock(zone);
+
+    slot = clipper_registry_claim_locked(zone, ngx_http_clipper_enter_door,
+                                         ngx_http_clipper_enter_door_len,
+                                         &mcf->generation, ngx_time());
+    if (slot) {
+        ngx_http_clipper_model_pin_locked(zone, mcf);
+    }
+
+    clipper_zone_unlock(zone);
+
+    ngx_http_clipper_process.slot = slot;
+
+    return slot != 0;
+}
+
+
+/* another worker may have gone, or a container of a model without a link */
+
+static void
+ngx_http_clipper_enter_late(ngx_event_t *ev)
+{
+    if (ngx_http_clipper_process.retiring) {
+        return;
+    }
+
+    if (ngx_http_clipper_process.slot == 0) {
+
+        if (ngx_http_clipper_enter_join()) {
+            ngx_http_clipper_enter_lacks();
+
+        } else {
+            ngx_add_timer(ev, NGX_HTTP_CLIPPER_ENTER_CLAIM);
+        }
+
+        return;
+    }
+
+    ngx_http_clipper_model_again();
+
+    if (ngx_http_clipper_model_lacking()) {
+        ngx_add_timer(ev, NGX_HTTP_CLIPPER_ENTER_NAMES);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "all names of the configuration have rows of clipper_zone "
+                  "now");
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_enter_join(void)
+{
+    if (!ngx_http_clipper_enter_claim()) {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
+                  "this worker has a row of clipper_zone now");
+
+    ngx_http_clipper_state_claimed();
+
+    if (ngx_http_clipper_replica_message_init(ngx_http_clipper_process.cycle,
+                                              ngx_http_clipper_process.conf)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
+                      "this worker takes no containers");
+    }
+
+    ngx_http_clipper_process.work();
+
+    return 1;
+}
+
+
+static void
+ngx_http_clipper_enter_lacks(void)
+{
+    ngx_uint_t  n;
+
+    n = ngx_http_clipper_model_lacking();
+
+    if (n == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
+                  "clipper_zone has no row for %ui names of the "
+                  "configuration: old configurations and containers of other "
+                  "models have them; these names answer with defaults until "
+                  "rows are free; increase the zone", n);
+
+    ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_NAMES);
+}
+
+
+void
+ngx_http_clipper_enter_done(void)
+{
+    if (ngx_http_clipper_enter_later.timer_set) {
+        ngx_del_timer(&ngx_http_clipper_enter_later);
+    }
+}
