@@ -21,6 +21,7 @@
 
 static void clipper_rebuild_heads_locked(clipper_zone_t *zone);
 static void clipper_rebuild_replicas_locked(clipper_zone_t *zone);
+static void clipper_rebuild_digests_locked(clipper_zone_t *zone);
 static void clipper_rebuild_flights_locked(clipper_zone_t *zone);
 static void clipper_rebuild_waiters_locked(clipper_zone_t *zone);
 static void clipper_rebuild_leases_locked(clipper_zone_t *zone);
@@ -39,6 +40,7 @@ clipper_rebuild_locked(clipper_zone_t *zone)
 
     clipper_rebuild_heads_locked(zone);
     clipper_rebuild_replicas_locked(zone);
+    clipper_rebuild_digests_locked(zone);
     clipper_rebuild_flights_locked(zone);
     clipper_rebuild_waiters_locked(zone);
     clipper_rebuild_leases_locked(zone);
@@ -137,6 +139,40 @@ clipper_rebuild_replicas_locked(clipper_zone_t *zone)
             if (!r->busy) {
                 clipper_registry_replica_idle_locked(zone, i);
             }
+        }
+    }
+}
+
+
+/* models whose replicas with the current digest have all died */
+
+static void
+clipper_rebuild_digests_locked(clipper_zone_t *zone)
+{
+    uint32_t                i;
+    uint64_t                current[CLIPPER_ROWS_MAX / 64];
+    clipper_replica_row_t  *r;
+
+    clipper_zone_locked(zone);
+
+    ngx_memzero(current, sizeof(current));
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+        r = &zone->replicas[i];
+
+        if (r->state != CLIPPER_FREE
+            && r->epoch == zone->models[r->model].epoch)
+        {
+            current[r->model / 64] |= (uint64_t) 1 << (r->model % 64);
+        }
+    }
+
+    for (i = 1; i < zone->header->models.n; i++) {
+
+        if (zone->models[i].members
+            && !((current[i / 64] >> (i % 64)) & 1))
+        {
+            clipper_registry_replica_current_locked(zone, i);
         }
     }
 }

@@ -19,8 +19,8 @@ static clipper_batch_t *clipper_registry_replica_learned_locked(
     clipper_zone_t *zone, clipper_replica_row_t *r);
 static void clipper_registry_replica_return_locked(clipper_zone_t *zone,
     uint32_t gone);
-static void clipper_registry_replica_current_locked(clipper_zone_t *zone,
-    uint32_t gone);
+static ngx_uint_t clipper_registry_replica_digest(
+    const clipper_replica_row_t *r, const clipper_model_row_t *model);
 static ngx_uint_t clipper_registry_replica_twins(clipper_replica_row_t *a,
     clipper_replica_row_t *b);
 static ngx_uint_t clipper_registry_replica_same(clipper_replica_row_t *a,
@@ -83,8 +83,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
      * join after all others had gone count as another model.
      */
 
-    known = (r->digest_len != 0 && r->digest_len == model->digest_len
-             && ngx_memcmp(r->digest, model->digest, r->digest_len) == 0);
+    known = clipper_registry_replica_digest(r, model);
 
     if (!known && (r->digest_len || model->digest_len || model->members == 0)) {
         model->epoch++;
@@ -367,7 +366,6 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica,
     }
 
     clipper_registry_replica_return_locked(zone, replica);
-    clipper_registry_replica_current_locked(zone, replica);
 
     if (model->fastest == replica) {
         model->fastest = 0;
@@ -378,37 +376,31 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica,
     r->gen++;
     clipper_publish(r->state, CLIPPER_FREE);
     clipper_row_give(&zone->header->replicas, zone->replicas, replica);
+
+    clipper_registry_replica_current_locked(zone, r->model);
 }
 
 
-/*
- * When the last replica with the current digest goes, that of the youngest
- * which stays is current again, or its answers would not be cached any more.
- * The epoch is a new one: the cache may have answers of the other model.
- */
-
-static void
-clipper_registry_replica_current_locked(clipper_zone_t *zone, uint32_t gone)
+void
+clipper_registry_replica_current_locked(clipper_zone_t *zone, uint32_t model)
 {
     uint32_t                i, epoch;
-    clipper_model_row_t    *model;
+    clipper_model_row_t    *m;
     clipper_replica_row_t  *r, *last;
 
     clipper_zone_locked(zone);
 
-    model = &zone->models[zone->replicas[gone].model];
+    m = &zone->models[model];
     last = NULL;
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         r = &zone->replicas[i];
 
-        if (i == gone || r->state == CLIPPER_FREE
-            || r->model != zone->replicas[gone].model)
-        {
+        if (r->state == CLIPPER_FREE || r->model != model) {
             continue;
         }
 
-        if (r->epoch == model->epoch) {
+        if (r->epoch == m->epoch) {
             return;
         }
 
@@ -421,27 +413,33 @@ clipper_registry_replica_current_locked(clipper_zone_t *zone, uint32_t gone)
         return;
     }
 
-    /* after a death in between, these replicas are not cached for a while */
-
     epoch = last->epoch;
-    clipper_publish(model->epoch, model->epoch + 1);
-    model->profiled = 0;
-    model->digest_len = last->digest_len;
-    ngx_memcpy(model->digest, last->digest, last->digest_len);
+    clipper_publish(m->epoch, m->epoch + 1);
+    m->profiled = 0;
+    m->digest_len = last->digest_len;
+    ngx_memcpy(m->digest, last->digest, last->digest_len);
 
     for (i = 1; i < zone->header->replicas.n; i++) {
         r = &zone->replicas[i];
 
-        if (i != gone && r->state != CLIPPER_FREE
-            && r->model == zone->replicas[gone].model
-            && (r->epoch == epoch
-                || (r->digest_len && r->digest_len == model->digest_len
-                    && ngx_memcmp(r->digest, model->digest, r->digest_len)
-                       == 0)))
+        if (r->state != CLIPPER_FREE && r->model == model
+            && (r->epoch == epoch || clipper_registry_replica_digest(r, m)))
         {
-            clipper_publish(r->epoch, model->epoch);
+            clipper_publish(r->epoch, m->epoch);
         }
     }
+}
+
+
+/* whether it has one, which is the current one of its model */
+
+static ngx_uint_t
+clipper_registry_replica_digest(const clipper_replica_row_t *r,
+    const clipper_model_row_t *model)
+{
+    return r->digest_len != 0
+           && r->digest_len == model->digest_len
+           && ngx_memcmp(r->digest, model->digest, r->digest_len) == 0;
 }
 
 

@@ -49,6 +49,14 @@ void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
 void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
     uint32_t replica, uint64_t now_us);
 
+/*
+ * When the last replica with the current digest has gone, that of the youngest
+ * which stays is current again, or its answers would not be cached any more.
+ * The epoch is a new one: the cache may have answers of the other model.
+ */
+void clipper_registry_replica_current_locked(clipper_zone_t *zone,
+    uint32_t model);
+
 /* its batch is done: joins the idle list if it is ready */
 void clipper_registry_replica_idle_locked(clipper_zone_t *zone,
     uint32_t replica);

@@ -1,7 +1,8 @@
 
 /*
  * Catches: a current version that is compared as text, that stays current for
- * ever after it has left, or that is not while its only replica starts again.
+ * ever after it has left, or that is not while its only replica starts again;
+ * a current digest that nobody has any more.
  */
 
 #include "zone_two.h"
@@ -75,11 +76,78 @@ test_current_version(void **state)
 }
 
 
+static uint32_t
+joined(view_t *v, const char *digest)
+{
+    uint32_t                row;
+    clipper_announcement_t  an;
+
+    memset(&an, 0, sizeof(an));
+    an.model = model;
+    an.rpc_version = 4;
+    an.digest.data = (u_char *) digest;
+    an.digest.len = strlen(digest);
+
+    clipper_zone_lock(v);
+    row = clipper_registry_replica_join_locked(v, &an, 0);
+    clipper_zone_unlock(v);
+
+    return row;
+}
+
+
+/* a stranger with another digest goes, by itself or with its worker */
+
+static void
+test_digest_that_stays(void **state)
+{
+    int       how;
+    view_t    c, d;
+    uint32_t  r, s, stranger, epoch;
+
+    for (how = 0; how < 2; how++) {
+        c = worker_make(addr);
+        d = worker_make(addr);
+        r = joined(&a, "one");
+        s = joined(&b, "one");
+        epoch = a.models[model].epoch;
+        stranger = joined(&c, "two");
+        assert_int_not_equal(a.models[model].epoch, epoch);
+        epoch = a.models[model].epoch;
+
+        if (how) {
+            zone_kill(c.pid);
+            assert_int_equal(clipper_zone_bury(&a), 1);
+
+        } else {
+            replica_gone(&c, stranger);
+            zone_kill(c.pid);
+        }
+
+        assert_int_not_equal(a.models[model].epoch, epoch);
+        assert_int_equal(a.replicas[r].epoch, a.models[model].epoch);
+        assert_int_equal(a.replicas[s].epoch, a.models[model].epoch);
+        assert_memory_equal(a.models[model].digest, "one", 3);
+
+        /* another death leaves what is current */
+
+        epoch = a.models[model].epoch;
+        zone_kill(d.pid);
+        assert_int_equal(clipper_zone_bury(&a), how ? 1 : 2);
+        assert_int_equal(a.models[model].epoch, epoch);
+
+        replica_gone(&a, r);
+        replica_gone(&b, s);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         zone_test(test_current_version),
+        zone_test(test_digest_that_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
