@@ -1,6 +1,8 @@
 """A model that fails on its inputs is seen where one looks: in the status, in
 the health of its applications and, if allowed, in the answer."""
 
+import time
+
 from harness import Sim4, application, rpc, wait_until
 
 TEXT = 'FileNotFoundError: no "threshold.txt"\n'
@@ -43,6 +45,8 @@ def test_a_model_that_always_fails(nginx):
     failing(server)
     assert health(server, "a") == (200, {"status": "ok"})
     assert model(server)["last_error"] is None
+    assert model(server)["last_error_time"] is None
+    begun = int(time.time())
     answers = list(ask(server, *range(9)))
     assert health(server, "a") == (200, {"status": "ok"})
     answers += ask(server, 9)
@@ -52,6 +56,7 @@ def test_a_model_that_always_fails(nginx):
             "The default was used: model_error, m:1: " + SEEN)
     assert model(server)["failed"] == 10
     assert model(server)["last_error"] == SEEN
+    assert begun <= model(server)["last_error_time"] <= time.time()
     assert health(server, "a") == (503, {
         "status": "unavailable",
         "cause": "The application's models have failed on all their inputs",

@@ -102,9 +102,12 @@ ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
 
     if (clipper_registry_failure_text(model, error)) {
         ngx_http_clipper_document_text(d, "last_error", error);
+        ngx_http_clipper_document_number(d, "last_error_time",
+                                         model->error_time);
 
     } else {
         ngx_http_clipper_document_null(d, "last_error");
+        ngx_http_clipper_document_null(d, "last_error_time");
     }
 
     ngx_http_clipper_status_counters(d, zone, row);

@@ -517,7 +517,8 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
     clipper_registry_failure_note_locked(zone,
                                          &zone->models[replica->model], n,
                                          errors,
-                                         &ngx_http_clipper_dispatch_error);
+                                         &ngx_http_clipper_dispatch_error,
+                                         ngx_time());
 
     counters = clipper_metrics_model(zone, replica->model);
 

@@ -8,7 +8,7 @@
 void
 clipper_registry_failure_note_locked(clipper_zone_t *zone,
     clipper_model_row_t *model, ngx_uint_t n, ngx_uint_t errors,
-    const ngx_str_t *text)
+    const ngx_str_t *text, int64_t now)
 {
     size_t  len;
 
@@ -30,6 +30,7 @@ clipper_registry_failure_note_locked(clipper_zone_t *zone,
 
     ngx_memcpy(model->error, text->data, len);
     ngx_memzero(model->error + len, CLIPPER_TEXT - len);
+    model->error_time = now;
 }
 
 

@@ -23,7 +23,7 @@
  */
 void clipper_registry_failure_note_locked(clipper_zone_t *zone,
     clipper_model_row_t *model, ngx_uint_t n, ngx_uint_t errors,
-    const ngx_str_t *text);
+    const ngx_str_t *text, int64_t now);
 
 /* another model begins under the name */
 void clipper_registry_failure_forget_locked(clipper_zone_t *zone,
