@@ -580,6 +580,8 @@ def total_of_users(store):
     ("127.0.0.1 timeout=0ms", "invalid"),
     ("127.0.0.1 what=1", 'invalid parameter "what=1"'),
     ("127.0.0.1 password_file=/does/not/exist", "failed"),
+    ("127.0.0.1 user=me", 'needs "password_file="'),
+    ("127.0.0.1 user=", 'invalid parameter "user="'),
     ("off db=1", 'takes no parameters after "off"'),
     ("127.0.0.1/x", "invalid"),
     ("off; clipper_redis off", "is duplicate"),

@@ -1,11 +1,10 @@
-"""Which Redis keeps what users have taught, and for how long."""
+"""For how long Redis keeps what users have taught."""
 
 import hashlib
 
 import pytest
 
 from harness import Sim4, Way, wait_until
-from harness.util import free_port
 
 APP = "clipper:state:a:epsilon_greedy"
 LONG = "clipper:digest:a:epsilon_greedy:" + hashlib.sha1(
@@ -53,46 +52,3 @@ def test_users_expire_when_nothing_is_left(redis, nginx):
         wait_until(lambda: len(server.replicas(name)) == 1)
     learn(server, "u1")
     wait_until(lambda: store("TTL", users[0]) == -1)
-
-
-def start(nginx, address, options=""):
-    server = nginx(location("1d"), http="clipper_cache_zone off; "
-                   f"clipper_redis {address} {options};")
-    for name in "mn":
-        Sim4(server, name).wait_registered()
-        server.wait_replicas(name)
-    return server
-
-
-def test_a_primary_that_becomes_a_replica(redis, nginx):
-    """Catches updates that wait for ever at a Redis which takes no writes any
-    more, although a new connection leads to the one that does."""
-    old, new = redis(), redis()
-    way = Way(old)
-    server = start(nginx, way.address)
-    learn(server, "u1")
-    wait_until(lambda: old.feedbacks() == 1)
-    way.store = new.port
-    old("REPLICAOF", "127.0.0.1", new.port)
-    learn(server, "u1")
-    wait_until(lambda: new.feedbacks() == 1, 20)
-    way.close()
-
-
-@pytest.mark.parametrize("options, works", [('"prefix={clipper}:"', True),
-                                            ("", False)])
-def test_a_cluster_needs_a_hash_tag(redis, nginx, options, works):
-    """Catches queries that suffer from keys in several slots of a cluster;
-    with one hash tag all are in one slot."""
-    store = redis("--cluster-enabled", "yes", "--cluster-port", free_port())
-    store("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-    wait_until(lambda: "cluster_state:ok" in store("CLUSTER", "INFO"))
-    server = start(nginx, store.address, options)
-    learn(server, "u1")
-    if works:
-        wait_until(lambda: store.feedbacks(
-            "{clipper}:state:a:epsilon_greedy") == 1)
-        assert "CROSSSLOT" not in server.log_text()
-    else:
-        wait_until(lambda: "CROSSSLOT" in server.log_text())
-        assert server.predict("a", [2.5])["output"] is not None

@@ -65,6 +65,7 @@ typedef struct {
     ngx_uint_t                    naddrs;
     ngx_uint_t                    db;
     ngx_msec_t                    timeout;
+    ngx_str_t                     user;         /* NULL: "default" */
     ngx_str_t                     password;     /* NULL: none */
     ngx_str_t                     prefix;       /* prefix of all keys */
 } ngx_http_clipper_redis_conf_t;

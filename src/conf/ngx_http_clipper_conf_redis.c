@@ -1,7 +1,7 @@
 
 /*
- * clipper_redis ADDRESS|off [db=N] [timeout=TIME] [password_file=FILE]
- * [prefix=TEXT]
+ * clipper_redis ADDRESS|off [db=N] [timeout=TIME] [user=NAME]
+ * [password_file=FILE] [prefix=TEXT]
  *
  * Names are resolved once, here: hiredis would block on them.
  */
@@ -58,6 +58,11 @@ ngx_http_clipper_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
         rv = ngx_http_clipper_conf_redis_param(cf, redis, &value[i]);
+    }
+
+    if (rv == NGX_CONF_OK && redis->user.data && redis->password.data == NULL)
+    {
+        return "needs \"password_file=\" beside \"user=\"";
     }
 
     if (rv == NGX_CONF_OK) {
@@ -135,6 +140,12 @@ ngx_http_clipper_conf_redis_param(ngx_conf_t *cf,
     if (ngx_strncmp(value->data, "prefix=", 7) == 0) {
         redis->prefix.data = value->data + 7;
         redis->prefix.len = value->len - 7;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value->data, "user=", 5) == 0 && value->len > 5) {
+        redis->user.data = value->data + 5;
+        redis->user.len = value->len - 5;
         return NGX_CONF_OK;
     }
 

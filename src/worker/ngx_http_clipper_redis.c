@@ -53,7 +53,7 @@ static void ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_clipper_redis_greet(void);
 static ngx_int_t ngx_http_clipper_redis_greet_with(const char *command,
-    const char *arg, size_t len);
+    const ngx_str_t *args, ngx_uint_t n);
 static void ngx_http_clipper_redis_greeted(ngx_http_clipper_redis_call_t *call,
     redisReply *reply);
 static void ngx_http_clipper_redis_answered(redisAsyncContext *ac,
@@ -292,8 +292,10 @@ ngx_http_clipper_redis_disconnected(const redisAsyncContext *ac, int status)
 static void
 ngx_http_clipper_redis_greet(void)
 {
-    u_char                         db[NGX_INT_T_LEN + 1];
+    u_char                         number[NGX_INT_T_LEN + 1];
     ngx_int_t                      rc;
+    ngx_str_t                      login[2], db;
+    ngx_uint_t                     named;
     ngx_http_clipper_redis_t      *redis;
     ngx_http_clipper_redis_conf_t *conf;
 
@@ -302,13 +304,20 @@ ngx_http_clipper_redis_greet(void)
     rc = NGX_OK;
 
     if (conf->password.data) {
+        named = (conf->user.data != NULL);
+        login[0] = conf->user;
+        login[1] = conf->password;
+
         rc = ngx_http_clipper_redis_greet_with("AUTH",
-                           (char *) conf->password.data, conf->password.len);
+                                               named ? login : &login[1],
+                                               1 + named);
     }
 
     if (rc == NGX_OK && conf->db) {
-        rc = ngx_http_clipper_redis_greet_with("SELECT", (char *) db,
-                           ngx_sprintf(db, "%ui", conf->db) - db);
+        db.data = number;
+        db.len = ngx_sprintf(number, "%ui", conf->db) - number;
+
+        rc = ngx_http_clipper_redis_greet_with("SELECT", &db, 1);
     }
 
     if (rc == NGX_OK) {
@@ -322,21 +331,25 @@ ngx_http_clipper_redis_greet(void)
 
 
 static ngx_int_t
-ngx_http_clipper_redis_greet_with(const char *command, const char *arg,
-    size_t len)
+ngx_http_clipper_redis_greet_with(const char *command, const ngx_str_t *args,
+    ngx_uint_t n)
 {
-    size_t      lens[2];
-    const char *argv[2];
+    size_t       lens[3];
+    ngx_uint_t   i;
+    const char  *argv[3];
 
     argv[0] = command;
     lens[0] = ngx_strlen(command);
-    argv[1] = arg;
-    lens[1] = len;
+
+    for (i = 0; i < n; i++) {
+        argv[i + 1] = (char *) args[i].data;
+        lens[i + 1] = args[i].len;
+    }
 
     ngx_http_clipper_redis.greeting++;
 
     return ngx_http_clipper_redis_command(&ngx_http_clipper_redis_greeting,
-                                          arg ? 2 : 1, argv, lens);
+                                          n + 1, argv, lens);
 }
 
 
