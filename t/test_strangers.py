@@ -15,6 +15,7 @@ import time
 import pytest
 
 from harness import SLOW, Load, Sim3, Sim4, application, rpc, wait_until
+from harness.preload import preload
 from harness.session import NOCACHE, connected
 from harness.util import anonymous_kb, cpu_seconds
 
@@ -288,3 +289,54 @@ def test_unix_socket_is_for_a_group(nginx):
     accepted, printed = server.test(server.render())
     assert accepted and path.stat().st_mode & 0o777 == 0o606, printed
     wait_until(lambda: answer(server, 5.0))
+
+
+#: Writes each seed of random(), with the process and the time, to FILE.
+SEEDS = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void
+srandom(unsigned seed)
+{
+    FILE         *file;
+    static void  (*real)(unsigned seed);
+
+    if (real == NULL) {
+        *(void **) &real = dlsym(RTLD_NEXT, "srandom");
+    }
+
+    file = fopen(FILE_NAME, "a");
+
+    if (file) {
+        fprintf(file, "%d %u\n", (int) getpid(), seed);
+        fclose(file);
+    }
+
+    real(seed);
+}
+"""
+
+
+def test_the_first_number_is_hard_to_guess(make_nginx, tmp_path):
+    """Catches numbers of peers without an identity that follow from the time
+    and the process, as nginx's seed does: whoever takes the next one ends
+    the process."""
+    seeds = tmp_path / "seeds"
+    server = make_nginx(application("a", "m:1"), workers=2, http=NOCACHE)
+    preload(server, tmp_path, SEEDS, f'-DFILE_NAME="{seeds}"')
+    begun = int(time.time())
+    server.start()
+    Sim4(server, "m").wait_registered()
+    last = dict(tuple(map(int, line.split()))
+                for line in seeds.read_text().splitlines())
+    pids = server.worker_pids()
+    assert set(pids) <= set(last)
+    for pid in pids:
+        plain = {pid << 16 & 0xffffffff ^ second ^ ms
+                 for second in range(begun - 1, int(time.time()) + 2)
+                 for ms in range(1000)}
+        assert last[pid] not in plain
+    assert len({last[pid] for pid in pids}) == 2
