@@ -3,11 +3,9 @@
  * The ring behind the records: rows of variable length, one after the other,
  * the oldest at the tail.
  *
- * Two hash tables lead to them, newest first.  A consumed record is in
- * neither, and keeps its place until the tail passes it.  A settled one stays
- * in the table of ids.  Where zone->notes is set, the tail passes no label that
- * waits, nor its record: they move to the head.  For clipper_record.c, which
- * has the lock.
+ * Two hash tables lead to them, newest first: to neither of a consumed record,
+ * by the id to a settled one.  With zone->notes the tail passes no label that
+ * waits, nor its record.  For clipper_record.c, which has the lock.
  */
 
 
