@@ -35,7 +35,8 @@ while [ ! -e /tmp/stop ]; do
     n=$((n + 1))
     curl -s -m 20 -d "{\"input\": [$1, $n]}" 127.0.0.1:1337/sum/predict \
         > /tmp/answer.$1 || echo "curl $?" >> /tmp/lost
-    grep -q '"default":false' /tmp/answer.$1 || cat /tmp/answer.$1 >> /tmp/lost
+    grep -q '"default":false' /tmp/answer.$1 \
+        || { cat /tmp/answer.$1; echo; } >> /tmp/lost
     echo $n > /tmp/asked.$1
 done
 """
@@ -78,7 +79,8 @@ def test_three_commands(machine):
     (machine.path / "root/sum_model.py").write_text(model + "\n")
     machine.do("nginx -t")
     began = time.monotonic()
-    machine.do("pgrep nginx > /dev/null && nginx -s reload || nginx")
+    machine.do("[ -s /run/nginx.pid ] && nginx -s reload "
+               "|| /etc/init.d/nginx start")
     machine.do(start)
     answer = until(machine, ask, '"default":false')
     assert '"output":3.75' in answer
@@ -86,9 +88,9 @@ def test_three_commands(machine):
 
 
 @contextlib.contextmanager
-def clients(machine):
+def clients(machine, allowed="nothing"):
     """Queries from several clients before, during and after what is done
-    here; none of them is lost."""
+    here; none of them is lost, but for answers with the allowed word."""
     machine.do("rm -f /tmp/stop /tmp/lost /tmp/asked.*; touch /tmp/lost")
     (machine.path / "tmp/client.sh").write_text(CLIENT)
     machine.do(f"for i in $(seq {CLIENTS}); do bash /tmp/client.sh $i & done")
@@ -106,7 +108,7 @@ def clients(machine):
     all_ask(100)
     machine.do("touch /tmp/stop; for job in $(jobs -l | grep client.sh "
                "| awk '{ print $2 }'); do wait $job; done")
-    assert machine.do("cat /tmp/lost") == ""
+    assert machine.do(f"grep -v -e {allowed} -e '^$' /tmp/lost || :") == ""
 
 
 def newer(machine, deb):
@@ -140,20 +142,22 @@ def test_upgrade_of_the_module(machine):
 
 
 def test_upgrade_of_nginx(machine):
-    """Catches queries that are lost while Debian's package replaces nginx:
-    its script starts the new one beside the old one (USR2), with the new
-    module."""
+    """Catches queries that fail while Debian's package replaces nginx, and
+    defaults once the containers have moved: its script starts the new one
+    beside the old one (USR2), with the new module. A root has no init for
+    invoke-rc.d to ask: the test calls what it would call."""
     machine.do("cd /tmp && apt-get download nginx && cd /root")
     deb, = (machine.path / "tmp").glob("nginx_*.deb")
     new = newer(machine, deb)
     before = master(machine)
-    with clients(machine):
+    with clients(machine, "no_replica"):
         machine.do(f"apt-get install -y {new}", 300)
+        machine.do("/etc/init.d/nginx upgrade")
         until(machine, f"[ -e /proc/{before} ] || echo gone", "gone")
-    assert master(machine) != before
+    with clients(machine):
+        assert master(machine) != before
     assert "+newer1" in machine.do("dpkg-query -W nginx")
-    maps = machine.do("for p in $(pgrep nginx); do "
-                      "grep -h clipper /proc/$p/maps; done")
+    maps = machine.do("cat /proc/[0-9]*/maps 2> /dev/null | grep clipper_")
     assert "ngx_http_clipper_module.so" in maps and "deleted" not in maps
 
 
@@ -167,8 +171,9 @@ def test_model_as_a_service(machine):
     for one in before:
         follow(machine, *one)
     machine.do("apt-get install -y systemd", 600)
-    path = machine.do("dpkg -L python3-clipper-nginx | grep service").strip()
-    assert path.endswith("/systemd/system/clipper-model@.service")
+    path = machine.do("dpkg -L python3-clipper-nginx "
+                      "| grep '/systemd/system/.*@'").strip()
+    assert path.endswith("/clipper-model@.service")
     machine.do("systemd-analyze verify --man=no clipper-model@sum.service "
                "2>&1 | tee /tmp/verified")
     assert "clipper" not in machine.do("cat /tmp/verified")
