@@ -248,7 +248,7 @@ case: venv module
 
 test-docker: venv
 	@.ci/podman setup
-	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py t/test_py_managers.py \
+	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py t/test_py_managers.py -k "not Local" \
 	    $(ARGS)
 
 # No Java process here lives long enough to profit from the full compiler.
