@@ -298,6 +298,8 @@ def test_redis_away(redis, serve, how):
         store.signal(signal.SIGCONT)
     settled(store, 20 + len(meanwhile), 30)
     for server in one, other:
+        wait_until(lambda: all(server.status()["selection_state"]["redis"][
+            "up"] for _ in range(20)), 20, "workers with Redis")
         for query_id in before[:20]:
             assert label(server, query_id) == REFUSED
     for query_id in before[20:]:
