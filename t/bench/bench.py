@@ -142,9 +142,10 @@ def main():
                 "selection": ["learning.py", "selection"],
                 "instructions": ["instructions.py"],
                 "replicas": ["replicas.py"], "limits": ["limits.py"],
+                "curve": ["curve.py"],
                 "figures": ["paper.py"]}
     parts = [*CASES, "memory", "micro", *programs]
-    groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-3]}
+    groups = {"spine": ["spine-v3", "spine-v4"], "all": parts[:-4]}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--pairs", type=int, default=5)
