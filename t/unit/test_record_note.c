@@ -310,13 +310,15 @@ pass_on(void *data)
 static void
 test_note_death_in_a_move(void **state)
 {
-    int             kills;
-    call_t         *call;
-    uint64_t        i, id, seen;
-    ngx_str_t       label = ngx_string("1"), uid = ngx_string("u");
-    clipper_zone_t  zone;
+    int                     kills;
+    call_t                 *call;
+    uint64_t                i, id, seen;
+    ngx_str_t               label = ngx_string("1"), uid = ngx_string("u");
+    clipper_zone_t          zone;
+    clipper_record_area_t  *area;
 
     ring_make(&zone, RING);
+    area = zone.records;
     zone.notes = 1;
     id = 1000;
     call = calloc(1, sizeof(call_t));
@@ -327,7 +329,11 @@ test_note_death_in_a_move(void **state)
 
     pass(&zone, &id, 2 * RING);
 
-    for (kills = 0; kills < 40; kills++) {
+    /* how many deaths meet a change depends on the build */
+
+    for (kills = 0; kills < 40 || area->journal.undone <= 3; kills++) {
+        assert_true(kills < 1000);
+
         call->zone = zone;
         call->record.query_id = id += 1000;
         (void) death_after(pass_on, call, 100 + (long) death_random(20000));
@@ -344,7 +350,6 @@ test_note_death_in_a_move(void **state)
         }
     }
 
-    assert_true(((clipper_record_area_t *) zone.records)->journal.undone > 3);
     free(call);
     munmap(zone.records, RING);
 }
