@@ -4,6 +4,7 @@ and keys that are replaced while everything runs."""
 import contextlib
 import re
 import shutil
+import socket
 
 import pytest
 import requests
@@ -18,6 +19,11 @@ from harness.cluster import local_cluster, outputs, unsanitized
 from harness.load import numbered
 from harness.metrics import METRICS
 from harness.util import free_port
+
+#: What a peer in the clear says first, ZMTP 3.0. One of libzmq's ends when it
+#: reads the other's, so the other may not hear it.
+GREETING = (b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0")
+            + bytes(32))
 
 LOCATION = application("a", "m:1", slo="10s")
 HTTP = "clipper_cache_zone off;"
@@ -105,7 +111,10 @@ def test_who_is_turned_away(start, rings):
     stranger = sim(Sim4, rings, "stranger")(server, "m")
     clear = Sim4(server, "m", endpoint=server.rpc)
     wait_until(lambda: refused(server, "key") > 0)
-    wait_until(lambda: refused(server, "mechanism") > 0)
+    with socket.create_connection(
+            ("127.0.0.1", int(server.rpc.rpartition(":")[2]))) as peer:
+        peer.sendall(GREETING)
+        wait_until(lambda: refused(server, "mechanism") > 0)
     shown = keys.show(str(rings.clients / "stranger.key"))
     wait_until(lambda: f"key {shown}, peer 127.0.0.1" in server.log_text())
     assert "speaks in the clear" in server.log_text()
