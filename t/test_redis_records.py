@@ -71,6 +71,19 @@ def settled(store, count, timeout=10):
                f"{count} feedbacks in Redis, not {store.feedbacks()}")
 
 
+def each_worker_has_redis(server):
+    """Waits for it: the status tells it of the worker that answers."""
+    up = set()
+
+    def all_up():
+        status = server.get("/status").json()
+        if status["selection_state"]["redis"]["up"]:
+            up.add(status["pid"])
+        return up >= set(server.worker_pids())
+
+    wait_until(all_up, 20, f"workers with Redis, not only {up}")
+
+
 def records(store, **kw):
     return store("KEYS", "*record:*", **kw)
 
@@ -298,8 +311,7 @@ def test_redis_away(redis, serve, how):
         store.signal(signal.SIGCONT)
     settled(store, 20 + len(meanwhile), 30)
     for server in one, other:
-        wait_until(lambda: all(server.status()["selection_state"]["redis"][
-            "up"] for _ in range(20)), 20, "workers with Redis")
+        each_worker_has_redis(server)
         for query_id in before[:20]:
             assert label(server, query_id) == REFUSED
     for query_id in before[20:]:
