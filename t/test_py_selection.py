@@ -36,7 +36,7 @@ def test_policies_leave_a_broken_model_and_return(conn, tmp_path, capsys):
     """Catches feedback that is not learned from, or credits another model."""
     example = load_example()
     models, stream = example.prepare()
-    rounds = 600
+    rounds = 1200
     errors = example.run(conn, models, stream, str(tmp_path / "broken"),
                          rounds, ("fixed", "thompson", "exp4"))
     third = rounds // 3
