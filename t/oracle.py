@@ -20,7 +20,7 @@ def build(directory, shim):
     cmd = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fPIC", "-shared",
            "-D_GNU_SOURCE", "-iquote", "src", f"-I{include}"]
     cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
-                                           "os/unix")]
+                                           "event/quic", "os/unix")]
     cmd += ["-o", str(out), f"t/unit/{shim}.c"]
     for name in re.findall(r'^#include "(\w+)\.h"',
                            (ROOT / f"t/unit/{shim}.c").read_text(), re.M):
