@@ -25,7 +25,7 @@ from clipper_admin.docker import find_unbound_port
 from harness import seed
 from harness.cluster import check_that_no_change_is_lost
 from harness.docker import containers, needs_engine
-from harness.util import wait_until
+from harness.util import free_port, wait_until
 
 pytestmark = [needs_engine, pytest.mark.timeout(580)]
 
