@@ -2,9 +2,7 @@
 
 import hashlib
 
-import pytest
-
-from harness import Sim4, Way, wait_until
+from harness import Sim4, wait_until
 
 APP = "clipper:state:a:epsilon_greedy"
 LONG = "clipper:digest:a:epsilon_greedy:" + hashlib.sha1(

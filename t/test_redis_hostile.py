@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import SLOW, Sim4, wait_until
+from harness import Sim4, wait_until
 from harness.util import anonymous_kb
 
 PONG = b"+PONG\r\n"

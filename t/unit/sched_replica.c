@@ -62,7 +62,6 @@ sched_check_batch(sched_t *sim, sched_replica_t *r, uint64_t seen_us)
     }
 
     /* one that is shared is queued again, by what its waiters have left */
-
     if (model->root && r->n && prev->state == CLIPPER_LEASED) {
         SCHED_REQUIRE(sim, v->flights[model->root].deadline_us
                            >= prev->deadline_us);

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 from collections import abc
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
