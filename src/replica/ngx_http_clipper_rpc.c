@@ -30,8 +30,6 @@
 
 
 static ngx_int_t ngx_http_clipper_rpc_socket(ngx_cycle_t *cycle);
-static void ngx_http_clipper_rpc_event(ngx_event_t *ev);
-static void ngx_http_clipper_rpc_again(ngx_event_t *ev);
 static void ngx_http_clipper_rpc_drain(void);
 static ngx_int_t ngx_http_clipper_rpc_receive(void);
 static ngx_uint_t ngx_http_clipper_rpc_skip(void);
@@ -91,8 +89,7 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
                                              ngx_http_clipper_rpc_context,
                                              router, handlers) != NGX_OK
         || ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_router,
-                                      ngx_http_clipper_rpc_event,
-                                      ngx_http_clipper_rpc_again) != NGX_OK)
+                                      ngx_http_clipper_rpc_drain) != NGX_OK)
     {
         goto failed;
     }
@@ -203,32 +200,6 @@ ngx_http_clipper_rpc_done(void)
     ngx_http_clipper_rpc_frames = NULL;
     ngx_http_clipper_rpc_nparts = 0;
     ngx_http_clipper_rpc_skipping = 0;
-}
-
-
-static void
-ngx_http_clipper_rpc_event(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    /* told by worker_shutdown_timeout; the doorbell knows what follows */
-
-    if (c->close || c->error) {
-        c->close = 0;
-        c->error = 0;
-        return;
-    }
-
-    ngx_http_clipper_rpc_drain();
-}
-
-
-static void
-ngx_http_clipper_rpc_again(ngx_event_t *ev)
-{
-    ngx_http_clipper_rpc_drain();
 }
 
 

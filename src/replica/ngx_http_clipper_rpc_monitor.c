@@ -23,7 +23,6 @@
     (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL|ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 
-static void ngx_http_clipper_monitor_event(ngx_event_t *ev);
 static void ngx_http_clipper_monitor_read(void);
 
 
@@ -63,8 +62,7 @@ ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,
     }
 
     if (ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_rpc_monitor,
-                                   ngx_http_clipper_monitor_event,
-                                   ngx_http_clipper_monitor_event)
+                                   ngx_http_clipper_monitor_read)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -86,25 +84,6 @@ ngx_http_clipper_rpc_monitor_done(void *router)
     }
 
     ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_rpc_monitor);
-}
-
-
-static void
-ngx_http_clipper_monitor_event(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    /* told by worker_shutdown_timeout; the doorbell knows what follows */
-
-    if (c->close || c->error) {
-        c->close = 0;
-        c->error = 0;
-        return;
-    }
-
-    ngx_http_clipper_monitor_read();
 }
 
 

@@ -33,8 +33,6 @@ enum {
 
 
 static ngx_uint_t ngx_http_clipper_zap_needed(ngx_array_t *endpoints);
-static void ngx_http_clipper_zap_event(ngx_event_t *ev);
-static void ngx_http_clipper_zap_again(ngx_event_t *ev);
 static void ngx_http_clipper_zap_read(void);
 static ngx_uint_t ngx_http_clipper_zap_receive(ngx_str_t *frames,
     zmq_msg_t *parts);
@@ -72,8 +70,7 @@ ngx_http_clipper_rpc_zap_init(ngx_cycle_t *cycle, void *context,
     }
 
     return ngx_http_clipper_zmq_watch(cycle, &ngx_http_clipper_zap,
-                                      ngx_http_clipper_zap_event,
-                                      ngx_http_clipper_zap_again);
+                                      ngx_http_clipper_zap_read);
 }
 
 
@@ -99,32 +96,6 @@ void
 ngx_http_clipper_rpc_zap_done(void)
 {
     ngx_http_clipper_zmq_unwatch(&ngx_http_clipper_zap);
-}
-
-
-static void
-ngx_http_clipper_zap_event(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    /* told by worker_shutdown_timeout; the doorbell knows what follows */
-
-    if (c->close || c->error) {
-        c->close = 0;
-        c->error = 0;
-        return;
-    }
-
-    ngx_http_clipper_zap_read();
-}
-
-
-static void
-ngx_http_clipper_zap_again(ngx_event_t *ev)
-{
-    ngx_http_clipper_zap_read();
 }
 
 

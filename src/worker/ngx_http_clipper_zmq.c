@@ -8,9 +8,13 @@
 #include "worker/ngx_http_clipper_watch.h"
 
 
+static void ngx_http_clipper_zmq_event(ngx_event_t *ev);
+static void ngx_http_clipper_zmq_again(ngx_event_t *ev);
+
+
 ngx_int_t
 ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle, ngx_http_clipper_zmq_t *s,
-    ngx_event_handler_pt handler, ngx_event_handler_pt again)
+    void (*read)(void))
 {
     int                fd;
     size_t             len;
@@ -22,14 +26,17 @@ ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle, ngx_http_clipper_zmq_t *s,
         return NGX_ERROR;
     }
 
-    c = ngx_http_clipper_watch_get(fd, cycle->log, handler);
+    c = ngx_http_clipper_watch_get(fd, cycle->log, ngx_http_clipper_zmq_event);
 
     if (c == NULL) {
         return NGX_ERROR;
     }
 
+    c->data = s;
     s->connection = c;
-    ngx_http_clipper_watch_alone(&s->again, cycle->log, again);
+    s->read = read;
+    ngx_http_clipper_watch_alone(&s->again, cycle->log,
+                                 ngx_http_clipper_zmq_again);
 
     if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         return NGX_ERROR;
@@ -40,6 +47,38 @@ ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle, ngx_http_clipper_zmq_t *s,
     ngx_http_clipper_zmq_check(s);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_clipper_zmq_event(ngx_event_t *ev)
+{
+    ngx_connection_t        *c;
+    ngx_http_clipper_zmq_t  *s;
+
+    c = ev->data;
+    s = c->data;
+
+    /* told by worker_shutdown_timeout; the doorbell knows what follows */
+
+    if (c->close || c->error) {
+        c->close = 0;
+        c->error = 0;
+        return;
+    }
+
+    s->read();
+}
+
+
+static void
+ngx_http_clipper_zmq_again(ngx_event_t *ev)
+{
+    ngx_http_clipper_zmq_t  *s;
+
+    s = ngx_queue_data(ev, ngx_http_clipper_zmq_t, again);
+
+    s->read();
 }
 
 

@@ -18,17 +18,14 @@
 typedef struct {
     void              *socket;
     ngx_connection_t  *connection;
+    void             (*read)(void);
     ngx_event_t        again;           /* to be posted for the next bite */
 } ngx_http_clipper_zmq_t;
 
 
-/*
- * Calls handler when work may be pending, and again when it is posted, which
- * must not expect a connection of its own at the event's data.
- */
+/* calls read when work may be pending, and when "again" is posted */
 ngx_int_t ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle,
-    ngx_http_clipper_zmq_t *s, ngx_event_handler_pt handler,
-    ngx_event_handler_pt again);
+    ngx_http_clipper_zmq_t *s, void (*read)(void));
 
 /* closes the socket as well */
 void ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s);
