@@ -9,6 +9,9 @@ Environment:
     CLIPPER_STRINGS        what the function gets for strings, bytes or str;
                            default what the deployer was told, else str
     CLIPPER_MODEL_PATH     default /model
+    CLIPPER_MODEL_DIGEST   what `python -m clipper_container.seal DIRECTORY`
+                           printed for the model that was deployed: a
+                           directory with other files is not loaded
     CLIPPER_IP, CLIPPER_PORT   default 127.0.0.1 and 7000
     CLIPPER_ENDPOINT       replaces both: a ZeroMQ address, also ipc://…
     CLIPPER_RPC_VERSION    default 4; 3 for the original Clipper
@@ -30,6 +33,7 @@ sample input.
 """
 
 import os
+import re
 import sys
 import traceback
 from typing import List, Mapping, NamedTuple, Optional
@@ -62,6 +66,7 @@ class Settings(NamedTuple):
     input_type: int
     strings: Optional[str]
     path: str
+    seal: str
     endpoint: str
     rpc_version: int
     token: bytes
@@ -101,6 +106,7 @@ def read_environment(env: Mapping[str, str]) -> Settings:
         input_type=code_of(env.get("CLIPPER_INPUT_TYPE") or "doubles"),
         strings=check_strings(env.get("CLIPPER_STRINGS") or None),
         path=env.get("CLIPPER_MODEL_PATH") or "/model",
+        seal=_seal(env.get("CLIPPER_MODEL_DIGEST", "")),
         endpoint=endpoint,
         rpc_version=int(rpc_version),
         token=bytes.fromhex(token),
@@ -121,6 +127,14 @@ def _keys(env: Mapping[str, str]) -> Optional[Keys]:
             "CLIPPER_CURVE_KEY and CLIPPER_CURVE_SERVER belong together"
         )
     return Keys(own, server) if own else None
+
+
+def _seal(text: str) -> str:
+    if text and not re.fullmatch("[0-9A-Fa-f]{64}", text):
+        raise ValueError(
+            "CLIPPER_MODEL_DIGEST must be 64 hexadecimal digits"
+        )
+    return text
 
 
 def _port(text: str) -> Optional[int]:
@@ -169,7 +183,7 @@ def main() -> int:
     stage = "could not be loaded"
     code = EXIT_UNUSABLE
     try:
-        loaded = load(settings.path)
+        loaded = load(settings.path, settings.seal)
         model = Model(
             loaded.func, settings.input_type,
             settings.strings or loaded.strings,

@@ -13,6 +13,7 @@ A directory without `clipper_model.json` is a closure.
 """
 
 import hashlib
+import hmac
 import importlib.metadata
 import json
 import os
@@ -49,16 +50,22 @@ class LoadedModel(NamedTuple):
     strings: Optional[str] = None
 
 
-def load(path: str) -> LoadedModel:
+def load(path: str, seal: str = "") -> LoadedModel:
     """Load the model in a directory.
 
+    Args:
+        seal: see `check_seal`; empty for no check.
+
     Raises:
-        ModelDirectoryError: it has no model, an unknown kind of model, or a
-            model of other versions of Python or of a package.
+        ModelDirectoryError: it has no model, an unknown kind of model, a
+            model of other versions of Python or of a package, or other files
+            than those that were sealed.
         Exception: what the model's own code raises.
     """
     if not os.path.isdir(path):
         raise ModelDirectoryError("no model directory %s" % path)
+    if seal:
+        check_seal(path, seal)
     metadata = read_metadata(path)
     check_python(metadata)
     check_packages(path, metadata)
@@ -154,10 +161,68 @@ def _series(version: str) -> List[str]:
     return str(version).split(".")[:2]
 
 
-def digest_of(path: str) -> bytes:
-    """SHA-256 (32 bytes) of a directory's files and their relative names."""
+def seal_of(path: str) -> str:
+    """SHA-256 of a model directory (64 hexadecimal digits).
+
+    Unlike `digest_of` it counts installed packages and compiled modules. A
+    symbolic link counts by where it leads, not by what is there.
+    """
     total = hashlib.sha256()
-    for name, full in sorted(_files(path)):
+    for directory, subdirectories, names in os.walk(path):
+        subdirectories.sort()
+        for name in sorted(subdirectories + names):
+            full = os.path.join(directory, name)
+            where = os.path.relpath(full, path)
+            if os.path.islink(full):
+                kind, content = b"link", os.fsencode(os.readlink(full))
+            elif name in subdirectories:
+                continue
+            else:
+                kind, content = b"file", _sha256(full)
+            total.update(b"%s\0%s\0" % (kind, os.fsencode(where)))
+            total.update(hashlib.sha256(content).digest())
+    return total.hexdigest()
+
+
+def _sha256(path: str) -> bytes:
+    total = hashlib.sha256()
+    with open(path, "rb") as f:
+        for block in iter(lambda: f.read(1 << 20), b""):
+            total.update(block)
+    return total.digest()
+
+
+def check_seal(path: str, seal: str) -> None:
+    """Check the files of a model directory before any of them is loaded.
+
+    From then on this process and its children write no compiled modules, which
+    would break the seal.
+
+    Args:
+        seal: what `seal_of` returned when the model was deployed.
+
+    Raises:
+        ModelDirectoryError: the files are others.
+    """
+    found = seal_of(path)
+    if not hmac.compare_digest(found, seal.lower()):
+        raise ModelDirectoryError(
+            "the files in %s are not those that were deployed (SHA-256 %s, "
+            "deployed %s). Nothing of them was loaded. If the change was "
+            "meant, deploy the model again" % (path, found, seal)
+        )
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+def digest_of(path: str) -> bytes:
+    """SHA-256 (32 bytes) of a model's own files and their relative names."""
+    return _digest(_files(path))
+
+
+def _digest(files: Iterator[Tuple[str, str]]) -> bytes:
+    total = hashlib.sha256()
+    for name, full in sorted(files):
         total.update(name.encode("utf-8", "surrogateescape") + b"\0")
         with open(full, "rb") as f:
             for block in iter(lambda: f.read(1 << 20), b""):

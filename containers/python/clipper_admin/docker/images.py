@@ -4,6 +4,8 @@ import re
 import shlex
 from typing import Any, Sequence
 
+from clipper_container.loader import seal_of
+
 from ..containers import ImageSource
 from ..exceptions import ClipperException
 from . import engine
@@ -71,7 +73,10 @@ class Images:
             self._client,
             image,
             engine.build_context(
-                recipe(source.base_image, source.packages),
+                recipe(
+                    source.base_image, source.packages,
+                    seal_of(source.model_data_path),
+                ),
                 source.model_data_path,
             ),
         )
@@ -118,11 +123,12 @@ class Images:
             )
 
 
-def recipe(base_image: str, packages: Sequence[str]) -> str:
+def recipe(base_image: str, packages: Sequence[str], seal: str) -> str:
     """The Dockerfile of a model's image.
 
     Args:
         packages: pip's requirement strings.
+        seal: digest of the model directory, which the runtime checks.
     """
     lines = ["FROM " + base_image]
     if packages:
@@ -131,4 +137,5 @@ def recipe(base_image: str, packages: Sequence[str]) -> str:
             + " ".join(shlex.quote(one) for one in packages)
         )
     lines.append("COPY model %s/" % _MODEL)
+    lines.append("ENV CLIPPER_MODEL_DIGEST=" + seal)
     return "\n".join(lines) + "\n"

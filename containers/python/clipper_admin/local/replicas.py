@@ -14,6 +14,8 @@ from typing import (
     Tuple,
 )
 
+from clipper_container.loader import seal_of
+
 from ..address import reachable
 from ..arrivals import Expected
 from ..containers import (
@@ -35,9 +37,9 @@ _LOG_LINES = 30
 class Replicas(ReplicaSet):
     """The containers of one cluster.
 
-    `containers.json` has the options of each ``model:version``, a counter for
-    the names of its containers, and how many there should be. The supervisor
-    knows which ones run.
+    `containers.json` has the options of each ``model:version``, the digest of
+    its model directory, a counter for the names of its containers, and how
+    many there should be. The supervisor knows which ones run.
 
     Args:
         server: the cluster's server.
@@ -97,16 +99,18 @@ class Replicas(ReplicaSet):
     def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
         """See `ReplicaSet.keep_options`."""
         directory = self._directory
-        images.find(directory, what.image)
+        path = images.find(directory, what.image)
+        seal = "" if images.program(path) else seal_of(path)
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
             entry = known.setdefault(str(what), {"next": 0})
             entry["options"] = dict(options._asdict())
+            entry["seal"] = seal
             directory.write_json(CONTAINERS, known)
 
     def _take_numbers(
         self, what: Deployed, count: int
-    ) -> Tuple[List[int], ContainerOptions]:
+    ) -> Tuple[List[int], ContainerOptions, str]:
         directory = self._directory
         with directory.lock("containers"):
             known = directory.read_json(CONTAINERS) or {}
@@ -115,7 +119,8 @@ class Replicas(ReplicaSet):
             entry["next"] = first + count
             directory.write_json(CONTAINERS, known)
         options = ContainerOptions(**entry.get("options", {}))
-        return list(range(first, first + count)), options
+        numbers = list(range(first, first + count))
+        return numbers, options, entry.get("seal", "")
 
     def counts(self) -> Dict[str, int]:
         """How many containers each ``model:version`` should have."""
@@ -152,8 +157,10 @@ class Replicas(ReplicaSet):
         self, what: Deployed, missing: int, total: int
     ) -> List[Dict[str, Any]]:
         """New containers of a version, as the supervisor takes them."""
-        numbers, options = self._take_numbers(what, missing)
+        numbers, options, seal = self._take_numbers(what, missing)
         env = self._environment(what)
+        if seal:
+            env["CLIPPER_MODEL_DIGEST"] = seal
         env.update(_limits(options, total))
         env.update(options.env or {})
         ids = ["%s-%d" % (what.label, number) for number in numbers]
