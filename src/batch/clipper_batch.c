@@ -394,13 +394,69 @@ clipper_batch_take(clipper_batch_t *b, const clipper_batch_load_t *load,
 }
 
 
+/* a head that a task alone would not be on time for: a try, or given up */
+
+static ngx_int_t
+clipper_batch_refuse(clipper_batch_t *b, const clipper_batch_conf_t *conf,
+    const clipper_batch_load_t *load, double alone_us,
+    clipper_batch_plan_t *plan)
+{
+    if (!conf->no_probe && clipper_batch_try_now(b, load, alone_us)) {
+        (void) clipper_batch_take(b, load, 1, plan);
+        b->probe = (alone_us > (double) load->tail_us);
+        return NGX_OK;
+    }
+
+    plan->need_us = (int64_t) alone_us + 1;
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * How many to send if a task alone is on time; 0: drop by plan->need_us.  The
+ * limit becomes the most efficient size, where one is known.
+ */
+
+static ngx_uint_t
+clipper_batch_size(const clipper_batch_t *b, const clipper_batch_conf_t *conf,
+    ngx_uint_t *limit, const clipper_batch_load_t *load, ngx_uint_t risk,
+    clipper_batch_plan_t *plan)
+{
+    ngx_uint_t            n;
+    clipper_batch_view_t  v;
+
+    v.risk = risk;
+    v.head_us = (double) load->head_us;
+    v.tail_us = (double) ngx_max(load->tail_us, load->head_us);
+    v.queued = load->queued;
+    v.replicas = risk ? clipper_batch_spare(b, load) : 0;
+    v.full = 0;
+    v.efficient = EFFICIENT;
+
+    if (conf->fixed == 0) {
+        *limit = clipper_batch_efficient(b, *limit, &v);
+    }
+
+    n = conf->keep ? clipper_batch_fit(b, *limit, v.head_us, &v)
+                   : clipper_batch_worth(b, *limit, load, &v);
+
+    if (n == 0) {
+        v.efficient = BEST;
+        plan->need_us = clipper_batch_need(b, *limit, load, v);
+        plan->need_us = ngx_max(plan->need_us, load->head_us + 1);
+    }
+
+    return n;
+}
+
+
 ngx_int_t
 clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
     const clipper_batch_load_t *load, clipper_batch_plan_t *plan)
 {
-    double                alone_us;
-    ngx_uint_t            n, limit;
-    clipper_batch_view_t  v;
+    double      alone_us;
+    ngx_uint_t  n, limit, risk;
 
     plan->take = 0;
     plan->need_us = 0;
@@ -416,45 +472,27 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
     }
 
     limit = clipper_batch_limit(b, conf);
+    n = ngx_min(limit, load->queued);
+    alone_us = conf->plain ? 0 : clipper_batch_profile_quantile(b, 1);
 
-    if (conf->plain) {
-        n = ngx_min(limit, load->queued);
+    /* one task that is safe alone needs no further thought */
 
-    } else {
-        v.risk = clipper_batch_risks(b, conf, load);
-        alone_us = v.risk ? clipper_batch_profile_risk_least(b)
-                          : clipper_batch_profile_quantile(b, 1);
+    if (!conf->plain
+        && (load->queued > 1 || alone_us > (double) load->head_us))
+    {
+        risk = clipper_batch_risks(b, conf, load);
+
+        if (risk) {
+            alone_us = clipper_batch_profile_risk_least(b);
+        }
 
         if (alone_us > (double) load->head_us) {
-
-            if (!conf->no_probe && clipper_batch_try_now(b, load, alone_us)) {
-                (void) clipper_batch_take(b, load, 1, plan);
-                b->probe = (alone_us > (double) load->tail_us);
-                return NGX_OK;
-            }
-
-            plan->need_us = (int64_t) alone_us + 1;
-            return NGX_DECLINED;
+            return clipper_batch_refuse(b, conf, load, alone_us, plan);
         }
 
-        v.head_us = (double) load->head_us;
-        v.tail_us = (double) ngx_max(load->tail_us, load->head_us);
-        v.queued = load->queued;
-        v.replicas = clipper_batch_spare(b, load);
-        v.full = 0;
-        v.efficient = EFFICIENT;
-
-        if (conf->fixed == 0) {
-            limit = clipper_batch_efficient(b, limit, &v);
-        }
-
-        n = conf->keep ? clipper_batch_fit(b, limit, v.head_us, &v)
-                       : clipper_batch_worth(b, limit, load, &v);
+        n = clipper_batch_size(b, conf, &limit, load, risk, plan);
 
         if (n == 0) {
-            v.efficient = BEST;
-            plan->need_us = clipper_batch_need(b, limit, load, v);
-            plan->need_us = ngx_max(plan->need_us, load->head_us + 1);
             return NGX_DECLINED;
         }
     }

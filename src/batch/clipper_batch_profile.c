@@ -324,6 +324,12 @@ clipper_batch_monotone(float *curve, const double *weight)
     double      value[KNOTS], w[KNOTS];
     ngx_uint_t  i, n, k, count[KNOTS];
 
+    for (i = 1; i < KNOTS && curve[i - 1] <= curve[i]; i++) { /* void */ }
+
+    if (i == KNOTS) {
+        return;
+    }
+
     n = 0;
 
     for (i = 0; i < KNOTS; i++) {

@@ -72,8 +72,11 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_http_clipper_response_failure(r->pool, query, &failure)
-        != NGX_OK)
+    ngx_str_null(&failure);
+
+    if (query->app->opt.explain
+        && ngx_http_clipper_response_failure(r->pool, query, &failure)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -145,7 +148,7 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 }
 
 
-/* the models' error as a part of a JSON string; empty unless it is wanted */
+/* the models' error as a part of a JSON string; left alone if there is none */
 
 static ngx_int_t
 ngx_http_clipper_response_failure(ngx_pool_t *pool,
@@ -154,12 +157,6 @@ ngx_http_clipper_response_failure(ngx_pool_t *pool,
     u_char      text[NGX_HTTP_CLIPPER_FAILURE_TEXT];
     size_t      len;
     ngx_uint_t  i;
-
-    ngx_str_null(failure);
-
-    if (!query->app->opt.explain) {
-        return NGX_OK;
-    }
 
     for (i = 0; i < query->n; i++) {
         if (query->answers[i].reason == NGX_HTTP_CLIPPER_MODEL_ERROR) {

@@ -200,11 +200,15 @@ clipper_input_root(clipper_input_ctx_t *ctx)
         return clipper_lex_nomem(lex);
     }
 
-    if (clipper_input_mark(lex) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     c = clipper_lex_space(lex);
+
+    if (c == 0xef && clipper_lex_offset(lex) == 0) {
+        if (clipper_input_mark(lex) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        c = clipper_lex_space(lex);
+    }
 
     if (c == CLIPPER_LEX_END) {
         return clipper_lex_invalid(lex, 0, "The document is empty.");
@@ -256,10 +260,6 @@ clipper_input_mark(clipper_lex_t *lex)
     static const u_char  mark[] = { 0xef, 0xbb, 0xbf };
 
     p = clipper_lex_peek(lex, buf, 3, &have);
-
-    if (have == 0 || p[0] != mark[0]) {
-        return NGX_OK;
-    }
 
     for (i = 1; i < 3; i++) {
         if (i == have || p[i] != mark[i]) {

@@ -24,7 +24,17 @@ clipper_door_wake_locked(clipper_zone_t *zone, uint32_t slot)
         w->armed = 0;
     }
 
+    clipper_door_mark_locked(zone, slot);
+}
+
+
+void
+clipper_door_mark_locked(clipper_zone_t *zone, uint32_t slot)
+{
+    clipper_zone_locked(zone);
+
     zone->ring[slot / 64] |= (uint64_t) 1 << (slot % 64);
+    zone->marked = 1;
 }
 
 
@@ -46,17 +56,10 @@ clipper_door_release(clipper_zone_t *zone)
 void
 clipper_door_ring(clipper_zone_t *zone)
 {
-    ngx_uint_t  i;
-
-    if (zone->held || zone->flush == NULL) {
+    if (!zone->marked || zone->held || zone->flush == NULL) {
         return;
     }
 
-    for (i = 0; i < CLIPPER_WORKERS / 64; i++) {
-
-        if (zone->ring[i]) {
-            zone->flush();
-            return;
-        }
-    }
+    zone->marked = 0;
+    zone->flush();
 }

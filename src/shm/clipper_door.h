@@ -14,6 +14,9 @@
 /* has a worker woken after the unlock, if it sleeps or is the caller */
 void clipper_door_wake_locked(clipper_zone_t *zone, uint32_t slot);
 
+/* has a worker woken whatever it does */
+void clipper_door_mark_locked(clipper_zone_t *zone, uint32_t slot);
+
 /* the unlock rings, unless they are held back until the release */
 void clipper_door_ring(clipper_zone_t *zone);
 void clipper_door_hold(clipper_zone_t *zone);

@@ -7,6 +7,7 @@
 
 #include "shm/clipper_rebuild.h"
 #include "shm/clipper_chunk.h"
+#include "shm/clipper_door.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_registry.h"
@@ -53,7 +54,7 @@ clipper_rebuild_locked(clipper_zone_t *zone)
     for (i = 1; i < zone->header->workers.n; i++) {
         if (zone->workers[i].state == CLIPPER_USED) {
             zone->workers[i].armed = 0;
-            zone->ring[i / 64] |= (uint64_t) 1 << (i % 64);
+            clipper_door_mark_locked(zone, i);
         }
     }
 }

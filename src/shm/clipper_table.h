@@ -102,6 +102,7 @@ struct clipper_zone_s {
     uint64_t                         ring[CLIPPER_WORKERS / 64];
                                                 /* workers to wake once the
                                                    lock is free */
+    ngx_uint_t                       marked;    /* there are some */
     ngx_uint_t                       held;      /* not yet */
     void                           (*flush)(void);
                                                 /* wakes them; NULL: none */
