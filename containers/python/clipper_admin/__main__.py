@@ -7,13 +7,14 @@
                      `clipper_admin.metrics.joined`
     replay           estimate other selection policies, see
                      `clipper_admin.replay`
+    state            what Redis has of users, see `clipper_admin.state`
     stop [CLUSTER]   stop a cluster of `LocalContainerManager`
 """
 
 import sys
-from typing import List
+from typing import Callable, Dict, List
 
-from . import keys, management
+from . import keys, management, state
 from .clipper_admin import ClipperConnection
 from .exceptions import ClipperException
 from .local import LocalContainerManager
@@ -25,7 +26,11 @@ def _stop(arguments: List[str]) -> int:
     if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
         print("usage: python -m clipper_admin stop [CLUSTER]")
         return 0 if len(arguments) == 1 else 2
-    clipper_conn = ClipperConnection(LocalContainerManager(*arguments))
+    manager = (
+        LocalContainerManager(arguments[0]) if arguments
+        else LocalContainerManager()
+    )
+    clipper_conn = ClipperConnection(manager)
     try:
         clipper_conn.connect()
         clipper_conn.stop_all()
@@ -35,11 +40,12 @@ def _stop(arguments: List[str]) -> int:
     return 0
 
 
-_COMMANDS = {
+_COMMANDS: Dict[str, Callable[[List[str]], int]] = {
     "keys": keys.main,
     "management": management.main,
     "metrics": joined.main,
     "replay": command.main,
+    "state": state.main,
     "stop": _stop,
 }
 

@@ -17,6 +17,7 @@ from typing import (
     List,
     Mapping,
     Optional,
+    TYPE_CHECKING,
     TypeVar,
 )
 
@@ -84,7 +85,14 @@ CLIPPER_DOCKER_PORT_LABELS = {
 CONTAINERLESS_MODEL_IMAGE = "NO_CONTAINER"
 
 
-class ClusterAdapter(logging.LoggerAdapter):
+if TYPE_CHECKING:
+    # Generic at runtime from Python 3.11 on.
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _Adapter = logging.LoggerAdapter
+
+
+class ClusterAdapter(_Adapter):
     """Puts the cluster's name before each log line."""
 
     def process(self, msg: Any, kwargs: Any) -> Any:

@@ -382,7 +382,10 @@ class Models(Connection):
         Members: model_id, model_name, model_version, model_replica_id,
         input_type.
         """
-        for one in self.get_all_model_replicas(verbose=True):
+        replicas: List[Dict[str, Any]] = self.get_all_model_replicas(
+            verbose=True
+        )
+        for one in replicas:
             if (
                 one["model_name"] == name
                 and one["model_version"] == str(version)

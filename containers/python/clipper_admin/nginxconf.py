@@ -82,8 +82,7 @@ def _lines(directives: Iterable[Directive], indent: str) -> Iterator[str]:
             yield "%s%s;\n" % (indent, words)
             continue
         yield "%s%s {\n" % (indent, words)
-        for line in _lines(one.block, indent + "    "):
-            yield line
+        yield from _lines(one.block, indent + "    ")
         yield "%s}\n" % indent
 
 

@@ -54,9 +54,10 @@ class RemoteCatalog(Catalog):
                 model.current = version
 
     def _list(self, name: str) -> List[Dict[str, Any]]:
-        return json.loads(
+        found: List[Dict[str, Any]] = json.loads(
             call(self._address, name, {"verbose": True}, self._token)
         )
+        return found
 
     def send(self) -> None:
         """Make the recorded changes.

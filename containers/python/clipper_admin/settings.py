@@ -34,7 +34,7 @@ class Setting(NamedTuple):
         describe: what `get_app_info` shows for them.
     """
 
-    directives: tuple
+    directives: Tuple[str, ...]
     make: Callable[[Any], List[Directive]]
     describe: Callable[[List[Directive]], Any]
 

@@ -16,7 +16,13 @@ from .address import bare, family, split
 from .exceptions import ClipperException
 
 
-def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
+#: A JSON object.
+Status = Dict[str, Any]
+
+
+def fetch(
+    address: str, path: str = "/status", timeout: float = 5.0
+) -> Status:
     """Fetch a JSON object from the operator's server.
 
     Each call opens a connection, so any worker may answer.
@@ -45,7 +51,7 @@ def fetch(address: str, path: str = "/status", timeout: float = 5.0) -> Dict:
             "Received error status code: %d and message: %s"
             % (response.status, body.decode("utf-8", "replace"))
         )
-    result = json.loads(body)
+    result: Any = json.loads(body)
     if not isinstance(result, dict):
         raise ClipperException(
             "The answer of %s%s is not a JSON object" % (address, path)
@@ -103,7 +109,7 @@ def containers(status: Mapping[str, Any]) -> List[Mapping[str, Any]]:
 
 def is_ready(replica: Mapping[str, Any]) -> bool:
     """Whether a replica is ready for batches."""
-    return replica.get("state", "ready") == "ready"
+    return bool(replica.get("state", "ready") == "ready")
 
 
 def describe_replica(replica: Mapping[str, Any]) -> Dict[str, Any]:
@@ -172,7 +178,7 @@ def free_port(address: str, wanted: int, taken: List[int]) -> int:
                 raise ClipperException(
                     "The address %s cannot be used: %s" % (address, error)
                 ) from error
-            return probe.getsockname()[1]
+            return int(probe.getsockname()[1])
     raise ClipperException(
         "No free port on %s from %d on" % (address, wanted)
     )

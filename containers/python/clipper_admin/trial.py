@@ -31,7 +31,7 @@ def run_trial(
             return _INVALID_TYPE
     except (TypeError, StopIteration):
         return _INVALID_QUERY
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     from clipper_container.model import batch_of
 

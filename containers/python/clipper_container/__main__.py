@@ -40,8 +40,9 @@ from typing import List, Mapping, NamedTuple, Optional
 
 from . import metrics
 from .curve import Keys
+from .errors import ModelDirectoryError
 from .input_types import check_strings, code_of
-from .loader import NO_SAMPLE, ModelDirectoryError, load
+from .loader import NO_SAMPLE, load
 from .log import identify, log
 from .model import Model
 from .session import Container

@@ -37,9 +37,11 @@ def array_of(value: Any) -> Optional[np.ndarray]:
         if callable(getattr(value, method, None)) and not isinstance(
             value, type
         ):
-            return np.asanyarray(getattr(value, method)())
+            found: np.ndarray = np.asanyarray(getattr(value, method)())
+            return found
     if hasattr(value, "__array__") and not isinstance(value, type):
-        return np.asanyarray(value)
+        array: np.ndarray = np.asanyarray(value)
+        return array
     return None
 
 
@@ -70,7 +72,7 @@ def _of_coordinates(tensor: Any) -> np.ndarray:
     return dense
 
 
-def plain_array(array: np.ndarray, missing: bool, plain: Callable) -> Any:
+def plain_array(array: np.ndarray, missing: bool, plain: Callable[[Any], Any]) -> Any:
     """Nested lists of Python values; a value alone for an array of none.
 
     Args:
@@ -105,19 +107,17 @@ def plain_array(array: np.ndarray, missing: bool, plain: Callable) -> Any:
     return plain(array.tolist())
 
 
-def _records(array: np.ndarray, missing: bool, plain: Callable) -> Any:
+def _records(array: np.ndarray, missing: bool, plain: Callable[[Any], Any]) -> Any:
     if array.ndim > 1:
         return [_records(one, missing, plain) for one in array]
-    columns = [
-        plain_array(array[name], missing, plain) for name in array.dtype.names
-    ]
-    names = array.dtype.names
+    names = array.dtype.names or ()
+    columns = [plain_array(array[name], missing, plain) for name in names]
     if array.ndim == 0:
         return dict(zip(names, columns))
     return [dict(zip(names, row)) for row in zip(*columns)]
 
 
-def _map(shape: Any, flat: List[Any], function: Callable) -> Any:
+def _map(shape: Any, flat: List[Any], function: Callable[[Any], Any]) -> Any:
     """The values of `flat`, in the nested lists that `shape` has."""
     values = iter(flat)
 
@@ -152,7 +152,7 @@ def own_digits(array: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         wide = array.astype(np.float64)
         size = np.abs(wide)
-        result = wide.copy()
+        result: np.ndarray = wide.copy()
         exponent = np.floor(np.log10(size))
         open_ = np.isfinite(wide) & (wide != 0)
         tried = open_ & (np.abs(exponent) <= _EXACT - many)

@@ -7,8 +7,8 @@ those of this container, without loading the model. Exit code 0: they match;
 
 import sys
 
+from .errors import ModelDirectoryError
 from .loader import (
-    ModelDirectoryError,
     check_packages,
     check_python,
     read_metadata,

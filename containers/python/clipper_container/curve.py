@@ -47,7 +47,7 @@ class Keys:
         self._error = ""
         self._keys = self._read()
 
-    def use(self, socket: zmq.Socket) -> None:
+    def use(self, socket: "zmq.Socket[bytes]") -> None:
         """Encrypt the connections of a socket that is not connected yet.
 
         If the files cannot be read any more, the keys of before are used.

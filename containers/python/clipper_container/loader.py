@@ -92,7 +92,8 @@ def read_metadata(path: str) -> Dict[str, Any]:
     """Read the deployer's record; empty when there is none."""
     try:
         with open(os.path.join(path, METADATA_FILE), encoding="utf-8") as f:
-            return json.load(f)
+            found: Dict[str, Any] = json.load(f)
+            return found
     except FileNotFoundError:
         return {}
 
@@ -248,7 +249,8 @@ def _unpickle(path: str) -> Any:
 
 
 def _closure(path: str) -> Callable[..., Any]:
-    return _unpickle(os.path.join(path, FUNCTION_FILE))
+    func: Callable[..., Any] = _unpickle(os.path.join(path, FUNCTION_FILE))
+    return func
 
 
 def _noop(path: str) -> Callable[[Any], Any]:

@@ -86,7 +86,7 @@ def _decode_equal(
     if length % size:
         raise PredictionError(_NOT_WHOLE)
     n = len(request.lengths)
-    data = request.data
+    data: Any = request.data
     if isinstance(data, list):
         data = bytearray().join(data)
     elif n > 1 or getattr(data, "readonly", True):

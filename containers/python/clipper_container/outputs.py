@@ -229,11 +229,12 @@ def _prints_itself(one: Any) -> bool:
         return False
     if hasattr(one, "model_dump") or hasattr(one, "iloc"):
         return False
-    if type(one).__str__ is not object.__str__:
+    kind: Any = type(one)
+    if kind.__str__ is not object.__str__:
         return True
     if callable(one) or isinstance(one, ModuleType):
         return False
-    return type(one).__repr__ is not object.__repr__
+    return kind.__repr__ is not object.__repr__
 
 
 def _is_missing(one: Any) -> bool:
@@ -313,13 +314,14 @@ def _text(value: str) -> str:
 
 
 def _list(values: Any, depth: int, strict: bool) -> List[Any]:
+    made: List[Any] = values
     if not strict:
         kinds = set(map(type, values))
         if kinds <= _PLAIN:
-            return values
+            return made
         if kinds == {int} and all(map(_is_double, (min(values), max(values)))):
-            return values
-    made: List[Any] = []
+            return made
+    made = []
     try:
         for one in values:
             made.append(plain(one, depth + 1, strict))
@@ -472,7 +474,7 @@ def _in_order(values: Any) -> List[Any]:
 
     Sets and NaN compare without an order: what is sorted has one already.
     """
-    ordered = sorted(values, key=lambda one: _json(one))
+    ordered = sorted(values, key=_json)
     try:
         return sorted(ordered)
     except TypeError:
@@ -482,7 +484,7 @@ def _in_order(values: Any) -> List[Any]:
 def _table(value: Any) -> List[Any]:
     """The rows of a data frame as dicts, the values of a series."""
     if hasattr(value, "to_dicts"):
-        return value.to_dicts()
+        return list(value.to_dicts())
     if not hasattr(value, "columns"):
         return _values(value)
     names = [_key(name) for name in value.columns]
@@ -497,5 +499,5 @@ def _table(value: Any) -> List[Any]:
 def _values(series: Any) -> List[Any]:
     dtype = getattr(series, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return plain_array(series.to_numpy(), False, list)
+        return list(plain_array(series.to_numpy(), False, list))
     return list(series)

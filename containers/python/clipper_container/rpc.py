@@ -84,7 +84,7 @@ class RPCService:
 
     def get_model_path(self) -> str:
         """The directory of the model."""
-        return self._read().path
+        return str(self._read().path)
 
     def get_input_type(self) -> str:
         """The input type: bytes, integers, floats, doubles or strings."""

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from typing import Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -59,7 +59,7 @@ class Connection:
 
     def __init__(
         self,
-        context: zmq.Context,
+        context: "zmq.Context[Any]",
         endpoint: str,
         poller: zmq.Poller,
         keys: Optional[Keys] = None,
@@ -213,7 +213,7 @@ class Container:
         self._wake_r.setblocking(False)
         self._wake_w.setblocking(False)
         self._poller.register(self._wake_r, zmq.POLLIN)
-        self._handlers: Dict[int, Callable[[Connection, list], None]] = {
+        self._handlers: Dict[int, Callable[[Connection, List[Any]], None]] = {
             wire.CONTENT: self._on_request,
             wire.HEARTBEAT: self._on_heartbeat,
             wire.MOVE: self._on_move,
@@ -277,7 +277,7 @@ class Container:
                 self._receive(connection)
         self._tend()
 
-    def _wait(self) -> list:
+    def _wait(self) -> List[Any]:
         """What is ready, after a pause if need be."""
         timeout = self._timeout_ms()
         if self._watchdog is not None and self._watchdog.runs:
@@ -470,7 +470,7 @@ class Container:
         except wire.ProtocolError as error:
             self.model.failures.note("Dropped a message: %s" % error)
 
-    def _on_heartbeat(self, connection: Connection, frames: list) -> None:
+    def _on_heartbeat(self, connection: Connection, frames: List[Any]) -> None:
         if wire.heartbeat_kind(frames) == wire.REQUEST_METADATA:
             if not connection.leaving:
                 connection.registered = False
@@ -494,7 +494,7 @@ class Container:
         if old is not None:
             self._leave(old)
 
-    def _on_move(self, connection: Connection, frames: list) -> None:
+    def _on_move(self, connection: Connection, frames: List[Any]) -> None:
         if connection is self._next and connection.registered:
             self._finish_move()
         if connection is self._next:
@@ -510,14 +510,14 @@ class Container:
             log("Moving to another worker")
             self._next = self._open()
 
-    def _on_refused(self, connection: Connection, frames: list) -> None:
+    def _on_refused(self, connection: Connection, frames: List[Any]) -> None:
         self.model.failures.note("The frontend refused %s: %s" % (
             self.label, wire.refusal(frames)
         ))
         connection.registered = False
         connection.announce_at = time.monotonic() + REFUSED_WAIT
 
-    def _on_request(self, connection: Connection, frames: list) -> None:
+    def _on_request(self, connection: Connection, frames: List[Any]) -> None:
         # Without a reply the frontend would wait. When the request cannot be
         # read or version 3 cannot carry the reply, closing the connection
         # tells it at once.

@@ -140,14 +140,14 @@ def message_type(frames: Sequence[Buffer]) -> int:
     """
     if len(frames) < 3 or len(frames[0]) != 0 or len(frames[2]) != 4:
         raise ProtocolError("not a message of Clipper's RPC")
-    return _U32.unpack(frames[2])[0]
+    return int(_U32.unpack(frames[2])[0])
 
 
 def heartbeat_kind(frames: Sequence[Buffer]) -> int:
     """KEEPALIVE or REQUEST_METADATA, of a HEARTBEAT message."""
     if len(frames) != 4 or len(frames[3]) != 4:
         raise ProtocolError("malformed heartbeat")
-    return _U32.unpack(frames[3])[0]
+    return int(_U32.unpack(frames[3])[0])
 
 
 def refusal(frames: Sequence[Buffer]) -> str:
@@ -196,7 +196,7 @@ def _common_length(lengths: bytes) -> Optional[int]:
     first = lengths[:8]
     if not first or lengths != first * (len(lengths) // 8):
         return None
-    return _U64.unpack(first)[0]
+    return int(_U64.unpack(first)[0])
 
 
 def inputs_ahead(frames: Sequence[Buffer]) -> int:

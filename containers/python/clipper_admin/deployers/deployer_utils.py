@@ -26,7 +26,7 @@ from typing import (
     Tuple,
 )
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from clipper_container.input_types import check_strings
 from clipper_container.loader import (
@@ -134,7 +134,8 @@ def serialize(
     """
     with local_modules_by_value(modules, copied):
         try:
-            return cloudpickle.dumps(func)
+            pickled: bytes = cloudpickle.dumps(func)
+            return pickled
         except (
             pickle.PicklingError, TypeError, AttributeError, RecursionError,
             NotImplementedError, ValueError,

@@ -5,7 +5,7 @@ import enum
 import importlib.util
 import linecache
 import sys
-from typing import Any, Iterable, Iterator, List, Set
+from typing import Any, Dict, Iterable, Iterator, List, Set
 
 #: An import that one of these is caught for may fail.
 _FORGIVING = {"ImportError", "ModuleNotFoundError", "Exception",
@@ -67,7 +67,7 @@ class Forgiven:
     """The lines of source files where an import may fail."""
 
     def __init__(self) -> None:
-        self._lines: dict = {}
+        self._lines: Dict[str, Any] = {}
 
     def covers(self, path: str, line: int, names: Iterable[str]) -> bool:
         """Whether a line is such a one.

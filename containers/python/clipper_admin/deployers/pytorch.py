@@ -5,7 +5,7 @@ import os
 import pickle
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from ..exceptions import ClipperException
 from .frame import deploying, endpoint_of

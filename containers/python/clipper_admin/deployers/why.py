@@ -3,7 +3,7 @@
 import types
 from typing import Any, Iterator, Optional, Set, Tuple
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 #: Deeper nesting is not searched.
 _DEPTH = 8

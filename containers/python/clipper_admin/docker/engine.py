@@ -29,7 +29,7 @@ def connect() -> Any:
             answers.
     """
     try:
-        import docker  # type: ignore[import-untyped]
+        import docker
     except ImportError:
         raise ClipperException(
             "DockerContainerManager needs the package docker: "
@@ -48,7 +48,7 @@ def failures(what: str) -> Iterator[None]:
     Args:
         what: begins the message.
     """
-    import docker.errors  # type: ignore[import-untyped]
+    import docker.errors
     import requests.exceptions
 
     try:

@@ -109,7 +109,7 @@ def initial_archive(cluster: Mapping[str, Any], token: str) -> bytes:
     if token:
         files[base + MANAGEMENT_TOKEN] = (token + "\n").encode()
     data = io.BytesIO(
-        engine.archive(files, {name: 0o755 for name in names}, UID)
+        engine.archive(files, dict.fromkeys(names, 493), UID)
     )
     with tarfile.open(fileobj=data, mode="a") as tar:
         link = tarfile.TarInfo(base + "current")
@@ -203,7 +203,7 @@ class Frontend:
         with engine.failures("The frontend container takes no files"):
             self.container.put_archive(
                 HOME,
-                engine.archive(files, {one: 0o755 for one in dirs}, UID),
+                engine.archive(files, dict.fromkeys(dirs, 493), UID),
             )
 
     def read_options(self, label: str) -> Dict[str, Any]:

@@ -125,6 +125,8 @@ class DockerContainerManager(NginxCluster):
         ClipperException: an argument is not supported, or no engine answers.
     """
 
+    replicas: Replicas
+
     def __init__(
         self,
         cluster_name: str = "default-cluster",

@@ -64,7 +64,7 @@ class Replicas(ReplicaSet):
 
     def name_of(self, container: Any) -> str:
         """See `ReplicaSet.name_of`."""
-        return container.name
+        return str(container.name)
 
     def end_of(self, container: Any) -> Optional[str]:
         """See `ReplicaSet.end_of`."""
@@ -174,7 +174,7 @@ class Replicas(ReplicaSet):
 
 
 def _gpus(gpus: Any) -> Any:
-    from docker.types import DeviceRequest  # type: ignore[import-untyped]
+    from docker.types import DeviceRequest
 
     if gpus == "all":
         return DeviceRequest(count=-1, capabilities=[["gpu"]])

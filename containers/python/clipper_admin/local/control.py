@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from typing import Any, Dict
+from typing import Any
 
 from ..exceptions import ClipperException
 from .supervisor import CONTROL
@@ -13,7 +13,7 @@ class ClusterGone(ClipperException):
     """No supervisor of the cluster answers."""
 
 
-def ask(directory: str, do: str, timeout: float = 120.0, **more: Any) -> Dict:
+def ask(directory: str, do: str, timeout: float = 120.0, **more: Any) -> Any:
     """Send a command to the supervisor of a cluster and return its answer.
 
     Args:

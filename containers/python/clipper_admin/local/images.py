@@ -22,11 +22,11 @@ except ImportError:
         Requirement,
     )
 
+from clipper_container.errors import ModelDirectoryError
 from clipper_container.loader import (
     FUNCTION_FILE,
     METADATA_FILE,
     PACKAGES_DIRECTORY,
-    ModelDirectoryError,
     check_packages,
     check_python,
     read_metadata,

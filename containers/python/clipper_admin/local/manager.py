@@ -106,6 +106,8 @@ class LocalContainerManager(NginxCluster):
             those of version 3 cannot connect.
     """
 
+    replicas: Replicas
+
     def __init__(
         self,
         cluster_name: str = "default-cluster",
@@ -165,7 +167,7 @@ class LocalContainerManager(NginxCluster):
 
     def _port(self, what: str) -> int:
         name = what + "_port"
-        return self._cluster.get(name, self._wanted_ports[name])
+        return int(self._cluster.get(name, self._wanted_ports[name]))
 
     @property
     def directory(self) -> ClusterDirectory:

@@ -63,7 +63,7 @@ class Replicas(ReplicaSet):
 
     def find(self, label: Optional[str], stopped: bool) -> List[Any]:
         """See `ReplicaSet.find`; those that ended will start again."""
-        found = ask(self._path, "state")["replicas"]
+        found: List[Any] = ask(self._path, "state")["replicas"]
         if label is None:
             return found
         prefix = label + "-"
@@ -83,7 +83,7 @@ class Replicas(ReplicaSet):
 
     def name_of(self, container: Mapping[str, Any]) -> str:
         """See `ReplicaSet.name_of`."""
-        return container["id"]
+        return str(container["id"])
 
     def end_of(self, container: Mapping[str, Any]) -> Optional[str]:
         """See `ReplicaSet.end_of`."""
@@ -238,10 +238,8 @@ class Replicas(ReplicaSet):
         with self.until_forgotten(containers):
             ask(self._path, "remove", ids=[one["id"] for one in containers])
             for label in {one["id"].rpartition("-")[0] for one in containers}:
-                self._set_count(
-                    *parse_model_container_label(label),
-                    len(self.find(label, True))
-                )
+                name, version = parse_model_container_label(label)
+                self._set_count(name, version, len(self.find(label, True)))
 
 
 def _metrics(port: Sequence[int]) -> Dict[str, str]:

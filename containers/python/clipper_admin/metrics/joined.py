@@ -50,7 +50,7 @@ def join(pages: Iterable[Tuple[Dict[str, str], str]]) -> Tuple[Any, int]:
     Returns:
         families for `prometheus_client`, and how many samples are left out.
     """
-    from prometheus_client import Metric  # type: ignore[attr-defined]
+    from prometheus_client import Metric
     from prometheus_client.parser import text_string_to_metric_families
 
     found: Dict[str, Any] = {}
@@ -100,7 +100,7 @@ def page_of(families: List[Any], left_out: int) -> bytes:
     import prometheus_client
 
     page = prometheus_client.generate_latest(
-        _Families(families)  # type: ignore[arg-type]
+        _Families(families)
     )
     return page + (
         "# HELP clipper_model_metrics_dropped Samples of models that are over "
@@ -114,7 +114,8 @@ def _fetch(address: str, path: str) -> str:
     with urllib.request.urlopen(
         "http://%s%s" % (address, path), timeout=_PATIENCE
     ) as response:
-        return response.read().decode("utf-8", "replace")
+        page: bytes = response.read()
+    return page.decode("utf-8", "replace")
 
 
 class _Endpoint(NamedTuple):

@@ -162,8 +162,8 @@ def _table(found: List[Tuple[str, Estimate]], out: TextIO) -> None:
     )
     first = found[0][1]
     out.write(
-        "%-*s  %.4f (%d records)\n"
-        % (width, "(as logged)", first.logged, first.records)
+        "%s  %.4f (%d records)\n"
+        % ("(as logged)".ljust(width), first.logged, first.records)
     )
     for text, one in found:
         out.write(

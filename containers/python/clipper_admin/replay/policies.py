@@ -124,7 +124,8 @@ class Split(Policy):
             raise ClipperException(
                 "None of the models %s has a weight" % ", ".join(models)
             )
-        return weights / total
+        shares: np.ndarray = weights / total
+        return shares
 
     def _weight(self, model: str) -> float:
         name = model.partition(":")[0]
@@ -145,7 +146,8 @@ class _Counting(Policy):
 
     def _share_of_least(self, values: "np.ndarray") -> "np.ndarray":
         least = (values == values.min()).astype(float)
-        return least / least.sum()
+        shares: np.ndarray = least / least.sum()
+        return shares
 
     def _means(
         self, models: Sequence[str], time: float
