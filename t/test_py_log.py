@@ -121,12 +121,12 @@ def test_an_error_that_is_counted_is_not_kept(clock):
     def fail(one):
         raise ValueError(one is None)
 
-    found = []
-    for _ in range(3):
+    def fail_once():
         one = Input()
-        found.append(weakref.ref(one))
         clock.fail(lambda: fail(one))
-        del one
+        return weakref.ref(one)
+
+    found = [fail_once() for _ in range(3)]
     gc.collect()
     assert [one() for one in found] == [None] * 3
 
