@@ -41,8 +41,8 @@ from typing import List, Mapping, NamedTuple, Optional
 from . import metrics
 from .curve import Keys
 from .errors import ModelDirectoryError
-from .input_types import check_strings, code_of
-from .loader import NO_SAMPLE, load
+from .input_types import DTYPES, check_strings, code_of
+from .loader import NO_SAMPLE, LoadedModel, load
 from .log import identify, log
 from .model import Model
 from .session import Container
@@ -192,6 +192,8 @@ def main() -> int:
         if loaded.sample is not NO_SAMPLE:
             stage, code = "failed on its sample input", EXIT_SAMPLE
             model.warm_up(loaded.sample)
+        else:
+            _warm_up(loaded, settings.input_type)
     except ImportError as error:
         _print_traceback()
         log(_MISSING % (" (%s)" % error.name if error.name else ""))
@@ -223,6 +225,16 @@ def main() -> int:
             f.write("READY")
     container.run()
     return 0
+
+
+def _warm_up(loaded: LoadedModel, input_type: int) -> None:
+    """Use the library's model once; a failure is only logged."""
+    try:
+        loaded.warm_up(DTYPES.get(input_type))
+    except Exception as error:
+        log("The model was not warmed up: %s: %s" % (
+            type(error).__name__, error
+        ))
 
 
 def _print_traceback() -> None:

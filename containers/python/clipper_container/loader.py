@@ -12,6 +12,7 @@ A deployer writes these files:
 A directory without `clipper_model.json` is a closure.
 """
 
+import functools
 import hashlib
 import hmac
 import importlib.metadata
@@ -21,7 +22,7 @@ import pickle
 import sys
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from . import frameworks
+from . import frameworks, warm
 from .errors import ModelDirectoryError
 
 METADATA_FILE = "clipper_model.json"
@@ -42,12 +43,15 @@ class LoadedModel(NamedTuple):
         sample: one input, or NO_SAMPLE.
         digest: SHA-256 of the directory's files (32 bytes).
         strings: what the function gets for strings; None for the usual.
+        warm_up: uses the library's model once, without a sample. Its argument
+            is the NumPy type of the inputs, None for strings.
     """
 
     func: Callable[[Any], Any]
     sample: Any
     digest: bytes
     strings: Optional[str] = None
+    warm_up: Callable[[Optional[str]], None] = lambda dtype: None
 
 
 def load(path: str, seal: str = "") -> LoadedModel:
@@ -80,11 +84,12 @@ def load(path: str, seal: str = "") -> LoadedModel:
         raise ModelDirectoryError("unknown kind of model %r" % kind) from None
     sample = NO_SAMPLE
     sample_path = os.path.join(path, SAMPLE_FILE)
-    func = loader(path)
+    func, model = loader(path)
     if os.path.exists(sample_path):
         sample = _unpickle(sample_path)
     return LoadedModel(
-        func, sample, digest_of(path), metadata.get("strings")
+        func, sample, digest_of(path), metadata.get("strings"),
+        functools.partial(warm.warm_up, kind, model),
     )
 
 
@@ -248,38 +253,46 @@ def _unpickle(path: str) -> Any:
         return pickle.load(f)
 
 
-def _closure(path: str) -> Callable[..., Any]:
+#: A function of a batch, and what it gets before the batch.
+_Loaded = Tuple[Callable[[Any], Any], Tuple[Any, ...]]
+
+
+def _function(path: str) -> Callable[..., Any]:
     func: Callable[..., Any] = _unpickle(os.path.join(path, FUNCTION_FILE))
     return func
 
 
-def _noop(path: str) -> Callable[[Any], Any]:
-    return lambda inputs: ["1.0"] * len(inputs)
+def _closure(path: str) -> _Loaded:
+    return _function(path), ()
 
 
-def _sum(path: str) -> Callable[[Any], Any]:
+def _noop(path: str) -> _Loaded:
+    return lambda inputs: ["1.0"] * len(inputs), ()
+
+
+def _sum(path: str) -> _Loaded:
     def total(inputs: Any) -> Any:
         if len(inputs) and isinstance(inputs[0], (str, bytes)):
             return [str(float(len(one))) for one in inputs]
         return [str(float(one.sum())) for one in inputs]
 
-    return total
+    return total, ()
 
 
 def _with_model(
     load_model: Callable[[str], Tuple[Any, ...]]
-) -> Callable[[str], Callable[[Any], Any]]:
+) -> Callable[[str], _Loaded]:
     """A kind whose function gets the model before the inputs."""
 
-    def loader(path: str) -> Callable[[Any], Any]:
+    def loader(path: str) -> _Loaded:
         model = load_model(path)
-        func = _closure(path)
-        return lambda inputs: func(*model, inputs)
+        func = _function(path)
+        return lambda inputs: func(*model, inputs), model
 
     return loader
 
 
-_KINDS: Dict[str, Callable[[str], Callable[[Any], Any]]] = {
+_KINDS: Dict[str, Callable[[str], _Loaded]] = {
     "closure": _closure,
     "noop": _noop,
     "sum": _sum,
