@@ -270,6 +270,9 @@ def test_link_refuses(catalog):
     with refused("Applications must be linked with at most one model. "
                  "Attempted to add links to 2 models."):
         catalog.link("app", ["m", "n"])
+    with refused("'app' has no selection policy, so it takes one model and no "
+                 "weight. Register it with selection_policy=\"split\""):
+        catalog.link("app", ["m"], "1", 95)
     assert catalog.linked_models("app") == []
     catalog.link("app", ["m"])
     with refused("The model with name 'm' is already linked to 'app'"):

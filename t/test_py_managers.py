@@ -5,10 +5,14 @@ With the engine's manager `make test-docker` runs them.
 
 import os
 import signal
+import sys
+import time
+import types
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 import sklearn
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +22,7 @@ from clipper_admin.client import Client
 from clipper_admin.deployers import python as python_deployer
 from clipper_admin.exceptions import ClipperException
 from clipper_admin.local.control import ask
+from clipper_admin.nginx_cluster import NginxCluster
 from harness.cluster import outputs, unsanitized
 from harness.docker import needs_engine
 from harness.util import session_pids, wait_until
@@ -33,6 +38,9 @@ class Local:
     def __init__(self, request):
         self._make = request.getfixturevalue("make_cluster")
         self.conn = ClipperConnection(self._make("managers"))
+
+    def signal_worker(self, number, pid):
+        os.kill(pid, number)
 
     def again(self):
         return ClipperConnection(self._make(
@@ -59,6 +67,11 @@ class Docker:
                 np.__version__, pd.__version__, sklearn.__version__), {})
         self.conn = ClipperConnection(
             request.getfixturevalue("make_docker_cluster")("managers"))
+
+    def signal_worker(self, number, pid):
+        code, out = self.conn.cm.frontend.container.exec_run(
+            ["kill", "-%d" % number, str(pid)])
+        assert code == 0, out
 
     def again(self):
         return ClipperConnection(DockerContainerManager(
@@ -202,6 +215,54 @@ def test_a_function_that_hangs(serve):
         assert client.predict("hangs", [-1.0]).default
     wait_until(lambda: answers(conn, "hangs", 2.0), 60)
     assert conn.get_num_replicas("hangs") == 1
+
+
+def test_a_change_that_nginx_took_too_late(cluster, monkeypatch):
+    """Catches a change that failed but is in force, and the next one, which
+    seems to be in force because it has the same number."""
+    conn = cluster.conn
+    conn.register_application("first", "doubles", "DEFAULT", 100000)
+    before = conn.cm.read_fragments()
+    generation = conn.inspect_instance()["generation"]
+    slow = conn.inspect_instance()["workers"][0]["pid"]
+    cluster.signal_worker(signal.SIGSTOP, slow)
+    try:
+        monkeypatch.setattr(
+            sys.modules[type(conn.cm).__module__], "RELOAD_TIMEOUT", 2.0)
+        with pytest.raises(ClipperException, match="did not take the "
+                           r"configuration within 2 seconds; its workers have "
+                           rf"the generations .*{generation} \(accepting\)"):
+            conn.register_application("late", "doubles", "DEFAULT", 100000)
+        monkeypatch.undo()
+    finally:
+        cluster.signal_worker(signal.SIGCONT, slow)
+    assert conn.cm.read_fragments() == before
+
+    def status(app):
+        return requests.post(
+            "http://%s/%s/predict" % (conn.get_query_addr(), app),
+            json={"input": [1.0]}, timeout=30).status_code
+
+    wait_until(lambda: [status("late") for _ in range(5)] == [404] * 5, 30)
+    conn.register_application("next", "doubles", "DEFAULT", 100000)
+    assert [status(one) for one in ("first", "next", "late")] \
+        == [200, 200, 404]
+    assert int(conn.inspect_instance()["generation"]) == int(generation) + 2
+    for name in ("first", "next"):
+        conn.unregister_application(name)
+
+
+def test_an_engine_that_answers_late():
+    """Catches a change that is in force, but given up because the question
+    why it is not yet took longer than the time for it."""
+    workers = [{"generation": "4", "state": "accepting"}]
+    manager = types.SimpleNamespace(get_status=lambda: {"workers": workers})
+
+    def check():
+        workers[0]["generation"] = "5"
+        time.sleep(0.2)
+
+    NginxCluster._wait_in_force(manager, 5, 0.1, check, "late")
 
 
 def test_a_host_that_starts_again(serve, cluster, caplog):

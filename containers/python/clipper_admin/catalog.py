@@ -264,8 +264,8 @@ class Catalog:
         Raises:
             ClipperException: the application, the model or the version does
                 not exist, the input types differ, the link exists with this
-                weight, or the application has no selection policy and would have more than
-                one model.
+                weight, or the application has no selection policy and would
+                have more than one model or a weight.
         """
         app = self.applications.get(app_name)
         if app is None:
@@ -398,6 +398,12 @@ def _check_single(app: Application, links: List[Link]) -> None:
         raise refused(
             "Applications must be linked with at most one model. "
             "Attempted to add links to %d models." % len(links)
+        )
+    if links[0].weight is not None:
+        raise refused(
+            "'%s' has no selection policy, so it takes one model and no "
+            "weight. Register it with selection_policy=\"split\" for a share "
+            "of the queries" % app.name
         )
     linked = app.linked_models()
     if linked and links[0].model in linked:

@@ -6,7 +6,6 @@ where the processes run.
 """
 
 import abc
-import contextlib
 import time
 from typing import (
     Any,
@@ -26,6 +25,9 @@ from .container_manager import ClusterAdapter, ContainerManager, Result
 from .containers import ContainerOptions, Deployed, ImageSource
 from .exceptions import ClipperException
 from .replica_set import ReplicaSet, Server
+
+#: Seconds between two looks for what keeps nginx from a configuration.
+_CHECK_INTERVAL = 0.25
 
 
 class Store(Protocol):
@@ -295,17 +297,26 @@ class NginxCluster(ContainerManager):
             ClipperException: from `check`, or after the timeout.
         """
         deadline = time.monotonic() + timeout
+        next_check = 0.0
         while True:
-            with contextlib.suppress(OSError):
-                if server_status.is_in_force(
-                    self.get_status(), str(generation)
-                ):
+            # A check may take long, so the status has the last word.
+            is_late = time.monotonic() > deadline
+            try:
+                status = self.get_status()
+                if server_status.is_in_force(status, str(generation)):
                     return
-            check()
-            if time.monotonic() > deadline:
-                raise ClipperException(
-                    "%s within %d seconds" % (late, timeout)
+                seen = server_status.generations(status)
+            except OSError as error:
+                seen = "%s does not answer: %s" % (
+                    self.get_admin_addr(), error
                 )
+            if is_late:
+                raise ClipperException(
+                    "%s within %d seconds; %s" % (late, timeout, seen)
+                )
+            if time.monotonic() >= next_check:
+                check()
+                next_check = time.monotonic() + _CHECK_INTERVAL
             time.sleep(0.02)
 
     def _wait_for_reload(

@@ -77,6 +77,14 @@ def is_in_force(status: Mapping[str, Any], generation: str) -> bool:
     )
 
 
+def generations(status: Mapping[str, Any]) -> str:
+    """What the workers use, for a message."""
+    return "its workers have the generations %s" % (", ".join(
+        "%s (%s)" % (worker.get("generation"), worker.get("state"))
+        for worker in status.get("workers", [])
+    ) or "(none)")
+
+
 def replicas(
     status: Mapping[str, Any],
     model: Optional[str] = None,

@@ -277,18 +277,26 @@ class Frontend:
                         found[name] = text.read().decode("utf-8")
         return dict(sorted(found.items()))
 
-    def write_generation(self, fragments: Mapping[str, str]) -> int:
-        """Write the next generation and return its number.
+    def write_generation(
+        self, fragments: Mapping[str, str]
+    ) -> Tuple[int, int]:
+        """Write the next generation.
 
-        Removes those before the current one. The caller holds the lock of
-        the configuration.
+        Removes all but the current one. The caller holds the lock of the
+        configuration.
+
+        Returns:
+            numbers of the current and of the next generation. A number is
+            used only once: nginx may have taken a generation that was given
+            up.
         """
-        before = int(self._run(
+        before, last = (int(one) for one in self._run(
             "n=$(basename $(readlink current)) && cd generations"
+            " && last=$(printf '%s\\n' * | sort -n | tail -n 1)"
             " && for one in *; do test $one = $n || rm -rf $one; done"
-            " && echo $n"
-        ))
-        number = before + 1
+            " && echo $n $last"
+        ).split())
+        number = last + 1
         base = "generations/%d" % number
         files = {
             "%s/%s" % (base, name): text.encode("utf-8")
@@ -300,7 +308,7 @@ class Frontend:
             files, [base] + ["%s/%s" % (base, one)
                              for one in server_conf.PLACES]
         )
-        return number
+        return before, number
 
     def test_and_switch(self, number: int) -> None:
         """Test the last generation with ``nginx -t`` and make it current.

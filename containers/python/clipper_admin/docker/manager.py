@@ -507,7 +507,7 @@ class DockerContainerManager(NginxCluster):
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
         """See `NginxCluster.apply_fragments`."""
         front = self.frontend
-        number = front.write_generation(fragments)
+        before, number = front.write_generation(fragments)
         front.test_and_switch(number)
         began = int(time.time())
         try:
@@ -517,7 +517,10 @@ class DockerContainerManager(NginxCluster):
                 lambda: front.emergency_since(began),
             )
         except BaseException:
-            front.make_current(number - 1)
+            front.make_current(before)
+            # nginx may have taken it, or take it later.
+            with contextlib.suppress(ClipperException):
+                front.reload()
             raise
 
     # Models.

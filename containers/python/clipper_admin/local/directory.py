@@ -226,8 +226,15 @@ class ClusterDirectory:
         return fragments
 
     def write_generation(self, fragments: Mapping[str, str]) -> int:
-        """Write the next generation and return its number."""
-        number = self.generation() + 1
+        """Write the next generation and return its number.
+
+        A number is used only once: nginx may have taken a generation that
+        was given up.
+        """
+        number = 1 + max(
+            [self.generation()]
+            + [int(name) for name in self._names() if name.isdigit()]
+        )
         base = self.file(GENERATIONS, str(number))
         shutil.rmtree(base, ignore_errors=True)
         for place in PLACES:
@@ -244,6 +251,12 @@ class ClusterDirectory:
                 os.fsync(f.fileno())
         return number
 
+    def _names(self) -> List[str]:
+        try:
+            return os.listdir(self.file(GENERATIONS))
+        except FileNotFoundError:
+            return []
+
     def make_current(self, number: int) -> None:
         """Make a generation the current one."""
         temporary = self.file(".new-current")
@@ -254,7 +267,7 @@ class ClusterDirectory:
 
     def drop_generations(self, keep: List[int]) -> None:
         """Remove all generations except some."""
-        for name in os.listdir(self.file(GENERATIONS)):
+        for name in self._names():
             if name.isdigit() and int(name) not in keep:
                 shutil.rmtree(self.file(GENERATIONS, name))
 

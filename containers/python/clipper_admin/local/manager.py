@@ -431,6 +431,9 @@ class LocalContainerManager(NginxCluster):
             )
         except BaseException:
             directory.make_current(before)
+            # nginx may have taken it, or take it later.
+            with contextlib.suppress(ClipperException, OSError):
+                self._reload()
             raise
         directory.drop_generations([before, number])
 
