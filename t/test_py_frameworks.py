@@ -9,11 +9,13 @@ containers of earlier tests are stopped first: each holds a whole library.
 import json
 import os
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from clipper_admin import ClipperException
+from clipper_admin.client import Client
 from clipper_admin.deployers import keras as keras_deployer
 from clipper_admin.deployers import onnx as onnx_deployer
 from clipper_admin.deployers import pyspark as pyspark_deployer
@@ -175,6 +177,55 @@ def test_keras_without_a_usable_model(conn, tmp_path):
         with pytest.raises(ClipperException, match=text):
             keras_deployer.deploy_keras_model(
                 conn, "bad", 1, "floats", scores_keras, model)
+
+
+def predict_keras(model, inputs):
+    return [model.predict(x) for x in inputs]
+
+
+def slo_of(original, call):
+    """The original's SLO in microseconds, or five times what a call takes
+    here, if that is longer: no server answers before its model does."""
+    times = []
+    for _ in range(4):
+        began = time.monotonic()
+        call()
+        times.append(time.monotonic() - began)
+    return max(original, int(5e6 * max(times[1:])))
+
+
+def count_defaults(conn, app, inputs):
+    """How many of the original's 25 queries get the default."""
+    with Client(conn.get_query_addr()) as client:
+        return sum(client.predict(app, one()).default
+                   for one in [inputs] * 25)
+
+
+def test_keras_as_the_original_has_it(conn, tmp_path):
+    """C19: the original's model, function and inputs, without a sample, at
+    once after the deployment; by object and by file. Fewer than half may be
+    the default."""
+    import keras
+
+    inputs = keras.layers.Input(shape=(1,))
+    model = keras.models.Model(
+        inputs=inputs, outputs=keras.layers.multiply([inputs, inputs]))
+    path = str(tmp_path / "model.h5")
+    model.save(path)
+
+    def point():
+        return np.random.randint(20, size=100)
+
+    conn.register_application(
+        "keras-test", "ints", "default_pred",
+        slo_of(100000, lambda: predict_keras(model, [point()])))
+    assert count_defaults(conn, "keras-test", point) == 25
+    for version, one in ((1, model), (2, path)):
+        keras_deployer.deploy_keras_model(
+            conn, "keras-model", version, "ints", predict_keras, one)
+        if version == 1:
+            conn.link_model_to_app("keras-test", "keras-model")
+        assert count_defaults(conn, "keras-test", point) <= 12
 
 
 # TensorFlow.
@@ -360,6 +411,42 @@ def supervisor(conn):
     from clipper_admin.local.control import ask
 
     return ask(conn.cm.directory.path, "state")["pid"]
+
+
+def predict_sparkml(spark, model, xs):
+    from pyspark.ml.linalg import Vectors
+    from pyspark.sql import Row
+
+    df = spark.sparkContext.parallelize(
+        [Row(features=Vectors.dense(x)) for x in xs]).toDF()
+    result = model.transform(df).select("prediction").collect()
+    return [str(x[0]) for x in result]
+
+
+def test_pyspark_ml_as_the_original_has_it(conn, spark):
+    """C22: the original's kind of model, function and inputs, without a
+    sample, at once after the deployment. Fewer than half may be the
+    default."""
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.linalg import Vectors
+
+    random = np.random.default_rng(0)
+    model = LogisticRegression(maxIter=100, regParam=0.03).fit(
+        spark.createDataFrame(
+            [(kind, Vectors.dense(random.random(784) + kind / 10))
+             for kind in (0, 1) * 20], ["label", "features"]))
+
+    def point():
+        return random.integers(255, size=784)
+
+    conn.register_application(
+        "sparkml", "integers", "default_pred",
+        slo_of(2000000, lambda: predict_sparkml(spark, model, [point()])))
+    pyspark_deployer.deploy_pyspark_model(
+        conn, "sparkml-model", 1, "integers", predict_sparkml, model,
+        spark.sparkContext)
+    conn.link_model_to_app("sparkml", "sparkml-model")
+    assert count_defaults(conn, "sparkml", point) <= 12
 
 
 def test_pyspark_errors_of_saving(conn, spark):

@@ -70,7 +70,7 @@ class Docker:
 
     def signal_worker(self, number, pid):
         code, out = self.conn.cm.frontend.container.exec_run(
-            ["kill", "-%d" % number, str(pid)])
+            ["sh", "-c", "kill -%d %d" % (number, pid)])
         assert code == 0, out
 
     def again(self):

@@ -8,9 +8,6 @@ deployed function is not called, for nobody knows what it does with them.
 import importlib
 from typing import Any, Callable, Dict, Optional, Tuple
 
-#: Rows of the batches: with a second size TensorFlow compiles for any.
-_ROWS = (1, 2)
-
 
 def _keras(dtype: Optional[str], model: Any) -> None:
     """Call the model as functions do: directly and by `predict`."""
@@ -19,17 +16,19 @@ def _keras(dtype: Optional[str], model: Any) -> None:
     shapes = [tuple(one.shape)[1:] for one in inputs]
     if not inputs or any(size is None for one in shapes for size in one):
         return
-    for rows in _ROWS:
-        zeros = [
-            numpy.zeros(
-                (rows,) + shape,
-                dtype if dtype and len(inputs) == 1 else _name(one.dtype),
-            )
-            for one, shape in zip(inputs, shapes)
-        ]
-        batch = zeros[0] if len(zeros) == 1 else zeros
-        model(batch)
-        model.predict(batch, verbose=0)
+    zeros = [
+        numpy.zeros(
+            (1,) + shape,
+            dtype if dtype and len(inputs) == 1 else _name(one.dtype),
+        )
+        for one, shape in zip(inputs, shapes)
+    ]
+    batch = zeros[0] if len(zeros) == 1 else zeros
+    model(batch)
+    model.predict(batch, verbose=0)
+    # It is compiled for this rank, and compiling it for another one, too,
+    # fails: a function may have inputs of one dimension less.
+    model.predict_function = None
 
 
 def _name(dtype: Any) -> str:

@@ -17,6 +17,10 @@ _SUFFIXES = (".keras", ".h5", ".hdf5")
 def deploy_keras_model(path: str, model_path_or_object: Any) -> None:
     """Deploy a Keras model with a function that calls it.
 
+    Without `sample_input` each container calls the model (not the function)
+    with zeros of the model's own shape before it is ready, so that the first
+    query does not wait for TensorFlow.
+
     Args:
         func: called with the model and a batch, returns a list with one
             output for each input.

@@ -15,7 +15,9 @@ MODEL_METADATA = "metadata.json"
 def deploy_pyspark_model(path: str, pyspark_model: Any, sc: Any) -> None:
     """Deploy a Spark model with a function that calls it.
 
-    The container runs its own Spark, which needs Java.
+    The container runs its own Spark, which needs Java. Without
+    `sample_input` it runs a small job before it is ready, so that the first
+    query does not wait for Spark's workers and compilers.
 
     Args:
         func: called with a `SparkSession`, the model and a batch, returns a
