@@ -1,5 +1,6 @@
 """DockerContainerManager: a cluster on a container engine."""
 
+import contextlib
 import logging
 import os
 import random
