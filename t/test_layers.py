@@ -41,7 +41,7 @@ WHOLES = [
     # the query, on its one way down and up
     {"query", "ask", "select", "select_merge"},
     {"state", "state_ask", "state_flow", "state_flush", "state_id",
-     "state_text"},
+     "state_text", "state_time"},
     # the replica with its batch, its time for it, and its probe; its socket
     {"replica", "dispatch", "replica_limit", "request"},
     {"rpc", "rpc_monitor", "rpc_number"},

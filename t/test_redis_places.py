@@ -19,7 +19,7 @@ STATE = "state:a:epsilon_greedy"
 
 #: What docs/reference.md says a user needs.
 COMMANDS = ("ping select eval evalsha get set setnx incr hmget hgetall hset "
-            "hmset hdel expire persist").split()
+            "hmset hdel expire persist time").split()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 
 /*
- * The two clocks of the module.
+ * The clocks of the module.  None but the last one may be set by anybody.
  */
 
 
@@ -25,7 +25,20 @@ clipper_clock_us(void)
 }
 
 
-/* seconds since the epoch: the time of learned states and records */
+/* seconds since the machine began: the time of learned states and records */
+
+static ngx_inline double
+clipper_clock_boot(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+
+/* seconds since the epoch */
 
 static ngx_inline double
 clipper_clock_wall(void)

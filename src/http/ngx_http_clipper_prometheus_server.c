@@ -95,7 +95,7 @@ ngx_http_clipper_prometheus_server_records(ngx_http_clipper_prometheus_t *p,
 {
     clipper_record_usage_t  usage;
 
-    clipper_record_usage(p->zone, clipper_clock_wall(), &usage);
+    clipper_record_usage(p->zone, clipper_clock_boot(), &usage);
 
     ngx_http_clipper_prometheus_text_count(p, "", NULL, usage.records);
 }
@@ -111,7 +111,7 @@ ngx_http_clipper_prometheus_server_stored(ngx_http_clipper_prometheus_t *p,
     static const ngx_str_t  stored = ngx_string("result=\"stored\"");
     static const ngx_str_t  missed = ngx_string("result=\"missed\"");
 
-    clipper_record_usage(p->zone, clipper_clock_wall(), &usage);
+    clipper_record_usage(p->zone, clipper_clock_boot(), &usage);
 
     ngx_http_clipper_prometheus_text_count(p, "", &stored, usage.stored);
     ngx_http_clipper_prometheus_text_count(p, "", &missed, usage.missed);
@@ -125,7 +125,7 @@ ngx_http_clipper_prometheus_server_span(ngx_http_clipper_prometheus_t *p,
 {
     clipper_record_usage_t  usage;
 
-    clipper_record_usage(p->zone, clipper_clock_wall(), &usage);
+    clipper_record_usage(p->zone, clipper_clock_boot(), &usage);
 
     ngx_http_clipper_prometheus_text_count(p, "", NULL,
                                            (uint64_t) usage.span);

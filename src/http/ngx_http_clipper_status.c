@@ -186,7 +186,7 @@ ngx_http_clipper_status_records(ngx_http_clipper_document_t *d,
 {
     clipper_record_usage_t  usage;
 
-    clipper_record_usage(zone, clipper_clock_wall(), &usage);
+    clipper_record_usage(zone, clipper_clock_boot(), &usage);
 
     ngx_http_clipper_document_open(d, "records", '{');
     ngx_http_clipper_document_number(d, "size", usage.size);

@@ -8,6 +8,10 @@
 #include <math.h>
 
 
+/* clocks of machines may differ by this, seconds */
+#define CLIPPER_POLICY_AHEAD  60.0
+
+
 static void clipper_policy_state_time(double *state, const double *delta,
     size_t size);
 static void clipper_policy_state_scale(double *state, size_t size,
@@ -170,6 +174,25 @@ clipper_policy_state_read(const double *state, size_t size, double now,
     for (i = CLIPPER_POLICY_ROWS; i < size; i++) {
         *rows++ = state[i] * factor;
     }
+}
+
+
+double
+clipper_policy_state_here(double t0, double t1, double there, double here)
+{
+    double  last;
+
+    if (t0 == 0) {
+        return 0;
+    }
+
+    last = ngx_max(t0, t1);
+
+    if (last <= there + CLIPPER_POLICY_AHEAD) {
+        last = there;
+    }
+
+    return t0 - last + here;
 }
 
 

@@ -39,7 +39,7 @@
 #include "learn/clipper_policy_type.h"
 
 
-#define CLIPPER_POLICY_T0      0                /* seconds */
+#define CLIPPER_POLICY_T0      0                /* seconds of any clock */
 #define CLIPPER_POLICY_LAMBDA  1                /* per second */
 #define CLIPPER_POLICY_U0      2
 #define CLIPPER_POLICY_MU      3                /* per feedback */
@@ -81,6 +81,15 @@ void clipper_policy_state_learn(double *state, const double *delta,
 /* the rows as they count at `now`; a clock behind t0 reads as t0 */
 void clipper_policy_state_read(const double *state, size_t size, double now,
     double *rows);
+
+/*
+ * What t0 of a state in a store is by this clock.  `there` and `here` are the
+ * same moment by the store's clock and by this one, t1 is the store's time of
+ * the last addition, 0 if unknown.  If the store's clock was ahead then, the
+ * last addition is as of now: what is newer would count for nothing.
+ */
+double clipper_policy_state_here(double t0, double t1, double there,
+    double here);
 
 /* NGX_ERROR: not a state of this size made by the functions above */
 ngx_int_t clipper_policy_state_check(const double *state, size_t size);

@@ -189,7 +189,7 @@ ngx_http_clipper_feedback_place(ngx_http_clipper_feedback_t *feedback)
                                 feedback->query_id,
                                 (uint32_t) feedback->app->row,
                                 feedback->query->selection->user_key,
-                                clipper_clock_wall())
+                                clipper_clock_boot())
            != NGX_OK)
     {
         return ngx_http_clipper_feedback_end(feedback,

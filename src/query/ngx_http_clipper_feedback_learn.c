@@ -70,7 +70,7 @@ ngx_http_clipper_feedback_learn(ngx_http_clipper_query_t *query,
     }
 
     if (clipper_policy_observe(&query->app->opt.select, &view, &fb,
-                               clipper_clock_wall(), delta)
+                               clipper_clock_boot(), delta)
         != NGX_OK)
     {
         return NGX_HTTP_CLIPPER_FEEDBACK_USELESS;

@@ -75,7 +75,7 @@ ngx_http_clipper_record_redis_since(void)
 
     ms = ngx_http_clipper_process.conf->records_redis;
 
-    return ms ? clipper_clock_wall() - (double) ms / 1000 : 0;
+    return ms ? clipper_clock_boot() - (double) ms / 1000 : 0;
 }
 
 

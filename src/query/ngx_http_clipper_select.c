@@ -368,7 +368,7 @@ ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,
         }
     }
 
-    clipper_policy_state_read(vec, size, clipper_clock_wall(), *rows);
+    clipper_policy_state_read(vec, size, clipper_clock_boot(), *rows);
 
     return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
 }
@@ -558,7 +558,7 @@ ngx_http_clipper_select_shares(ngx_http_clipper_app_t *app, double *shares)
 
         clipper_policy_state_read(vec,
                 clipper_policy_state_size(app->opt.select.policy, view.n),
-                clipper_clock_wall(), rows);
+                clipper_clock_boot(), rows);
         view.app = rows;
     }
 

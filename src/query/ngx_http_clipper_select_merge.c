@@ -276,7 +276,7 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
     record.up = sel->up;
     record.seen = 0;
     record.propensity = answer->propensity;
-    record.time = clipper_clock_wall();
+    record.time = clipper_clock_boot();
     record.app = (uint32_t) query->app->row;
     record.served = answer->served >= 0 ? (int32_t) answer->served
                                         : CLIPPER_POLICY_ALL;

@@ -14,6 +14,7 @@
 #include "query/ngx_http_clipper_state_ask.h"
 #include "query/ngx_http_clipper_state_flush.h"
 #include "query/ngx_http_clipper_state_id.h"
+#include "query/ngx_http_clipper_state_time.h"
 
 
 /* age after which the state from Redis is read again, us */
@@ -100,6 +101,7 @@ ngx_http_clipper_state_claimed(void)
 static void
 ngx_http_clipper_state_ready(void)
 {
+    ngx_http_clipper_state_time_ask();
     ngx_http_clipper_state_id_ask();
     ngx_http_clipper_state_flush_now();
 

@@ -10,6 +10,7 @@
 #include "learn/clipper_policy_table.h"
 #include "query/ngx_http_clipper_state_ask.h"
 #include "query/ngx_http_clipper_state_text.h"
+#include "query/ngx_http_clipper_state_time.h"
 
 
 #define NGX_HTTP_CLIPPER_STATE_ASKS     512     /* reads in progress */
@@ -232,6 +233,7 @@ ngx_http_clipper_state_ask_args(ngx_http_clipper_state_args_t *args,
         ngx_http_clipper_state_text_arg(args, clock, ngx_strlen(clock));
     }
 
+    ngx_http_clipper_state_text_arg(args, "t1", 2);
     ngx_http_clipper_state_text_arg(args, ngx_http_clipper_state_flow.source,
                                     NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
 
@@ -286,13 +288,15 @@ ngx_http_clipper_state_ask_load(ngx_http_clipper_state_ask_t *ask,
 
     who = &ask->name.who;
 
-    if (ngx_http_clipper_state_text_parse(reply, &parsed, who->n * who->nfields,
-                                          rows)
+    if (ngx_http_clipper_state_text_parse(reply, 0, &parsed,
+                                          who->n * who->nfields, rows)
         != NGX_OK)
     {
         ngx_http_clipper_state_text_error("a read", reply);
         return;
     }
+
+    ngx_http_clipper_state_time_convert(&parsed);
 
     parsed.acked = ask->acked;
     parsed.n = who->n;

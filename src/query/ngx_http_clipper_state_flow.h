@@ -20,8 +20,11 @@
 #define NGX_HTTP_CLIPPER_STATE_DIGEST_LEN   40
 #define NGX_HTTP_CLIPPER_STATE_NUMBER_LEN   32
 
-/* values of a hash in an answer before the sums: clocks, the source's number */
-#define NGX_HTTP_CLIPPER_STATE_HEAD         (CLIPPER_POLICY_ROWS + 1)
+/*
+ * values of a hash in an answer before the sums: clocks, the time of the last
+ * delta, the source's number
+ */
+#define NGX_HTTP_CLIPPER_STATE_HEAD         (CLIPPER_POLICY_ROWS + 2)
 
 
 typedef struct {

@@ -15,6 +15,7 @@
 #include "query/ngx_http_clipper_state_flush.h"
 #include "query/ngx_http_clipper_state_text.h"
 #include "query/ngx_http_clipper_state_id.h"
+#include "query/ngx_http_clipper_state_time.h"
 
 
 #define NGX_HTTP_CLIPPER_STATE_PAUSE   20       /* ms, to collect more */
@@ -47,21 +48,32 @@ static ngx_int_t ngx_http_clipper_state_flush_settle(
 
 
 /*
- * KEYS: the hash.  ARGV: source, number, t0, lambda, u0, mu, v, the half-lives
- * that the hash is kept for (0: for ever), then member fields and their deltas.
- *  The arithmetic is that of
+ * KEYS: the hash.  ARGV: source, number, age of t0, lambda, u0, mu, v, the
+ * half-lives that the hash is kept for (0: for ever), the sender's wall clock,
+ * then member fields and their deltas.  The arithmetic is that of
  * clipper_policy_state_add: clocks move before exponents grow large, and when
- * a half-life changes.  Gives the clocks, the number of the source's last
- * delta, and the values of the fields.
+ * a half-life changes; and that of clipper_policy_state_here if the clock was
+ * ahead.  Gives the time, the clocks, that of the last delta, the number of the
+ * source's last delta, and the values of the fields.
  */
 
 static char  ngx_http_clipper_state_script[] =
     "local key, source, seq = KEYS[1], ARGV[1], ARGV[2]\n"
-    "local t, lambda = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
+    "local age, lambda = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
     "local u, mu = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
     "local function text(x) return string.format('%.17g', x) end\n"
+    "local function clock()\n"
+    "  if redis.REDIS_VERSION or redis.replicate_commands\n"
+    "                            and redis.replicate_commands() then\n"
+    "    local time = redis.pcall('TIME')\n"
+    "    if time[1] then return time[1] + time[2] / 1000000 end\n"
+    "  end\n"
+    "  return tonumber(ARGV[9])\n"
+    "end\n"
+    "local now = clock()\n"
+    "local t = now - age\n"
     "local head = redis.call('HMGET', key, 't0', 'lambda', 'u0', 'mu', 'v',\n"
-    "                        'n', source)\n"
+    "                        'n', source, 't1')\n"
     "local t0 = tonumber(head[1] or 0)\n"
     "local lambda0 = tonumber(head[2] or 0)\n"
     "local u0 = tonumber(head[3] or 0)\n"
@@ -69,14 +81,18 @@ static char  ngx_http_clipper_state_script[] =
     "local v = tonumber(head[5] or 0)\n"
     "local n = tonumber(head[6] or 0) + 1\n"
     "local last = head[7] and string.match(head[7], '^%d+') or '0'\n"
+    "local t1 = tonumber(head[8] or 0)\n"
     "local fields = {}\n"
-    "for i = 9, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end\n"
+    "for i = 10, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end\n"
     "local function values()\n"
     "  return redis.call('HMGET', key, unpack(fields))\n"
     "end\n"
     "local sums = values()\n"
     "if tonumber(seq) > tonumber(last) then\n"
     "  last = seq\n"
+    "  local ahead = math.max(t0, t1) - now\n"
+    "  if ahead > 60 then t0 = math.max(t0 - ahead, 0) end\n"
+    "  t1 = now\n"
     "  local scale = 1\n"
     "  if mu0 ~= mu then\n"
     "    local growth = 1\n"
@@ -90,7 +106,7 @@ static char  ngx_http_clipper_state_script[] =
     "    u0, v, scale = u, v * factor, scale * factor\n"
     "  end\n"
     "  v = v + tonumber(ARGV[7]) * math.exp(u - u0)\n"
-    "  local age = t - t0\n"
+    "  age = t - t0\n"
     "  local moves = lambda * age > 64\n"
     "  if lambda0 ~= lambda then moves = age > 0 end\n"
     "  if moves then\n"
@@ -110,11 +126,11 @@ static char  ngx_http_clipper_state_script[] =
     "  lambda0 = lambda\n"
     "  local factor = math.exp(lambda * age + u - u0)\n"
     "  local set = { 't0', text(t0), 'lambda', text(lambda), 'u0', text(u0),\n"
-    "                'mu', text(mu), 'v', text(v),\n"
+    "                'mu', text(mu), 'v', text(v), 't1', text(t1),\n"
     "                'n', string.format('%.0f', n),\n"
     "                source, seq .. string.format(' %.0f', n) }\n"
     "  for i = 1, #fields do\n"
-    "    local delta = tonumber(ARGV[8 + 2 * i])\n"
+    "    local delta = tonumber(ARGV[9 + 2 * i])\n"
     "    if delta ~= 0 then\n"
     "      sums[i] = text(tonumber(sums[i] or 0) + delta * factor)\n"
     "      set[#set + 1] = fields[i]\n"
@@ -143,9 +159,9 @@ static char  ngx_http_clipper_state_script[] =
     "    if count > 16 then redis.call('HDEL', key, oldest) end\n"
     "  end\n"
     "end\n"
-    "local result = { text(t0), text(lambda0), text(u0), text(mu0), text(v),\n"
-    "                 last }\n"
-    "for i = 1, #fields do result[6 + i] = sums[i] end\n"
+    "local result = { text(now), text(t0), text(lambda0), text(u0),\n"
+    "                 text(mu0), text(v), text(t1), last }\n"
+    "for i = 1, #fields do result[8 + i] = sums[i] end\n"
     "return result\n";
 
 
@@ -341,13 +357,17 @@ ngx_http_clipper_state_flush_args(ngx_http_clipper_state_args_t *args,
                                     NGX_HTTP_CLIPPER_STATE_SOURCE_LEN);
     ngx_http_clipper_state_text_arg_number(args, (double) u->seq);
 
-    for (i = 0; i < CLIPPER_POLICY_ROWS; i++) {
+    ngx_http_clipper_state_text_arg_number(args, clipper_clock_boot()
+                                                 - u->head[CLIPPER_POLICY_T0]);
+
+    for (i = CLIPPER_POLICY_T0 + 1; i < CLIPPER_POLICY_ROWS; i++) {
         ngx_http_clipper_state_text_arg_number(args, u->head[i]);
     }
 
     ngx_http_clipper_state_text_arg_number(args,
                                            u->kind == CLIPPER_STATE_APP
                                            ? 0 : NGX_HTTP_CLIPPER_STATE_KEEP);
+    ngx_http_clipper_state_text_arg_number(args, clipper_clock_wall());
 
     for (i = 0; i < u->n; i++) {
         for (k = 0; k < u->nfields; k++) {
@@ -414,6 +434,7 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
 {
     double                           rows[CLIPPER_STATE_CELLS
                                           * CLIPPER_STATE_FIELDS];
+    double                 now;
     ngx_int_t              rc;
     clipper_state_reply_t  parsed, *arrived;
 
@@ -428,9 +449,11 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
     {
         ngx_http_clipper_state_script_known = 0;
 
-    } else if (ngx_http_clipper_state_text_parse(reply, &parsed,
+    } else if (ngx_http_clipper_state_text_parse(reply, 1, &parsed,
                                                  sent->n * sent->nfields, rows)
-               != NGX_OK)
+               != NGX_OK
+               || ngx_http_clipper_state_text_number(reply->element[0], &now)
+                  != NGX_OK)
     {
         ngx_http_clipper_state_text_error("an update", reply);
         rc = NGX_ERROR;
@@ -444,6 +467,9 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         }
 
     } else {
+        ngx_http_clipper_state_time_told(now);
+        ngx_http_clipper_state_time_convert(&parsed);
+
         parsed.n = sent->n;
         parsed.key = sent->key;
         arrived = &parsed;

@@ -11,10 +11,7 @@
 
 
 #define NGX_HTTP_CLIPPER_STATE_WORDS  256       /* bytes, of an error */
-
-
-static ngx_int_t ngx_http_clipper_state_parse_number(redisReply *reply,
-    double *value);
+#define NGX_HTTP_CLIPPER_STATE_LOG    60000000  /* us between two lines */
 
 
 const char  *ngx_http_clipper_state_text_clocks[CLIPPER_POLICY_ROWS] = {
@@ -149,23 +146,24 @@ ngx_http_clipper_state_text_args_make(ngx_http_clipper_state_args_t *args)
 
 
 ngx_int_t
-ngx_http_clipper_state_text_parse(redisReply *reply, clipper_state_reply_t *out,
-    ngx_uint_t n, double *rows)
+ngx_http_clipper_state_text_parse(redisReply *reply, ngx_uint_t first,
+    clipper_state_reply_t *out, ngx_uint_t n, double *rows)
 {
     double        head[NGX_HTTP_CLIPPER_STATE_HEAD], *value;
     ngx_uint_t    i;
 
-    if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != NGX_HTTP_CLIPPER_STATE_HEAD + n)
-    {
+    n += NGX_HTTP_CLIPPER_STATE_HEAD;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != first + n) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < reply->elements; i++) {
+    for (i = 0; i < n; i++) {
         value = (i < NGX_HTTP_CLIPPER_STATE_HEAD)
                 ? &head[i] : &rows[i - NGX_HTTP_CLIPPER_STATE_HEAD];
 
-        if (ngx_http_clipper_state_parse_number(reply->element[i], value)
+        if (ngx_http_clipper_state_text_number(reply->element[first + i],
+                                               value)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -173,18 +171,17 @@ ngx_http_clipper_state_text_parse(redisReply *reply, clipper_state_reply_t *out,
     }
 
     ngx_memcpy(out->head, head, sizeof(out->head));
-    out->last = (head[CLIPPER_POLICY_ROWS] < 9e15)
-                ? (uint64_t) head[CLIPPER_POLICY_ROWS] : 0;
+    out->time = head[CLIPPER_POLICY_ROWS];
+    out->last = (head[CLIPPER_POLICY_ROWS + 1] < 9e15)
+                ? (uint64_t) head[CLIPPER_POLICY_ROWS + 1] : 0;
     out->rows = rows;
 
     return NGX_OK;
 }
 
 
-/* sums of values that cannot be negative; ignores what follows a space */
-
-static ngx_int_t
-ngx_http_clipper_state_parse_number(redisReply *reply, double *value)
+ngx_int_t
+ngx_http_clipper_state_text_number(redisReply *reply, double *value)
 {
     char  *end;
 
@@ -208,19 +205,22 @@ void
 ngx_http_clipper_state_text_error(const char *what, redisReply *reply)
 {
     u_char                   buf[NGX_HTTP_CLIPPER_STATE_WORDS];
+    uint64_t                 now_us;
     ngx_str_t                text;
     clipper_state_header_t  *h;
 
-    static time_t            last;
+    static uint64_t          last_us;
 
     h = ngx_http_clipper_state_flow.table.header;
     (void) __atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
 
-    if (last && ngx_time() - last < 60) {
+    now_us = clipper_clock_us();
+
+    if (last_us && now_us - last_us < NGX_HTTP_CLIPPER_STATE_LOG) {
         return;
     }
 
-    last = ngx_time();
+    last_us = now_us;
 
     ngx_str_set(&text, "an unexpected value");
 

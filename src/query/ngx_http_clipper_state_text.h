@@ -6,7 +6,8 @@
  * "state:<app>:<policy>:<uid>" a user's; a uid of more than 64 bytes is
  * represented by its SHA-1 in "digest:<app>:<policy>:<hex>".  Each is a hash:
  *
- *   t0, lambda, u0, mu, v   the clocks of all sums
+ *   t0, lambda, u0, mu, v   the clocks of all sums; t0 is a time of Redis
+ *   t1                      Redis' time when the last delta was added
  *   <model:version>/<field> a sum of the policy's, per member
  *   n                       how many deltas were added
  *   @<source>               "<number of its last delta> <n at that time>" of
@@ -55,11 +56,14 @@ ngx_int_t ngx_http_clipper_state_text_args_make(
     ngx_http_clipper_state_args_t *args);
 
 /*
- * Parses a reply of NGX_HTTP_CLIPPER_STATE_HEAD and n values.  NGX_ERROR: it
- * has another form, or values that are not sums.
+ * Parses a reply of NGX_HTTP_CLIPPER_STATE_HEAD and n values after the `first`
+ * ones.  NGX_ERROR: it has another form, or values that are not sums.
  */
 ngx_int_t ngx_http_clipper_state_text_parse(redisReply *reply,
-    clipper_state_reply_t *out, ngx_uint_t n, double *rows);
+    ngx_uint_t first, clipper_state_reply_t *out, ngx_uint_t n, double *rows);
+
+/* a number that is not negative; what follows a space is ignored */
+ngx_int_t ngx_http_clipper_state_text_number(redisReply *reply, double *value);
 
 /* counts an error, and logs it once a minute */
 void ngx_http_clipper_state_text_error(const char *what, redisReply *reply);

@@ -38,7 +38,7 @@ typedef struct {
     uint64_t            seen;                   /* arrived on time, or missed
                                                    by the chosen member */
     double              propensity;
-    double              time;                   /* seconds */
+    double              time;                   /* clipper_clock_boot() */
     uint32_t            app;                    /* registry row */
     int32_t             served;                 /* or .._POLICY_ALL */
     uint32_t            n;

@@ -55,7 +55,7 @@ clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     record.input[1] = CLIPPER_RECORD_NOTE;
     record.shared = 1;
     record.owner = mine ? zone->pid : 0;
-    record.time = clipper_clock_wall();
+    record.time = clipper_clock_boot();
     record.n = ngx_max(pieces, CLIPPER_RECORD_NOTE_KEYS);
     record.key[0] = label->len;
     record.key[1] = uid->len;

@@ -10,7 +10,7 @@
  *   8        up
  *   8        seen
  *   8        propensity, a double
- *   8        time, a double
+ *   8        time of the sender's machine, a double
  *   8        key      of each member
  *   1        length   of each member's output, or .._LONG, .._MISSED
  *            outputs

@@ -401,7 +401,7 @@ clipper_state_table_add_locked(clipper_state_table_t *table, uint32_t row,
 
     /* with a base or a flight this is no whole state */
 
-    if (r->seq || r->head[CLIPPER_STATE_BASE][CLIPPER_POLICY_T0] > 0) {
+    if (r->seq || r->head[CLIPPER_STATE_BASE][CLIPPER_POLICY_T0] != 0) {
         clipper_policy_state_join(sum, add,
                                   CLIPPER_POLICY_ROWS + n * r->nfields);
     } else {

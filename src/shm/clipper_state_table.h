@@ -35,6 +35,8 @@ typedef struct {
     uint64_t                    acked;          /* of a question: what the row
                                                    had then */
     double                      head[CLIPPER_POLICY_ROWS];
+    double                      time;           /* Redis', of the last delta;
+                                                   0: not known */
     uint32_t                    n;
     const uint64_t             *key;
     const double               *rows;           /* n times nfields */

@@ -3,7 +3,8 @@
 ``server`` starts a real nginx with the module, ``client`` speaks HTTP over
 plain sockets, ``rpc`` holds the frames of the container protocol, ``sim``
 plays a container frame by frame, ``runtime`` starts the real Python one,
-``death`` kills a worker in the middle of a function, ``redis`` is a store
+``death`` kills a worker in the middle of a function, ``clock`` sets the wall
+clock of a process, ``redis`` is a store
 that can be killed, and a proxy to it. For the Python package, ``frontend``
 has a bare frontend and ``local`` a local cluster.
 """

@@ -20,6 +20,7 @@ class Redis:
         self.address = f"127.0.0.1:{self.port}"
         self.options = options
         self.password = None
+        self.environment = {}
         self.process = None
 
     def start(self):
@@ -28,7 +29,7 @@ class Redis:
              "--dir", str(self.dir), "--save", "", "--appendonly", "yes",
              "--appendfsync", "always", *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, env={**os.environ, **self.environment})
         wait_until(lambda: self("PING") == "PONG", 10, "Redis")
         return self
 

@@ -3,7 +3,8 @@
  * Catches: a memory of feedbacks that is longer or shorter than its half-life,
  * that depends on the order of deltas or on the instance that added them, that
  * one of two instances shortens for the other, or that jumps when the
- * configuration changes.
+ * configuration changes; a store whose clock was ahead, after which nothing
+ * counts.
  */
 
 #include "policy_fixture.h"
@@ -276,6 +277,62 @@ test_configured_anew(void **state)
 }
 
 
+/* the store's clock is ahead and is set back: 500 feedbacks teach a swap */
+
+static void
+test_clock_of_a_store(void **state)
+{
+    double            stored[SIZE], here, there, t1;
+    ngx_uint_t        i, k;
+    policy_fixture_t  f;
+
+    static const double  ahead[] = { 0, 59, 61, 3600, 86400, 30 * 86400.0 };
+
+    for (k = 0; k < sizeof(ahead) / sizeof(double); k++) {
+        fixture_init(&f, "ucb", 2, "half_life=1h|300");
+        here = 5000;
+        there = 1.7e9;
+
+        /* one model is right in nine of ten, the other never */
+
+        for (i = 0; i < 1000; i++) {
+            f.now = there + ahead[k] - 1000 + i;
+            assert_int_equal(fixture_served(&f, i % 2, 1, i % 2 || i % 20 == 0),
+                             NGX_OK);
+            fixture_learn(&f);
+        }
+
+        t1 = f.now;
+        memcpy(stored, f.app, sizeof(stored));
+
+        f.app[CLIPPER_POLICY_T0] = clipper_policy_state_here(
+                              stored[CLIPPER_POLICY_T0], t1, there, here);
+        f.now = here;
+        fixture_read(&f, 0);
+        assert_true(f.app_rows[1] / f.app_rows[0] < 0.2);
+        assert_close(f.app_rows[3] / f.app_rows[2], 1, 1e-9);
+        assert_true(f.app_rows[0] > 100);
+
+        for (i = 0; i < 500; i++) {
+            f.now = here + i;
+            assert_int_equal(fixture_served(&f, i % 2, 1, i % 2 == 0),
+                             NGX_OK);
+            fixture_learn(&f);
+        }
+
+        fixture_read(&f, 0);
+        assert_true(f.app_rows[1] / f.app_rows[0] > 0.6);
+        assert_true(f.app_rows[3] / f.app_rows[2] < 0.4);
+    }
+
+    /* nothing is stored; the store keeps no time of the last addition */
+
+    assert_close(clipper_policy_state_here(0, 0, 1.7e9, 5), 0, 0);
+    assert_close(clipper_policy_state_here(1.7e9 - 8, 0, 1.7e9, 5), -3, 0);
+    assert_close(clipper_policy_state_here(1.8e9, 0, 1.7e9, 5), 5, 0);
+}
+
+
 int
 main(void)
 {
@@ -285,6 +342,7 @@ main(void)
         cmocka_unit_test(test_any_order_and_any_split),
         cmocka_unit_test(test_instances_that_hear_late),
         cmocka_unit_test(test_configured_anew),
+        cmocka_unit_test(test_clock_of_a_store),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
