@@ -10,6 +10,7 @@
 #include "replica/ngx_http_clipper_replica_message.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_zone.h"
+#include "worker/ngx_http_clipper_accept.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_wake.h"
@@ -22,6 +23,7 @@
 
 static ngx_uint_t ngx_http_clipper_enter_claim(void);
 static void ngx_http_clipper_enter_late(ngx_event_t *ev);
+static void ngx_http_clipper_enter_wait(void);
 static ngx_uint_t ngx_http_clipper_enter_join(void);
 static void ngx_http_clipper_enter_lacks(void);
 
@@ -52,15 +54,41 @@ ngx_http_clipper_enter_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_clipper_enter_wait();
+
     ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                   "all %uD workers that clipper_zone has room for are there, "
                   "most of them may be old ones that exit: this one answers "
-                  "with defaults until a row is free; increase the zone",
+                  "from the cache or with defaults until a row is free; "
+                  "increase the zone",
                   ngx_http_clipper_process.zone->header->workers.n - 1);
 
-    ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_CLAIM);
-
     return NGX_OK;
+}
+
+
+/*
+ * Meanwhile it answers what is in the cache, with the rows of names that others
+ * use, and leaves new clients to workers that have a row, if there are any.
+ */
+
+static void
+ngx_http_clipper_enter_wait(void)
+{
+    ngx_cycle_t  *cycle;
+
+    cycle = ngx_http_clipper_process.cycle;
+
+    ngx_http_clipper_model_find();
+
+    if (clipper_registry_staying(ngx_http_clipper_process.zone)) {
+        ngx_http_clipper_accept_pause(cycle);
+
+    } else {
+        ngx_http_clipper_accept_resume(cycle);
+    }
+
+    ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_CLAIM);
 }
 
 
@@ -110,7 +138,7 @@ ngx_http_clipper_enter_late(ngx_event_t *ev)
             ngx_http_clipper_enter_lacks();
 
         } else {
-            ngx_add_timer(ev, NGX_HTTP_CLIPPER_ENTER_CLAIM);
+            ngx_http_clipper_enter_wait();
         }
 
         return;
@@ -139,6 +167,7 @@ ngx_http_clipper_enter_join(void)
     ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
                   "this worker has a row of clipper_zone now");
 
+    ngx_http_clipper_accept_resume(ngx_http_clipper_process.cycle);
     ngx_http_clipper_state_claimed();
 
     if (ngx_http_clipper_replica_message_init(ngx_http_clipper_process.cycle,

@@ -344,14 +344,23 @@ def half_sent(server, held):
         held.append(connection)
 
 
-def test_more_workers_than_rows(nginx):
+@pytest.mark.parametrize("own", [False, True])
+def test_more_workers_than_rows(make_nginx, own):
     """Catches workers that exit when clipper_zone has no row for them: old
-    ones, which half-sent requests keep, have all. New ones answer with
-    defaults, and take part once old ones have gone."""
-    server = nginx(application("a", "m:1") + echo_pid(), http=HTTP,
-                   workers=4, zone="2m")
-    Sim4(server, "m").wait_registered()
-    server.wait_replicas("m")
+    ones, which half-sent requests keep, have all. A new one leaves clients to
+    those with a row. If it has a listening socket of its own, it answers what
+    is in the cache, learns from its feedback, and knows a default for the
+    rest. It takes part once old ones have gone."""
+    server = make_nginx(
+        "location /a { clipper_app a; clipper_link m:1 n:1; "
+        "clipper_slo 5s; clipper_select exp4; clipper_default \"-1.0\"; }\n"
+        + echo_pid(), workers=4, zone="2m")
+    server.parts["listen"] += " reuseport" * own
+    server.start()
+    for name in "mn":
+        Sim4(server, name).wait_registered()
+        server.wait_replicas(name)
+    assert server.predict("a", [1.5])["output"] == 1.5
     held = []
     for _ in range(6):
         half_sent(server, held)
@@ -368,20 +377,42 @@ def test_more_workers_than_rows(nginx):
     new = set(server.children()) - before
     wait_until(lambda: [w["state"] for w in server.status()["workers"]]
                .count("retiring") == 28, 15, "the old workers retire")
-    for connection in through_each_worker(server).values():
-        assert "output" in connection.post("/a/predict",
-                                           {"input": [1.5]}).json()
-        connection.close()
+    for name in "mn":
+        server.wait_replicas(name, timeout=20)
+    lacks = new - {w["pid"] for w in server.status()["workers"]}
+    assert len(lacks) == 1
+    if own:
+        check_without_a_row(through_each_worker(server), lacks.pop())
+    else:
+        for i in range(20):
+            with server.connect() as connection:
+                assert connection.get("/pid").json() in new - lacks
+                assert connection.post("/a/predict", {
+                    "input": [i + 10.5]}).json()["output"] == i + 10.5
     assert new <= set(server.children())
 
     for connection in held:
         connection.close()
     server.wait_generation(30)
-    server.wait_replicas("m", timeout=20)
+    for name in "mn":
+        server.wait_replicas(name, timeout=20)
     assert new == set(server.worker_pids())
     for connection in through_each_worker(server).values():
         assert connection.post("/a/predict", {
             "input": [2.5]}).json()["output"] == 2.5
+        connection.close()
+
+
+def check_without_a_row(connections, lacks):
+    for pid, connection in connections.items():
+        answer = connection.post("/a/predict", {"input": [1.5]}).json()
+        assert answer["output"] == 1.5, pid
+        for said in "10":
+            assert connection.post("/a/update", {
+                "query_id": answer["query_id"], "label": 1.5}
+                ).body == f"Feedback received? {said}".encode()
+        answer = connection.post("/a/predict", {"input": [pid]}).json()
+        assert answer["default"] == (pid == lacks)
         connection.close()
 
 

@@ -66,9 +66,7 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
 
     query = ask->query;
 
-    /* a worker without a row has no mailbox for the answer */
-
-    if (ask->row == 0 || ngx_http_clipper_process.slot == 0) {
+    if (ask->row == 0) {
         ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_NO_REPLICA);
         return NGX_OK;
     }
@@ -104,6 +102,13 @@ ngx_http_clipper_ask_start(ngx_http_clipper_ask_t *ask, const u_char *data,
             if (ngx_http_clipper_ask_cached(ask, task.key) == NGX_OK) {
                 return NGX_OK;
             }
+        }
+
+        /* a worker without a row has no mailbox for another answer */
+
+        if (ngx_http_clipper_process.slot == 0) {
+            ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_NO_REPLICA);
+            return NGX_OK;
         }
 
         rc = ngx_http_clipper_ask_submit(ask, &task);

@@ -71,17 +71,17 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
                                            NGX_HTTP_CLIPPER_FEEDBACK_IGNORED);
     }
 
+    query = ngx_http_clipper_query_create(feedback->pool, feedback->log,
+                                          feedback->app, start_us);
+    if (query == NULL) {
+        return NGX_ERROR;
+    }
+
     /* without a row its records cannot be told from others */
 
     if (feedback->app->row == 0) {
         return ngx_http_clipper_feedback_end(feedback,
                                            NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
-    }
-
-    query = ngx_http_clipper_query_create(feedback->pool, feedback->log,
-                                          feedback->app, start_us);
-    if (query == NULL) {
-        return NGX_ERROR;
     }
 
     feedback->query = query;

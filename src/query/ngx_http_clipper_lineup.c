@@ -17,9 +17,11 @@ static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_make(
     ngx_http_clipper_app_t *app, const uint32_t *rows);
 static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_alloc(
     ngx_http_clipper_app_t *app);
+static ngx_uint_t ngx_http_clipper_lineup_named(const u_char *text,
+    const ngx_str_t *name);
 static void ngx_http_clipper_lineup_member_locked(clipper_zone_t *zone,
-    ngx_http_clipper_lineup_t *lineup, ngx_uint_t i, ngx_str_t *model,
-    uint32_t row);
+    ngx_http_clipper_lineup_t *lineup, ngx_uint_t i,
+    ngx_http_clipper_link_t *link, uint32_t row);
 
 
 /* by the index of the application; the table holds one reference to each */
@@ -136,8 +138,8 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
     clipper_zone_lock(zone);
 
     for (i = 0; i < lineup->id.n; i++) {
-        ngx_http_clipper_lineup_member_locked(zone, lineup, i,
-                                              &links[i].model->name, rows[i]);
+        ngx_http_clipper_lineup_member_locked(zone, lineup, i, &links[i],
+                                              rows[i]);
     }
 
     clipper_zone_unlock(zone);
@@ -225,20 +227,23 @@ failed:
 
 static void
 ngx_http_clipper_lineup_member_locked(clipper_zone_t *zone,
-    ngx_http_clipper_lineup_t *lineup, ngx_uint_t i, ngx_str_t *model,
-    uint32_t row)
+    ngx_http_clipper_lineup_t *lineup, ngx_uint_t i,
+    ngx_http_clipper_link_t *link, uint32_t row)
 {
-    ngx_str_t            *name;
+    ngx_str_t            *name, *model;
     clipper_model_row_t  *r;
 
     clipper_zone_locked(zone);
 
     r = &zone->models[row];
+    model = &link->model->name;
 
     if (row == 0
         || r->state != CLIPPER_USED
-        || ngx_strlen(r->name) != model->len
-        || ngx_memcmp(r->name, model->data, model->len) != 0)
+        || !ngx_http_clipper_lineup_named(r->name, model)
+        || (link->version
+            && !ngx_http_clipper_lineup_named(r->version,
+                                              &link->version->version)))
     {
         return;
     }
@@ -249,6 +254,14 @@ ngx_http_clipper_lineup_member_locked(clipper_zone_t *zone,
 
     lineup->rows[i] = row;
     lineup->gens[i] = r->gen;
+}
+
+
+static ngx_uint_t
+ngx_http_clipper_lineup_named(const u_char *text, const ngx_str_t *name)
+{
+    return ngx_strlen(text) == name->len
+           && ngx_memcmp(text, name->data, name->len) == 0;
 }
 
 

@@ -8,6 +8,7 @@
 #include "query/ngx_http_clipper_ask.h"
 #include "shm/clipper_metrics.h"
 #include "shm/clipper_door.h"
+#include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_select.h"
 #include "shm/clipper_queue.h"
@@ -70,6 +71,8 @@ ngx_http_clipper_query_create(ngx_pool_t *pool, ngx_log_t *log,
 
     cln->handler = ngx_http_clipper_query_cleanup;
     cln->data = query;
+
+    ngx_http_clipper_model_find();
 
     query->app = app;
     query->pool = pool;

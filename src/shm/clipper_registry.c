@@ -147,6 +147,28 @@ clipper_registry_reloading(clipper_zone_t *zone)
 
 
 uint32_t
+clipper_registry_app_find_locked(clipper_zone_t *zone, ngx_str_t *name)
+{
+    uint32_t            i;
+    clipper_app_row_t  *app;
+
+    clipper_zone_locked(zone);
+
+    for (i = 1; i < zone->header->apps.n; i++) {
+        app = &zone->apps[i];
+
+        if (app->state != CLIPPER_FREE
+            && clipper_registry_named(app->name, name))
+        {
+            return i;
+        }
+    }
+
+    return 0;
+}
+
+
+uint32_t
 clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
 {
     uint32_t            i, row;
@@ -155,16 +177,15 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
 
     clipper_zone_locked(zone);
 
-    row = 0;
+    row = clipper_registry_app_find_locked(zone, name);
 
-    for (i = 1; i < zone->header->apps.n; i++) {
-        app = &zone->apps[i];
+    if (row) {
+        return row;
+    }
 
-        if (app->state == CLIPPER_FREE) {
-            row = row ? row : i;
-
-        } else if (clipper_registry_named(app->name, name)) {
-            return i;
+    for (i = 1; row == 0 && i < zone->header->apps.n; i++) {
+        if (zone->apps[i].state == CLIPPER_FREE) {
+            row = i;
         }
     }
 
@@ -190,6 +211,8 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
     clipper_metrics_clear_app(zone, row);
     clipper_registry_name(app->name, name);
     clipper_publish(app->state, CLIPPER_USED);
+
+    zone->header->registry++;
 
     return row;
 }

@@ -42,6 +42,8 @@ ngx_uint_t clipper_registry_reloading(clipper_zone_t *zone);
 
 /* finds or creates the row of a name; 0: the table is full */
 uint32_t  clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name);
+uint32_t  clipper_registry_app_find_locked(clipper_zone_t *zone,
+    ngx_str_t *name);
 uint32_t clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     ngx_str_t *version);
 

@@ -22,8 +22,12 @@ typedef struct {
 } ngx_http_clipper_announced_t;
 
 
-static void ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
+static void ngx_http_clipper_model_memo_init(
     ngx_http_clipper_main_conf_t *mcf);
+static void ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_http_clipper_main_conf_t *mcf);
+static uint32_t ngx_http_clipper_model_pin_app_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_str_t *name);
 static void  ngx_http_clipper_model_part_locked(clipper_zone_t *zone);
 static void ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model);
@@ -59,10 +63,60 @@ void
 ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf)
 {
+    clipper_worker_t  *worker;
+
+    clipper_zone_locked(zone);
+
+    worker = &zone->workers[zone->slot];
+
+    ngx_http_clipper_model_memo_init(mcf);
+    ngx_http_clipper_model_pin_names_locked(zone, worker, mcf);
+    ngx_http_clipper_model_part_locked(zone);
+}
+
+
+void
+ngx_http_clipper_model_find(void)
+{
+    uint32_t         registry;
+    clipper_zone_t  *zone;
+
+    static uint32_t    found;
+    static ngx_uint_t  any;
+
+    zone = ngx_http_clipper_process.zone;
+
+    if (zone->slot) {
+        return;
+    }
+
+    registry = __atomic_load_n(&zone->header->registry, __ATOMIC_ACQUIRE);
+
+    if (any && registry == found) {
+        return;
+    }
+
+    ngx_http_clipper_model_memo_init(ngx_http_clipper_process.conf);
+
+    clipper_zone_lock(zone);
+    found = zone->header->registry;
+    ngx_http_clipper_model_pin_names_locked(zone, NULL,
+                                            ngx_http_clipper_process.conf);
+    clipper_zone_unlock(zone);
+
+    any = 1;
+}
+
+
+static void
+ngx_http_clipper_model_memo_init(ngx_http_clipper_main_conf_t *mcf)
+{
     ngx_uint_t                       i;
     ngx_http_clipper_model_conf_t  **models;
 
-    clipper_zone_locked(zone);
+    if (ngx_http_clipper_model_memo) {
+        return;
+    }
 
     models = mcf->models.elts;
 
@@ -72,39 +126,31 @@ ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     for (i = 0; ngx_http_clipper_model_memo && i < mcf->models.nelts; i++) {
         ngx_http_clipper_model_memo[i].model = models[i];
     }
-
-    ngx_http_clipper_model_pin_names_locked(zone, mcf);
-    ngx_http_clipper_model_part_locked(zone);
 }
 
 
+/* worker NULL: nothing is pinned, and no name gets a row */
+
 static void
 ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
-    ngx_http_clipper_main_conf_t *mcf)
+    clipper_worker_t *worker, ngx_http_clipper_main_conf_t *mcf)
 {
-    uint32_t                         row;
     ngx_uint_t                       i;
     ngx_http_clipper_app_t         **apps;
-    clipper_worker_t                *worker;
     ngx_http_clipper_model_conf_t  **models;
 
     clipper_zone_locked(zone);
 
-    worker = &zone->workers[zone->slot];
-    worker->lacking = 0;
     apps = mcf->apps.elts;
     models = mcf->models.elts;
 
+    if (worker) {
+        worker->lacking = 0;
+    }
+
     for (i = 0; i < mcf->apps.nelts; i++) {
-        row = clipper_registry_app_locked(zone, &apps[i]->name);
-        apps[i]->row = row;
-
-        if (row) {
-            clipper_registry_pin_locked(zone, worker->apps, row);
-
-        } else {
-            worker->lacking++;
-        }
+        apps[i]->row = ngx_http_clipper_model_pin_app_locked(zone, worker,
+                                                             &apps[i]->name);
     }
 
     for (i = 0; i < mcf->models.nelts; i++) {
@@ -132,7 +178,7 @@ ngx_http_clipper_model_again(void)
     zone = ngx_http_clipper_process.zone;
 
     clipper_zone_lock(zone);
-    ngx_http_clipper_model_pin_names_locked(zone,
+    ngx_http_clipper_model_pin_names_locked(zone, &zone->workers[zone->slot],
                                             ngx_http_clipper_process.conf);
     clipper_zone_unlock(zone);
 }
@@ -218,12 +264,43 @@ ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
 /* the row; 0: there is none for it yet */
 
 static uint32_t
+ngx_http_clipper_model_pin_app_locked(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_str_t *name)
+{
+    uint32_t  row;
+
+    clipper_zone_locked(zone);
+
+    if (worker == NULL) {
+        return clipper_registry_app_find_locked(zone, name);
+    }
+
+    row = clipper_registry_app_locked(zone, name);
+
+    if (row) {
+        clipper_registry_pin_locked(zone, worker->apps, row);
+
+    } else {
+        worker->lacking++;
+    }
+
+    return row;
+}
+
+
+/* the same for a version */
+
+static uint32_t
 ngx_http_clipper_model_pin_version_locked(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_str_t *name, ngx_str_t *version)
 {
     uint32_t  row;
 
     clipper_zone_locked(zone);
+
+    if (worker == NULL) {
+        return clipper_registry_find_locked(zone, name, version);
+    }
 
     row = clipper_registry_model_locked(zone, name, version);
 
@@ -316,7 +393,7 @@ ngx_http_clipper_model_version(ngx_http_clipper_link_t *link,
     zone = ngx_http_clipper_process.zone;
     conf = ngx_http_clipper_conf_table_version(link->model, version);
 
-    if (conf && conf->row) {
+    if (conf && conf->row && zone->slot) {
         *gen = zone->models[conf->row].gen;         /* pinned: it stays */
         return (uint32_t) conf->row;
     }

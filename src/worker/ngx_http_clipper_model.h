@@ -17,6 +17,9 @@
 void ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf);
 
+/* the same without a row of the worker: names that other workers pin */
+void ngx_http_clipper_model_find(void);
+
 /* names of the configuration that the full registry has no row for yet */
 ngx_uint_t ngx_http_clipper_model_lacking(void);
 
