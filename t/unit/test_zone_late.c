@@ -5,6 +5,7 @@
  */
 
 #include "zone_two.h"
+#include "shm/clipper_queue_peer.h"
 
 
 /* only waiters that cannot be answered in time are told so */
@@ -274,6 +275,42 @@ test_lost_with_two(void **state)
 }
 
 
+/*
+ * An input that a slow replica is tried with waits for another one as long as
+ * one of its waiters does, also when the most urgent one has left.
+ */
+
+static void
+test_shared_after_a_waiter_left(void **state)
+{
+    uint32_t         slow, second;
+    clipper_task_t   soon, later;
+    clipper_lease_t  lease, more;
+
+    slow = replica_make(&a, model, 0);
+    second = replica_make(&b, model, 0);
+
+    soon = ask(&a, 1, 8, 10000);
+    later = ask(&b, 1, 8, 90000);
+    leave(&a, soon.waiter, soon.gen);
+
+    assert_int_equal(take(&a, slow, 1, 100, &lease), 1);
+
+    clipper_zone_lock(&a);
+    clipper_queue_peer_share_locked(&a, lease.flight);
+    clipper_zone_unlock(&a);
+    zone_assert(&a, "shared");
+
+    assert_int_equal(take(&b, second, 1, 60000, &more), 1);
+    (void) settle(&b, second, &more, 61000);
+    expect_mail(&b, later.waiter, 1, 8);
+    (void) settle(&a, slow, &lease, 62000);
+
+    replica_gone(&a, slow);
+    replica_gone(&b, second);
+}
+
+
 /* copies spend the credit that answers earn */
 
 static void
@@ -324,6 +361,7 @@ main(void)
         zone_test(test_skipped),
         zone_test(test_copies),
         zone_test(test_lost_with_two),
+        zone_test(test_shared_after_a_waiter_left),
         zone_test(test_credit),
     };
 
