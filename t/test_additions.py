@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 
 from clipper_admin import names as admin_names
-from clipper_container import input_types, wire
+from clipper_admin.replay import policies
+from clipper_container import input_types
 
 ROOT = Path(__file__).resolve().parent.parent
 RPC = (ROOT / "docs/rpc.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+WIRE = ROOT / "containers/python/clipper_container/wire.py"
 
 
 def source(path):
@@ -37,6 +40,21 @@ def documented(column):
     return found
 
 
+def column(header, i):
+    """A column of a table of the reference, which begins with this header."""
+    table = REFERENCE[REFERENCE.index(header):].split("\n\n")[0]
+    return [row.split("|")[i].strip() for row in table.splitlines()[2:]]
+
+
+def test_policies_can_be_replayed():
+    """Catches a policy that asks one model and that a log cannot be replayed
+    with."""
+    names = [name.strip("`") for name in column("| policy | asks |", 1)]
+    assert policies.names() == [
+        name for name, asked in zip(names, column("| policy | asks |", 2))
+        if asked == "one"]
+
+
 def test_input_types():
     """Catches an input type that a table of the scanner, the Python packages
     or the description of the protocol lacks."""
@@ -54,6 +72,15 @@ def test_input_types():
     assert {code: input_types.canonical(name)
             for code, name in documented(4).items()} == input_types.NAMES
     assert set(input_types.ITEM_SIZES) == set(input_types.NAMES)
+    assert set(re.findall(r"`(\w+)`", " ".join(
+        column("| input type | an input is |", 1)))) \
+        == set(admin_names.DIRECTIVE_TYPES.values())
+    npy = source("json/clipper_npy.c")
+    for what in ("native", "convertible"):
+        assert set(re.findall(r"case CLIPPER_(\w+):", function(
+            npy, f"clipper_npy_is_{what}"))) == {
+                admin_names.DIRECTIVE_TYPES[input_types.NAMES[code]].upper()
+                for code in input_types.DTYPES}
 
 
 def test_messages():
@@ -62,11 +89,14 @@ def test_messages():
     types = numbers("proto/clipper_proto_codec.h", "CLIPPER_PROTO_")
     proto = source("proto/clipper_proto.c")
     assert set(documented(1)) == set(types.values())
+    block = re.search(r"^# From the container\.\n(.*?)\n\n",
+                      WIRE.read_text(encoding="utf-8"), re.M | re.S).group(1)
     assert set(types.values()) == {
-        wire.NEW_CONTAINER, wire.CONTENT, wire.HEARTBEAT, wire.LEAVING,
-        wire.MOVE, wire.REFUSED}
+        int(number) for number in re.findall(r"^\w+ = (\d+)$", block, re.M)}
     size = int(re.search(r"clipper_proto_u32\[(\d+)\]", proto).group(1))
-    assert size > max(types.values())
+    sent = re.findall(r"clipper_proto_begin\(frames,[^;]*?"
+                      r"CLIPPER_PROTO_(\w+)\);", proto)
+    assert len(sent) >= 4 and size > max(types[name] for name in sent)
     for name in types:
         assert f"CLIPPER_PROTO_{name}" in proto, name
 
@@ -90,8 +120,7 @@ def test_options_of_applications():
 
 def test_directives_are_in_the_overview():
     """Catches a directive that the table at the top of the reference lacks."""
-    text = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
-    overview = text[:text.index("\n### clipper_")]
-    assert re.findall(r"^### (clipper_\w+)", text, re.M)
-    for name in re.findall(r"^### (clipper_\w+)", text, re.M):
+    overview = REFERENCE[:REFERENCE.index("\n### clipper_")]
+    assert re.findall(r"^### (clipper_\w+)", REFERENCE, re.M)
+    for name in re.findall(r"^### (clipper_\w+)", REFERENCE, re.M):
         assert f"[{name}](#{name})" in overview, name

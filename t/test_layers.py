@@ -28,9 +28,9 @@ WHOLES = [
     {"lex", "lex_scalar"},
     {"input", "input_array", "input_value"},
     # a row of the table begins in the file of its policy
-    {"policy_table"} | {"policy_" + name for name in (
-        "epsilon_greedy", "exp3", "exp4", "first", "majority", "mean",
-        "split", "thompson", "ucb")},
+    {"policy_table", *re.findall(
+        r"^extern const clipper_policy_t +clipper_(\w+);", (
+            ROOT / "src/learn/clipper_policy_table.h").read_text(), re.M)},
     # what a lease is, and which lease may have a copy
     {"queue_lease", "queue_hedge", "queue_peer"},
     # the records, who has them, and the ring that they are in
