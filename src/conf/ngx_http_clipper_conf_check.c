@@ -107,7 +107,8 @@ ngx_http_clipper_conf_check_all(ngx_conf_t *cf,
         apps = mcf->apps.elts;
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "no \"clipper_rpc\": no container can connect, and "
-                      "application \"%V\" answers its default only, in %s:%ui",
+                      "application \"%V\" always answers its default, in "
+                      "%s:%ui",
                       &apps[0]->name, apps[0]->file, apps[0]->line);
     }
 
@@ -153,9 +154,9 @@ ngx_http_clipper_conf_check_names(ngx_http_clipper_main_conf_t *mcf,
 
     if (needed > room) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "clipper_zone of %uz bytes keeps %uz names of what is "
-                      "learned, but applications that learn and their links "
-                      "have %uz: some will not learn; increase it",
+                      "clipper_zone of %uz bytes has room for the names of %uz "
+                      "learned states, but the applications that learn and "
+                      "their links have %uz: some will not learn; increase it",
                       mcf->zone_size, room, needed);
     }
 }

@@ -159,8 +159,8 @@ ngx_http_clipper_curve_clients(ngx_conf_t *cf,
 
     if (curve->clients.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "no container can connect: \"%V\" has no file "
-                           "whose name ends with \".key\"", name);
+                           "no container can connect: \"%V\" has no "
+                           "\".key\" file", name);
     }
 
     return NGX_OK;
@@ -329,10 +329,10 @@ ngx_http_clipper_conf_curve_check(ngx_conf_t *cf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s",
                        curve->has_secret
-                       ? "\"curve_key\" needs \"curve_clients\": whose keys "
-                         "may connect"
-                       : "\"curve_clients\" needs \"curve_key\": the server's "
-                         "own key");
+                       ? "\"curve_key\" needs \"curve_clients\", the keys "
+                         "of the containers"
+                       : "\"curve_clients\" needs \"curve_key\", the key "
+                         "of the server");
 
     return NGX_ERROR;
 }

@@ -189,8 +189,8 @@ ngx_http_clipper_conf_select_uid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (lcf->uid->lengths == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" has no variables, all clients would be the "
-                           "same user", &value[1]);
+                           "\"%V\" has no variables, so all clients would be "
+                           "the same user", &value[1]);
         return NGX_CONF_ERROR;
     }
 

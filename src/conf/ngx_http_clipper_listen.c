@@ -211,14 +211,16 @@ ngx_http_clipper_listen_mode(ngx_conf_t *cf,
         || mode > 0777)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid mode in \"%V\", it is like 0660", value);
+                           "invalid mode in \"%V\", it must be octal as "
+                           "in 0660",
+                           value);
         return NGX_ERROR;
     }
 
     if (ngx_strncmp(endpoint->address.data, "unix:", 5) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is for addresses that begin with "
-                           "\"unix:\"", value);
+                           "\"%V\" can only be used with \"unix:\" "
+                           "addresses", value);
         return NGX_ERROR;
     }
 

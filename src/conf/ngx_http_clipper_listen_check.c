@@ -67,9 +67,10 @@ ngx_http_clipper_listen_allowed(ngx_conf_t *cf,
             && !ngx_http_clipper_listen_loopback(addr->sockaddr))
         {
             ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "\"clipper_rpc %V\" accepts other machines, "
-                               "and whoever connects can answer as a model; "
-                               "restrict it with \"allow=\" or keys of CURVE",
+                               "\"clipper_rpc %V\" accepts connections from "
+                               "other machines, and whoever connects can "
+                               "answer as a model; restrict it with "
+                               "\"allow=\" or CURVE keys",
                                &common->address);
         }
 
@@ -329,9 +330,9 @@ ngx_http_clipper_listen_check_files(ngx_cycle_t *cycle, ngx_core_conf_t *ccf)
 
     if (files < needed) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "%ui open files per worker hold %ui "
-                      "\"worker_connections\" but not %d connections of "
-                      "containers as well, set \"worker_rlimit_nofile\" to "
+                      "%ui open files per worker are enough for %ui "
+                      "\"worker_connections\" but not for %d connections of "
+                      "containers as well; set \"worker_rlimit_nofile\" to "
                       "%ui or more", files, cycle->connection_n,
                       NGX_HTTP_CLIPPER_RPC_ROOM, needed);
     }
@@ -351,7 +352,7 @@ ngx_http_clipper_listen_check_workers(ngx_core_conf_t *ccf,
     if ((size_t) ccf->worker_processes * 2 > room) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "clipper_zone of %uz bytes has room for %uz workers, "
-                      "but during a reload there are twice %i "
+                      "but a reload runs twice the %i "
                       "\"worker_processes\"; increase it", mcf->zone_size,
                       room, ccf->worker_processes);
     }

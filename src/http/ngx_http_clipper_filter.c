@@ -54,7 +54,7 @@ static ngx_http_clipper_page_t  ngx_http_clipper_pages[] = {
       ngx_string("The body is larger than client_max_body_size") },
 
     { NGX_HTTP_TOO_MANY_REQUESTS, "Too many requests",
-      ngx_string("The request was over the rate that is allowed") },
+      ngx_string("The request exceeded the allowed rate") },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "Internal error",
       ngx_string("An unexpected error occurred!") },

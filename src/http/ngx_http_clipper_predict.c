@@ -74,7 +74,7 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
 
     if (r->method != NGX_HTTP_POST) {
         return ngx_http_clipper_predict_refuse(r, NGX_HTTP_NOT_ALLOWED,
-                                   "Not found", "Only POST is answered here");
+                                   "Not found", "Only POST is allowed here");
     }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);

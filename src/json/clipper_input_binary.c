@@ -228,7 +228,8 @@ clipper_input_binary_items(clipper_input_t *in,
 
     if (n ? elements % n : elements) {
         return clipper_input_binary_wrong(in,
-                              "The body has no inputs of equal length",
+                              "The body does not divide into inputs of "
+                              "equal length",
                               in->values.len);
     }
 
@@ -242,7 +243,7 @@ clipper_input_binary_items(clipper_input_t *in,
 
     if (conf->type == CLIPPER_STRINGS && n != 1) {
         return clipper_input_binary_wrong(in,
-                              "Texts of a batch must be sent as JSON", 0);
+                              "A batch of strings must be sent as JSON", 0);
     }
 
     if (clipper_scratch_reserve(&in->index, n * sizeof(clipper_item_t))

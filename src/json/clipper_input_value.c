@@ -255,8 +255,8 @@ clipper_input_number(clipper_input_ctx_t *ctx,
     c = clipper_lex_space(lex);
 
     if (c == 'N' && codec->nan && !lex->nan) {
-        return clipper_lex_invalid(lex, 0, "NaN is not JSON, but clipper_input "
-                                   "with nulls=nan takes it.");
+        return clipper_lex_invalid(lex, 0, "NaN is not JSON; clipper_input "
+                                   "with nulls=nan accepts it.");
     }
 
     if (clipper_input_error_kind(c) != CLIPPER_KIND_INTEGER) {

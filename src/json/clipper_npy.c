@@ -192,7 +192,7 @@ clipper_npy_descr(clipper_npy_t *npy, const ngx_str_t *s)
     size_t  size;
 
     if (s->len != 3) {
-        return "The elements of the .npy file are no numbers";
+        return "The elements of the .npy file are not numbers";
     }
 
     order = s->data[0];
@@ -208,7 +208,7 @@ clipper_npy_descr(clipper_npy_t *npy, const ngx_str_t *s)
              && (size == 1 || size == 2 || size == 4 || size == 8))
         && !(kind == 'f' && (size == 2 || size == 4 || size == 8)))
     {
-        return "The elements of the .npy file are no numbers";
+        return "The elements of the .npy file are not numbers";
     }
 
     npy->kind = kind;

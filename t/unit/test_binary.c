@@ -109,9 +109,9 @@ test_raw(void **state)
     assert_true(in.batch && in.nitems == 1);
 
     read_body(RAW, DOUBLES, 4, d, sizeof(d));
-    assert_wrong("The body has no inputs of equal length");
+    assert_wrong("The body does not divide into inputs of equal length");
     read_body(RAW, DOUBLES, 0, d, sizeof(d));
-    assert_wrong("The body has no inputs of equal length");
+    assert_wrong("The body does not divide into inputs of equal length");
     read_body(RAW, DOUBLES, NONE, d, 12);
     assert_wrong("The body ends within an element (offset 12)");
     assert_int_equal(read_body(RAW, FLOATS, NONE, d, 12), OK);
@@ -130,7 +130,7 @@ test_raw(void **state)
     read_body(RAW, STRINGS, NONE, "t\xc3", 2);
     assert_wrong("The body is not UTF-8 (offset 1)");
     read_body(RAW, STRINGS, 2, "ab", 2);
-    assert_wrong("Texts of a batch must be sent as JSON");
+    assert_wrong("A batch of strings must be sent as JSON");
 
     conf.max_elements = 5;
     assert_int_equal(read_body(RAW, DOUBLES, NONE, d, sizeof(d)), LIMIT);

@@ -157,8 +157,8 @@ test_causes(void **state)
     assert_cause("Array input of type Null is not of type int at"
                  " input_batch[1][1] (offset 23)");
     scan(DOUBLES, "{\"input\":[NaN]}");
-    assert_cause("JSON parse error: NaN is not JSON, but clipper_input with"
-                 " nulls=nan takes it. (offset 10)\n");
+    assert_cause("JSON parse error: NaN is not JSON; clipper_input with"
+                 " nulls=nan accepts it. (offset 10)\n");
     scan(DOUBLES, "{\"input_batch\":[[1.5],false]}");
     assert_cause("Array input of type False is not of type array at"
                  " input_batch[1] (offset 22)");
