@@ -214,6 +214,28 @@ def test_neighbours_are_documented():
     assert found == documented_neighbours()
 
 
+def test_a_query_goes_down_once_and_up_once():
+    """Catches a POST /predict that enters the query by more than its three
+    steps, a step of the query that calls another than the next, and a second
+    place from which the request is told."""
+    it = tree()
+
+    def used(path, *owners):
+        return {bare(name) for user, name, owner in it.uses()
+                if bare(user) == path and bare(owner) in owners}
+
+    assert {name for name in used("predict", *map(bare, it.texts))
+            if folder(it.owner.get("ngx_http_clipper_" + name, "")) == "query"
+            } == {"query_create", "query_resolve", "query_start"}
+    assert used("query", "select", "ask", "select_merge") == {
+        "select_init", "select_choose", "select_cancel", "ask_start",
+        "ask_deliver", "ask_leave", "select_merge", "select_release"}
+    for step in ("select", "ask", "select_merge", "lineup"):
+        assert used(step, "query") == set(), step
+    assert {bare(path) for path, text in it.code.items()
+            if "query->handler(" in text} == {"query"}
+
+
 def test_circles_are_few():
     """Catches a circle between folders, and one inside a folder that is not
     named above with its reason."""
