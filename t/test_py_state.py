@@ -41,7 +41,7 @@ def server(nginx, store):
          ).wait_registered()
     made.wait_replicas("m")
     made.wait_replicas("n")
-    wait_until(lambda: made.status()["selection_state"]["redis"]["up"])
+    made.wait_redis()
     return made
 
 

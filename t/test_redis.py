@@ -311,8 +311,7 @@ def test_more_than_the_zone_holds(redis, serve):
         learn(connection, 3.0, 3.0)
         settled(store, 1)
         store.kill()
-        wait_until(lambda: not server.status()["selection_state"][
-            "redis"]["up"])
+        server.wait_redis(False)
         accepted = 0
         for i in range(1000):
             body = {"input": [3.0], "uid": f"u{i}"}

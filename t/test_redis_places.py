@@ -79,8 +79,7 @@ def test_a_cluster_with_a_hash_tag(redis, serve, records):
     """Catches keys that are in several slots in spite of one hash tag."""
     store = cluster(redis, (0, 16383))
     server = serve(store.address, '"prefix={clipper}:"', records)
-    wait_until(lambda: all(server.status()["selection_state"]["redis"]["up"]
-                           for _ in range(10)))
+    server.wait_redis()
     for _ in range(3):
         learn(server)
     wait_until(lambda: learned(store, 3, "{clipper}:" + STATE))
@@ -129,8 +128,7 @@ def test_a_user_with_few_rights(redis, serve, tmp_path, records):
     (tmp_path / "password").write_text("a b\n")
     server = serve(store.address, "user=clipper prefix=mine: db=0 "
                    f"password_file={tmp_path}/password", records)
-    wait_until(lambda: all(server.status()["selection_state"]["redis"]["up"]
-                           for _ in range(10)))
+    server.wait_redis()
     users = {line.split(" user=")[1].split()[0]
              for line in store("CLIENT", "LIST").splitlines()}
     assert "clipper" in users
@@ -148,8 +146,7 @@ def test_a_user_with_few_rights(redis, serve, tmp_path, records):
     assert "NOPERM" not in server.log_text()
     store("ACL", "SETUSER", "clipper", "off")
     store("CLIENT", "KILL", "USER", "clipper")
-    wait_until(lambda: not any(
-        server.status()["selection_state"]["redis"]["up"] for _ in range(10)))
+    server.wait_redis(False)
     learn(server)
 
 
@@ -214,8 +211,7 @@ def test_behind_tls(redis, serve, tunnel, tmp_path):
     near.kill()
     near.wait()
     path.unlink()
-    wait_until(lambda: not any(
-        server.status()["selection_state"]["redis"]["up"] for _ in range(10)))
+    server.wait_redis(False)
     learn(server)
     tunnel(*ours)
     wait_until(lambda: learned(store, 2), 30)

@@ -35,7 +35,7 @@ def serve(nginx):
              ).wait_registered()
         made.wait_replicas("m")
         made.wait_replicas("n")
-        wait_until(lambda: made.status()["selection_state"]["redis"]["up"])
+        made.wait_redis()
         return made
 
     return start
@@ -69,19 +69,6 @@ def label(server, query_id, uid=None, value=3.0):
 def settled(store, count, timeout=10):
     wait_until(lambda: store.feedbacks() == count, timeout,
                f"{count} feedbacks in Redis, not {store.feedbacks()}")
-
-
-def each_worker_has_redis(server):
-    """Waits for it: the status tells it of the worker that answers."""
-    up = set()
-
-    def all_up():
-        status = server.get("/status").json()
-        if status["selection_state"]["redis"]["up"]:
-            up.add(status["pid"])
-        return up >= set(server.worker_pids())
-
-    wait_until(all_up, 20, f"workers with Redis, not only {up}")
 
 
 def records(store, **kw):
@@ -255,7 +242,7 @@ def test_no_such_application(redis, serve, nginx):
              f"clipper_redis {store.address};")
     response = another.post("/a/update", {"query_id": query_id, "label": 1})
     assert response.status == 404
-    wait_until(lambda: another.status()["selection_state"]["redis"]["up"])
+    another.wait_redis()
     assert another.post("/b/update", {"query_id": query_id, "label": 1}
                         ).body == REFUSED
     assert label(server, query_id) == LEARNED
@@ -288,8 +275,7 @@ def test_redis_away(redis, serve, how):
     if how == "down":
         store.kill()
         for server in one, other:
-            wait_until(lambda: not server.status()["selection_state"][
-                "redis"]["up"])
+            server.wait_redis(False)
     else:
         store.signal(signal.SIGSTOP)
     begun = time.monotonic()
@@ -311,7 +297,7 @@ def test_redis_away(redis, serve, how):
         store.signal(signal.SIGCONT)
     settled(store, 20 + len(meanwhile), 30)
     for server in one, other:
-        each_worker_has_redis(server)
+        server.wait_redis()
         for query_id in before[:20]:
             assert label(server, query_id) == REFUSED
     for query_id in before[20:]:
@@ -329,7 +315,7 @@ def test_labels_that_wait_outlive_their_worker(redis, serve):
     server.checks_zone = False
     ids = ask(server, 20)
     store.kill()
-    wait_until(lambda: not server.status()["selection_state"]["redis"]["up"])
+    server.wait_redis(False)
     for query_id in ids[:10]:
         assert label(server, query_id) == LEARNED
     for pid in server.children():
@@ -351,8 +337,7 @@ def test_labels_that_wait_outlast_the_ring(redis, serve):
     server = serve(store, size="256k")
     ids = ask(server, 20)
     store.kill()
-    wait_until(lambda: not any(
-        server.status()["selection_state"]["redis"]["up"] for _ in range(10)))
+    server.wait_redis(False)
     for query_id in ids:
         assert label(server, query_id) == LEARNED
     for _ in range(20):

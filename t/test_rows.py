@@ -103,7 +103,7 @@ def test_another_model_gets_the_row_of_a_query(logged, redis):
         application("a", "m n", slo="300s",
                     extra="clipper_select epsilon_greedy;"),
         f"clipper_redis 127.0.0.1:{way.port} timeout=60s;", **OPTIONS)
-    wait_until(lambda: server.status()["selection_state"]["redis"]["up"])
+    server.wait_redis()
     fill(server)
     sim = announce(server, "m")
     with ThreadPoolExecutor() as pool, server.connect(timeout=60) as client:

@@ -312,6 +312,19 @@ class Nginx:
             lambda: len(self.replicas(model)) == count or None, timeout,
             f"{count} replicas of {model}")
 
+    def wait_redis(self, up=True, timeout=20.0):
+        """Waits until every worker has Redis, or none: the status tells it of
+        the worker that answers, a kept connection always of the same one."""
+        seen = {}
+
+        def all_say():
+            with Connection(("127.0.0.1", self.operator)) as connection:
+                status = connection.get("/status").json()
+            seen[status["pid"]] = status["selection_state"]["redis"]["up"]
+            return all(seen.get(pid) == up for pid in self.worker_pids())
+
+        wait_until(all_say, timeout, f"workers with Redis {up}, not {seen}")
+
     # the end
 
     def log_text(self):
