@@ -29,7 +29,8 @@ def settings():
 def pytest_collection_modifyitems(items):
     """Marks what depends on the build of the module and on the workers."""
     for item in items:
-        if "make_nginx" in getattr(item, "fixturenames", ()):
+        if "make_nginx" in getattr(item, "fixturenames", ()) \
+                and not item.get_closest_marker("once"):
             item.add_marker(pytest.mark.server)
 
 

@@ -18,6 +18,8 @@ from harness import PythonContainer, application, values
 from harness.metrics import METRICS, scrape
 from harness.session import NOCACHE
 
+pytestmark = pytest.mark.once
+
 HERE = Path(__file__).resolve().parent
 
 
