@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 NGINX_SRC = Path(os.environ.get("NGINX_SRC") or "/usr/share/nginx/src")
 
@@ -18,7 +20,7 @@ def configure(directory, *arguments):
         ["./configure", "--without-http_rewrite_module",
          "--without-http_gzip_module", *arguments],
         cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=100)
+        text=True, timeout=300)
 
 
 def sources():
@@ -26,6 +28,7 @@ def sources():
         str(p) for p in (ROOT / "src").glob("**/*.c"))
 
 
+@pytest.mark.timeout(320)
 def test_static_form(tmp_path):
     """Catches a source file or a library that a static build misses."""
     done = configure(tmp_path, f"--add-module={ROOT}")
@@ -39,6 +42,7 @@ def test_static_form(tmp_path):
         tmp_path / "objs/ngx_modules.c").read_text()
 
 
+@pytest.mark.timeout(320)
 def test_missing_libraries(tmp_path):
     """Catches a missing library that only the compiler reports, or an error
     that does not say what to install. All are named at once."""
