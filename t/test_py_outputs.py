@@ -9,7 +9,6 @@ import collections.abc
 import dataclasses
 import datetime
 import decimal
-import enum
 import fractions
 import ipaddress
 import json
@@ -31,20 +30,9 @@ from clipper_container.outputs import (
     encode_outputs,
 )
 
+from harness.values import Color, Level, Name
+
 NAN, INF = float("nan"), float("inf")
-
-
-class Color(enum.Enum):
-    RED = "red"
-    ONE = np.int64(1)
-
-
-class Level(enum.IntEnum):
-    LOW = 3
-
-
-class Name(str, enum.Enum):
-    A = "a"
 
 
 @dataclasses.dataclass

@@ -31,6 +31,8 @@ static ngx_int_t ngx_http_clipper_predict_refuse(ngx_http_request_t *r,
 static void ngx_http_clipper_predict_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx);
+static ngx_int_t ngx_http_clipper_predict_ask(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, clipper_input_t *in);
 static ngx_int_t ngx_http_clipper_predict_scan_error(ngx_http_request_t *r,
     clipper_input_t *in);
 static ngx_int_t ngx_http_clipper_predict_uid(ngx_http_request_t *r,
@@ -244,9 +246,7 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx)
 {
     ngx_int_t                     rc;
-    ngx_str_t                     cause;
     clipper_input_t              *in;
-    ngx_http_clipper_query_t     *query;
     ngx_http_clipper_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
@@ -276,42 +276,57 @@ ngx_http_clipper_predict_query(ngx_http_request_t *r,
         goto done;
     }
 
-    if (in->error.code == CLIPPER_INPUT_SYNTAX
-        || in->error.code == CLIPPER_INPUT_NOMEM)
-    {
-        rc = ngx_http_clipper_predict_scan_error(r, in);
-        goto done;
-    }
-
-    query = ngx_http_clipper_query_create(r->pool, r->connection->log,
-                                          lcf->app, ctx->read_us);
-    if (query == NULL) {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        goto done;
-    }
-
-    query->uid = ctx->uid;
-
-    rc = ngx_http_clipper_predict_resolve(r, query, &in->version, &cause);
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
-                                            NGX_HTTP_CLIPPER_QUERY_ERROR,
-                                            &cause);
-
-    } else if (rc == NGX_ERROR) {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    } else {
-        rc = in->error.code ? ngx_http_clipper_predict_scan_error(r, in)
-                            : ngx_http_clipper_predict_start(r, ctx, query, in);
-    }
+    rc = ngx_http_clipper_predict_ask(r, ctx, in);
 
 done:
 
     ngx_http_clipper_body_release(in);
 
     return rc;
+}
+
+
+/* makes a query of what was read; results as above */
+
+static ngx_int_t
+ngx_http_clipper_predict_ask(ngx_http_request_t *r,
+    ngx_http_clipper_ctx_t *ctx, clipper_input_t *in)
+{
+    ngx_str_t                     cause;
+    ngx_http_clipper_query_t     *query;
+    ngx_http_clipper_loc_conf_t  *lcf;
+
+    if (in->error.code == CLIPPER_INPUT_SYNTAX
+        || in->error.code == CLIPPER_INPUT_NOMEM)
+    {
+        return ngx_http_clipper_predict_scan_error(r, in);
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_clipper_module);
+
+    query = ngx_http_clipper_query_create(r->pool, r->connection->log,
+                                          lcf->app, ctx->read_us);
+    if (query == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    query->uid = ctx->uid;
+
+    switch (ngx_http_clipper_predict_resolve(r, query, &in->version, &cause)) {
+
+    case NGX_OK:
+        return in->error.code
+               ? ngx_http_clipper_predict_scan_error(r, in)
+               : ngx_http_clipper_predict_start(r, ctx, query, in);
+
+    case NGX_DECLINED:
+        return ngx_http_clipper_predict_error(r, NGX_HTTP_BAD_REQUEST,
+                                              NGX_HTTP_CLIPPER_QUERY_ERROR,
+                                              &cause);
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 }
 
 

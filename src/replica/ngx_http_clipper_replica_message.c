@@ -19,6 +19,11 @@ static ngx_uint_t ngx_http_clipper_message_frames(
     ngx_http_clipper_identity_t *id);
 static void ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id,
     int fd, clipper_proto_frame_t *frames, ngx_uint_t n);
+static ngx_int_t ngx_http_clipper_message_decode(
+    ngx_http_clipper_replica_t *replica, clipper_proto_message_t *m,
+    clipper_proto_frame_t *frames, ngx_uint_t n);
+static void ngx_http_clipper_message_bad(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica, clipper_proto_message_t *m);
 static void ngx_http_clipper_message_heartbeat(ngx_http_clipper_identity_t *id,
     ngx_http_clipper_replica_t *replica);
 static void ngx_http_clipper_message_silent(ngx_http_clipper_identity_t *id);
@@ -70,9 +75,6 @@ static void
 ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
     clipper_proto_frame_t *frames, ngx_uint_t n)
 {
-    u_char                       buf[CLIPPER_TEXT * 2];
-    ngx_str_t                    name;
-    ngx_int_t                    rc;
     ngx_http_clipper_replica_t  *replica;
     clipper_proto_message_t      m;
 
@@ -82,45 +84,8 @@ ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
         replica->active_us = clipper_clock_us();
     }
 
-    rc = clipper_proto_decode(&m, frames, n,
-             replica ? replica->codec->version
-                     : CLIPPER_PROTO_UNKNOWN,
-             replica && replica->in_flight ? replica->nleases
-                                  : CLIPPER_PROTO_ANY_COUNT);
-
-    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_REPLY
-        && (!replica->in_flight || replica->message_id != m.message_id))
-    {
-        m.error = CLIPPER_PROTO_EUNKNOWN_ID;
-        rc = NGX_DECLINED;
-    }
-
-    if (rc == NGX_OK && m.kind == CLIPPER_PROTO_METADATA && replica) {
-        if (ngx_http_clipper_message_known(replica, &m)) {
-            return;
-        }
-
-        m.error = CLIPPER_PROTO_EREGISTERED;
-        rc = NGX_DECLINED;
-    }
-
-    if (rc != NGX_OK) {
-        if (replica == NULL && m.kind == CLIPPER_PROTO_METADATA) {
-            ngx_http_clipper_message_refuse(id, &m, m.error);
-            return;
-        }
-
-        ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
-        ngx_http_clipper_rpc_error(m.error, &name);
-
-        /* the reply is unusable, but the replica is free again */
-
-        if (replica && m.kind == CLIPPER_PROTO_REPLY && m.has_id
-            && replica->in_flight && replica->message_id == m.message_id)
-        {
-            ngx_http_clipper_message_reply(replica, NULL);
-        }
-
+    if (ngx_http_clipper_message_decode(replica, &m, frames, n) != NGX_OK) {
+        ngx_http_clipper_message_bad(id, replica, &m);
         return;
     }
 
@@ -131,7 +96,9 @@ ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
         break;
 
     case CLIPPER_PROTO_METADATA:
-        ngx_http_clipper_message_metadata(id, fd, &m);
+        if (replica == NULL) {
+            ngx_http_clipper_message_metadata(id, fd, &m);
+        }
         break;
 
     case CLIPPER_PROTO_REPLY:
@@ -149,6 +116,65 @@ ngx_http_clipper_message_take(ngx_http_clipper_identity_t *id, int fd,
 
     case CLIPPER_PROTO_NONE:        /* is never NGX_OK */
         break;
+    }
+}
+
+
+/* NGX_DECLINED: this peer may not send this message now, see m->error */
+
+static ngx_int_t
+ngx_http_clipper_message_decode(ngx_http_clipper_replica_t *replica,
+    clipper_proto_message_t *m, clipper_proto_frame_t *frames, ngx_uint_t n)
+{
+    if (clipper_proto_decode(m, frames, n,
+             replica ? replica->codec->version
+                     : CLIPPER_PROTO_UNKNOWN,
+             replica && replica->in_flight ? replica->nleases
+                                  : CLIPPER_PROTO_ANY_COUNT)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (m->kind == CLIPPER_PROTO_REPLY
+        && (!replica->in_flight || replica->message_id != m->message_id))
+    {
+        m->error = CLIPPER_PROTO_EUNKNOWN_ID;
+        return NGX_DECLINED;
+    }
+
+    if (m->kind == CLIPPER_PROTO_METADATA && replica
+        && !ngx_http_clipper_message_known(replica, m))
+    {
+        m->error = CLIPPER_PROTO_EREGISTERED;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_clipper_message_bad(ngx_http_clipper_identity_t *id,
+    ngx_http_clipper_replica_t *replica, clipper_proto_message_t *m)
+{
+    u_char     buf[CLIPPER_TEXT * 2];
+    ngx_str_t  name;
+
+    if (replica == NULL && m->kind == CLIPPER_PROTO_METADATA) {
+        ngx_http_clipper_message_refuse(id, m, m->error);
+        return;
+    }
+
+    ngx_http_clipper_replica_name(replica, &name, buf, sizeof(buf));
+    ngx_http_clipper_rpc_error(m->error, &name);
+
+    /* the reply is unusable, but the replica is free again */
+
+    if (replica && m->kind == CLIPPER_PROTO_REPLY && m->has_id
+        && replica->in_flight && replica->message_id == m->message_id)
+    {
+        ngx_http_clipper_message_reply(replica, NULL);
     }
 }
 

@@ -140,7 +140,11 @@ class ContainerManager(abc.ABC):
 
     @abc.abstractmethod
     def connect(self) -> None:
-        """Find the running cluster."""
+        """Find the running cluster and its ports.
+
+        Raises:
+            ClipperException: no cluster of this name runs.
+        """
 
     @abc.abstractmethod
     def stop_all(self, graceful: bool = True) -> None:
@@ -152,10 +156,13 @@ class ContainerManager(abc.ABC):
 
     @abc.abstractmethod
     def get_logs(self, logging_dir: str) -> List[str]:
-        """Copy the logs of the cluster to a directory.
+        """Copy the logs of the server and of each container to a directory.
+
+        Args:
+            logging_dir: made when it does not exist.
 
         Returns:
-            paths of the files.
+            absolute paths of the files.
         """
 
     @abc.abstractmethod

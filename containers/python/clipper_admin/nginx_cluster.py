@@ -155,33 +155,6 @@ class NginxCluster(ContainerManager):
             settings: members for `server_conf.nginx_conf`.
         """
 
-    @abc.abstractmethod
-    def connect(self) -> None:
-        """Find the running cluster and its ports.
-
-        Raises:
-            ClipperException: no cluster of this name runs.
-        """
-
-    @abc.abstractmethod
-    def stop_all(self, graceful: bool = True) -> None:
-        """Stop everything that belongs to the cluster.
-
-        Args:
-            graceful: False kills the processes at once.
-        """
-
-    @abc.abstractmethod
-    def get_logs(self, logging_dir: str) -> List[str]:
-        """Copy the logs of nginx and of each container to a directory.
-
-        Args:
-            logging_dir: made when it does not exist.
-
-        Returns:
-            absolute paths of the files.
-        """
-
     def get_admin_addr(self) -> str:
         """``host:port`` of status, metrics and health."""
         return self._address("management")
@@ -269,14 +242,6 @@ class NginxCluster(ContainerManager):
             ClipperException: nginx refuses them (with its error line); the
                 fragments before stay in force.
         """
-
-    def get_status(self) -> Dict[str, Any]:
-        """The server's status JSON.
-
-        Raises:
-            OSError: the server does not answer.
-        """
-        return server_status.fetch(self.get_admin_addr())
 
     def _wait_in_force(
         self,
