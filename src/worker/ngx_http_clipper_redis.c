@@ -11,8 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include "base/clipper_plain.h"
 #include "worker/ngx_http_clipper_redis.h"
+#include "worker/ngx_http_clipper_redis_cause.h"
 #include "worker/ngx_http_clipper_redis_event.h"
 #include "worker/ngx_http_clipper_redis_guard.h"
 #include "worker/ngx_http_clipper_watch.h"
@@ -20,8 +20,8 @@
 
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF      50      /* ms, first pause */
 #define NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX  5000
-#define NGX_HTTP_CLIPPER_REDIS_TEXT         256     /* bytes, of an error */
 #define NGX_HTTP_CLIPPER_REDIS_MOMENT       100     /* ms, at retirement */
+#define NGX_HTTP_CLIPPER_REDIS_LAST         500     /* ms, if nobody stays */
 
 
 typedef struct {
@@ -33,13 +33,13 @@ typedef struct {
     ngx_event_t                     timeout;
     ngx_msec_t                      until;     /* waiting to reconnect */
     ngx_uint_t                    (*others)(void);     /* NULL: not retiring */
+    ngx_msec_t                      last;      /* then: the end of waiting */
     ngx_msec_t                      backoff;
     ngx_msec_t                      since;     /* it came up; 0: it did not */
     ngx_uint_t                      next;      /* address */
     ngx_uint_t                      pending;   /* commands without a reply */
     ngx_uint_t                      greeting;  /* of those, before it is up */
     unsigned                        up:1;
-    unsigned                        told:1;    /* the outage was logged */
     unsigned                        done:1;
 } ngx_http_clipper_redis_t;
 
@@ -59,6 +59,7 @@ static void ngx_http_clipper_redis_greeted(ngx_http_clipper_redis_call_t *call,
 static void ngx_http_clipper_redis_answered(redisAsyncContext *ac,
     void *reply, void *data);
 static void ngx_http_clipper_redis_await(void);
+static void ngx_http_clipper_redis_await_until(ngx_msec_t until);
 static void ngx_http_clipper_redis_await_moment(void);
 static void ngx_http_clipper_redis_expired(ngx_event_t *ev);
 static void ngx_http_clipper_redis_drop(const char *reason);
@@ -146,10 +147,11 @@ ngx_http_clipper_redis_retire(ngx_uint_t (*others)(void))
 
     redis = &ngx_http_clipper_redis;
     redis->others = others;
+    redis->last = ngx_current_msec + NGX_HTTP_CLIPPER_REDIS_LAST;
 
     if (redis->timeout.timer_set) {
         ngx_del_timer(&redis->timeout);
-        ngx_http_clipper_redis_await_moment();
+        ngx_http_clipper_redis_await_until(redis->until);
     }
 }
 
@@ -374,13 +376,9 @@ ngx_http_clipper_redis_greeted(ngx_http_clipper_redis_call_t *call,
         return;
     }
 
-    if (redis->told) {
-        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                      "redis \"%V\" is back", &redis->conf->address);
-    }
+    ngx_http_clipper_redis_cause_over(redis->log, &redis->conf->address);
 
     redis->up = 1;
-    redis->told = 0;
     redis->since = ngx_current_msec;
 
     redis->ready();
@@ -459,8 +457,22 @@ ngx_http_clipper_redis_answered(redisAsyncContext *ac, void *reply,
 static void
 ngx_http_clipper_redis_await(void)
 {
-    ngx_http_clipper_redis.until = ngx_current_msec
-                                   + ngx_http_clipper_redis.conf->timeout;
+    ngx_http_clipper_redis_await_until(ngx_current_msec
+                                       + ngx_http_clipper_redis.conf->timeout);
+}
+
+
+static void
+ngx_http_clipper_redis_await_until(ngx_msec_t until)
+{
+    ngx_http_clipper_redis_t  *redis;
+
+    redis = &ngx_http_clipper_redis;
+    redis->until = until;
+
+    if (redis->others && (ngx_msec_int_t) (redis->last - until) < 0) {
+        redis->until = redis->last;
+    }
 
     ngx_http_clipper_redis_await_moment();
 }
@@ -523,8 +535,6 @@ ngx_http_clipper_redis_drop(const char *reason)
 static void
 ngx_http_clipper_redis_lost(const char *reason)
 {
-    u_char                     buf[NGX_HTTP_CLIPPER_REDIS_TEXT];
-    ngx_str_t                  text;
     ngx_msec_t                 pause;
     ngx_http_clipper_redis_t  *redis;
 
@@ -551,16 +561,7 @@ ngx_http_clipper_redis_lost(const char *reason)
         return;
     }
 
-    if (!redis->told) {
-        text.data = (u_char *) reason;
-        text.len = ngx_strlen(reason);
-        clipper_plain_text(&text, buf, sizeof(buf));
-
-        ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                      "redis \"%V\": %V; updates are kept until it is back",
-                      &redis->conf->address, &text);
-        redis->told = 1;
-    }
+    ngx_http_clipper_redis_cause(redis->log, &redis->conf->address, reason);
 
     pause = redis->backoff / 2 + (ngx_msec_t) ngx_random() % redis->backoff;
     redis->backoff = ngx_min(redis->backoff * 2,
