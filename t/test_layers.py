@@ -32,7 +32,7 @@ WHOLES = [
         r"^extern const clipper_policy_t +clipper_(\w+);", (
             ROOT / "src/learn/clipper_policy_table.h").read_text(), re.M)},
     # what a lease is, and which lease may have a copy
-    {"queue_lease", "queue_hedge", "queue_peer"},
+    {"queue_lease", "queue_hedge", "queue_peer", "queue_plan"},
     # the records, who has them, and the ring that they are in
     {"record", "record_claim", "record_ring"},
     # what a row is about

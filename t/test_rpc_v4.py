@@ -297,3 +297,23 @@ def test_a_message_without_memory_leaves_no_part_behind(make_nginx, tmp_path):
     server.wait_replicas("m", 1)
     assert lost.read().json()["default"] is False
     assert first.requests[-1].values == [(1.0,) * 125]
+
+
+def test_an_input_that_was_not_sent_is_no_suspect(make_nginx, tmp_path):
+    """Catches an input that ends as an error after two attempts to send it: it
+    never reached a replica."""
+    fails = tmp_path / "fails"
+    server = make_nginx(application("a", "m:1", slo="30s"), http=NOCACHE,
+                        workers=1)
+    preload(server, tmp_path, NO_MEMORY, "-DSIZE=1000",
+            f'-DFILE="{fails}"')
+    server.start()
+    sim = connected4(server)
+    fails.touch()
+    lost = server.post_later("/a/predict", {"input": [1.0] * 125})
+    for _ in range(3):
+        wait_until(lambda: not fails.exists())
+        fails.touch()
+    fails.unlink(missing_ok=True)
+    assert lost.read().json()["default"] is False
+    assert sim.requests[-1].values == [(1.0,) * 125]

@@ -171,6 +171,9 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 
     if (rc == NGX_OK) {
         ngx_http_clipper_dispatch_watch(replica, take->now_us);
+
+    } else {
+        replica->unsent = 1;
     }
 
     return rc;

@@ -367,8 +367,12 @@ ngx_http_clipper_replica_gone(ngx_http_clipper_replica_t *replica,
     }
 
     for (i = 0; i < replica->nleases; i++) {
-        again += clipper_queue_lease_lost_locked(zone, replica->row,
-                                                 &replica->leases[i], now_us);
+        again += replica->unsent
+                 ? clipper_queue_lease_unsent_locked(zone, replica->row,
+                                                     &replica->leases[i])
+                 : clipper_queue_lease_lost_locked(zone, replica->row,
+                                                   &replica->leases[i],
+                                                   now_us);
     }
 
     clipper_registry_replica_gone_locked(zone, replica->row, now_us);

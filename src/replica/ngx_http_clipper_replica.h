@@ -46,6 +46,7 @@ typedef struct {
     unsigned                               reread:1;  /* the limit was seen
                                                          late: replies first */
     unsigned                               overdue:1; /* limit has passed */
+    unsigned                               unsent:1;  /* its leases */
 
     /* while the worker retires */
     unsigned                               moving:1;  /* told, or its turn */

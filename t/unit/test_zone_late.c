@@ -275,6 +275,60 @@ test_lost_with_two(void **state)
 }
 
 
+/* what could not be sent is asked as if nothing had happened */
+
+static void
+test_not_sent(void **state)
+{
+    uint32_t         replica, next;
+    ngx_uint_t       i;
+    clipper_task_t   task, other;
+    clipper_lease_t  leases[2];
+
+    replica = replica_make(&a, model, 0);
+    task = ask(&a, 1, 8, 90000);
+    other = ask(&b, 2, 8, 91000);
+
+    for (i = 0; i < 4; i++) {
+        next = replica_make(&a, model, 0);
+        assert_int_equal(take(&a, replica, 2, 100, leases), 2);
+
+        clipper_zone_lock(&a);
+        assert_int_equal(clipper_queue_lease_unsent_locked(&a, replica,
+                                                           &leases[0]), 1);
+        assert_int_equal(clipper_queue_lease_unsent_locked(&a, replica,
+                                                           &leases[1]), 1);
+        assert_int_equal(clipper_queue_lease_unsent_locked(&a, replica,
+                                                           &leases[1]), 0);
+        clipper_zone_unlock(&a);
+        replica_gone(&a, replica);
+        zone_assert(&a, "not sent");
+        replica = next;
+    }
+
+    assert_int_equal(take(&a, replica, 2, 100, leases), 2);
+    (void) settle(&a, replica, &leases[0], 200);
+    (void) settle(&a, replica, &leases[1], 200);
+    expect_mail(&a, task.waiter, 1, 8);
+    expect_mail(&b, other.waiter, 2, 8);
+
+    /* nobody waits for it any more */
+
+    replica_idle(&a, replica);
+    task = ask(&a, 3, 8, 90000);
+    assert_int_equal(take(&a, replica, 1, 300, leases), 1);
+    leave(&a, task.waiter, task.gen);
+
+    clipper_zone_lock(&a);
+    assert_int_equal(clipper_queue_lease_unsent_locked(&a, replica, leases),
+                     0);
+    clipper_zone_unlock(&a);
+    assert_int_equal(a.header->flights.used, 0);
+
+    replica_gone(&a, replica);
+}
+
+
 /*
  * An input that a slow replica is tried with waits for another one as long as
  * one of its waiters does, also when the most urgent one has left.
@@ -361,6 +415,7 @@ main(void)
         zone_test(test_skipped),
         zone_test(test_copies),
         zone_test(test_lost_with_two),
+        zone_test(test_not_sent),
         zone_test(test_shared_after_a_waiter_left),
         zone_test(test_credit),
     };
