@@ -213,14 +213,24 @@ clipper_combine_group(const clipper_combine_member_t *members, ngx_uint_t n,
 
 /*
  * Outputs that differ in their last bytes would be read once for each pair of
- * members, so what is not the same text is told apart by hashes.
+ * members, so what is not the same text is told apart by hashes: those of the
+ * first group are compared, the others have their hashes then.
  */
 
 static ngx_uint_t
 clipper_combine_agree(const clipper_combine_member_t *members, ngx_uint_t one,
     ngx_uint_t two, clipper_combine_hashes_t *hashes)
 {
+    uint64_t                both;
     const clipper_value_t  *a, *b;
+
+    both = ((uint64_t) 1 << one) | ((uint64_t) 1 << two);
+
+    if ((hashes->known & both) == both
+        && hashes->hash[one] != hashes->hash[two])
+    {
+        return 0;
+    }
 
     a = &members[one].value;
     b = &members[two].value;
