@@ -24,7 +24,7 @@ from clipper_admin.deployers import python as python_deployer
 from clipper_admin.docker import find_unbound_port
 from harness import seed
 from harness.cluster import check_that_no_change_is_lost
-from harness.docker import containers, needs_engine
+from harness.docker import SERVERS, containers, needs_engine, needs_image
 from harness.util import free_port, wait_until
 
 pytestmark = [needs_engine, pytest.mark.timeout(580)]
@@ -46,8 +46,9 @@ def shared(make_cluster):
 def conn(shared):
     """A connection to an empty cluster."""
     yield shared
-    for name in shared.get_all_apps():
-        shared.unregister_application(name)
+    shared.cm.change_catalog(lambda catalog: [
+        catalog.delete_application(name)
+        for name in list(catalog.applications)])
     shared.stop_all_model_containers()
 
 
@@ -455,14 +456,13 @@ def test_logs_and_addresses(conn, tmp_path):
     assert "# TYPE clipper_queries_total counter" in answer.text
 
 
+@needs_image(SERVERS)
 def test_prometheus_beside_a_cluster(engine, make_cluster):
     """C3, C4: three targets are up, and each replica has its series."""
+    engine.wait_for(SERVERS)
     engine.build(
         "docker.io/clipper/test-prometheus:1",
-        "FROM docker.io/library/debian:bookworm-slim\n"
-        "RUN apt-get -q update && apt-get -q -y --no-install-recommends "
-        "install prometheus && mkdir /prometheus\n"
-        'ENTRYPOINT ["prometheus"]\n', {})
+        'FROM %s\nENTRYPOINT ["prometheus"]\n' % SERVERS, {})
     manager = make_cluster(
         "watched", prometheus_image="docker.io/clipper/test-prometheus:1",
         prometheus_port=free_port())
@@ -491,14 +491,10 @@ def test_prometheus_beside_a_cluster(engine, make_cluster):
     assert containers(manager) == []
 
 
+@needs_image(SERVERS)
 def test_learned_state_is_in_redis(engine, make_cluster):
-    engine.build(
-        "docker.io/clipper/test-redis:1",
-        "FROM docker.io/library/debian:bookworm-slim\n"
-        "RUN apt-get -q update && apt-get -q -y --no-install-recommends "
-        "install redis-server\n", {})
-    manager = make_cluster("learning",
-                           redis_image="docker.io/clipper/test-redis:1")
+    engine.wait_for(SERVERS)
+    manager = make_cluster("learning", redis_image=SERVERS)
     conn = ClipperConnection(manager)
     conn.start_clipper()
     conn.register_application("a", "doubles", "0", 5000000,

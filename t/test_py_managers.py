@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-import sklearn
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -24,7 +23,7 @@ from clipper_admin.exceptions import ClipperException
 from clipper_admin.local.control import ask
 from clipper_admin.nginx_cluster import NginxCluster
 from harness.cluster import outputs, unsanitized
-from harness.docker import needs_engine
+from harness.docker import LIBRARIES, needs_engine, needs_image
 from harness.util import session_pids, wait_until
 
 pytestmark = [unsanitized, pytest.mark.timeout(580)]
@@ -56,15 +55,11 @@ class Local:
 class Docker:
     """A cluster on an engine, with an image that has the libraries."""
 
-    image = "localhost/test-libraries:1"
+    image = LIBRARIES
 
     def __init__(self, request):
         self._engine = request.getfixturevalue("engine")
-        self._engine.build(
-            self.image,
-            "FROM docker.io/clipper/python-closure-container:0.1.0\n"
-            "RUN pip install -q numpy==%s pandas==%s scikit-learn==%s\n" % (
-                np.__version__, pd.__version__, sklearn.__version__), {})
+        self._engine.wait_for(self.image)
         self.conn = ClipperConnection(
             request.getfixturevalue("make_docker_cluster")("managers"))
 
@@ -86,7 +81,8 @@ class Docker:
 
 
 @pytest.fixture(scope="module", params=[
-    Local, pytest.param(Docker, marks=needs_engine)])
+    Local, pytest.param(
+        Docker, marks=[needs_engine, needs_image(LIBRARIES)])])
 def cluster(request):
     made = request.param(request)
     made.conn.start_clipper()

@@ -1,10 +1,11 @@
 """podman's Docker API with the project's images, for tests."""
 
+import concurrent.futures
 import contextlib
 import os
 import socket
 import subprocess
-import time
+import tempfile
 
 from .util import wait_until
 
@@ -17,6 +18,10 @@ def _certificates():
     return os.environ.get("PIP_CERT") or done.stdout.strip()
 
 
+#: The image that all others are built on.
+DEBIAN = "docker.io/library/debian:bookworm-slim"
+
+
 class Engine:
     """`.ci/podman service` on a socket of its own, until `stop`."""
 
@@ -24,6 +29,9 @@ class Engine:
         self._root = root
         self._socket = os.path.join(directory, "podman.sock")
         self._log = open(os.path.join(directory, "podman.log"), "wb")
+        self._pool = concurrent.futures.ThreadPoolExecutor(2)
+        self._builds = {}
+        self.base = DEBIAN
         self._start()
 
     def _start(self):
@@ -39,16 +47,18 @@ class Engine:
         """Value of DOCKER_HOST."""
         return "unix://" + self._socket
 
-    def make_images(self):
-        """`make images`, on a base that knows the machine's certificates."""
-        base = "docker.io/library/debian:bookworm-slim"
+    def make_base(self):
+        """Makes an image that knows the machine's certificates, for pip."""
         certificates = _certificates()
         if certificates:
-            self.build("localhost/clipper-test-base",
+            self.base = "localhost/clipper-test-base"
+            self.build(self.base,
                        "FROM %s\nCOPY ca.crt /etc/clipper-ca.crt\n"
-                       "ENV PIP_CERT=/etc/clipper-ca.crt\n" % base,
+                       "ENV PIP_CERT=/etc/clipper-ca.crt\n" % DEBIAN,
                        {"ca.crt": certificates})
-            base = "localhost/clipper-test-base"
+
+    def make_images(self):
+        """`make images`."""
         # The build shares this host's network: its check of the server must
         # not need a port that somebody has.
         with socket.socket() as busy:
@@ -57,19 +67,33 @@ class Engine:
                 busy.bind(("", 7000))
                 busy.listen()
             self._run(
-                ["make", "images", "ENGINE=.ci/podman", "BASE=" + base])
+                ["make", "images", "ENGINE=.ci/podman", "BASE=" + self.base])
+
+    def make_container_image(self, image, recipe):
+        """Builds the base image of containers on one of a recipe."""
+        base = image.partition(":")[0] + "-base"
+        self.build(base, recipe, {})
+        self._run([".ci/podman", "build", "--build-arg", "BASE=" + base,
+                   "-t", image, str(self._root / "containers/python")])
 
     def build(self, image, recipe, files):
         """Builds an image of a recipe and files (name -> path)."""
-        directory = os.path.join(
-            os.path.dirname(self._socket), "context-%f" % time.time())
-        os.mkdir(directory)
+        directory = tempfile.mkdtemp(
+            prefix="context-", dir=os.path.dirname(self._socket))
         for name, path in files.items():
             subprocess.run(["cp", "-rL", path,
                             os.path.join(directory, name)], check=True)
         with open(os.path.join(directory, "Dockerfile"), "w") as f:
             f.write(recipe)
         self._run([".ci/podman", "build", "-t", image, directory])
+
+    def begin(self, image, build, *arguments):
+        """Begins to build an image beside what follows."""
+        self._builds[image] = self._pool.submit(build, image, *arguments)
+
+    def wait_for(self, image):
+        """Waits for the end of what was begun."""
+        self._builds[image].result()
 
     def _run(self, command):
         done = subprocess.run(
@@ -90,6 +114,7 @@ class Engine:
 
     def stop(self):
         """Ends the service and everything that it has started."""
+        self._pool.shutdown(cancel_futures=True)
         self._end()
         self._log.close()
         wait_until(lambda: not self._processes(), 60,
