@@ -116,6 +116,18 @@ def test_what_is_installed(tmp_path):
     assert not {"gcc", "nginx-dev"} & set(missing)
 
 
+def test_short_forms_of_first_runs():
+    """Catches a test that a first run on a fresh machine names and that is
+    not there any more: the run takes minutes to say so."""
+    text = (ROOT / "t/test_fresh.py").read_text(encoding="utf-8")
+    named = re.findall(r"-k '?(\w+)",
+                       re.search(r"^SHORT = \{$.*?^\}$", text, re.M | re.S)[0])
+    tests = "".join(path.read_text(encoding="utf-8")
+                    for path in (ROOT / "t").glob("test_*.py"))
+    assert len(named) >= 2
+    assert [one for one in named if f"def {one}(" not in tests] == []
+
+
 def test_no_nginx(tmp_path):
     """Catches a build without nginx that does not say what to do."""
     done = make("-f", ".ci/module.mk", str(tmp_path / "module.so"),

@@ -205,7 +205,8 @@ def checkout(directory):
                        if name and (ROOT / os.fsdecode(name)).exists())
     directory.mkdir(parents=True)
     archive = subprocess.run(
-        ["tar", "-c", "--no-recursion", "--null", "--files-from=-"],
+        ["tar", "-c", "--no-recursion", "--ignore-failed-read", "--null",
+         "--files-from=-"],
         cwd=ROOT, input=there, capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x", "-C", str(directory)], input=archive,
                    check=True)
