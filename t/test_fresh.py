@@ -64,11 +64,11 @@ def quickstart(machine, *options):
 
 #: Blocks with these words, and the test that runs what they show.
 ELSEWHERE = {
-    "docker": "test_image.py and test_docker.py",
+    "docker run": "test_image.py::test_block_of_the_readme",
+    "docker": "test_docker.py",
     "make images": "test_docker.py",
     ".ci/podman": "test_docker.py",
     "clipper-replay": "test_py_replay.py",
-    "apps/hello-world.conf": "test_image.py",
 }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness import Connection, PythonContainer, wait_until
+from harness.console import commands, console
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("CLIPPER_TEST_IMAGE"),
@@ -116,13 +117,13 @@ class Container:
     def get(self, path):
         return self.request(1338, "GET", path)
 
-    def model(self, delay=0.0):
+    def model(self, delay=0.0, app="sum"):
         def function(xs):
             time.sleep(delay)
             return [float(sum(x)) for x in xs]
 
         self.there(PythonContainer, self, "sum-model", function)
-        wait_until(lambda: self.get("/health?app=sum").status == 200, 20,
+        wait_until(lambda: self.get(f"/health?app={app}").status == 200, 20,
                    "a replica")
 
     def logs(self):
@@ -158,6 +159,49 @@ def run(image, tmp_path):
 
     for container in made:
         container.close()
+
+
+#: The README's docker, with a network that has only loopback.
+DOCKER = """\
+set -e
+eval "$({0}/.ci/podman env)"
+docker() {{
+    case $1 in
+    run) shift; set -- run --network none "$@" ;;
+    esac
+    podman "$@"
+}}
+"""
+
+
+def test_block_of_the_readme(image, tmp_path):
+    """Catches commands of the README that do not work as they are printed."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block, = [one for one in console(readme) if "docker run" in one]
+    for path in (tmp_path, *tmp_path.parents):
+        if path.is_relative_to("/tmp/pytest-of-root"):
+            path.chmod(path.stat().st_mode | 0o055)
+    script = tmp_path / "block.sh"
+    script.write_text(DOCKER.format(ROOT) + "docker tag "
+                      f"{image} clipper-nginx\n" + "\n".join(
+                          command for command, _ in commands(block)) + "\n")
+    server = object.__new__(Container)
+    server.id, server.dir, server.containers = "clipper", tmp_path, []
+    try:
+        done = subprocess.run(["bash", script], cwd=tmp_path, timeout=120,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        server.join()
+        wait_until(lambda: server.get("/health").status == 200, 20, "health")
+        server.model(app="hello-world")
+        # Within 100 ms, unless the machine is busy.
+        wait_until(lambda: server.request(
+            1337, "POST", "/hello-world/predict", {"input": [1.5, 2]}
+        ).json()["output"] == 3.5, 20, "an answer")
+    finally:
+        server.close()
+        podman("untag", image, "clipper-nginx")
 
 
 def test_answers_without_rights(run):
