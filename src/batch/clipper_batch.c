@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "batch/clipper_batch.h"
+#include "batch/clipper_batch_late.h"
 #include "batch/clipper_batch_profile.h"
 #include "batch/clipper_batch_profile_risk.h"
 #include "batch/clipper_batch_try.h"
@@ -23,16 +24,12 @@
 
 #define LATENCY_MAX_US         1000000000000ULL
 
-#define WAIT_PARTS             16.0     /* less of the wait is not worth it */
-
 #define BUSY_GAP_US            200      /* no pause */
 #define BUSY_TRIES             16       /* batches before sizes are tried */
 
 #define REFRESH_US             50000    /* without batches */
 
-#define LATE_MIN_US            1000
-
-#define RISK_FITS              32       /* no risk where more tasks fit */
+#define RISK_FITS              12       /* no risk where more tasks fit */
 
 /* batches have this part of the best rate, as far as it is known */
 #define EFFICIENT              0.95     /* nobody is given up for more */
@@ -49,7 +46,8 @@ typedef struct {
     double                     tail_us;
     ngx_uint_t                 queued;
     ngx_uint_t                 risk;        /* small batches, see below */
-    ngx_uint_t                 replicas;    /* that take what is left */
+    ngx_uint_t                 replicas;    /* that take what is left; 0: more
+                                               comes than they can serve */
     double                     efficient;   /* of the best rate: is enough */
     ngx_uint_t                 full;        /* rather drop than send less */
 } clipper_batch_view_t;
@@ -124,26 +122,12 @@ clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
 }
 
 
-/*
- * One batch in twenty exceeds the quantile.  A batch that exceeds it by its
- * distance from the mean, plus the time of a busy machine to wake a process, is
- * slow for another reason than its size.
- */
+/* from one task of the queue to the next one */
 
-uint64_t
-clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n)
+static double
+clipper_batch_step(const clipper_batch_view_t *v)
 {
-    double  quantile;
-
-    quantile = clipper_batch_profile_quantile(b, n);
-
-    if (quantile == 0) {
-        return 0;
-    }
-
-    return (uint64_t) (quantile
-                       + ngx_max(quantile - clipper_batch_profile_mean(b, n),
-                                 LATE_MIN_US));
+    return (v->tail_us - v->head_us) / (double) ngx_max(v->queued - 1, 1);
 }
 
 
@@ -155,9 +139,15 @@ clipper_batch_fit(const clipper_batch_t *b, ngx_uint_t limit, double head_us,
 {
     ngx_uint_t  n;
 
-    if (v->risk) {
+    if (v->risk && v->replicas) {
         return clipper_batch_profile_risk_fit(b, head_us, limit, v->queued,
                                               v->replicas);
+    }
+
+    if (v->risk) {
+        return clipper_batch_profile_risk_rush(b, head_us,
+                                               clipper_batch_step(v),
+                                               ngx_min(limit, v->queued));
     }
 
     n = clipper_batch_profile_fit(b, head_us);
@@ -206,7 +196,8 @@ clipper_batch_risks(const clipper_batch_t *b, const clipper_batch_conf_t *conf,
 
 /*
  * The replicas that soon take what this one leaves; none if more comes than
- * they can serve.
+ * they can serve.  What comes to a single one waits for its batch anyway, so
+ * one that makes the most of its time would be too late for the next.
  */
 
 static ngx_uint_t
@@ -214,9 +205,30 @@ clipper_batch_spare(const clipper_batch_t *b, const clipper_batch_load_t *load)
 {
     ngx_uint_t  n;
 
+    if (load->replicas == 1) {
+        return 1;
+    }
+
     n = clipper_batch_profile_fit(b, (double) load->head_us);
 
     return clipper_batch_keeps_up(b, load, ngx_max(n, 1)) ? load->replicas : 0;
+}
+
+
+/* the most answers per us that a batch of the last tasks of the queue has */
+
+static double
+clipper_batch_last(const clipper_batch_t *b, ngx_uint_t limit,
+    const clipper_batch_view_t *v)
+{
+    double      step_us;
+    ngx_uint_t  n;
+
+    step_us = -clipper_batch_step(v);
+    n = clipper_batch_profile_risk_rush(b, v->tail_us, step_us,
+                                        ngx_min(limit, v->queued));
+
+    return clipper_batch_profile_risk_rate(b, n, v->tail_us, step_us);
 }
 
 
@@ -239,14 +251,21 @@ clipper_batch_worth(const clipper_batch_t *b, ngx_uint_t limit,
         return n;
     }
 
-    best = clipper_batch_fit(b, limit, v->tail_us, v);
+    if (v->risk && v->replicas == 0) {
+        rate = clipper_batch_profile_risk_rate(b, n, v->head_us,
+                                               clipper_batch_step(v));
+        best_rate = clipper_batch_last(b, limit, v);
 
-    if (best <= n) {
-        return n;
+    } else {
+        best = clipper_batch_fit(b, limit, v->tail_us, v);
+
+        if (best <= n) {
+            return n;
+        }
+
+        rate = (double) n / clipper_batch_profile_mean(b, n);
+        best_rate = (double) best / clipper_batch_profile_mean(b, best);
     }
-
-    rate = (double) n / clipper_batch_profile_mean(b, n);
-    best_rate = (double) best / clipper_batch_profile_mean(b, best);
 
     if (!v->full && rate >= best_rate * v->efficient) {
         return n;
@@ -313,70 +332,6 @@ clipper_batch_need(const clipper_batch_t *b, ngx_uint_t limit,
     }
 
     return load->head_us + (int64_t) (step * (double) hi);
-}
-
-
-/*
- * Whether a batch of n that is sent after a wait is on time, and whatever comes
- * while it is under way.  The wait is for nothing but fuller batches, so it
- * must not make use of the last moment.
- */
-
-static ngx_uint_t
-clipper_batch_spares(const clipper_batch_t *b,
-    const clipper_batch_load_t *load, double n, double wait_us)
-{
-    double  us;
-
-    us = (double) clipper_batch_late(b, (ngx_uint_t) ceil(n));
-
-    if (us + wait_us > (double) load->head_us) {
-        return 0;
-    }
-
-    us /= (double) load->replicas;
-    n = 1 + load->rate * us;
-
-    return us + clipper_batch_profile_quantile(b, (ngx_uint_t) ceil(n))
-           <= (double) load->tail_us;
-}
-
-
-/*
- * With "batch_wait": how long a batch of n may wait for more.  It will have
- * grown by the end of the wait.
- */
-
-static uint64_t
-clipper_batch_patience(const clipper_batch_t *b,
-    const clipper_batch_conf_t *conf, ngx_uint_t limit,
-    const clipper_batch_load_t *load, ngx_uint_t n)
-{
-    double  room, us, least_us, least, more;
-
-    if (n >= limit || n < load->queued || load->waited_us >= conf->wait_us) {
-        return 0;
-    }
-
-    least = (double) ngx_min(n + n / 4 + 1, limit);
-    room = (double) load->head_us
-           - (double) clipper_batch_late(b, (ngx_uint_t) least);
-
-    us = ngx_min((double) (conf->wait_us - load->waited_us), room);
-    least_us = (double) conf->wait_us / WAIT_PARTS;
-
-    for ( /* void */ ; us >= ngx_max(least_us, 1); us /= 2) {
-        more = (double) n + load->rate * us;
-        more = ngx_max(more, least);
-
-        if (more <= (double) limit
-            && clipper_batch_spares(b, load, more, us))
-        {
-            return (uint64_t) us;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -497,7 +452,7 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
         }
     }
 
-    plan->wait_us = clipper_batch_patience(b, conf, limit, load, n);
+    plan->wait_us = clipper_batch_late_wait(b, conf, limit, load, n);
 
     if (plan->wait_us) {
         return NGX_AGAIN;

@@ -79,10 +79,6 @@ ngx_uint_t clipper_batch_limit(const clipper_batch_t *b,
 
 uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 
-/* a batch of n that takes longer is late, as hardly any is; 0: not known */
-
-uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
-
 /* the tasks per us that come: so many more did in the last time */
 
 float clipper_batch_demand(float rate, ngx_uint_t n, uint64_t us);

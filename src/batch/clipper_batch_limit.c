@@ -4,6 +4,7 @@
  */
 
 #include "batch/clipper_batch_limit.h"
+#include "batch/clipper_batch_late.h"
 
 
 #define LIMIT_FACTOR           20

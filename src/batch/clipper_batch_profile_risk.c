@@ -11,6 +11,7 @@
 
 #define QUANTILE_DEVIATIONS    1.645    /* 95 % of a normal law */
 #define DEVIATION_MIN          1e-3     /* us */
+#define MEAN_MIN               1e-3     /* us */
 #define LEAST_DEVIATIONS       0.5      /* two of three are on time */
 #define AHEAD_PART             4        /* of the replicas: take what is left */
 #define AHEAD_MAX              8
@@ -48,7 +49,7 @@ clipper_batch_profile_risk_least(const clipper_batch_t *b)
 }
 
 
-/* how many of a batch of n can be expected on time */
+/* how many of a batch of n can be expected on time, each with us */
 
 static double
 clipper_batch_expected(const clipper_batch_t *b, ngx_uint_t n, double us)
@@ -69,10 +70,6 @@ clipper_batch_rest(const clipper_batch_t *b, ngx_uint_t n, double us,
     double      sum, step_us;
     ngx_uint_t  next, ahead;
 
-    if (replicas == 0) {
-        return 0;
-    }
-
     step_us = clipper_batch_profile_mean(b, n) / (double) replicas;
     ahead = ngx_max(replicas / AHEAD_PART, 1);
     ahead = ngx_min(ahead, AHEAD_MAX);
@@ -88,6 +85,19 @@ clipper_batch_rest(const clipper_batch_t *b, ngx_uint_t n, double us,
 }
 
 
+/* the size within what is on time or worth the risk; 0: no risk to weigh */
+
+static ngx_uint_t
+clipper_batch_least_size(const clipper_batch_t *b, double us)
+{
+    ngx_uint_t  size;
+
+    size = clipper_batch_profile_fit(b, us);
+
+    return size ? size : us >= clipper_batch_profile_risk_least(b);
+}
+
+
 ngx_uint_t
 clipper_batch_profile_risk_fit(const clipper_batch_t *b, double us,
     ngx_uint_t max, ngx_uint_t queued, ngx_uint_t replicas)
@@ -96,18 +106,10 @@ clipper_batch_profile_risk_fit(const clipper_batch_t *b, double us,
     ngx_uint_t  n, size;
 
     max = ngx_min(max, queued);
-    size = clipper_batch_profile_fit(b, us);
+    size = clipper_batch_least_size(b, us);
 
-    if (size >= max) {
+    if (size == 0 || size >= max) {
         return ngx_min(size, max);
-    }
-
-    if (size == 0) {
-        if (us < clipper_batch_profile_risk_least(b)) {
-            return 0;
-        }
-
-        size = 1;
     }
 
     own = clipper_batch_expected(b, size, us);
@@ -123,6 +125,53 @@ clipper_batch_profile_risk_fit(const clipper_batch_t *b, double us,
 
         own = more;
         most = both;
+        size = n;
+    }
+
+    return size;
+}
+
+
+/* the task in the middle stands for all */
+
+double
+clipper_batch_profile_risk_rate(const clipper_batch_t *b, ngx_uint_t n,
+    double us, double step_us)
+{
+    return clipper_batch_expected(b, n, us + step_us * (double) (n - 1) / 2)
+           / ngx_max(clipper_batch_profile_mean(b, n), MEAN_MIN);
+}
+
+
+ngx_uint_t
+clipper_batch_profile_risk_rush(const clipper_batch_t *b, double us,
+    double step_us, ngx_uint_t max)
+{
+    double      rate, best;
+    ngx_uint_t  n, size;
+
+    /* of the last ones of a queue the first has the less time the more */
+
+    size = step_us < 0 ? 1 : clipper_batch_least_size(b, us);
+
+    if (size == 0 || size >= max) {
+        return ngx_min(size, max);
+    }
+
+    best = clipper_batch_profile_risk_rate(b, size, us, step_us);
+
+    for (n = size + 1; n <= max; n++) {
+        rate = clipper_batch_profile_risk_rate(b, n, us, step_us);
+
+        if (rate <= best
+            || (step_us >= 0
+                && clipper_batch_expected(b, n, us)
+                   < clipper_batch_expected(b, n - 1, us)))
+        {
+            break;
+        }
+
+        best = rate;
         size = n;
     }
 

@@ -8,6 +8,9 @@
  * as long as more of its tasks can be expected on time, and more of them and
  * the next replicas' batches together: what this one leaves those take soon if
  * there are many.  The law is normal, through the mean and the quantile.
+ *
+ * Where more comes than several replicas can serve, tasks are plenty and time
+ * is not: the batch has the size with the most answers on time per us.
  */
 
 #ifndef _CLIPPER_BATCH_PROFILE_RISK_H_INCLUDED_
@@ -33,6 +36,19 @@ double clipper_batch_profile_risk_least(const clipper_batch_t *b);
 
 ngx_uint_t clipper_batch_profile_risk_fit(const clipper_batch_t *b,
     double us, ngx_uint_t max, ngx_uint_t queued, ngx_uint_t replicas);
+
+/*
+ * The same where more comes than can be served.  Each task has step_us more
+ * than the one before it, or less: then us is the time of a queue's last one.
+ */
+
+ngx_uint_t clipper_batch_profile_risk_rush(const clipper_batch_t *b,
+    double us, double step_us, ngx_uint_t max);
+
+/* how many of such a batch of n can be expected on time, per us */
+
+double clipper_batch_profile_risk_rate(const clipper_batch_t *b, ngx_uint_t n,
+    double us, double step_us);
 
 
 #endif /* _CLIPPER_BATCH_PROFILE_RISK_H_INCLUDED_ */

@@ -4,6 +4,7 @@
  */
 
 
+#include "batch/clipper_batch_late.h"
 #include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_queue.h"
 

@@ -7,6 +7,7 @@
 
 
 #include "batch_fixture.h"
+#include "batch/clipper_batch_late.h"
 
 
 static void

@@ -254,11 +254,11 @@ test_risk_costs_nothing(void **state)
 
     static const uint32_t  replicas[] = { 1, 2, 4, 16 };
     static const double    slos[] = { 2.5, 4 };
-    static const double    loads[] = { 0.3, 0.6, 0.9, 1.2 };
+    static const double    loads[] = { 0.3, 0.6, 0.9, 1.2, 2, 4 };
 
     for (i = 0; i < 4; i++) {
         for (s = 0; s < 2; s++) {
-            for (l = 0; l < 4; l++) {
+            for (l = 0; l < 6; l++) {
                 cell = cell_of(replicas[i], slos[s], loads[l],
                                SCHED_NO_TROUBLE);
                 with = answered_noisily(cell, 0);

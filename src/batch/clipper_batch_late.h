@@ -1,0 +1,27 @@
+
+/*
+ * Clipper: when a batch is late, and how long one may wait.
+ */
+
+#ifndef _CLIPPER_BATCH_LATE_H_INCLUDED_
+#define _CLIPPER_BATCH_LATE_H_INCLUDED_
+
+
+#include "batch/clipper_batch_type.h"
+
+
+/* a batch of n that takes longer is late, as hardly any is; 0: not known */
+
+uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
+
+/*
+ * With "batch_wait": how long a batch of n may wait for more, up to the limit;
+ * 0: not at all.  It will have grown by the end of the wait.
+ */
+
+uint64_t clipper_batch_late_wait(const clipper_batch_t *b,
+    const clipper_batch_conf_t *conf, ngx_uint_t limit,
+    const clipper_batch_load_t *load, ngx_uint_t n);
+
+
+#endif /* _CLIPPER_BATCH_LATE_H_INCLUDED_ */
