@@ -92,7 +92,8 @@ static const clipper_policy_vote_diagram_t
     clipper_policy_exp4_diagram =
 {
     CLIPPER_POLICY_EXP4_FIELDS, CLIPPER_POLICY_EXP4_ROUNDS,
-    CLIPPER_POLICY_EXP4_LOSS
+    CLIPPER_POLICY_EXP4_LOSS, CLIPPER_POLICY_EXP4_SEEN,
+    CLIPPER_POLICY_EXP4_COVER
 };
 
 

@@ -6,7 +6,13 @@
  * Situations, 1982, for the weights.  Members of one application err together
  * more often than by chance, so the evidence is not yet a probability: what it
  * is worth is measured (B. Zadrozny, C. Elkan: Obtaining calibrated probability
- * estimates, ICML 2001, by bins).
+ * estimates, ICML 2001).
+ *
+ * In bins the many answers of one pattern of votes have a say in what the few
+ * of another are worth.  So the diagram is the piecewise linear function with
+ * the least squares (C. de Boor: A Practical Guide to Splines, 1978), whose
+ * normal equations are tridiagonal sums of the answers.  Nodes that few answers
+ * are near are drawn to what the answers around them say.
  */
 
 
@@ -20,6 +26,9 @@
 /* log odds of the first node, and from one to the next */
 #define CLIPPER_POLICY_VOTE_LEAST  -1.0
 #define CLIPPER_POLICY_VOTE_STEP   0.5
+
+/* answers that those around a node stand for */
+#define CLIPPER_POLICY_VOTE_AROUND  25.0
 
 /* answers that the evidence itself stands for */
 #define CLIPPER_POLICY_VOTE_PRIOR  1.0
@@ -141,10 +150,10 @@ clipper_policy_vote_node(double evidence, double *part)
 }
 
 
-/* as near as there are enough answers */
+/* the part of wrong answers, as near as there are enough */
 
-double
-clipper_policy_vote_right(const clipper_policy_vote_diagram_t *diagram,
+static double
+clipper_policy_vote_near(const clipper_policy_vote_diagram_t *diagram,
     const double *rows, double evidence)
 {
     double         count, part, share, wrong, x;
@@ -175,8 +184,65 @@ clipper_policy_vote_right(const clipper_policy_vote_diagram_t *diagram,
         }
     }
 
-    return 1 - (wrong + (1 - evidence) * CLIPPER_POLICY_VOTE_PRIOR)
-               / (count + CLIPPER_POLICY_VOTE_PRIOR);
+    return (wrong + (1 - evidence) * CLIPPER_POLICY_VOTE_PRIOR)
+           / (count + CLIPPER_POLICY_VOTE_PRIOR);
+}
+
+
+/*
+ * The part of wrong answers at each node, by elimination.  The matrix is
+ * positive definite, so no pivot is 0.
+ */
+
+static void
+clipper_policy_vote_solve(const clipper_policy_vote_diagram_t *diagram,
+    const double *rows, double *wrong)
+{
+    double         evidence, last, pivot, next[CLIPPER_POLICY_VOTE_NODES];
+    ngx_uint_t     i;
+    const double  *row;
+
+    last = 0;
+
+    for (i = 0; i < CLIPPER_POLICY_VOTE_NODES; i++) {
+        row = rows + i * diagram->nfields;
+        evidence = 1 / (1 + exp(-(CLIPPER_POLICY_VOTE_LEAST
+                                  + (double) i * CLIPPER_POLICY_VOTE_STEP)));
+
+        pivot = row[diagram->square] + CLIPPER_POLICY_VOTE_AROUND;
+        wrong[i] = row[diagram->wrong]
+                   + CLIPPER_POLICY_VOTE_AROUND
+                     * clipper_policy_vote_near(diagram, rows, evidence);
+
+        if (i) {
+            pivot -= last * next[i - 1];
+            wrong[i] -= last * wrong[i - 1];
+        }
+
+        last = row[diagram->cross];
+        next[i] = last / pivot;
+        wrong[i] /= pivot;
+    }
+
+    for (i = CLIPPER_POLICY_VOTE_NODES - 1; i-- > 0; /* void */) {
+        wrong[i] -= next[i] * wrong[i + 1];
+    }
+}
+
+
+double
+clipper_policy_vote_right(const clipper_policy_vote_diagram_t *diagram,
+    const double *rows, double evidence)
+{
+    double      part, right, wrong[CLIPPER_POLICY_VOTE_NODES];
+    ngx_uint_t  i;
+
+    clipper_policy_vote_solve(diagram, rows, wrong);
+
+    i = clipper_policy_vote_node(evidence, &part);
+    right = 1 - (1 - part) * wrong[i] - part * wrong[i + 1];
+
+    return ngx_max(ngx_min(right, 1), 0);
 }
 
 
@@ -188,6 +254,10 @@ clipper_policy_vote_learn(const clipper_policy_vote_diagram_t *diagram,
 
     low = rows + clipper_policy_vote_node(evidence, &part) * diagram->nfields;
     high = low + diagram->nfields;
+
+    low[diagram->square] += (1 - part) * (1 - part);
+    low[diagram->cross] += part * (1 - part);
+    high[diagram->square] += part * part;
 
     low[diagram->count] += 1 - part;
     low[diagram->wrong] += (1 - part) * wrong;

@@ -40,16 +40,19 @@ double clipper_policy_vote_evidence(const clipper_policy_answers_t *answers,
 
 /*
  * A reliability diagram: rows with the number of answers and of wrong ones
- * near each node of the evidence.
+ * near each node of the evidence, the sum of the squares of their parts in it,
+ * and of the products with those in the next one.
  */
 
 typedef struct {
     ngx_uint_t                             nfields;
     ngx_uint_t                             count;     /* fields */
     ngx_uint_t                             wrong;
+    ngx_uint_t                             square;
+    ngx_uint_t                             cross;
 } clipper_policy_vote_diagram_t;
 
-/* the probability to be right at this evidence; it is what few say itself */
+/* the probability to be right at this evidence: of few answers, itself */
 double clipper_policy_vote_right(const clipper_policy_vote_diagram_t *diagram,
     const double *rows, double evidence);
 

@@ -112,6 +112,28 @@ test_users_of_two_kinds(void **state)
 }
 
 
+/* a long memory knows rare answers, too: its confidence is as exact */
+
+static void
+assert_exact(const double *error, double together)
+{
+    double         gap, sigmas;
+    sim_diagram_t  d;
+
+    sim_t  sim = { "exp4", "half_life=off|4000", 1, 5, error, error,
+                   BEFORE * 6, 0, 10 };
+
+    memset(&d, 0, sizeof(d));
+    sim_reliability(&sim, together, &d);
+    gap = sim_unreliable(&d, 4000 / log(2), 0.1, &sigmas);
+
+    print_message("%.1f, a long memory: at most %.3f off, %.2f standard"
+                  " errors\n", together, gap, sigmas);
+    assert_true(gap <= 0.05);
+    assert_true(sigmas <= 1.5);
+}
+
+
 /* two answers: independent models, and models that fail together */
 
 static void
@@ -144,6 +166,8 @@ test_confidence_is_a_probability(void **state)
                       together[i], gap, sigmas);
         assert_true(gap <= 0.05);
         assert_true(sigmas <= 1.5);
+
+        assert_exact(error, together[i]);
     }
 }
 
