@@ -248,8 +248,8 @@ case: venv module
 
 test-docker: venv
 	@.ci/podman setup
-	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py t/test_py_managers.py -k "not Local" \
-	    $(ARGS)
+	CLIPPER_TEST_DOCKER=1 $(PY) -m pytest t/test_docker.py \
+	    t/test_docker_curve.py t/test_py_managers.py -k "not Local" $(ARGS)
 
 # No Java process here lives long enough to profit from the full compiler.
 test-models: venv-models module

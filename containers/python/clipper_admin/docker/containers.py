@@ -3,7 +3,7 @@
 import concurrent.futures
 import contextlib
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ..container_manager import CLIPPER_DOCKER_LABEL, CLIPPER_NAME_LABEL
 from ..exceptions import ClipperException
@@ -70,7 +70,7 @@ class Containers:
         image: str,
         name: str,
         labels: Mapping[str, str],
-        archive: Optional[bytes] = None,
+        archive: Optional[Callable[[Any], bytes]] = None,
         place: str = os.path.dirname(frontend.HOME),
         **options: Any
     ) -> Any:
@@ -79,7 +79,8 @@ class Containers:
         Args:
             name: name of the container.
             labels: added to those that all containers have.
-            archive: unpacked before the container starts.
+            archive: gives what is unpacked before the container starts,
+                once it is made.
             place: where, by default the parent of the frontend's directory.
             options: arguments of the `docker` package.
 
@@ -102,7 +103,7 @@ class Containers:
             )
             try:
                 if archive is not None:
-                    container.put_archive(place, archive)
+                    container.put_archive(place, archive(container))
                 container.start()
             except BaseException:
                 container.remove(force=True)

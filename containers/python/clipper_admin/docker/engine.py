@@ -9,6 +9,7 @@ import random
 import socket
 import tarfile
 import time
+from types import MappingProxyType
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..exceptions import ClipperException
@@ -108,7 +109,10 @@ def _is_free(port: int) -> bool:
 
 
 def archive(
-    files: Mapping[str, bytes], directories: Mapping[str, int], uid: int = 0
+    files: Mapping[str, bytes],
+    directories: Mapping[str, int],
+    uid: int = 0,
+    modes: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
     """A tar archive.
 
@@ -116,6 +120,7 @@ def archive(
         files: contents by name.
         directories: modes by name; they come first.
         uid: owner and group of all entries.
+        modes: of files, by name; those of the others are 0644.
     """
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
@@ -128,7 +133,7 @@ def archive(
         for name, data in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
-            entry.mode = 0o644
+            entry.mode = modes.get(name, 0o644)
             entry.uid = entry.gid = uid
             entry.mtime = int(time.time())
             tar.addfile(entry, io.BytesIO(data))
@@ -251,6 +256,29 @@ def read_file(container: Any, path: str) -> str:
     with tarfile.open(fileobj=data) as tar:
         file = tar.extractfile(tar.getmembers()[0])
         return "" if file is None else file.read().decode("utf-8", "replace")
+
+
+def user_of(container: Any) -> int:
+    """Number of the user whom a container runs as.
+
+    Args:
+        container: made; it may not run yet.
+
+    Raises:
+        ClipperException: its image does not have the user.
+    """
+    user = container.attrs["Config"].get("User", "").partition(":")[0]
+    if not user or user.isdigit():
+        return int(user or 0)
+    with failures("No users in %s" % container.name):
+        lines = read_file(container, "/etc/passwd").splitlines()
+    for line in lines:
+        fields = line.split(":")
+        if fields[0] == user and len(fields) > 2 and fields[2].isdigit():
+            return int(fields[2])
+    raise ClipperException(
+        "The image of %s has no user %s" % (container.name, user)
+    )
 
 
 def created(container: Any) -> str:

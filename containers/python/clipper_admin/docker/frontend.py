@@ -23,15 +23,19 @@ import shlex
 import socket
 import tarfile
 import time
+from types import MappingProxyType
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .. import nginxconf, server_conf
 from ..exceptions import ClipperException
 from ..local.directory import MANAGEMENT_SOCKET, MANAGEMENT_TOKEN
 from ..nginxconf import directive
-from . import engine
+from . import curve, engine
 
 HOME = "/var/lib/clipper"
+
+#: Where the server's keys are.
+KEYS = "%s/%s" % (HOME, curve.DIRECTORY)
 
 #: User and group of nginx: nobody and nogroup.
 UID = 65534
@@ -88,12 +92,17 @@ def command() -> List[str]:
     ]
 
 
-def initial_archive(cluster: Mapping[str, Any], token: str) -> bytes:
+def initial_archive(
+    cluster: Mapping[str, Any],
+    token: str,
+    keys: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:
     """Archive for HOME's parent, before the container starts.
 
     Args:
         cluster: settings of the cluster.
         token: that calls of the management API need; empty for none.
+        keys: what `curve.make` returned; empty for none.
     """
     base = "clipper/"
     number = base + "generations/0/"
@@ -108,9 +117,16 @@ def initial_archive(cluster: Mapping[str, Any], token: str) -> bytes:
     }
     if token:
         files[base + MANAGEMENT_TOKEN] = (token + "\n").encode()
-    data = io.BytesIO(
-        engine.archive(files, dict.fromkeys(names, 493), UID)
-    )
+    directories = dict.fromkeys(names, 493)
+    modes = {}
+    if keys:
+        for name, mode in curve.DIRECTORIES.items():
+            directories[base + name] = mode
+        for name, key in keys.items():
+            path = "%s%s/%s" % (base, curve.DIRECTORY, name)
+            files[path] = key
+            modes[path] = curve.mode_of(name)
+    data = io.BytesIO(engine.archive(files, directories, UID, modes))
     with tarfile.open(fileobj=data, mode="a") as tar:
         link = tarfile.TarInfo(base + "current")
         link.type = tarfile.SYMTYPE
@@ -162,6 +178,15 @@ class Frontend:
             {_CLUSTER: json.dumps(cluster).encode(),
              "nginx.conf": _conf(cluster, "current")}, []
         )
+
+    def keys(self) -> Dict[str, bytes]:
+        """The keys that a model container needs; empty without CURVE."""
+        if not self.cluster.get("curve"):
+            return {}
+        return {
+            name: self._run("cat %s/%s" % (curve.DIRECTORY, name))
+            for name in curve.WANTED
+        }
 
     # Files.
 

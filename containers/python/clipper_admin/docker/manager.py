@@ -26,7 +26,7 @@ from ..limits import make_limits
 from ..local.directory import ERROR_LOG, MANAGEMENT_SOCKET, METRICS_SOCKET
 from ..nginx_cluster import NginxCluster
 from ..server_conf import records_arguments
-from . import again, engine, frontend, network, prometheus
+from . import again, curve, engine, frontend, network, prometheus
 from .containers import Containers
 from .frontend import Frontend
 from .images import Images
@@ -112,6 +112,10 @@ class DockerContainerManager(NginxCluster):
         model_metrics: whether `/metrics` also has what the models report.
         query_id_bits: 31 for clients that read a `query_id` as a 32-bit
             integer.
+        curve: encrypt the connections of containers and admit only those
+            with the cluster's keys, which are made at its start. A container
+            that you start yourself needs them too; those of version 3 cannot
+            connect.
 
     Attributes:
         docker_client: client of the engine.
@@ -152,6 +156,7 @@ class DockerContainerManager(NginxCluster):
         query_id_bits: Optional[int] = None,
         model_metrics: bool = False,
         prometheus_image: Optional[str] = None,
+        curve: bool = False,
     ) -> None:
         if docker_network == "host":
             raise ClipperException(
@@ -190,6 +195,7 @@ class DockerContainerManager(NginxCluster):
         self._query_id_bits = query_id_bits
         self._model_metrics = model_metrics
         self._prometheus_image = prometheus_image
+        self._curve = curve
         self._workers = workers
         self._zone_size = zone_size
         self._ports: Dict[str, int] = {}
@@ -308,6 +314,7 @@ class DockerContainerManager(NginxCluster):
             "records": self._records,
             "limits": self._limits,
             "query_id_bits": self._query_id_bits,
+            "curve": frontend.KEYS if self._curve else None,
             # For the services in the frontend container.
             "nginx": "nginx",
             "emergencies": ERROR_LOG,
@@ -354,7 +361,8 @@ class DockerContainerManager(NginxCluster):
         self, image: str, settings: Mapping[str, Any]
     ) -> Any:
         archive = frontend.initial_archive(
-            settings, "" if self._is_private() else secrets.token_hex(16)
+            settings, "" if self._is_private() else secrets.token_hex(16),
+            curve.make() if self._curve else {},
         )
         for attempt in range(_TRIES):
             ports = self._choose_ports()
@@ -370,7 +378,7 @@ class DockerContainerManager(NginxCluster):
                     image,
                     "query_frontend-%d" % random.randint(0, 100000),
                     labels,
-                    archive=archive,
+                    archive=lambda _: archive,
                     entrypoint=frontend.command()[:1],
                     command=frontend.command()[1:],
                     user="%d:%d" % (frontend.UID, frontend.UID),

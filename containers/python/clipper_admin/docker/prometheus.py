@@ -39,7 +39,7 @@ def start(
         image,
         name,
         {CLIPPER_DOCKER_PORT_LABELS["metric"]: str(bind[1])},
-        archive=engine.archive(
+        archive=lambda _: engine.archive(
             {_FILE: configuration(frontend[0]).encode()}, {}, 0
         ),
         place=_PLACE,

@@ -15,7 +15,7 @@ from ..containers import ContainerOptions, Deployed
 from ..exceptions import ClipperException
 from ..limits import memory_bytes, thread_environment
 from ..replica_set import ReplicaSet, Server, Started
-from . import engine
+from . import curve, engine
 from .containers import Containers
 from .frontend import Frontend
 
@@ -106,13 +106,16 @@ class Replicas(ReplicaSet):
             **thread_environment(options, total),
             **(options.env or {}),
         }
+        keys = self._frontend().keys()
+        if keys:
+            env.update(curve.ENVIRONMENT)
         started: List[Started] = []
         before = self.nameless(what)
         try:
             for _ in range(missing):
                 token = secrets.token_hex(16)
                 container = self._run(
-                    what, dict(env, **{_TOKEN: token}), options
+                    what, dict(env, **{_TOKEN: token}), options, keys
                 )
                 started.append(
                     Started(container, Expected(what.key, token))
@@ -135,7 +138,11 @@ class Replicas(ReplicaSet):
         return ""
 
     def _run(
-        self, what: Deployed, env: Mapping[str, str], options: ContainerOptions
+        self,
+        what: Deployed,
+        env: Mapping[str, str],
+        options: ContainerOptions,
+        keys: Mapping[str, bytes],
     ) -> Any:
         limits: Dict[str, Any] = {}
         if options.cpus is not None:
@@ -154,6 +161,9 @@ class Replicas(ReplicaSet):
             # Not every engine resolves the names of containers.
             extra_hosts={front.name: address},
             restart_policy={"Name": "on-failure"},
+            archive=(lambda made: curve.archive(made, keys)) if keys
+            else None,
+            place="/",
             **limits
         )
 
