@@ -1,8 +1,9 @@
 """`python -m clipper_container.check DIRECTORY [FILE]`: check versions.
 
 Compares the versions of Python and of packages in a model directory with
-those of this container, without loading the model. Exit code 0: they match;
-5: they do not, and standard output and the file say why.
+those of this container, without loading the model. Exit code 0: they match,
+and the file has the digest of the directory (`loader.seal_of`); 5: they do
+not, and standard output and the file say why.
 """
 
 import sys
@@ -12,6 +13,7 @@ from .loader import (
     check_packages,
     check_python,
     read_metadata,
+    seal_of,
 )
 
 EXIT_MISFIT = 5
@@ -26,11 +28,16 @@ def main() -> int:
         check_packages(path, metadata)
     except ModelDirectoryError as error:
         print(error)
-        if len(sys.argv) > 2:
-            with open(sys.argv[2], "w", encoding="utf-8") as f:
-                f.write(str(error))
+        _report(str(error))
         return EXIT_MISFIT
+    _report(seal_of(path))
     return 0
+
+
+def _report(text: str) -> None:
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], "w", encoding="utf-8") as f:
+            f.write(text)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def _keras(dtype: Optional[str], model: Any) -> None:
 
 def _name(dtype: Any) -> str:
     """The name of a type; TensorFlow's own types are objects."""
-    return getattr(dtype, "name", dtype)
+    return str(getattr(dtype, "name", dtype))
 
 
 def _pyspark(dtype: Optional[str], spark: Any, model: Any) -> None:

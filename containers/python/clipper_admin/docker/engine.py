@@ -140,16 +140,17 @@ def archive(
     return out.getvalue()
 
 
-def build_context(recipe: str, model_data_path: str) -> io.BytesIO:
-    """Context of a build: the recipe, and the model in `model/`."""
+def build_context(recipe: str, model_data_path: str = "") -> io.BytesIO:
+    """Context of a build: the recipe, and the model, if any, in `model/`."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         data = recipe.encode()
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(data)
         tar.addfile(entry, io.BytesIO(data))
-        # The user of the container must be able to read it.
-        tar.add(model_data_path, "model", filter=_readable)
+        if model_data_path:
+            # The user of the container must be able to read it.
+            tar.add(model_data_path, "model", filter=_readable)
     out.seek(0)
     return out
 

@@ -1,10 +1,9 @@
 """Images on an engine: pulled, built, checked, pushed."""
 
+import contextlib
 import re
 import shlex
 from typing import Any, Sequence
-
-from clipper_container.loader import seal_of
 
 from ..containers import ImageSource
 from ..exceptions import ClipperException
@@ -19,6 +18,9 @@ _REPORT = "/tmp/clipper-check"
 
 #: What an engine says when an image does not have a program.
 _NO_PROGRAM = re.compile(r"not found|no such file", re.IGNORECASE)
+
+#: A digest of a model directory.
+_SEAL = re.compile("[0-9a-f]{64}")
 
 #: Exit code of the check when the model does not fit.
 _MISFIT = 5
@@ -73,23 +75,28 @@ class Images:
             self._client,
             image,
             engine.build_context(
-                recipe(
-                    source.base_image, source.packages,
-                    seal_of(source.model_data_path),
-                ),
+                recipe(source.base_image, source.packages),
                 source.model_data_path,
             ),
         )
-        self._check(image)
+        seal = self._check(image)
+        if seal:
+            engine.build(self._client, image, engine.build_context(
+                "FROM %s\nENV CLIPPER_MODEL_DIGEST=%s\n" % (image, seal)
+            ))
         if source.registry:
             self._logger.info("Pushing %s", image)
             engine.push(self._client, image)
         return image
 
-    def _check(self, image: str) -> None:
+    def _check(self, image: str) -> str:
         """Check that an image has the versions that the model needs.
 
         Images that others made may lack the check; they pass.
+
+        Returns:
+            The digest of its model directory, which may also have files of
+            the base image; empty if the image does not tell.
 
         Raises:
             ClipperException: it has other versions.
@@ -110,25 +117,27 @@ class Images:
                     # An image without Python runs no pickled function.
                     if not _NO_PROGRAM.search(str(error)):
                         raise
-                    return
+                    return ""
                 code = container.wait(timeout=60)["StatusCode"]
                 said = ""
-                if code == _MISFIT:
-                    said = engine.read_file(container, _REPORT)
+                if code in (0, _MISFIT):
+                    # A runtime of before writes it for a misfit only.
+                    with contextlib.suppress(docker.errors.NotFound):
+                        said = engine.read_file(container, _REPORT)
             finally:
                 container.remove(force=True)
         if code == _MISFIT:
             raise ClipperException(
                 "The model does not fit %s: %s" % (image, said)
             )
+        return said if _SEAL.fullmatch(said) else ""
 
 
-def recipe(base_image: str, packages: Sequence[str], seal: str) -> str:
+def recipe(base_image: str, packages: Sequence[str]) -> str:
     """The Dockerfile of a model's image.
 
     Args:
         packages: pip's requirement strings.
-        seal: digest of the model directory, which the runtime checks.
     """
     lines = ["FROM " + base_image]
     if packages:
@@ -137,5 +146,4 @@ def recipe(base_image: str, packages: Sequence[str], seal: str) -> str:
             + " ".join(shlex.quote(one) for one in packages)
         )
     lines.append("COPY model %s/" % _MODEL)
-    lines.append("ENV CLIPPER_MODEL_DIGEST=" + seal)
     return "\n".join(lines) + "\n"
