@@ -211,12 +211,12 @@ def test_npy_of_another_type(nginx):
             ("ints", np.array([1.0]), "", "input type"),
             ("floats", np.array([1e300]), "", "too large"),
             ("strings", np.array([1]), "", "input type"),
-            ("doubles", np.array(["a"]), "", "no numbers"),
-            ("doubles", np.array([1j]), "", "no numbers"),
+            ("doubles", np.array(["a"]), "", "not numbers"),
+            ("doubles", np.array([1j]), "", "not numbers"),
             ("doubles", np.ones((2, 3), order="F"), "", "C order"),
             ("doubles", np.zeros(2, [("a", "f8")]), "", "fields"),
             ("doubles", np.ones((2, 3)), "?batch=3", "first dimension"),
-            ("doubles", np.ones((2, 3)), "?batch=x", "no number")):
+            ("doubles", np.ones((2, 3)), "?batch=x", "not a number")):
         response = ask(kind, array, query)
         assert response.status == 400, (kind, array)
         assert response.json()["error"] == "Body error"
