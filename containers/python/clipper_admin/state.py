@@ -67,6 +67,15 @@ class Key(NamedTuple):
             parts[0], parts[1], parts[2], parts[3] if len(parts) > 3 else None
         )
 
+    def __str__(self) -> str:
+        return ":".join(one for one in self if one is not None)
+
+    def is_of(self, app: Optional[str], uid: Optional[str]) -> bool:
+        """Whether it is of an application and of a user; None for any."""
+        return (app is None or self.app == app) and (
+            uid is None or (self.kind, self.uid) == _stored(uid)
+        )
+
 
 class States:
     """The states in a Redis.
@@ -90,13 +99,10 @@ class States:
             uid: of a user, whose states in the applications are found; None
                 for all, also the applications' own.
         """
-        wanted = None if uid is None else _stored(uid)
         for kind in ("state", "digest"):
             for one in self._scan(kind, app):
                 key = Key.read(one)
-                if key is None or (app is not None and key.app != app):
-                    continue
-                if wanted is None or (key.kind, key.uid) == wanted:
+                if key is not None and key.is_of(app, uid):
                     yield key
 
     def fields(self, key: Key) -> Dict[str, str]:
@@ -172,7 +178,7 @@ class States:
             if not found:
                 continue
             file.write(json.dumps({
-                "key": ":".join(one for one in key if one is not None),
+                "key": str(key),
                 "ttl_ms": ttl if ttl >= 0 else None,
                 "fields": {
                     _text(name): _text(value) for name, value in found.items()
@@ -196,13 +202,10 @@ class States:
         Raises:
             ClipperException: the file has another form, or a state is there.
         """
-        wanted = None if uid is None else _stored(uid)
-        lines = []
-        for key, line in _read(file):
-            if app is not None and key.app != app:
-                continue
-            if wanted is None or (key.kind, key.uid) == wanted:
-                lines.append((self._full(key), line))
+        lines = [
+            (self._full(key), line)
+            for key, line in _read(file) if key.is_of(app, uid)
+        ]
         if not replace:
             for full, _ in lines:
                 if self._client.exists(full):
@@ -234,9 +237,7 @@ class States:
                 yield _text(full[len(self._prefix):])
 
     def _full(self, key: Any) -> bytes:
-        if isinstance(key, Key):
-            key = ":".join(one for one in key if one is not None)
-        return self._prefix + _bytes(key)
+        return self._prefix + _bytes(str(key))
 
 
 def _read(file: TextIO) -> Iterator[Any]:

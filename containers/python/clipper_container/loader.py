@@ -184,18 +184,12 @@ def seal_of(path: str) -> str:
             elif name in subdirectories:
                 continue
             else:
-                kind, content = b"file", _sha256(full)
+                digest = hashlib.sha256()
+                _read_into(digest, full)
+                kind, content = b"file", digest.digest()
             total.update(b"%s\0%s\0" % (kind, os.fsencode(where)))
             total.update(hashlib.sha256(content).digest())
     return total.hexdigest()
-
-
-def _sha256(path: str) -> bytes:
-    total = hashlib.sha256()
-    with open(path, "rb") as f:
-        for block in iter(lambda: f.read(1 << 20), b""):
-            total.update(block)
-    return total.digest()
 
 
 def check_seal(path: str, seal: str) -> None:
@@ -223,18 +217,18 @@ def check_seal(path: str, seal: str) -> None:
 
 def digest_of(path: str) -> bytes:
     """SHA-256 (32 bytes) of a model's own files and their relative names."""
-    return _digest(_files(path))
-
-
-def _digest(files: Iterator[Tuple[str, str]]) -> bytes:
     total = hashlib.sha256()
-    for name, full in sorted(files):
+    for name, full in sorted(_files(path)):
         total.update(name.encode("utf-8", "surrogateescape") + b"\0")
-        with open(full, "rb") as f:
-            for block in iter(lambda: f.read(1 << 20), b""):
-                total.update(block)
+        _read_into(total, full)
         total.update(b"\0")
     return total.digest()
+
+
+def _read_into(digest: Any, path: str) -> None:
+    with open(path, "rb") as f:
+        for block in iter(lambda: f.read(1 << 20), b""):
+            digest.update(block)
 
 
 def _files(path: str) -> Iterator[Tuple[str, str]]:
