@@ -72,7 +72,9 @@ def _of_coordinates(tensor: Any) -> np.ndarray:
     return dense
 
 
-def plain_array(array: np.ndarray, missing: bool, plain: Callable[[Any], Any]) -> Any:
+def plain_array(
+    array: np.ndarray, missing: bool, plain: Callable[[Any], Any]
+) -> Any:
     """Nested lists of Python values; a value alone for an array of none.
 
     Args:
@@ -107,7 +109,9 @@ def plain_array(array: np.ndarray, missing: bool, plain: Callable[[Any], Any]) -
     return plain(array.tolist())
 
 
-def _records(array: np.ndarray, missing: bool, plain: Callable[[Any], Any]) -> Any:
+def _records(
+    array: np.ndarray, missing: bool, plain: Callable[[Any], Any]
+) -> Any:
     if array.ndim > 1:
         return [_records(one, missing, plain) for one in array]
     names = array.dtype.names or ()

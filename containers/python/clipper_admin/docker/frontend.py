@@ -117,7 +117,7 @@ def initial_archive(
     }
     if token:
         files[base + MANAGEMENT_TOKEN] = (token + "\n").encode()
-    directories = dict.fromkeys(names, 493)
+    directories = dict.fromkeys(names, 0o755)
     modes = {}
     if keys:
         for name, mode in curve.DIRECTORIES.items():
@@ -228,7 +228,7 @@ class Frontend:
         with engine.failures("The frontend container takes no files"):
             self.container.put_archive(
                 HOME,
-                engine.archive(files, dict.fromkeys(dirs, 493), UID),
+                engine.archive(files, dict.fromkeys(dirs, 0o755), UID),
             )
 
     def read_options(self, label: str) -> Dict[str, Any]:
