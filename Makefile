@@ -36,8 +36,9 @@
 #   make deb         Debian packages in build/dist; make wheel, the Python
 #                    package; make dist, all of them with checksums
 #   make test-packages  installs them on a fresh root (root)
-#   make test-long   test-fresh, test-packages, test-builds, storm and soak:
-#                    two hours
+#   make test-versions  this version beside the release before, both ways
+#   make test-long   test-fresh, test-packages, test-builds, test-versions,
+#                    storm and soak: two hours
 #   make docs        docs/python-api.md, from the Python package's docstrings
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
@@ -266,6 +267,10 @@ test-fresh: venv
 test-builds: venv
 	CLIPPER_TEST_FRESH=1 $(PY) -m pytest -s t/test_builds.py $(ARGS)
 
+# Builds the release before this one, from the history, for the other side.
+test-versions: venv module
+	CLIPPER_TEST_VERSIONS=1 $(PY) -m pytest -s t/test_versions.py $(ARGS)
+
 deb: | needs
 	.ci/package deb $(BUILD)/dist
 
@@ -283,6 +288,7 @@ test-long:
 	$(MAKE) --no-print-directory test-fresh
 	$(MAKE) --no-print-directory test-packages
 	$(MAKE) --no-print-directory test-builds
+	$(MAKE) --no-print-directory test-versions
 	$(MAKE) --no-print-directory storm
 	$(MAKE) --no-print-directory soak
 
@@ -357,5 +363,5 @@ distclean: clean
         quickstart unit-build unit behaviour behaviour-asan \
         fuzz fuzz-short fuzz-long engine image images docs \
         case deb wheel dist test-docker test-fresh test-image test-models \
-        test-builds test-packages test-long check test storm soak bench sweep \
-        grid figures venv-bench clean distclean
+        test-builds test-packages test-versions test-long check test storm \
+        soak bench sweep grid figures venv-bench clean distclean

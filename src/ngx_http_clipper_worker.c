@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
     ngx_int_t (*create)(void *addr, size_t size));
 static size_t ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool,
     u_char *addr);
-static void ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone);
+static void ngx_http_clipper_worker_new_zone(ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_clipper_worker_seed(ngx_log_t *log,
     u_char seed[32]);
 static void ngx_http_clipper_worker_overflowed(void);
@@ -79,7 +79,7 @@ ngx_http_clipper_worker_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_OK;
     }
 
-    ngx_http_clipper_worker_resized(zone);
+    ngx_http_clipper_worker_new_zone(zone);
 
     size = ngx_http_clipper_worker_size(shpool, NULL);
     addr = ngx_slab_alloc(shpool, size);
@@ -144,7 +144,7 @@ ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
     }
 
     if (addr == NULL) {
-        ngx_http_clipper_worker_resized(zone);
+        ngx_http_clipper_worker_new_zone(zone);
 
         size = ngx_http_clipper_worker_size(shpool, NULL);
         addr = ngx_slab_alloc(shpool, size);
@@ -179,14 +179,23 @@ ngx_http_clipper_worker_size(ngx_slab_pool_t *shpool, u_char *addr)
 }
 
 
+/* says why a zone starts empty, where an operator may not expect it */
+
 static void
-ngx_http_clipper_worker_resized(ngx_shm_zone_t *zone)
+ngx_http_clipper_worker_new_zone(ngx_shm_zone_t *zone)
 {
     ngx_uint_t        i;
     ngx_shm_zone_t   *old;
     ngx_list_part_t  *part;
 
     if (ngx_cycle == NULL || ngx_cycle->shared_memory.part.elts == NULL) {
+        if (ngx_inherited) {
+            ngx_log_error(NGX_LOG_NOTICE, zone->shm.log, 0,
+                          "a new binary begins with an empty zone \"%V\": it "
+                          "does not share memory with the old one",
+                          &zone->shm.name);
+        }
+
         return;
     }
 

@@ -7,6 +7,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import clipper_admin
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "containers/python"
 
@@ -28,6 +30,7 @@ def test_a_wheel_is_complete_and_leaves_nothing(tmp_path):
         <= {"clipper_nginx.egg-info"}
     assert "build" not in left
     wheel, = (tmp_path / "out").glob("*.whl")
+    assert wheel.name.split("-")[1] == clipper_admin.__version__
     packed = {name for name in zipfile.ZipFile(wheel).namelist()
               if name.endswith((".py", "py.typed"))}
     assert packed == {
@@ -43,3 +46,19 @@ def test_the_frontend_image_has_what_the_package_needs():
     recipe = (SOURCE / "Dockerfile.frontend").read_text()
     for name in re.findall(r'"([\w-]+)', needed.group(1)):
         assert "python3-" + name.replace("pyzmq", "zmq") in recipe.split()
+
+
+def test_one_version():
+    """Catches a release that names its version in one place and not in
+    another: the module, the package, the Debian packages and the changes."""
+    def first(path, pattern):
+        return re.search(pattern, (ROOT / path).read_text(), re.M).group(1)
+
+    version = first("containers/python/clipper_admin/version.py",
+                    r'^__version__ = "(.*)"')
+    assert first("src/conf/ngx_http_clipper.h",
+                 r'^#define NGX_HTTP_CLIPPER_VERSION  "(.*)"') == version
+    assert first("debian/changelog", r"^clipper-nginx \((.*?)\)") == version
+    assert first("CHANGES.md", r"^## (\S+)") == version
+    assert version not in (SOURCE / "pyproject.toml").read_text(), \
+        "pyproject.toml takes it from the package"
