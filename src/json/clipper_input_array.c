@@ -1,6 +1,7 @@
 
 #include "json/clipper_input_array.h"
 #include "json/clipper_input.h"
+#include "json/clipper_input_store.h"
 #include "json/clipper_number_lemire.h"
 
 #if (__x86_64__ && !CLIPPER_PORTABLE)
@@ -290,8 +291,8 @@ clipper_input_bits64(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
     /* so many digits are at most 8 before the point, and at least 8 behind */
 
     if (plain->mantissa >= 1000000000000000) {
-        return clipper_number_fraction(plain->mantissa,
-                                       -(int) plain->fraction);
+        return clipper_number_lemire_fraction(plain->mantissa,
+                                              -(int) plain->fraction);
     }
 
 #if (__FLT_EVAL_METHOD__ == 0)
@@ -308,8 +309,8 @@ clipper_input_bits64(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
         return 0;
     }
 
-    return clipper_number_bits(plain->mantissa, -(int) plain->fraction,
-                               &clipper_number_format64, unsure);
+    return clipper_number_lemire_bits(plain->mantissa, -(int) plain->fraction,
+                                      &clipper_number_format64, unsure);
 #endif
 }
 
@@ -334,8 +335,8 @@ clipper_input_bits32(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
         return 0;
     }
 
-    return clipper_number_bits(plain->mantissa, -(int) plain->fraction,
-                               &clipper_number_format32, unsure);
+    return clipper_number_lemire_bits(plain->mantissa, -(int) plain->fraction,
+                                      &clipper_number_format32, unsure);
 }
 
 

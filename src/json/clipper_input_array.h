@@ -38,30 +38,6 @@ typedef const u_char *(*clipper_input_run_pt)(const u_char *p,
     ngx_uint_t *closed);
 
 
-/* the container's byte order is little-endian */
-
-static ngx_inline void
-clipper_input_store32(u_char *dst, uint32_t v)
-{
-#if !(NGX_HAVE_LITTLE_ENDIAN)
-    v = __builtin_bswap32(v);
-#endif
-
-    ngx_memcpy(dst, &v, sizeof(uint32_t));
-}
-
-
-static ngx_inline void
-clipper_input_store64(u_char *dst, uint64_t v)
-{
-#if !(NGX_HAVE_LITTLE_ENDIAN)
-    v = __builtin_bswap64(v);
-#endif
-
-    ngx_memcpy(dst, &v, sizeof(uint64_t));
-}
-
-
 const u_char *clipper_input_array_run_ints(const u_char *p, const u_char *last,
     u_char **out, u_char *out_last, ngx_uint_t strict, ngx_uint_t *closed);
 const u_char *clipper_input_array_run_floats(const u_char *p,

@@ -4,6 +4,7 @@
 
 #include "json/clipper_input_value.h"
 #include "json/clipper_input_array.h"
+#include "json/clipper_input_store.h"
 #include "base/clipper_base64.h"
 
 

@@ -3,7 +3,7 @@
 
 
 #include "json/clipper_npy.h"
-#include "json/clipper_input_array.h"
+#include "json/clipper_input_store.h"
 #include "json/clipper_input_type.h"
 #include <float.h>
 #include <math.h>

@@ -322,7 +322,7 @@ clipper_number_scale(uint64_t mantissa, int64_t power,
         return (uint64_t) f->infinite << f->bits;
     }
 
-    return clipper_number_bits(mantissa, (int) power, f, unsure);
+    return clipper_number_lemire_bits(mantissa, (int) power, f, unsure);
 }
 
 

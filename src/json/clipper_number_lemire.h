@@ -35,7 +35,7 @@ static const clipper_number_format_t
 
 
 static ngx_inline uint64_t
-clipper_number_mul(uint64_t a, uint64_t b, uint64_t *low)
+clipper_number_lemire_mul(uint64_t a, uint64_t b, uint64_t *low)
 {
 #if defined(__SIZEOF_INT128__)
     unsigned __int128  product;
@@ -68,7 +68,7 @@ clipper_number_mul(uint64_t a, uint64_t b, uint64_t *low)
  */
 
 static ngx_inline __attribute__((always_inline)) uint64_t
-clipper_number_bits(uint64_t mantissa, int power,
+clipper_number_lemire_bits(uint64_t mantissa, int power,
     const clipper_number_format_t *f, ngx_uint_t *unsure)
 {
     int              zeros, upper, shift, exponent;
@@ -82,10 +82,10 @@ clipper_number_bits(uint64_t mantissa, int power,
 
     below = UINT64_MAX >> (f->bits + 3);
 
-    high = clipper_number_mul(mantissa, five[0], &low);
+    high = clipper_number_lemire_mul(mantissa, five[0], &low);
 
     if ((high & below) == below) {
-        high2 = clipper_number_mul(mantissa, five[1], &low2);
+        high2 = clipper_number_lemire_mul(mantissa, five[1], &low2);
         low += high2;
         high += (low < high2);
 
@@ -146,7 +146,7 @@ clipper_number_bits(uint64_t mantissa, int power,
  */
 
 static ngx_inline __attribute__((always_inline)) uint64_t
-clipper_number_fraction(uint64_t mantissa, int power)
+clipper_number_lemire_fraction(uint64_t mantissa, int power)
 {
     int              zeros, upper, exponent;
     uint64_t         high, low, high2, low2;
@@ -157,11 +157,11 @@ clipper_number_fraction(uint64_t mantissa, int power)
 
     five = clipper_number_table + 2 * (power - CLIPPER_NUMBER_TABLE_MIN);
 
-    high = clipper_number_mul(mantissa, five[0], &low);
+    high = clipper_number_lemire_mul(mantissa, five[0], &low);
 
     if ((high & 0x1ff) == 0x1ff) {
         low = mantissa * five[0];       /* so that it is not kept till here */
-        high2 = clipper_number_mul(mantissa, five[1], &low2);
+        high2 = clipper_number_lemire_mul(mantissa, five[1], &low2);
         high += (low + high2 < high2);
     }
 

@@ -156,7 +156,7 @@ clipper_cache_usage(clipper_cache_usage_t *usage)
         return;
     }
 
-    tail = clipper_cache_tail();
+    tail = clipper_cache_ring_tail();
     head = __atomic_load_n(&header->head, __ATOMIC_RELAXED);
 
     usage->size = header->size;
@@ -200,7 +200,7 @@ clipper_cache_intact(uint64_t position)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 
-    return clipper_cache_tail() <= position;
+    return clipper_cache_ring_tail() <= position;
 }
 
 
@@ -231,16 +231,16 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
     ngx_uint_t             i;
     clipper_cache_entry_t  entry;
 
-    tail = clipper_cache_tail();
+    tail = clipper_cache_ring_tail();
 
     for (i = 0; i < 2 * CLIPPER_CACHE_SLOTS; i++) {
-        bucket = clipper_cache_bucket(key,
+        bucket = clipper_cache_ring_bucket(key,
                                       i / CLIPPER_CACHE_SLOTS);
         slot = __atomic_load_n(&bucket[i % CLIPPER_CACHE_SLOTS],
                                __ATOMIC_ACQUIRE);
-        position = clipper_cache_position(slot);
+        position = clipper_cache_layout_position(slot);
 
-        if ((slot ^ position) != clipper_cache_tag(key)
+        if ((slot ^ position) != clipper_cache_layout_tag(key)
             || position < tail)
         {
             continue;
@@ -248,7 +248,7 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
 
         clipper_cache_ring_entry(position, &entry);
 
-        if (clipper_cache_same(entry.key, key) && entry.len <= size) {
+        if (clipper_cache_layout_same(entry.key, key) && entry.len <= size) {
             clipper_cache_ring_copy(position, buf, entry.len);
         }
 
@@ -256,7 +256,7 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
             return NGX_BUSY;
         }
 
-        if (!clipper_cache_same(entry.key, key)) {
+        if (!clipper_cache_layout_same(entry.key, key)) {
             continue;
         }
 
@@ -291,7 +291,8 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
         return 0;
     }
 
-    rounds = ngx_min(1 + clipper_cache_words(len) / 64, CLIPPER_CACHE_ROUNDS);
+    rounds = ngx_min(1 + clipper_cache_layout_words(len) / 64,
+                     CLIPPER_CACHE_ROUNDS);
     evicted = 0;
 
     /* other processes may take the lock between rounds */
@@ -321,7 +322,7 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
     rc = clipper_cache_has_locked(key)
          ? NGX_DONE
-         : clipper_cache_room_locked(clipper_cache_words(len), evicted);
+         : clipper_cache_room_locked(clipper_cache_layout_words(len), evicted);
 
     if (rc != NGX_OK) {
         clipper_cache_unlock();
@@ -342,7 +343,9 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
         /* it was emptied, or another worker was faster */
 
-        if (position < clipper_cache_tail() || clipper_cache_has_locked(key)) {
+        if (position < clipper_cache_ring_tail()
+            || clipper_cache_has_locked(key))
+        {
             clipper_cache_unlock();
             return NGX_DONE;
         }
@@ -353,7 +356,7 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
     slot = clipper_cache_ring_slot_locked(key, evicted);
 
-    __atomic_store_n(slot, clipper_cache_tag(key) | position,
+    __atomic_store_n(slot, clipper_cache_layout_tag(key) | position,
                      __ATOMIC_RELEASE);
 
     clipper_cache_unlock();
@@ -374,7 +377,7 @@ clipper_cache_has_locked(const uint64_t key[2])
     slot = clipper_cache_ring_find_locked(key);
 
     return slot != NULL
-           && !(clipper_cache_ring_marks(clipper_cache_position(*slot))
+           && !(clipper_cache_ring_marks(clipper_cache_layout_position(*slot))
                 & CLIPPER_CACHE_OLD);
 }
 

@@ -82,28 +82,28 @@ typedef struct {
 
 
 static ngx_inline uint64_t
-clipper_cache_position(uint64_t slot)
+clipper_cache_layout_position(uint64_t slot)
 {
     return slot & CLIPPER_CACHE_POSITION;
 }
 
 
 static ngx_inline uint64_t
-clipper_cache_tag(const uint64_t key[2])
+clipper_cache_layout_tag(const uint64_t key[2])
 {
     return key[0] & ~CLIPPER_CACHE_POSITION;
 }
 
 
 static ngx_inline uint64_t
-clipper_cache_words(size_t len)
+clipper_cache_layout_words(size_t len)
 {
     return ngx_max(CLIPPER_CACHE_HEAD + (len + 7) / 8, CLIPPER_CACHE_GRANULE);
 }
 
 
 static ngx_inline ngx_uint_t
-clipper_cache_same(const uint64_t a[2], const uint64_t b[2])
+clipper_cache_layout_same(const uint64_t a[2], const uint64_t b[2])
 {
     return a[0] == b[0] && a[1] == b[1];
 }

@@ -135,18 +135,18 @@ clipper_cache_ring_find_locked(const uint64_t key[2])
     clipper_cache_locked();
 
     for (i = 0; i < 2; i++) {
-        bucket = clipper_cache_bucket(key, i);
+        bucket = clipper_cache_ring_bucket(key, i);
 
         for (k = 0; k < CLIPPER_CACHE_SLOTS; k++) {
             slot = bucket[k];
-            position = clipper_cache_position(slot);
+            position = clipper_cache_layout_position(slot);
 
-            if ((slot ^ position) == clipper_cache_tag(key)
+            if ((slot ^ position) == clipper_cache_layout_tag(key)
                 && position >= clipper_cache_ring.header->tail)
             {
                 clipper_cache_ring_entry(position, &entry);
 
-                if (clipper_cache_same(entry.key, key)) {
+                if (clipper_cache_layout_same(entry.key, key)) {
                     return &bucket[k];
                 }
             }
@@ -174,17 +174,17 @@ clipper_cache_ring_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
     }
 
     for (i = 0; i < 2; i++) {
-        bucket = clipper_cache_bucket(key, i);
+        bucket = clipper_cache_ring_bucket(key, i);
         oldest[i] = bucket;
         used[i] = 0;
 
         for (k = 0; k < CLIPPER_CACHE_SLOTS; k++) {
-            if (clipper_cache_position(bucket[k]) >= header->tail) {
+            if (clipper_cache_layout_position(bucket[k]) >= header->tail) {
                 used[i]++;
             }
 
-            if (clipper_cache_position(bucket[k])
-                < clipper_cache_position(*oldest[i]))
+            if (clipper_cache_layout_position(bucket[k])
+                < clipper_cache_layout_position(*oldest[i]))
             {
                 oldest[i] = &bucket[k];
             }
@@ -195,11 +195,11 @@ clipper_cache_ring_slot_locked(const uint64_t key[2], ngx_uint_t *evicted)
         slot = oldest[used[1] < used[0]];
 
     } else {
-        slot = oldest[clipper_cache_position(*oldest[1])
-                      < clipper_cache_position(*oldest[0])];
+        slot = oldest[clipper_cache_layout_position(*oldest[1])
+                      < clipper_cache_layout_position(*oldest[0])];
     }
 
-    if (clipper_cache_position(*slot) >= header->tail) {
+    if (clipper_cache_layout_position(*slot) >= header->tail) {
         (*evicted)++;
         header->entries--;
     }
@@ -248,7 +248,7 @@ clipper_cache_ring_append_locked(const uint64_t key[2], uint64_t now_us,
                                          | CLIPPER_CACHE_OLD);
 
     clipper_cache_store(&header->head,
-                        position + clipper_cache_words(len));
+                        position + clipper_cache_layout_words(len));
 
     return position;
 }

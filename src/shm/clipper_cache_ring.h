@@ -54,7 +54,7 @@ uint64_t clipper_cache_ring_move_locked(uint64_t from, uint64_t words);
 
 
 static ngx_inline uint64_t
-clipper_cache_tail(void)
+clipper_cache_ring_tail(void)
 {
     return __atomic_load_n(&clipper_cache_ring.header->tail, __ATOMIC_ACQUIRE);
 }
@@ -63,7 +63,7 @@ clipper_cache_tail(void)
 /* i: 0 and 1 for the first and second bucket of a key */
 
 static ngx_inline uint64_t *
-clipper_cache_bucket(const uint64_t key[2], ngx_uint_t i)
+clipper_cache_ring_bucket(const uint64_t key[2], ngx_uint_t i)
 {
     uint64_t  bucket;
 

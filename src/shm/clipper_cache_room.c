@@ -77,11 +77,11 @@ clipper_cache_pass_locked(int64_t *budget)
 
     clipper_cache_ring_entry(tail, &entry);
 
-    words = clipper_cache_words(entry.len);
+    words = clipper_cache_layout_words(entry.len);
     slot = clipper_cache_ring_find_locked(entry.key);
     marks = clipper_cache_ring_marks(tail);
 
-    if (slot == NULL || clipper_cache_position(*slot) != tail) {
+    if (slot == NULL || clipper_cache_layout_position(*slot) != tail) {
         /* its slot was reassigned: it is no entry any more */
 
     } else if ((marks & CLIPPER_CACHE_USED)
@@ -95,7 +95,7 @@ clipper_cache_pass_locked(int64_t *budget)
 
         moved = clipper_cache_ring_move_locked(tail, words);
 
-        __atomic_store_n(slot, clipper_cache_tag(entry.key) | moved,
+        __atomic_store_n(slot, clipper_cache_layout_tag(entry.key) | moved,
                          __ATOMIC_RELEASE);
 
     } else {

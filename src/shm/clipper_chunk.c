@@ -65,7 +65,7 @@ clipper_chunk_extend_locked(clipper_zone_t *zone, uint32_t first, size_t len)
     head = &zone->chunks[begin];
     head->last = last;
     head->n = (uint32_t) n;
-    clipper_publish(head->owner, CLIPPER_CHUNK_LOAN | zone->slot);
+    clipper_row_publish(head->owner, CLIPPER_CHUNK_LOAN | zone->slot);
 
     return begin;
 }
@@ -97,7 +97,7 @@ clipper_chunk_free_locked(clipper_zone_t *zone, uint32_t chunk)
     table = &zone->header->chunks;
     head = &zone->chunks[chunk];
 
-    clipper_publish(head->owner, CLIPPER_FREE);
+    clipper_row_publish(head->owner, CLIPPER_FREE);
 
     zone->chunks[head->last].next = table->free;
     table->free = chunk;

@@ -132,7 +132,7 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
     w->flight = flight;
     w->deadline_us = task->deadline_us;
     w->joined = task->joined;
-    clipper_publish(w->state, CLIPPER_WAITING);
+    clipper_row_publish(w->state, CLIPPER_WAITING);
 
     clipper_queue_link_locked(zone, waiter);
 
@@ -236,7 +236,7 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
     f->nwaiters = 0;
 
     clipper_chunk_own_locked(zone, chunk, flight);
-    clipper_publish(f->state, CLIPPER_QUEUED);
+    clipper_row_publish(f->state, CLIPPER_QUEUED);
 
     zone->models[f->model].flights++;
     clipper_queue_hash_locked(zone, flight);
@@ -362,7 +362,7 @@ clipper_queue_leave_locked(clipper_zone_t *zone, uint32_t waiter, uint32_t gen)
     }
 
     w->gen++;
-    clipper_publish(w->state, CLIPPER_FREE);
+    clipper_row_publish(w->state, CLIPPER_FREE);
     clipper_row_give(&zone->header->waiters, zone->waiters, waiter);
 
     if (flight) {
@@ -552,7 +552,7 @@ clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight)
     if (f->state == CLIPPER_QUEUED) {
         clipper_queue_remove_locked(zone, flight);
         zone->models[f->model].known--;
-        clipper_publish(f->state, CLIPPER_LEASED);
+        clipper_row_publish(f->state, CLIPPER_LEASED);
     }
 
     if (f->lease[0] | f->lease[1]) {
@@ -567,7 +567,7 @@ clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight)
     output = f->output;
 
     f->gen++;
-    clipper_publish(f->state, CLIPPER_FREE);
+    clipper_row_publish(f->state, CLIPPER_FREE);
 
     clipper_chunk_free_locked(zone, input);
     clipper_chunk_free_locked(zone, output);

@@ -91,7 +91,7 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
         {
             model->credit -= CLIPPER_HEDGE_COST;
             f->hedged_us = hedge->now_us;
-            clipper_publish(f->state, CLIPPER_QUEUED);
+            clipper_row_publish(f->state, CLIPPER_QUEUED);
             clipper_queue_insert_locked(zone, leases[i].flight);
             copies++;
         }
@@ -186,7 +186,7 @@ clipper_queue_hedge_undo_locked(clipper_zone_t *zone, uint32_t flight)
     zone->models[f->model].credit += CLIPPER_HEDGE_COST;
 
     clipper_queue_remove_locked(zone, flight);
-    clipper_publish(f->state, CLIPPER_LEASED);
+    clipper_row_publish(f->state, CLIPPER_LEASED);
 }
 
 

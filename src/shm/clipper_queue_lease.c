@@ -88,7 +88,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
             f->sent_us = take->now_us;
         }
 
-        clipper_publish(f->state, CLIPPER_LEASED);
+        clipper_row_publish(f->state, CLIPPER_LEASED);
 
         leases[n].flight = flight;
         leases[n].gen = f->gen;
@@ -272,7 +272,7 @@ clipper_queue_skipped_locked(clipper_zone_t *zone, uint32_t flight,
             return;
         }
 
-        clipper_publish(f->state, CLIPPER_QUEUED);
+        clipper_row_publish(f->state, CLIPPER_QUEUED);
         clipper_queue_insert_locked(zone, flight);
     }
 
@@ -368,7 +368,7 @@ clipper_queue_again_locked(clipper_zone_t *zone, uint32_t flight)
 {
     clipper_zone_locked(zone);
 
-    clipper_publish(zone->flights[flight].state, CLIPPER_QUEUED);
+    clipper_row_publish(zone->flights[flight].state, CLIPPER_QUEUED);
     clipper_queue_insert_locked(zone, flight);
     (void) clipper_queue_notify_locked(zone, zone->flights[flight].model);
 }
@@ -417,7 +417,7 @@ clipper_queue_done_locked(clipper_zone_t *zone, uint32_t flight,
 
     f->result = result;
     f->done_us = now_us;
-    clipper_publish(f->state, CLIPPER_DONE);
+    clipper_row_publish(f->state, CLIPPER_DONE);
 
     for (waiter = f->waiters; waiter; waiter = zone->waiters[waiter].next) {
         clipper_mailbox_post_locked(zone, waiter);

@@ -152,7 +152,7 @@ clipper_queue_peer_share_locked(clipper_zone_t *zone, uint32_t flight)
 
     f = &zone->flights[flight];
 
-    clipper_publish(f->state, CLIPPER_QUEUED);
+    clipper_row_publish(f->state, CLIPPER_QUEUED);
     clipper_queue_insert_locked(zone, flight);
 
     /* it waits as long as it can be answered, by the waiters that are left */

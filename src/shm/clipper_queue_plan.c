@@ -175,7 +175,7 @@ clipper_queue_plan_drop_locked(clipper_zone_t *zone, uint32_t flight,
         clipper_queue_unlink_locked(zone, waiter);
 
         w->reason = reason;
-        clipper_publish(w->state, CLIPPER_DROPPED);
+        clipper_row_publish(w->state, CLIPPER_DROPPED);
         clipper_mailbox_post_locked(zone, waiter);
     }
 
@@ -186,6 +186,6 @@ clipper_queue_plan_drop_locked(clipper_zone_t *zone, uint32_t flight,
         return;
     }
 
-    clipper_publish(f->state, CLIPPER_LEASED);
+    clipper_row_publish(f->state, CLIPPER_LEASED);
     clipper_queue_release_locked(zone, flight);
 }

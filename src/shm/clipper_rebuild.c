@@ -278,7 +278,7 @@ clipper_rebuild_leases_locked(clipper_zone_t *zone)
 
             if (f->waiters == 0) {
                 f->gen++;
-                clipper_publish(f->state, CLIPPER_FREE);
+                clipper_row_publish(f->state, CLIPPER_FREE);
                 f->input = 0;
                 f->output = 0;
                 zone->models[f->model].flights--;
@@ -287,12 +287,12 @@ clipper_rebuild_leases_locked(clipper_zone_t *zone)
             }
 
             if (f->state == CLIPPER_LEASED) {
-                clipper_publish(f->state, CLIPPER_QUEUED);
+                clipper_row_publish(f->state, CLIPPER_QUEUED);
             }
         }
 
         if (f->state == CLIPPER_QUEUED && f->waiters == 0) {
-            clipper_publish(f->state, CLIPPER_LEASED);
+            clipper_row_publish(f->state, CLIPPER_LEASED);
         }
 
         if (f->state == CLIPPER_QUEUED) {
@@ -418,7 +418,7 @@ clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
 
         if (w->state != CLIPPER_FREE && w->worker == slot) {
             w->gen++;
-            clipper_publish(w->state, CLIPPER_FREE);
+            clipper_row_publish(w->state, CLIPPER_FREE);
         }
     }
 
@@ -431,7 +431,7 @@ clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
 
         if (r->state != CLIPPER_FREE && r->worker == slot) {
             r->gen++;
-            clipper_publish(r->state, CLIPPER_FREE);
+            clipper_row_publish(r->state, CLIPPER_FREE);
         }
     }
 
@@ -443,7 +443,7 @@ clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
 
     worker = &zone->workers[slot];
     worker->gen++;
-    clipper_publish(worker->state, CLIPPER_FREE);
+    clipper_row_publish(worker->state, CLIPPER_FREE);
 
     clipper_rebuild_locked(zone);
 }

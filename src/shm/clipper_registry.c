@@ -63,7 +63,7 @@ clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
     ngx_memcpy(w->generation, generation->data,
                ngx_min(generation->len, sizeof(w->generation) - 1));
 
-    clipper_publish(w->state, CLIPPER_USED);
+    clipper_row_publish(w->state, CLIPPER_USED);
 
     zone->slot = i;
 
@@ -210,7 +210,7 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
 
     clipper_metrics_clear_app(zone, row);
     clipper_registry_name(app->name, name);
-    clipper_publish(app->state, CLIPPER_USED);
+    clipper_row_publish(app->state, CLIPPER_USED);
 
     zone->header->registry++;
 
@@ -363,9 +363,9 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
      */
 
     model = &zone->models[row];
-    clipper_publish(model->state, CLIPPER_FREE);
-    clipper_publish(model->gen, model->gen + 1);
-    clipper_publish(model->epoch, model->epoch + 1);
+    clipper_row_publish(model->state, CLIPPER_FREE);
+    clipper_row_publish(model->gen, model->gen + 1);
+    clipper_row_publish(model->epoch, model->epoch + 1);
 
     kept = offsetof(clipper_model_row_t, name);
 
@@ -376,7 +376,7 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
 
     clipper_registry_name(model->name, name);
     clipper_registry_name(model->version, version);
-    clipper_publish(model->state, CLIPPER_USED);
+    clipper_row_publish(model->state, CLIPPER_USED);
 
     bucket = clipper_registry_bucket_of(zone, model);
     model->next = *bucket;

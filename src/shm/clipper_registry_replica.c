@@ -108,7 +108,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
         clipper_registry_turn_back_locked(zone, row, now_us);
     }
 
-    clipper_publish(r->state, CLIPPER_PROBING);
+    clipper_row_publish(r->state, CLIPPER_PROBING);
 
     zone->header->registry++;
 
@@ -188,7 +188,7 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
         }
     }
 
-    clipper_publish(r->state, CLIPPER_READY);
+    clipper_row_publish(r->state, CLIPPER_READY);
     clipper_registry_replica_probed_locked(zone, r->model);
     zone->models[r->model].replicas++;
 
@@ -279,7 +279,7 @@ clipper_registry_replica_return_locked(clipper_zone_t *zone, uint32_t gone)
 
     old = &zone->replicas[last];
     old->superseded = 0;
-    clipper_publish(old->state, CLIPPER_READY);
+    clipper_row_publish(old->state, CLIPPER_READY);
     zone->models[old->model].replicas++;
 
     if (old->busy == 0) {
@@ -331,7 +331,7 @@ clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
     }
 
     r->superseded = 0;
-    clipper_publish(r->state, CLIPPER_LEAVING);
+    clipper_row_publish(r->state, CLIPPER_LEAVING);
     clipper_registry_replica_probed_locked(zone, r->model);
     zone->header->registry++;
 }
@@ -356,7 +356,7 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica,
     if (r->epoch == model->epoch) {
         model->profiled = 0;
         model->profile = r->batch;
-        clipper_publish(model->profiled, 1);
+        clipper_row_publish(model->profiled, 1);
     }
 
     model->members--;
@@ -374,7 +374,7 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica,
     clipper_registry_turn_gone_locked(zone, replica);
 
     r->gen++;
-    clipper_publish(r->state, CLIPPER_FREE);
+    clipper_row_publish(r->state, CLIPPER_FREE);
     clipper_row_give(&zone->header->replicas, zone->replicas, replica);
 
     clipper_registry_replica_current_locked(zone, r->model);
@@ -414,7 +414,7 @@ clipper_registry_replica_current_locked(clipper_zone_t *zone, uint32_t model)
     }
 
     epoch = last->epoch;
-    clipper_publish(m->epoch, m->epoch + 1);
+    clipper_row_publish(m->epoch, m->epoch + 1);
     m->profiled = 0;
     m->digest_len = last->digest_len;
     ngx_memcpy(m->digest, last->digest, last->digest_len);
@@ -425,7 +425,7 @@ clipper_registry_replica_current_locked(clipper_zone_t *zone, uint32_t model)
         if (r->state != CLIPPER_FREE && r->model == model
             && (r->epoch == epoch || clipper_registry_replica_digest(r, m)))
         {
-            clipper_publish(r->epoch, m->epoch);
+            clipper_row_publish(r->epoch, m->epoch);
         }
     }
 }

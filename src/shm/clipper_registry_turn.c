@@ -41,7 +41,7 @@ clipper_registry_turn_take_locked(clipper_zone_t *zone, uint32_t replica,
     }
 
     model->turn_us = now_us;
-    clipper_publish(model->turn, replica);
+    clipper_row_publish(model->turn, replica);
 
     return 0;
 }
@@ -94,7 +94,7 @@ clipper_registry_turn_gone_locked(clipper_zone_t *zone, uint32_t replica)
     model = &zone->models[zone->replicas[replica].model];
 
     if (model->turn == replica) {
-        clipper_publish(model->turn, 0);
+        clipper_row_publish(model->turn, 0);
     }
 }
 
@@ -112,7 +112,7 @@ clipper_registry_turn_bury_locked(clipper_zone_t *zone, uint32_t slot)
 
         if (model->turn && zone->replicas[model->turn].worker == slot) {
             model->turn_us = 0;
-            clipper_publish(model->turn, 0);
+            clipper_row_publish(model->turn, 0);
         }
     }
 }

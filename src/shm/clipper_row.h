@@ -45,7 +45,7 @@
     } while (0)
 
 /* stores the word that validates a row, after everything that it relies on */
-#define clipper_publish(word, value)                                          \
+#define clipper_row_publish(word, value)                                      \
     __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
 
 

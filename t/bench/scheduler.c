@@ -17,6 +17,7 @@
 
 #include "../unit/sched.h"
 #include "../unit/sched_trace.h"
+#include "../unit/splitmix.h"
 
 
 #define TRACE    "t/bench/traces/bursty.txt"
@@ -62,7 +63,7 @@ generate(unsigned seed)
     now = 0;
 
     while (now < 12e6) {
-        rate = rates[sched_mix(seed + (uint64_t) now / 100000) % 6];
+        rate = rates[splitmix(seed + (uint64_t) now / 100000) % 6];
         now += sched_exponential(&sim.arrivals, rate);
         us = (uint64_t) now;
         printf("%llu %d\n", (unsigned long long) (us - last),

@@ -167,12 +167,12 @@ check(void)
     (void) clipper_lock(&header->lock, getpid());
 
     for (position = header->tail; position < header->head;
-         position += clipper_cache_words(entry.len))
+         position += clipper_cache_layout_words(entry.len))
     {
         clipper_cache_ring_entry(position, &entry);
         slot = clipper_cache_ring_find_locked(entry.key);
 
-        if (slot && clipper_cache_position(*slot) == position) {
+        if (slot && clipper_cache_layout_position(*slot) == position) {
             live++;
         }
     }

@@ -7,23 +7,12 @@
 #include "sched.h"
 
 
-uint64_t
-sched_mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-
-    return x ^ (x >> 31);
-}
-
-
 /* in [0, 1) */
 
 double
 sched_chance(uint64_t *stream)
 {
-    return (double) (sched_mix((*stream)++) >> 11) / 9007199254740992.0;
+    return (double) (splitmix((*stream)++) >> 11) / 9007199254740992.0;
 }
 
 
@@ -181,7 +170,7 @@ sched_input(sched_t *sim, uint32_t name)
     size_t    len;
     uint64_t  x;
 
-    x = sched_mix(name);
+    x = splitmix(name);
     len = (x % 16 == 0) ? 700 : 4 + x % 60;
     memset(sim->bytes, (int) (x % 251), len);
     memcpy(sim->bytes, &name, 4);
@@ -193,12 +182,12 @@ sched_input(sched_t *sim, uint32_t name)
 size_t
 sched_output_len(uint32_t name)
 {
-    return sched_mix(name) % 32 == 1 ? 300 : 5;
+    return splitmix(name) % 32 == 1 ? 300 : 5;
 }
 
 
 ngx_uint_t
 sched_poisonous(sched_t *sim, uint32_t name)
 {
-    return sim->poison && sched_mix(name) % 1024 == 7;
+    return sim->poison && splitmix(name) % 1024 == 7;
 }

@@ -37,6 +37,7 @@
 #include "shm/clipper_zone.h"
 #include "shm/clipper_letter.h"
 #include "shm/clipper_registry_replica.h"
+#include "splitmix.h"
 
 
 #define SCHED_WORKERS    4
@@ -255,7 +256,6 @@ void sched_finish(sched_t *sim);
 
 /* --- between the files of the simulation --- */
 
-uint64_t sched_mix(uint64_t x);
 double sched_chance(uint64_t *stream);
 double sched_random(sched_t *sim);
 double sched_exponential(uint64_t *stream, double rate);

@@ -44,7 +44,7 @@ sched_ask(sched_t *sim, const sched_app_t *app)
 
     memset(&task, 0, sizeof(task));
     task.model = sim->models[app->model].row;
-    task.key[0] = sched_mix(q->name);
+    task.key[0] = splitmix(q->name);
     task.key[1] = q->name;
     task.shared = app->names != 0;
     task.deadline_us = sim->fifo ? sim->now_us + SCHED_HOUR_US
@@ -57,7 +57,7 @@ sched_ask(sched_t *sim, const sched_app_t *app)
     /* now and then a flight ends while the cache is asked */
 
     task.settled = clipper_queue_settled(v, task.key)
-                   - (sched_mix(query) % 64 == 0);
+                   - (splitmix(query) % 64 == 0);
 
     sched_lock(sim, q->worker);
     rc = clipper_queue_submit_locked(v, &task, sim->now_us);
@@ -127,7 +127,7 @@ sched_arrive(sched_t *sim, uint32_t index)
     rate = app->rate;
 
     if (app->bursts) {
-        rate *= bursts[sched_mix(index + sim->now_us / 50000 * 977) % 4];
+        rate *= bursts[splitmix(index + sim->now_us / 50000 * 977) % 4];
     }
 
     if (sim->now_us < sim->until_us) {
@@ -357,7 +357,7 @@ sched_init(sched_t *sim, uint64_t seed)
 {
     memset(sim, 0, sizeof(sched_t));
     sim->random = seed * 1000003;
-    sim->arrivals = sched_mix(seed);
+    sim->arrivals = splitmix(seed);
     sim->workers = 1;
     sim->queue_max = 1000000;
     sim->zone_size = 64 << 20;

@@ -467,7 +467,7 @@ begin(uint64_t name, size_t len, clipper_cache_draft_t **draft)
     key_of(name, key);
 
     assert_int_equal(clipper_lock(&header->lock, getpid()), NGX_OK);
-    assert_int_equal(clipper_cache_room_locked(clipper_cache_words(len),
+    assert_int_equal(clipper_cache_room_locked(clipper_cache_layout_words(len),
                                                &evicted), NGX_OK);
     *draft = clipper_cache_draft_begin_locked();
     position = clipper_cache_ring_append_locked(key, 0, len);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "sched_grid.h"
+#include "splitmix.h"
 
 
 #define QUERIES  1000
@@ -312,7 +313,7 @@ best_schedule(double rate, double each_us, double slo_us, double seconds)
     double    now_us, free_us, asked, answered;
     uint64_t  arrivals;
 
-    arrivals = sched_mix(1);            /* those of the simulation */
+    arrivals = splitmix(1);            /* those of the simulation */
     now_us = 1;
     free_us = 0;
     asked = 0;
@@ -384,7 +385,7 @@ threshold(const sched_cell_t *cell, double part, uint64_t seed, double seconds)
     sched_t   chance;
 
     memset(&chance, 0, sizeof(chance));
-    chance.arrivals = sched_mix(seed);
+    chance.arrivals = splitmix(seed);
     chance.random = seed;
     queue = calloc(1 << 16, sizeof(double));
     slo_us = cell->slo * (cell->a_us + cell->b_us);
