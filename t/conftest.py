@@ -10,8 +10,8 @@ import pytest
 from harness import (Load, Nginx, Redis, Settings, Sim3, application,
                      wait_until)
 
-pytest_plugins = ["harness.docker", "harness.frontend", "harness.local", "harness.timing",
-                  "harness.variables"]
+pytest_plugins = ["harness.docker", "harness.frontend", "harness.local",
+                  "harness.timing", "harness.variables"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

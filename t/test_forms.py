@@ -235,9 +235,9 @@ def test_typed_body_with_limits_and_coding(nginx):
     response = server.post("/doubles/predict", gzip.compress(body),
                            headers=RAW + GZIP)
     assert response.json()["output"] == 10.0
-    for body, query, limit in ((np.ones(5).tobytes(), "", "more than 4 elements"),
-                               (np.ones(6).tobytes(), "?batch=3",
-                                "more than 2 inputs")):
+    for body, query, limit in (
+            (np.ones(5).tobytes(), "", "more than 4 elements"),
+            (np.ones(6).tobytes(), "?batch=3", "more than 2 inputs")):
         response = server.post("/doubles/predict" + query, body, headers=RAW)
         assert response.status == 413
         assert limit in response.json()["cause"]
@@ -260,7 +260,8 @@ def test_limits_are_named(served):
     server, _ = served(http="client_max_body_size 2k;",
                        extra="clipper_limits batch=3 elements=4 depth=8;")
     for body, said in (
-            ({"input_batch": [[1.0]] * 4}, "3 inputs (batch= of clipper_limits)"),
+            ({"input_batch": [[1.0]] * 4},
+             "3 inputs (batch= of clipper_limits)"),
             ({"input_batch": [[1.0], [1.0] * 5]},
              "4 elements (elements= of clipper_limits) at input_batch[1]"),
             ('{"input":[1.0],"x":%s}' % ("[" * 9 + "]" * 9),

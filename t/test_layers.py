@@ -63,10 +63,13 @@ MODULE = "ngx_http_clipper_module"
 
 COMMENT = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'",
                      re.S)
-INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 NAME = re.compile(r"\b(?:ngx_http_)?clipper_\w+\b")
 FUNCTION = re.compile(r"^(.*)\n((?:ngx_http_)?clipper_\w+)\([^;{]*\)\n\{",
                       re.M)
+#: Code of a header: the bodies of inline functions, and macros.
+BODY = re.compile(r"^\{\n.*?^\}|^#[ \t]*define(?:\\\n|[^\n])*", re.M | re.S)
+MACRO = re.compile(r"^#[ \t]*define[ \t]+((?:ngx_http_)?clipper_\w+)\(", re.M)
 VARIABLE = re.compile(
     r"^(?!static|typedef|extern|struct|enum|#)[A-Za-z_][\w ]*?[ *]+"
     r"((?:ngx_http_)?clipper_\w+)(?:\[[^\]]*\])*(?: = |;)", re.M)
@@ -86,14 +89,23 @@ def bare(name):
 
 
 class Tree:
-    """Sources, {"src/base/clipper_hash.c": text}, and the folders' ranks."""
+    """Sources, {"src/base/clipper_hash.c": text}, and the folders' ranks.
+
+    `owner` has the file of each public name, `inline` that of each function
+    with its body in a header, `macro` that of each macro with arguments.
+    """
 
     def __init__(self, texts, ranks):
         self.texts, self.ranks = texts, ranks
         self.code = {path: COMMENT.sub(" ", text)
                      for path, text in texts.items()}
-        self.owner = {}
+        self.owner, self.inline, self.macro = {}, {}, {}
         for path, text in self.code.items():
+            if path.endswith(".h"):
+                for _, name in FUNCTION.findall(text):
+                    self.inline[name] = path
+                for name in MACRO.findall(text):
+                    self.macro[name] = path
             if path.endswith(".c"):
                 for kind, name in FUNCTION.findall(text):
                     if "static" not in kind.split():
@@ -109,15 +121,30 @@ class Tree:
     def arrows(self):
         """(file, what it includes or uses, the file of that)."""
         for path, text in self.texts.items():
-            for name in INCLUDE.findall(text):
-                yield path, "src/" + name, "src/" + name
+            for _, name in INCLUDE.findall(text):
+                if "src/" + name in self.texts:
+                    yield path, "src/" + name, "src/" + name
         yield from self.uses()
 
     def uses(self):
+        """What a source uses of another file, and what the inline functions
+        and macros of a header do; its declarations are no uses."""
+        defined = self.owner | self.inline | self.macro
         for path, text in self.code.items():
-            for name in set(NAME.findall(text)) if path.endswith(".c") else ():
-                if self.owner.get(name, path) != path:
-                    yield path, name, self.owner[name]
+            if path.endswith(".h"):
+                text = "\n".join(BODY.findall(text))
+            for name in sorted(set(NAME.findall(text))):
+                if defined.get(name, path) != path:
+                    yield path, name, defined[name]
+
+    def unquoted(self):
+        """Includes of the tree's own headers that are not written as such:
+        in <>, or without the folder."""
+        own = {path.rsplit("/", 1)[-1] for path in self.texts}
+        return [f"{path}: {name}" for path, text in self.texts.items()
+                for mark, name in INCLUDE.findall(text)
+                if name.rsplit("/", 1)[-1] in own
+                and (mark == "<" or "src/" + name not in self.texts)]
 
     def upward(self):
         return [f"{path}: {what}" for path, what, other in self.arrows()
@@ -125,8 +152,12 @@ class Tree:
                 and self.rank(other) >= self.rank(path)]
 
     def circles(self):
-        """Sets of files that use each other, directly or not."""
-        return self.rings((path, other) for path, _, other in self.uses())
+        """Sets of files that use each other, directly or not; a source and
+        its header are one."""
+        pairs = ((path.removesuffix(".h").removesuffix(".c"),
+                  other.removesuffix(".h").removesuffix(".c"))
+                 for path, _, other in self.uses())
+        return self.rings(pair for pair in pairs if pair[0] != pair[1])
 
     def wholes(self):
         """The same of stems, by what they include and use."""
@@ -154,8 +185,14 @@ class Tree:
                 for path in edges if path in reach[path]}
 
     def misnamed(self):
-        """Public names that do not begin with their file's stem."""
-        return [f"{path}: {name}" for name, path in self.owner.items()
+        """Public names that do not begin with their file's stem, and macros
+        that do not begin with its first word; the check of a mutex is named
+        for what the mutex guards."""
+        macros = [f"{path}: {name}" for name, path in self.macro.items()
+                  if not bare(name).startswith(bare(path).split("_")[0])
+                  and not name.endswith("_locked")]
+        return macros + [f"{path}: {name}"
+                for name, path in (self.owner | self.inline).items()
                 if not bare(name).startswith(bare(path))]
 
     def undeclared(self):
@@ -193,6 +230,8 @@ def tree():
 def test_something_is_checked():
     """Catches patterns that no longer match anything."""
     it = tree()
+    assert len(it.inline) > 20 and len(it.macro) > 10
+    assert any(path.endswith(".h") for path, _, _ in it.uses())
     assert len(it.texts) > 150 and len(it.owner) > 400
     assert len(list(it.arrows())) > 1000
     assert set(it.ranks) == {folder(path) for path in it.texts} - {""}
@@ -202,6 +241,22 @@ def test_nothing_points_up_or_aside():
     """Catches an include or a use of a higher folder, or of another folder of
     the same rank: the query half and the replica half never see each other."""
     assert tree().upward() == []
+
+
+def test_own_headers_are_written_as_such():
+    """Catches an include of a header of ours in <>, or without its folder,
+    which the other checks would not follow."""
+    assert tree().unquoted() == []
+
+
+def test_pure_folders_are_those_below_the_zone():
+    """Catches a folder that unit tests and fuzzers do not build whole, though
+    it stands below shared memory, or the other way round."""
+    ranks = documented_ranks()
+    pure, = re.findall(r"^PURE_FOLDERS := (.*)",
+                       (ROOT / "t/unit/folders.mk").read_text(), re.M)
+    assert set(pure.split()) == {name for name, rank in ranks.items()
+                                 if rank < ranks["shm"]}
 
 
 def test_neighbours_are_documented():
@@ -277,7 +332,36 @@ def test_the_checks_find_what_is_wrong():
             "    clipper_high_run();\n}\n",
     }, {"base": 0, "query": 6, "replica": 6})
     assert len(broken.upward()) == 3
-    assert broken.circles() == {frozenset({low, high})}
+    assert broken.circles() == {frozenset({low[:-2], high[:-2]})}
     assert broken.wholes() == {frozenset({"low", "high"})}
     assert broken.misnamed() == [f"{high}: clipper_other"]
     assert len(broken.undeclared()) == 2
+
+
+def test_the_checks_read_headers():
+    """Catches checks that read sources only, by a broken tree: its headers
+    include in <>, call upwards from an inline function and from a macro, and
+    have names of another file."""
+    low, high = "src/base/clipper_low.h", "src/query/clipper_high.h"
+    broken = Tree({
+        low: "#include <query/clipper_high.h>\n\n"
+             "#define clipper_low_macro(x)  \\\n    clipper_high_run(x)\n\n"
+             "#define clipper_other_macro(x)  (x)\n\n"
+             "static ngx_inline void\nclipper_low_run(void)\n{\n"
+             "    clipper_high_inline();\n}\n\n"
+             "static ngx_inline void\nclipper_other(void)\n{\n}\n\n"
+             "#define clipper_low_locked(x)  (x)\n",
+        "src/base/clipper_low.c": '#  include "clipper_low.h"\n',
+        high: "static ngx_inline void\nclipper_high_inline(void)\n{\n"
+              "    clipper_low_macro(1);\n}\n\n"
+              "void clipper_high_run(void);\n",
+        "src/query/clipper_high.c": "void\nclipper_high_run(void)\n{\n}\n",
+    }, {"base": 0, "query": 6})
+    assert broken.unquoted() == [f"{low}: query/clipper_high.h",
+                                 "src/base/clipper_low.c: clipper_low.h"]
+    assert broken.upward() == [
+        f"{low}: {name}" for name in (high, "clipper_high_inline",
+                                      "clipper_high_run")]
+    assert broken.circles() == {frozenset({low[:-2], high[:-2]})}
+    assert broken.misnamed() == [f"{low}: clipper_other_macro",
+                                 f"{low}: clipper_other"]

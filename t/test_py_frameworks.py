@@ -172,7 +172,8 @@ def test_keras_without_a_usable_model(conn, tmp_path):
     (tmp_path / "model.txt").write_text("no model")
     for model, text in (
             (object(), "neither a Keras model nor the path of a file"),
-            (str(tmp_path / "none.h5"), "neither a Keras model nor the path of a file"),
+            (str(tmp_path / "none.h5"),
+             "neither a Keras model nor the path of a file"),
             (str(tmp_path / "model.txt"), "must end in .keras or .h5")):
         with pytest.raises(ClipperException, match=text):
             keras_deployer.deploy_keras_model(
@@ -315,7 +316,8 @@ def test_tensorflow_without_a_usable_model(conn, tmp_path):
         tensorflow_deployer.deploy_tensorflow_model(
             conn, "bad", 1, "floats", scores_in_session,
             str(tmp_path / "none.pb"))
-    with pytest.raises(ClipperException, match="must have one file .*.pb, not 0"):
+    with pytest.raises(ClipperException,
+                       match="must have one file .*.pb, not 0"):
         tensorflow_deployer.deploy_tensorflow_model(
             conn, "bad", 1, "floats", scores_in_session, str(tmp_path))
     assert conn.get_all_models() == []

@@ -59,7 +59,8 @@ def test_a_cluster_on_ipv6(make_cluster, address):
     conn.stop_all(graceful=False)
 
 
-@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7", "no.invalid"])
+@pytest.mark.parametrize("address",
+                         ["203.0.113.7", "2001:db8::7", "no.invalid"])
 def test_an_address_of_another_host(make_cluster, address):
     """Catches a search for a free port that blames the ports."""
     with refused("The address %s cannot be used" % address):

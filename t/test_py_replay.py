@@ -278,7 +278,8 @@ def test_the_command(tmp_path, capsys):
     assert "first " in out.getvalue() and "400 records" in out.getvalue()
     assert "100 queries without feedback" in capsys.readouterr().err
     assert main(files + ["--models", "b:1,c:2"]) == 1
-    assert "The log has the model a:1, which is not among" in capsys.readouterr().err
+    assert "The log has the model a:1, which is not among" \
+        in capsys.readouterr().err
     out = io.StringIO()
     assert main(files + ["--models", "c:2,b:1,a:1", "--json"], out) == 0
     # The first one is another, then.

@@ -1,4 +1,5 @@
-"""clipper-state: what Redis has of a user is shown, deleted, saved, restored."""
+"""clipper-state: what Redis has of a user is shown, deleted, saved and
+restored."""
 
 import io
 import json

@@ -194,8 +194,8 @@ def test_what_may_be_missing_is_not_refused(place, caplog):
             import winreg
             return winreg
         import careful
-        return [[int(no_such_module is more is careful.fast is None), f(), "text"]
-                for x in xs]
+        return [[int(no_such_module is more is careful.fast is None), f(),
+                 "text"] for x in xs]
 
     assert run(predict, [1])[0] == [[1, 5, "text"]]
     # What may run is told of.
@@ -244,7 +244,8 @@ def test_modules_always_helps(place):
     assert run(predict, [2], modules=["named"]) == ([42], ["named.py"])
     module = importlib.import_module("named")
     assert run(predict, [2], modules=[module])[0] == [42]
-    with pytest.raises(ClipperException, match="nowhere in modules= is neither"):
+    with pytest.raises(ClipperException,
+                       match="nowhere in modules= is neither"):
         run(predict, [2], modules=["nowhere"])
 
 

@@ -38,8 +38,9 @@ def source(name):
 def section(title, text=REFERENCE):
     """The text below a heading, up to the next of its level."""
     level = title.split(" ")[0]
-    found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)",
-                      text, re.M | re.S)
+    found = re.search(
+        rf"^{re.escape(title)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)",
+        text, re.M | re.S)
     assert found, title
     return found.group(1)
 

@@ -65,8 +65,9 @@ def hostile(nginx):
         store = Hostile(say, **kw)
         made.append(store)
         server = nginx(
-            "location /a { clipper_app a; clipper_link m:1 n:1; clipper_slo 5s; "
-            "clipper_select epsilon_greedy epsilon=1; clipper_default \"-1\"; }\n",
+            "location /a { clipper_app a; clipper_link m:1 n:1; "
+            "clipper_slo 5s; clipper_select epsilon_greedy epsilon=1; "
+            "clipper_default \"-1\"; }\n",
             http="clipper_cache_zone off; "
                  f"clipper_redis {store.address} timeout={timeout};",
             workers=1)

@@ -66,7 +66,8 @@ def learned(store, count, key=f"clipper:{STATE}"):
 
 def cluster(redis, *slots):
     """One node of a cluster, with these slots."""
-    store = redis("--cluster-enabled", "yes", "--cluster-port", str(free_port()),
+    store = redis("--cluster-enabled", "yes",
+                  "--cluster-port", str(free_port()),
                   "--cluster-require-full-coverage", "no")
     for first, last in slots:
         store("CLUSTER", "ADDSLOTSRANGE", first, last)

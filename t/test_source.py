@@ -4,16 +4,24 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parent.parent
-SOURCES = sorted([*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("*.c")])
+MODULE = ("src/**/*.[ch]", "*.c")
+TESTS = ("t/**/*.[ch]", "t/**/*.py")
 
 FUNCTION = re.compile(r"^((?:ngx_http_)?clipper_\w+)\(([^)]*)\)\n\{\n(.*?)^\}",
                       re.M | re.S)
 
 
-def functions():
-    for path in SOURCES:
-        for match in FUNCTION.finditer(path.read_text()):
-            yield path.name, match.group(1), match.group(2), match.group(3)
+def texts(*patterns):
+    """{path from the root: its text} of the files that match."""
+    return {str(path.relative_to(ROOT)): path.read_text()
+            for pattern in patterns for path in sorted(ROOT.glob(pattern))}
+
+
+def functions(found=None):
+    """(path, name, parameters, body) of each function of the module."""
+    for path, text in (found or texts(*MODULE)).items():
+        for match in FUNCTION.finditer(text):
+            yield path, match.group(1), match.group(2), match.group(3)
 
 
 def test_functions_are_found():
@@ -27,30 +35,72 @@ CHECK = re.compile(r"^    clipper_(?:zone|cache|record|state_table)_locked\(",
 TAKES = re.compile(r"\bclipper_(?:lock|zone_lock|cache_lock|journal_begin)\(")
 
 
+#: The mutexes themselves. Outside src/shm only the zone's is taken, by
+#: clipper_zone_lock(), whose unlock rings the doorbells.
+MUTEX = re.compile(r"\b(?:clipper_(?:lock|lock_release|cache_lock)"
+                   r"|clipper_journal_begin|ngx_(?:shmtx|rwlock|spinlock)\w*"
+                   r"|pthread_(?:mutex|rwlock|spin)_\w+)\(")
+TAKERS = {
+    # the key of the query ids is taken over from Redis, in one store
+    "src/query/ngx_http_clipper_state_id.c: ngx_http_clipper_state_id_answered",
+}
+
+
+def unchecked(found=None):
+    return [name for _, name, _, body in functions(found)
+            if name.endswith("_locked") and not CHECK.search(body)]
+
+
+def unlocked(found=None):
+    return [name for _, name, _, body in functions(found)
+            if re.search(r"_locked\(", body)
+            and not name.endswith("_locked") and not TAKES.search(body)]
+
+
+def takers(found=None):
+    return {f"{path}: {name}" for path, name, _, body in functions(found)
+            if not path.startswith("src/shm/") and MUTEX.search(body)}
+
+
+def kept(found=None):
+    """Functions that take the zone's mutex more or less often than they can
+    give it back."""
+    return [name for path, name, _, body in functions(found)
+            if not path.startswith("src/shm/")
+            and bool(re.search(r"\bclipper_zone_lock\(", body))
+            != bool(re.search(r"\bclipper_zone_unlock\(", body))]
+
+
+def long(found=None):
+    return [f"{path}: {name}" for path, name, _, body in functions(found)
+            if body.count("\n") > 98]
+
+
 def test_locked_functions_ask_for_their_lock():
     """Catches a function that relies on a lock without the check of the
     checked build; which lock it asks for is known to test_lockcheck.c."""
-    asked = {name: bool(CHECK.search(body))
-             for _, name, _, body in functions() if name.endswith("_locked")}
-    assert [name for name, asks in asked.items() if not asks] == []
-    assert len(asked) > 80
+    assert unchecked() == []
+    assert sum(name.endswith("_locked") for _, name, _, _ in functions()) > 80
 
 
 def test_callers_of_locked_functions_have_the_lock():
     """Catches a function that calls a function which needs a lock, but
     neither takes the lock nor ends in `_locked`."""
-    callers = [(name, body) for _, name, _, body in functions()
-               if re.search(r"_locked\(", body)]
-    assert [name for name, body in callers
-            if not name.endswith("_locked") and not TAKES.search(body)] == []
-    assert len(callers) > 80
+    assert unlocked() == []
+    assert sum("_locked(" in body for _, _, _, body in functions()) > 80
+
+
+def test_mutexes_are_taken_in_their_folder():
+    """Catches a mutex that is taken outside src/shm other than by
+    clipper_zone_lock(), a function that keeps the zone's mutex, and an
+    exception that is none any more."""
+    assert takers() == TAKERS
+    assert kept() == []
 
 
 def test_functions_are_short():
     """Catches a function of more than a hundred lines."""
-    long = [f"{file}: {name}" for file, name, _, body in functions()
-            if body.count("\n") > 98]
-    assert long == []
+    assert long() == []
 
 
 #: Longest file, longest header, and the headers that are longer, with reasons.
@@ -66,31 +116,134 @@ LONG_HEADERS = {
 def test_files_are_short():
     """Catches a file that has become several, a header that pulls everything,
     and an exception that is none any more."""
-    lines = {str(path.relative_to(ROOT)): path.read_text().count("\n")
-             for path in [*SOURCES, *ROOT.glob("t/**/*.[ch]"),
-                          *ROOT.glob("t/**/*.py")]}
+    lines = {path: text.count("\n")
+             for path, text in texts(*MODULE, *TESTS).items()}
     assert [name for name, n in lines.items() if n > FILE] == []
     assert {name for name, n in lines.items()
             if name.endswith(".h") and n > HEADER} == LONG_HEADERS
     assert len(lines) > 400
 
 
+#: Headers of the tests with code, and sources that are included.
+CODE = {
+    # the loops of simulations are made of it: a call for each number costs
+    # more than the number
+    "t/unit/splitmix.h",
+}
+PARTS = {
+    # the same code again, compiled for machines without SSE2
+    "t/unit/test_input_portable.c: json/clipper_input_array.c",
+    "t/unit/test_input_portable.c: json/clipper_lex_scalar.c",
+    "t/unit/test_input_portable.c: test_input_oracle.c",
+}
+
+
+def code_in_headers(found):
+    """Headers with the body of a function, inline or not."""
+    return {path for path, text in found.items() if path.endswith(".h")
+            and re.search(r"^\{|^\w[^=;\n]*\)\s*\{", text, re.M)}
+
+
+def included_sources(found):
+    return {f"{path}: {name}" for path, text in found.items()
+            for name in re.findall(
+                r'^[ \t]*#[ \t]*include[ \t]*["<]([^">]+)[">]', text, re.M)
+            if name.endswith(".c") or name.split("/")[-1].startswith("test_")}
+
+
+def wide(found):
+    """Lines over 80 columns, and those with tabs."""
+    return [f"{path}:{number}" for path, text in found.items()
+            for number, line in enumerate(text.split("\n"), 1)
+            if len(line) > 80 or "\t" in line]
+
+
 def test_headers_of_tests_declare():
     """Catches code in a header of the tests: each program that includes it
-    would compile it anew."""
-    inline = re.compile(r"^(?!static inline).*\n\w+\([^;{]*\)\n\{", re.M)
-    paths = [*ROOT.glob("t/**/*.h")]
-    assert [path.name for path in paths
-            if inline.search(path.read_text())] == []
-    assert len(paths) > 20
+    would compile it anew; and an exception that is none any more."""
+    found = texts("t/**/*.h")
+    assert code_in_headers(found) == CODE
+    assert len(found) > 20
+
+
+def test_sources_are_linked():
+    """Catches a source or a test that is included instead of linked, and an
+    exception that is none any more."""
+    assert included_sources(texts(*MODULE, TESTS[0])) == PARTS
+
+
+#: Tests with longer lines.
+WIDE = {
+    # the program of Clipper's own quickstart, as it stands there
+    "t/harness/seed.py",
+}
 
 
 def test_lines_fit():
-    """Catches lines over 80 columns and tabs."""
-    wrong = [f"{path.name}:{number}" for path in SOURCES
-             for number, line in enumerate(path.read_text().split("\n"), 1)
-             if len(line) > 80 or "\t" in line]
-    assert wrong == []
+    """Catches lines over 80 columns and tabs, and an exception that is none
+    any more."""
+    found = texts(*MODULE, *TESTS)
+    assert {line.split(":")[0] for line in wide(found)} == WIDE
+    assert len(found) > 400
+
+
+BROKEN = """\
+#include "clipper_one.c"
+#  include <../test_one.h>
+
+ngx_int_t
+clipper_one_locked(void)
+{
+    return NGX_OK;
+}
+
+
+void
+clipper_one(void)
+{
+    clipper_one_locked();
+    clipper_journal_begin(journal, base, pid);
+}
+
+
+void
+clipper_two(void)
+{
+    clipper_one_locked();
+    clipper_zone_lock(zone);
+}
+
+
+void
+clipper_three(void)
+{
+    clipper_one_locked();
+LONG}
+""".replace("LONG", "    clipper_two();\n" * 100)
+
+
+def test_the_checks_find_what_is_wrong():
+    """Catches checks that no longer find anything, by a broken tree."""
+    found = {"src/query/clipper_one.c": BROKEN}
+    assert unchecked(found) == ["clipper_one_locked"]
+    assert unlocked(found) == ["clipper_three"]
+    assert takers(found) == {"src/query/clipper_one.c: clipper_one"}
+    assert kept(found) == ["clipper_two"]
+    assert takers({"src/shm/clipper_one.c": BROKEN}) == set()
+    assert long(found) == ["src/query/clipper_one.c: clipper_three"]
+    assert included_sources(found) == {
+        "src/query/clipper_one.c: clipper_one.c",
+        "src/query/clipper_one.c: ../test_one.h"}
+    assert wide({"a.c": "x" * 80 + "\n" + "x" * 81 + "\n\tx\n"}) == [
+        "a.c:2", "a.c:3"]
+    for code in ("static inline int\none(void)\n{\n}\n",
+                 "int\none(int a,\n    int b)\n{\n}\n",
+                 "static int one(void) {\n}\n", "int one(void) { }\n"):
+        assert code_in_headers({"a.h": code}) == {"a.h"}, code
+    assert code_in_headers({
+        "a.h": "typedef struct {\n    int  a;\n} a_t;\n\nint one(int a,\n"
+               "    int b);\n#define x(a)  do { a; } while (0)\n"
+    }) == set()
 
 
 def test_tests_share_through_the_harness():

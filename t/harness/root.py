@@ -1,11 +1,11 @@
 """Debian roots of their own: a fresh machine to try the project on.
 
 A root is a copy, in memory, of one that debootstrap makes once (minbase with
-make, git and sudo, in build/fresh). Its processes have their own network, processes and
-mounts: the ports are private, and all of them end with the session. The way
-to the package registries is a proxy in the test, which uses this host's
-network; apt and pip in the root know it, and this host's certificates, from
-files in /etc, which a user's machine does not need.
+make, git and sudo, in build/fresh). It has its own network, processes and
+mounts: its ports are private, and its processes end with it. The way to the
+package registries is a proxy in the test, which uses this host's network; apt
+and pip in the root know it, and this host's certificates, from files in /etc,
+which a user's machine does not need.
 """
 
 import concurrent.futures
