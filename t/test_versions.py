@@ -129,7 +129,8 @@ def learner(make_nginx, sides):
         server.parts["module"] = sides[side]
         server.start()
         Sim4(server, "m", model=echo).wait_registered()
-        Sim4(server, "n", model=lambda values: ["7" for _ in values]).wait_registered()
+        Sim4(server, "n",
+             model=lambda values: ["7" for _ in values]).wait_registered()
         server.wait_replicas("m")
         server.wait_replicas("n")
         server.wait_redis()
