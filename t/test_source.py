@@ -246,6 +246,25 @@ def test_the_checks_find_what_is_wrong():
     }) == set()
 
 
+#: A name compared with that of an application, model or version of the
+#: configuration.
+LOOKUP = re.compile(r"\b(?:apps|models|versions)\[\w+\]->(?:name|version)"
+                    r"(?:\.len\s*==|,\s*\S+\)\))")
+LOOKUPS = "src/conf/ngx_http_clipper_conf_table.c"
+
+
+def lookups(found):
+    return {path for path, text in found.items() if LOOKUP.search(text)}
+
+
+def test_names_are_looked_up_in_one_place():
+    """Catches a second loop over the applications, models or versions of the
+    configuration that looks for a name."""
+    found = texts(*MODULE)
+    assert lookups(found) == {LOOKUPS}
+    assert lookups({"a.c": "if (models[i]->name.len == len\n"}) == {"a.c"}
+
+
 def test_tests_share_through_the_harness():
     """Catches a test that imports from another one: shared code is in
     t/harness."""

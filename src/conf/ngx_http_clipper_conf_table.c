@@ -232,41 +232,55 @@ ngx_http_clipper_conf_table_current(ngx_http_clipper_model_conf_t *model)
 
 
 ngx_http_clipper_app_t *
-ngx_http_clipper_conf_table_get_app(ngx_conf_t *cf,
-    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
-    ngx_str_t *location)
+ngx_http_clipper_conf_table_app(ngx_http_clipper_main_conf_t *mcf,
+    const ngx_str_t *name)
 {
-    const char               *what;
     ngx_uint_t                i;
     ngx_http_clipper_app_t  **apps;
 
     apps = mcf->apps.elts;
 
     for (i = 0; i < mcf->apps.nelts; i++) {
-
-        if (!clipper_name_equal(&apps[i]->name, &lcf->name)) {
-            continue;
-        }
-
-        what = ngx_http_clipper_conf_opt_differs(&apps[i]->opt, &lcf->opt);
-
-        if (what == NULL
-            && !ngx_http_clipper_conf_same_links(&apps[i]->links, lcf->links))
-        {
-            what = "\"clipper_link\"";
-        }
-
-        if (what == NULL) {
+        if (clipper_name_equal(&apps[i]->name, name)) {
             return apps[i];
         }
-
-        ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
-                       "application \"%V\" has a different %s than in %s:%ui",
-                       &lcf->name, what, apps[i]->file, apps[i]->line);
-        return NULL;
     }
 
-    return ngx_http_clipper_conf_new_app(cf, mcf, lcf, location);
+    return NULL;
+}
+
+
+ngx_http_clipper_app_t *
+ngx_http_clipper_conf_table_get_app(ngx_conf_t *cf,
+    ngx_http_clipper_main_conf_t *mcf, ngx_http_clipper_loc_conf_t *lcf,
+    ngx_str_t *location)
+{
+    const char              *what;
+    ngx_http_clipper_app_t  *app;
+
+    app = ngx_http_clipper_conf_table_app(mcf, &lcf->name);
+
+    if (app == NULL) {
+        return ngx_http_clipper_conf_new_app(cf, mcf, lcf, location);
+    }
+
+    what = ngx_http_clipper_conf_opt_differs(&app->opt, &lcf->opt);
+
+    if (what == NULL
+        && !ngx_http_clipper_conf_same_links(&app->links, lcf->links))
+    {
+        what = "\"clipper_link\"";
+    }
+
+    if (what == NULL) {
+        return app;
+    }
+
+    ngx_http_clipper_conf_value_error(cf, lcf->file, lcf->line,
+                       "application \"%V\" has a different %s than in %s:%ui",
+                       &lcf->name, what, app->file, app->line);
+
+    return NULL;
 }
 
 

@@ -21,6 +21,9 @@ ngx_http_clipper_model_conf_t *ngx_http_clipper_conf_table_model(
 ngx_http_clipper_version_conf_t *ngx_http_clipper_conf_table_version(
     ngx_http_clipper_model_conf_t *model, const ngx_str_t *version);
 
+ngx_http_clipper_app_t *ngx_http_clipper_conf_table_app(
+    ngx_http_clipper_main_conf_t *mcf, const ngx_str_t *name);
+
 /* find or add; NULL: no memory */
 ngx_http_clipper_model_conf_t *ngx_http_clipper_conf_table_get_model(
     ngx_conf_t *cf, ngx_http_clipper_main_conf_t *mcf, ngx_str_t *name);

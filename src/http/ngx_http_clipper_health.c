@@ -5,21 +5,21 @@
 
 
 #include "http/ngx_http_clipper_health.h"
+#include "conf/ngx_http_clipper_conf_table.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
+#include "http/ngx_http_clipper_document.h"
 #include "http/ngx_http_clipper_failure.h"
 #include "http/ngx_http_clipper_response.h"
 #include "shm/clipper_registry_replica.h"
 
 
-static ngx_http_clipper_app_t *ngx_http_clipper_health_app(
-    ngx_http_request_t *r, ngx_str_t *name);
 static ngx_uint_t ngx_http_clipper_health_replicas(
     ngx_http_clipper_app_t *app, ngx_uint_t *stuck);
 static ngx_uint_t ngx_http_clipper_health_stuck(clipper_zone_t *zone,
     ngx_uint_t model);
 static ngx_int_t ngx_http_clipper_health_send(ngx_http_request_t *r,
-    ngx_uint_t status, const char *text);
+    const char *cause);
 
 
 ngx_int_t
@@ -42,11 +42,11 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
     }
 
     if (ngx_http_arg(r, (u_char *) "app", 3, &name) != NGX_OK) {
-        return ngx_http_clipper_health_send(r, NGX_HTTP_OK,
-                                            "{\"status\":\"ok\"}\n");
+        return ngx_http_clipper_health_send(r, NULL);
     }
 
-    app = ngx_http_clipper_health_app(r, &name);
+    app = ngx_http_clipper_conf_table_app(
+              ngx_http_get_module_main_conf(r, ngx_http_clipper_module), &name);
 
     if (app == NULL) {
         ngx_str_set(&cause, "There is no application of this name");
@@ -58,14 +58,10 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
     stuck = 0;
 
     if (ngx_http_clipper_health_replicas(app, &stuck) == stuck) {
-        return ngx_http_clipper_health_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                   stuck
-                                   ? "{\"status\":\"unavailable\",\"cause\":"
-                                     "\"All replicas of the application's "
-                                     "models are stuck in a batch\"}\n"
-                                   : "{\"status\":\"unavailable\",\"cause\":"
-                                     "\"No model of the application has a live "
-                                     "replica\"}\n");
+        return ngx_http_clipper_health_send(r, stuck
+                   ? "All replicas of the application's models are stuck in a "
+                     "batch"
+                   : "No model of the application has a live replica");
     }
 
     rc = ngx_http_clipper_failure_health(r->pool, app, &document, &all);
@@ -80,30 +76,7 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_clipper_health_send(r, NGX_HTTP_OK,
-                                        "{\"status\":\"ok\"}\n");
-}
-
-
-static ngx_http_clipper_app_t *
-ngx_http_clipper_health_app(ngx_http_request_t *r, ngx_str_t *name)
-{
-    ngx_uint_t                     i;
-    ngx_http_clipper_app_t       **apps;
-    ngx_http_clipper_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_clipper_module);
-    apps = mcf->apps.elts;
-
-    for (i = 0; i < mcf->apps.nelts; i++) {
-        if (apps[i]->name.len == name->len
-            && ngx_memcmp(apps[i]->name.data, name->data, name->len) == 0)
-        {
-            return apps[i];
-        }
-    }
-
-    return NULL;
+    return ngx_http_clipper_health_send(r, NULL);
 }
 
 
@@ -165,20 +138,30 @@ ngx_http_clipper_health_stuck(clipper_zone_t *zone, ngx_uint_t model)
 }
 
 
-static ngx_int_t
-ngx_http_clipper_health_send(ngx_http_request_t *r, ngx_uint_t status,
-    const char *text)
-{
-    ngx_buf_t  *b;
+/* cause: why the application is unavailable, or NULL */
 
-    b = ngx_calloc_buf(r->pool);
+static ngx_int_t
+ngx_http_clipper_health_send(ngx_http_request_t *r, const char *cause)
+{
+    ngx_buf_t                   *b;
+    ngx_http_clipper_document_t  d;
+
+    ngx_http_clipper_document_init(&d, r->pool);
+    ngx_http_clipper_document_open(&d, NULL, '{');
+    ngx_http_clipper_document_text(&d, "status", cause ? "unavailable" : "ok");
+
+    if (cause) {
+        ngx_http_clipper_document_text(&d, "cause", cause);
+    }
+
+    ngx_http_clipper_document_close(&d);
+
+    b = ngx_http_clipper_document_end(&d);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->pos = (u_char *) text;
-    b->last = b->pos + ngx_strlen(text);
-    b->memory = 1;
-
-    return ngx_http_clipper_response_send(r, status, b);
+    return ngx_http_clipper_response_send(r,
+                                          cause ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                                : NGX_HTTP_OK, b);
 }

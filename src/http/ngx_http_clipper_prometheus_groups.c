@@ -6,6 +6,7 @@
 
 
 #include "http/ngx_http_clipper_prometheus_groups.h"
+#include "conf/ngx_http_clipper_conf_table.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "shm/clipper_registry.h"
@@ -41,8 +42,6 @@ static ngx_int_t ngx_http_clipper_prometheus_add(
 static ngx_uint_t ngx_http_clipper_prometheus_named(
     ngx_http_clipper_prometheus_t *p, ngx_uint_t row,
     ngx_http_clipper_prometheus_row_t *copy, ngx_uint_t *version);
-static ngx_uint_t ngx_http_clipper_prometheus_current(
-    ngx_http_clipper_prometheus_t *p, ngx_http_clipper_model_conf_t *model);
 static ngx_http_clipper_prometheus_group_t *ngx_http_clipper_prometheus_group(
     ngx_http_clipper_prometheus_t *p, ngx_str_t *model, ngx_str_t *version);
 
@@ -227,67 +226,26 @@ ngx_http_clipper_prometheus_named(ngx_http_clipper_prometheus_t *p,
     ngx_uint_t row, ngx_http_clipper_prometheus_row_t *copy,
     ngx_uint_t *version)
 {
-    size_t                              len;
-    ngx_uint_t                          i, k;
-    ngx_http_clipper_model_conf_t     **models;
-    ngx_http_clipper_version_conf_t   **versions;
+    ngx_str_t                       name, number;
+    ngx_http_clipper_model_conf_t  *model;
 
     *version = 0;
-    len = ngx_strlen(copy->name);
-    models = p->conf->models.elts;
 
-    for (i = 0; i < p->conf->models.nelts; i++) {
-        if (models[i]->name.len == len
-            && ngx_memcmp(models[i]->name.data, copy->name, len) == 0)
-        {
-            break;
-        }
-    }
+    name.data = copy->name;
+    name.len = ngx_strlen(copy->name);
+    number.data = copy->version;
+    number.len = ngx_strlen(copy->version);
 
-    if (i == p->conf->models.nelts) {
+    model = ngx_http_clipper_conf_table_model(p->conf, &name);
+
+    if (model == NULL) {
         return 0;
     }
 
-    if (ngx_http_clipper_prometheus_current(p, models[i]) == row) {
-        *version = 1;
-        return 1;
-    }
-
-    len = ngx_strlen(copy->version);
-    versions = models[i]->versions.elts;
-
-    for (k = 0; k < models[i]->versions.nelts; k++) {
-        if (versions[k]->version.len == len
-            && ngx_memcmp(versions[k]->version.data, copy->version, len) == 0)
-        {
-            *version = 1;
-            break;
-        }
-    }
+    *version = ngx_http_clipper_model_current_row(p->zone, model, &name) == row
+               || ngx_http_clipper_conf_table_version(model, &number) != NULL;
 
     return 1;
-}
-
-
-/* the row of the version that a link without a version uses */
-
-static ngx_uint_t
-ngx_http_clipper_prometheus_current(ngx_http_clipper_prometheus_t *p,
-    ngx_http_clipper_model_conf_t *model)
-{
-    uint32_t  row;
-    uint64_t  until_us;
-
-    if (model->row) {
-        return model->row;
-    }
-
-    clipper_zone_lock(p->zone);
-    row = ngx_http_clipper_model_highest_locked(p->zone, model,
-                                                &model->name, &until_us);
-    clipper_zone_unlock(p->zone);
-
-    return row;
 }
 
 

@@ -10,6 +10,7 @@
 #include "http/ngx_http_clipper_status_models.h"
 #include "shm/clipper_registry_failure.h"
 #include "shm/clipper_metrics.h"
+#include "conf/ngx_http_clipper_conf_table.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
 #include "query/ngx_http_clipper_query.h"
@@ -24,12 +25,6 @@ static void ngx_http_clipper_status_model(ngx_http_clipper_document_t *d,
 static void ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone, ngx_http_clipper_main_conf_t *mcf,
     clipper_model_row_t *model, ngx_uint_t row);
-static ngx_http_clipper_model_conf_t *ngx_http_clipper_status_find_model(
-    ngx_http_clipper_main_conf_t *mcf, u_char *name);
-static ngx_http_clipper_version_conf_t *ngx_http_clipper_status_find_version(
-    ngx_http_clipper_model_conf_t *model, u_char *version);
-static ngx_uint_t ngx_http_clipper_status_current(clipper_zone_t *zone,
-    ngx_http_clipper_model_conf_t *conf, clipper_model_row_t *model);
 static void ngx_http_clipper_status_counters(ngx_http_clipper_document_t *d,
     clipper_zone_t *zone, ngx_uint_t row);
 static void ngx_http_clipper_status_replica(ngx_http_clipper_document_t *d,
@@ -124,14 +119,20 @@ ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
     clipper_model_row_t *row_data, ngx_uint_t row)
 {
     ngx_int_t                         type;
+    ngx_str_t                         name, number;
+    ngx_uint_t                        current;
     ngx_http_clipper_model_conf_t    *model;
     ngx_http_clipper_version_conf_t  *version;
 
-    model = ngx_http_clipper_status_find_model(mcf, row_data->name);
+    name.data = row_data->name;
+    name.len = ngx_strlen(row_data->name);
+    number.data = row_data->version;
+    number.len = ngx_strlen(row_data->version);
 
-    version = model ? ngx_http_clipper_status_find_version(model,
-                                                           row_data->version)
+    model = ngx_http_clipper_conf_table_model(mcf, &name);
+    version = model ? ngx_http_clipper_conf_table_version(model, &number)
                     : NULL;
+    current = ngx_http_clipper_model_current_row(zone, model, &name);
 
     type = version ? version->input_type : NGX_CONF_UNSET;
 
@@ -140,86 +141,13 @@ ngx_http_clipper_status_declaration(ngx_http_clipper_document_t *d,
     }
 
     ngx_http_clipper_status_models_type(d, "input_type", type);
-    ngx_http_clipper_document_flag(d, "current",
-                ngx_http_clipper_status_current(zone, model, row_data) == row);
+    ngx_http_clipper_document_flag(d, "current", current == row);
     ngx_http_clipper_document_flag(d, "declared",
                                    version && version->declared);
     ngx_http_clipper_document_string(d, "label",
                                      version ? &version->label : NULL);
     ngx_http_clipper_document_string(d, "image",
                                      version ? &version->image : NULL);
-}
-
-
-static ngx_http_clipper_model_conf_t *
-ngx_http_clipper_status_find_model(ngx_http_clipper_main_conf_t *mcf,
-    u_char *name)
-{
-    size_t                           len;
-    ngx_uint_t                       i;
-    ngx_http_clipper_model_conf_t  **models;
-
-    len = ngx_strlen(name);
-    models = mcf->models.elts;
-
-    for (i = 0; i < mcf->models.nelts; i++) {
-        if (models[i]->name.len == len
-            && ngx_memcmp(models[i]->name.data, name, len) == 0)
-        {
-            return models[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_http_clipper_version_conf_t *
-ngx_http_clipper_status_find_version(ngx_http_clipper_model_conf_t *model,
-    u_char *version)
-{
-    size_t                             len;
-    ngx_uint_t                         i;
-    ngx_http_clipper_version_conf_t  **versions;
-
-    len = ngx_strlen(version);
-    versions = model->versions.elts;
-
-    for (i = 0; i < model->versions.nelts; i++) {
-        if (versions[i]->version.len == len
-            && ngx_memcmp(versions[i]->version.data, version, len) == 0)
-        {
-            return versions[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* the row of the version that a link without a version uses */
-
-static ngx_uint_t
-ngx_http_clipper_status_current(clipper_zone_t *zone,
-    ngx_http_clipper_model_conf_t *conf, clipper_model_row_t *model)
-{
-    uint32_t   row;
-    uint64_t   until_us;
-    ngx_str_t  name;
-
-    if (conf && conf->row) {
-        return conf->row;
-    }
-
-    name.data = model->name;
-    name.len = ngx_strlen(model->name);
-
-    clipper_zone_lock(zone);
-    row = ngx_http_clipper_model_highest_locked(zone, conf, &name,
-                                                &until_us);
-    clipper_zone_unlock(zone);
-
-    return row;
 }
 
 

@@ -366,6 +366,25 @@ ngx_http_clipper_model_announced(ngx_http_clipper_model_conf_t *model)
 }
 
 
+ngx_uint_t
+ngx_http_clipper_model_current_row(clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, ngx_str_t *name)
+{
+    uint32_t  row;
+    uint64_t  until_us;
+
+    if (conf && conf->row) {
+        return conf->row;
+    }
+
+    clipper_zone_lock(zone);
+    row = ngx_http_clipper_model_highest_locked(zone, conf, name, &until_us);
+    clipper_zone_unlock(zone);
+
+    return row;
+}
+
+
 uint32_t
 ngx_http_clipper_model_highest_locked(clipper_zone_t *zone,
     ngx_http_clipper_model_conf_t *conf, ngx_str_t *name, uint64_t *until_us)

@@ -33,6 +33,13 @@ ngx_uint_t ngx_http_clipper_model_configured(ngx_str_t *name);
 ngx_uint_t ngx_http_clipper_model_current(ngx_http_clipper_link_t *link);
 
 /*
+ * The same by name, asked for anew: for operators, who may also ask about a
+ * model without a configuration (NULL).
+ */
+ngx_uint_t ngx_http_clipper_model_current_row(clipper_zone_t *zone,
+    ngx_http_clipper_model_conf_t *conf, ngx_str_t *name);
+
+/*
  * The row of the highest version that is there, of a model whose configuration
  * (or NULL) names none, and when time alone may change it, or 0.
  */
