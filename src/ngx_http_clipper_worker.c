@@ -33,6 +33,7 @@
 #define NGX_HTTP_CLIPPER_BITES   16       /* until others get a turn */
 
 
+static ngx_int_t ngx_http_clipper_worker_records(void *addr, size_t size);
 static ngx_int_t ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
     const char *directive, ngx_int_t (*validate)(void *addr, size_t size),
     ngx_int_t (*create)(void *addr, size_t size));
@@ -116,7 +117,20 @@ ngx_http_clipper_worker_records_init(ngx_shm_zone_t *zone, void *data)
 {
     return ngx_http_clipper_worker_adopt(zone, data, "clipper_records",
                                          clipper_record_validate,
-                                         clipper_record_create);
+                                         ngx_http_clipper_worker_records);
+}
+
+
+static ngx_int_t
+ngx_http_clipper_worker_records(void *addr, size_t size)
+{
+    u_char  seed[32];
+
+    if (ngx_http_clipper_worker_seed(ngx_cycle->log, seed) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return clipper_record_create(addr, size, seed);
 }
 
 

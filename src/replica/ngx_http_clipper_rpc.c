@@ -467,7 +467,8 @@ ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id, int fd,
 
 /*
  * Once the ROUTER has accepted the identity it accepts the other parts, or
- * drops them if the peer is gone: only a signal can interrupt.
+ * drops them if the peer is gone: only a signal can interrupt.  If it refuses
+ * one after all, what comes next goes on to that message: it must be seen.
  */
 
 ngx_int_t
@@ -493,6 +494,10 @@ ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id, zmq_msg_t *parts,
 
         while (zmq_msg_send(&parts[i], router, flags) == -1) {
             if (errno != EINTR) {
+                ngx_log_error(NGX_LOG_ALERT, ngx_http_clipper_process.log,
+                              errno, "libzmq refused part %ui of %ui of a "
+                              "message to a container that it had begun",
+                              i + 1, n);
                 rc = NGX_DECLINED;
                 break;
             }

@@ -60,7 +60,8 @@ void ngx_http_clipper_rpc_unbind(void);
 
 /*
  * Sends a message of n >= 1 parts, which the caller closes.  NGX_DECLINED: the
- * peer is gone, nothing was sent.
+ * peer is gone, nothing was sent; if libzmq refuses a later part, which it
+ * promises not to do, there is an alert.
  */
 ngx_int_t ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id,
     zmq_msg_t *parts, ngx_uint_t n);

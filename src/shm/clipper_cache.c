@@ -32,7 +32,8 @@ static ngx_int_t clipper_cache_read(const uint64_t key[2], uint64_t now_us,
 static ngx_uint_t clipper_cache_expired(uint64_t stamp, uint64_t now_us,
     uint64_t valid_us);
 static ngx_int_t clipper_cache_write(const uint64_t key[2], uint64_t now_us,
-    const u_char *data, size_t len, ngx_uint_t *evicted);
+    const u_char *data, size_t len, ngx_uint_t asked,
+    ngx_uint_t *evicted);
 static ngx_uint_t clipper_cache_has_locked(const uint64_t key[2]);
 static void clipper_cache_lock(void);
 static void clipper_cache_unlock(void);
@@ -280,7 +281,9 @@ ngx_uint_t
 clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
     size_t len)
 {
-    ngx_uint_t               evicted, rounds;
+    ngx_int_t                rc;
+    ngx_uint_t               evicted, rounds, asked;
+    clipper_owner_t          dead[CLIPPER_CACHE_DRAFTS];
     clipper_cache_header_t  *header;
 
     header = clipper_cache_ring.header;
@@ -297,10 +300,27 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
     /* other processes may take the lock between rounds */
 
-    while (rounds
-           && clipper_cache_write(key, now_us, data, len, &evicted)
-              == NGX_AGAIN)
-    {
+    asked = 0;
+
+    while (rounds) {
+        rc = clipper_cache_write(key, now_us, data, len, asked, &evicted);
+
+        if (rc == NGX_BUSY) {
+            asked = 1;
+
+            if (clipper_cache_draft_dead(dead)) {
+                clipper_cache_lock();
+                clipper_cache_draft_bury_locked(dead);
+                clipper_cache_unlock();
+            }
+
+            continue;
+        }
+
+        if (rc != NGX_AGAIN) {
+            break;
+        }
+
         rounds--;
     }
 
@@ -308,11 +328,14 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
 }
 
 
-/* NGX_AGAIN: there is no room yet; NGX_DONE: it has that key, or no room */
+/*
+ * NGX_AGAIN: there is no room yet; NGX_DONE: it has that key, or no room.
+ * NGX_BUSY: drafts are in the way, and were not asked for dead owners yet.
+ */
 
 static ngx_int_t
 clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
-    size_t len, ngx_uint_t *evicted)
+    size_t len, ngx_uint_t asked, ngx_uint_t *evicted)
 {
     uint64_t                position, *slot;
     ngx_int_t               rc;
@@ -326,11 +349,16 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
     if (rc != NGX_OK) {
         clipper_cache_unlock();
-        return rc == NGX_AGAIN ? NGX_AGAIN : NGX_DONE;
+        return rc == NGX_AGAIN || (rc == NGX_BUSY && !asked) ? rc : NGX_DONE;
     }
 
     draft = (len > CLIPPER_CACHE_SHORT) ? clipper_cache_draft_begin_locked()
                                         : NULL;
+
+    if (len > CLIPPER_CACHE_SHORT && draft == NULL && !asked) {
+        clipper_cache_unlock();
+        return NGX_BUSY;
+    }
 
     position = clipper_cache_ring_append_locked(key, now_us, len);
 

@@ -20,10 +20,6 @@ clipper_cache_draft_begin_locked(void)
 
     draft = clipper_cache_draft_free_locked();
 
-    if (draft == NULL && clipper_cache_draft_bury_locked()) {
-        draft = clipper_cache_draft_free_locked();
-    }
-
     if (draft) {
         draft->position = clipper_cache_ring.header->head;
         draft->owner = clipper_cache_ring.pid;
@@ -85,22 +81,45 @@ clipper_cache_draft_low_locked(void)
 
 
 ngx_uint_t
-clipper_cache_draft_bury_locked(void)
+clipper_cache_draft_dead(clipper_owner_t dead[CLIPPER_CACHE_DRAFTS])
 {
     ngx_uint_t              i, n;
+    clipper_owner_t         owner;
     clipper_cache_draft_t  *draft;
-
-    clipper_cache_locked();
 
     n = 0;
     draft = clipper_cache_ring.header->draft;
 
     for (i = 0; i < CLIPPER_CACHE_DRAFTS; i++) {
-        if (draft[i].owner && !clipper_lock_alive(draft[i].owner)) {
-            draft[i].owner = 0;
+        owner = __atomic_load_n(&draft[i].owner, __ATOMIC_RELAXED);
+        dead[i] = 0;
+
+        if (owner && !clipper_lock_alive(owner)) {
+            dead[i] = owner;
             n++;
         }
     }
 
     return n;
+}
+
+
+/* one of them may be another worker's by now */
+
+void
+clipper_cache_draft_bury_locked(
+    const clipper_owner_t dead[CLIPPER_CACHE_DRAFTS])
+{
+    ngx_uint_t              i;
+    clipper_cache_draft_t  *draft;
+
+    clipper_cache_locked();
+
+    draft = clipper_cache_ring.header->draft;
+
+    for (i = 0; i < CLIPPER_CACHE_DRAFTS; i++) {
+        if (dead[i] && draft[i].owner == dead[i]) {
+            draft[i].owner = 0;
+        }
+    }
 }

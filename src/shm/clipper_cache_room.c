@@ -25,7 +25,7 @@ clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
     header = clipper_cache_ring.header;
 
     if (header->head + words > CLIPPER_CACHE_POSITION) {
-        return NGX_BUSY;    /* after 36 petabytes */
+        return NGX_DECLINED;    /* after 36 petabytes */
     }
 
     limit = header->words - header->reserve;
@@ -45,9 +45,6 @@ clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted)
 
         if (low > header->tail) {
             *evicted += clipper_cache_pass_locked(&budget);
-
-        } else if (clipper_cache_draft_bury_locked()) {
-            low = clipper_cache_draft_low_locked();
 
         } else {
             return NGX_BUSY;

@@ -14,8 +14,9 @@
 
 /*
  * Makes room for so many words.  NGX_AGAIN: not with one round of steps;
- * NGX_BUSY: not before a draft is done.  A reserve stays free, so that an entry
- * can be moved before the tail passes it: a lookup meanwhile finds it.
+ * NGX_BUSY: not before a draft is done; NGX_DECLINED: never.  A reserve stays
+ * free, so that an entry can be moved before the tail passes it: a lookup
+ * meanwhile finds it.
  */
 ngx_int_t clipper_cache_room_locked(uint64_t words, ngx_uint_t *evicted);
 

@@ -28,12 +28,27 @@ static uint32_t clipper_lock_started(uint32_t pid, uint32_t *flags);
 void  (*clipper_lock_waits)(clipper_owner_t holder);
 
 
+#if (CLIPPER_LOCK_CHECK)
+
+/* the mutex of this process, NULL: none; and the holder that it wrote there */
+
+static clipper_lock_t   *clipper_lock_has;
+static clipper_owner_t   clipper_lock_by;
+
+#endif
+
+
 ngx_int_t
 clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 {
     if (!clipper_lock_try(lock, 0, owner)) {
         clipper_lock_wait(lock, owner);
     }
+
+#if (CLIPPER_LOCK_CHECK)
+    clipper_lock_has = lock;
+    clipper_lock_by = owner;
+#endif
 
     if (lock->dirty) {
         return NGX_BUSY;
@@ -49,6 +64,10 @@ clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 void
 clipper_lock_release(clipper_lock_t *lock)
 {
+#if (CLIPPER_LOCK_CHECK)
+    clipper_lock_has = NULL;
+#endif
+
     __atomic_store_n(&lock->dirty, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
 }
@@ -141,6 +160,15 @@ ngx_uint_t
 clipper_lock_alive(clipper_owner_t owner)
 {
     uint32_t  pid, started, now, flags;
+
+#if (CLIPPER_LOCK_CHECK)
+
+    if (clipper_lock_has && clipper_lock_has->holder == clipper_lock_by) {
+        (void) fprintf(stderr, "lock check: %s() with a lock\n", __func__);
+        abort();
+    }
+
+#endif
 
     pid = clipper_lock_pid(owner);
     started = (uint32_t) (owner >> 32);

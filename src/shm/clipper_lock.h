@@ -49,7 +49,8 @@ clipper_owner_t clipper_lock_self(void);
 /*
  * 0 only if the process certainly runs no more; a zombie does not, nor one
  * that the kernel is ending, nor a process whose pid another one has now.  An
- * answer that is not clear means alive.
+ * answer that is not clear means alive.  It takes some system calls: nobody
+ * asks with a mutex held, and the checked build aborts.
  */
 ngx_uint_t clipper_lock_alive(clipper_owner_t owner);
 

@@ -5,13 +5,15 @@
 
 
 #include "shm/clipper_record.h"
+#include "base/clipper_hash.h"
+#include "base/clipper_wire.h"
 #include "shm/clipper_record_claim.h"
 #include "shm/clipper_record_ring.h"
 
 
 /* changes with the layout */
 #define CLIPPER_RECORD_MAGIC                                                  \
-    (0x636c697265637203ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
+    (0x636c697265637204ull ^ ((uint64_t) sizeof(clipper_record_t) << 32)      \
      ^ sizeof(clipper_record_area_t))
 
 /* a bucket with more other inputs than this is not searched to its end */
@@ -19,9 +21,10 @@
 
 
 ngx_int_t
-clipper_record_create(void *addr, size_t size)
+clipper_record_create(void *addr, size_t size, const u_char seed[32])
 {
     size_t                  n, offset;
+    uint64_t                prf[2];
     clipper_record_area_t  *area;
 
     area = addr;
@@ -39,6 +42,14 @@ clipper_record_create(void *addr, size_t size)
     area->size = ngx_min(size - offset, (size_t) 1 << 34)
                  & ~((size_t) CLIPPER_RECORD_UNIT - 1);
     area->buckets = n;
+
+    /* not the key of digests, which is in the first half of the seed */
+
+    prf[0] = clipper_wire_get64(seed + 16);
+    prf[1] = clipper_wire_get64(seed + 24);
+    clipper_hash_siphash(prf, (const u_char *) "records",
+                         sizeof("records") - 1, area->key);
+
     area->magic = CLIPPER_RECORD_MAGIC;
 
     return NGX_OK;
@@ -162,6 +173,7 @@ clipper_record_take(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 
     area = zone->records;
     fate.owner = 0;
+    fate.n = 0;
 
     for ( ;; ) {
         clipper_journal_begin(&area->journal, area, zone->pid);
@@ -199,6 +211,7 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
 
     area = zone->records;
     fate.owner = 0;
+    fate.n = 0;
 
     for ( ;; ) {
         rc = NGX_DECLINED;

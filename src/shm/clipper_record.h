@@ -59,8 +59,8 @@ typedef struct {
 void clipper_record_output(clipper_record_t *record, ngx_uint_t i,
     const u_char *data, size_t len);
 
-/* lays out an empty ring in zeroed bytes; NGX_ERROR: too few */
-ngx_int_t clipper_record_create(void *addr, size_t size);
+/* an empty ring in zeroed bytes, with a secret seed; NGX_ERROR: too few */
+ngx_int_t clipper_record_create(void *addr, size_t size, const u_char seed[32]);
 
 /* NGX_ERROR: no ring of this version of the module */
 ngx_int_t clipper_record_validate(void *addr, size_t size);

@@ -8,6 +8,10 @@
 #include "shm/clipper_record_ring.h"
 
 
+static ngx_uint_t clipper_record_claim_lives(
+    const clipper_record_claim_fate_t *fate, clipper_owner_t owner);
+
+
 ngx_uint_t  (*clipper_record_claim_learned)(clipper_owner_t owner,
     uint64_t lesson);
 
@@ -16,10 +20,38 @@ void
 clipper_record_claim_fate(const clipper_record_t *record,
     clipper_record_claim_fate_t *fate)
 {
+    if (clipper_lock_alive(record->owner)) {
+        if (fate->n < CLIPPER_WORKERS) {
+            fate->living[fate->n++] = record->owner;
+        }
+
+        return;
+    }
+
     fate->owner = record->owner;
     fate->lesson = record->lesson;
-    fate->learned = clipper_record_claim_learned == NULL
-                    || clipper_record_claim_learned(fate->owner, fate->lesson);
+    fate->learned = fate->lesson
+                    && (clipper_record_claim_learned == NULL
+                        || clipper_record_claim_learned(fate->owner,
+                                                        fate->lesson));
+}
+
+
+/* more owners than workers there can be: an unknown one counts as living */
+
+static ngx_uint_t
+clipper_record_claim_lives(const clipper_record_claim_fate_t *fate,
+    clipper_owner_t owner)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < fate->n; i++) {
+        if (fate->living[i] == owner) {
+            return 1;
+        }
+    }
+
+    return fate->n == CLIPPER_WORKERS;
 }
 
 
@@ -41,12 +73,13 @@ clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
     owner = fixed->owner;
 
     if (!(row->linked & CLIPPER_RECORD_INPUT)
-        || (owner && clipper_lock_alive(owner)))
+        || owner == zone->pid
+        || (owner && clipper_record_claim_lives(fate, owner)))
     {
         return NGX_DONE;
     }
 
-    if (owner && fixed->lesson) {
+    if (owner) {
 
         if (fate->owner != owner || fate->lesson != fixed->lesson) {
             out->owner = owner;

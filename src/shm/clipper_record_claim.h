@@ -13,12 +13,17 @@
 #include "shm/clipper_record.h"
 
 
-/* what became of the lesson of a process that has died */
+/*
+ * What is known of the owners of records: of a dead one, what became of its
+ * lesson, and who lives.  The kernel is asked without the lock.
+ */
 
 typedef struct {
-    clipper_owner_t     owner;
-    uint64_t            lesson;
+    clipper_owner_t     owner;                  /* dead; 0: none */
+    uint64_t            lesson;                 /* 0: it claimed it only */
     ngx_uint_t          learned;
+    ngx_uint_t          n;
+    clipper_owner_t     living[CLIPPER_WORKERS];
 } clipper_record_claim_fate_t;
 
 
@@ -42,12 +47,15 @@ void clipper_record_claim_end(clipper_zone_t *zone, uint64_t query_id,
 extern ngx_uint_t  (*clipper_record_claim_learned)(clipper_owner_t owner,
     uint64_t lesson);
 
-/* as clipper_record_take(), and NGX_BUSY: ask for the fate of *out first */
+/*
+ * As clipper_record_take(), and NGX_BUSY: out->owner and out->lesson are set,
+ * and nothing else; .._fate() is to be asked for them before the next call.
+ */
 ngx_int_t clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
     double since, const clipper_record_claim_fate_t *fate,
     clipper_record_t *out);
 
-/* without the lock */
+/* adds the answer; without any lock, as it asks the kernel */
 void clipper_record_claim_fate(const clipper_record_t *record,
     clipper_record_claim_fate_t *fate);
 

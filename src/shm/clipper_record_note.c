@@ -165,6 +165,7 @@ clipper_record_note_pick(clipper_zone_t *zone, clipper_record_t *out)
 
     area = zone->records;
     fate.owner = 0;
+    fate.n = 0;
 
     for ( ;; ) {
         rc = NGX_DECLINED;

@@ -5,6 +5,7 @@
 
 
 #include "shm/clipper_record_ring.h"
+#include "base/clipper_hash.h"
 
 
 #define CLIPPER_RECORD_MOVES    64              /* of a call */
@@ -391,16 +392,34 @@ clipper_record_ring_bucket(clipper_record_area_t *area, ngx_uint_t table,
     uint64_t query_id, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2])
 {
-    uint64_t  h;
+    size_t    n;
+    uint64_t  h[2], word[5];
 
-    h = (table == 0) ? query_id
-        : (input[0] == CLIPPER_RECORD_NOTE && input[1] == CLIPPER_RECORD_NOTE)
-        ? CLIPPER_RECORD_NOTE
-        : (uid[0] + app) * 31 + input[0];
-    h = (h ^ (h >> 32)) * 0x9e3779b97f4a7c15;
-    h ^= h >> 29;
+    h[0] = 0;
 
-    return &area->bucket[table * area->buckets + (h & (area->buckets - 1))];
+    /* all notes are in one bucket of table 1 */
+
+    if (table == 0
+        || input[0] != CLIPPER_RECORD_NOTE || input[1] != CLIPPER_RECORD_NOTE)
+    {
+        n = 0;
+        word[n++] = app;
+        word[n++] = uid[0];
+        word[n++] = uid[1];
+
+        if (table == 0) {
+            word[n++] = query_id;
+
+        } else {
+            word[n++] = input[0];
+            word[n++] = input[1];
+        }
+
+        clipper_hash_siphash(area->key, (u_char *) word,
+                             n * sizeof(uint64_t), h);
+    }
+
+    return &area->bucket[table * area->buckets + (h[0] & (area->buckets - 1))];
 }
 
 
@@ -409,6 +428,7 @@ clipper_record_ring_seek_locked(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], ngx_uint_t note)
 {
     uint32_t                pos;
+    ngx_uint_t              i;
     clipper_record_t       *fixed;
     clipper_record_row_t   *row;
     clipper_record_area_t  *area;
@@ -416,9 +436,14 @@ clipper_record_ring_seek_locked(clipper_zone_t *zone, uint64_t query_id,
     clipper_record_locked(zone);
 
     area = zone->records;
-    pos = *clipper_record_ring_bucket(area, 0, query_id, 0, uid, uid);
+    pos = *clipper_record_ring_bucket(area, 0, query_id, app, uid, uid);
 
-    while (pos) {
+    for (i = 0; pos; i++) {
+
+        if (i == CLIPPER_RECORD_SEEK) {
+            return 0;
+        }
+
         row = clipper_record_row(area, pos - 1);
         fixed = clipper_record_fixed(row);
 

@@ -3,8 +3,8 @@
  * The ring behind the records: rows of variable length, one after the other,
  * the oldest at the tail.
  *
- * Two hash tables lead to them, newest first: to neither of a consumed record,
- * by the id to a settled one.  With zone->notes the tail passes no label that
+ * Two keyed hash tables lead to them, newest first: to no consumed record, by
+ * the id to a settled one.  With zone->notes the tail passes no label that
  * waits, nor its record.  For clipper_record.c, which has the lock.
  */
 
@@ -18,6 +18,7 @@
 
 
 #define CLIPPER_RECORD_UNIT   8
+#define CLIPPER_RECORD_SEEK   64                /* rows; 4 are usual */
 
 #define CLIPPER_RECORD_ID     1                 /* bits of the tables */
 #define CLIPPER_RECORD_INPUT  2
@@ -31,9 +32,9 @@ typedef struct {
     clipper_journal_t           journal;
     size_t                      ring;           /* offset of it */
     size_t                      size;           /* of it */
-    size_t                      buckets;        /* a power of two; of each
-                                                   of both tables */
+    size_t                      buckets;        /* of a table; power of two */
     uint64_t                    magic;
+    uint64_t                    key[2];         /* secret, of the tables */
 
     struct {
         size_t                  head;
@@ -45,9 +46,8 @@ typedef struct {
     uint64_t                    stored;         /* atomic: in Redis */
     uint64_t                    missed;         /* not */
 
-    uint32_t                    bucket[];       /* first by id, then by
-                                                   input; units from the
-                                                   start of the ring plus
+    uint32_t                    bucket[];       /* by id, then by input; units
+                                                   from the ring's start plus
                                                    one, 0: none */
 } clipper_record_area_t;
 
@@ -88,7 +88,6 @@ typedef struct {
     clipper_journal_locked(                                                   \
         &((clipper_record_area_t *) (zone)->records)->journal, (zone)->pid)
 
-
 /* bytes of a record in the ring */
 size_t clipper_record_ring_size(const clipper_record_t *record);
 
@@ -100,12 +99,12 @@ ngx_int_t clipper_record_ring_add_locked(clipper_zone_t *zone,
 void clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
     ngx_uint_t tables);
 
-/* of table 0 by the id, of table 1 by the rest */
+/* of table 0 by id, application and user, of table 1 by the rest */
 uint32_t *clipper_record_ring_bucket(clipper_record_area_t *area,
     ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2]);
 
-/* a position plus one; 0: none.  note: the label that waits, not the record */
+/* a position plus one; 0: not in the newest .._SEEK; note: the label of it */
 uint32_t clipper_record_ring_seek_locked(clipper_zone_t *zone,
     uint64_t query_id, uint32_t app, const uint64_t uid[2], ngx_uint_t note);
 

@@ -8,31 +8,41 @@
 
 
 static clipper_state_lesson_t *clipper_state_lesson_place_locked(
-    clipper_state_table_t *table);
+    clipper_state_table_t *table, clipper_owner_t dead);
+static clipper_owner_t clipper_state_lesson_dead(clipper_state_table_t *table);
 
 
 ngx_int_t
 clipper_state_lesson_join(clipper_state_table_t *table)
 {
+    clipper_owner_t          dead;
     clipper_state_lesson_t  *lesson;
     clipper_state_header_t  *h;
 
     h = table->header;
+    dead = 0;
 
-    clipper_journal_begin(&h->journal, h, table->pid);
+    /* another process may take the place of the dead one first */
 
-    lesson = clipper_state_lesson_place_locked(table);
+    do {
+        clipper_journal_begin(&h->journal, h, table->pid);
 
-    if (lesson) {
-        clipper_state_save(table, *lesson);
-        clipper_state_save(table, h->lessons_taken);
+        lesson = clipper_state_lesson_place_locked(table, dead);
 
-        lesson->owner = table->pid;
-        lesson->number = 0;
-        lesson->order = ++h->lessons_taken;
-    }
+        if (lesson) {
+            clipper_state_save(table, *lesson);
+            clipper_state_save(table, h->lessons_taken);
 
-    clipper_journal_end(&h->journal);
+            lesson->owner = table->pid;
+            lesson->number = 0;
+            lesson->order = ++h->lessons_taken;
+        }
+
+        clipper_journal_end(&h->journal);
+
+        dead = lesson ? 0 : clipper_state_lesson_dead(table);
+
+    } while (dead);
 
     table->lesson = lesson;
 
@@ -40,43 +50,72 @@ clipper_state_lesson_join(clipper_state_table_t *table)
 }
 
 
-/* the oldest first: the ring of records has likely passed what it marked */
+/* a free one, or the oldest of a process that has died; 0: of none */
 
 static clipper_state_lesson_t *
-clipper_state_lesson_place_locked(clipper_state_table_t *table)
+clipper_state_lesson_place_locked(clipper_state_table_t *table,
+    clipper_owner_t dead)
 {
-    uint64_t                 after;
     ngx_uint_t               i;
-    clipper_state_lesson_t  *lesson, *next;
+    clipper_state_lesson_t  *lesson, *found;
 
     clipper_state_table_locked(table);
 
     lesson = table->header->lessons;
+    found = NULL;
 
     for (i = 0; i < CLIPPER_STATE_LESSONS; i++) {
         if (lesson[i].owner == 0) {
             return &lesson[i];
         }
+
+        if (lesson[i].owner == dead
+            && (found == NULL || lesson[i].order < found->order))
+        {
+            found = &lesson[i];
+        }
     }
 
+    return found;
+}
+
+
+/*
+ * The oldest dead one: the ring of records has likely passed what it marked.
+ * The rows are read without the lock, as the kernel is asked: .._place_locked()
+ * looks for the owner again.
+ */
+
+static clipper_owner_t
+clipper_state_lesson_dead(clipper_state_table_t *table)
+{
+    uint64_t                 after, order, least;
+    ngx_uint_t               i;
+    clipper_owner_t          owner, next;
+    clipper_state_lesson_t  *lesson;
+
+    lesson = table->header->lessons;
     after = 0;
 
     for ( ;; ) {
-        next = NULL;
+        next = 0;
+        least = (uint64_t) -1;
 
         for (i = 0; i < CLIPPER_STATE_LESSONS; i++) {
-            if (lesson[i].order > after
-                && (next == NULL || lesson[i].order < next->order))
-            {
-                next = &lesson[i];
+            order = __atomic_load_n(&lesson[i].order, __ATOMIC_RELAXED);
+            owner = __atomic_load_n(&lesson[i].owner, __ATOMIC_RELAXED);
+
+            if (owner && order > after && order < least) {
+                next = owner;
+                least = order;
             }
         }
 
-        if (next == NULL || !clipper_lock_alive(next->owner)) {
+        if (next == 0 || !clipper_lock_alive(next)) {
             return next;
         }
 
-        after = next->order;
+        after = least;
     }
 }
 

@@ -10,12 +10,17 @@
 #include <math.h>
 
 
+#define CLIPPER_STATE_RELEASE  32               /* rows of a hold */
+
+
 static void clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
     uint32_t row);
 static void clipper_state_table_flight_landed_locked(
     clipper_state_table_t *table, uint32_t row);
 static double clipper_state_table_flight_factor(const double *from,
     const double *to);
+static ngx_uint_t clipper_state_table_flight_some(
+    clipper_state_table_t *table, clipper_owner_t pid);
 static void clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
     uint32_t row, clipper_state_update_t *update);
 
@@ -323,6 +328,25 @@ ngx_uint_t
 clipper_state_table_flight_release(clipper_state_table_t *table,
     clipper_owner_t pid)
 {
+    ngx_uint_t  n, some;
+
+    n = 0;
+
+    do {
+        some = clipper_state_table_flight_some(table, pid);
+        n += some;
+    } while (some == CLIPPER_STATE_RELEASE);
+
+    return n;
+}
+
+
+/* other processes may take the lock between two calls */
+
+static ngx_uint_t
+clipper_state_table_flight_some(clipper_state_table_t *table,
+    clipper_owner_t pid)
+{
     uint32_t    row, next;
     ngx_uint_t  n;
 
@@ -331,7 +355,7 @@ clipper_state_table_flight_release(clipper_state_table_t *table,
     clipper_journal_begin(&table->header->journal, table->header, table->pid);
 
     for (row = table->header->m.head[CLIPPER_STATE_SENT];
-         row;
+         row && n < CLIPPER_STATE_RELEASE;
          row = next)
     {
         next = table->rows[row].list_next;

@@ -16,7 +16,7 @@
 
 /* changes with the layout, so an old zone is never misread */
 #define CLIPPER_MAGIC                                                         \
-    (0x436c697070657203ull                                                    \
+    (0x436c697070657204ull                                                    \
      ^ ((uint64_t) sizeof(clipper_header_t) << 40)                            \
      ^ ((uint64_t) sizeof(clipper_flight_t) << 32)                            \
      ^ ((uint64_t) sizeof(clipper_worker_t) << 24)                            \
@@ -95,7 +95,7 @@ clipper_zone_create(void *addr, size_t size, const u_char seed[32],
     if (clipper_zone_attach(&zone, addr, size, 0) != NGX_OK
         || clipper_state_table_create(zone.states, states, seed)
            != NGX_OK
-        || clipper_record_create(zone.records, records) != NGX_OK)
+        || clipper_record_create(zone.records, records, seed) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -7,13 +7,17 @@
 #include "record_fixture.h"
 
 
+u_char  ring_seed[32] = { 7, 1, 3 };
+
+
 void
 ring_make(clipper_zone_t *zone, size_t size)
 {
     memset(zone, 0, sizeof(*zone));
     zone->pid = (uint32_t) getpid();
     zone->records = death_map(size);
-    assert_int_equal(clipper_record_create(zone->records, size), NGX_OK);
+    assert_int_equal(clipper_record_create(zone->records, size, ring_seed),
+                     NGX_OK);
 }
 
 

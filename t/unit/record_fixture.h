@@ -27,6 +27,9 @@ typedef struct {
 } call_t;
 
 
+extern u_char  ring_seed[32];     /* of the rings that are made */
+
+
 void ring_make(clipper_zone_t *zone, size_t size);
 
 /* all fields of a record follow from its id */

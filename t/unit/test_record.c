@@ -292,7 +292,8 @@ test_record_sizes(void **state)
     char      small[1024] = { 0 };
     record_t  r;
 
-    assert_int_equal(clipper_record_create(small, sizeof(small)), NGX_ERROR);
+    assert_int_equal(clipper_record_create(small, sizeof(small), ring_seed),
+                     NGX_ERROR);
 
     record_of(&r, 1);
     clipper_record_output(&r, 0, (u_char *) small, 64);

@@ -24,7 +24,7 @@ WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
 comma   := ,
 OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
              -fsanitize=address$(comma)undefined \
-             -fno-sanitize-recover=undefined,-O2)
+             -fno-sanitize-recover=undefined -DCLIPPER_LOCK_CHECK=1,-O2)
 CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
 LIBS    := -lcmocka -ljansson -lz -lm -lpthread
 
@@ -75,7 +75,7 @@ $(DIR)/test_%: $(DIR)/o/t/unit/test_%.o $(DIR)/libclipper_test.a \
                $(DIR)/libclipper_shm.a $(DIR)/libclipper_pure.a
 	$(say) $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) \
-	    $(call helpers,$(filter %.o,$^)) $(filter %.a,$^) $(LIBS)
+	    $(call helpers,$<) $(filter %.a,$^) $(LIBS)
 
 $(DIR)/bench_%: $(DIR)/o/t/bench/%.o $(DIR)/libclipper_test.a \
                 $(DIR)/libclipper_shm.a $(DIR)/libclipper_pure.a
@@ -99,6 +99,16 @@ $(DIR)/sources: FORCE
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
 
 FORCE:
+$(DIR)/test_hold $(DIR)/test_hold_state: LIBS += -Wl,--wrap=clipper_lock
+
+# With the checks of the mutex, in the plain build, too.
+$(DIR)/test_hold: $(DIR)/o/checked/clipper_lock.o
+
+$(DIR)/o/checked/clipper_lock.o: src/shm/clipper_lock.c t/unit/unit.mk
+	@mkdir -p $(@D)
+	$(say) $<
+	$(Q)$(CC) $(CFLAGS) -DCLIPPER_LOCK_CHECK=1 $(INCS) -MMD -MP -c -o $@ $<
+
 $(DIR)/bench_locks: LIBS += -Wl,--wrap=clipper_lock \
                             -Wl,--wrap=clipper_lock_release
 
