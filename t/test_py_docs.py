@@ -1,13 +1,18 @@
 """The reference of the Python package agrees with its docstrings."""
 
+import importlib
 import inspect
+import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import clipper_admin
 from clipper_admin import ClipperConnection
+from clipper_admin.client import AsyncClient, Client
 from clipper_admin.deployers import (
     keras,
     onnx,
@@ -32,6 +37,75 @@ def test_everything_has_a_docstring():
     for name, member in inspect.getmembers(ClipperConnection):
         if not name.startswith("_") and not inspect.getdoc(member):
             pytest.fail("%s has no docstring" % name)
+
+
+def overriding(package):
+    """(class, method, its own docstring, those that it overrides)."""
+    for found in pkgutil.walk_packages(package.__path__,
+                                       package.__name__ + "."):
+        module = importlib.import_module(found.name)
+        for one in vars(module).values():
+            if inspect.isclass(one) and one.__module__ == found.name:
+                yield from overrides(one, package.__name__)
+
+
+def overrides(one, package):
+    def text(member):
+        member = getattr(member, "fget", None) or member
+        return inspect.isfunction(member) and member.__doc__ or ""
+
+    for name, member in vars(one).items():
+        above = [text(vars(base)[name]) for base in one.__mro__[1:]
+                 if name in vars(base) and base.__module__.startswith(package)]
+        if any(above) and not name.startswith("__"):
+            yield one.__name__, name, text(member), above
+
+
+def hidden(found):
+    """Methods whose docstring only refers to the one that it hides, or
+    repeats it."""
+    return [f"{one}.{name}" for one, name, own, above in found
+            if re.match(r"\s*See `\w+\.\w+`", own)
+            or own and inspect.cleandoc(own) in map(inspect.cleandoc, above)]
+
+
+def test_a_contract_stands_once():
+    """Catches a docstring that hides the one of the method it overrides
+    without more to say, so that inspect.getdoc gives no full text."""
+    found = list(overriding(clipper_admin))
+    assert hidden(found) == []
+    assert len(found) > 40
+
+
+def test_a_hidden_contract_is_found():
+    class Base:
+        def refers(self):
+            """Do it."""
+
+        def repeats(self):
+            """Do it, too."""
+
+        def inherits(self):
+            """Do it again."""
+
+    class Part(Base):
+        def refers(self):
+            """See `Base.refers`."""
+
+        def repeats(self):
+            """Do it, too."""
+
+        def inherits(self):
+            pass
+
+    assert hidden(overrides(Part, __name__)) == ["Part.refers", "Part.repeats"]
+
+
+def test_both_clients_have_the_full_text():
+    """Catches a method of AsyncClient without the text of Client's."""
+    for name in ("predict", "predict_batch", "feedback"):
+        assert inspect.getdoc(getattr(AsyncClient, name)) \
+            == inspect.getdoc(getattr(Client, name))
 
 
 BEFORE = ["clipper_conn", "name", "version", "input_type", "func"]

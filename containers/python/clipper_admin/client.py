@@ -329,7 +329,6 @@ class AsyncClient:
     async def predict(
         self, app: str, input: Any, version: Any = None, uid: Any = None
     ) -> Prediction:
-        """See `Client.predict`."""
         answer = await self._transport.send(
             _query(app, version, uid, input=input_value(input))
         )
@@ -338,7 +337,6 @@ class AsyncClient:
     async def predict_batch(
         self, app: str, inputs: Any, version: Any = None, uid: Any = None
     ) -> List[Prediction]:
-        """See `Client.predict_batch`."""
         answer = await self._transport.send(
             _query(app, version, uid, input_batch=input_rows(inputs))
         )
@@ -352,11 +350,15 @@ class AsyncClient:
         input: Any = None,
         uid: Any = None,
     ) -> bool:
-        """See `Client.feedback`."""
         answer = await self._transport.send(
             _feedback(app, label, query_id, input, uid)
         )
         return _received(*answer, query_id, label, self._log)
+
+    # Both clients have one contract.
+    predict.__doc__ = Client.predict.__doc__
+    predict_batch.__doc__ = Client.predict_batch.__doc__
+    feedback.__doc__ = Client.feedback.__doc__
 
     async def close(self) -> None:
         """Close the idle connections."""

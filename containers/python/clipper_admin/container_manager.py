@@ -128,7 +128,14 @@ class ContainerManager(abc.ABC):
         qf_http_timeout_content: int,
         num_frontend_replicas: int,
     ) -> None:
-        """Start the cluster and connect to it."""
+        """Start the cluster and connect to it.
+
+        Args: see `ClipperConnection.start_clipper`.
+
+        Raises:
+            ClipperException: the cluster exists, a program or an image is
+                missing, or the server does not start (with its error line).
+        """
 
     def wait_until_up(self) -> None:
         """Wait until a cluster that has been started answers.
@@ -226,22 +233,7 @@ class ContainerManager(abc.ABC):
     ) -> str:
         """Build the image of a model directory.
 
-        Args:
-            model_data_path: the model directory.
-            base_image: image with the program that runs the model. Without
-                a container engine only the bench images make a difference.
-            container_registry: registry that the image is pushed to; not
-                used without a container engine.
-            pkgs_to_install: pip's requirement strings.
-
-        Returns:
-            the image's name.
-
-        Raises:
-            ClipperException: the directory or the base image does not
-                exist, a package cannot be installed, or the model was saved
-                with other versions of Python or of a package than the image
-                has.
+        Args, result and errors: see `ClipperConnection.build_model`.
         """
         if not os.path.isdir(model_data_path):
             raise ClipperException("No model directory %s" % model_data_path)
@@ -290,7 +282,12 @@ class ContainerManager(abc.ABC):
         image: str,
         num_replicas: int = 1,
     ) -> None:
-        """Start containers of a version."""
+        """Start containers of a version; returns when they are ready.
+
+        Raises:
+            ClipperException: a container failed (with its last lines); all
+                of them are removed.
+        """
 
     @abc.abstractmethod
     def get_num_replicas(self, name: str, version: str) -> int:
@@ -305,7 +302,12 @@ class ContainerManager(abc.ABC):
         image: str,
         num_replicas: int,
     ) -> None:
-        """Start or stop containers of a version."""
+        """Start or stop containers of a version; the newest stop first.
+
+        Raises:
+            ClipperException: a container failed (with its last lines); all
+                new ones are removed.
+        """
 
     @abc.abstractmethod
     def stop_models(self, models: Mapping[str, List[str]]) -> None:

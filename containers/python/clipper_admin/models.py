@@ -41,17 +41,20 @@ class Models(Connection):
             name: lower case letters, digits and `-`.
             version: any object; its `str` has the form of a name.
             model_data_path: the model directory.
-            base_image: image with the program that runs the model.
+            base_image: image with the program that runs the model. Without
+                a container engine only the bench images make a difference.
             container_registry: registry that the image is pushed to; None
-                for none.
+                for none. Not used without a container engine.
             pkgs_to_install: pip's requirement strings.
 
         Returns:
             the image's name, for `deploy_model`.
 
         Raises:
-            ClipperException: a name is not valid, or the image cannot be
-                built, see `ContainerManager.build_model`.
+            ClipperException: a name is not valid, the directory or the base
+                image does not exist, a package cannot be installed, or the
+                model was saved with other versions of Python or of a package
+                than the image has.
         """
         version = str(version)
         check_deployable(name, "name")

@@ -108,24 +108,6 @@ class NginxCluster(ContainerManager):
         qf_http_timeout_content: int = 300,
         num_frontend_replicas: int = 1,
     ) -> None:
-        """Start nginx and connect to it.
-
-        Args:
-            query_frontend_image: image of nginx with the module; not used
-                without a container engine.
-            mgmt_frontend_image: not used.
-            frontend_exporter_image: not used.
-            cache_size: bytes of the prediction cache; 0 turns it off.
-            qf_http_thread_pool_size: not used, see `workers`.
-            qf_http_timeout_request: seconds to receive the request header.
-            qf_http_timeout_content: seconds between two reads of the
-                request body.
-            num_frontend_replicas: must be 1.
-
-        Raises:
-            ClipperException: the cluster exists, a program or an image is
-                missing, or nginx does not start (with its error line).
-        """
         if num_frontend_replicas != 1:
             raise ClipperException(
                 "This cluster has one query frontend. Please set "
@@ -160,7 +142,6 @@ class NginxCluster(ContainerManager):
         return self._address("management")
 
     def get_query_addr(self) -> str:
-        """``host:port`` of the applications."""
         return self._address("query")
 
     def get_metric_addr(self) -> str:
@@ -205,11 +186,9 @@ class NginxCluster(ContainerManager):
         """
 
     def read_catalog(self) -> Catalog:
-        """See `ContainerManager.read_catalog`."""
         return Catalog.read(self.read_fragments())
 
     def change_catalog(self, change: Callable[[Catalog], Result]) -> Result:
-        """See `ContainerManager.change_catalog`."""
         with self.config_lock():
             before = self.read_fragments()
             catalog = Catalog.read(before)
@@ -328,7 +307,6 @@ class NginxCluster(ContainerManager):
         num_replicas: int,
         options: ContainerOptions,
     ) -> None:
-        """See `ContainerManager.start_models`."""
         self.deploy_model(
             name, version, input_type, image, num_replicas, options
         )
@@ -342,19 +320,12 @@ class NginxCluster(ContainerManager):
         num_replicas: int = 1,
         options: Optional[ContainerOptions] = None,
     ) -> None:
-        """Start containers of a version; returns when they are ready.
-
-        Raises:
-            ClipperException: a container failed (with its last lines); all
-                of them are removed.
-        """
         self.replicas.deploy(
             Deployed(name, version, input_type, image), num_replicas,
             options or ContainerOptions(),
         )
 
     def get_num_replicas(self, name: str, version: str) -> int:
-        """How many containers of a version run."""
         return len(self.replicas.of(name, version))
 
     def set_num_replicas(
@@ -365,22 +336,11 @@ class NginxCluster(ContainerManager):
         image: str,
         num_replicas: int,
     ) -> None:
-        """Start or stop containers of a version; the newest stop first.
-
-        Raises:
-            ClipperException: a container failed (with its last lines); all
-                new ones are removed.
-        """
         self.replicas.scale(
             Deployed(name, version, input_type, image), num_replicas
         )
 
     def stop_models(self, models: Mapping[str, List[str]]) -> None:
-        """Stop the containers of versions.
-
-        Args:
-            models: versions by model name.
-        """
         self.replicas.remove([
             one
             for name, versions in models.items()
@@ -389,5 +349,4 @@ class NginxCluster(ContainerManager):
         ])
 
     def stop_all_model_containers(self) -> None:
-        """Stop all model containers of the cluster."""
         self.replicas.remove(self.replicas.of(stopped=True))

@@ -78,7 +78,6 @@ class RemoteCatalog(Catalog):
         nulls: Optional[bool] = None,
         **settings: Any,
     ) -> None:
-        """See `Catalog.add_application`."""
         _must_be_plain(
             selection == Selection() and nulls is None
             and not any(one is not None for one in settings.values())
@@ -91,7 +90,6 @@ class RemoteCatalog(Catalog):
         }))
 
     def delete_application(self, name: str) -> None:
-        """See `Catalog.delete_application`."""
         super().delete_application(name)
         self._calls.append(("delete_app", {"name": name}))
 
@@ -106,7 +104,6 @@ class RemoteCatalog(Catalog):
         tuning: Optional[Mapping[str, Any]] = None,
         set_current: bool = True,
     ) -> Version:
-        """See `Catalog.add_version`."""
         _must_be_plain(set_current and not any(
             one is not None for one in (tuning or {}).values()
         ))
@@ -122,14 +119,12 @@ class RemoteCatalog(Catalog):
         return added
 
     def set_current(self, name: str, version: str) -> None:
-        """See `Catalog.set_current`."""
         super().set_current(name, version)
         self._calls.append(("set_model_version", {
             "model_name": name, "model_version": version,
         }))
 
     def delete_version(self, name: str, version: str) -> None:
-        """See `Catalog.delete_version`."""
         super().delete_version(name, version)
         self._calls.append(("delete_versioned_model", {
             "model_name": name, "model_version": version,
@@ -142,7 +137,6 @@ class RemoteCatalog(Catalog):
         version: Any = None,
         weight: Any = None,
     ) -> None:
-        """See `Catalog.link`."""
         _must_be_plain(version is None and weight is None)
         super().link(app_name, model_names)
         self._calls.append(("add_model_links", {
@@ -152,7 +146,6 @@ class RemoteCatalog(Catalog):
     def unlink(
         self, app_name: str, model_names: List[str], version: Any = None
     ) -> None:
-        """See `Catalog.unlink`."""
         _must_be_plain(version is None)
         super().unlink(app_name, model_names)
         self._calls.append(("delete_model_links", {

@@ -481,7 +481,6 @@ class DockerContainerManager(NginxCluster):
         self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
-        """See `NginxCluster.get_logs`; one file for each container."""
         os.makedirs(logging_dir, exist_ok=True)
         written = []
         for one in self.containers.find({}, stopped=True):
@@ -514,7 +513,6 @@ class DockerContainerManager(NginxCluster):
         return self.frontend
 
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
-        """See `NginxCluster.apply_fragments`."""
         front = self.frontend
         before, number = front.write_generation(fragments)
         front.test_and_switch(number)

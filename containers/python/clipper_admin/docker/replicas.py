@@ -45,13 +45,11 @@ class Replicas(ReplicaSet):
         self._frontend = frontend
 
     def find(self, label: Optional[str], stopped: bool) -> List[Any]:
-        """See `ReplicaSet.find`."""
         return self._containers.find(
             {CLIPPER_MODEL_CONTAINER_LABEL: label}, stopped
         )
 
     def expected(self, container: Any) -> Expected:
-        """See `ReplicaSet.expected`."""
         env = {}
         for entry in container.attrs.get("Config", {}).get("Env") or []:
             name, _, value = entry.partition("=")
@@ -63,11 +61,9 @@ class Replicas(ReplicaSet):
         )
 
     def name_of(self, container: Any) -> str:
-        """See `ReplicaSet.name_of`."""
         return str(container.name)
 
     def end_of(self, container: Any) -> Optional[str]:
-        """See `ReplicaSet.end_of`."""
         with engine.failures(
             "Container %s was stopped before it was ready" % container.name
         ):
@@ -80,20 +76,17 @@ class Replicas(ReplicaSet):
         return " with exit code %s" % container.attrs["State"]["ExitCode"]
 
     def last_lines(self, container: Any) -> str:
-        """See `ReplicaSet.last_lines`."""
         # An engine may deliver the last lines after the end.
         patience = 2.0 if engine.has_ended(container) else 0.0
         return engine.tail(container, patience=patience)
 
     def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
-        """See `ReplicaSet.keep_options`."""
         self._containers.need_image(what.image)
         self._frontend().write_options(what.label, options._asdict())
 
     # Starting.
 
     def add(self, what: Deployed, missing: int, total: int) -> None:
-        """See `ReplicaSet.add`."""
         options = ContainerOptions(
             **self._frontend().read_options(what.label)
         )
@@ -170,7 +163,6 @@ class Replicas(ReplicaSet):
     # Stopping.
 
     def remove(self, containers: Sequence[Any]) -> None:
-        """See `ReplicaSet.remove`."""
         with self.until_forgotten(containers):
             self._containers.stop_together(
                 containers, _PATIENCE, graceful=True

@@ -349,11 +349,6 @@ class LocalContainerManager(NginxCluster):
                 raise programs.nginx_failed(self._directory)
 
     def connect(self) -> None:
-        """Find the running cluster and its ports.
-
-        Raises:
-            ClipperException: no cluster of this name runs.
-        """
         cluster = self._directory.read_json(CLUSTER)
         if cluster is None or not self._runs():
             advice = ""
@@ -387,7 +382,6 @@ class LocalContainerManager(NginxCluster):
         self._stopped()
 
     def get_logs(self, logging_dir: str) -> List[str]:
-        """See `NginxCluster.get_logs`."""
         os.makedirs(logging_dir, exist_ok=True)
         copied = []
         for name in sorted(os.listdir(self._directory.file(LOGS))):
@@ -412,7 +406,6 @@ class LocalContainerManager(NginxCluster):
         return self._directory
 
     def apply_fragments(self, fragments: Mapping[str, str]) -> None:
-        """See `NginxCluster.apply_fragments`."""
         directory = self._directory
         before = directory.generation()
         number = directory.write_generation(fragments)

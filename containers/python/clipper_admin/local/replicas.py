@@ -62,7 +62,7 @@ class Replicas(ReplicaSet):
         return self._directory.path
 
     def find(self, label: Optional[str], stopped: bool) -> List[Any]:
-        """See `ReplicaSet.find`; those that ended will start again."""
+        # Those that ended count: the supervisor starts them again.
         found: List[Any] = ask(self._path, "state")["replicas"]
         if label is None:
             return found
@@ -75,29 +75,25 @@ class Replicas(ReplicaSet):
         ]
 
     def expected(self, container: Mapping[str, Any]) -> Expected:
-        """See `ReplicaSet.expected`; all connect from this host."""
+        # Every container connects from this host.
         name, version = parse_model_container_label(
             container["id"].rpartition("-")[0]
         )
         return Expected((name, version), container["token"])
 
     def name_of(self, container: Mapping[str, Any]) -> str:
-        """See `ReplicaSet.name_of`."""
         return str(container["id"])
 
     def end_of(self, container: Mapping[str, Any]) -> Optional[str]:
-        """See `ReplicaSet.end_of`."""
         code = container["exit_code"]
         return None if code is None else " with exit code %d" % code
 
     def last_lines(self, container: Mapping[str, Any]) -> str:
-        """See `ReplicaSet.last_lines`."""
         return programs.tail(container["log"], _LOG_LINES)
 
     # Options and names.
 
     def keep_options(self, what: Deployed, options: ContainerOptions) -> None:
-        """See `ReplicaSet.keep_options`."""
         directory = self._directory
         path = images.find(directory, what.image)
         seal = "" if images.program(path) else seal_of(path)
@@ -137,7 +133,6 @@ class Replicas(ReplicaSet):
     # Starting.
 
     def add(self, what: Deployed, missing: int, total: int) -> None:
-        """See `ReplicaSet.add`."""
         specs = self._specs(what, missing, total)
         ids = [one["id"] for one in specs]
         before = self.nameless(what)
@@ -232,7 +227,6 @@ class Replicas(ReplicaSet):
     # Stopping.
 
     def remove(self, containers: Sequence[Mapping[str, Any]]) -> None:
-        """See `ReplicaSet.remove`."""
         if not containers:
             return
         with self.until_forgotten(containers):
