@@ -241,7 +241,8 @@ def test_version_3_request_that_counts_wrong(frontend, run, announced, sent,
     frontend.send(identity, u32(3), u32(1), u32(7), u32(0),
                   u64(len(header)), header, *[doubles(1)] * sent)
     if behind:
-        frontend.request_3(identity, "doubles", [doubles(2)])
+        frontend.send_behind(
+            frontend.request_3, identity, "doubles", [doubles(2)])
     again, frames = frontend.receive()
     assert again != identity and frames == [u32(2)]
     frontend.ask_metadata(again)

@@ -55,6 +55,17 @@ class Frontend:
     def send(self, identity, *frames):
         self.socket.send_multipart([identity, b"", *frames])
 
+    def send_behind(self, send, *args):
+        """Calls `send(*args)` to a container that may have left because of
+        the message before; False if it had left."""
+        try:
+            send(*args)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
+
     def keepalive(self, identity, version=4):
         self.send(identity, u32(version), u32(2), u32(0))
 
