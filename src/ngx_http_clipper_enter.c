@@ -10,6 +10,7 @@
 #include "replica/ngx_http_clipper_replica_message.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_zone.h"
+#include "shm/clipper_zone_leave.h"
 #include "worker/ngx_http_clipper_accept.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
@@ -104,7 +105,7 @@ ngx_http_clipper_enter_claim(void)
     zone = ngx_http_clipper_process.zone;
     mcf = ngx_http_clipper_process.conf;
 
-    (void) clipper_zone_bury(zone);
+    (void) clipper_zone_leave_dead(zone);
 
     clipper_zone_lock(zone);
 

@@ -24,7 +24,7 @@
 #include "worker/ngx_http_clipper_idle.h"
 #include "worker/ngx_http_clipper_wake.h"
 #include "shm/clipper_zone.h"
-#include "shm/clipper_rebuild.h"
+#include "shm/clipper_zone_leave.h"
 #include "shm/clipper_letter.h"
 #include <sys/random.h>
 
@@ -398,9 +398,8 @@ ngx_http_clipper_worker_exit(ngx_cycle_t *cycle)
     ngx_http_clipper_lineup_done();
 
     if (zone->slot) {
-        clipper_zone_lock(zone);
-        clipper_rebuild_reclaim_locked(zone, zone->slot);
-        clipper_zone_unlock(zone);
+        (void) clipper_zone_leave(zone, zone->slot,
+                                  zone->workers[zone->slot].gen, zone->pid);
 
         zone->slot = 0;
     }
@@ -465,7 +464,7 @@ ngx_http_clipper_worker_bury(void)
 
     zone = ngx_http_clipper_process.zone;
 
-    n = clipper_zone_bury(zone);
+    n = clipper_zone_leave_dead(zone);
 
     if (n) {
         ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,

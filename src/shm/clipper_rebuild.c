@@ -1,7 +1,6 @@
 
 /*
- * Repair after a death: derives what follows from the tables, frees what a
- * dead worker held, and checks the result.
+ * Repair after a death: derives what follows from the tables.
  */
 
 
@@ -13,7 +12,6 @@
 #include "shm/clipper_registry.h"
 #include "shm/clipper_mailbox.h"
 #include "shm/clipper_registry_replica.h"
-#include "shm/clipper_registry_turn.h"
 
 
 /* owner of a chunk behind the first one of its chain, for the moment */
@@ -400,50 +398,4 @@ clipper_rebuild_chain_locked(clipper_zone_t *zone, uint32_t first)
         zone->chunks[i].owner = CLIPPER_REBUILD_CHAIN;
         i = zone->chunks[i].next;
     }
-}
-
-
-void
-clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot)
-{
-    uint32_t                i;
-    clipper_waiter_t       *w;
-    clipper_worker_t       *worker;
-    clipper_replica_row_t  *r;
-
-    clipper_zone_locked(zone);
-
-    for (i = 1; i < zone->header->waiters.n; i++) {
-        w = &zone->waiters[i];
-
-        if (w->state != CLIPPER_FREE && w->worker == slot) {
-            w->gen++;
-            clipper_row_publish(w->state, CLIPPER_FREE);
-        }
-    }
-
-    clipper_registry_turn_bury_locked(zone, slot);
-
-    /* queues the batches of its replicas again; the models are not blamed */
-
-    for (i = 1; i < zone->header->replicas.n; i++) {
-        r = &zone->replicas[i];
-
-        if (r->state != CLIPPER_FREE && r->worker == slot) {
-            r->gen++;
-            clipper_row_publish(r->state, CLIPPER_FREE);
-        }
-    }
-
-    for (i = 1; i < zone->header->chunks.n; i++) {
-        if (zone->chunks[i].owner == (CLIPPER_CHUNK_LOAN | slot)) {
-            zone->chunks[i].owner = CLIPPER_FREE;
-        }
-    }
-
-    worker = &zone->workers[slot];
-    worker->gen++;
-    clipper_row_publish(worker->state, CLIPPER_FREE);
-
-    clipper_rebuild_locked(zone);
 }

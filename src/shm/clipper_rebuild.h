@@ -1,6 +1,11 @@
 
 /*
- * Repair after a death: what follows from the tables, and what the dead held.
+ * Repair after a death with the lock held: what follows from the tables.
+ *
+ * It visits all rows in one hold, as any link between them may be broken, and
+ * nobody can use the zone before all are mended: 0.5 ms for a zone of 64 MB, 23
+ * for 1 GB, and 12 and 155 where the pages are touched for the first time.  Who
+ * dies in it leaves the mark, and the next one begins anew.
  */
 
 
@@ -13,9 +18,6 @@
 
 /* derives lists, heaps and counts from the tables; frees what has no owner */
 void clipper_rebuild_locked(clipper_zone_t *zone);
-
-/* frees all that a worker held; its clients are lost, no others */
-void clipper_rebuild_reclaim_locked(clipper_zone_t *zone, uint32_t slot);
 
 
 #endif /* _CLIPPER_REBUILD_H_INCLUDED_ */

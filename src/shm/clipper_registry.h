@@ -14,7 +14,7 @@
 
 /*
  * A row for the calling worker, which becomes its zone->slot; 0: all rows are
- * taken.  Those of dead workers are reclaimed by clipper_zone_bury() before.
+ * taken.  clipper_zone_leave_dead() gives back those of dead workers before.
  */
 uint32_t clipper_registry_claim_locked(clipper_zone_t *zone,
     const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now);

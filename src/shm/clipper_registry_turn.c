@@ -100,19 +100,16 @@ clipper_registry_turn_gone_locked(clipper_zone_t *zone, uint32_t replica)
 
 
 void
-clipper_registry_turn_bury_locked(clipper_zone_t *zone, uint32_t slot)
+clipper_registry_turn_end_locked(clipper_zone_t *zone, uint32_t replica)
 {
-    uint32_t              i;
     clipper_model_row_t  *model;
 
     clipper_zone_locked(zone);
 
-    for (i = 1; i < zone->header->models.n; i++) {
-        model = &zone->models[i];
+    model = &zone->models[zone->replicas[replica].model];
 
-        if (model->turn && zone->replicas[model->turn].worker == slot) {
-            model->turn_us = 0;
-            clipper_row_publish(model->turn, 0);
-        }
+    if (model->turn == replica) {
+        model->turn_us = 0;
+        clipper_row_publish(model->turn, 0);
     }
 }

@@ -42,8 +42,8 @@ void clipper_registry_turn_back_locked(clipper_zone_t *zone,
 void clipper_registry_turn_gone_locked(clipper_zone_t *zone,
     uint32_t replica);
 
-/* a worker is dead, and its rows are not yet free */
-void clipper_registry_turn_bury_locked(clipper_zone_t *zone, uint32_t slot);
+/* its worker ends, or is dead, and the row is not yet free: no turn is left */
+void clipper_registry_turn_end_locked(clipper_zone_t *zone, uint32_t replica);
 
 
 #endif /* _CLIPPER_REGISTRY_TURN_H_INCLUDED_ */

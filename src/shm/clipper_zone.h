@@ -43,11 +43,5 @@ void clipper_zone_lock(clipper_zone_t *zone);
 void clipper_zone_unlock(clipper_zone_t *zone);
 
 
-/*
- * Reclaims the rows of workers that have exited and returns their number.
- * Takes the lock for each dead one, but not while it asks the kernel.
- */
-ngx_uint_t clipper_zone_bury(clipper_zone_t *zone);
-
 
 #endif /* _CLIPPER_ZONE_H_INCLUDED_ */

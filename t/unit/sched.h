@@ -35,6 +35,7 @@
 #include "shm/clipper_registry.h"
 #include "zone_check.h"
 #include "shm/clipper_zone.h"
+#include "shm/clipper_zone_leave.h"
 #include "shm/clipper_letter.h"
 #include "shm/clipper_registry_replica.h"
 #include "splitmix.h"

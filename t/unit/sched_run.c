@@ -324,7 +324,7 @@ sched_death(sched_t *sim, uint32_t worker)
 
     sched_kill(sim, worker);
 
-    SCHED_REQUIRE(sim, clipper_zone_bury(&sim->views[other]) == 1);
+    SCHED_REQUIRE(sim, clipper_zone_leave_dead(&sim->views[other]) == 1);
 
     /* the unlock knows the workers to ring */
 

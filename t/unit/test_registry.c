@@ -333,11 +333,11 @@ test_dead_worker(void **state)
     loan = borrow(&c, NULL, 1000);
     assert_int_not_equal(loan, 0);
 
-    assert_int_equal(clipper_zone_bury(&a), 0);
+    assert_int_equal(clipper_zone_leave_dead(&a), 0);
 
     zone_kill(c.pid);
 
-    assert_int_equal(clipper_zone_bury(&a), 1);
+    assert_int_equal(clipper_zone_leave_dead(&a), 1);
     zone_assert(&a, "buried");
 
     assert_int_equal(a.header->waiters.used, 1);
@@ -439,7 +439,7 @@ test_dead_worker_of_same_pid(void **state)
     d = c;
     d.slot = 0;
 
-    assert_int_equal(clipper_zone_bury(&d), 1);
+    assert_int_equal(clipper_zone_leave_dead(&d), 1);
 
     clipper_zone_lock(&d);
     assert_int_equal(clipper_registry_claim_locked(&d,

@@ -117,7 +117,7 @@ test_digest_that_stays(void **state)
 
         if (how) {
             zone_kill(c.pid);
-            assert_int_equal(clipper_zone_bury(&a), 1);
+            assert_int_equal(clipper_zone_leave_dead(&a), 1);
 
         } else {
             replica_gone(&c, stranger);
@@ -133,7 +133,7 @@ test_digest_that_stays(void **state)
 
         epoch = a.models[model].epoch;
         zone_kill(d.pid);
-        assert_int_equal(clipper_zone_bury(&a), how ? 1 : 2);
+        assert_int_equal(clipper_zone_leave_dead(&a), how ? 1 : 2);
         assert_int_equal(a.models[model].epoch, epoch);
 
         replica_gone(&a, r);

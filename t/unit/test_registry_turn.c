@@ -167,10 +167,9 @@ test_a_dead_worker_gives_its_turn_back(void **state)
     assert_int_equal(turn(&a, r, T), 0);
     assert_int_not_equal(turn(&b, s, T + 1), 0);
 
-    clipper_zone_lock(&b);
-    clipper_rebuild_reclaim_locked(&b, a.slot);
-    zone_assert_locked(&b, "reclaimed");
-    clipper_zone_unlock(&b);
+    assert_int_equal(clipper_zone_leave(&b, a.slot, a.workers[a.slot].gen,
+                                        a.pid), 1);
+    zone_assert(&b, "reclaimed");
 
     assert_int_equal(turn(&b, s, T + 2), 0);
     replica_gone(&b, s);
@@ -190,9 +189,8 @@ test_an_exit_does_not_end_the_turn(void **state)
     assert_int_equal(turn(&a, r, T), 0);
     away(&a, r, T + 1);
 
-    clipper_zone_lock(&b);
-    clipper_rebuild_reclaim_locked(&b, a.slot);
-    clipper_zone_unlock(&b);
+    assert_int_equal(clipper_zone_leave(&b, a.slot, a.workers[a.slot].gen,
+                                        a.pid), 1);
 
     assert_int_not_equal(turn(&b, s, T + 2), 0);
     replica_gone(&b, s);

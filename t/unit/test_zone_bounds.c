@@ -164,7 +164,7 @@ test_death_with_a_long_chain(void **state)
     assert_int_not_equal(chunk, 0);
 
     zone_kill((pid_t) dead.pid);
-    assert_int_not_equal(clipper_zone_bury(&a), 0);
+    assert_int_not_equal(clipper_zone_leave_dead(&a), 0);
     assert_int_equal(a.header->chunks.used, used);
     zone_assert(&a, "buried");
 }

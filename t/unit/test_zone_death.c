@@ -127,7 +127,7 @@ bury(view_t *w)
 {
     uint32_t  i, dead;
 
-    (void) clipper_zone_bury(w);
+    (void) clipper_zone_leave_dead(w);
     clipper_zone_lock(w);
     intact(w, "after the burial");
 

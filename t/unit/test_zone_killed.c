@@ -92,7 +92,7 @@ life(pid_t parent)
 
     (void) clipper_zone_attach(&v, addr, ZONE_SIZE, getpid());
 
-    (void) clipper_zone_bury(&v);
+    (void) clipper_zone_leave_dead(&v);
 
     clipper_zone_lock(&v);
     check("a row", clipper_registry_claim_locked(&v,
@@ -131,7 +131,7 @@ life(pid_t parent)
         }
 
         if (zone_chance(50) == 0) {
-            (void) clipper_zone_bury(&v);
+            (void) clipper_zone_leave_dead(&v);
             zone_assert(&v, "buried");
         }
     }
@@ -184,7 +184,7 @@ test_killed_lives(void **state)
         }
     }
 
-    (void) clipper_zone_bury(&workers[0]);
+    (void) clipper_zone_leave_dead(&workers[0]);
     zone_assert(&workers[0], "after all deaths");
 
     rebuilt = workers[0].header->rebuilds - rebuilt;

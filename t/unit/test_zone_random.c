@@ -356,7 +356,7 @@ step_death(void)
     zone_kill(workers[w].pid);
 
     v = &workers[(w + 1) % WORKERS];
-    check("buried", clipper_zone_bury(v) == 1);
+    check("buried", clipper_zone_leave_dead(v) == 1);
 
     workers[w] = worker_make(addr);
     counts[8]++;

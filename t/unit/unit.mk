@@ -99,6 +99,8 @@ $(DIR)/sources: FORCE
 -include $(shell find $(DIR)/o -name '*.d' 2>/dev/null)
 
 FORCE:
+$(DIR)/test_zone_leave: LIBS += -Wl,--wrap=clipper_lock \
+                                -Wl,--wrap=clipper_lock_release
 $(DIR)/test_hold $(DIR)/test_hold_state: LIBS += -Wl,--wrap=clipper_lock
 
 # With the checks of the mutex, in the plain build, too.

@@ -32,6 +32,7 @@
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
 #include "shm/clipper_zone.h"
+#include "shm/clipper_zone_leave.h"
 #include "shm/clipper_letter.h"
 #include "shm/clipper_registry_replica.h"
 

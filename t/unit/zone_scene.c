@@ -488,7 +488,7 @@ claims(view_t *w)
     again = *w;
     again.slot = 0;
 
-    (void) clipper_zone_bury(&again);
+    (void) clipper_zone_leave_dead(&again);
 
     clipper_zone_lock(&again);
     (void) clipper_registry_claim_locked(&again, (u_char *) "door",
@@ -500,9 +500,8 @@ claims(view_t *w)
 void
 reclaims(view_t *w)
 {
-    clipper_zone_lock(w);
-    clipper_rebuild_reclaim_locked(w, t.slot);
-    clipper_zone_unlock(w);
+    (void) clipper_zone_leave(w, t.slot, w->workers[t.slot].gen,
+                              w->workers[t.slot].pid);
 }
 
 
