@@ -24,7 +24,7 @@ WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
 comma   := ,
 OPT     := $(if $(filter san,$(NAME)),-O1 -fno-omit-frame-pointer \
              -fsanitize=address$(comma)undefined \
-             -fno-sanitize-recover=undefined -DCLIPPER_LOCK_CHECK=1,-O2)
+             -fno-sanitize-recover=undefined,-O2)
 CFLAGS  := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE $(EXTRA_CFLAGS)
 LIBS    := -lcmocka -ljansson -lz -lm -lpthread
 
