@@ -58,8 +58,8 @@ ngx_http_clipper_enter_init(ngx_cycle_t *cycle)
     ngx_http_clipper_enter_wait();
 
     ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                  "all %uD workers that clipper_zone has room for are there, "
-                  "most of them may be old ones that exit: this one answers "
+                  "all %uD rows of clipper_zone for workers are taken, perhaps "
+                  "by old workers that are shutting down: this worker answers "
                   "from the cache or with defaults until a row is free; "
                   "increase the zone",
                   ngx_http_clipper_process.zone->header->workers.n - 1);

@@ -372,8 +372,9 @@ ngx_http_clipper_worker_waits(clipper_owner_t holder)
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                  "process %uD keeps a lock of the shared memory and does not "
-                  "go on: exits without it", clipper_lock_pid(holder));
+                  "process %uD holds a lock of the shared memory and does not "
+                  "release it: this worker exits without waiting for it",
+                  clipper_lock_pid(holder));
 
     _exit(0);
 }

@@ -275,7 +275,8 @@ def lateness(server, connections, rounds, slo):
     return sorted(late)
 
 
-#: Sleeps as the server does, and prints how late the kernel woke it.
+#: Sleeps as the server does, and prints how late the kernel woke it at most,
+#: of about 200 times in a second.
 SLEEPER = """
 import select, sys, time
 poller = select.epoll()
@@ -285,24 +286,24 @@ while not select.select([sys.stdin], [], [], 0)[0]:
     due = time.monotonic() + 0.005
     poller.poll(0.005)
     late.append(time.monotonic() - due)
-late.sort()
-print(late[int(len(late) * 0.998)])
+print(max(late))
 """
 
 
 def late_run(server):
-    """p99.9 of the server's lateness, and that of a process that only sleeps
-    on the same machine at the same time."""
+    """How late the server's latest default but one of 1 000 was, beyond the
+    latest waking of a process that only sleeps on the same machine at the
+    same time."""
     sleeper = subprocess.Popen([sys.executable, "-c", SLEEPER],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     sleeper.stdout.readline()
     late = lateness(server, 20, 50, 0.020)
     noise = float(sleeper.communicate(b"x")[0])
-    p50, p999 = (late[int(len(late) * q)] for q in (0.5, 0.998))
-    print(f"lateness ms: p50 {p50 * 1e3:.3f} p99.9 {p999 * 1e3:.3f}, "
-          f"of a sleeper p99.9 {noise * 1e3:.3f}")
+    assert len(late) == 1000
+    print(f"lateness ms: median {late[500] * 1e3:.3f}, latest but one "
+          f"{late[-2] * 1e3:.3f}, latest of a sleeper {noise * 1e3:.3f}")
     assert late[0] > -0.001, "early"
-    return p999 - max(0.0, noise)
+    return late[-2] - max(0.0, noise)
 
 
 @pytest.mark.timing("the kernel's own lateness differs from run to run")
