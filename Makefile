@@ -10,6 +10,7 @@
 #   make unit        unit tests; SAN=1 with sanitizers, T=hash one of them
 #   make behaviour   behaviour tests; WORKERS=N, ARGS='-k name'
 #   make asan        the module with sanitizers and lock checks
+#   make analyze     clang's static analyzer on the module
 #   make fuzz        fuzz targets; fuzz-short runs each for FUZZ_SECONDS (20)
 #   make fuzz-long   each for ten minutes, two at a time; keeps new inputs
 #   make storm       reloads and deaths under load, for a minute each, and
@@ -118,6 +119,7 @@ NEEDS_behaviour          := build python server
 NEEDS_behaviour-asan     := build python server san
 NEEDS_storm              := build python server
 NEEDS_soak               := build python server
+NEEDS_analyze            := build analyze
 NEEDS_fuzz               := build fuzz
 NEEDS_fuzz-short         := build fuzz
 NEEDS_fuzz-long          := build fuzz
@@ -133,6 +135,7 @@ NEEDS_test-image         := python image
 NEEDS_test-docker        := python server image
 NEEDS_test-fresh         := python fresh
 NEEDS_test-builds        := python fresh
+NEEDS_test-versions      := build python server
 NEEDS_deb                := build python package
 NEEDS_wheel              := python
 NEEDS_dist               := build python package
@@ -296,6 +299,10 @@ docs: venv
 	$(PY) .ci/api-reference > docs/python-api.md.new
 	mv docs/python-api.md.new docs/python-api.md
 
+# Paths through a function that end in a fault, by clang's analyzer.
+analyze: headers
+	+$(call locked,analyze) -k -f .ci/analyze.mk all
+
 fuzz: headers
 	+$(call locked,fuzz) -f t/fuzz/fuzz.mk all
 
@@ -361,7 +368,7 @@ distclean: clean
 
 .PHONY: needs all module headers asan install deps venv venv-models \
         quickstart unit-build unit behaviour behaviour-asan \
-        fuzz fuzz-short fuzz-long engine image images docs \
+        analyze fuzz fuzz-short fuzz-long engine image images docs \
         case deb wheel dist test-docker test-fresh test-image test-models \
         test-builds test-packages test-versions test-long check test storm \
         soak bench sweep grid figures venv-bench clean distclean

@@ -134,6 +134,7 @@ NOT_HERE = {
     "test-fresh": "this", "test-long": "runs this",
     "test-builds": "has roots of its own",
     "test-packages": "has roots of its own",
+    "test-versions": "needs the history, which a copy of the files lacks",
     "fuzz-long": "the same as fuzz-short, for ten minutes a target",
     "image": "needs an engine: test-image",
     "images": "needs an engine: test-docker",

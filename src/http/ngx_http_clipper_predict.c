@@ -403,10 +403,13 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
 
     links = query->app->links.elts;
 
-    requested = (version->kind == CLIPPER_KIND_STRING)
-                ? &version->text : NULL;
+    if (version->kind != CLIPPER_KIND_STRING) {
+        return ngx_http_clipper_query_resolve(query, NULL);
+    }
 
-    if (requested && query->app->links.nelts > 1) {
+    requested = &version->text;
+
+    if (query->app->links.nelts > 1) {
         p = ngx_pnalloc(r->pool, sizeof("Too many models linked to application "
                         "") - 1 + query->app->name.len);
         if (p == NULL) {

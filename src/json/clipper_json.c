@@ -283,9 +283,11 @@ clipper_json_decimal(clipper_json_decimal_t *decimal, double value, int digits)
     snprintf(text, sizeof(text), "%.*e", digits - 1, value);
 
     ngx_memzero(&number, sizeof(clipper_number_t));
-    decimal->n = 0;
+    decimal->digit[0] = text[0];
+    decimal->n = 1;
+    number.mantissa = text[0] - '0';
 
-    for (p = text; *p != 'e'; p++) {
+    for (p = text + 1; *p != 'e'; p++) {
         if (*p >= '0' && *p <= '9') {
             decimal->digit[decimal->n++] = *p;
             number.mantissa = number.mantissa * 10 + (*p - '0');

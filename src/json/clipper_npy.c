@@ -425,10 +425,11 @@ clipper_npy_load(const clipper_npy_t *npy, const u_char *src,
     uint64_t   bits;
 
     bits = 0;
+    i = 0;
 
-    for (i = 0; i < npy->size; i++) {
+    do {
         bits |= (uint64_t) src[npy->swap ? npy->size - 1 - i : i] << (8 * i);
-    }
+    } while (++i < npy->size);
 
     shift = 64 - 8 * npy->size;
 

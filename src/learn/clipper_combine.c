@@ -280,6 +280,12 @@ clipper_combine_mean(const clipper_loss_t *loss,
 
     clipper_combine_mean_open(&mean);
 
+    if (mean.size == 0) {
+        result->output.data = dst;
+        result->output.len = 0;
+        return;
+    }
+
     result->output.data = dst;
     result->output.len = clipper_combine_mean_write(&mean, dst, loss, &numbers)
                          - dst;

@@ -111,21 +111,20 @@ clipper_policy_exp4_losses(const clipper_policy_conf_t *conf,
     *rounds = clipper_policy_sums_losses(sums, view->up, view->n,
                                          CLIPPER_POLICY_EXP4_FIELDS,
                                          view->app, loss);
-    own = 0;
 
     if (view->user) {
         own = clipper_policy_sums_losses(sums, view->up, view->n,
                                          CLIPPER_POLICY_EXP4_FIELDS,
                                          view->user, mine);
-    }
 
-    if (own > 0) {
-        kappa = conf->param[CLIPPER_POLICY_EXP4_KAPPA];
-        prior = (*rounds > kappa) ? kappa / *rounds : 1;
-        *rounds = *rounds * prior + own;
+        if (own > 0) {
+            kappa = conf->param[CLIPPER_POLICY_EXP4_KAPPA];
+            prior = (*rounds > kappa) ? kappa / *rounds : 1;
+            *rounds = *rounds * prior + own;
 
-        for (i = 0; i < view->n; i++) {
-            loss[i] = loss[i] * prior + mine[i];
+            for (i = 0; i < view->n; i++) {
+                loss[i] = loss[i] * prior + mine[i];
+            }
         }
     }
 

@@ -12,9 +12,9 @@
 
 
 static ngx_uint_t ngx_http_clipper_lineup_fits(
-    ngx_http_clipper_lineup_t *lineup, const uint32_t *rows);
+    ngx_http_clipper_lineup_t *lineup, const uint32_t *rows, ngx_uint_t n);
 static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_make(
-    ngx_http_clipper_app_t *app, const uint32_t *rows);
+    ngx_http_clipper_app_t *app, const uint32_t *rows, ngx_uint_t n);
 static ngx_http_clipper_lineup_t *ngx_http_clipper_lineup_alloc(
     ngx_http_clipper_app_t *app);
 static ngx_uint_t ngx_http_clipper_lineup_named(const u_char *text,
@@ -66,22 +66,23 @@ ngx_http_clipper_lineup_t *
 ngx_http_clipper_lineup(ngx_http_clipper_app_t *app)
 {
     uint32_t                    rows[CLIPPER_POLICY_MEMBERS];
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, n;
     ngx_http_clipper_link_t    *links;
     ngx_http_clipper_lineup_t  *lineup, **present;
 
+    n = app->links.nelts;
     links = app->links.elts;
     present = &ngx_http_clipper_lineups[app->index];
 
-    for (i = 0; i < app->links.nelts; i++) {
+    for (i = 0; i < n; i++) {
         rows[i] = (uint32_t) ngx_http_clipper_model_current(&links[i]);
     }
 
-    if (*present && ngx_http_clipper_lineup_fits(*present, rows)) {
+    if (*present && ngx_http_clipper_lineup_fits(*present, rows, n)) {
         return *present;
     }
 
-    lineup = ngx_http_clipper_lineup_make(app, rows);
+    lineup = ngx_http_clipper_lineup_make(app, rows, n);
     if (lineup == NULL) {
         return NULL;
     }
@@ -98,14 +99,14 @@ ngx_http_clipper_lineup(ngx_http_clipper_app_t *app)
 
 static ngx_uint_t
 ngx_http_clipper_lineup_fits(ngx_http_clipper_lineup_t *lineup,
-    const uint32_t *rows)
+    const uint32_t *rows, ngx_uint_t n)
 {
     ngx_uint_t            i;
     clipper_model_row_t  *models;
 
     models = ngx_http_clipper_process.zone->models;
 
-    for (i = 0; i < lineup->id.n; i++) {
+    for (i = 0; i < n; i++) {
         if (lineup->rows[i] != rows[i]
             || lineup->gens[i] != __atomic_load_n(&models[rows[i]].gen,
                                                   __ATOMIC_ACQUIRE))
@@ -119,10 +120,11 @@ ngx_http_clipper_lineup_fits(ngx_http_clipper_lineup_t *lineup,
 
 
 static ngx_http_clipper_lineup_t *
-ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
+ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows,
+    ngx_uint_t n)
 {
     uint64_t                    hash[2];
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  i;
     ngx_http_clipper_link_t    *links;
     clipper_zone_t             *zone;
     ngx_http_clipper_lineup_t  *lineup;
@@ -137,14 +139,14 @@ ngx_http_clipper_lineup_make(ngx_http_clipper_app_t *app, const uint32_t *rows)
 
     clipper_zone_lock(zone);
 
-    for (i = 0; i < lineup->id.n; i++) {
+    for (i = 0; i < n; i++) {
         ngx_http_clipper_lineup_member_locked(zone, lineup, i, &links[i],
                                               rows[i]);
     }
 
     clipper_zone_unlock(zone);
 
-    n = lineup->id.n + app->opt.select.policy->nextra;
+    n += app->opt.select.policy->nextra;
 
     for (i = 0; i < n; i++) {
         clipper_hash_siphash(ngx_http_clipper_lineup_public,

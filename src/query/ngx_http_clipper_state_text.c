@@ -14,6 +14,10 @@
 #define NGX_HTTP_CLIPPER_STATE_LOG    60000000  /* us between two lines */
 
 
+static ngx_int_t ngx_http_clipper_state_text_numbers(redisReply **element,
+    ngx_uint_t n, double *value);
+
+
 const char  *ngx_http_clipper_state_text_clocks[CLIPPER_POLICY_ROWS] = {
     "t0", "lambda", "u0", "mu", "v"
 };
@@ -149,25 +153,26 @@ ngx_int_t
 ngx_http_clipper_state_text_parse(redisReply *reply, ngx_uint_t first,
     clipper_state_reply_t *out, ngx_uint_t n, double *rows)
 {
-    double        head[NGX_HTTP_CLIPPER_STATE_HEAD], *value;
-    ngx_uint_t    i;
+    double        head[NGX_HTTP_CLIPPER_STATE_HEAD];
+    redisReply  **element;
 
-    n += NGX_HTTP_CLIPPER_STATE_HEAD;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != first + n) {
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != first + NGX_HTTP_CLIPPER_STATE_HEAD + n)
+    {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
-        value = (i < NGX_HTTP_CLIPPER_STATE_HEAD)
-                ? &head[i] : &rows[i - NGX_HTTP_CLIPPER_STATE_HEAD];
+    element = &reply->element[first];
 
-        if (ngx_http_clipper_state_text_number(reply->element[first + i],
-                                               value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ngx_http_clipper_state_text_numbers(element,
+                                            NGX_HTTP_CLIPPER_STATE_HEAD, head)
+        != NGX_OK
+        || ngx_http_clipper_state_text_numbers(
+                                       element + NGX_HTTP_CLIPPER_STATE_HEAD,
+                                       n, rows)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_memcpy(out->head, head, sizeof(out->head));
@@ -175,6 +180,24 @@ ngx_http_clipper_state_text_parse(redisReply *reply, ngx_uint_t first,
     out->last = (head[CLIPPER_POLICY_ROWS + 1] < 9e15)
                 ? (uint64_t) head[CLIPPER_POLICY_ROWS + 1] : 0;
     out->rows = rows;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_clipper_state_text_numbers(redisReply **element, ngx_uint_t n,
+    double *value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_clipper_state_text_number(element[i], &value[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }

@@ -256,6 +256,7 @@ ngx_http_clipper_replica_address(int fd, u_char *text, size_t size)
     socklen_t       socklen;
     ngx_sockaddr_t  sa;
 
+    ngx_memzero(&sa, sizeof(sa));
     socklen = sizeof(sa);
 
     if (getpeername(fd, &sa.sockaddr, &socklen) == -1

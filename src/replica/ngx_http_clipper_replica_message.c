@@ -137,7 +137,8 @@ ngx_http_clipper_message_decode(ngx_http_clipper_replica_t *replica,
     }
 
     if (m->kind == CLIPPER_PROTO_REPLY
-        && (!replica->in_flight || replica->message_id != m->message_id))
+        && (replica == NULL || !replica->in_flight
+            || replica->message_id != m->message_id))
     {
         m->error = CLIPPER_PROTO_EUNKNOWN_ID;
         return NGX_DECLINED;

@@ -170,9 +170,7 @@ clipper_heap_settle_locked(clipper_zone_t *zone, uint32_t flight)
         f->left = f->right;
         f->right = t;
 
-        t = left;
-        left = right;
-        right = t;
+        right = left;
     }
 
     f->rank = right + 1;

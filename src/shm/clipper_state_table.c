@@ -365,7 +365,7 @@ clipper_state_table_add_locked(clipper_state_table_t *table, uint32_t row,
                                         + CLIPPER_STATE_CELLS
                                           * CLIPPER_STATE_FIELDS];
     double                         *p;
-    uint32_t                        i, k, n, cell,
+    uint32_t                        i, j, k, n, cell,
                                     cells[CLIPPER_STATE_CELLS];
     clipper_state_row_t   *r;
     clipper_state_cell_t  *c;
@@ -389,8 +389,16 @@ clipper_state_table_add_locked(clipper_state_table_t *table, uint32_t row,
 
     for (i = 0, k = 0; i < who->n; i++) {
 
-        while (table->cells[cells[k]].key != who->key[i]) {
-            k = (k + 1) % n;
+        /* both orders are mostly the same */
+
+        for (j = 0; j < n; j++, k = (k + 1) % n) {
+            if (table->cells[cells[k]].key == who->key[i]) {
+                break;
+            }
+        }
+
+        if (j == n) {
+            continue;
         }
 
         p = add + CLIPPER_POLICY_ROWS + k * r->nfields;
