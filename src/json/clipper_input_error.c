@@ -47,6 +47,14 @@ static const char  *clipper_input_limits[] = {
 };
 
 
+/* what clipper_base64_decode() takes */
+
+static const char  clipper_input_base64[] =
+    "; accepted are A-Z a-z 0-9 with + / or - _, padding by = at the end,"
+    " whole or none, white space (blank, tab, CR, LF), and the prefix of a"
+    " data URL (data:...;base64,)";
+
+
 ngx_uint_t
 clipper_input_error_kind(ngx_int_t c)
 {
@@ -185,8 +193,8 @@ clipper_input_reason(const clipper_input_error_t *error, char *buf,
 
     default: /* CLIPPER_INPUT_BASE64 */
         snprintf(buf, size, "PredictionData of type %s is not of type"
-                 " base64-encoded string%s: character %zu of the text is wrong",
-                 found, place, error->number);
+                 " base64-encoded string%s: character %zu of the text is"
+                 " wrong%s", found, place, error->number, clipper_input_base64);
     }
 
     return buf;

@@ -12,6 +12,11 @@
     ". Expected JSON schema: \n  {\n"                                         \
     "   \"input\" := [double] | [int] | [string] | [byte] | [float],\n  }\n"
 
+#define BASE64                                                                \
+    "; accepted are A-Z a-z 0-9 with + / or - _, padding by = at the end,"    \
+    " whole or none, white space (blank, tab, CR, LF), and the prefix of a"   \
+    " data URL (data:...;base64,)"
+
 
 /* the text between the prefix and the schema */
 
@@ -168,10 +173,11 @@ test_causes(void **state)
     scan(BYTES, "{\"input_batch\":[\"*\"]}");
     assert_cause("PredictionData of type String is not of type base64-encoded"
                  " string at input_batch[0] (offset 16): character 0 of the"
-                 " text is wrong");
+                 " text is wrong" BASE64);
     scan(BYTES, "{\"input\":\"QUJD*UJD\"}");
     assert_cause("PredictionData of type String is not of type base64-encoded"
-                 " string (offset 9): character 4 of the text is wrong");
+                 " string (offset 9): character 4 of the text is wrong"
+                 BASE64);
 
     /* rows where one input is expected */
 
