@@ -35,9 +35,6 @@ WHOLES = [
     {"queue_lease", "queue_hedge", "queue_peer", "queue_plan"},
     # the records, who has them, and the ring that they are in
     {"record", "record_claim", "record_ring"},
-    # what a row is about
-    {"state_table", "state_table_cell", "state_table_flight",
-     "state_table_row"},
     # the query, on its one way down and up
     {"query", "ask", "select", "select_merge"},
     {"state", "state_ask", "state_flow", "state_flush", "state_id",

@@ -8,7 +8,8 @@
 #define _CLIPPER_STATE_TABLE_CELL_H_INCLUDED_
 
 
-#include "shm/clipper_state_table.h"
+#include "shm/clipper_state_layout.h"
+#include "shm/clipper_state_who.h"
 
 
 /* these cells of a row are in use now */

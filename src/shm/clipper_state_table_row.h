@@ -8,7 +8,8 @@
 #define _CLIPPER_STATE_TABLE_ROW_H_INCLUDED_
 
 
-#include "shm/clipper_state_table.h"
+#include "shm/clipper_state_layout.h"
+#include "shm/clipper_state_who.h"
 
 
 /* 0: no such row */
