@@ -403,6 +403,9 @@ def main(arguments: List[str]) -> int:
     """Serve the cluster in a directory until a signal ends the process."""
     from .local.inside import manager_of
 
+    if {"-h", "--help"} & set(arguments):
+        print("usage: clipper-management DIRECTORY")
+        return 0
     if len(arguments) != 1:
         print("usage: clipper-management DIRECTORY", file=sys.stderr)
         return 2

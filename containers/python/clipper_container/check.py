@@ -16,11 +16,18 @@ from .loader import (
     seal_of,
 )
 
+EXIT_USAGE = 2
 EXIT_MISFIT = 5
 
 
 def main() -> int:
     """Check the directory in the arguments; returns the exit code."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print((__doc__ or "").rstrip())
+        return 0
+    if len(sys.argv) not in (2, 3):
+        print((__doc__ or "").rstrip(), file=sys.stderr)
+        return EXIT_USAGE
     path = sys.argv[1]
     try:
         metadata = read_metadata(path)

@@ -12,6 +12,9 @@ from .loader import seal_of
 
 def main() -> int:
     """Print the digest of the directory in the arguments."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print((__doc__ or "").rstrip())
+        return 0
     if len(sys.argv) != 2 or not os.path.isdir(sys.argv[1]):
         print((__doc__ or "").rstrip(), file=sys.stderr)
         return 2

@@ -223,6 +223,9 @@ class _Handler(Handler):
 
 def main(arguments: List[str]) -> int:
     """Serve the cluster in a directory until a signal ends the process."""
+    if {"-h", "--help"} & set(arguments):
+        print("usage: python -m clipper_admin metrics DIRECTORY")
+        return 0
     if len(arguments) != 1:
         print("usage: python -m clipper_admin metrics DIRECTORY",
               file=sys.stderr)
