@@ -26,7 +26,7 @@ behaviour-asan:
 
 PYTEST = f"{sys.executable} -m pytest -p no:cacheprovider t $(ARGS)"
 
-STEPS = 19
+STEPS = 20
 
 #: Shared by the tests below: they fail a number of times, then pass.
 TESTS = """
@@ -107,9 +107,9 @@ def test_all_pass(run):
     """Catches a step that is not run, or run twice."""
     assert run(test("good", 0)) == (0, f"steps: {STEPS} passed, 0 failed")
     assert sorted(run.steps()) == sorted([
-        "venv", "module", "unit", "unit", "behaviour-", "behaviour-2",
-        "behaviour-1", "behaviour-4", "behaviour-2", "behaviour-1",
-        "behaviour-4", "behaviour-asan", "test-models", "fuzz-short", "soak",
+        "venv", "module", "unit", "unit", "analyze", "behaviour-",
+        "behaviour-2", "behaviour-1", "behaviour-4", "behaviour-2",
+        "behaviour-1", "behaviour-4", "behaviour-asan", "test-models", "fuzz-short", "soak",
         "test-image", "test-docker", "test-fresh"])
     assert REPEATED not in run.text
 
