@@ -1,8 +1,7 @@
 
 /*
  * Catches a worker whose rows are all freed in one hold of the lock, at its
- * end or after its death, or not all of them; and a burial that a second
- * death cuts off for good.
+ * end or after its death, or not all of them.
  */
 
 
