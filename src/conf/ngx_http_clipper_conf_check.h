@@ -28,8 +28,8 @@ void ngx_http_clipper_conf_check_use_links(ngx_conf_t *cf,
     ngx_array_t *links);
 
 /*
- * A handler of the module is about to be set: whether the location has no
- * other; at the end, whether none has replaced it since.
+ * A handler of the module is about to be set; at the end, whether none has
+ * replaced it since.  NGX_DECLINED: the location has another one.
  */
 ngx_int_t ngx_http_clipper_conf_check_free(ngx_conf_t *cf);
 ngx_int_t ngx_http_clipper_conf_check_kept(ngx_conf_t *cf,

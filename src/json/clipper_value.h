@@ -51,12 +51,13 @@ typedef struct {
 void clipper_value_init(clipper_value_t *value, const u_char *data,
     size_t len);
 
+void clipper_value_open(const clipper_value_t *value,
+    clipper_cursor_t *cursor);
+
 /*
  * Returns the tokens of a value one by one, then NGX_DONE with the kind
  * CLIPPER_VALUE_END.
  */
-void clipper_value_open(const clipper_value_t *value,
-    clipper_cursor_t *cursor);
 ngx_int_t  clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token);
 
 /*

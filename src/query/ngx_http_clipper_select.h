@@ -37,7 +37,10 @@ struct ngx_http_clipper_selection_s {
 
 ngx_int_t ngx_http_clipper_select_start(ngx_cycle_t *cycle);
 
-/* the versions of the links, or the one requested; as query_resolve() */
+/*
+ * The versions of the links, or the one requested; as query_resolve().
+ * NGX_DECLINED: the requested version does not exist.
+ */
 ngx_int_t ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
     ngx_str_t *version);
 

@@ -28,9 +28,10 @@ typedef struct {
 
 
 /*
- * A claim has succeeded: as .._take, of a record that is this worker's.  note:
- * the label that was kept for it; *out is only set if the ring still has the
- * record, else out->n is 0.
+ * A claim has succeeded.  NGX_OK: *out is the record, as of .._take; NGX_DONE:
+ * it is not this worker's any more; NGX_DECLINED: the ring has lost it.  note:
+ * the label that was kept for it, whose record the ring may have lost: then
+ * out->n is 0.
  */
 ngx_int_t clipper_record_claim_learn(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], ngx_uint_t note,
@@ -48,8 +49,9 @@ extern ngx_uint_t  (*clipper_record_claim_learned)(clipper_owner_t owner,
     uint64_t lesson);
 
 /*
- * As clipper_record_take(), and NGX_BUSY: out->owner and out->lesson are set,
- * and nothing else; .._fate() is to be asked for them before the next call.
+ * NGX_OK, NGX_DONE and NGX_AGAIN as of clipper_record_take(); NGX_BUSY:
+ * out->owner and out->lesson are set, and nothing else; .._fate() is to be
+ * asked for them before the next call.
  */
 ngx_int_t clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
     double since, const clipper_record_claim_fate_t *fate,

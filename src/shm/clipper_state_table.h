@@ -55,7 +55,10 @@ ngx_int_t clipper_state_table_learn(clipper_state_table_t *table,
     const clipper_state_who_t *app, const clipper_state_who_t *user,
     const double *delta, uint64_t number);
 
-/* stores the reply to a read; creates the row if there is none */
+/*
+ * Stores the reply to a read; creates the row if there is none.  NGX_DECLINED:
+ * there is no room for it.
+ */
 ngx_int_t clipper_state_table_load(clipper_state_table_t *table,
     const clipper_state_who_t *who, const clipper_state_reply_t *reply,
     uint64_t now_us);
