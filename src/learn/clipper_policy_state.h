@@ -110,10 +110,7 @@ void clipper_policy_state_counts(const clipper_policy_t *policy,
     const clipper_policy_view_t *view, double kappa, ngx_uint_t i,
     clipper_policy_counts_t *counts);
 
-/*
- * observe() of these policies: one more observation of the member served.
- * NGX_DECLINED: it was an ensemble's answer, from which they learn nothing.
- */
+/* observe() of these: one more of the member served; NGX_DECLINED: of all */
 ngx_int_t clipper_policy_state_count(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
     double *rows);

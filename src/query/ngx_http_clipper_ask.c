@@ -197,7 +197,7 @@ ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
             ngx_memcpy(p, buf, len);
         }
 
-    } else if (rc == NGX_AGAIN) {
+    } else if (rc == NGX_ABORT) {
         size = len;
         p = ngx_pnalloc(query->pool, size);
 
@@ -261,7 +261,7 @@ ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
 
     clipper_zone_unlock(zone);
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_BUSY) {
         return NGX_BUSY;
     }
 
@@ -275,7 +275,7 @@ ngx_http_clipper_ask_submit(ngx_http_clipper_ask_t *ask, clipper_task_t *task)
     if (rc == NGX_DECLINED) {
         reason = NGX_HTTP_CLIPPER_NO_REPLICA;
 
-    } else if (rc == NGX_ABORT) {
+    } else if (rc == NGX_DONE) {
         reason = NGX_HTTP_CLIPPER_MODEL_ERROR;
     }
 

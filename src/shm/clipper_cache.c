@@ -270,7 +270,7 @@ clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
 
         *len = entry.len;
 
-        return entry.len <= size ? NGX_OK : NGX_AGAIN;
+        return entry.len <= size ? NGX_OK : NGX_ABORT;
     }
 
     return NGX_DECLINED;
@@ -419,9 +419,7 @@ clipper_cache_lock(void)
 
     header = clipper_cache_ring.header;
 
-    if (clipper_lock(&header->lock, clipper_cache_ring.pid)
-        == NGX_BUSY)
-    {
+    if (clipper_lock(&header->lock, clipper_cache_ring.pid)) {
         header->entries = 0;
         header->resets++;
         __atomic_store_n(&header->tail, header->head, __ATOMIC_RELEASE);

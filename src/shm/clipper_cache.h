@@ -45,7 +45,7 @@ void clipper_cache_attach(void *addr, clipper_owner_t pid);
 ngx_uint_t clipper_cache_enabled(void);
 
 /*
- * NGX_OK: buf has *len bytes; NGX_AGAIN: *len is larger than size, call again
+ * NGX_OK: buf has *len bytes; NGX_ABORT: *len is larger than size, call again
  * with a larger buffer; NGX_DECLINED: not found, or older than valid_us (0: no
  * maximum age).  buf may be written in any case.
  */

@@ -27,7 +27,7 @@ void
 clipper_journal_begin(clipper_journal_t *journal,
     void *base, clipper_owner_t pid)
 {
-    if (clipper_lock(&journal->lock, pid) == NGX_BUSY) {
+    if (clipper_lock(&journal->lock, pid)) {
         clipper_journal_undo(journal, base);
     }
 }

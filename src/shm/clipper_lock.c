@@ -38,7 +38,7 @@ static clipper_owner_t   clipper_lock_by;
 #endif
 
 
-ngx_int_t
+ngx_uint_t
 clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 {
     if (!clipper_lock_try(lock, 0, owner)) {
@@ -51,13 +51,13 @@ clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 #endif
 
     if (lock->dirty) {
-        return NGX_BUSY;
+        return 1;
     }
 
     __atomic_store_n(&lock->dirty, 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
-    return NGX_OK;
+    return 0;
 }
 
 

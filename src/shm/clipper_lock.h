@@ -36,10 +36,10 @@ typedef struct {
 
 
 /*
- * NGX_OK: the lock is held and marked; NGX_BUSY: the same, but a holder died
- * during a change.  Never fails; waits as long as the holder lives.
+ * The lock is held and marked; 1: a holder died during a change, which is to be
+ * mended.  Never fails; waits as long as the holder lives.
  */
-ngx_int_t clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+ngx_uint_t clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
 
 void clipper_lock_release(clipper_lock_t *lock);
 

@@ -88,7 +88,7 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
             && clipper_queue_settled(zone, task->key)
                != task->settled)
         {
-            return NGX_AGAIN;
+            return NGX_BUSY;
         }
     }
 
@@ -98,14 +98,14 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
         && (model->queued >= task->queue_max
             || model->queued_bytes + task->len > task->queue_size_max))
     {
-        return NGX_BUSY;
+        return NGX_ABORT;
     }
 
     strikes = flight ? 0 : clipper_queue_suspected_locked(zone, task->key,
                                                           now_us);
 
     if (strikes > 1) {
-        return NGX_ABORT;
+        return NGX_DONE;
     }
 
     waiter = header->waiters.free;

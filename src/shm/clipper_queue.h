@@ -59,11 +59,11 @@ uint32_t clipper_queue_settled(clipper_zone_t *zone, const uint64_t key[2]);
 
 /*
  * NGX_OK: waiter and gen identify the ask; NGX_DECLINED: the model has no
- * replica, and none is about to be ready; NGX_BUSY: its queue is full;
- * NGX_ERROR: the zone is full; NGX_AGAIN: a flight of the key's bucket ended
- * after `settled` was read, so check the cache again; NGX_ABORT: the input is
- * suspected of two replicas' end.  Unless it returns NGX_OK the chain stays
- * with the caller; if another flight is joined the chain is freed.
+ * replica, and none is about to be ready; NGX_ABORT: its queue is full;
+ * NGX_ERROR: the zone is full; NGX_BUSY: a flight of the key's bucket ended
+ * after `settled` was read, so check the cache and call again; NGX_DONE: the
+ * input is judged, two replicas ended with it.  Unless it returns NGX_OK the
+ * chain stays with the caller; if another flight is joined the chain is freed.
  */
 ngx_int_t clipper_queue_submit_locked(clipper_zone_t *zone,
     clipper_task_t *task, uint64_t now_us);

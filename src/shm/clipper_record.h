@@ -96,10 +96,7 @@ ngx_int_t clipper_record_put(clipper_zone_t *zone,
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double since, clipper_record_t *out);
 
-/*
- * The same for the newest with an input that no other worker has.
- * NGX_DECLINED: there is none.
- */
+/* of the newest with an input that no other has; NGX_DECLINED: none */
 ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
     const uint64_t uid[2], const uint64_t input[2], double since,
     clipper_record_t *out);

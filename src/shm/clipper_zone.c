@@ -210,7 +210,7 @@ clipper_zone_overflows(clipper_zone_t *zone)
 void
 clipper_zone_lock(clipper_zone_t *zone)
 {
-    if (clipper_lock(&zone->header->lock, zone->pid) == NGX_BUSY) {
+    if (clipper_lock(&zone->header->lock, zone->pid)) {
         zone->header->rebuilds++;
         clipper_rebuild_locked(zone);
     }

@@ -155,14 +155,14 @@ chunks(clipper_zone_t *zone, size_t len)
 static double  held_since, held, held_longest;
 
 
-ngx_int_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+ngx_uint_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
 void __real_clipper_lock_release(clipper_lock_t *lock);
 
 
-ngx_int_t
+ngx_uint_t
 __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 {
-    ngx_int_t  rc;
+    ngx_uint_t  rc;
 
     rc = __real_clipper_lock(lock, owner);
     held_since = us();

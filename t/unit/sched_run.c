@@ -62,11 +62,11 @@ sched_ask(sched_t *sim, const sched_app_t *app)
     sched_lock(sim, q->worker);
     rc = clipper_queue_submit_locked(v, &task, sim->now_us);
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_BUSY) {
         sim->again_rc++;
         task.settled = clipper_queue_settled(v, task.key);
         rc = clipper_queue_submit_locked(v, &task, sim->now_us);
-        SCHED_REQUIRE(sim, rc != NGX_AGAIN);
+        SCHED_REQUIRE(sim, rc != NGX_BUSY);
     }
 
     sched_unlock(sim, q->worker);

@@ -10,11 +10,11 @@
 
 static ngx_uint_t  holds;
 
-ngx_int_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
-ngx_int_t __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+ngx_uint_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+ngx_uint_t __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
 
 
-ngx_int_t
+ngx_uint_t
 __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 {
     holds++;

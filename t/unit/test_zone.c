@@ -104,10 +104,10 @@ test_refusals(void **state)
 
     more = task_make(&a, model, 2, 100, 10000);
     more.queue_max = 1;
-    assert_int_equal(submit(&a, &more, 100), NGX_BUSY);
+    assert_int_equal(submit(&a, &more, 100), NGX_ABORT);
     more.queue_max = 2;
     more.queue_size_max = 199;
-    assert_int_equal(submit(&a, &more, 100), NGX_BUSY);
+    assert_int_equal(submit(&a, &more, 100), NGX_ABORT);
 
     more = task_make(&a, model, 1, 100, 10000);
     more.queue_max = 1;
@@ -121,7 +121,7 @@ test_refusals(void **state)
     more = task_make(&a, model, 1, 100, 10000);
     assert_int_equal(take(&a, replica, 1, 200, &lease), 1);
     assert_int_equal(settle(&a, replica, &lease, 300), 1);
-    assert_int_equal(submit(&a, &more, 400), NGX_AGAIN);
+    assert_int_equal(submit(&a, &more, 400), NGX_BUSY);
     more = task_make(&a, model, 1, 100, 10000);
     assert_int_equal(submit(&a, &more, 400), NGX_OK);
     leave(&a, more.waiter, more.gen);

@@ -15,8 +15,8 @@
 static view_t      a, b;
 static ngx_uint_t  holds, used, most;
 
-ngx_int_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
-ngx_int_t __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+ngx_uint_t __real_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
+ngx_uint_t __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner);
 void __real_clipper_lock_release(clipper_lock_t *lock);
 void __wrap_clipper_lock_release(clipper_lock_t *lock);
 
@@ -28,10 +28,10 @@ rows(void)
 }
 
 
-ngx_int_t
+ngx_uint_t
 __wrap_clipper_lock(clipper_lock_t *lock, clipper_owner_t owner)
 {
-    ngx_int_t  rc;
+    ngx_uint_t  rc;
 
     rc = __real_clipper_lock(lock, owner);
 

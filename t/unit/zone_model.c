@@ -155,13 +155,13 @@ check_declined(view_t *v, clipper_task_t *task, flight_t *f, ngx_int_t rc,
         check("declined with replicas", v->models[task->model].replicas == 0);
         break;
 
-    case NGX_BUSY:
+    case NGX_ABORT:
         check("busy with room", f == NULL
                              && queued_of(task->model) >= task->queue_max);
         counts[2]++;
         break;
 
-    case NGX_ABORT:
+    case NGX_DONE:
         check("refused without strikes", f == NULL && convicted(v, task));
         break;
 
