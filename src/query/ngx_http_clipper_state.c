@@ -142,9 +142,9 @@ ngx_http_clipper_state_done(void)
 
     if (dirty && (left || !up)) {
         ngx_log_error(NGX_LOG_WARN, state->log, 0,
-                      "redis \"%V\" lacks updates of %ui application(s) or "
-                      "user(s); other workers send them, a shutdown loses "
-                      "them", &state->redis->address, dirty);
+                      "updates of %ui application(s) or user(s) have not "
+                      "reached redis \"%V\": other workers will send them, "
+                      "unless nginx stops", dirty, &state->redis->address);
     }
 
     state->redis = NULL;

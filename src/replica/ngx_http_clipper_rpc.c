@@ -496,8 +496,8 @@ ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id, zmq_msg_t *parts,
             if (errno != EINTR) {
                 ngx_log_error(NGX_LOG_ALERT, ngx_http_clipper_process.log,
                               errno, "libzmq refused part %ui of %ui of a "
-                              "message to a container that it had begun",
-                              i + 1, n);
+                              "message to a container after it had taken "
+                              "the first", i + 1, n);
                 rc = NGX_DECLINED;
                 break;
             }
