@@ -27,6 +27,9 @@
 /* how long an input that killed replicas is remembered at first, us */
 #define CLIPPER_SUSPICION  60000000
 
+/* so many idle replicas of a model are compared, under the lock */
+#define CLIPPER_QUEUE_IDLE  64
+
 /* us: a replica that connected this recently is about to be ready */
 #define CLIPPER_PROBE_US   1000000
 

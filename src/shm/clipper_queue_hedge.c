@@ -133,7 +133,7 @@ clipper_queue_hedge_wanted(clipper_zone_t *zone, const clipper_lease_t *lease)
 }
 
 
-/* what one input takes the fastest idle replica, or 0: there is none */
+/* what one input takes the fastest of the idle replicas, or 0: there is none */
 
 static uint64_t
 clipper_queue_hedge_fastest_locked(clipper_zone_t *zone,
@@ -141,14 +141,15 @@ clipper_queue_hedge_fastest_locked(clipper_zone_t *zone,
 {
     uint32_t                replica;
     uint64_t                fastest_us, us;
+    ngx_uint_t              i;
     clipper_replica_row_t  *r;
 
     clipper_zone_locked(zone);
 
     fastest_us = 0;
+    replica = zone->models[late->model].idle;
 
-    for (replica = zone->models[late->model].idle; replica; replica = r->next)
-    {
+    for (i = 0; replica && i < CLIPPER_QUEUE_IDLE; i++, replica = r->next) {
         r = &zone->replicas[replica];
 
         if (r == late || r->input_type != late->input_type) {

@@ -117,17 +117,16 @@ clipper_queue_peer_notify_locked(clipper_zone_t *zone,
 {
     uint32_t                replica, best;
     uint64_t                us, best_us;
+    ngx_uint_t              i;
     clipper_replica_row_t  *other;
 
     clipper_zone_locked(zone);
 
     best = 0;
     best_us = clipper_batch_latency(&r->batch, 1);
+    replica = zone->models[r->model].idle;
 
-    for (replica = zone->models[r->model].idle;
-         replica;
-         replica = other->next)
-    {
+    for (i = 0; replica && i < CLIPPER_QUEUE_IDLE; i++, replica = other->next) {
         other = &zone->replicas[replica];
         us = clipper_batch_latency(&other->batch, 1);
 

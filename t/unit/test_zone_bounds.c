@@ -6,6 +6,7 @@
 
 #include "zone_two.h"
 #include "shm/clipper_loan.h"
+#include "shm/clipper_queue_peer.h"
 #include "shm/clipper_rebuild.h"
 
 
@@ -170,10 +171,63 @@ test_death_with_a_long_chain(void **state)
 }
 
 
+uint64_t __real_clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
+uint64_t __wrap_clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
+
+
+static ngx_uint_t  looks;
+
+
+uint64_t
+__wrap_clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
+{
+    looks++;
+
+    return __real_clipper_batch_latency(b, n);
+}
+
+
+/* who looks for a faster replica does not visit all of a large model's */
+
+static void
+test_idle_replicas_are_compared(void **state)
+{
+    uint32_t                i, model, replica[200];
+    clipper_replica_row_t  *r;
+
+    model = model_make(&a, "m", "1");
+
+    for (i = 0; i < 200; i++) {
+        replica[i] = replica_make(&a, model, 0);
+        assert_true(replica[i]);
+    }
+
+    r = &a.replicas[replica[0]];
+
+    clipper_zone_lock(&a);
+
+    looks = 0;
+    clipper_queue_peer_notify_locked(&a, r);
+    assert_in_range(looks, 64, 65);
+
+    looks = 0;
+    (void) hedge_locked(&a, replica[0], NULL, 0, 1000);
+    assert_in_range(looks, 64, 65);
+
+    clipper_zone_unlock(&a);
+
+    for (i = 0; i < 200; i++) {
+        replica_gone(&a, replica[i]);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_idle_replicas_are_compared,
+                                        setup_large, teardown_large),
         cmocka_unit_test_setup_teardown(test_joins_are_bounded, setup_large,
                                         teardown_large),
         zone_test(test_drops_are_bounded),

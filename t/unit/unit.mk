@@ -103,6 +103,8 @@ $(DIR)/test_zone_leave: LIBS += -Wl,--wrap=clipper_lock \
                                 -Wl,--wrap=clipper_lock_release
 $(DIR)/test_hold $(DIR)/test_hold_state: LIBS += -Wl,--wrap=clipper_lock
 
+$(DIR)/test_zone_bounds: LIBS += -Wl,--wrap=clipper_batch_latency
+
 # With the checks of the mutex, in the plain build, too.
 $(DIR)/test_hold: $(DIR)/o/checked/clipper_lock.o
 
