@@ -23,8 +23,9 @@ CIRCLES = {
 #: part includes the header of its whole for the types of that, and the whole
 #: calls the part. None of them is a circle of calls but those above.
 WHOLES = [
-    # the loops over arrays, inline in a header of their own
-    {"number", "number_lemire"},
+    # the loops over arrays, inline in a header of their own; the comparison
+    # with a middle
+    {"number", "number_exact", "number_lemire"},
     {"lex", "lex_scalar"},
     {"input", "input_array", "input_value"},
     # a row of the table begins in the file of its policy

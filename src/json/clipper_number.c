@@ -1,4 +1,5 @@
 
+#include "json/clipper_number_exact.h"
 #include "json/clipper_number_lemire.h"
 
 
@@ -10,14 +11,6 @@
 #define CLIPPER_NUMBER_DIGITS        19
 #define CLIPPER_NUMBER_EXPONENT_MAX  ((int64_t) 1 << 60)
 
-/*
- * The middle between two doubles has at most 768 significant digits, so all
- * that matters of the digits after these is whether any is not zero.
- */
-
-#define CLIPPER_NUMBER_EXACT         800
-
-
 static const u_char *clipper_number_digits(const u_char *p,
     const u_char *last);
 static const u_char *clipper_number_exponent(const u_char *p,
@@ -27,11 +20,6 @@ static uint64_t clipper_number_convert(const clipper_number_t *n,
     const clipper_number_format_t *f);
 static uint64_t clipper_number_scale(uint64_t mantissa, int64_t power,
     const clipper_number_format_t *f, ngx_uint_t *unsure);
-static uint64_t clipper_number_exact(const clipper_number_t *n,
-    const clipper_number_format_t *f);
-static char *clipper_number_exact_integer(char *p, uint64_t value);
-static size_t clipper_number_exact_digits(const clipper_number_t *n,
-    char *text);
 
 
 const u_char *
@@ -160,9 +148,11 @@ clipper_number_collect(clipper_number_t *n, int64_t exponent)
 
     exponent += n->ninteger - i;
 
-    for ( /* void */ ; i < n->ninteger; i++) {
-        n->truncated |= (digits[i] != '0');
+    while (i < n->ninteger && digits[i] == '0') {
+        i++;
     }
+
+    n->truncated = i < n->ninteger;
 
     digits = n->fraction;
 
@@ -174,9 +164,11 @@ clipper_number_collect(clipper_number_t *n, int64_t exponent)
 
     exponent -= i;
 
-    for ( /* void */ ; i < n->nfraction && !n->truncated; i++) {
-        n->truncated |= (digits[i] != '0');
+    while (i < n->nfraction && digits[i] == '0') {
+        i++;
     }
+
+    n->truncated |= i < n->nfraction;
 
     n->mantissa = mantissa;
     n->exponent = exponent;
@@ -289,24 +281,29 @@ static uint64_t
 clipper_number_convert(const clipper_number_t *n,
     const clipper_number_format_t *f)
 {
-    uint64_t    bits;
+    uint64_t    low, high;
     ngx_uint_t  unsure;
 
     unsure = 0;
-    bits = clipper_number_scale(n->mantissa, n->exponent, f, &unsure);
+    low = clipper_number_scale(n->mantissa, n->exponent, f, &unsure);
+    high = low;
 
-    if (n->truncated
-        && bits != clipper_number_scale(n->mantissa + 1, n->exponent, f,
-                                        &unsure))
-    {
-        unsure = 1;
+    /* less than a unit in the 19th digit above: the same or the next */
+
+    if (n->truncated) {
+        high = clipper_number_scale(n->mantissa + 1, n->exponent, f, &unsure);
     }
 
     if (unsure) {
-        return clipper_number_exact(n, f);
+        low -= low > 0;
+        high += high < (uint64_t) f->infinite << f->bits;
     }
 
-    return bits;
+    while (low < high && clipper_number_exact_up(n, low, f)) {
+        low++;
+    }
+
+    return low;
 }
 
 
@@ -323,109 +320,4 @@ clipper_number_scale(uint64_t mantissa, int64_t power,
     }
 
     return clipper_number_lemire_bits(mantissa, (int) power, f, unsure);
-}
-
-
-/*
- * The C library's way, for a number within the range of the format.  Its text
- * has no point, which is all that a locale could change.
- */
-
-static uint64_t
-clipper_number_exact(const clipper_number_t *n,
-    const clipper_number_format_t *f)
-{
-    char      text[CLIPPER_NUMBER_EXACT + 1 + sizeof("e-2147483648")], *p;
-    float     single;
-    size_t    len;
-    double    value;
-    int64_t   exponent;
-    uint32_t  bits32;
-    uint64_t  bits;
-
-    exponent = n->exponent;
-
-    if (n->truncated) {
-        len = clipper_number_exact_digits(n, text);
-        exponent -= (int64_t) len - CLIPPER_NUMBER_DIGITS;
-
-    } else {
-        len = clipper_number_exact_integer(text, n->mantissa) - text;
-    }
-
-    /* sprintf() would take as long as strtod() */
-
-    p = text + len;
-    *p++ = 'e';
-
-    if (exponent < 0) {
-        *p++ = '-';
-        exponent = -exponent;
-    }
-
-    p = clipper_number_exact_integer(p, exponent);
-    *p = '\0';
-
-    if (f->bits == clipper_number_format32.bits) {
-        single = strtof(text, NULL);
-        ngx_memcpy(&bits32, &single, sizeof(float));
-
-        return bits32;
-    }
-
-    value = strtod(text, NULL);
-    ngx_memcpy(&bits, &value, sizeof(double));
-
-    return bits;
-}
-
-
-static char *
-clipper_number_exact_integer(char *p, uint64_t value)
-{
-    char    digits[20];
-    size_t  n;
-
-    n = 0;
-
-    do {
-        digits[n++] = '0' + value % 10;
-        value /= 10;
-    } while (value);
-
-    while (n) {
-        *p++ = digits[--n];
-    }
-
-    return p;
-}
-
-
-/* the significant digits, and a 1 for all that are left out */
-
-static size_t
-clipper_number_exact_digits(const clipper_number_t *n, char *text)
-{
-    size_t  i, len;
-    u_char  c;
-
-    len = 0;
-
-    for (i = 0; i < n->ninteger + n->nfraction; i++) {
-        c = i < n->ninteger ? n->integer[i] : n->fraction[i - n->ninteger];
-
-        if (len == 0 && c == '0') {
-            continue;
-        }
-
-        if (len < CLIPPER_NUMBER_EXACT) {
-            text[len++] = c;
-
-        } else if (c != '0') {
-            text[len++] = '1';
-            break;
-        }
-    }
-
-    return len;
 }

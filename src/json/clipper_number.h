@@ -9,8 +9,8 @@
  * (W. D. Clinger, "How to Read Floating Point Numbers Accurately", 1990); else
  * a product with 128 bits of the power of five (M. Eisel and D. Lemire,
  * "Number Parsing at a Gigabyte per Second", 2021), see _number_lemire.h; where
- * that cannot be sure, and for literals whose digits after the 19th matter, the
- * C library's strtod() or strtof(), which round correctly.
+ * that cannot be sure, and for literals whose digits after the 19th matter, a
+ * comparison with the middle of two neighbours, see _number_exact.h.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * Time of the input scanner for one body, compared to jansson's for the same
- * body, interleaved in one run: medians over rounds.
+ * Processor time of the input scanner for one body, compared to jansson's for
+ * the same body, interleaved in one run: medians over rounds.
  *
  *   scanner [rounds]
  *
@@ -20,6 +20,7 @@
 
 #define N        784
 #define REPEATS  20
+#define DIGITS   768        /* most of a middle of two doubles */
 
 
 typedef struct {
@@ -34,6 +35,12 @@ static void write17(char *dst, double u);
 static void write_exponent(char *dst, double u);
 static void write_normal(char *dst, double u);
 static void write_pixel(char *dst, double u);
+static void write_half(char *dst, double u);
+static void write_random54(char *dst, double u);
+static void write_half20(char *dst, double u);
+static void write_random20(char *dst, double u);
+static void write_half768(char *dst, double u);
+static void write_random768(char *dst, double u);
 
 
 static const shape_t  shapes[] = {
@@ -43,7 +50,13 @@ static const shape_t  shapes[] = {
       write_normal },
     { "784 doubles, exponents", CLIPPER_DOUBLES, write_exponent },
     { "784 floats, 17 digits", CLIPPER_FLOATS, write17 },
-    { "784 ints, 0 to 255", CLIPPER_INTS, write_pixel }
+    { "784 ints, 0 to 255", CLIPPER_INTS, write_pixel },
+    { "784 doubles, 54 digits, random", CLIPPER_DOUBLES, write_random54 },
+    { "784 doubles, 54 digits, half-way", CLIPPER_DOUBLES, write_half },
+    { "784 doubles, 20 digits, random", CLIPPER_DOUBLES, write_random20 },
+    { "784 doubles, 20 digits, half-way", CLIPPER_DOUBLES, write_half20 },
+    { "784 doubles, 768 digits, random", CLIPPER_DOUBLES, write_random768 },
+    { "784 doubles, 768 digits, half-way", CLIPPER_DOUBLES, write_half768 }
 };
 
 static uint64_t  seed = 88172645463325252u;
@@ -106,12 +119,82 @@ write_pixel(char *dst, double u)
 }
 
 
+static void
+write_random(char *dst, size_t n, int exponent)
+{
+    size_t  i;
+
+    *dst++ = '1';
+    *dst++ = '.';
+
+    for (i = 1; i < n; i++) {
+        *dst++ = (char) ('0' + (int) (uniform() * 10));
+    }
+
+    *dst = '\0';
+
+    if (exponent) {
+        sprintf(dst, "e%d", exponent);
+    }
+}
+
+
+/* the middle of two doubles from 1 to 2, exactly */
+
+static void
+write_half(char *dst, double u)
+{
+    sprintf(dst, "%.53Lf", (long double) (1 + u) + 0x1p-53L);
+}
+
+
+static void
+write_random54(char *dst, double u)
+{
+    write_random(dst, 54, 0);
+}
+
+
+/* as near to a middle as 20 digits are, and a large power of five */
+
+static void
+write_half20(char *dst, double u)
+{
+    sprintf(dst, "%.19Le", ((long double) (1 + u) + 0x1p-53L) * 0x1p-1000L);
+}
+
+
+static void
+write_random20(char *dst, double u)
+{
+    write_random(dst, 20, -301);
+}
+
+
+/* a middle that needs all digits */
+
+static void
+write_half768(char *dst, double u)
+{
+    sprintf(dst, "%.767Le", ((long double) (1 + u) + 0x1p-53L) * 0x1p-1022L);
+}
+
+
+static void
+write_random768(char *dst, double u)
+{
+    write_random(dst, 768, -308);
+}
+
+
+/* of this process: other work on the machine does not count */
+
 static double
 now_us(void)
 {
     struct timespec  ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 
     return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
 }
@@ -175,7 +258,7 @@ measure(const shape_t *shape, ngx_uint_t rounds)
     clipper_segment_t     segment;
     clipper_input_conf_t  conf;
 
-    body = malloc(N * 32);
+    body = malloc(N * (DIGITS + 32));
     ours = malloc(rounds * sizeof(double));
     theirs = malloc(rounds * sizeof(double));
 

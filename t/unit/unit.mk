@@ -113,6 +113,17 @@ $(DIR)/o/checked/clipper_lock.o: src/shm/clipper_lock.c t/unit/unit.mk
 	$(say) $<
 	$(Q)$(CC) $(CFLAGS) -DCLIPPER_LOCK_CHECK=1 $(INCS) -MMD -MP -c -o $@ $<
 
+# Counts its multiplications, and the calls of the C library.
+$(DIR)/test_number_exact: $(DIR)/o/counted/clipper_number_exact.o
+$(DIR)/test_number_exact: LIBS += -Wl,--wrap=strtod -Wl,--wrap=strtof
+
+$(DIR)/o/counted/clipper_number_exact.o: src/json/clipper_number_exact.c \
+                                         t/unit/unit.mk
+	@mkdir -p $(@D)
+	$(say) $<
+	$(Q)$(CC) $(CFLAGS) -DCLIPPER_NUMBER_EXACT_COUNT=1 $(INCS) -MMD -MP \
+	    -c -o $@ $<
+
 $(DIR)/bench_locks: LIBS += -Wl,--wrap=clipper_lock \
                             -Wl,--wrap=clipper_lock_release
 
