@@ -1,6 +1,5 @@
 """The supervisor of a local cluster, with a sleeping program for nginx."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,23 +9,9 @@ import time
 import pytest
 
 from clipper_admin.exceptions import ClipperException
-from clipper_admin.local.control import ask, is_running
+from clipper_admin.local.control import is_running
 from clipper_admin.local.programs import stop, tail
-
-
-def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition, timeout=10.0):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "not within %.0f s" % timeout
-        time.sleep(0.01)
+from harness.supervised import Cluster, alive, wait_until
 
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(1000)"]
@@ -35,36 +20,6 @@ STUBBORN = [sys.executable, "-c",
             "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
             "print('deaf', flush=True)\n"
             "time.sleep(1000)"]
-
-
-class Cluster:
-    def __init__(self, path):
-        # Longer than the limit of a socket's name.
-        self.path = str(path / ("d" * 120))
-        os.makedirs(os.path.join(self.path, "logs"))
-        with open(os.path.join(self.path, "supervisor.json"), "w") as f:
-            json.dump({"nginx": ["sleep", "1000"]}, f)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "clipper_admin.local",
-             self.path], start_new_session=True)
-        wait_until(lambda: is_running(self.path))
-        wait_until(lambda: self.nginx()["pid"])
-
-    def ask(self, do, **more):
-        return ask(self.path, do, **more)
-
-    def nginx(self):
-        return self.ask("state")["nginx"]
-
-    def replica(self, name):
-        return {one["id"]: one
-                for one in self.ask("state")["replicas"]}[name]
-
-    def add(self, name, command, env=None):
-        log = os.path.join(self.path, "logs", name + ".log")
-        self.ask("add", replicas=[{"id": name, "command": command,
-                                   "env": env or {}, "log": log}])
-        return log
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ from .loader import NO_SAMPLE, LoadedModel, load
 from .log import identify, log
 from .model import Model
 from .session import Container
+from .stamp import identity
 from .watchdog import Watchdog, read_limit
 
 EXIT_UNUSABLE = 1
@@ -173,12 +174,16 @@ def main() -> int:
     except ValueError as error:
         log("clipper_container: %s" % error)
         return EXIT_USAGE
+    env = {**os.environ, **given}
+    label, token = identity(env)
+    if label:
+        # The process that reads the output calls it the same.
+        identify(label, token)
     try:
-        settings = read_environment({**os.environ, **given})
+        settings = read_environment(env)
     except ValueError as error:
         log("clipper_container: %s" % error)
         return EXIT_UNUSABLE
-    identify("%s:%s" % (settings.name, settings.version), settings.token)
     if settings.metrics_port is not None:
         metrics.serve(settings.metrics_port, settings.metrics_address)
     stage = "could not be loaded"

@@ -1,15 +1,17 @@
 """The log of a container: lines with time, model and replica.
 
-What the model prints goes between them as it is.
+What others print gets the same from the process that reads the output, see
+`stamp`.
 """
 
-import hashlib
 import itertools
 import sys
 import threading
 import time
 import traceback
 from typing import Callable, Dict, List, Optional, Tuple
+
+from . import stamp
 
 #: Seconds in which equal errors are logged once.
 INTERVAL = 60.0
@@ -32,11 +34,7 @@ def identify(label: str, token: bytes) -> None:
             the begin of its hash, as the server's status has it.
     """
     global _process
-    who = [label]
-    if token:
-        hashed = hashlib.sha1(b"clipper replica " + token).hexdigest()
-        who.append(hashed[:8])
-    _thread.who = " ".join(who)
+    _thread.who = stamp.who(label, token)
     _process = _process or _thread.who
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from typing import Callable
+from typing import Callable, Collection
 
 #: Seconds between two looks at the files.
 INTERVAL = 5.0
@@ -39,25 +39,45 @@ def rotate(path: str, limit: int) -> bool:
     return True
 
 
-def rotate_all(directory: str, limit: int) -> None:
+def rotate_all(
+    directory: str, limit: int, others: Collection[str] = ()
+) -> None:
     """Rotate the logs of a directory, except the access log.
 
     `clipper_admin.replay` needs all of that one.
+
+    Args:
+        directory: where they are.
+        limit: bytes that each may have; 0 for no limit.
+        others: paths that the processes that write them rotate.
     """
     for name in os.listdir(directory):
-        if name.endswith(".log") and name != "access.log":
-            rotate(os.path.join(directory, name), limit)
+        path = os.path.join(directory, name)
+        if (
+            name.endswith(".log") and name != "access.log"
+            and path not in others
+        ):
+            rotate(path, limit)
 
 
 async def keep_rotating(
-    directory: str, limit: int, log: Callable[..., None]
+    directory: str,
+    limit: int,
+    log: Callable[..., None],
+    others: Callable[[], Collection[str]] = tuple,
 ) -> None:
-    """Rotate the logs of a directory until this task is cancelled."""
+    """Rotate the logs of a directory until this task is cancelled.
+
+    Args:
+        directory, limit: see `rotate_all`.
+        log: writes a line about a failure.
+        others: returns the paths that are left alone.
+    """
     loop = asyncio.get_running_loop()
     with contextlib.suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await loop.run_in_executor(None, rotate_all, directory, limit)
+                await loop.run_in_executor(None, rotate_all, directory, limit, others())
             except OSError as error:
                 log("logs cannot be rotated: %s", error)

@@ -2,7 +2,8 @@
 
 It starts nginx and the model containers in its own session, restarts those
 that end (after a longer wait each time), and outlives the program that
-started the cluster. A service is started by the first connection to its
+started the cluster. What a model's container prints is read by a process of
+its own, see `output`. A service is started by the first connection to its
 socket, `NAME.sock`. When it dies, its children die. It listens on a socket
 in the cluster's directory; each line is a command as a JSON object, and each
 answer is a line with a JSON object.
@@ -25,8 +26,11 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Awaitable, Callable, Dict, List, Optional
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple
 
+from clipper_container import stamp
+
+from .output import Output
 from .rotation import LIMIT, keep_rotating
 
 CONTROL = "control.sock"
@@ -42,8 +46,9 @@ STABLE_AFTER = 30.0
 #: Seconds for a child to end before it is killed.
 PATIENCE = 30.0
 
-#: What the watchdog of a container prints before it ends it.
-_HUNG = re.compile(rb"^Timeout \((\d+:\d\d:\d\d)[.\d]*\)!", re.MULTILINE)
+#: What the watchdog of a container prints before it ends it; its log has
+#: time, model and replica before it.
+_HUNG = re.compile(rb"^(?:[-\d]+ [:\d]+ \S+ \S+ )?Timeout \((\d+:\d\d:\d\d)[.\d]*\)!", re.MULTILINE)
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -70,6 +75,8 @@ class Child:
         quit_signal: signal that lets it finish and end.
         with_token: whether each start gets a new CLIPPER_REPLICA_TOKEN.
         listener: socket that it inherits as CLIPPER_LISTENER.
+        log_size: bytes of the log of a container of a model, whose lines
+            are stamped by a reader of its output; 0 for no limit.
     """
 
     def __init__(
@@ -83,6 +90,7 @@ class Child:
         quit_signal: int = signal.SIGTERM,
         with_token: bool = False,
         listener: Optional[socket.socket] = None,
+        log_size: int = 0,
     ) -> None:
         self.name = name
         self.keep = keep
@@ -91,15 +99,21 @@ class Child:
         self.token = ""
         self._command = command
         self._env = env
-        self._log_path = log_path
+        self.log_path = log_path
         self._on_death = on_death
         self._quit_signal = quit_signal
         self._with_token = with_token
         self._listener = listener
+        self._log_size = log_size
         self._process: Optional[asyncio.subprocess.Process] = None
         self._ending = False
         self._restart_now = asyncio.Event()
         self._task: Optional["asyncio.Task[None]"] = None
+
+    @property
+    def is_stamped(self) -> bool:
+        """Whether its output is that of a model, which a reader stamps."""
+        return self._with_token and stamp.identity(self._env)[0] != ""
 
     @property
     def pid(self) -> Optional[int]:
@@ -140,7 +154,7 @@ class Child:
             "token": self.token,
             "exit_code": self.exit_code,
             "starts": self.starts,
-            "log": self._log_path,
+            "log": self.log_path,
             "metrics_port": int(self._env.get("CLIPPER_METRICS_PORT") or 0),
         }
 
@@ -197,8 +211,10 @@ class Child:
             inherited = [self._listener.fileno()]
             env["CLIPPER_LISTENER"] = str(inherited[0])
         self.starts += 1
-        with open(self._log_path, "ab") as output:
-            start = output.seek(0, os.SEEK_END)
+        with contextlib.ExitStack() as opened:
+            log_file = opened.enter_context(open(self.log_path, "ab"))
+            start = log_file.seek(0, os.SEEK_END)
+            reader, output = self._open_output(env, log_file.fileno(), opened)
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
@@ -211,7 +227,7 @@ class Child:
                 )
             except OSError as error:
                 log("%s could not be started: %s", self.name, error)
-                output.write(("%s\n" % error).encode())
+                os.write(output, ("%s\n" % error).encode())
                 self.exit_code = 127
                 return
         if self._ending:
@@ -221,16 +237,42 @@ class Child:
         self.exit_code = None
         code = await self._process.wait()
         self._process = None
-        self.exit_code = code
-        log("%s ended with %d", self.name, code)
-        self._report_hung(start)
         try:
             # nginx's workers outlive a master that was killed and keep its
             # ports open.
             os.killpg(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+        if reader is not None:
+            # Whoever sees the exit code finds the last words in the log.
+            await reader.ended()
+        self.exit_code = code
+        log("%s ended with %d", self.name, code)
+        self._report_hung(start)
 
+    def _open_output(
+        self, env: Dict[str, str], log_file: int, opened: contextlib.ExitStack
+    ) -> Tuple[Optional[Output], int]:
+        """Where a process that starts prints: the log, or a reader's pipe.
+
+        Args:
+            env: its environment.
+            log_file: descriptor of the log.
+            opened: closes the descriptor that is returned.
+        """
+        label, token = stamp.identity(env)
+        if not self.is_stamped:
+            return None, log_file
+        try:
+            reader = Output(
+                self.name, self.log_path, self._log_size,
+                stamp.who(label, token), env.get("TZ"), log,
+            )
+        except OSError as error:
+            log("%s: its output cannot be read: %s", self.name, error)
+            return None, log_file
+        opened.callback(os.close, reader.write_end)
+        return reader, reader.write_end
 
     def _report_hung(self, start: int) -> None:
         """Log if the watchdog has ended it.
@@ -241,7 +283,7 @@ class Child:
         if not self._with_token or self.exit_code != 1:
             return
         try:
-            with open(self._log_path, "rb") as f:
+            with open(self.log_path, "rb") as f:
                 size = f.seek(0, os.SEEK_END)
                 # A log that is shorter than before was rotated.
                 f.seek(max(start if start <= size else 0, size - (1 << 16)))
@@ -329,7 +371,8 @@ class Supervisor:
             self._serve_on_demand(name, command)
         self._nginx.start()
         rotation = asyncio.ensure_future(keep_rotating(
-            os.path.join(self._directory, "logs"), self._log_size, log
+            os.path.join(self._directory, "logs"), self._log_size, log,
+            self._read_logs,
         ))
         await self._stopped.wait()
         rotation.cancel()
@@ -337,6 +380,12 @@ class Supervisor:
         # Newer versions of Python have removed it already.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(CONTROL)
+
+    def _read_logs(self) -> List[str]:
+        """Logs that the readers of the containers' output rotate."""
+        return [
+            one.log_path for one in self._replicas.values() if one.is_stamped
+        ]
 
     def _serve_on_demand(self, name: str, command: List[str]) -> None:
         loop = asyncio.get_running_loop()
@@ -405,6 +454,7 @@ class Supervisor:
                 spec["log"],
                 keep=False,
                 with_token=True,
+                log_size=self._log_size,
             )
             self._replicas[spec["id"]] = child
             child.start()
