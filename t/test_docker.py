@@ -439,6 +439,43 @@ def test_an_engine_that_starts_nginx_alone(conn, caplog):
         after + [conn.cm.frontend.container.name])
 
 
+def test_each_line_of_a_log_has_time_model_and_replica(conn):
+    """Catches lines of others without a stamp, and a container that ends
+    otherwise than its model."""
+    def talk(xs):
+        import os
+        import subprocess
+
+        print("printed")
+        os.write(2, b"written\n")
+        subprocess.run(["sh", "-c", "echo child; exit 0"], check=True)
+        return [1.0] * len(xs)
+
+    python_deployer.deploy_python_closure(conn, "t", 1, "doubles", talk)
+    conn.register_application("t", "doubles", "DEFAULT", 5000000)
+    conn.link_model_to_app("t", "t")
+    assert predict(conn, "t", [1.0])["output"] == 1
+    shown, = {one["token_hash"][:8]
+              for one in conn.inspect_instance()["replicas"]}
+    head = re.compile(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d t:1 %s " % shown)
+    one, = conn.cm.replicas.of("t", "1")
+
+    def lines():
+        return one.logs().decode().splitlines()
+
+    wait_until(lambda: any("child" in line for line in lines()))
+    assert all(head.match(line) for line in lines())
+    assert [head.sub("", line) for line in lines()][-3:] \
+        == ["printed", "written", "child"]
+    # SIGTERM reaches the model, which ends by itself.
+    began = time.monotonic()
+    one.stop(timeout=60)
+    one.reload()
+    assert one.attrs["State"]["ExitCode"] == 0
+    assert time.monotonic() - began < 50
+
+
 def test_logs_and_addresses(conn, tmp_path):
     conn.deploy_model(
         "m", 1, "doubles",

@@ -322,7 +322,8 @@ def test_what_outlives_the_supervisor_is_read(cluster, tmp_path):
     try:
         wait_until(lambda: count(log) > 3)
         model = cluster.replica("m_1-0")["pid"]
-        cluster.process.kill()
+        # With all that is in its group.
+        os.killpg(cluster.process.pid, signal.SIGKILL)
         cluster.process.wait()
         wait_until(lambda: not alive(model))
         reader, = readers(cluster)
@@ -335,6 +336,28 @@ def test_what_outlives_the_supervisor_is_read(cluster, tmp_path):
     found = texts(read(log))
     assert found[:-1] == [b"line %d" % i for i in range(len(found) - 1)]
     assert found[-1] == b"end"
+
+
+def test_a_log_is_rotated_by_its_reader_alone(tmp_path):
+    """Catches a supervisor that moves a log while its reader does, so that
+    the copy replaces what the reader has moved."""
+    cluster = Cluster(tmp_path, log_size=1000)
+    try:
+        log = cluster.add("m_1-0", ["sleep", "1000"], MODEL)
+        wait_until(lambda: readers(cluster))
+        nginx = os.path.join(cluster.path, "logs", "nginx.log")
+        # The second round has looked at all files after the first.
+        for text in (b"a" * 2000, b"b" * 2000):
+            for path in (log, nginx):
+                with open(path, "ab") as f:
+                    f.write(text)
+            wait_until(lambda: os.path.exists(nginx + ".1")
+                       and read(nginx + ".1") == text, 60)
+        assert os.path.getsize(log) == 4000
+        assert not os.path.exists(log + ".1")
+    finally:
+        cluster.process.kill()
+        cluster.process.wait()
 
 
 # The entry point of an image.
