@@ -1,6 +1,7 @@
 """Time, model and replica stand on each line of a container's output."""
 
 import array
+import contextlib
 import fcntl
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 from clipper_admin.local.programs import tail
 from clipper_container import stamp
 from harness.supervised import Cluster, alive, wait_until
+from harness.util import session_pids
 
 STAMP = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
 ISOLATED = [sys.executable, "-I", "-S", stamp.__file__]
@@ -363,12 +365,34 @@ def test_a_log_is_rotated_by_its_reader_alone(tmp_path):
 # The entry point of an image.
 
 
-def enter(*command, **more):
-    env = {**os.environ, **MODEL, "CLIPPER_REPLICA_TOKEN": "ab" * 16,
-           **more.pop("env", {})}
-    return subprocess.Popen(
-        [*more.pop("before", []), *ISOLATED, "--", *command], env=env,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+@pytest.fixture
+def enter():
+    """Starts the entry point with a command; ends it after the test."""
+    started = []
+
+    def start(*command, before=(), env=None):
+        process = subprocess.Popen(
+            [*before, *ISOLATED, "--", *command],
+            env={**os.environ, **MODEL, "CLIPPER_REPLICA_TOKEN": "ab" * 16,
+                 **(env or {})},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for one in started:
+        if one.poll() is None:
+            end_session(one.pid)
+            one.wait()
+        one.stdout.close()
+
+
+def end_session(session):
+    """Kill all processes of a session."""
+    for pid in session_pids(session):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def finish(process):
@@ -386,14 +410,14 @@ PYTHON = [sys.executable, "-S", "-c"]
     ("printf a; ulimit -c 0; kill -ABRT $$", -6, [b"a"]),
     ("echo a; exec /no/such", 127, None),
 ], ids=["exit", "kill", "abort", "shell"])
-def test_the_entry_point_ends_like_the_model(program, code, expected):
+def test_the_entry_point_ends_like_the_model(enter, program, code, expected):
     found, said = finish(enter("sh", "-c", program))
     assert found == code
     lines = texts(said, WHO)
     assert expected is None or lines == expected
 
 
-def test_the_entry_point_names_what_does_not_start():
+def test_the_entry_point_names_what_does_not_start(enter):
     code, said = finish(enter("/no/such"))
     assert code == 127
     assert texts(said, WHO) == [b"/no/such: No such file or directory"]
@@ -401,7 +425,7 @@ def test_the_entry_point_names_what_does_not_start():
 
 @pytest.mark.parametrize("number", [
     signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
-def test_signals_reach_the_model(number):
+def test_signals_reach_the_model(enter, number):
     """Catches a process that ends alone, and signals that stay with it."""
     process = enter(*PYTHON, "import os, signal, sys\n"
                     "def end(number, frame):\n"
@@ -416,7 +440,7 @@ def test_signals_reach_the_model(number):
     assert texts(first + rest, WHO) == [b"ready", b"bye %d" % number]
 
 
-def test_a_signal_that_ends_the_model_ends_the_entry_point():
+def test_a_signal_that_ends_the_model_ends_the_entry_point(enter):
     process = enter("sh", "-c", "echo ready; exec sleep 1000")
     first = process.stdout.readline()
     process.terminate()
@@ -424,17 +448,20 @@ def test_a_signal_that_ends_the_model_ends_the_entry_point():
     assert texts(first, WHO) == [b"ready"]
 
 
-def test_many_lines_of_the_entry_point():
+def test_many_lines_of_the_entry_point(enter):
+    """Catches what is in the pipe, here a large one, when the model ends."""
     code, said = finish(enter(
-        *PYTHON, "import os\nfor i in range(200000): print('line', i)\n"
-        "import sys; sys.stdout.flush(); os.kill(os.getpid(), 9)"))
+        *PYTHON, "import fcntl, os, sys\n"
+        "fcntl.fcntl(1, 1031, 1 << 20)  # F_SETPIPE_SZ\n"
+        "for i in range(200000): print('line', i)\n"
+        "sys.stdout.flush(); os.kill(os.getpid(), 9)"))
     assert code == -9
     assert texts(said, WHO) == [b"line %d" % i for i in range(200000)]
 
 
-def test_a_process_that_is_left_does_not_keep_the_entry_point():
+def test_a_process_that_is_left_does_not_keep_the_entry_point(enter):
     """Catches an exit that waits for the end of a pipe that others hold."""
-    process = enter("sh", "-c", "yes & echo $! >&2; exit 4")
+    process = enter("sh", "-c", "yes & yes & yes & echo $! >&2; exit 4")
     found = []
     drain = threading.Thread(
         target=lambda: found.extend(texts(process.stdout.read(), WHO)))
@@ -451,7 +478,7 @@ def test_a_process_that_is_left_does_not_keep_the_entry_point():
     wait_until(lambda: not alive(int(left[0])))
 
 
-def test_a_replica_without_a_token_gets_one():
+def test_a_replica_without_a_token_gets_one(enter):
     process = enter("sh", "-c", "echo $CLIPPER_REPLICA_TOKEN",
                     env={"CLIPPER_REPLICA_TOKEN": ""})
     code, said = finish(process)
@@ -459,7 +486,7 @@ def test_a_replica_without_a_token_gets_one():
     assert stamp.who("m:1", bytes.fromhex(token.decode())).encode() in said
 
 
-def test_the_model_of_an_argument_is_named():
+def test_the_model_of_an_argument_is_named(enter):
     """Catches lines without a model, where the command has its name."""
     process = enter(sys.executable, "-m", "clipper_container", "n:2",
                     env={"CLIPPER_MODEL_NAME": "", "CLIPPER_PORT": "1",
@@ -470,7 +497,7 @@ def test_the_model_of_an_argument_is_named():
     assert said.count(b"n:2 ") == said.count(b"\n")
 
 
-def test_a_bad_environment_is_told_with_one_stamp():
+def test_a_bad_environment_is_told_with_one_stamp(enter):
     process = enter(sys.executable, "-m", "clipper_container",
                     env={"CLIPPER_INPUT_TYPE": "songs"})
     code, said = finish(process)
@@ -499,7 +526,7 @@ def namespace():
     return found
 
 
-def test_process_1_reaps_orphans(namespace):
+def test_process_1_reaps_orphans(enter, namespace):
     """Catches zombies of processes whose parent has ended."""
     code, said = finish(enter(
         *PYTHON, "import os, time\n"
@@ -520,7 +547,7 @@ def test_process_1_reaps_orphans(namespace):
 
 
 @pytest.mark.parametrize("number", [9, 6, 15])
-def test_process_1_ends_with_the_number_of_the_signal(namespace, number):
+def test_process_1_ends_with_the_number_of_the_signal(enter, namespace, number):
     """Catches process 1, which its own signals do not end, with 0."""
     code, said = finish(enter(
         "sh", "-c", "ulimit -c 0; echo a; kill -%d $$" % number,
