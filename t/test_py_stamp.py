@@ -478,6 +478,54 @@ def test_a_process_that_is_left_does_not_keep_the_entry_point(enter):
     wait_until(lambda: not alive(int(left[0])))
 
 
+class Taken:
+    """Stands for a stamper; too much fails instead of going on for ever."""
+
+    wait = None
+
+    def __init__(self):
+        self.size = 0
+
+    def feed(self, data):
+        self.size += len(data)
+        assert self.size < 4 << 20
+
+    def end(self):
+        pass
+
+
+@pytest.fixture
+def ended():
+    """An entry point whose program has ended, and what it takes."""
+    one = stamp.Program(["true"], MODEL)
+    one._status, one._stamper = 0, Taken()
+    return one, one._stamper
+
+
+def test_all_that_is_in_the_pipe_at_the_end_is_taken(ended):
+    program, taken = ended
+    output, end = os.pipe()
+    wakes, wake = os.pipe()
+    try:
+        size = fcntl.fcntl(end, 1031, 1 << 20)  # F_SETPIPE_SZ
+        assert os.write(end, b"x" * size) == size == 1 << 20
+        program._copy(output, wakes)
+        assert taken.size == size
+    finally:
+        for one in (output, end, wakes, wake):
+            os.close(one)
+
+
+def test_what_is_printed_after_the_end_is_bounded(ended):
+    program, taken = ended
+    wakes, wake = os.pipe()
+    with open("/dev/zero", "rb") as endless:
+        program._copy(endless.fileno(), wakes)
+    assert 1 << 20 <= taken.size <= 2 << 20
+    os.close(wakes)
+    os.close(wake)
+
+
 def test_a_replica_without_a_token_gets_one(enter):
     process = enter("sh", "-c", "echo $CLIPPER_REPLICA_TOKEN",
                     env={"CLIPPER_REPLICA_TOKEN": ""})
