@@ -131,6 +131,33 @@ def test_failures_hide_no_other_model(nginx):
     assert log.count('"n:1" failed: n is ill') == 1
 
 
+def test_causes_of_a_model_hide_nothing(nginx):
+    """Catches a cause of failures that keeps another one of the same model
+    out of the log; a model of many that keeps those of another out of it; a
+    log without bound, and one that does not say where it ends."""
+    places = 32
+    server = nginx(application("a", "m:1") + application("b", "n:1"),
+                   workers=1)
+    for name in "mn":
+        Sim4(server, name, handler=lambda sim, request: sim.reply(
+            request, [f"{sim.name} of {int(value[0])}"
+                      for value in request.values],
+            statuses=[rpc.FAILED] * len(request.values))).wait_registered()
+        server.wait_replicas(name)
+    server.allow(r"failed: [mn] of")
+    for value in (1, 2, 1, 2, *range(3, places + 9)):
+        assert server.predict("a", [float(value)])["default"]
+    for value in (1, 2):
+        assert server.predict("b", [float(value)])["default"]
+    wait_until(lambda: "n of 2" in server.log_text())
+    lines = [line.partition(" failed: ")[2]
+             for line in server.log_text().splitlines() if " failed: " in line]
+    assert lines == [
+        *(f"m of {i}" for i in range(1, places)),
+        f"m of {places}; others of this minute are not logged",
+        "n of 1", "n of 2"]
+
+
 def test_skipped_input(server):
     """Catches a skipped input that is answered with its empty output."""
     connected4(server, handler=lambda sim, request: sim.reply(

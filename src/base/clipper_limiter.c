@@ -35,5 +35,23 @@ clipper_limiter(clipper_limiter_t *limiter, uint64_t key, uint64_t now_us)
     limiter->keys[place] = key;
     limiter->told_us[place] = now_us;
 
-    return 1;
+    for (i = 0; i < CLIPPER_LIMITER_PLACES; i++) {
+
+        if (limiter->told_us[i] == 0
+            || now_us - limiter->told_us[i] >= CLIPPER_LIMITER_US)
+        {
+            return 1;
+        }
+    }
+
+    return CLIPPER_LIMITER_LAST;
+}
+
+
+const char *
+clipper_limiter_end(ngx_uint_t told)
+{
+    return told == CLIPPER_LIMITER_LAST ? "; others of this minute are not "
+                                          "logged"
+                                        : "";
 }

@@ -535,20 +535,22 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 
 
 /*
- * keeps the text of the latest error, and logs the first one of a model and
- * a minute
+ * keeps the text of the latest error, and logs the first one of a model, a
+ * text and a minute: no text hides another, and no model one of another
  */
 
 static void
 ngx_http_clipper_dispatch_failed(ngx_http_clipper_replica_t *replica,
     clipper_proto_output_t *output)
 {
-    uint64_t                  key;
     ngx_str_t                *text;
+    ngx_uint_t                told;
+    clipper_limiter_t        *limiter;
     clipper_model_row_t      *model;
 
     static u_char             buf[NGX_HTTP_CLIPPER_DISPATCH_TEXT];
-    static clipper_limiter_t  limiter;
+    static uint32_t           gens[CLIPPER_ROWS_MAX];
+    static clipper_limiter_t  limiters[CLIPPER_ROWS_MAX];
 
     text = &ngx_http_clipper_dispatch_error;
     text->data = (u_char *) output->data;
@@ -556,13 +558,20 @@ ngx_http_clipper_dispatch_failed(ngx_http_clipper_replica_t *replica,
     clipper_plain_text(text, buf, sizeof(buf));
 
     model = &ngx_http_clipper_process.zone->models[replica->model];
-    key = (uint64_t) model->gen << 32 | replica->model;
+    limiter = &limiters[replica->model];
 
-    if (!clipper_limiter(&limiter, key, clipper_clock_us())) {
+    if (gens[replica->model] != model->gen) {
+        gens[replica->model] = model->gen;
+        ngx_memzero(limiter, sizeof(clipper_limiter_t));
+    }
+
+    told = clipper_limiter(limiter, ngx_hash_key(text->data, text->len),
+                           clipper_clock_us());
+    if (!told) {
         return;
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                  "model \"%s:%s\" failed: %V", model->name, model->version,
-                  text);
+                  "model \"%s:%s\" failed: %V%s", model->name, model->version,
+                  text, clipper_limiter_end(told));
 }

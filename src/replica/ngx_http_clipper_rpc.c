@@ -514,6 +514,7 @@ void
 ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer)
 {
     uint64_t                  key;
+    ngx_uint_t                told;
     clipper_zone_t           *zone;
 
     static clipper_limiter_t  limiters[CLIPPER_CAUSES];
@@ -525,11 +526,13 @@ ngx_http_clipper_rpc_error(clipper_proto_error_e cause, ngx_str_t *peer)
 
     key = ngx_hash_key(peer->data, peer->len);
 
-    if (!clipper_limiter(&limiters[cause], key, clipper_clock_us())) {
+    told = clipper_limiter(&limiters[cause], key, clipper_clock_us());
+    if (!told) {
         return;
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                  "container message dropped: %V (from \"%V\")",
-                  clipper_proto_error_text(cause), peer);
+                  "container message dropped: %V (from \"%V\")%s",
+                  clipper_proto_error_text(cause), peer,
+                  clipper_limiter_end(told));
 }

@@ -257,7 +257,7 @@ ngx_http_clipper_zap_refuse(clipper_proto_refusal_e cause, ngx_str_t *address,
     ngx_str_t *text)
 {
     uint64_t                  key;
-    ngx_uint_t                level;
+    ngx_uint_t                level, told;
 
     static clipper_limiter_t  limiters[CLIPPER_PROTO_REFUSALS];
 
@@ -267,7 +267,8 @@ ngx_http_clipper_zap_refuse(clipper_proto_refusal_e cause, ngx_str_t *address,
 
     key = ngx_hash_key(address->data, address->len);
 
-    if (!clipper_limiter(&limiters[cause], key, clipper_clock_us())) {
+    told = clipper_limiter(&limiters[cause], key, clipper_clock_us());
+    if (!told) {
         return;
     }
 
@@ -277,8 +278,9 @@ ngx_http_clipper_zap_refuse(clipper_proto_refusal_e cause, ngx_str_t *address,
                                                      : NGX_LOG_WARN;
 
     ngx_log_error(level, ngx_http_clipper_process.log, 0,
-                  "container refused: %V%s%V%s%V",
+                  "container refused: %V%s%V%s%V%s",
                   clipper_proto_refusal_text(cause),
                   text->len ? ", key " : "", text,
-                  address->len ? ", peer " : "", address);
+                  address->len ? ", peer " : "", address,
+                  clipper_limiter_end(told));
 }

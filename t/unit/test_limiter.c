@@ -34,7 +34,10 @@ test_keys_do_not_hide_each_other(void **state)
 }
 
 
-/* catches a log without bound, and places that are never free again */
+/*
+ * catches a log without bound, one that leaves out messages and does not say
+ * so, and places that are never free again
+ */
 
 static void
 test_many_keys(void **state)
@@ -42,15 +45,23 @@ test_many_keys(void **state)
     uint64_t           i;
     clipper_limiter_t  limiter = { { 0 }, { 0 } };
 
-    for (i = 0; i < CLIPPER_LIMITER_PLACES; i++) {
-        assert_true(clipper_limiter(&limiter, i, 1 + i));
+    for (i = 0; i < CLIPPER_LIMITER_PLACES - 1; i++) {
+        assert_int_equal(clipper_limiter(&limiter, i, 1 + i), 1);
     }
 
+    assert_int_equal(clipper_limiter(&limiter, i, 1 + i),
+                     CLIPPER_LIMITER_LAST);
+    assert_string_equal(clipper_limiter_end(1), "");
+    assert_string_not_equal(clipper_limiter_end(CLIPPER_LIMITER_LAST), "");
+
+    i++;
     assert_false(clipper_limiter(&limiter, i, 1 + i));
     assert_false(clipper_limiter(&limiter, i, MINUTE));
-    assert_true(clipper_limiter(&limiter, i, MINUTE + 1));
+    assert_int_equal(clipper_limiter(&limiter, i, MINUTE + 1),
+                     CLIPPER_LIMITER_LAST);
     assert_false(clipper_limiter(&limiter, 0, MINUTE + 1));
     assert_true(clipper_limiter(&limiter, 0, MINUTE + 2));
+    assert_int_equal(clipper_limiter(&limiter, 1, 2 * MINUTE), 1);
 }
 
 
