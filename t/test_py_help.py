@@ -22,7 +22,10 @@ def modules():
                 yield ".".join(p for p in parts if p != "__main__")
 
 
-MODULES = list(modules())
+#: It runs without the package of which it is a part.
+BY_PATH = "clipper_container.stamp"
+
+MODULES = [name for name in modules() if name != BY_PATH]
 
 
 def python(*arguments):
@@ -41,6 +44,13 @@ def assert_help(done, name):
 def test_module(module, option):
     """Catches --help that is taken for a directory, or is an error."""
     assert_help(python("-m", module, option), "python -m " + module)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_module_by_path(option):
+    """Catches --help that is taken for the name of a log."""
+    path = BY_PATH.replace(".", "/") + ".py"
+    assert_help(python("-I", "-S", path, option), "stamp.py")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -142,9 +142,12 @@ def test_a_log_that_cannot_be_opened(reader, tmp_path):
     one = reader()
     one.write(b"a\nb\n")
     wait_until(lambda: unread(one.pipe) == 0)
+    # Who reads this has tried to write what came before.
+    one.write(b"c")
+    wait_until(lambda: unread(one.pipe) == 0)
     (tmp_path / "x.log").rmdir()
     wait_until(lambda: os.path.exists(one.path) and read(one.path))
-    one.write(b"c\n")
+    one.write(b"\n")
     assert texts(one.end()) == [
         b"2 lines are lost, the log could not be written: Is a directory",
         b"c"]
