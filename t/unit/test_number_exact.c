@@ -5,6 +5,7 @@
  */
 
 #include "number_fixture.h"
+#include "splitmix.h"
 
 
 /*
@@ -23,7 +24,7 @@ uint64_t  clipper_number_exact_work;
 
 static size_t    libc_calls;
 static uint64_t  most[3];
-static uint64_t  seed = 88172645463325252u;
+static uint64_t  seed;
 
 
 double __real_strtod(const char *text, char **end);
@@ -53,11 +54,9 @@ __wrap_strtof(const char *text, char **end)
 static uint64_t
 rnd(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
+    seed += SPLITMIX_STEP;
 
-    return seed;
+    return splitmix(seed);
 }
 
 
