@@ -110,7 +110,7 @@ void clipper_policy_state_counts(const clipper_policy_t *policy,
     const clipper_policy_view_t *view, double kappa, ngx_uint_t i,
     clipper_policy_counts_t *counts);
 
-/* observe() of these: one more of the member served; NGX_DECLINED: of all */
+/* observe() of these; NGX_DECLINED: they learn nothing of an ensemble */
 ngx_int_t clipper_policy_state_count(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,
     double *rows);
