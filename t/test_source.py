@@ -47,8 +47,11 @@ TAKERS = {
 
 
 def unchecked(found=None):
+    """The check has to be the first statement, behind the declarations."""
     return [name for _, name, _, body in functions(found)
-            if name.endswith("_locked") and not CHECK.search(body)]
+            if name.endswith("_locked")
+            and (not CHECK.search(body)
+                 or re.search(r"[=(]", CHECK.split(body)[0]))]
 
 
 def unlocked(found=None):
@@ -207,6 +210,17 @@ clipper_one(void)
 
 
 void
+clipper_late_locked(void)
+{
+    uint32_t  row;
+
+    row = zone->free;
+
+    clipper_zone_locked(zone);
+}
+
+
+void
 clipper_two(void)
 {
     clipper_one_locked();
@@ -225,7 +239,7 @@ LONG}
 def test_the_checks_find_what_is_wrong():
     """Catches checks that no longer find anything, by a broken tree."""
     found = {"src/query/clipper_one.c": BROKEN}
-    assert unchecked(found) == ["clipper_one_locked"]
+    assert unchecked(found) == ["clipper_one_locked", "clipper_late_locked"]
     assert unlocked(found) == ["clipper_three"]
     assert takers(found) == {"src/query/clipper_one.c: clipper_one"}
     assert kept(found) == ["clipper_two"]

@@ -62,9 +62,9 @@ ngx_http_clipper_dispatch_due_locked(ngx_http_clipper_replica_t *replica)
 {
     clipper_zone_t  *zone;
 
-    zone = ngx_http_clipper_process.zone;
+    clipper_zone_locked(ngx_http_clipper_process.zone);
 
-    clipper_zone_locked(zone);
+    zone = ngx_http_clipper_process.zone;
 
     return zone->replicas[replica->row].idle
            && zone->models[replica->model].root

@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
 """Writes the table of test_lockcheck.c for the sources in its arguments: an
-include of each source and, for every `_locked` function, a call with
-meaningless arguments, which the function must not use."""
+include of each source of src/shm and of each other one with a `_locked`
+function, and for every such function a call with meaningless arguments, which
+the function must not use.  It fails if a name that ends in `_locked` is neither
+such a function nor the check of a mutex."""
 
 import pathlib
 import re
 import sys
 
-FUNCTION = re.compile(r"^(clipper_\w+_locked)\(([^)]*)\)\n\{", re.M)
+FUNCTION = re.compile(r"^(\w+_locked)\(([^)]*)\)\n\{", re.M)
+NAME = re.compile(r"\b(?:ngx_http_)?clipper_\w+_locked\b")
+
+#: The checks themselves.
+CHECKS = {f"clipper_{name}_locked"
+          for name in ("zone", "cache", "journal", "record", "state_table")}
 
 #: The test's own objects; other pointers point to zeroes, numbers are zero.
 OBJECTS = {"clipper_zone_t *": "&zone", "clipper_state_table_t *": "&table"}
@@ -20,17 +27,27 @@ def argument(parameter):
     return "(void *) zeroes" if re.search(r"[*\[]", parameter) else "0"
 
 
+def call(name, parameters):
+    arguments = [] if parameters == "void" else [
+        argument(" ".join(p.split())) for p in parameters.split(",")]
+    return f"call({name}, ({', '.join(arguments)}))"
+
+
 def main(paths):
-    calls = []
+    found, named = {}, set()
     for path in paths:
-        print(f'#include "{path.relative_to("src")}"')
-        for name, parameters in FUNCTION.findall(path.read_text()):
-            arguments = [] if parameters == "void" else [
-                argument(" ".join(p.split())) for p in parameters.split(",")]
-            calls.append((name, ", ".join(arguments)))
+        text = path.read_text()
+        functions = FUNCTION.findall(text)
+        named |= set(NAME.findall(text))
+        found.update(functions)
+        if path.suffix == ".c" and (functions or path.parent.name == "shm"):
+            print(f'#include "{path.relative_to("src")}"')
+    missing = named - CHECKS - set(found)
+    if missing:
+        sys.exit(f"not a function that can be called: {sorted(missing)}")
     print("\n#define lockcheck_calls(call) \\")
-    for name, arguments in calls:
-        print(f"    call({name}, ({arguments})) \\")
+    for name, parameters in found.items():
+        print(f"    {call(name, parameters)} \\")
     print()
 
 
