@@ -58,10 +58,10 @@ ngx_http_clipper_enter_init(ngx_cycle_t *cycle)
     ngx_http_clipper_enter_wait();
 
     ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                  "all %uD rows of clipper_zone for workers are taken, perhaps "
-                  "by old workers that are shutting down: this worker answers "
-                  "from the cache or with defaults until a row is free; "
-                  "increase the zone",
+                  "clipper_zone has no room for this worker: %uD others use "
+                  "it, perhaps old ones that are shutting down; this worker "
+                  "answers from the cache or with defaults until there is "
+                  "room; increase the zone",
                   ngx_http_clipper_process.zone->header->workers.n - 1);
 
     return NGX_OK;
@@ -153,7 +153,7 @@ ngx_http_clipper_enter_late(ngx_event_t *ev)
     }
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
-                  "all names of the configuration have rows of clipper_zone "
+                  "clipper_zone has room for all names of the configuration "
                   "now");
 }
 
@@ -166,7 +166,7 @@ ngx_http_clipper_enter_join(void)
     }
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_http_clipper_process.log, 0,
-                  "this worker has a row of clipper_zone now");
+                  "clipper_zone has room for this worker now");
 
     ngx_http_clipper_accept_resume(ngx_http_clipper_process.cycle);
     ngx_http_clipper_state_claimed();
@@ -176,7 +176,7 @@ ngx_http_clipper_enter_join(void)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
-                      "this worker takes no containers");
+                      "containers cannot connect to this worker, reload nginx");
     }
 
     ngx_http_clipper_process.work();
@@ -197,10 +197,10 @@ ngx_http_clipper_enter_lacks(void)
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                  "clipper_zone has no row for %ui names of the "
+                  "clipper_zone has no room for %ui names of the "
                   "configuration: old configurations and containers of other "
-                  "models have them; these names answer with defaults until "
-                  "rows are free; increase the zone", n);
+                  "models fill it; these names answer with defaults until "
+                  "there is room; increase the zone", n);
 
     ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_NAMES);
 }

@@ -352,8 +352,8 @@ static void
 ngx_http_clipper_worker_overflowed(void)
 {
     ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
-                  "a change of what was learned or recorded is larger than "
-                  "its journal: it cannot be undone if a worker dies in it; "
+                  "a change to learned or recorded data is larger than its "
+                  "journal: it could not be undone if this worker died now; "
                   "please report this, \"journal_overflows\" of "
                   "clipper_status counts it");
 }

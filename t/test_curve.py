@@ -117,7 +117,7 @@ def test_who_is_turned_away(start, rings):
         wait_until(lambda: refused(server, "mechanism") > 0)
     shown = keys.show(str(rings.clients / "stranger.key"))
     wait_until(lambda: f"key {shown}, peer 127.0.0.1" in server.log_text())
-    assert "speaks in the clear" in server.log_text()
+    assert "it is not encrypted" in server.log_text()
     assert server.replicas("m", ready=False) == []
     assert not stranger.registered.is_set() and not clear.registered.is_set()
 

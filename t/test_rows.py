@@ -55,12 +55,12 @@ def test_configured_names_come_first(nginx):
     wanted = [f"n{i}:1" for i in range(31 - taken + 3)]
     server.reload(server=application("a", "m:1")
                   + application("b", " ".join(wanted)))
-    wait_until(lambda: "no row for" in server.log_text())
+    wait_until(lambda: "clipper_zone has no room for" in server.log_text())
     assert server.predict("a", [1.5])["output"] == 1.5
     for one in strangers:
         one.close()
-    wait_until(lambda: server.log_text().count("all names of the "
-                                               "configuration have rows")
+    wait_until(lambda: server.log_text().count("has room for all names "
+                                               "of the configuration")
                == len(server.worker_pids()), 20, "rows for all names")
     for name in wanted[0], wanted[-1]:
         last = announce(server, name.partition(":")[0])

@@ -370,7 +370,7 @@ def test_more_workers_than_rows(make_nginx, own):
     half_sent(server, held)
     before = set(server.children())
     server.reload(wait=False)
-    wait_until(lambda: "until a row is free" in server.log_text(), 15,
+    wait_until(lambda: "no room for this worker" in server.log_text(), 15,
                "a worker without a row")
     wait_until(lambda: len(set(server.children()) - before) == 4, 15,
                "the new workers")

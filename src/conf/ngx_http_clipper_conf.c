@@ -244,8 +244,9 @@ ngx_http_clipper_conf_finish(ngx_conf_t *cf, ngx_shm_zone_init_pt zone_init,
 
     if (mcf->records_redis && mcf->query_id_bits < CLIPPER_SCRAMBLE_BITS) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"redis\" of \"clipper_records\" needs all bits of "
-                      "query ids: \"clipper_query_id_bits\"");
+                      "\"redis\" of \"clipper_records\" needs query ids of "
+                      "%d bits, remove \"clipper_query_id_bits\"",
+                      CLIPPER_SCRAMBLE_BITS);
         return NGX_ERROR;
     }
 
@@ -373,7 +374,8 @@ ngx_http_clipper_conf_records(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     {
         value = cf->args->elts;
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "records of \"%V\" must be between %dk and %dm",
+                           "size of records \"%V\" must be between %dk and "
+                           "%dm",
                            &value[1], NGX_HTTP_CLIPPER_RECORDS_MIN / 1024,
                            NGX_HTTP_CLIPPER_RECORDS_MAX / 1024 / 1024);
         return NGX_CONF_ERROR;
@@ -410,7 +412,7 @@ ngx_http_clipper_conf_records_redis(ngx_conf_t *cf,
         && (mcf->records_redis < NGX_HTTP_CLIPPER_RECORDS_REDIS_MIN
             || mcf->records_redis > NGX_HTTP_CLIPPER_RECORDS_REDIS_MAX))
     {
-        return "keeps records in Redis for 1s to 365d";
+        return "needs a time between 1s and 365d after \"redis=\"";
     }
 
     return rv;

@@ -98,7 +98,7 @@ ngx_http_clipper_conf_check_all(ngx_conf_t *cf,
             link = all[i].links->elts;
             ngx_http_clipper_conf_value_error(cf, link->file, link->line,
                        "\"clipper_link\" needs a \"clipper_app\" in its "
-                       "location or inside of it");
+                       "location or inside it");
             return NGX_ERROR;
         }
     }
@@ -107,8 +107,8 @@ ngx_http_clipper_conf_check_all(ngx_conf_t *cf,
         apps = mcf->apps.elts;
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "no \"clipper_rpc\": no container can connect, and "
-                      "application \"%V\" always answers its default, in "
-                      "%s:%ui",
+                      "application \"%V\" always answers with its "
+                      "default, in %s:%ui",
                       &apps[0]->name, apps[0]->file, apps[0]->line);
     }
 
@@ -156,7 +156,7 @@ ngx_http_clipper_conf_check_names(ngx_http_clipper_main_conf_t *mcf,
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "clipper_zone of %uz bytes has room for the names of %uz "
                       "learned states, but the applications that learn and "
-                      "their links have %uz: some will not learn; increase it",
+                      "their links need %uz: some will not learn; increase it",
                       mcf->zone_size, room, needed);
     }
 }

@@ -331,9 +331,9 @@ ngx_http_clipper_listen_check_files(ngx_cycle_t *cycle, ngx_core_conf_t *ccf)
     if (files < needed) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "%ui open files per worker are enough for %ui "
-                      "\"worker_connections\" but not for %d connections of "
-                      "containers as well; set \"worker_rlimit_nofile\" to "
-                      "%ui or more", files, cycle->connection_n,
+                      "\"worker_connections\", but not also for %d container "
+                      "connections; set \"worker_rlimit_nofile\" to %ui or "
+                      "more", files, cycle->connection_n,
                       NGX_HTTP_CLIPPER_RPC_ROOM, needed);
     }
 }

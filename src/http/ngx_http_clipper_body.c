@@ -172,8 +172,8 @@ ngx_http_clipper_body_unpack(ngx_http_clipper_app_t *app, ngx_uint_t mode,
         clipper_input_fail(in, CLIPPER_INPUT_SCHEMA, CLIPPER_INPUT_BODY, 0);
         in->error.offset = offset;
         in->error.reason = coding == CLIPPER_INFLATE_GZIP
-                           ? "The body is not gzip, or damaged or cut off"
-                           : "The body is not deflate, or damaged or cut off";
+                           ? "The body is not gzip, is damaged or cut off"
+                           : "The body is not deflate, is damaged or cut off";
         break;
 
     case NGX_ABORT:

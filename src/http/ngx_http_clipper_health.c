@@ -49,7 +49,7 @@ ngx_http_clipper_health_handler(ngx_http_request_t *r)
               ngx_http_get_module_main_conf(r, ngx_http_clipper_module), &name);
 
     if (app == NULL) {
-        ngx_str_set(&cause, "There is no application of this name");
+        ngx_str_set(&cause, "There is no application with this name");
 
         return ngx_http_clipper_response_error(r, NGX_HTTP_NOT_FOUND,
                                                "Not found", &cause);

@@ -60,7 +60,7 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       NGX_HTTP_CLIPPER_REASON_NONE + 1, NGX_HTTP_CLIPPER_REASONS },
 
     { "clipper_batch_duration_seconds", "histogram",
-      "Time from sending a batch to a replica until its reply.",
+      "Time from sending a batch to a replica to its reply.",
       ngx_http_clipper_prometheus_samples_times, NGX_HTTP_CLIPPER_MODELS,
       CLIPPER_M_BATCH_TIME, NGX_HTTP_CLIPPER_ALONE },
 
@@ -122,7 +122,7 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       NGX_HTTP_CLIPPER_FEEDBACK_LEARNED, NGX_HTTP_CLIPPER_FEEDBACK_RESULTS },
 
     { "clipper_labels_total", "counter",
-      "Labels of feedback, by how they match the answers.",
+      "Feedback labels, by how they match the answers.",
       ngx_http_clipper_prometheus_samples_counters, NGX_HTTP_CLIPPER_APPS,
       CLIPPER_M_LABEL,
       "match", ngx_http_clipper_feedback_learn_matches,
@@ -133,16 +133,16 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       ngx_http_clipper_prometheus_shares, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_records", "gauge",
-      "Answered queries that wait for feedback.",
+      "Answered queries remembered for feedback.",
       ngx_http_clipper_prometheus_server_records, 0, 0,
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_records_span_seconds", "gauge",
-      "Age of the oldest query that is remembered for feedback.",
+      "Age of the oldest query remembered for feedback.",
       ngx_http_clipper_prometheus_server_span, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_records_redis_total", "counter",
-      "Answered queries that were stored in Redis, or should have been.",
+      "Answered queries to be stored in Redis, by result.",
       ngx_http_clipper_prometheus_server_stored, 0, 0,
       NGX_HTTP_CLIPPER_ALONE },
 
@@ -166,21 +166,21 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       ngx_http_clipper_prometheus_server_size, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_journal_overflows_total", "counter",
-      "Changes of shared memory that a death would not have taken back.",
+      "Changes to shared memory that were too large to be undone.",
       ngx_http_clipper_prometheus_server_overflows, 0, 0,
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_rpc_errors_total", "counter",
-      "Dropped messages of containers, by cause.",
+      "Container messages dropped, by cause.",
       ngx_http_clipper_prometheus_server_rpc, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_rpc_refused_total", "counter",
-      "Connections of containers that were turned away, by cause.",
+      "Container connections refused, by cause.",
       ngx_http_clipper_prometheus_server_refused, 0, 0,
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_build_info", "gauge",
-      "Always 1; the labels have the versions.",
+      "Always 1; the labels carry the versions.",
       ngx_http_clipper_prometheus_server_build, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_start_time_seconds", "gauge",
@@ -189,7 +189,7 @@ static const ngx_http_clipper_family_t  ngx_http_clipper_families[] = {
       NGX_HTTP_CLIPPER_ALONE },
 
     { "clipper_config_load_time_seconds", "gauge",
-      "Unix time when the worker of this scrape was configured.",
+      "Unix time when the worker of this scrape loaded its configuration.",
       ngx_http_clipper_prometheus_server_loaded, 0, 0, NGX_HTTP_CLIPPER_ALONE },
 
     { NULL, NULL, NULL, NULL, 0, 0, NGX_HTTP_CLIPPER_ALONE }

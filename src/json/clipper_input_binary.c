@@ -151,7 +151,7 @@ clipper_input_binary_npy(clipper_input_t *in, const clipper_input_conf_t *conf,
         *offset = ngx_min(len, npy.header + npy.count * npy.size);
         return len - npy.header < npy.count * npy.size
                ? "The .npy file is cut off"
-               : "Something follows the .npy file";
+               : "The body goes on after the .npy file";
     }
 
     if (batch != CLIPPER_INPUT_NONE

@@ -21,12 +21,12 @@ static const clipper_proto_refusal_t
           ngx_string("its key is not among those of \"curve_clients\"") },
     [CLIPPER_PROTO_REFUSAL_MECHANISM] =
         { ngx_string("mechanism"),
-          ngx_string("it speaks in the clear where \"curve_key\" is set, or "
-                     "with CURVE where it is not") },
+          ngx_string("it is not encrypted although \"curve_key\" is set, or is "
+                     "encrypted although it is not set") },
     [CLIPPER_PROTO_REFUSAL_HANDSHAKE] =
         { ngx_string("handshake"),
-          ngx_string("it does not speak ZeroMQ, or has another key of the "
-                     "server") }
+          ngx_string("it does not speak ZeroMQ, or expects another "
+                     "server key") }
 };
 
 

@@ -143,8 +143,9 @@ ngx_http_clipper_state_done(void)
     if (dirty && (left || !up)) {
         ngx_log_error(NGX_LOG_WARN, state->log, 0,
                       "updates of %ui application(s) or user(s) have not "
-                      "reached redis \"%V\": other workers send them, a "
-                      "shutdown loses them", dirty, &state->redis->address);
+                      "reached redis \"%V\": other workers will send "
+                      "them, but a shutdown loses them", dirty,
+                      &state->redis->address);
     }
 
     state->redis = NULL;

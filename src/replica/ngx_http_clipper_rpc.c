@@ -100,9 +100,9 @@ ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_INFO, cycle->log, 0,
-                      "container RPC: this libzmq does not show silent peers: "
-                      "version 3 containers take 5 s to return after a "
-                      "reload");
+                      "container RPC: this libzmq does not report silent "
+                      "peers: version 3 containers need 5 s to return "
+                      "after a reload");
     }
 
     if (ngx_http_clipper_rpc_bind_open(cycle, router, &mcf->endpoints)

@@ -344,7 +344,7 @@ ngx_http_clipper_rpc_peer_settle(void)
 
         if (most) {
             ngx_http_clipper_peer_log(ngx_http_clipper_peer_oldest(),
-                                      "too many of them");
+                                      "too many are open");
         }
 
         ngx_http_clipper_rpc_peer_shut(ngx_http_clipper_peer_oldest()->fd);
@@ -434,12 +434,12 @@ ngx_http_clipper_peer_look(ngx_event_t *ev)
         peer = ngx_queue_data(q, ngx_http_clipper_peer_t, link);
 
         if (now_us - peer->since_us > NGX_HTTP_CLIPPER_PEER_TIME) {
-            why = "not in time";
+            why = "they took too long";
 
         } else if (ngx_http_clipper_peer_bytes(peer) - peer->bytes
                    > NGX_HTTP_CLIPPER_PEER_SAYS)
         {
-            why = "they send too much";
+            why = "they sent too much";
 
         } else {
             continue;
@@ -502,6 +502,6 @@ ngx_http_clipper_peer_log(ngx_http_clipper_peer_t *peer, const char *why)
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_clipper_process.log, 0,
-                  "container RPC: connections on which no container "
-                  "registered are closed, %s: from \"%*s\"", why, len, buf);
+                  "container RPC: closing connections on which no container "
+                  "registered: %s, the last from \"%*s\"", why, len, buf);
 }

@@ -173,7 +173,7 @@ ngx_http_clipper_redis_pending(void)
 void
 ngx_http_clipper_redis_refused(void)
 {
-    ngx_http_clipper_redis_drop("it takes no writes");
+    ngx_http_clipper_redis_drop("it accepts no writes");
 }
 
 

@@ -236,7 +236,7 @@ test_shapes(void **state)
     npy(FLOATS, NONE, HEAD("<f4", "(3,)"), f, 11);
     assert_wrong("The .npy file is cut off");
     npy(FLOATS, NONE, HEAD("<f4", "(3,)"), f, 13);
-    assert_wrong("Something follows the .npy file");
+    assert_wrong("The body goes on after the .npy file");
     npy(FLOATS, NONE, HEAD("<f4", "(9999999999999999999999,)"), f, 4);
     assert_wrong("The shape of the .npy file is too large");
     npy(FLOATS, NONE, HEAD("<f4", "(4294967296, 4294967296)"), f, 4);
