@@ -70,7 +70,7 @@ def test_everything_is_back(cluster, make_cluster, caplog):
         assert predict(conn, "old", [1.0])["output"] == "v1"
         assert "was not stopped: starting it again" in caplog.text
         assert "m:2 has 2 of 2 replicas again" in caplog.text
-        assert "Back are the applications a, old and the models " \
+        assert "Restored the applications a, old and the models " \
             "elsewhere, m, n" in caplog.text
     # And it goes on as ever.
     conn.set_num_replicas("m", 3)

@@ -127,7 +127,7 @@ def test_batches_as_people_have_them(connect, server):
     ([[1.0], [-float("inf")]], r"element \[1\]\[0\] is infinite"),
     ([1.0, "x"], r"element \[1\] is a str among numbers"),
     ([[1.0], [b"x"]], r"element \[1\]\[0\] is a bytes"),
-    ({"a": 1.0}, "dict is no number"), ([{}], r"\[0\] of type dict"),
+    ({"a": 1.0}, "dict is not a number"), ([{}], r"\[0\] of type dict"),
 ])
 def test_what_is_no_input_is_refused_before_it_is_sent(
         connect, server, value, said):

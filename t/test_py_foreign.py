@@ -346,7 +346,7 @@ def test_a_manager_of_ones_own(own, tmp_path):
     with refused("need a manager of this package"):
         own.register_application("b", "doubles", "-1", 5000000,
                                  selection_policy="ucb")
-    with refused("takes no options of containers"):
+    with refused("takes no container options"):
         own.deploy_model("n", 1, "doubles", str(program), env={"A": "b"})
     again = ClipperConnection(own.cm)
     again.connect()

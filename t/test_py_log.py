@@ -182,7 +182,7 @@ def test_errors_of_version_3_are_counted(frontend, run, capfd):
     frontend.receive()
     container.stop()
     text = capfd.readouterr().out
-    assert text.count("Connecting anew: version 3 cannot carry an error") == 2
+    assert text.count("Reconnecting: version 3 cannot carry an error") == 2
     assert text.count("The same 4 more times") == 2
 
 

@@ -142,7 +142,7 @@ def test_a_closure_that_is_refused(serve, cluster):
         import no_such_module
         return [no_such_module for x in xs]
 
-    with pytest.raises(ClipperException, match="is found nowhere"):
+    with pytest.raises(ClipperException, match="cannot be found"):
         python_deployer.deploy_python_closure(
             cluster.conn, "refused", 1, "doubles", predict)
     with pytest.raises(ClipperException, match="No module named"):
@@ -277,7 +277,7 @@ def test_a_host_that_starts_again(serve, cluster, caplog):
             again.start_clipper()
         assert "was not stopped: starting it again" in caplog.text
         assert "stays:1 has 2 of 2 replicas again" in caplog.text
-        assert "Back are the applications other, stays and the models " \
+        assert "Restored the applications other, stays and the models " \
             "other, stays" in caplog.text
         cluster.conn = again
         assert again.cm.read_fragments() == before

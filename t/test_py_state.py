@@ -128,7 +128,7 @@ def test_a_saved_file(states, store):
     file = io.StringIO()
     assert states.save(file) == 3
     before = {key: store.state(key) for key in store("KEYS", "*state*")}
-    with pytest.raises(ClipperException, match="is there; --replace"):
+    with pytest.raises(ClipperException, match="exists; --replace"):
         states.restore(io.StringIO(file.getvalue()))
     store("FLUSHALL")
     assert states.restore(io.StringIO(file.getvalue())) == 3
@@ -143,14 +143,14 @@ def test_a_saved_file(states, store):
 
 @pytest.mark.parametrize("text, error", [
     ("", "The file is empty"),
-    ("{}\n", "Line 1 is not"),
+    ("{}\n", "Line 1 was not"),
     ('{"clipper_state": 2}\n', "has version 2, this program reads 1"),
     ('{"clipper_state": 1}\n{"key": "record:a:1", "ttl_ms": null, '
-     '"fields": {"n": "1"}}\n', "Line 2 is not"),
+     '"fields": {"n": "1"}}\n', "Line 2 was not"),
     ('{"clipper_state": 1}\n{"key": "state:a:exp3", "ttl_ms": null, '
-     '"fields": {"n": 1}}\n', "Line 2 is not"),
+     '"fields": {"n": 1}}\n', "Line 2 was not"),
     ('{"clipper_state": 1}\n{"key": "state:a:exp3", "ttl_ms": null, '
-     '"fields": {"n": "1"}}\n{"key": "sta', "Line 3 is not"),
+     '"fields": {"n": "1"}}\n{"key": "sta', "Line 3 was not"),
 ])
 def test_a_file_of_another_form_changes_nothing(states, store, text, error):
     with pytest.raises(ClipperException, match=error):
@@ -160,8 +160,8 @@ def test_a_file_of_another_form_changes_nothing(states, store, text, error):
 
 @pytest.mark.parametrize("arguments, error", [
     (["--redis", "127.0.0.1:1", "list"], "clipper-state: Redis at 127.0.0.1:1"),
-    (["forget"], "Forget whom"),
-    (["show"], "Show whom"),
+    (["forget"], "is to be deleted"),
+    (["show"], "is to be shown"),
     (["--password-file", "/no/such", "list"], "No such file"),
     (["restore", "/no/such"], "No such file"),
 ])

@@ -120,7 +120,7 @@ def test_imported_dynamically_and_from_packages(place):
 
 def nowhere(line, name="no_such_module"):
     return pytest.raises(ClipperException, match=(
-        r"The module %s, imported in .*%s, is found nowhere" % (name, line)))
+        r"The module %s, imported in .*%s, cannot be found" % (name, line)))
 
 
 def test_what_is_found_nowhere_is_refused(place):
@@ -202,7 +202,7 @@ def test_what_may_be_missing_is_not_refused(place, caplog):
     for name, line in (("_2", "careful.py:6"), ("_3", "careful.py:8"),
                        ("_4", "tests.py:1")):
         assert "no_such_module%s, imported in " % name in caplog.text
-        assert line + ", is found nowhere" in caplog.text
+        assert line + ", cannot be found" in caplog.text
     assert len(caplog.records) == 3
 
 

@@ -135,7 +135,8 @@ def target(address: str) -> Target:
     if "@" in place:
         # The message must not have the password.
         raise ClipperException(
-            "An address has no user and password. Give them to the client as "
+            "An address cannot contain a user and password. Give them "
+            "to the client as "
             "headers={'Authorization': ...}"
         )
     path = (slash + path).rstrip("/")

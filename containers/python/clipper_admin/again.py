@@ -35,7 +35,7 @@ def wanted(
 def report(catalog: Catalog, logger: Any) -> None:
     """Log what is back."""
     logger.info(
-        "Back are the applications %s and the models %s",
+        "Restored the applications %s and the models %s",
         ", ".join(catalog.applications) or "(none)",
         ", ".join(catalog.models) or "(none)",
     )

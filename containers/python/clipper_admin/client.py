@@ -57,7 +57,9 @@ class DefaultOutput(ClipperException):
 
     def __init__(self, prediction: Prediction) -> None:
         self.prediction = prediction
-        super().__init__("The default was answered: %s" % prediction.reason)
+        super().__init__(
+            "The server answered with the default: %s" % prediction.reason
+        )
 
 
 
@@ -133,7 +135,7 @@ def _predictions(
         answer = dict(json.loads(body))
     except (ValueError, TypeError) as error:
         raise ClipperException(
-            "The answer is not one of Clipper: %r" % body[:200]
+            "The answer does not come from Clipper: %r" % body[:200]
         ) from error
     # The answer to one input has no list.
     found = [

@@ -269,7 +269,7 @@ class ContainerManager(abc.ABC):
         """
         if options != ContainerOptions():
             raise ClipperException(
-                "%s takes no options of containers" % type(self).__name__
+                "%s takes no container options" % type(self).__name__
             )
         self.deploy_model(name, version, input_type, image, num_replicas)
 

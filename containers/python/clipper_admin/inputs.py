@@ -19,7 +19,7 @@ def input_value(one: Any) -> Any:
     become base64, `str` stays.
 
     Raises:
-        TypeError: an element is no number.
+        TypeError: an element is not a number.
         ValueError: an element is infinite.
     """
     if isinstance(one, str):
@@ -43,7 +43,8 @@ def input_rows(inputs: Any) -> List[Any]:
     """The JSON form of a batch: an input for each element or row.
 
     Raises:
-        TypeError: it is no sequence of inputs, or an element is no number.
+        TypeError: it is not a sequence of inputs, or an element is not a
+            number.
         ValueError: an element is infinite.
     """
     if isinstance(inputs, (str,) + _BYTES):
@@ -95,7 +96,7 @@ def _numbers(value: Any, place: str) -> Iterator[Any]:
         yield _number(float(value), place)
     else:
         raise TypeError(
-            "%s%s is no number"
+            "%s%s is not a number"
             % (place and "the element %s of type " % place,
                type(value).__name__)
         )
@@ -106,7 +107,7 @@ def _number(value: Any, place: str) -> Any:
         return None
     if value in (math.inf, -math.inf):
         raise ValueError(
-            "the element %sis infinite, which JSON cannot say"
+            "the element %sis infinite, which JSON cannot express"
             % (place and place + " ")
         )
     return value

@@ -109,7 +109,7 @@ def forget(name: str, directory: str = ".") -> None:
 
 def _check(name: str) -> None:
     if not name or name.startswith(".") or os.path.basename(name) != name:
-        raise ClipperException("%r is not a name of keys" % name)
+        raise ClipperException("%r is not a valid name for keys" % name)
 
 
 def _write(name: str, directory: str) -> str:
@@ -131,7 +131,7 @@ def _write(name: str, directory: str) -> str:
 def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="clipper-keys",
-        description="Keys of CURVE for the server and its containers.",
+        description="CURVE keys of the server and its containers.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (

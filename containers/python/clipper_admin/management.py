@@ -378,7 +378,7 @@ class Handler(service.Handler):
         """Whether the client may call; else it has its answer."""
         if self.headers.get("Origin") is not None:
             # A page in somebody's browser.
-            self._answer(403, "Calls of web pages are not answered")
+            self._answer(403, "Calls from web pages are refused")
             return False
         given = self.headers.get("Authorization", "")
         if self.token and not hmac.compare_digest(

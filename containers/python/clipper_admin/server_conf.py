@@ -20,7 +20,7 @@ _NOT_FOUND = (
 )
 
 #: Answers to calls of the management API that do not reach its service.
-_NO_MANAGEMENT = "The management service does not run\n"
+_NO_MANAGEMENT = "The management service is not running\n"
 _ELSEWHERE = "The management service answers this host only\n"
 
 #: The format that `clipper_admin.replay` reads, see conf/clipper_log.conf.

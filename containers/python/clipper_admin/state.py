@@ -149,7 +149,9 @@ class States:
             ClipperException: neither is given.
         """
         if app is None and uid is None:
-            raise ClipperException("Forget whom? Name --uid or --app")
+            raise ClipperException(
+                "Give --uid or --app: whose state is to be deleted?"
+            )
         count = 0
         found: List[Any] = list(self.keys(app, uid))
         found += self.records(app, uid)
@@ -210,7 +212,7 @@ class States:
             for full, _ in lines:
                 if self._client.exists(full):
                     raise ClipperException(
-                        "%s is there; --replace replaces what is there"
+                        "%s exists; --replace overwrites it"
                         % _text(full)
                     )
         for full, line in lines:
@@ -266,7 +268,7 @@ def _read(file: TextIO) -> Iterator[Any]:
             good = False
         if not good:
             raise ClipperException(
-                "Line %d is not of a file that clipper-state save wrote"
+                "Line %d was not written by clipper-state save"
                 % number
             )
         yield key, line
@@ -347,7 +349,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--user")
     parser.add_argument("--password-file", metavar="FILE")
     parser.add_argument("--tls", action="store_true",
-                        help="connect by TLS and check the certificate")
+                        help="connect with TLS and check the certificate")
     parser.add_argument("--ca", metavar="FILE",
                         help="certificates to trust, instead of the system's")
     parser.add_argument("--prefix", default="clipper:")
@@ -381,7 +383,9 @@ def _list(states: States, app: Optional[str]) -> None:
 
 def _show(states: States, app: Optional[str], uid: Optional[str]) -> None:
     if app is None and uid is None:
-        raise ClipperException("Show whom? Name --uid or --app")
+        raise ClipperException(
+            "Give --uid or --app: whose state is to be shown?"
+        )
     json.dump({
         "states": [
             {

@@ -53,7 +53,7 @@ def make_context(to: Target, tls: Tls) -> Optional[ssl.SSLContext]:
         if tls != Tls(context=tls.context):
             raise ClipperException(
                 "ssl_context replaces ca, certificate, key and verify: give "
-                "either"
+                "one or the other"
             )
         return tls.context
     if tls.key and not tls.certificate:
@@ -103,7 +103,7 @@ def explain(error: ssl.SSLError, to: Target) -> TlsError:
         reason = error.verify_message
         # Codes of X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
         if error.verify_code in (62, 64):
-            advice = "connect by a name that the certificate has"
+            advice = "connect by a name in the certificate"
         elif error.verify_code in (9, 10):
             advice = "renew it, or set this host's clock"
         else:

@@ -22,7 +22,7 @@ _NOTHING = object()
 
 def _keys(own: Optional[str], server: Optional[str]) -> Optional[Keys]:
     if bool(own) != bool(server):
-        raise ValueError("curve_key and curve_server belong together")
+        raise ValueError("curve_key and curve_server must be given together")
     return Keys(own, server) if own and server else None
 
 

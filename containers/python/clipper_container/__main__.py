@@ -126,7 +126,7 @@ def _keys(env: Mapping[str, str]) -> Optional[Keys]:
     server = env.get("CLIPPER_CURVE_SERVER", "")
     if bool(own) != bool(server):
         raise ValueError(
-            "CLIPPER_CURVE_KEY and CLIPPER_CURVE_SERVER belong together"
+            "CLIPPER_CURVE_KEY and CLIPPER_CURVE_SERVER must be set together"
         )
     return Keys(own, server) if own else None
 
@@ -143,7 +143,9 @@ def _port(text: str) -> Optional[int]:
     if not text:
         return None
     if not text.isdigit() or int(text) > 65535:
-        raise ValueError("CLIPPER_METRICS_PORT must be a port, not %s" % text)
+        raise ValueError(
+            "CLIPPER_METRICS_PORT must be a port number, not %s" % text
+        )
     return int(text)
 
 
@@ -158,7 +160,7 @@ def read_arguments(arguments: List[str]) -> Mapping[str, str]:
     name, _, version = arguments[0].partition(":")
     if len(arguments) > 1 or not name or not version:
         raise ValueError(
-            "%s is not MODEL:VERSION; --help shows how it is used"
+            "%s is not MODEL:VERSION; see --help"
             % " ".join(arguments)
         )
     return {"CLIPPER_MODEL_NAME": name, "CLIPPER_MODEL_VERSION": version}

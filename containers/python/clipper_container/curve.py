@@ -50,14 +50,14 @@ class Keys:
     def use(self, socket: "zmq.Socket[bytes]") -> None:
         """Encrypt the connections of a socket that is not connected yet.
 
-        If the files cannot be read any more, the keys of before are used.
+        If the files cannot be read any more, the previous keys stay in use.
         """
         try:
             self._keys = self._read()
             self._error = ""
         except ValueError as error:
             if str(error) != self._error:
-                log("The keys of before are used: %s" % error)
+                log("The previous keys stay in use: %s" % error)
             self._error = str(error)
         socket.curve_publickey = self._keys.public
         socket.curve_secretkey = self._keys.secret

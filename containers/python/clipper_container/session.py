@@ -524,7 +524,9 @@ class Container:
         try:
             request = wire.request(frames, self.rpc_version)
         except wire.ProtocolError as error:
-            self.model.failures.note("Connecting anew after a request: %s" % error)
+            self.model.failures.note(
+                "Reconnecting after a bad request: %s" % error
+            )
             self._renew(connection)
             return
         if self._watchdog is not None and len(request.lengths):
@@ -538,7 +540,7 @@ class Container:
             other.last_received = now
         if self.rpc_version < 4 and statuses is not None:
             self.model.failures.note(
-                "Connecting anew: version 3 cannot carry an error"
+                "Reconnecting: version 3 cannot carry an error"
             )
             self._renew(connection)
             return

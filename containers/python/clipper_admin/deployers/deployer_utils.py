@@ -82,7 +82,7 @@ def model_directory(
 
     Raises:
         ClipperException: the function cannot be pickled or imports what is
-            found nowhere, or `strings` is another word.
+            not found, or `strings` is another word.
     """
     try:
         check_strings(strings)
@@ -162,7 +162,7 @@ def modules_of(
         name of the top-level module -> its place, and the import.
 
     Raises:
-        ClipperException: a module that is imported is found nowhere.
+        ClipperException: a module that is imported is not found.
     """
     installed = _installation_directories()
 
@@ -185,7 +185,7 @@ def modules_of(
         travel.imports_of(func, is_local), is_local, named
     )
     for one in missing:
-        text = "The module %s, imported in %s, is found nowhere" % (
+        text = "The module %s, imported in %s, cannot be found" % (
             one.name, one.where
         )
         if one.need is Need.CERTAIN and not elsewhere:
@@ -193,7 +193,9 @@ def modules_of(
                 text + ". Install it, name it in pkgs_to_install, or catch "
                 "the ImportError"
             )
-        logger.warning("%s: the container needs it if it comes there", text)
+        logger.warning(
+            "%s: the container needs it if it reaches the import", text
+        )
     return found
 
 

@@ -213,7 +213,7 @@ class Frontend:
         """
         wrapped = "cd %s && { %s; }; echo '%s' $?" % (HOME, script, _END)
         for _ in range(_EXEC_TRIES):
-            with engine.failures("The frontend container does not run"):
+            with engine.failures("The frontend container is not running"):
                 _, (out, error) = self.container.exec_run(
                     ["sh", "-c", wrapped], demux=True
                 )
@@ -225,7 +225,9 @@ class Frontend:
         )
 
     def _put(self, files: Mapping[str, bytes], dirs: List[str]) -> None:
-        with engine.failures("The frontend container takes no files"):
+        with engine.failures(
+            "Could not copy files into the frontend container"
+        ):
             self.container.put_archive(
                 HOME,
                 engine.archive(files, dict.fromkeys(dirs, 0o755), UID),
@@ -256,7 +258,7 @@ class Frontend:
             % (HOME, shlex.quote(name))
         )
         api = self.container.client.api
-        with engine.failures("The frontend container does not run"):
+        with engine.failures("The frontend container is not running"):
             made = api.exec_create(
                 self.container.id, ["sh", "-c", script], stdin=True
             )
@@ -369,13 +371,13 @@ class Frontend:
 
     def reload(self) -> None:
         """Let nginx read its configuration again."""
-        with engine.failures("nginx does not run"):
+        with engine.failures("nginx is not running"):
             self.container.kill(signal="HUP")
 
     def emergency_since(self, seconds: int) -> Optional[str]:
         """nginx's first [emerg] line since a time in seconds since the epoch.
         """
-        with engine.failures("The frontend container does not run"):
+        with engine.failures("The frontend container is not running"):
             text = self.container.logs(since=seconds)
         for line in text.decode("utf-8", "replace").splitlines():
             if "[emerg]" in line:

@@ -420,7 +420,7 @@ class DockerContainerManager(NginxCluster):
 
     def _check_start(self, restarts: int = 0) -> None:
         container = self.frontend.container
-        with engine.failures("The frontend container has gone"):
+        with engine.failures("The frontend container is gone"):
             container.reload()
         if engine.has_ended(container, restarts):
             raise ClipperException(
@@ -454,7 +454,7 @@ class DockerContainerManager(NginxCluster):
         return found[0] if found else None
 
     def _connect_to(self, container: Any) -> None:
-        with engine.failures("The frontend container has gone"):
+        with engine.failures("The frontend container is gone"):
             container.reload()
         self._frontend = Frontend(container)
         self._ports = {

@@ -61,7 +61,7 @@ def address_of(container: Any, name: str) -> str:
     Raises:
         ClipperException: the container is not in the network.
     """
-    with engine.failures("Container %s has gone" % container.name):
+    with engine.failures("Container %s is gone" % container.name):
         container.reload()
     networks = container.attrs["NetworkSettings"]["Networks"]
     address = networks.get(name, {}).get("IPAddress")

@@ -32,7 +32,7 @@ def ask(directory: str, do: str, timeout: float = 120.0, **more: Any) -> Any:
         )
     except OSError as error:
         raise ClusterGone(
-            "The cluster in %s does not run (%s)" % (directory, error)
+            "The cluster in %s is not running (%s)" % (directory, error)
         ) from error
     answer = json.loads(line)
     if "error" in answer:

@@ -140,9 +140,9 @@ def _judge(records: List[Record]) -> None:
     """Refuse a log that nothing can be estimated from."""
     if records and not drawn(records):
         raise ClipperException(
-            "The log is of a policy that does not draw its models (first, "
-            "ucb): it tells nothing of models that were not chosen. Log "
-            "thompson, exp3 or epsilon_greedy with a floor, or split"
+            "The log comes from a policy that does not draw its models "
+            "(first, ucb): it says nothing about models that were not chosen. "
+            "Log thompson, exp3 or epsilon_greedy with a floor, or split"
         )
     least = min((one.propensity for one in records), default=1.0)
     if least < _LEAST:
