@@ -1,7 +1,8 @@
 # Fuzz targets, run by the Makefile under a lock: every t/fuzz/fuzz_*.c with
 # clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, linked
-# with the pure sources built the same way, and with the helpers of the unit
-# tests whose headers it includes, directly or not.
+# with the pure sources built the same way, with the helpers of the unit tests
+# whose headers it includes, directly or not, and with the sources of other
+# folders whose headers it includes itself.
 
 DIR     := $(BUILD)/fuzz
 include t/unit/folders.mk
@@ -22,6 +23,11 @@ next    = $(sort $(1) $(wildcard $(patsubst %.h,%.c,$(call headers,$(1)))))
 closure = $(if $(filter-out $(1),$(call next,$(1))), \
                $(call closure,$(call next,$(1))),$(1))
 
+# The sources of folders that are not pure whose headers the target $(1)
+# includes.
+parts   = $(filter-out $(PURE),$(wildcard $(shell \
+            sed -n 's|^.include "\([a-z]*/[a-z0-9_]*\)\.h"$$|src/\1.c|p' $(1))))
+
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
 say  = $(if $(V),@:,@echo '  CC fuzz')
@@ -38,13 +44,13 @@ $(DIR)/o/%.o: %.c t/fuzz/fuzz.mk
 	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer-no-link,$(CHECKS) $(INCS) -MMD -MP \
 	    -c -o $@ $<
 
-$(foreach t,$(TARGETS),$(eval $(t): $(patsubst %.c,$(DIR)/o/%.o, \
-                           $(call closure,$(t:$(DIR)/%=t/fuzz/%.c)))))
+$(foreach t,$(TARGETS:$(DIR)/%=t/fuzz/%.c),$(eval $(t:t/fuzz/%.c=$(DIR)/%): \
+    $(patsubst %.c,$(DIR)/o/%.o,$(call closure,$(t)) $(call parts,$(t)))))
 
 $(TARGETS): $(DIR)/libpure.a
 	$(say) $@
 	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,$(CHECKS) -o $@ \
-	    $(filter %.o,$^) $(filter %.a,$^) -ljansson -lz -lm
+	    $(filter %.o,$^) $(filter %.a,$^) -ljansson -lhiredis -lz -lm
 
 $(DIR)/sources: FORCE
 	@mkdir -p $(@D)
