@@ -33,9 +33,9 @@ typedef struct {
 void clipper_inflate_done(clipper_inflate_t *z);
 
 /*
- * Appends what the segments unpack to.  NGX_OK; NGX_DECLINED: not of this
- * coding, damaged or cut off, at *offset of the packed bytes; NGX_ABORT: more
- * than limit bytes; NGX_ERROR: no memory, or over the cap of out.
+ * Appends what the segments unpack to.  NGX_OK; NGX_DECLINED: no whole stream
+ * of this coding, which shows at *offset of the packed bytes; NGX_ABORT: more
+ * than limit bytes; NGX_ERROR: out cannot grow.
  */
 ngx_int_t clipper_inflate(clipper_inflate_t *z, ngx_uint_t coding,
     const clipper_segment_t *segments, ngx_uint_t n, size_t limit,

@@ -32,8 +32,8 @@ typedef struct {
 
 
 /*
- * Makes room for n bytes after len; may move start.  NGX_ERROR: out of memory
- * or over the cap, nothing has changed.
+ * Makes room for n bytes after len, within the cap; may move start.
+ * NGX_ERROR: no memory for that, nothing has changed.
  */
 
 ngx_int_t clipper_scratch_grow(clipper_scratch_t *s, size_t n);

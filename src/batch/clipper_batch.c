@@ -349,7 +349,10 @@ clipper_batch_take(clipper_batch_t *b, const clipper_batch_load_t *load,
 }
 
 
-/* a head that a task alone would not be on time for: a try, or given up */
+/*
+ * A head that a task alone would not be on time for.  NGX_OK: a try;
+ * NGX_DECLINED: it is given up.
+ */
 
 static ngx_int_t
 clipper_batch_refuse(clipper_batch_t *b, const clipper_batch_conf_t *conf,

@@ -452,6 +452,8 @@ ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
 }
 
 
+/* what the request is finalized with; NGX_AGAIN: the handler does it later */
+
 static ngx_int_t
 ngx_http_clipper_predict_start(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, ngx_http_clipper_query_t *query,

@@ -122,6 +122,8 @@ clipper_input_value(clipper_input_ctx_t *ctx, const char *key)
 }
 
 
+/* NGX_DECLINED: an element is refused, and the rest of the array skipped */
+
 static ngx_int_t
 clipper_input_numbers(clipper_input_ctx_t *ctx,
     const clipper_input_codec_t *codec)
@@ -240,6 +242,8 @@ clipper_input_shortcut(clipper_input_ctx_t *ctx,
 }
 
 
+/* NGX_DECLINED: it is refused */
+
 static ngx_int_t
 clipper_input_number(clipper_input_ctx_t *ctx,
     const clipper_input_codec_t *codec)
@@ -328,6 +332,8 @@ clipper_input_null(clipper_input_ctx_t *ctx,
     return NGX_OK;
 }
 
+
+/* NGX_DECLINED: it is refused */
 
 static ngx_int_t
 clipper_input_string(clipper_input_ctx_t *ctx)
@@ -418,6 +424,8 @@ clipper_input_remember(clipper_input_ctx_t *ctx, ngx_uint_t code,
 }
 
 
+/* NGX_DECLINED: the number is not of this type */
+
 static ngx_int_t
 clipper_input_put_int(u_char *dst, const clipper_number_t *number,
     ngx_uint_t strict)
@@ -433,6 +441,8 @@ clipper_input_put_int(u_char *dst, const clipper_number_t *number,
     return NGX_OK;
 }
 
+
+/* NGX_DECLINED: the number is not of this type */
 
 static ngx_int_t
 clipper_input_put_float(u_char *dst, const clipper_number_t *number,
@@ -453,6 +463,8 @@ clipper_input_put_float(u_char *dst, const clipper_number_t *number,
     return NGX_OK;
 }
 
+
+/* NGX_DECLINED: the number is not of this type */
 
 static ngx_int_t
 clipper_input_put_double(u_char *dst, const clipper_number_t *number,

@@ -29,10 +29,10 @@ typedef struct {
 
 
 /*
- * Is the byte string exactly one JSON value, white space around it allowed?
- * NGX_OK: value is the range without that white space.  NGX_DECLINED: not
- * JSON, deeper than max_depth (at most CLIPPER_LEX_MAX_DEPTH, a scalar has
- * depth 0), or with a number beyond DBL_MAX.
+ * Is the byte string exactly one JSON value, white space around it allowed,
+ * within max_depth (at most CLIPPER_LEX_MAX_DEPTH, a scalar has depth 0), and
+ * without a number beyond DBL_MAX?  NGX_OK: value is the range without that
+ * white space.  NGX_DECLINED: it is not.
  */
 
 ngx_int_t clipper_json_value(const u_char *data, size_t len,

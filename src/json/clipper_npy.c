@@ -324,7 +324,10 @@ clipper_npy_string(clipper_npy_text_t *text, ngx_str_t *s)
 }
 
 
-/* takes one character, with the white space before it */
+/*
+ * Takes one character, with the white space before it; NGX_DECLINED: another
+ * one is there.
+ */
 
 static ngx_int_t
 clipper_npy_take(clipper_npy_text_t *text, u_char c)
@@ -494,6 +497,8 @@ clipper_npy_real(uint64_t bits, size_t size)
     return bits & 0x8000 ? -d : d;
 }
 
+
+/* NGX_DECLINED: the number is beyond the type */
 
 static ngx_int_t
 clipper_npy_store(ngx_uint_t type, const clipper_npy_number_t *number,

@@ -79,7 +79,7 @@ double clipper_number_double(const clipper_number_t *number);
 
 ngx_int_t  clipper_number_float(const clipper_number_t *number, float *value);
 
-/* NGX_DECLINED: not written as an integer, or not within 32 bits */
+/* NGX_DECLINED: not written as an integer of 32 bits */
 
 ngx_int_t  clipper_number_int32(const clipper_number_t *number, int32_t *value);
 

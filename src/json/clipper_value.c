@@ -502,7 +502,7 @@ clipper_value_inner(const clipper_value_t *value, clipper_value_t *inner,
         buf[len] = byte;
     }
 
-    return NGX_DECLINED;
+    return NGX_ABORT;
 }
 
 

@@ -74,7 +74,7 @@ uint64_t clipper_value_hash(const clipper_value_t *value, ngx_uint_t shape);
  * The value that the text in a string stands for, as if it were an output of
  * its own: of "7" the number 7, of "cat" the text.  A text with escapes is
  * copied to `buf`, which must live as long as `inner`.  NGX_DECLINED: not a
- * string, or too long for `buf`.
+ * string; NGX_ABORT: longer than `buf`.
  */
 ngx_int_t  clipper_value_inner(const clipper_value_t *value,
     clipper_value_t *inner, u_char *buf, size_t size);

@@ -129,7 +129,10 @@ clipper_combine(clipper_policy_combine_e mode, const clipper_loss_t *loss,
 }
 
 
-/* finds the heaviest group; its first member gives the words */
+/*
+ * Finds the heaviest group; its first member gives the words.  NGX_DECLINED:
+ * no member has answered.
+ */
 
 static ngx_int_t
 clipper_combine_groups(const clipper_combine_member_t *members, ngx_uint_t n,

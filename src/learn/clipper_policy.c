@@ -109,7 +109,10 @@ clipper_policy_confidence(const clipper_policy_conf_t *conf,
 }
 
 
-/* copies the losses, limited to [0,1], and makes the sets consistent */
+/*
+ * Copies the losses, limited to [0,1], and makes the sets consistent.
+ * NGX_DECLINED: the loss of what was served is not known.
+ */
 
 static ngx_int_t
 clipper_policy_feedback_check(const clipper_policy_view_t *view,

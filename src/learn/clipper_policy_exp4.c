@@ -331,6 +331,8 @@ clipper_policy_exp4_judge(const clipper_policy_conf_t *conf,
 }
 
 
+/* NGX_DECLINED: no member was up */
+
 static ngx_int_t
 clipper_policy_exp4_observe(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,

@@ -19,8 +19,8 @@ void clipper_policy_param_init(clipper_policy_conf_t *conf,
     const clipper_policy_t *policy);
 
 /*
- * NGX_ERROR: unknown, malformed or out of range, with a text such as
- * `parameter "eta" must be in (0, 10]` and a NUL in err.
+ * NGX_ERROR: err says what is wrong, such as `parameter "eta" must be in
+ * (0, 10]`, with a NUL.
  */
 ngx_int_t clipper_policy_param_set(clipper_policy_conf_t *conf,
     const ngx_str_t *name, const ngx_str_t *value,

@@ -307,6 +307,8 @@ clipper_policy_thompson_weights(const clipper_policy_conf_t *conf,
 }
 
 
+/* NGX_DECLINED: no member was drawn */
+
 static ngx_int_t
 clipper_policy_thompson_observe(const clipper_policy_conf_t *conf,
     const clipper_policy_view_t *view, const clipper_policy_feedback_t *fb,

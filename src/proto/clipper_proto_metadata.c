@@ -26,7 +26,7 @@
 /*
  * Checks a name or version.  Version 4 allows what a configuration can name.
  * In version 3 they are free text, and because logs and the status show them,
- * UTF-8 without control characters.
+ * UTF-8 without control characters.  NGX_DECLINED: it is not such a text.
  */
 
 static ngx_int_t

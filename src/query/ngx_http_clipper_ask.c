@@ -173,6 +173,8 @@ ngx_http_clipper_ask_lost(ngx_http_clipper_ask_t *ask)
 }
 
 
+/* NGX_OK: answered; NGX_DECLINED: not from the cache */
+
 static ngx_int_t
 ngx_http_clipper_ask_cached(ngx_http_clipper_ask_t *ask,
     const uint64_t key[2])

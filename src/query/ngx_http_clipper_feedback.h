@@ -45,8 +45,8 @@ struct ngx_http_clipper_feedback_s {
 
 /*
  * The input may be overwritten after the return; with has_id it is ignored.
- * NGX_OK: feedback->result is set; NGX_AGAIN: the members are asked, or Redis
- * is, the handler will be called; NGX_ERROR: out of memory.
+ * NGX_OK: feedback->result is set; NGX_AGAIN: the handler will be called;
+ * NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_clipper_feedback_start(
     ngx_http_clipper_feedback_t *feedback, u_char *input, size_t len,

@@ -489,9 +489,12 @@ ngx_http_clipper_feedback_claim_notes(ngx_event_t *ev)
 }
 
 
+/* NGX_DECLINED: Redis takes no claim now, the note stays */
+
 static ngx_int_t
 ngx_http_clipper_feedback_claim_note(clipper_record_note_t *note)
 {
+    ngx_int_t                           rc;
     ngx_http_clipper_feedback_claim_t  *claim;
     ngx_http_clipper_feedback_label_t   label;
 
@@ -525,10 +528,12 @@ ngx_http_clipper_feedback_claim_note(clipper_record_note_t *note)
 
     claim->note = 1;
 
-    if (ngx_http_clipper_record_redis_claim(&claim->claim) != NGX_OK) {
+    rc = ngx_http_clipper_record_redis_claim(&claim->claim);
+
+    if (rc != NGX_OK) {
         (void) ngx_http_clipper_feedback_claim_keep(claim);
         ngx_destroy_pool(claim->pool);
-        return NGX_DECLINED;
+        return rc;
     }
 
     ngx_http_clipper_feedback_noted++;

@@ -136,7 +136,7 @@ ngx_http_clipper_query_start(ngx_http_clipper_query_t *query,
 }
 
 
-/* copies the inputs for the time when the state of the user arrives */
+/* NGX_AGAIN: the inputs are copied, until the state of the user arrives */
 
 static ngx_int_t
 ngx_http_clipper_query_keep(ngx_http_clipper_query_t *query,
@@ -173,6 +173,8 @@ ngx_http_clipper_query_chosen(ngx_http_clipper_query_t *query)
     }
 }
 
+
+/* NGX_OK: every input has its answer; NGX_AGAIN: some are waited for */
 
 static ngx_int_t
 ngx_http_clipper_query_run(ngx_http_clipper_query_t *query,

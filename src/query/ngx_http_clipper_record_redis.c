@@ -214,7 +214,7 @@ ngx_http_clipper_record_redis_send(ngx_http_clipper_record_claim_t *claim,
     len[7] = ngx_sprintf(ms, "%M", ngx_http_clipper_process.conf->records_redis)
              - ms;
 
-    return len[3] == 0 ? NGX_DECLINED
+    return len[3] == 0 ? NGX_ERROR
                        : ngx_http_clipper_redis_command(&claim->call, 8, argv,
                                                         len);
 }
@@ -250,6 +250,11 @@ ngx_http_clipper_record_redis_answered(ngx_http_clipper_redis_call_t *call,
     claim->handler(claim, rc, record);
 }
 
+
+/*
+ * NGX_OK, NGX_ERROR and NGX_DECLINED as of the handler of a claim; a record
+ * that this version cannot read is logged.
+ */
 
 static ngx_int_t
 ngx_http_clipper_record_redis_parse(redisReply *reply,

@@ -42,8 +42,8 @@ struct ngx_http_clipper_record_claim_s {
 
     /*
      * NGX_OK: it is the instance's; the record is NULL if Redis has none.
-     * NGX_DECLINED: it is not known, or somebody else's.  NGX_ERROR: nobody
-     * knows, Redis went away.
+     * NGX_DECLINED: there is none that this instance can learn from.
+     * NGX_ERROR: Redis did not say.
      */
     void                            (*handler)(
                                        ngx_http_clipper_record_claim_t *claim,
@@ -61,7 +61,10 @@ ngx_uint_t ngx_http_clipper_record_redis_ready(void);
 void ngx_http_clipper_record_redis_put(ngx_http_clipper_app_t *app,
     const ngx_str_t *uid, const clipper_record_t *record);
 
-/* NGX_OK: the handler will be called; NGX_DECLINED: Redis is away */
+/*
+ * NGX_OK: the handler will be called; NGX_DECLINED: Redis is away; NGX_ERROR:
+ * out of memory.
+ */
 ngx_int_t ngx_http_clipper_record_redis_claim(
     ngx_http_clipper_record_claim_t *claim);
 

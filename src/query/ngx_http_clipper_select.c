@@ -104,6 +104,8 @@ ngx_http_clipper_select_init(ngx_http_clipper_query_t *query,
 }
 
 
+/* NGX_DECLINED: the version does not exist */
+
 static ngx_int_t
 ngx_http_clipper_select_version(ngx_http_clipper_query_t *query,
     ngx_str_t *version)
@@ -319,7 +321,8 @@ ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query)
 
 
 /*
- * NGX_AGAIN: the state of the user, or else of the application, is on its way
+ * NGX_AGAIN: the state that the choice follows is on its way: the user's, of a
+ * query without a user the application's.
  */
 
 static ngx_int_t
@@ -339,6 +342,8 @@ ngx_http_clipper_select_read(ngx_http_clipper_query_t *query)
     return ngx_http_clipper_select_rows(query, &query->uid, &sel->user);
 }
 
+
+/* NGX_AGAIN: the state is on its way; the rows have what is known without it */
 
 static ngx_int_t
 ngx_http_clipper_select_rows(ngx_http_clipper_query_t *query, ngx_str_t *uid,

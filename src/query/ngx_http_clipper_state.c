@@ -319,6 +319,8 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
 }
 
 
+/* NGX_DECLINED: nothing is */
+
 static ngx_int_t
 ngx_http_clipper_state_known(const double *vec, size_t size)
 {

@@ -83,6 +83,7 @@ ngx_int_t
 ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
     uint64_t acked)
 {
+    ngx_int_t                      rc;
     ngx_http_clipper_state_ask_t  *ask;
 
     if (ngx_http_clipper_state_ask_find(name->who.id)) {
@@ -97,16 +98,18 @@ ngx_http_clipper_state_ask(const ngx_http_clipper_state_name_of_t *name,
 
     ask = ngx_http_clipper_state_ask_copy(name);
     if (ask == NULL) {
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     ask->call.handler = ngx_http_clipper_state_ask_answered;
     ask->acked = acked;
     ngx_queue_init(&ask->waiters);
 
-    if (ngx_http_clipper_state_ask_send(ask) != NGX_OK) {
+    rc = ngx_http_clipper_state_ask_send(ask);
+
+    if (rc != NGX_OK) {
         ngx_free(ask);
-        return NGX_DECLINED;
+        return rc;
     }
 
     ngx_queue_insert_tail(&ngx_http_clipper_state_asks[
@@ -201,7 +204,7 @@ ngx_http_clipper_state_ask_send(ngx_http_clipper_state_ask_t *ask)
     ngx_http_clipper_state_ask_args(&args, &ask->name.who);
 
     if (ngx_http_clipper_state_text_args_make(&args) != NGX_OK) {
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     ngx_http_clipper_state_ask_args(&args, &ask->name.who);

@@ -11,7 +11,7 @@
 #include "query/ngx_http_clipper_state_flow.h"
 
 
-/* NGX_DECLINED: not possible now */
+/* NGX_DECLINED: Redis takes no more reads now; NGX_ERROR: out of memory */
 ngx_int_t ngx_http_clipper_state_ask(
     const ngx_http_clipper_state_name_of_t *name, uint64_t acked);
 
@@ -19,9 +19,9 @@ void ngx_http_clipper_state_ask_init(ngx_log_t *log);
 void ngx_http_clipper_state_ask_done(void);
 
 /*
- * Call it after NGX_AGAIN.  NGX_OK: w->handler(w->data) is called once, later,
- * when the state is here or cannot be had: get it again then, and use the
- * result. NGX_DECLINED: there is nothing to wait for.  The caller has its own
+ * Call it after NGX_AGAIN.  NGX_OK: w->handler(w->data) is called once, later:
+ * get the state again then, and use the result, which may be that there is
+ * none.  NGX_DECLINED: there is nothing to wait for.  The caller has its own
  * timer, and cancels before w is freed; a cancel without a wait does nothing.
  */
 ngx_int_t ngx_http_clipper_state_ask_wait(ngx_http_clipper_state_wait_t *w,

@@ -57,7 +57,7 @@ ngx_int_t ngx_http_clipper_state_text_args_make(
 
 /*
  * Parses a reply of NGX_HTTP_CLIPPER_STATE_HEAD and n values after the `first`
- * ones.  NGX_ERROR: it has another form, or values that are not sums.
+ * ones.  NGX_ERROR: it is not of this form, with sums as values.
  */
 ngx_int_t ngx_http_clipper_state_text_parse(redisReply *reply,
     ngx_uint_t first, clipper_state_reply_t *out, ngx_uint_t n, double *rows);

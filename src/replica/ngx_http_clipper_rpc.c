@@ -223,7 +223,7 @@ ngx_http_clipper_rpc_drain(void)
 }
 
 
-/* reads one message; NGX_AGAIN: none is pending, or it goes on too long */
+/* reads one message; NGX_DECLINED: there is none; NGX_AGAIN: the rest later */
 
 static ngx_int_t
 ngx_http_clipper_rpc_receive(void)
@@ -249,7 +249,7 @@ ngx_http_clipper_rpc_receive(void)
         }
 
         (void) zmq_msg_close(&first);
-        return NGX_AGAIN;
+        return NGX_DECLINED;
     }
 
     id.len = (u_char) ngx_min(zmq_msg_size(&first),

@@ -222,7 +222,10 @@ clipper_cache_expired(uint64_t stamp, uint64_t now_us, uint64_t valid_us)
 }
 
 
-/* NGX_BUSY: the entry went meanwhile, perhaps to another place */
+/*
+ * NGX_BUSY: the entry went meanwhile, perhaps to another place; NGX_DECLINED
+ * and NGX_ABORT as of clipper_cache_get().
+ */
 
 static ngx_int_t
 clipper_cache_read(const uint64_t key[2], uint64_t now_us, uint64_t valid_us,
@@ -329,8 +332,9 @@ clipper_cache_put(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
 
 /*
- * NGX_AGAIN: there is no room yet; NGX_DONE: it has that key, or no room.
- * NGX_BUSY: drafts are in the way, and were not asked for dead owners yet.
+ * NGX_AGAIN: there is no room yet; NGX_DECLINED: there is none; NGX_DONE: the
+ * cache has that key.  NGX_BUSY: drafts are in the way, and were not asked for
+ * dead owners yet.
  */
 
 static ngx_int_t
@@ -349,7 +353,7 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
     if (rc != NGX_OK) {
         clipper_cache_unlock();
-        return rc == NGX_AGAIN || (rc == NGX_BUSY && !asked) ? rc : NGX_DONE;
+        return rc == NGX_BUSY && asked ? NGX_DECLINED : rc;
     }
 
     draft = (len > CLIPPER_CACHE_SHORT) ? clipper_cache_draft_begin_locked()
@@ -369,13 +373,16 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 
         clipper_cache_draft_end_locked(draft);
 
-        /* it was emptied, or another worker was faster */
+        /* another worker was faster, or emptied the cache */
 
-        if (position < clipper_cache_ring_tail()
-            || clipper_cache_has_locked(key))
-        {
+        if (clipper_cache_has_locked(key)) {
             clipper_cache_unlock();
             return NGX_DONE;
+        }
+
+        if (position < clipper_cache_ring_tail()) {
+            clipper_cache_unlock();
+            return NGX_DECLINED;
         }
 
     } else {

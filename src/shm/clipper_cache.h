@@ -46,8 +46,8 @@ ngx_uint_t clipper_cache_enabled(void);
 
 /*
  * NGX_OK: buf has *len bytes; NGX_ABORT: *len is larger than size, call again
- * with a larger buffer; NGX_DECLINED: not found, or older than valid_us (0: no
- * maximum age).  buf may be written in any case.
+ * with a larger buffer; NGX_DECLINED: it has none that is at most valid_us old
+ * (0: of any age).  buf may be written in any case.
  */
 ngx_int_t clipper_cache_get(const uint64_t key[2], uint64_t now_us,
     uint64_t valid_us, u_char *buf, size_t size, size_t *len);

@@ -21,7 +21,7 @@ static ngx_uint_t clipper_lock_try(clipper_lock_t *lock,
     clipper_owner_t expected, clipper_owner_t owner);
 static uint64_t clipper_lock_now_ns(void);
 static void clipper_lock_wait(clipper_lock_t *lock, clipper_owner_t owner);
-static ngx_int_t clipper_lock_exited(uint32_t pid);
+static ngx_uint_t clipper_lock_exited(uint32_t pid);
 static uint32_t clipper_lock_started(uint32_t pid, uint32_t *flags);
 
 
@@ -173,7 +173,7 @@ clipper_lock_alive(clipper_owner_t owner)
     pid = clipper_lock_pid(owner);
     started = (uint32_t) (owner >> 32);
 
-    if (clipper_lock_exited(pid) == NGX_OK) {
+    if (clipper_lock_exited(pid)) {
         return 0;
     }
 
@@ -193,9 +193,9 @@ clipper_lock_alive(clipper_owner_t owner)
 }
 
 
-/* NGX_OK: no process has this pid; NGX_DECLINED: one has, or it is not clear */
+/* 1: surely no process has this pid */
 
-static ngx_int_t
+static ngx_uint_t
 clipper_lock_exited(uint32_t pid)
 {
     int            fd, n;
@@ -216,19 +216,18 @@ clipper_lock_exited(uint32_t pid)
 
         (void) close(fd);
 
-        return n == 1 && (pfd.revents & POLLIN) ? NGX_OK : NGX_DECLINED;
+        return n == 1 && (pfd.revents & POLLIN);
     }
 
     if (errno == ESRCH) {
-        return NGX_OK;
+        return 1;
     }
 
 #endif
 
     /* without a pidfd a zombie counts as alive until it is reaped */
 
-    return kill((pid_t) pid, 0) == -1 && errno == ESRCH ? NGX_OK
-                                                        : NGX_DECLINED;
+    return kill((pid_t) pid, 0) == -1 && errno == ESRCH;
 }
 
 

@@ -81,17 +81,17 @@ void clipper_record_usage(clipper_zone_t *zone, double now,
 /* a record is in Redis, or is not */
 void clipper_record_count(clipper_zone_t *zone, ngx_uint_t stored);
 
-/* overwrites the oldest; NGX_DECLINED: too long, or waiting labels fill it */
+/* overwrites the oldest, but no waiting label; NGX_DECLINED: no room for it */
 ngx_int_t clipper_record_put(clipper_zone_t *zone,
     const clipper_record_t *record);
 
 /*
- * NGX_OK: *out is the record: consumed, or, if zone->lesson is not 0, to learn
- * from until clipper_record_claim_end().
- * NGX_DECLINED: there is none (any more), or it is another application's or
- * user's.  NGX_DONE: it was judged, another worker has it, or it is older than
- * `since` and shared.  If `since` is not 0, NGX_AGAIN: *out is shared, and now
- * this worker's to claim; out->owner is not 0 if a worker died that did.
+ * NGX_OK: *out is the record, which is consumed; if zone->lesson is not 0, it
+ * is to learn from until clipper_record_claim_end().
+ * NGX_DECLINED: the ring has none of that id, application and user (any more).
+ * NGX_DONE: its lesson is over here: judged, another worker's, shared and older
+ * than `since`.  If `since` is not 0, NGX_AGAIN: *out is shared, and now this
+ * worker's to claim; out->owner is not 0 if a worker died that did.
  */
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double since, clipper_record_t *out);

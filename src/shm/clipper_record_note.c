@@ -71,7 +71,10 @@ clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 }
 
 
-/* the note, and the end of its record, in one */
+/*
+ * The note, and the end of its record, in one; NGX_DONE and NGX_DECLINED as of
+ * clipper_record_note_put().
+ */
 
 static ngx_int_t
 clipper_record_note_write(clipper_zone_t *zone, const clipper_record_t *note)
@@ -148,6 +151,8 @@ clipper_record_note_take(clipper_zone_t *zone, clipper_record_note_t *note)
     return NGX_OK;
 }
 
+
+/* NGX_DECLINED: there is no note that this worker could have */
 
 static ngx_int_t
 clipper_record_note_pick(clipper_zone_t *zone, clipper_record_t *out)

@@ -32,8 +32,8 @@ typedef struct {
 /*
  * Puts one in place of a record that this worker was to claim; key: the
  * digest of the user; mine: it is this worker's, which goes on with its claim.
- * NGX_DONE: it was not this worker's; NGX_DECLINED: the texts are too long, or
- * the ring is full of notes.
+ * NGX_DONE: it was not this worker's; NGX_DECLINED: the ring has no room for
+ * texts of that length.
  */
 ngx_int_t clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t key[2], const ngx_str_t *label,

@@ -393,14 +393,15 @@ ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
 
     redis = &ngx_http_clipper_redis;
 
-    if (redis->context == NULL
-        || (!redis->up && redis->greeting == 0)
-        || redisAsyncCommandArgv(redis->context,
-                                 ngx_http_clipper_redis_answered, call,
-                                 (int) argc, argv, len)
-           != REDIS_OK)
-    {
+    if (redis->context == NULL || (!redis->up && redis->greeting == 0)) {
         return NGX_DECLINED;
+    }
+
+    if (redisAsyncCommandArgv(redis->context, ngx_http_clipper_redis_answered,
+                              call, (int) argc, argv, len)
+        != REDIS_OK)
+    {
+        return NGX_ERROR;
     }
 
     redis->pending++;

@@ -61,8 +61,8 @@ void ngx_http_clipper_redis_refused(void);
 ngx_uint_t ngx_http_clipper_redis_wait(ngx_msec_t ms);
 
 /*
- * NGX_OK: call->handler will be called once.  NGX_DECLINED: not connected, or
- * out of memory; the handler is not called.
+ * NGX_OK: call->handler will be called once, otherwise never.  NGX_DECLINED:
+ * not connected; NGX_ERROR: hiredis has refused it, as without memory.
  */
 ngx_int_t ngx_http_clipper_redis_command(ngx_http_clipper_redis_call_t *call,
     ngx_uint_t argc, const char **argv, const size_t *len);
