@@ -23,12 +23,9 @@ import pytest
 import scipy.sparse
 
 from clipper_container.arrays import own_digits
-from clipper_container.outputs import (
-    MAX_DEPTH,
-    OutputError,
-    PredictionError,
-    encode_outputs,
-)
+from clipper_container.errors import OutputError, PredictionError
+from clipper_container.outputs import encode_outputs
+from clipper_container.structures import MAX_DEPTH
 
 from harness.values import Color, Level, Name
 

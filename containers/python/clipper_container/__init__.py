@@ -10,9 +10,9 @@ your own program:
 from typing import Any, Optional
 
 from .curve import Keys
+from .errors import PredictionError
 from .input_types import code_of
 from .model import Model, ModelFunction
-from .outputs import PredictionError
 from .session import Container
 
 __all__ = ["Container", "Model", "ModelFunction", "PredictionError", "serve"]

@@ -83,7 +83,9 @@ def plain_array(
         plain: makes a plain value of an element that is an object.
     """
     if array.dtype.names is not None:
-        return _records(array, missing, plain)
+        return _records(
+            array, lambda column: plain_array(column, missing, plain)
+        )
     if isinstance(array, np.ma.MaskedArray):
         hidden = np.ma.getmaskarray(array)
         values = np.empty(array.shape, object)
@@ -109,13 +111,11 @@ def plain_array(
     return plain(array.tolist())
 
 
-def _records(
-    array: np.ndarray, missing: bool, plain: Callable[[Any], Any]
-) -> Any:
+def _records(array: np.ndarray, plain: Callable[[np.ndarray], Any]) -> Any:
     if array.ndim > 1:
-        return [_records(one, missing, plain) for one in array]
+        return [_records(one, plain) for one in array]
     names = array.dtype.names or ()
-    columns = [plain_array(array[name], missing, plain) for name in names]
+    columns = [plain(array[name]) for name in names]
     if array.ndim == 0:
         return dict(zip(names, columns))
     return [dict(zip(names, row)) for row in zip(*columns)]

@@ -19,9 +19,10 @@ from typing import (
 
 import numpy as np
 
+from .errors import PredictionError
 from .input_types import CODES, DTYPES, ITEM_SIZES, check_strings
 from .log import Failures
-from .outputs import PredictionError, encode_outputs
+from .outputs import encode_outputs
 from .wire import FAILED, OK, SKIPPED, Request
 
 #: A model: a function of a batch that returns one output for each input, in

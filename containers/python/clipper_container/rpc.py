@@ -17,10 +17,10 @@ from typing import Any, List, Optional
 
 from . import metrics
 from .__main__ import read_environment
+from .errors import PredictionError
 from .input_types import NAMES
 from .log import identify
 from .model import Model
-from .outputs import PredictionError
 from .session import Container
 from .watchdog import Watchdog
 
