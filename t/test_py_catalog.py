@@ -97,7 +97,7 @@ def test_directives_by_hand_are_kept():
             "}\n")
     catalog = Catalog.read({"apps/a.conf": text})
     assert catalog.applications["a"].slo_micros == 2000000
-    assert catalog.linked_models("a") == ["m", "n"]
+    assert catalog.application("a").linked_models() == ["m", "n"]
     assert catalog.write()["apps/a.conf"] == text.replace("2s", "2000ms")
 
     text = ("clipper_model m:1 {\n"
@@ -164,7 +164,7 @@ def test_delete_application_removes_its_links(catalog):
     with refused("Application 'app' does not exist"):
         catalog.delete_application("app")
     catalog.add_application("app", "ints", "0", 5000)
-    assert catalog.linked_models("app") == []
+    assert catalog.application("app").linked_models() == []
 
 
 def test_model_as_reported(catalog):
@@ -273,7 +273,7 @@ def test_link_refuses(catalog):
     with refused("'app' has no selection policy, so it takes one model and no "
                  "weight. Register it with selection_policy=\"split\""):
         catalog.link("app", ["m"], "1", 95)
-    assert catalog.linked_models("app") == []
+    assert catalog.application("app").linked_models() == []
     catalog.link("app", ["m"])
     with refused("The model with name 'm' is already linked to 'app'"):
         catalog.link("app", ["m"])
@@ -288,11 +288,11 @@ def test_unlink(catalog):
     with refused("Cannot remove nonexistent link between app app and model "
                  "y"):
         catalog.unlink("app", ["m", "y"])
-    assert catalog.linked_models("app") == ["m"]
+    assert catalog.application("app").linked_models() == ["m"]
     catalog.unlink("app", ["m"])
-    assert reread(catalog).linked_models("app") == []
+    assert reread(catalog).application("app").linked_models() == []
     with refused("No application with name 'x' exists."):
-        catalog.linked_models("x")
+        catalog.application("x").linked_models()
 
 
 # Several models.
@@ -353,7 +353,7 @@ def test_links_of_several_models(ensemble):
         == ["m", "n"]
     ensemble.link("e", ["n"], 1)
     ensemble.unlink("e", ["n"])
-    assert ensemble.linked_models("e") == ["m"]
+    assert ensemble.application("e").linked_models() == ["m"]
     # A version that no link follows may have another type.
     ensemble.add_application("x", "doubles", "0", 1000,
                              make_selection("first"))

@@ -199,4 +199,4 @@ class Applications(Connection):
         Raises:
             ClipperException: the application does not exist.
         """
-        return self._read().linked_models(app_name)
+        return self._read().application(app_name).linked_models()

@@ -76,29 +76,37 @@ class Catalog:
                 not valid, or the application exists.
         """
         check_application_name(name)
-        input_type = check_input_type(input_type)
+        kind = check_input_type(input_type)
         if not isinstance(default_output, str):
             raise refused(
                 "Type mismatch! JSON key default_output expected type String "
                 "but found type %s" % type(default_output).__name__
             )
-        slo_micros = _check_slo(slo_micros)
+        slo = _check_slo(slo_micros)
         if name in self.applications:
             raise refused("application '%s' already exists" % name)
-        added = Application(name, input_type, default_output, slo_micros)
+        added = Application(name, kind, default_output, slo)
         added.selection = selection
-        added.input_options = make_nulls(nulls, input_type)
+        added.input_options = make_nulls(nulls, kind)
         added.settings = make_settings(settings)
+        given = [nulls, *settings.values()]
+        self._note(
+            "add_app",
+            selection == Selection() and all(one is None for one in given),
+            name=name, input_type=input_type, default_output=default_output,
+            latency_slo_micros=int(slo_micros),
+        )
         self.applications[name] = added
 
     def delete_application(self, name: str) -> None:
-        """Remove an application and its links.
+        """Remove an application; its links go with it, no model does.
 
         Raises:
-            ClipperException: the application does not exist.
+            ClipperException: there is none of this name.
         """
         if name not in self.applications:
             raise refused("Application '%s' does not exist" % name)
+        self._note("delete_app", name=name)
         del self.applications[name]
 
     # Models.
@@ -162,6 +170,13 @@ class Catalog:
             name, version, input_type, labels, batch_size
         )
         added.image = image
+        tuned = [one for one in (tuning or {}).values() if one is not None]
+        self._note(
+            "add_model", set_current and not tuned,
+            model_name=name, model_version=version, labels=added.labels,
+            input_type=input_type, container_name=image,
+            model_data_path="DEPRECATED", batch_size=batch_size,
+        )
         model = self.models.setdefault(name, Model(name))
         model.versions[version] = added
         if set_current:
@@ -194,6 +209,9 @@ class Catalog:
         self._check_compatible(
             name, version, model.versions[version].input_type
         )
+        self._note(
+            "set_model_version", model_name=name, model_version=version
+        )
         model.current = version
 
     def delete_version(self, name: str, version: str) -> None:
@@ -211,6 +229,9 @@ class Catalog:
                 "model with name '%s' and version '%s' does not exist"
                 % (name, version)
             )
+        self._note(
+            "delete_versioned_model", model_name=name, model_version=version
+        )
         del model.versions[version]
         if not model.versions:
             # An empty model would keep its current version.
@@ -280,6 +301,10 @@ class Catalog:
             )
         if app.selection.policy is None:
             _check_single(app, links)
+        self._note(
+            "add_model_links", version is None and weight is None,
+            app_name=app_name, model_names=model_names,
+        )
         for link in links:
             same = [one for one in app.links if link[:2] == one[:2]]
             if same and link.weight in (None, same[0].weight):
@@ -340,18 +365,31 @@ class Catalog:
                     "Cannot remove nonexistent link between app %s and "
                     "model %s" % (app_name, name)
                 )
+        self._note(
+            "delete_model_links", version is None,
+            app_name=app_name, model_names=model_names,
+        )
         app.links = [link for link in app.links if link not in gone]
 
-    def linked_models(self, app_name: str) -> List[str]:
-        """Names of the models linked to an application.
+    def application(self, name: str) -> Application:
+        """The application of a name.
 
         Raises:
-            ClipperException: the application does not exist.
+            ClipperException: there is none.
         """
-        app = self.applications.get(app_name)
+        app = self.applications.get(name)
         if app is None:
-            raise refused("No application with name '%s' exists." % app_name)
-        return app.linked_models()
+            raise refused("No application with name '%s' exists." % name)
+        return app
+
+    def _note(self, call: str, is_plain: bool = True, **members: Any) -> None:
+        """Told of each change that is about to be made.
+
+        Args:
+            call: the call of the management API that makes it.
+            is_plain: whether the call has members for all of it.
+            members: of the call.
+        """
 
     # Fragments.
 

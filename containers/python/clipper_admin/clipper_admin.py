@@ -1,10 +1,11 @@
 """ClipperConnection: all that a program can do with a cluster."""
 
-from typing import Any, Callable, List, Mapping, Optional
+from typing import List
 
 from .applications import Applications
 from .connection import DEFAULT_PREDICTION_CACHE_SIZE_BYTES
 from .models import Models
+from .trial import Trials
 
 CLIPPER_TEMP_DIR = "/tmp/clipper"
 DEFAULT_LABEL: List[str] = []
@@ -17,7 +18,7 @@ __all__ = [
 ]
 
 
-class ClipperConnection(Models, Applications):
+class ClipperConnection(Trials, Models, Applications):
     """A connection to a Clipper cluster.
 
     Args:
@@ -27,29 +28,3 @@ class ClipperConnection(Models, Applications):
         cm: the container manager.
         connected: whether `start_clipper` or `connect` has succeeded.
     """
-
-    def test_predict_function(
-        self, query: Mapping[str, Any], func: Callable[[Any], Any],
-        input_type: str, strings: Optional[str] = None,
-    ) -> Any:
-        """Call a function with the batch that a container would give it.
-
-        Nothing is sent to the cluster.
-
-        Args:
-            query: members of a query's body: ``{"input": ...}`` or
-                ``{"input_batch": [...]}``.
-            func: the function to deploy. It is pickled and loaded first, as
-                in a deployment.
-            input_type: bytes, integers, floats, doubles or strings.
-            strings: what the function gets for strings, see
-                `deployers.python.deploy_python_closure`.
-
-        Returns:
-            what the function returned, or the text ``Invalid input type``
-            or ``Invalid input type or JSON key`` when the query does not
-            fit.
-        """
-        from .trial import run_trial
-
-        return run_trial(query, func, input_type, strings)

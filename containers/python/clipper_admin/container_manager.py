@@ -26,6 +26,7 @@ from . import status as server_status
 from .catalog import Catalog
 from .containers import (
     ContainerOptions,
+    Deployed,
     ImageSource,
     create_model_container_label,
     parse_model_container_label,
@@ -109,10 +110,13 @@ class ContainerManager(abc.ABC):
     Attributes:
         cluster_identifier: name of the cluster.
         management_token: for a management API that needs one.
+        takes_options: whether `deploy_model` has an argument `options`, a
+            `ContainerOptions`.
     """
 
     cluster_identifier: str = ""
     management_token: str = ""
+    takes_options: bool = False
 
     # The cluster.
 
@@ -182,7 +186,7 @@ class ContainerManager(abc.ABC):
 
     @abc.abstractmethod
     def get_metric_addr(self) -> str:
-        """``host:port`` of the metrics."""
+        """``host:port`` that Prometheus asks for the metrics."""
 
     # Configuration and status.
 
@@ -254,24 +258,25 @@ class ContainerManager(abc.ABC):
         ).build(source)
 
     def start_models(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        num_replicas: int,
-        options: ContainerOptions,
+        self, what: Deployed, num_replicas: int, options: ContainerOptions
     ) -> None:
         """Start containers of a version, see `deploy_model`.
 
         Raises:
-            ClipperException: there are options.
+            ClipperException: there are options, and the manager's
+                `takes_options` is False.
         """
+        more: Dict[str, Any] = {}
         if options != ContainerOptions():
-            raise ClipperException(
-                "%s takes no container options" % type(self).__name__
-            )
-        self.deploy_model(name, version, input_type, image, num_replicas)
+            if not self.takes_options:
+                raise ClipperException(
+                    "%s takes no container options" % type(self).__name__
+                )
+            more["options"] = options
+        self.deploy_model(
+            what.name, what.version, what.input_type, what.image,
+            num_replicas, **more
+        )
 
     @abc.abstractmethod
     def deploy_model(

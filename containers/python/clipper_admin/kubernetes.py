@@ -1,16 +1,13 @@
 """A name that programs import; no manager for Kubernetes exists."""
 
-from typing import Any
-
-from .exceptions import ClipperException
+from .absent import Absent
 
 
-class KubernetesContainerManager:
-    """Raises a ClipperException that says what to use instead."""
+class KubernetesContainerManager(Absent):
+    """The other managers run clusters."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise ClipperException(
-            "This package cannot run a cluster on Kubernetes. Use "
-            "DockerContainerManager or LocalContainerManager, or run the "
-            "server's image and containers of your own there"
-        )
+    instead = (
+        "This package cannot run a cluster on Kubernetes. Use "
+        "DockerContainerManager or LocalContainerManager, or run the "
+        "server's image and containers of your own there"
+    )

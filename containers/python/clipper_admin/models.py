@@ -14,7 +14,7 @@ from .catalog import (
     Version,
 )
 from .connection import Connection
-from .containers import ContainerOptions
+from .containers import ContainerOptions, Deployed
 from .exceptions import ClipperException
 from .names import check_deployable
 
@@ -137,7 +137,8 @@ class Models(Connection):
                 name, version, input_type, labels, batch_size
             )
             self.cm.start_models(
-                name, version, input_type, image, num_replicas, options
+                Deployed(name, version, input_type, image), num_replicas,
+                options,
             )
             try:
                 self._register(

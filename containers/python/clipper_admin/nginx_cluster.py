@@ -15,7 +15,6 @@ from typing import (
     List,
     Mapping,
     Optional,
-    Protocol,
 )
 from urllib.parse import quote
 
@@ -25,23 +24,10 @@ from .container_manager import ClusterAdapter, ContainerManager, Result
 from .containers import ContainerOptions, Deployed, ImageSource
 from .exceptions import ClipperException
 from .replica_set import ReplicaSet, Server
+from .store import Store
 
 #: Seconds between two looks for what keeps nginx from a configuration.
 _CHECK_INTERVAL = 0.25
-
-
-class Store(Protocol):
-    """Where a cluster keeps its fragments and locks."""
-
-    def lock(self, name: str) -> ContextManager[None]:
-        """Hold a lock that all programs of the cluster share.
-
-        Args:
-            name: a file name.
-        """
-
-    def read_fragments(self) -> Dict[str, str]:
-        """Fragments of the current generation, by their relative names."""
 
 
 class NginxCluster(ContainerManager):
@@ -58,6 +44,8 @@ class NginxCluster(ContainerManager):
         logger: puts the cluster's name before each line.
         replicas: the model containers; the subclass sets it.
     """
+
+    takes_options = True
 
     replicas: ReplicaSet
 
@@ -297,19 +285,6 @@ class NginxCluster(ContainerManager):
     @abc.abstractmethod
     def _build(self, source: ImageSource) -> str:
         """Build an image and return its name, see `build_model`."""
-
-    def start_models(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str,
-        num_replicas: int,
-        options: ContainerOptions,
-    ) -> None:
-        self.deploy_model(
-            name, version, input_type, image, num_replicas, options
-        )
 
     def deploy_model(
         self,

@@ -10,10 +10,10 @@ import time
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from .address import split
-from .catalog import ADAPTIVE, NO_CONTAINER, Catalog
+from .catalog import Catalog
 from .entries import Application, Model, Version
 from .exceptions import ClipperException
-from .selection import Selection, make_link
+from .selection import make_link
 
 #: Seconds for a started cluster to answer.
 _START_TIMEOUT = 300.0
@@ -68,98 +68,13 @@ class RemoteCatalog(Catalog):
         for name, body in self._calls:
             call(self._address, name, body, self._token)
 
-    def add_application(
-        self,
-        name: str,
-        input_type: str,
-        default_output: str,
-        slo_micros: int,
-        selection: Selection = Selection(),
-        nulls: Optional[bool] = None,
-        **settings: Any,
-    ) -> None:
-        _must_be_plain(
-            selection == Selection() and nulls is None
-            and not any(one is not None for one in settings.values())
-        )
-        super().add_application(name, input_type, default_output, slo_micros)
-        self._calls.append(("add_app", {
-            "name": name, "input_type": input_type,
-            "default_output": default_output,
-            "latency_slo_micros": int(slo_micros),
-        }))
-
-    def delete_application(self, name: str) -> None:
-        super().delete_application(name)
-        self._calls.append(("delete_app", {"name": name}))
-
-    def add_version(
-        self,
-        name: str,
-        version: str,
-        input_type: str,
-        image: str = NO_CONTAINER,
-        labels: Optional[List[str]] = None,
-        batch_size: int = ADAPTIVE,
-        tuning: Optional[Mapping[str, Any]] = None,
-        set_current: bool = True,
-    ) -> Version:
-        _must_be_plain(set_current and not any(
-            one is not None for one in (tuning or {}).values()
-        ))
-        added = super().add_version(
-            name, version, input_type, image, labels, batch_size
-        )
-        self._calls.append(("add_model", {
-            "model_name": name, "model_version": version,
-            "labels": added.labels, "input_type": input_type,
-            "container_name": image, "model_data_path": "DEPRECATED",
-            "batch_size": batch_size,
-        }))
-        return added
-
-    def set_current(self, name: str, version: str) -> None:
-        super().set_current(name, version)
-        self._calls.append(("set_model_version", {
-            "model_name": name, "model_version": version,
-        }))
-
-    def delete_version(self, name: str, version: str) -> None:
-        super().delete_version(name, version)
-        self._calls.append(("delete_versioned_model", {
-            "model_name": name, "model_version": version,
-        }))
-
-    def link(
-        self,
-        app_name: str,
-        model_names: List[str],
-        version: Any = None,
-        weight: Any = None,
-    ) -> None:
-        _must_be_plain(version is None and weight is None)
-        super().link(app_name, model_names)
-        self._calls.append(("add_model_links", {
-            "app_name": app_name, "model_names": model_names,
-        }))
-
-    def unlink(
-        self, app_name: str, model_names: List[str], version: Any = None
-    ) -> None:
-        _must_be_plain(version is None)
-        super().unlink(app_name, model_names)
-        self._calls.append(("delete_model_links", {
-            "app_name": app_name, "model_names": model_names,
-        }))
-
-
-def _must_be_plain(plain: bool) -> None:
-    """Refuse what the management API of the original has no member for."""
-    if not plain:
-        raise ClipperException(
-            "The management API takes the arguments of the original only; "
-            "the others need a manager of this package"
-        )
+    def _note(self, call: str, is_plain: bool = True, **members: Any) -> None:
+        if not is_plain:
+            raise ClipperException(
+                "The management API takes the arguments of the original "
+                "only; the others need a manager of this package"
+            )
+        self._calls.append((call, members))
 
 
 def call(

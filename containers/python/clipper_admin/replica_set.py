@@ -43,7 +43,7 @@ class Server(NamedTuple):
     """The server that containers connect to.
 
     Attributes:
-        get_status: returns its status JSON.
+        get_status: see `ContainerManager.get_status`.
         deploy_timeout: seconds that a container may take to load its model.
         logger: logger of the cluster.
     """
@@ -65,23 +65,13 @@ class ReplicaSet(abc.ABC):
 
     Args:
         server: the cluster's server.
+
+    Attributes:
+        server: the same.
     """
 
     def __init__(self, server: Server) -> None:
-        self._server = server
-
-    @property
-    def deploy_timeout(self) -> float:
-        """Seconds that a container may take to load its model."""
-        return self._server.deploy_timeout
-
-    def get_status(self) -> Dict[str, Any]:
-        """The server's status JSON.
-
-        Raises:
-            OSError: the server does not answer.
-        """
-        return self._server.get_status()
+        self.server = server
 
     # How containers are kept.
 
@@ -174,11 +164,11 @@ class ReplicaSet(abc.ABC):
         found = "Found %d replicas for %s. " % (len(running), what)
         if len(running) < count:
             missing = count - len(running)
-            self._server.logger.info("%sAdding %d", found, missing)
+            self.server.logger.info("%sAdding %d", found, missing)
             self.add(what, missing, count)
         elif len(running) > count:
             surplus = running[count:]
-            self._server.logger.info("%sRemoving %d", found, len(surplus))
+            self.server.logger.info("%sRemoving %d", found, len(surplus))
             self.remove(surplus)
 
     def nameless(self, what: Deployed) -> int:
@@ -188,7 +178,7 @@ class ReplicaSet(abc.ABC):
         containers that run are counted as well.
         """
         with contextlib.suppress(OSError):
-            status = self.get_status()
+            status = self.server.get_status()
             running = [
                 self.expected(one) for one in self.find(what.label, False)
             ]
@@ -220,7 +210,7 @@ class ReplicaSet(abc.ABC):
             late = list(range(len(replicas)))
             with contextlib.suppress(OSError):
                 late = arrivals.missing(
-                    expected, self._server.get_status(), {what.key: before}
+                    expected, self.server.get_status(), {what.key: before}
                 )
             if not late:
                 return
@@ -228,18 +218,18 @@ class ReplicaSet(abc.ABC):
             for one in waiting:
                 self._check(one)
             passed = time.monotonic() - began
-            if passed > self._server.deploy_timeout:
+            if passed > self.server.deploy_timeout:
                 raise ClipperException(
                     "Container %s is not ready within %d seconds: no replica "
                     "of %s with inputs of type %s has registered for it. Its "
                     "last lines:\n%s"
                     % (self.name_of(waiting[0]),
-                       self._server.deploy_timeout, what, what.input_type,
+                       self.server.deploy_timeout, what, what.input_type,
                        self.last_lines(waiting[0]))
                 )
             if time.monotonic() > next_log:
                 next_log += _LOG_INTERVAL
-                self._server.logger.info(
+                self.server.logger.info(
                     "Waiting for %d of %d replicas of %s (%d s)",
                     len(waiting), len(replicas), what, passed,
                 )
@@ -273,7 +263,7 @@ class ReplicaSet(abc.ABC):
         hashes = {server_status.token_hash(one.token) for one in gone}
         status: Dict[str, Any] = {}
         with contextlib.suppress(OSError):
-            status = self._server.get_status()
+            status = self.server.get_status()
         most: Dict[arrivals.Key, int] = {}
         for one in arrivals.without_token(gone, status):
             most.setdefault(
@@ -285,7 +275,7 @@ class ReplicaSet(abc.ABC):
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 if not arrivals.remaining(
-                    self._server.get_status(), hashes, most
+                    self.server.get_status(), hashes, most
                 ):
                     return
             time.sleep(0.02)

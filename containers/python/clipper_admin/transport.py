@@ -206,12 +206,12 @@ class AsyncTransport:
         self._idle: List["_AsyncConnection"] = []
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the connections that no request uses."""
         while self._idle:
             self._idle.pop().close()
 
     async def send(self, exchange: Exchange) -> Tuple[int, bytes]:
-        """Send a request and return status and body of the answer."""
+        """See `BlockingTransport.send`; it waits for a free connection."""
         if self._free is None:
             # A semaphore belongs to the event loop that runs here.
             self._free = asyncio.Semaphore(self._connections)

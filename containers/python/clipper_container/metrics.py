@@ -30,10 +30,18 @@ def add_metric(
     description: str,
     buckets: Optional[List[float]] = None,
 ) -> None:
-    """See `clipper_admin.metrics.add_metric`.
+    """Add a metric; a metric that exists stays as it is.
+
+    Args:
+        name: letters, digits and `_`. `prometheus_client` adds `_total` to
+            the name of a counter.
+        metric_type: Gauge, Counter, Histogram or Summary.
+        description: the metric's help text.
+        buckets: upper bounds of a histogram, in the unit of its values.
 
     Raises:
-        MetricError: the type is unknown or the name is not valid.
+        MetricError: the type is unknown or the name is not valid. From
+            `clipper_admin.metrics` it is a ClipperException.
     """
     import prometheus_client
 
@@ -63,11 +71,11 @@ def add_metric(
 
 
 def report_metric(name: str, val: float) -> None:
-    """See `clipper_admin.metrics.report_metric`.
+    """Set a gauge, increase a counter, or observe a value.
 
     Raises:
         MetricError: the metric does not exist, or the value would decrease
-            a counter.
+            a counter. From `clipper_admin.metrics` it is a ClipperException.
     """
     with _lock:
         found = _metrics.get(name)

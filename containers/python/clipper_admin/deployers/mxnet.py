@@ -1,8 +1,6 @@
 """Names of a retired library: MXNet models cannot be deployed."""
 
-from typing import Any
-
-from ..exceptions import ClipperException
+from ..absent import absent
 
 _TEXT = (
     "Apache MXNet was retired in 2023 and does not run on the Python "
@@ -11,11 +9,5 @@ _TEXT = (
 )
 
 
-def create_endpoint(*args: Any, **kwargs: Any) -> None:
-    """Raises a ClipperException that says what to use instead."""
-    raise ClipperException(_TEXT)
-
-
-def deploy_mxnet_model(*args: Any, **kwargs: Any) -> None:
-    """Raises a ClipperException that says what to use instead."""
-    raise ClipperException(_TEXT)
+create_endpoint = absent(__name__, "create_endpoint", _TEXT)
+deploy_mxnet_model = absent(__name__, "deploy_mxnet_model", _TEXT)

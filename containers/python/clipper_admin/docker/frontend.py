@@ -30,6 +30,7 @@ from .. import nginxconf, server_conf
 from ..exceptions import ClipperException
 from ..local.directory import MANAGEMENT_SOCKET, MANAGEMENT_TOKEN
 from ..nginxconf import directive
+from ..store import Store
 from . import curve, engine
 
 HOME = "/var/lib/clipper"
@@ -154,7 +155,7 @@ def _generation(number: int) -> bytes:
     ).encode()
 
 
-class Frontend:
+class Frontend(Store):
     """The files and the nginx of a frontend container.
 
     Args:
@@ -246,11 +247,6 @@ class Frontend:
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold a lock of the cluster.
-
-        Raises:
-            ClipperException: another program holds it for 10 minutes.
-        """
         # The lock ends with the input, and says on each line that it is held.
         script = (
             "cd %s && exec flock locks/%s "
@@ -290,7 +286,6 @@ class Frontend:
         return int(self._run("basename $(readlink current)"))
 
     def read_fragments(self) -> Dict[str, str]:
-        """Fragments of the current generation, by their relative names."""
         # The link is read only once: another program may switch it.
         data = self._run("tar -C $(readlink current) -cf - .")
         found = {}
@@ -356,7 +351,6 @@ class Frontend:
             )
 
     def make_current(self, number: int) -> None:
-        """Make a generation the current one."""
         self._run(_switch(number))
 
     # Services and nginx.

@@ -49,11 +49,11 @@ def _wait(replicas: Replicas, ids: List[str]) -> List[str]:
 
     Those that ended several times are not waited for.
     """
-    deadline = time.monotonic() + replicas.deploy_timeout
+    deadline = time.monotonic() + replicas.server.deploy_timeout
     while True:
         status: Dict[str, Any] = {}
         with contextlib.suppress(OSError):
-            status = replicas.get_status()
+            status = replicas.server.get_status()
         started = [one for one in replicas.of() if one["id"] in ids]
         late = [
             started[i] for i in arrivals.missing(

@@ -27,6 +27,7 @@ from .. import keys, nginxconf
 from ..exceptions import ClipperException
 from ..nginxconf import directive
 from ..server_conf import PLACES, nginx_conf, nginx_line
+from ..store import Store
 
 CLUSTER = "cluster.json"
 CONTAINERS = "containers.json"
@@ -61,7 +62,7 @@ def _make_parents(path: str) -> None:
             os.mkdir(above, 0o755)
 
 
-class ClusterDirectory:
+class ClusterDirectory(Store):
     """The files of one cluster.
 
     Args:
@@ -202,7 +203,6 @@ class ClusterDirectory:
             return 0
 
     def read_fragments(self) -> Dict[str, str]:
-        """Fragments of the current generation, by their relative names."""
         while True:
             try:
                 return self._read_generation(self.generation())
@@ -258,7 +258,6 @@ class ClusterDirectory:
             return []
 
     def make_current(self, number: int) -> None:
-        """Make a generation the current one."""
         temporary = self.file(".new-current")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

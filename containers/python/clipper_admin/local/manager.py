@@ -431,7 +431,7 @@ class LocalContainerManager(NginxCluster):
         directory.drop_generations([before, number])
 
     def _reload(self) -> None:
-        """Let nginx read its configuration again."""
+        """Ask what runs nginx for a reload."""
         ask(self._directory.path, "reload")
 
     # Models.

@@ -149,14 +149,18 @@ class Replicas(ReplicaSet):
             raise
 
     def _specs(
-        self, what: Deployed, missing: int, total: int
+        self, what: Deployed, count: int, sharing: int
     ) -> List[Dict[str, Any]]:
-        """New containers of a version, as the supervisor takes them."""
-        numbers, options, seal = self._take_numbers(what, missing)
+        """New containers of a version, as the supervisor takes them.
+
+        Args:
+            sharing: how many containers share the cores of the host.
+        """
+        numbers, options, seal = self._take_numbers(what, count)
         env = self._environment(what)
         if seal:
             env["CLIPPER_MODEL_DIGEST"] = seal
-        env.update(_limits(options, total))
+        env.update(_limits(options, sharing))
         env.update(options.env or {})
         ids = ["%s-%d" % (what.label, number) for number in numbers]
         ports: List[int] = []

@@ -37,6 +37,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """A Unix socket has no address."""
         return "-"
 
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not logged, unless a subclass does."""
+
 
 def serve_unix(path: str, handler: Any) -> None:
     """Serve until a signal ends the process.

@@ -1,47 +1,31 @@
 """What a model's function calls, under the original's names."""
 
-from typing import List, Optional
+import functools
+from typing import Any, Callable, TypeVar, cast
 
 from clipper_container import metrics
-from clipper_container.metrics import DEFAULT_BUCKETS, TYPES, MetricError
+from clipper_container.metrics import DEFAULT_BUCKETS, TYPES
 
 from ..exceptions import ClipperException
 
 __all__ = ["DEFAULT_BUCKETS", "TYPES", "add_metric", "report_metric"]
 
-
-def add_metric(
-    name: str,
-    metric_type: str,
-    description: str,
-    buckets: Optional[List[float]] = None,
-) -> None:
-    """Add a metric; a metric that exists stays as it is.
-
-    Args:
-        name: letters, digits and `_`. `prometheus_client` adds `_total` to
-            the name of a counter.
-        metric_type: Gauge, Counter, Histogram or Summary.
-        description: the metric's help text.
-        buckets: upper bounds of a histogram, in the unit of its values.
-
-    Raises:
-        ClipperException: the type is unknown or the name is not valid.
-    """
-    try:
-        metrics.add_metric(name, metric_type, description, buckets)
-    except MetricError as error:
-        raise ClipperException(str(error)) from None
+_Function = TypeVar("_Function", bound=Callable[..., None])
 
 
-def report_metric(name: str, val: float) -> None:
-    """Set a gauge, increase a counter, or observe a value.
+def _of_runtime(function: _Function) -> _Function:
+    """A function of the runtime with the exceptions of this package."""
 
-    Raises:
-        ClipperException: the metric does not exist, or the value would
-            decrease a counter.
-    """
-    try:
-        metrics.report_metric(name, val)
-    except MetricError as error:
-        raise ClipperException(str(error)) from None
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except metrics.MetricError as error:
+            raise ClipperException(str(error)) from None
+
+    call.__module__ = __name__
+    return cast(_Function, call)
+
+
+add_metric = _of_runtime(metrics.add_metric)
+report_metric = _of_runtime(metrics.report_metric)

@@ -217,12 +217,9 @@ class _Handler(Handler):
             code, body = 502, b""
         self.answer(code, body, kind)
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Write nothing."""
-
 
 def main(arguments: List[str]) -> int:
-    """Serve the cluster in a directory until a signal ends the process."""
+    """Serve the pages of the cluster in a directory."""
     if {"-h", "--help"} & set(arguments):
         print("usage: python -m clipper_admin metrics DIRECTORY")
         return 0

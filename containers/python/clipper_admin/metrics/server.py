@@ -7,7 +7,7 @@ from clipper_container import metrics
 
 
 def exposition() -> str:
-    """All metrics as Prometheus text."""
+    """What `serve` answers with, as `str`."""
     return metrics.exposition().decode("utf-8")
 
 

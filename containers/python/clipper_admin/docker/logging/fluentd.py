@@ -1,20 +1,17 @@
 """A name that programs import; the engine's log drivers replace it."""
 
-from typing import Any
-
-from ...exceptions import ClipperException
+from ...absent import Absent
 
 
-class Fluentd:
-    """Raises a ClipperException that says what to use instead."""
+class Fluentd(Absent):
+    """The engine collects the logs."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise ClipperException(
-            "This package starts no fluentd. nginx and the containers log to "
-            "the engine: set its log driver to send the lines elsewhere "
-            "(such as docker's --log-driver=fluentd), or copy them with "
-            "get_clipper_logs"
-        )
+    instead = (
+        "This package starts no fluentd. nginx and the containers log to "
+        "the engine: set its log driver to send the lines elsewhere "
+        "(such as docker's --log-driver=fluentd), or copy them with "
+        "get_clipper_logs"
+    )
 
 
 class FluentdConfig(Fluentd):
