@@ -1,6 +1,6 @@
 
 /*
- * The clocks of the module.  None but the last one may be set by anybody.
+ * The clocks of the module.  Only the last one can be set.
  */
 
 

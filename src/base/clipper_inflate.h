@@ -4,8 +4,8 @@
  * members) and deflate (RFC 1950, or the bare RFC 1951 that some clients send).
  *
  * Promise: writes no byte beyond the limit, whatever the input claims; never
- * reads behind a piece.  The object keeps zlib's memory between bodies.  No
- * nginx object, clock, lock or randomness.
+ * reads past the end of a piece.  The object keeps zlib's memory between
+ * bodies.  No nginx object, clock, lock or randomness.
  */
 
 

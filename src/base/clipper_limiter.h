@@ -1,9 +1,8 @@
 
 /*
- * Keeps a log short: of equal messages the first one of a minute is told.
- * Which ones are equal is said by a key; messages of other keys are not held
- * back by it, as long as their number within the minute fits the places.  The
- * message that takes the last place says so in the log.
+ * Keeps a log short: of the messages with one key, the first in a minute is
+ * logged.  A limiter has places for so many keys a minute; the message that
+ * takes the last one says so in the log, and other keys wait for a free place.
  */
 
 
@@ -29,8 +28,8 @@ typedef struct {
 
 
 /*
- * Whether a message is to be logged now: 0 or 1; CLIPPER_LIMITER_LAST if it is,
- * and until a place is a minute old no other key has one.
+ * Whether the message is to be logged now: 0 or 1; CLIPPER_LIMITER_LAST: it is,
+ * and it took the last place.
  */
 ngx_uint_t clipper_limiter(clipper_limiter_t *limiter, uint64_t key,
     uint64_t now_us);

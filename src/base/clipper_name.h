@@ -16,7 +16,7 @@
 #define CLIPPER_NAME_MAX  255
 
 
-/* NGX_OK: [A-Za-z0-9][A-Za-z0-9._-]* of a length that fits */
+/* NGX_OK: [A-Za-z0-9][A-Za-z0-9._-]*, at most CLIPPER_NAME_MAX bytes */
 
 static ngx_inline ngx_int_t
 clipper_name(const ngx_str_t *name)

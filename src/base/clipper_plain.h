@@ -2,7 +2,7 @@
 /*
  * Text from outside as one line of text: for the log, for headers.
  *
- * Control characters, C1 included, and bytes that are no UTF-8 become \xHH.
+ * Control characters, C1 included, and bytes that are not UTF-8 become \xHH.
  */
 
 
@@ -14,11 +14,11 @@
 #include <ngx_core.h>
 
 
-/* what a byte can become */
+/* bytes that one byte can become */
 #define CLIPPER_PLAIN_MAX  4
 
 
-/* 1: it would be copied as it is */
+/* 1: clipper_plain() would copy it unchanged */
 ngx_uint_t clipper_plain_is(const u_char *src, size_t len);
 
 /* writes what fits as a whole between dst and end; returns the end of it */

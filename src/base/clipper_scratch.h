@@ -1,7 +1,7 @@
 
 /*
- * The scanner's memory: the pieces of a body that it reads, and a buffer that
- * grows and is kept for what it writes.
+ * The scanner's memory: the pieces of a body that it reads, and a buffer for
+ * what it writes, which grows and is kept.
  *
  * Promise: no allocation while the content fits what earlier requests needed;
  * never more than the cap.  start is aligned for every type.  The owner frees
