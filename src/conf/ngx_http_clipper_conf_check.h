@@ -28,8 +28,9 @@ void ngx_http_clipper_conf_check_use_links(ngx_conf_t *cf,
     ngx_array_t *links);
 
 /*
- * A handler of the module is about to be set; at the end, whether none has
- * replaced it since.  NGX_DECLINED: the location has another one.
+ * The first is called before a handler of the module is set, the second at the
+ * end, as another directive may have replaced it.  NGX_DECLINED: the location
+ * has another handler.
  */
 ngx_int_t ngx_http_clipper_conf_check_free(ngx_conf_t *cf);
 ngx_int_t ngx_http_clipper_conf_check_kept(ngx_conf_t *cf,

@@ -3,8 +3,8 @@
  * The keys of an address of clipper_rpc: curve_key=FILE and
  * curve_clients=DIRECTORY|FILE.
  *
- * They are certificates of CZMQ and of zmq.auth.  All files are read here, so
- * a reload takes what has changed.
+ * The files are certificates in the format of CZMQ and zmq.auth.  All are read
+ * here, so a reload picks up what has changed.
  */
 
 
@@ -22,7 +22,7 @@
 ngx_int_t ngx_http_clipper_conf_curve(ngx_conf_t *cf,
     ngx_http_clipper_endpoint_t *endpoint, ngx_str_t *value);
 
-/* after the last parameter: both are there, or none */
+/* after the last parameter: both must be set, or neither */
 ngx_int_t ngx_http_clipper_conf_curve_check(ngx_conf_t *cf,
     ngx_http_clipper_endpoint_t *endpoint);
 

@@ -42,10 +42,10 @@ typedef struct {
 } ngx_http_clipper_conf_opt_t;
 
 
-/* of zeroed memory */
+/* for zeroed memory */
 void ngx_http_clipper_conf_opt_unset(ngx_http_clipper_conf_opt_t *opt);
 
-/* takes what is unset from the level above, or its default */
+/* what is unset comes from the level above, or is the default */
 void ngx_http_clipper_conf_opt_merge(ngx_http_clipper_conf_opt_t *prev,
     ngx_http_clipper_conf_opt_t *opt);
 

@@ -16,10 +16,10 @@
 #define NGX_HTTP_CLIPPER_RPC_STRANGERS_MIN  16
 #define NGX_HTTP_CLIPPER_RPC_STRANGERS_MAX  512
 
-/* connections to clipper_rpc that a worker's limit of files should hold */
+/* connections to clipper_rpc that a worker should have descriptors for */
 #define NGX_HTTP_CLIPPER_RPC_ROOM           128
 
-/* descriptors of a worker that are no connections */
+/* descriptors of a worker that are not connections */
 #define NGX_HTTP_CLIPPER_RPC_OTHERS         32
 
 
@@ -50,7 +50,7 @@ typedef struct {
     size_t                        max_message;
     ngx_uint_t                    mode;         /* 0: default */
     ngx_array_t                   allow;        /* of .._allow_t */
-    ngx_http_clipper_curve_t     *curve;        /* NULL: in the clear */
+    ngx_http_clipper_curve_t     *curve;        /* NULL: not encrypted */
     int                           family;       /* AF_INET, ... */
     ngx_uint_t                    listening;    /* index in the cycle */
     ngx_socket_t                  fd;           /* of the listening socket */
