@@ -16,8 +16,8 @@
 
 
 /*
- * Scans the body, which has been read, and unpacks it before if coding is a
- * CLIPPER_INFLATE_*.  The `error` of the result says how the scan ended.  NULL:
+ * Scans the body, which has been read; if coding is a CLIPPER_INFLATE_*, it is
+ * unpacked first.  The `error` of the result says how the scan ended.  NULL:
  * out of memory or unreadable file, logged.
  */
 clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
@@ -26,9 +26,8 @@ clipper_input_t *ngx_http_clipper_body_scan(ngx_http_request_t *r,
 void ngx_http_clipper_body_release(clipper_input_t *in);
 
 /*
- * Frees the body of a request after its scan; it is most of the memory of a
- * request that waits.  The body is kept if the configuration uses
- * $request_body.
+ * Frees the body of a request after its scan: a waiting request needs little
+ * memory without it.  The body is kept if the configuration uses $request_body.
  */
 void ngx_http_clipper_body_free(ngx_http_request_t *r);
 

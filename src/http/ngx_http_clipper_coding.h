@@ -21,9 +21,9 @@ ngx_int_t ngx_http_clipper_coding(ngx_http_request_t *r);
 ngx_uint_t ngx_http_clipper_coding_form(ngx_http_request_t *r);
 
 /*
- * What goes with a body without JSON, from the arguments of the request.
- * batch: the number of inputs, CLIPPER_INPUT_NONE for a single one.
- * NGX_DECLINED: "batch" is no number; NGX_ERROR: no memory.
+ * What the arguments of the request say about a body that is not JSON.  batch:
+ * the number of inputs, CLIPPER_INPUT_NONE for a single one.  NGX_DECLINED:
+ * "batch" is not a number; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_clipper_coding_batch(ngx_http_request_t *r,
     ngx_uint_t *batch);

@@ -59,7 +59,7 @@ ngx_http_clipper_document_end(ngx_http_clipper_document_t *d)
 }
 
 
-/* takes the value, NULL if there was no memory for it */
+/* takes the value; NULL: there was no memory for it */
 
 static void
 ngx_http_clipper_document_add(ngx_http_clipper_document_t *d, const char *key,
@@ -194,7 +194,7 @@ ngx_http_clipper_document_string(ngx_http_clipper_document_t *d,
 }
 
 
-/* jansson refuses what is no UTF-8; answers have U+FFFD in its place */
+/* jansson refuses what is not UTF-8; answers have U+FFFD in its place */
 
 static json_t *
 ngx_http_clipper_document_mend(ngx_http_clipper_document_t *d,

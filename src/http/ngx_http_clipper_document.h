@@ -1,9 +1,9 @@
 
 /*
  * A JSON document for operators: jansson's tree, made piece by piece, and
- * written at the end.  A failed allocation is remembered and told by the end,
- * which frees the tree and therefore belongs to every document.  Keys are
- * literals, NULL inside an array.
+ * written at the end.  A failed allocation is remembered and reported by
+ * ngx_http_clipper_document_end(), which frees the tree and so must be called
+ * for every document.  Keys are literals, NULL inside an array.
  */
 
 
@@ -43,7 +43,7 @@ void ngx_http_clipper_document_open(ngx_http_clipper_document_t *d,
     const char *key, u_char bracket);
 void ngx_http_clipper_document_close(ngx_http_clipper_document_t *d);
 
-/* numbers beyond INT64_MAX are told as that */
+/* numbers beyond INT64_MAX are written as INT64_MAX */
 void ngx_http_clipper_document_number(ngx_http_clipper_document_t *d,
     const char *key, uint64_t value);
 void ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
@@ -57,11 +57,11 @@ void ngx_http_clipper_document_null(ngx_http_clipper_document_t *d,
 void ngx_http_clipper_document_string(ngx_http_clipper_document_t *d,
     const char *key, const ngx_str_t *value);
 
-/* the same of a string that ends with a NUL */
+/* the same for a string that ends with a NUL */
 void ngx_http_clipper_document_text(ngx_http_clipper_document_t *d,
     const char *key, const void *value);
 
-/* hexadecimal, of at most NGX_HTTP_CLIPPER_DOCUMENT_BYTES; null for none */
+/* in hexadecimal, at most NGX_HTTP_CLIPPER_DOCUMENT_BYTES; null for none */
 void ngx_http_clipper_document_bytes(ngx_http_clipper_document_t *d,
     const char *key, u_char *data, size_t len);
 

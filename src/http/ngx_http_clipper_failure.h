@@ -1,7 +1,7 @@
 
 /*
- * The models of an application that fail on their inputs, for those who look
- * at its health and, where the operator allows it, at its answers.
+ * The models of an application that fail on their inputs, as told by its health
+ * and, where the operator allows it, by its answers.
  */
 
 

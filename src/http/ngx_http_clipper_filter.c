@@ -86,7 +86,7 @@ ngx_http_clipper_filter_header(ngx_http_request_t *r)
     ngx_http_clipper_ctx_t       *ctx;
     ngx_http_clipper_loc_conf_t  *lcf;
 
-    /* nginx closes the connection next, but would not tell the client */
+    /* nginx closes the connection next, without telling the client */
 
     if (ngx_exiting) {
         r->keepalive = 0;

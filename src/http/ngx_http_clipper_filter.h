@@ -1,9 +1,10 @@
 
 /*
- * Turns errors that nginx itself answers in a location of the module (body too
- * large, access denied, too many requests, ...) into JSON, like those of the
- * module.  Responses of "error_page" and "return" stay as the operator wrote
- * them.  The responses of a retiring worker say that it closes the connection.
+ * Turns the errors that nginx itself sends in a location of the module (body
+ * too large, access denied, too many requests, ...) into JSON, like those of
+ * the module.  Responses of "error_page" and "return" stay as the operator
+ * wrote them.  The responses of a retiring worker say that it closes the
+ * connection.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The way of a request through the location of an application.
+ * How a request passes through the location of an application.
  *
  * The handler runs when the header is read, the body handler when the last
  * byte of the body is: the clock of the SLO starts there.  From then on the
@@ -107,7 +107,7 @@ ngx_http_clipper_predict_handler(ngx_http_request_t *r)
 }
 
 
-/* what follows the location's name; 0: nothing that is served */
+/* what follows the location's name; 0: no path that is served */
 
 static ngx_uint_t
 ngx_http_clipper_predict_path(ngx_http_request_t *r,
@@ -389,7 +389,7 @@ ngx_http_clipper_predict_uid(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED: the version that it asks for is not to be had, by *cause */
+/* NGX_DECLINED: it cannot have the version that it asks for, *cause says why */
 
 static ngx_int_t
 ngx_http_clipper_predict_resolve(ngx_http_request_t *r,
@@ -518,7 +518,7 @@ ngx_http_clipper_predict_error(ngx_http_request_t *r, ngx_uint_t status,
     ctx = ngx_http_get_module_ctx(r, ngx_http_clipper_module);
     ctx->failed = 1;
 
-    /* before the response: its reader may look at the counters next */
+    /* before the response: the client may look at the counters next */
 
     if (ctx->read_us && !ctx->update) {
         ngx_http_clipper_predict_count(r, ctx);

@@ -51,7 +51,7 @@ typedef struct {
     ngx_chain_t                   *first;
     ngx_chain_t                   *last;
     off_t                          size;       /* bytes before the last */
-    ngx_uint_t                     failed;     /* no memory: told at the end */
+    ngx_uint_t                     failed;     /* no memory: seen at the end */
 } ngx_http_clipper_prometheus_t;
 
 

@@ -219,7 +219,10 @@ ngx_http_clipper_prometheus_add(ngx_http_clipper_prometheus_t *p,
 }
 
 
-/* whether the configuration names the model; *version: or uses the version */
+/*
+ * whether the configuration names the model; *version: whether it uses the
+ * version
+ */
 
 static ngx_uint_t
 ngx_http_clipper_prometheus_named(ngx_http_clipper_prometheus_t *p,

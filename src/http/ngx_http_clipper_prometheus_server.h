@@ -1,6 +1,6 @@
 
 /*
- * Samples of families that speak of the whole server: they have no group.
+ * Samples of families about the whole server: they have no group.
  */
 
 

@@ -148,7 +148,7 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 }
 
 
-/* the models' error as a part of a JSON string; left alone if there is none */
+/* the models' error as a part of a JSON string; unchanged if there is none */
 
 static ngx_int_t
 ngx_http_clipper_response_failure(ngx_pool_t *pool,
@@ -183,7 +183,7 @@ ngx_http_clipper_response_failure(ngx_pool_t *pool,
 
     clipper_json_string(failure->data, text, len);
 
-    /* without its quotes, behind a separator */
+    /* without its quotes, after a separator */
 
     failure->data[0] = ' ';
     failure->len--;

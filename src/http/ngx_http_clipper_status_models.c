@@ -303,9 +303,9 @@ ngx_http_clipper_status_state(uint32_t state)
 
 
 /*
- * Whoever knows a token can take its replica's place, so its hash is shown:
- * who started the container computes it.  Version 3 has no token, all bytes
- * are zero.
+ * Whoever knows a token can take its replica's place, so only its hash is
+ * shown, which whoever started the container can compute.  Version 3 has no
+ * token: all bytes are zero.
  */
 
 static void

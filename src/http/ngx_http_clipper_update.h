@@ -12,9 +12,9 @@
 
 
 /*
- * With the body scanned: what the request is to be finalized with, or
- * NGX_AGAIN, then it finalizes it itself.  NGX_DECLINED: in->error says why it
- * is refused.
+ * Call it with the scanned body.  Returns the code to finalize the request
+ * with; NGX_AGAIN: it finalizes the request later; NGX_DECLINED: in->error says
+ * why the feedback is refused.
  */
 ngx_int_t ngx_http_clipper_update(ngx_http_request_t *r,
     ngx_http_clipper_ctx_t *ctx, clipper_input_t *in);

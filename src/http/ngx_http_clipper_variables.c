@@ -187,7 +187,7 @@ ngx_http_clipper_variable_uid(ngx_http_request_t *r,
     v->len = ctx->uid.len;
     v->data = ctx->uid.data;
 
-    /* it may become a header, where a line's end would begin another one */
+    /* it may become a header, where a line break would begin another one */
 
     if (!clipper_plain_is(v->data, v->len)) {
         size = ctx->uid.len * CLIPPER_PLAIN_MAX;
