@@ -6,10 +6,10 @@
  * Promise: exactly as strict as an RFC 8259 parser (one value, UTF-8, no lone
  * surrogates, no literal beyond DBL_MAX), numbers correctly rounded, and the
  * same result however the body is cut into segments.  A byte order mark is
- * passed over; with nulls, NaN is read inside of an input.  Malformed JSON
- * anywhere takes precedence over an error of meaning, which is remembered
- * while the scan continues, so that "version" is known even if the input is
- * wrong.  The first of duplicate members counts; "input" takes precedence over
+ * passed over; with nulls, NaN is read inside an input.  Malformed JSON
+ * anywhere takes precedence over an error of meaning, which is remembered while
+ * the scan continues, so that "version" is known even if the input is wrong.
+ * The first of duplicate members counts; "input" takes precedence over
  * "input_batch".
  *
  * Ownership: the buffers belong to clipper_input_t and are kept between scans;
@@ -43,7 +43,7 @@ typedef struct {
     ngx_uint_t                  max_batch;     /* inputs */
     ngx_uint_t                  max_elements;  /* numbers or bytes, per input */
     ngx_uint_t                  max_depth;     /* of the root: 1 */
-    unsigned                    strict:1;      /* "1" is no double, no float */
+    unsigned                    strict:1;      /* "1" is no number */
     unsigned                    nulls:1;       /* null is an element: NaN */
 } clipper_input_conf_t;
 

@@ -12,7 +12,7 @@
 
 #define CLIPPER_INPUT_ZEROS   0x3030303030303030
 
-/* a call would put the place of the next number through memory */
+/* inline: a call would pass the place of the next number through memory */
 
 #define CLIPPER_INPUT_INLINE  ngx_inline __attribute__((always_inline))
 
@@ -20,7 +20,7 @@
 typedef struct {
     uint64_t        mantissa;
     uint64_t        negative;       /* 0 or 1 */
-    ngx_uint_t      fraction;       /* digits behind the point; 0: none */
+    ngx_uint_t      fraction;       /* digits after the point; 0: none */
     const u_char   *end;            /* at the comma or bracket */
 } clipper_input_plain_t;
 
@@ -75,7 +75,7 @@ clipper_input_digits(const u_char *p)
 #endif
 
 
-/* for 64 bytes: bit i is set when p[i] is no digit */
+/* for 64 bytes: bit i is set when p[i] is not a digit */
 
 static CLIPPER_INPUT_INLINE uint64_t
 clipper_input_others(const u_char *p)
@@ -124,7 +124,7 @@ clipper_input_value8(const u_char *p, ngx_uint_t n)
 {
     uint64_t  v;
 
-    /* the digits at the top, zeros instead of what is not there */
+    /* the digits at the top, zeros for those that are missing */
 
     v = clipper_input_load(p) ^ CLIPPER_INPUT_ZEROS;
 
@@ -189,12 +189,12 @@ clipper_input_value16(const u_char *end, ngx_uint_t n)
 
 
 /*
- * An ordinary number and the comma or bracket behind it: 1, else 0.  Bit i of
- * others is set when p[i] is no digit; its upper bits are 0 where nothing is
- * known, so that 0 may also mean that not enough is.
+ * 1: an ordinary number, and the comma or bracket after it; else 0.  Bit i of
+ * others is set when p[i] is not a digit.  Its upper bits are 0 where nothing
+ * is known yet, so the result 0 may also mean that too little is known.
  *
- * What the next number waits for is only its place, that is a few operations
- * on others: the sign is shifted away, not branched on.
+ * The next number waits for nothing but its place, a few operations on others:
+ * the sign is shifted away, not branched on.
  */
 
 static CLIPPER_INPUT_INLINE ngx_uint_t
@@ -288,7 +288,7 @@ clipper_input_bits64(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
     uint64_t  bits;
 #endif
 
-    /* so many digits are at most 8 before the point, and at least 8 behind */
+    /* so many digits are at most 8 before the point, and at least 8 after */
 
     if (plain->mantissa >= 1000000000000000) {
         return clipper_number_lemire_fraction(plain->mantissa,
@@ -340,7 +340,7 @@ clipper_input_bits32(const clipper_input_plain_t *plain, ngx_uint_t *unsure)
 }
 
 
-/* an element of the type to dst: 1, or 0 when it is not plain for the type */
+/* writes an element of the type to dst; 0: it is not plain for the type */
 
 static CLIPPER_INPUT_INLINE ngx_uint_t
 clipper_input_store(u_char *dst, ngx_uint_t type,

@@ -20,13 +20,12 @@
 
 
 /*
- * p: where an element is expected; up to CLIPPER_INPUT_BEFORE bytes
- * before it are read, nothing behind last.  *out is moved up to out_last, a
- * multiple of the element's size away.  Returns where the next element is
- * expected or, with *closed set, the bracket behind the last one.  It looks at
- * 64 bytes at a time, and at up to 8 behind them; with less than
- * CLIPPER_INPUT_WINDOW to last it takes no element.
- * strict: integers are no reals.
+ * p: where an element is expected; up to CLIPPER_INPUT_BEFORE bytes before it
+ * are read, nothing past last.  *out is moved up to out_last, a multiple of the
+ * element's size away.  Returns where the next element is expected or, with
+ * *closed set, the bracket after the last one.  It looks at 64 bytes at a time,
+ * and at up to 8 after them; with less than CLIPPER_INPUT_WINDOW to last it
+ * takes no element.  strict: an integer is not a real number.
  */
 
 #define CLIPPER_INPUT_BEFORE  8

@@ -19,7 +19,7 @@ static ngx_int_t clipper_input_binary_wrong(clipper_input_t *in,
     const char *reason, size_t offset);
 
 
-/* the reason that means: no memory */
+/* as the reason: no memory */
 
 static const char  clipper_input_binary_nomem[] = "no memory";
 
@@ -34,7 +34,7 @@ clipper_input_binary_read(clipper_input_t *in, const clipper_input_conf_t *conf,
 
     clipper_input_clear(in, CLIPPER_INPUT_PREDICT);
 
-    /* the bytes of a file are in texts until they are of the type */
+    /* texts holds the bytes of a file until they are converted to the type */
 
     if (clipper_scratch_reserve(&in->values, 8) != NGX_OK
         || clipper_input_binary_gather(form == CLIPPER_INPUT_BINARY_RAW

@@ -2,7 +2,7 @@
 /*
  * Bodies without JSON: the bytes of one input, or of several of equal length,
  * in the type of the application (little-endian, as on the wire); and NumPy's
- * .npy files.  Results, errors and ownership as of clipper_input_scan().
+ * .npy files.  Results, errors and ownership are those of clipper_input_scan().
  */
 
 

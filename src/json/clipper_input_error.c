@@ -226,7 +226,7 @@ clipper_input_place(const clipper_input_error_t *error, char *buf, size_t size)
 }
 
 
-/* a way out of a frequent mistake */
+/* the remedy for a frequent mistake */
 
 static const char *
 clipper_input_advice(const clipper_input_error_t *error)

@@ -48,7 +48,7 @@
 #define CLIPPER_KIND_INTEGER    7           /* number, digits only */
 #define CLIPPER_KIND_REAL       8           /* number, fraction or exponent */
 
-/* an input that is not of a batch, an error that is not of an element */
+/* the error is not in a batch, or not in an element */
 
 #define CLIPPER_INPUT_NONE      ((ngx_uint_t) -1)
 

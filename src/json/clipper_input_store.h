@@ -1,7 +1,7 @@
 
 /*
- * A number into the bytes of an input, which need no alignment.  Inline for
- * the loops over arrays.
+ * Writes a number into the bytes of an input, which need no alignment.  Inline
+ * for the loops over arrays.
  */
 
 

@@ -8,7 +8,7 @@
  *
  * Every function that returns ngx_int_t returns NGX_OK, or NGX_ERROR with
  * lex->error, lex->offset and lex->reason set; nothing may be read after an
- * error.  lex->offset is that of the first byte which no valid document could
+ * error.  lex->offset is that of the first byte that no valid document could
  * have there (of the number's first byte, for a number beyond DBL_MAX).
  */
 

@@ -4,9 +4,9 @@
  *
  * Promise: reads the versions 1 to 3 of the format, booleans, integers and
  * floats of any size and byte order, in C order; anything else is refused with
- * a reason.  Never reads behind the bytes that it is given.  A value is
- * converted as the same number in JSON would be: integers must fit, a float is
- * the nearest one, and a finite value beyond FLT_MAX is no float.
+ * a reason.  Never reads past the bytes that it is given.  A value is converted
+ * as the same number in JSON would be: integers must fit, a float is the
+ * nearest one, and a finite value beyond FLT_MAX does not fit a float.
  */
 
 
@@ -49,8 +49,8 @@ ngx_uint_t clipper_npy_is_convertible(const clipper_npy_t *npy,
     ngx_uint_t type);
 
 /*
- * Converts count elements.  Returns how many were: fewer than count if one
- * does not fit the type.
+ * Converts count elements.  Returns how many: fewer than count if one does not
+ * fit the type.
  */
 size_t clipper_npy_convert(const clipper_npy_t *npy, ngx_uint_t type,
     const u_char *src, u_char *dst, size_t count);

@@ -4,8 +4,8 @@
 
 
 /*
- * Digits that a uint64_t always holds; an exponent that no body is long enough
- * to balance with zeros, so that larger ones may be cut to it.
+ * The number of digits that a uint64_t always holds; and an exponent that no
+ * body is long enough to balance with zeros, to which larger ones are cut.
  */
 
 #define CLIPPER_NUMBER_DIGITS        19

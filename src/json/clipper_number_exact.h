@@ -3,8 +3,8 @@
  * A number between two neighbours of a format: which of them is nearer.
  *
  * Promise: exact for every literal, with bounded work.  The middle of two
- * doubles has at most 768 significant digits, so of the digits after these only
- * matters whether any is not zero: they are looked at, not calculated with.
+ * doubles has at most 768 significant digits, so all that matters of the digits
+ * after these is whether one is not zero: they take no part in the arithmetic.
  * All is done with integers of at most 2656 bits on the stack; nothing is
  * allocated, no state is kept.
  */
@@ -17,7 +17,7 @@
 #include "json/clipper_number.h"
 
 
-/* significant digits that are calculated with */
+/* significant digits that take part in the arithmetic */
 
 #define CLIPPER_NUMBER_EXACT_DIGITS  768
 
@@ -32,10 +32,10 @@ extern uint64_t  clipper_number_exact_work;
 
 
 /*
- * Whether the number's absolute value, when it is between the value that these
- * bits are and the next one, is rounded to the next one: it is above their
- * middle, or the middle itself and the bits are odd.  The value after the
- * largest is infinity, as if it were the next power of two.
+ * The number's absolute value is between the value of these bits and the next
+ * one.  Returns whether it is rounded up: it is above their middle, or it is
+ * the middle and the bits are odd.  The value after the largest is infinity, as
+ * if it were the next power of two.
  */
 
 ngx_uint_t  clipper_number_exact_up(const clipper_number_t *n, uint64_t bits,

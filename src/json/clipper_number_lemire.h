@@ -4,8 +4,8 @@
  * over arrays.  After M. Eisel and D. Lemire, "Number Parsing at a Gigabyte per
  * Second", Software: Practice and Experience 51(8), 2021, written anew.
  *
- * The mantissa, shifted to 64 full bits, is multiplied by the first 128 bits
- * of 5^power.  The upper half of the product is right but for a carry out of
+ * The mantissa, shifted to 64 full bits, is multiplied by the first 128 bits of
+ * 5^power.  The upper half of the product is right except for a carry out of
  * what was cut off, and that carry can only matter when all bits below those
  * that are kept are ones; then the second word of the power joins in.
  */

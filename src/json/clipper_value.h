@@ -3,7 +3,7 @@
  * Outputs and labels as values: a byte string that is one JSON value stands
  * for that value, any other for a string of its bytes.
  *
- * Promise: values that any JSON reader takes for the same are equal here.
+ * Promise: values that every JSON reader takes for the same are equal here.
  * Numbers: 1, 1.0 and 1e0; integers up to 64 bits exactly, all others as the
  * nearest doubles.  Strings: after resolving escapes.  Arrays: element by
  * element.  Objects: member by member in the order written.  No allocation, no
@@ -61,8 +61,8 @@ void clipper_value_open(const clipper_value_t *value,
 ngx_int_t  clipper_value_next(clipper_cursor_t *cursor, clipper_token_t *token);
 
 /*
- * Whether two values are equal.  With `shape` any two numbers are: brackets,
- * keys and everything else must be equal, in the same places.
+ * Whether two values are equal.  With `shape` any two numbers are equal;
+ * brackets, keys and everything else must be the same, in the same places.
  */
 ngx_uint_t clipper_value_equal(const clipper_value_t *one,
     const clipper_value_t *two, ngx_uint_t shape);
@@ -72,7 +72,7 @@ uint64_t clipper_value_hash(const clipper_value_t *value, ngx_uint_t shape);
 
 /*
  * The value that the text in a string stands for, as if it were an output of
- * its own: of "7" the number 7, of "cat" the text.  A text with escapes is
+ * its own: "7" is the number 7, "cat" is the text.  A text with escapes is
  * copied to `buf`, which must live as long as `inner`.  NGX_DECLINED: not a
  * string; NGX_ABORT: longer than `buf`.
  */
