@@ -11,8 +11,8 @@
  * Of equal weights the group of the first member wins.  Members without an
  * answer take no part, but they were asked: the confidence is the weight of the
  * members that agree with the answer, divided by the weight of all that were
- * asked.  After a mean, a member agrees by 1 - its loss against the answer if
- * the loss is one of numbers, else fully.
+ * asked.  After a mean, a member agrees to the degree 1 - its loss against the
+ * answer if the loss is one of numbers, else fully.
  */
 
 

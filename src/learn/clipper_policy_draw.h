@@ -1,6 +1,6 @@
 
 /*
- * What policies share that draw one member: shares, a floor, and chance.
+ * For policies that draw one member: shares, a floor, and chance.
  */
 
 
@@ -20,10 +20,10 @@ void clipper_policy_draw(const double *weights, ngx_uint_t n, double u,
     clipper_policy_pick_t *pick);
 
 /*
- * No member that is up is less likely than the floor, or than one of k if that
- * is less.  The first does it to weights; the second, by u in [0,1), to a
- * choice whose weights are not computed: 1, a member is served for the sake of
- * the floor; 0, none.
+ * Every member that is up gets a probability of at least the floor, or of 1/k
+ * with k members up, if that is less.  The first raises weights.  The second is
+ * for a choice without weights, by u in [0,1).  1: the pick is set, for the
+ * floor; 0: the policy chooses.
  */
 void clipper_policy_draw_floor(const clipper_policy_view_t *view, double floor,
     double *weights);

@@ -5,13 +5,12 @@
  * was served, with the p it was served with (G. Neu: Explore no more, NIPS
  * 2015).  A fixed share alpha keeps every member alive (P. Auer, N.
  * Cesa-Bianchi, Y. Freund, R. Schapire: The nonstochastic multiarmed bandit
- * problem, 2002).  In place of Clipper's Exp3 (NSDI 2017, 5.1), whose weights
- * are multiplied, so that they underflow and depend on the order.
+ * problem, 2002).  It replaces Clipper's Exp3 (NSDI 2017, 5.1), whose weights
+ * are products, so they underflow and depend on the order.
  *
- * A user's own feedbacks are few, and estimates that are divided by p vary too
- * much to learn from twenty of them.  So a user's sums are mean losses times
- * rounds, of the own feedbacks and of the application's, which count as kappa
- * at most.
+ * A user gives few feedbacks, and estimates divided by p vary too much to learn
+ * from twenty of them.  So a user's sums are mean losses times rounds, of the
+ * user's feedbacks and of the application's, which count as kappa at most.
  */
 
 
@@ -30,7 +29,7 @@ enum {
 };
 
 enum {
-    CLIPPER_POLICY_EXP3_COUNT = 0,              /* as state_counts() wants it */
+    CLIPPER_POLICY_EXP3_COUNT = 0,              /* first, for state_counts() */
     CLIPPER_POLICY_EXP3_LOST,
     CLIPPER_POLICY_EXP3_ROUNDS,                 /* the member could be drawn */
     CLIPPER_POLICY_EXP3_LOSS,                   /* estimated */
@@ -59,7 +58,7 @@ static const clipper_policy_param_t
 };
 
 
-/* the user's sums and rounds; 0: there are no own feedbacks */
+/* the user's sums and rounds; 0: the user has given no feedback */
 
 static double
 clipper_policy_exp3_personal(const clipper_policy_conf_t *conf,

@@ -5,24 +5,24 @@
  * probability of being drawn: it is Hedge (Y. Freund, R. Schapire, 1997) on
  * decayed sums S, with a fixed share alpha.
  *
- * Such weights find the best member, and a vote may be better than any.  So
- * where answers are voted on, the vote by log odds (clipper_policy_vote.h) is
- * one member more: it has its own sum of losses, and what it weighs is given
- * to the members by their log odds.
+ * Such weights find the best member, but a vote may be better than any member.
+ * So where answers are voted on, the vote by log odds (clipper_policy_vote.h)
+ * is one more member: it has its own sum of losses, and its weight goes to the
+ * members by their log odds.
  *
- * A fixed share as it is usually done mixes the weights after each round (M.
- * Herbster, M. Warmuth, 1998), which depends on the order.  Here the shares
- * are mixed when they are read, and what lets another member take over is the
- * memory: sums of no more feedbacks than it holds differ by no more either.
+ * The usual fixed share mixes the weights after each round (M. Herbster, M.
+ * Warmuth, 1998), which depends on the order.  Here the shares are mixed when
+ * they are read, and what lets another member take over is the memory: sums of
+ * no more feedbacks than it holds differ by no more either.
  *
- * A member that missed the deadline has no loss to be seen.  So that slowness
+ * The loss of a member that missed the deadline is not seen.  So that slowness
  * does not look like quality, each loss that is seen weighs 1 / pi, pi being
- * the member's decayed share of rounds in which it was seen; and rounds that
- * even so have no losses (a member that is new, or never on time) count as
- * those of a member of mean weight.
+ * the member's decayed share of rounds in which it was seen; rounds that still
+ * have no losses (a member is new, or never on time) count as those of a member
+ * of mean weight.
  *
- * A user's sums are the own ones and the application's, as those of no more
- * than kappa rounds.
+ * A user's sums are the user's own and the application's, the latter as those
+ * of at most kappa rounds.
  */
 
 
@@ -46,7 +46,7 @@ enum {
     CLIPPER_POLICY_EXP4_FIELDS
 };
 
-/* rows behind the members' */
+/* rows after the members' */
 
 enum {
     CLIPPER_POLICY_EXP4_VOTE = 0,
@@ -132,7 +132,9 @@ clipper_policy_exp4_losses(const clipper_policy_conf_t *conf,
         return 0;
     }
 
-    /* users have votes of their own, what these are worth is known of all */
+    /*
+     * users have votes of their own; what a vote is worth is learned from all
+     */
 
     row = clipper_policy_exp4_row(view->app,
                                   view->n + CLIPPER_POLICY_EXP4_VOTE);
@@ -233,7 +235,7 @@ clipper_policy_exp4_weights(const clipper_policy_conf_t *conf,
 }
 
 
-/* before there is any feedback it is as likely as much is behind it */
+/* before there is any feedback: the share of the weights behind it */
 
 static double
 clipper_policy_exp4_confidence(const clipper_policy_conf_t *conf,

@@ -87,8 +87,8 @@ clipper_policy_sums_shares(const clipper_policy_sums_t *sums, uint64_t up,
 /*
  * The sums of losses, each standing for all the rounds there were.  A member
  * that is new, was without a replica, or was never on time has no losses for
- * some of them; nothing known must not look like nothing lost, so for those
- * rounds it gets what a member of mean weight has.  Gives the rounds.
+ * some of them; an unknown loss must not look like none, so for those rounds it
+ * gets what a member of mean weight has.  Returns the rounds.
  */
 
 double

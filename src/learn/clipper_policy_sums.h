@@ -1,8 +1,8 @@
 
 /*
  * For policies with sums of losses (log weights are -eta times them): the sums
- * of members that took part in different numbers of rounds, and the shares
- * that follow from them.
+ * of members that took part in different numbers of rounds, and the shares that
+ * follow.
  */
 
 

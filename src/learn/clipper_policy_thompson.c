@@ -1,12 +1,12 @@
 
 /*
- * Thompson sampling: the member with the largest draw from Beta(a, b) serves,
- * a = 1 + the decayed sum of 1 - L, b = 1 + that of L (D. Russo et al.: A
+ * Thompson sampling: the member with the largest draw from Beta(a, b) serves, a
+ * = 1 + the decayed sum of 1 - L, b = 1 + that of L (D. Russo et al.: A
  * Tutorial on Thompson Sampling, 2018, 6.3 for what changes; fractional losses
  * as in S. Agrawal, N. Goyal: Analysis of Thompson Sampling, COLT 2012, but
  * without their coin: the parts of a loss are counted, which teaches the same
  * mean with less noise).  A user's own a and b start at kappa times the
- * application's mean once there are own feedbacks.
+ * application's mean once the user has given feedback.
  *
  * The propensity is an integral, so select() leaves it out; weights() returns
  * it for each member, for logs.
@@ -59,14 +59,14 @@ static const clipper_policy_param_t
 #define CLIPPER_POLICY_THOMPSON_SHARP  3
 
 /*
- * What has changed by less than this in parts of its square root moves the
- * mean of its Beta variable by less than twice as many standard deviations:
- * no more than the integral is exact.
+ * A sum that has changed by less than this part of its square root moves the
+ * mean of its Beta variable by less than twice as many standard deviations: the
+ * integral is no more exact than that.
  */
 #define CLIPPER_POLICY_THOMPSON_NEAR  1e-3
 
 
-/* whether there are feedbacks of the user's own */
+/* whether the user has given feedback */
 
 static ngx_uint_t
 clipper_policy_thompson_own(const clipper_policy_view_t *view)
@@ -146,8 +146,8 @@ clipper_policy_thompson_normal(clipper_policy_normal_t *r)
 
 /*
  * ln of a Gamma(shape) variable (G. Marsaglia, W. Tsang: A simple method for
- * generating gamma variables, 2000); of a small shape it may be far below the
- * least double.
+ * generating gamma variables, 2000); for a small shape the variable may be far
+ * below the least double.
  */
 
 static double

@@ -1,8 +1,8 @@
 
 /*
- * The probability of each of n independent Beta variables to be the largest,
- * which is how often Thompson sampling serves it.  It takes some 50 us for 5
- * of them, growing with the square of n up to 24, then with n.
+ * The probability that each of n independent Beta variables is the largest,
+ * which is how often Thompson sampling serves it.  It takes some 50 us for 5 of
+ * them, growing with the square of n up to 24, then with n.
  */
 
 

@@ -73,13 +73,12 @@ typedef struct {
 
 
 /*
- * The table of functions.  weights(): the probability of each member to be
- * served, or of an ensemble its weight; they sum to 1 over view->up, others
- * are 0.  select(): NULL means one draw from weights(), or to ask all.
- * observe(): adds to the zeroed rows of a delta; NULL: learns nothing.
- * confidence(): how likely the answer of a group of members is right, given
- * its share of the weights; NULL: that share.  They are called with a view that
- * has a member up.
+ * The table of functions.  weights(): the probability that each member is
+ * served, or its weight in an ensemble; they sum to 1 over view->up, others are
+ * 0.  select(): NULL means one draw from weights(), or to ask all.  observe():
+ * adds to the zeroed rows of a delta; NULL: learns nothing.  confidence(): how
+ * likely the answer of a group of members is right, given its share of the
+ * weights; NULL: that share.  They are called with a view that has a member up.
  */
 
 struct clipper_policy_s {

@@ -9,11 +9,11 @@
  * which knows that a loss between 0 and 1 varies by mean (1 - mean) at most;
  * with decayed sums and counts (A. Garivier, E. Moulines: On Upper-Confidence
  * Bound Policies for Switching Bandit Problems, ALT 2011).  The bound of UCB1,
- * sqrt(2 ln t / n), asks bad members eight times as often, which a memory that
- * fades has to pay for all the time.
+ * sqrt(2 ln t / n), asks bad members eight times as often, which a fading
+ * memory has to pay for all the time.
  *
  * A member without a count comes first.  The choice is deterministic:
- * propensity 1, but for equal members, between which it is drawn.
+ * propensity 1, except that equal members are drawn from.
  */
 
 

@@ -8,11 +8,11 @@
  * is worth is measured (B. Zadrozny, C. Elkan: Obtaining calibrated probability
  * estimates, ICML 2001).
  *
- * In bins the many answers of one pattern of votes have a say in what the few
- * of another are worth.  So the diagram is the piecewise linear function with
- * the least squares (C. de Boor: A Practical Guide to Splines, 1978), whose
- * normal equations are tridiagonal sums of the answers.  Nodes that few answers
- * are near are drawn to what the answers around them say.
+ * With bins, the many answers with one pattern of votes would decide what the
+ * few with another are worth.  So the diagram is the piecewise linear function
+ * with the least squares (C. de Boor: A Practical Guide to Splines, 1978),
+ * whose normal equations are tridiagonal sums of the answers.  Nodes near few
+ * answers are drawn towards what the answers around them say.
  */
 
 
@@ -33,7 +33,7 @@
 /* answers that the evidence itself stands for */
 #define CLIPPER_POLICY_VOTE_PRIOR  1.0
 
-/* fewer than these say too little of their own */
+/* fewer than these say too little by themselves */
 #define CLIPPER_POLICY_VOTE_ENOUGH  10.0
 
 
@@ -98,7 +98,7 @@ clipper_policy_vote_log_odds(double error)
 }
 
 
-/* that none of them is right has the odds of no evidence at all */
+/* that none of them is right has the odds of no evidence */
 
 double
 clipper_policy_vote_evidence(const clipper_policy_answers_t *answers,
@@ -134,7 +134,7 @@ clipper_policy_vote_node(double evidence, double *part)
     x = (log(evidence / (1 - evidence)) - CLIPPER_POLICY_VOTE_LEAST)
         / CLIPPER_POLICY_VOTE_STEP;
 
-    /* with all evidence there is it is infinite, or no number */
+    /* with all the evidence it is infinite, or NaN */
 
     if (!(x < CLIPPER_POLICY_VOTE_NODES - 1)) {
         x = CLIPPER_POLICY_VOTE_NODES - 1;

@@ -18,7 +18,7 @@
 
 /*
  * The first member of the group with the largest weight.  Of equal weights the
- * group of the first member wins.  There is an answer.
+ * group of the first member wins.  At least one member has answered.
  */
 ngx_uint_t clipper_policy_vote_first(const clipper_policy_answers_t *answers,
     ngx_uint_t n, const double *weights);
@@ -52,7 +52,10 @@ typedef struct {
     ngx_uint_t                             cross;
 } clipper_policy_vote_diagram_t;
 
-/* the probability to be right at this evidence: of few answers, itself */
+/*
+ * the probability of being right at this evidence; with few answers, the
+ * evidence itself
+ */
 double clipper_policy_vote_right(const clipper_policy_vote_diagram_t *diagram,
     const double *rows, double evidence);
 
