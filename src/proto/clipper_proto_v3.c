@@ -1,7 +1,7 @@
 
 /*
- * Clipper: version 3 of the container RPC, that of the original: each input and
- * each output is a frame of its own.
+ * Clipper: version 3 of the container RPC, the original's: each input and each
+ * output is a frame of its own.
  *
  *     request  "" | version | type | id | request type | size of the header
  *              | header: u64 input type, u64 n, n * u64 length | n inputs
