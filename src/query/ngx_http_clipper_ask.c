@@ -150,8 +150,8 @@ ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
 
 
 /*
- * Whether the last replica of the model went after the query began, and the
- * row now belongs to another model.
+ * Whether the last replica of the model left after the query began, and the row
+ * now belongs to another model.
  */
 
 static ngx_uint_t
@@ -392,7 +392,10 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
 }
 
 
-/* an output that is too long or that no memory is left for, once a minute */
+/*
+ * logs an output that is too long, or that there is no memory for, once a
+ * minute
+ */
 
 static void
 ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query, size_t len)

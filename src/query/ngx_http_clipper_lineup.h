@@ -2,9 +2,9 @@
 /*
  * Line-ups: the current versions of an application's links, with their names.
  *
- * Each application has one.  It is made again when a link means another
- * version, or when the registry has given a row to another model.  A query
- * holds the one that it began with.
+ * Each application has one.  It is rebuilt when a link means another version,
+ * or when the registry has given a row to another model.  A query holds the one
+ * that it began with.
  */
 
 

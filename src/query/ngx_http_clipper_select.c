@@ -231,7 +231,7 @@ ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
     }
 
     /*
-     * a query waits for the state of its user for a tenth of its time at most
+     * a query waits for its user's state for at most a tenth of its time
      */
 
     sel->timer.handler = ngx_http_clipper_select_loaded;
@@ -417,8 +417,8 @@ ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
 
 
 /*
- * Some policies compute the probability of a choice by an integral: this is
- * done on demand, and remembered.
+ * Some policies compute the probability of a choice by an integral: only on
+ * demand, and it is remembered.
  */
 
 double

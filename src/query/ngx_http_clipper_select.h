@@ -60,8 +60,8 @@ void ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query);
 void ngx_http_clipper_select_release(ngx_http_clipper_query_t *query);
 
 /*
- * Reads the state that the policy learns, as far as it is here.  NGX_OK;
- * NGX_AGAIN: there is more, and it is on its way; NGX_ERROR: no memory.
+ * Reads the state that the policy learns, as far as this host has it.  NGX_OK;
+ * NGX_AGAIN: the rest is on its way; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_clipper_select_load(ngx_http_clipper_query_t *query);
 
@@ -78,9 +78,9 @@ void ngx_http_clipper_select_view(ngx_http_clipper_query_t *query,
     clipper_policy_view_t *view);
 
 /*
- * Sets in shares, for each link of an application, the probability that it
- * answers a query without a user now, or the weight of its answer among all; 0
- * without a replica.  Returns the current versions of the links as
+ * Sets shares to the probability, for each link of an application, that it
+ * answers a query without a user now, or to the weight of its answer among all;
+ * 0 without a replica.  Returns the current versions of the links as
  * ngx_http_clipper_lineup() does, or NULL: out of memory.
  */
 const ngx_http_clipper_lineup_t *ngx_http_clipper_select_shares(

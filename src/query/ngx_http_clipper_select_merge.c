@@ -253,7 +253,7 @@ ngx_http_clipper_merge_confidence(ngx_http_clipper_query_t *query,
 }
 
 
-/* records the models that were asked and answered, or should have, in time */
+/* records the models that were asked and answered in time, or should have */
 
 static void
 ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
@@ -306,7 +306,7 @@ ngx_http_clipper_merge_record(ngx_http_clipper_query_t *query, ngx_uint_t i,
         return;
     }
 
-    /* what feedback asks for itself is of no use to others */
+    /* what feedback asks for its own sake is of no use to others */
 
     record.shared = !query->quiet && ngx_http_clipper_record_redis_ready();
 

@@ -71,7 +71,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    /* a process with this pid is this process now */
+    /* any process with this pid is now this one */
 
     (void) clipper_state_table_flight_release(&state->table, zone->pid);
     ngx_http_clipper_state_bury();
@@ -179,7 +179,7 @@ ngx_http_clipper_state_store(ngx_http_clipper_redis_conf_t *conf)
 }
 
 
-/* whether other workers are left that send the table's updates to this Redis */
+/* whether other workers send the table's updates to this Redis */
 
 static ngx_uint_t
 ngx_http_clipper_state_others(void)
@@ -369,7 +369,7 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
 }
 
 
-/* each number is one lesson; 0: no place to note it */
+/* each lesson has its number; 0: there is no place to note it */
 
 uint64_t
 ngx_http_clipper_state_lesson(void)

@@ -2,7 +2,7 @@
 /*
  * Reads of states from Redis, one at a time for each state and worker, and the
  * queries that wait for them.  Waiters are called from a posted event, never
- * from inside of hiredis.
+ * from inside hiredis.
  */
 
 

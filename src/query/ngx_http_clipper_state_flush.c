@@ -51,10 +51,10 @@ static ngx_int_t ngx_http_clipper_state_flush_settle(
  * KEYS: the hash.  ARGV: source, number, age of t0, lambda, u0, mu, v, the
  * half-lives that the hash is kept for (0: for ever), the sender's wall clock,
  * then member fields and their deltas.  The arithmetic is that of
- * clipper_policy_state_add: clocks move before exponents grow large, and when
- * a half-life changes; and that of clipper_policy_state_here if the clock was
- * ahead.  Gives the time, the clocks, that of the last delta, the number of the
- * source's last delta, and the values of the fields.
+ * clipper_policy_state_add: clocks move before exponents grow large, and when a
+ * half-life changes; and that of clipper_policy_state_here if the clock was
+ * ahead.  Returns the time, the clocks, the time of the last delta, the number
+ * of the source's last delta, and the values of the fields.
  */
 
 static char  ngx_http_clipper_state_script[] =
@@ -458,7 +458,7 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         ngx_http_clipper_state_text_error("an update", reply);
         rc = NGX_ERROR;
 
-        /* of a script, the words stand within the text of its error */
+        /* after a script, the words are inside the text of its error */
 
         if (reply->type == REDIS_REPLY_ERROR
             && ngx_strstr(reply->str, "READONLY"))

@@ -14,8 +14,8 @@
 ngx_int_t ngx_http_clipper_state_flush_init(ngx_log_t *log);
 
 /*
- * flushes once more, for a limited time, and closes the connection; returns
- * what is left
+ * flushes once more, for a limited time, and closes the connection; returns how
+ * many states are left
  */
 ngx_uint_t ngx_http_clipper_state_flush_done(void);
 

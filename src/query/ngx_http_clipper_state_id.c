@@ -5,7 +5,7 @@
  * The instances on one Redis share the key of the permutation, and each has
  * its own range of numbers, so their ids never collide.  Without Redis, and
  * until Redis has assigned a range, the key is the zone's own, and ids of
- * different instances are as different as random numbers of 53 bits.
+ * different instances differ as random numbers of 53 bits do.
  *
  * Redis keys, after the prefix: "ids:key", 32 hex digits, and "ids:count".
  */
