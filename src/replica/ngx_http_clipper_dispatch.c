@@ -436,8 +436,8 @@ ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
 /*
  * Writes the outputs to the cache before the flights end, so that a query
  * always finds one or the other.  The lease keeps the flight and its key.  A
- * replica that registered before another digest of the model was announced
- * serves on, but its answers are not kept.
+ * replica that registered before another digest of the model was announced goes
+ * on serving, but its answers are not kept.
  */
 
 static void
@@ -535,8 +535,8 @@ ngx_http_clipper_dispatch_settle_locked(ngx_http_clipper_replica_t *replica,
 
 
 /*
- * keeps the text of the latest error, and logs the first one of a model, a
- * text and a minute: no text hides another, and no model one of another
+ * keeps the text of the latest error, and logs each text of a model once a
+ * minute: texts do not hide each other, nor models
  */
 
 static void

@@ -281,9 +281,9 @@ ngx_http_clipper_replica_wait(void *data)
 
 
 /*
- * A batch has no answer within batch_timeout.  The container may be stopped,
- * or its function may never return: its connection is closed, and so it is
- * not given another batch before it announces itself anew.
+ * A batch has no answer within batch_timeout.  The container may be stopped, or
+ * its function may never return: its connection is closed, so it gets no other
+ * batch before it announces itself again.
  */
 
 static void

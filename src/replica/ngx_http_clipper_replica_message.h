@@ -12,7 +12,7 @@
 #include "conf/ngx_http_clipper.h"
 
 
-/* opens the sockets; NGX_OK also if no address is configured */
+/* opens the sockets; NGX_OK even if no address is configured */
 ngx_int_t ngx_http_clipper_replica_message_init(ngx_cycle_t *cycle,
     ngx_http_clipper_main_conf_t *mcf);
 void ngx_http_clipper_replica_message_done(void);

@@ -2,8 +2,8 @@
 /*
  * The ROUTER socket in nginx's event loop, see the header.
  *
- * The descriptor of ZMQ_FD is edge-triggered and reports libzmq's internal
- * mailbox only: after each event, and after each send or receive elsewhere,
+ * The descriptor of ZMQ_FD is edge-triggered and reports only libzmq's internal
+ * mailbox: after each event, and after each send or receive elsewhere,
  * ZMQ_EVENTS says what is pending.  A bounded number of messages is read at a
  * time, so that timers and HTTP sockets get their turn.
  */
@@ -47,7 +47,7 @@ static zmq_msg_t              *ngx_http_clipper_rpc_parts;
 static clipper_proto_frame_t  *ngx_http_clipper_rpc_frames;
 static ngx_uint_t              ngx_http_clipper_rpc_nparts;
 
-/* frames of a message are left that no valid message has */
+/* surplus frames of a message are left to read */
 
 static ngx_uint_t              ngx_http_clipper_rpc_skipping;
 
@@ -304,7 +304,7 @@ ngx_http_clipper_rpc_receive(void)
         return NGX_OK;
     }
 
-    /* the rest is read later, by and by; nothing more comes from there */
+    /* the rest is read later, bit by bit; no other message comes from there */
 
     if (ngx_http_clipper_rpc_open(&id, fd, CLIPPER_PROTO_UNKNOWN)) {
         ngx_http_clipper_rpc_peer_shut(fd);
@@ -337,7 +337,7 @@ ngx_http_clipper_rpc_skip(void)
                          ZMQ_DONTWAIT)
             == -1)
         {
-            /* EINTR only: it is tried again */
+            /* only EINTR: it is tried again */
             (void) zmq_msg_close(&part);
             return 1;
         }
@@ -467,8 +467,8 @@ ngx_http_clipper_rpc_open(ngx_http_clipper_identity_t *id, int fd,
 
 /*
  * Once the ROUTER has accepted the identity it accepts the other parts, or
- * drops them if the peer is gone: only a signal can interrupt.  If it refuses
- * one after all, what comes next goes on to that message: it must be seen.
+ * drops them if the peer is gone: only a signal can interrupt.  If it refuses a
+ * part after all, the next message is appended to that one: this must be seen.
  */
 
 ngx_int_t

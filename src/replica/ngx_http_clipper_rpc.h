@@ -49,7 +49,7 @@ typedef struct {
 } ngx_http_clipper_rpc_handlers_t;
 
 
-/* NGX_OK also if no address is configured */
+/* NGX_OK even if no address is configured */
 ngx_int_t ngx_http_clipper_rpc_init(ngx_cycle_t *cycle,
     ngx_http_clipper_main_conf_t *mcf,
     const ngx_http_clipper_rpc_handlers_t *handlers);

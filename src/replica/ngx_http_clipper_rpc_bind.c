@@ -59,7 +59,7 @@ ngx_http_clipper_rpc_bind_open(ngx_cycle_t *cycle, void *router,
 
     endpoint = endpoints->elts;
 
-    /* those with keys last: libzmq takes no domain back */
+    /* those with keys last: libzmq cannot unset a domain */
 
     for (keys = 0; keys < 2; keys++) {
         for (i = 0; i < endpoints->nelts; i++) {
@@ -184,7 +184,7 @@ ngx_http_clipper_bind_allow(ngx_cycle_t *cycle,
 }
 
 
-/* the domain tells the one who is asked for a key which address it is */
+/* the domain tells the handler of ZAP which address a key is for */
 
 static ngx_int_t
 ngx_http_clipper_bind_curve(ngx_cycle_t *cycle,

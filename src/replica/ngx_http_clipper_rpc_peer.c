@@ -322,7 +322,7 @@ ngx_http_clipper_rpc_peer_shut(int fd)
 }
 
 
-/* the kept ones have taken their descriptors before */
+/* those that stay have taken their descriptors before */
 
 void
 ngx_http_clipper_rpc_peer_settle(void)

@@ -1,7 +1,7 @@
 
 /*
  * Answers libzmq's question whether a key may connect (ZAP, ZeroMQ's RFC 27),
- * in the event loop, and tells who was turned away.
+ * in the event loop, and logs who was refused.
  */
 
 
