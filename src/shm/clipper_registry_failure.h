@@ -12,14 +12,14 @@
 #include "shm/clipper_table.h"
 
 
-/* as many in a row are more than one client's mistake */
+/* so many in a row are more than one client's mistake */
 
 #define CLIPPER_REGISTRY_FAILURES  10
 
 
 /*
- * After a batch of n inputs, of which errors have failed.  text: one line of
- * plain text, or empty for an error without one.
+ * After a batch of n inputs, `errors` of which failed.  text: one line of plain
+ * text, or empty for an error without one.
  */
 void clipper_registry_failure_note_locked(clipper_zone_t *zone,
     clipper_model_row_t *model, ngx_uint_t n, ngx_uint_t errors,

@@ -43,16 +43,16 @@ void clipper_registry_replica_leaving_locked(clipper_zone_t *zone,
     uint32_t replica);
 
 /*
- * Its leases are the caller's to end before.  A connection that it has taken
- * the place of gets work again; the caller notifies its worker.
+ * The caller has ended its leases.  A connection whose place it had taken gets
+ * work again; the caller notifies its worker.
  */
 void clipper_registry_replica_gone_locked(clipper_zone_t *zone,
     uint32_t replica, uint64_t now_us);
 
 /*
- * When the last replica with the current digest has gone, that of the youngest
- * which stays is current again, or its answers would not be cached any more.
- * The epoch is a new one: the cache may have answers of the other model.
+ * When the last replica with the current digest is gone, the digest of the
+ * youngest one left becomes current; otherwise its answers would no longer be
+ * cached.  The epoch changes, as the cache may have answers of the other model.
  */
 void clipper_registry_replica_current_locked(clipper_zone_t *zone,
     uint32_t model);

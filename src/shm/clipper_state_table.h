@@ -40,8 +40,8 @@ ngx_int_t clipper_state_table_read(clipper_state_table_t *table,
     uint64_t stale_us, clipper_state_age_t *age);
 
 /*
- * Adds what observe() gave, at the clock of feedbacks that the sum of all that
- * is known has.  NGX_DECLINED: no room.
+ * Adds what observe() gave, at the clock of feedbacks of the sum of all that is
+ * known.  NGX_DECLINED: no room.
  */
 ngx_int_t clipper_state_table_add(clipper_state_table_t *table,
     const clipper_state_who_t *who, const double *delta);

@@ -47,7 +47,7 @@ void clipper_state_table_flight_settle(clipper_state_table_t *table,
 ngx_uint_t clipper_state_table_flight_senders(clipper_state_table_t *table,
     clipper_owner_t *pids, ngx_uint_t n);
 
-/* the sender has gone: what it sent must be sent again; 32 rows in a hold */
+/* the sender is gone: what it sent must be sent again; 32 rows in one hold */
 ngx_uint_t clipper_state_table_flight_release(clipper_state_table_t *table,
     clipper_owner_t pid);
 

@@ -1,6 +1,7 @@
 
 /*
- * What the table of states and its parts are asked about, and told.
+ * What the table of states and its parts are asked about, and what Redis
+ * replied.
  */
 
 
