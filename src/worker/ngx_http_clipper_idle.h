@@ -3,9 +3,9 @@
  * Client connections without a request, at the end of a worker.
  *
  * A retiring worker answers on its existing connections with its old
- * configuration.  nginx closes the kept ones at once, also when the next
- * request is on its way, which that client takes for an error.  And it leaves
- * a connection that never sent a byte until client_header_timeout, though its
+ * configuration.  nginx closes the kept ones at once, even when the next
+ * request is on its way, which that client takes for an error.  And it keeps a
+ * connection that never sent a byte until client_header_timeout, though its
  * first request would meet the configuration from before the reload.  So kept
  * ones stay for half a second, in which a busy client sends its next request
  * and is told to close, and silent ones until they are a second old.  Until

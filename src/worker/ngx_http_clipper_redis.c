@@ -246,7 +246,7 @@ ngx_http_clipper_redis_open(void)
     len = ngx_sock_ntop(addr->sockaddr, addr->socklen, text,
                         NGX_SOCKADDR_STRLEN, 0);
 
-    /* brackets are for people */
+    /* without the brackets that people write */
 
     if (text[0] == '[') {
         len -= 2;
@@ -541,7 +541,7 @@ ngx_http_clipper_redis_lost(const char *reason)
 
     redis = &ngx_http_clipper_redis;
 
-    /* a connection that does not last is no end of an outage */
+    /* a connection that does not last does not end an outage */
 
     if (redis->since && ngx_current_msec - redis->since
                         > NGX_HTTP_CLIPPER_REDIS_BACKOFF_MAX)

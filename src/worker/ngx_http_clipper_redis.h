@@ -49,7 +49,7 @@ ngx_uint_t ngx_http_clipper_redis_up(void);
 ngx_uint_t ngx_http_clipper_redis_pending(void);
 
 /*
- * Redis answered that it takes no writes, as a primary does that has become a
+ * Redis answered that it accepts no writes, like a primary that has become a
  * replica: the connection is closed, and the next one may reach another Redis.
  */
 void ngx_http_clipper_redis_refused(void);

@@ -167,7 +167,7 @@ ngx_http_clipper_timer_read(ngx_event_t *ev)
 
     c = ev->data;
 
-    /* told by worker_shutdown_timeout; the doorbell knows what follows */
+    /* worker_shutdown_timeout has passed; the doorbell handles what follows */
 
     if (c->close || c->error) {
         c->close = 0;

@@ -205,9 +205,9 @@ ngx_http_clipper_wake_is_false(void)
 
 
 /*
- * Too many false rings: the worker does not hear them until they end, and looks
- * by itself whether a worker has rung.  Meanwhile the socket is full, so false
- * rings cost it nothing.
+ * Too many false rings: the worker ignores the socket until they end, and
+ * checks by itself whether a worker has rung.  Meanwhile the socket is full, so
+ * false rings cost it nothing.
  */
 
 static void

@@ -1,7 +1,7 @@
 
 /*
- * Descriptors that are no connections of nginx's, in its event loop, and
- * events that have none.
+ * Descriptors in nginx's event loop that are not its connections, and events
+ * without a descriptor.
  */
 
 

@@ -59,7 +59,7 @@ ngx_http_clipper_zmq_event(ngx_event_t *ev)
     c = ev->data;
     s = c->data;
 
-    /* told by worker_shutdown_timeout; the doorbell knows what follows */
+    /* worker_shutdown_timeout has passed; the doorbell handles what follows */
 
     if (c->close || c->error) {
         c->close = 0;

@@ -31,10 +31,10 @@ ngx_int_t ngx_http_clipper_zmq_watch(ngx_cycle_t *cycle,
 void ngx_http_clipper_zmq_unwatch(ngx_http_clipper_zmq_t *s);
 
 /*
- * Posts `again` if a message is pending.  The descriptor tells only what
- * arrives while libzmq believes that its reader sleeps, and each call on the
- * socket may take that news away: call it after anything that is done to the
- * socket outside its events, also if it failed.
+ * Posts `again` if a message is pending.  The descriptor reports only what
+ * arrives while libzmq believes that its reader sleeps, and any call on the
+ * socket may swallow that report: call it after every call on the socket
+ * outside its events, even a failed one.
  */
 void ngx_http_clipper_zmq_check(ngx_http_clipper_zmq_t *s);
 
