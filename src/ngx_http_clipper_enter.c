@@ -69,8 +69,9 @@ ngx_http_clipper_enter_init(ngx_cycle_t *cycle)
 
 
 /*
- * Meanwhile it answers what is in the cache, with the rows of names that others
- * use, and leaves new clients to workers that have a row, if there are any.
+ * Meanwhile it answers from the cache, using the rows of names that other
+ * workers pin, and leaves new clients to workers that have a row, if there are
+ * any.
  */
 
 static void
@@ -124,7 +125,7 @@ ngx_http_clipper_enter_claim(void)
 }
 
 
-/* another worker may have gone, or a container of a model without a link */
+/* another worker may be gone, or a container of a model without a link */
 
 static void
 ngx_http_clipper_enter_late(ngx_event_t *ev)

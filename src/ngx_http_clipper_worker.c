@@ -134,7 +134,7 @@ ngx_http_clipper_worker_records(void *addr, size_t size)
 }
 
 
-/* a zone that is one object over all pages: what is there, or a new one */
+/* a zone that is one object over all pages: the one in place, or a new one */
 
 static ngx_int_t
 ngx_http_clipper_worker_adopt(ngx_shm_zone_t *zone, void *data,
@@ -361,7 +361,7 @@ ngx_http_clipper_worker_overflowed(void)
 
 /*
  * A living process keeps a lock.  What this process holds is given back after
- * its death as at any other, so it need not wait to be able to end.
+ * its death anyway, so it may end without waiting.
  */
 
 static void
