@@ -27,7 +27,7 @@
 
 
 static void ngx_http_clipper_dispatch_watch(
-    ngx_http_clipper_replica_t *replica, uint64_t now_us);
+    ngx_http_clipper_replica_t *replica, const clipper_take_t *take);
 static void ngx_http_clipper_dispatch_late(ngx_http_clipper_replica_t *replica,
     clipper_hedge_t *hedge, uint64_t now_us);
 static ngx_int_t ngx_http_clipper_dispatch_room(
@@ -117,6 +117,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
                   && !replica->tuning->hedge_auto);
     take->wait_us = 0;
     take->copies = 0;
+    take->late_us = 0;
 
     replica->nleases = 0;
 
@@ -170,7 +171,7 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
     rc = ngx_http_clipper_request_send(replica, CLIPPER_PROTO_PREDICT);
 
     if (rc == NGX_OK) {
-        ngx_http_clipper_dispatch_watch(replica, take->now_us);
+        ngx_http_clipper_dispatch_watch(replica, take);
 
     } else {
         replica->unsent = 1;
@@ -184,7 +185,7 @@ ngx_http_clipper_dispatch_taken(ngx_http_clipper_replica_t *replica,
 
 static void
 ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
-    uint64_t now_us)
+    const clipper_take_t *take)
 {
     clipper_hedge_t  hedge;
 
@@ -192,9 +193,10 @@ ngx_http_clipper_dispatch_watch(ngx_http_clipper_replica_t *replica,
         return;
     }
 
-    ngx_http_clipper_dispatch_late(replica, &hedge, now_us);
-    clipper_queue_hedge_begin(ngx_http_clipper_process.zone, replica->row,
-                              replica->leases, replica->nleases, &hedge);
+    ngx_http_clipper_dispatch_late(replica, &hedge, take->now_us);
+    hedge.late_us = take->late_us;
+    clipper_queue_hedge_begin(ngx_http_clipper_process.zone, replica->leases,
+                              replica->nleases, &hedge);
 
     if (hedge.next_us) {
         ngx_http_clipper_timer_add(&replica->hedge, hedge.next_us);
@@ -207,6 +209,7 @@ ngx_http_clipper_dispatch_late(ngx_http_clipper_replica_t *replica,
     clipper_hedge_t *hedge, uint64_t now_us)
 {
     hedge->after_us = (uint64_t) replica->tuning->hedge * 1000;
+    hedge->late_us = 0;
     hedge->margin_us = CLIPPER_MARGIN;
     hedge->sent_us = replica->sent_us;
     hedge->now_us = now_us;

@@ -4,7 +4,6 @@
  */
 
 
-#include "batch/clipper_batch_late.h"
 #include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_queue.h"
 
@@ -23,17 +22,13 @@ static uint64_t clipper_queue_hedge_fastest_locked(clipper_zone_t *zone,
 
 
 void
-clipper_queue_hedge_begin(clipper_zone_t *zone, uint32_t replica,
+clipper_queue_hedge_begin(clipper_zone_t *zone,
     const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge)
 {
     uint64_t           late_us;
     clipper_flight_t  *f;
 
-    late_us = hedge->after_us;
-
-    if (late_us == 0) {
-        late_us = clipper_batch_late(&zone->replicas[replica].batch, n);
-    }
+    late_us = hedge->after_us ? hedge->after_us : hedge->late_us;
 
     if (late_us == 0) {
         f = &zone->flights[leases[0].flight];

@@ -25,7 +25,8 @@
 
 
 typedef struct {
-    uint64_t          after_us;         /* "hedge TIME"; 0: by the profile */
+    uint64_t          after_us;         /* "hedge TIME"; 0: by profiles */
+    uint64_t          late_us;          /* by the profiles, of the take */
     uint64_t          margin_us;        /* to deliver an answer */
     uint64_t          sent_us;
     uint64_t          now_us;
@@ -52,7 +53,7 @@ clipper_queue_hedge_hung(const clipper_model_row_t *model, uint64_t now_us)
 
 
 /* a batch has just been sent: next_us says when it is late */
-void clipper_queue_hedge_begin(clipper_zone_t *zone, uint32_t replica,
+void clipper_queue_hedge_begin(clipper_zone_t *zone,
     const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);
 
 /*

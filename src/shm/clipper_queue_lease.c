@@ -49,6 +49,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     model = &zone->models[r->model];
     take->wait_us = 0;
     take->copies = 0;
+    take->late_us = 0;
 
     if (r->state != CLIPPER_READY || r->busy) {
         return 0;
@@ -123,6 +124,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
     r->sent_us = take->now_us;
     r->copied = 0;
     r->busy = (uint32_t) n;
+    take->late_us = clipper_queue_peer_late_locked(zone, r, n);
     clipper_registry_replica_busy_locked(zone, replica);
 
     if (model->root) {

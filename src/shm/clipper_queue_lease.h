@@ -39,6 +39,9 @@ typedef struct {
     ngx_uint_t                            once;      /* "hedge off" */
     ngx_uint_t                            copies;    /* out: of what another
                                                         replica is late with */
+    uint64_t                              late_us;   /* out: a batch that takes
+                                                        longer is late; 0: not
+                                                        known */
 } clipper_take_t;
 
 

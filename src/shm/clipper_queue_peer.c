@@ -5,6 +5,7 @@
 
 
 #include "shm/clipper_queue_peer.h"
+#include "batch/clipper_batch_late.h"
 #include "batch/clipper_batch_profile.h"
 #include "shm/clipper_door.h"
 #include "shm/clipper_queue.h"
@@ -12,6 +13,10 @@
 
 /* by this factor slower: others have the first right to what waits */
 #define CLIPPER_PEER_SLOWER  1.5
+
+
+static clipper_replica_row_t *clipper_queue_peer_fastest_locked(
+    clipper_zone_t *zone, clipper_replica_row_t *r);
 
 
 void
@@ -53,22 +58,14 @@ clipper_replica_row_t *
 clipper_queue_peer_faster_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r)
 {
-    uint32_t                fastest;
     uint64_t                us;
     clipper_replica_row_t  *f;
 
     clipper_zone_locked(zone);
 
-    fastest = zone->models[r->model].fastest;
-    f = &zone->replicas[fastest];
+    f = clipper_queue_peer_fastest_locked(zone, r);
 
-    if (fastest == 0
-        || f == r
-        || f->state != CLIPPER_READY
-        || f->model != r->model
-        || f->copied
-        || f->input_type != r->input_type)
-    {
+    if (f == NULL || f->copied) {
         return NULL;
     }
 
@@ -77,6 +74,50 @@ clipper_queue_peer_faster_locked(clipper_zone_t *zone,
     return us && (double) clipper_batch_latency(&r->batch, 1)
                  > CLIPPER_PEER_SLOWER * (double) us
            ? f : NULL;
+}
+
+
+/* the fastest replica of the model, unless that is this one; or NULL */
+
+static clipper_replica_row_t *
+clipper_queue_peer_fastest_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r)
+{
+    uint32_t                fastest;
+    clipper_replica_row_t  *f;
+
+    clipper_zone_locked(zone);
+
+    fastest = zone->models[r->model].fastest;
+    f = &zone->replicas[fastest];
+
+    return fastest
+           && f != r
+           && f->state == CLIPPER_READY
+           && f->model == r->model
+           && f->input_type == r->input_type
+           ? f : NULL;
+}
+
+
+uint64_t
+clipper_queue_peer_late_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r, ngx_uint_t n)
+{
+    uint64_t                own_us, us;
+    clipper_replica_row_t  *f;
+
+    clipper_zone_locked(zone);
+
+    own_us = clipper_batch_late(&r->batch, n);
+    f = clipper_queue_peer_fastest_locked(zone, r);
+    us = f ? clipper_batch_late(&f->batch, n) : 0;
+
+    if (us == 0 || own_us == 0) {
+        return us + own_us;
+    }
+
+    return ngx_min(us, own_us);
 }
 
 

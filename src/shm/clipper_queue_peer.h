@@ -26,6 +26,13 @@ void clipper_queue_peer_observe_locked(clipper_zone_t *zone, uint32_t replica,
 clipper_replica_row_t *clipper_queue_peer_faster_locked(clipper_zone_t *zone,
     clipper_replica_row_t *r);
 
+/*
+ * A batch of n of the replica that takes longer is late: as hardly any of its
+ * own is, or hardly any of the fastest replica's; 0: not known.
+ */
+uint64_t clipper_queue_peer_late_locked(clipper_zone_t *zone,
+    clipper_replica_row_t *r, ngx_uint_t n);
+
 /* 1: the replica leaves this queue to replicas like `faster` */
 ngx_uint_t clipper_queue_peer_leaves(const clipper_replica_row_t *r,
     const clipper_replica_row_t *faster, const clipper_take_t *take,

@@ -227,7 +227,6 @@ sched_take_locked(sched_t *sim, uint32_t replica)
     take.now_us = sim->now_us;
     take.margin_us = SCHED_MARGIN_US;
     take.once = sim->no_hedge;
-    take.wait_us = 0;
 
     r->waits = 0;
     seen_us = v->replicas[r->row].batch.seen_us;
@@ -263,7 +262,8 @@ sched_take_locked(sched_t *sim, uint32_t replica)
 
     if (!sim->no_hedge) {
         sched_late(sim, r, &hedge);
-        clipper_queue_hedge_begin(v, r->row, r->leases, r->n, &hedge);
+        hedge.late_us = take.late_us;
+        clipper_queue_hedge_begin(v, r->leases, r->n, &hedge);
         sched_watch(sim, replica, &hedge);
     }
 }
