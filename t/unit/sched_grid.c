@@ -10,7 +10,7 @@
 #define SECONDS_MIN  1.0
 #define SECONDS_MAX  60.0
 
-#define SCHED_GRID_WAYS   5
+#define SCHED_GRID_WAYS   7
 #define SCHED_GRID_LIVES  16
 
 
@@ -106,65 +106,90 @@ sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
 }
 
 
-/* the sums of some lives in each way; gives what was asked in one of them */
+/* auto, off, and after a time */
 
-static double
-sched_grid_ways(const sched_cell_t *cell, uint64_t seed, uint32_t lives,
-    double queries, double *sum)
+static void
+sched_grid_ways(const sched_cell_t *cell, sched_way_t *ways)
 {
-    double         asked, one_us;
-    uint32_t       w, n;
+    double  one_us;
+
+    one_us = cell->a_us + cell->b_us;
+
+    memset(ways, 0, SCHED_GRID_WAYS * sizeof(sched_way_t));
+    ways[1].no_hedge = 1;
+    ways[2].hedge_us = (uint64_t) (0.3 * one_us);
+    ways[3].hedge_us = (uint64_t) (0.8 * one_us);
+    ways[4].hedge_us = (uint64_t) (1.2 * one_us);
+    ways[5].hedge_us = (uint64_t) (2 * one_us);
+    ways[6].hedge_us = (uint64_t) (cell->slo * one_us / 2);
+}
+
+
+/*
+ * Compares auto to the best other way, or to one of them.  Gives the best one,
+ * by the sums of some lives.
+ */
+
+static uint32_t
+sched_grid_compare(const sched_cell_t *cell, uint64_t seed, uint32_t lives,
+    uint32_t only, sched_hedging_t *h)
+{
+    double         sum[SCHED_GRID_WAYS], asked;
+    uint32_t       w, n, best;
     uint64_t       end;
     sched_way_t    ways[SCHED_GRID_WAYS];
     sched_score_t  score;
 
-    one_us = cell->a_us + cell->b_us;
-
-    memset(ways, 0, sizeof(ways));
-    ways[1].no_hedge = 1;
-    ways[2].hedge_us = (uint64_t) (1.2 * one_us);
-    ways[3].hedge_us = (uint64_t) (2 * one_us);
-    ways[4].hedge_us = (uint64_t) (cell->slo * one_us / 2);
-
-    memset(sum, 0, SCHED_GRID_WAYS * sizeof(double));
+    sched_grid_ways(cell, ways);
+    memset(sum, 0, sizeof(sum));
     asked = 0;
     n = cell->replicas == 1 ? 2 : SCHED_GRID_WAYS;
 
     for (end = seed + lives; seed < end; seed++) {
         for (w = 0; w < n; w++) {
-            sched_grid_run(cell, &ways[w], seed, queries, &score);
+            if (w && only && w != only) {
+                continue;
+            }
+
+            sched_grid_run(cell, &ways[w], seed, h->queries, &score);
             sum[w] += score.on_time;
         }
 
         asked += score.asked;
     }
 
-    return asked;
+    best = only ? only : 1;
+
+    for (w = 1; w < n && !only; w++) {
+        best = sum[w] > sum[best] ? w : best;
+    }
+
+    h->with = sum[0] / asked;
+    h->best = sum[best] / asked;
+    h->best_us = ways[best].hedge_us;
+    h->ratio = sum[best] > 0 ? sum[0] / sum[best] : 1;
+
+    return best;
 }
 
 
-double
-sched_grid_hedging(const sched_cell_t *cell, double queries, double *with,
-    double *best)
+void
+sched_grid_hedging(const sched_cell_t *cell, sched_hedging_t *h)
 {
-    double    sum[SCHED_GRID_WAYS], asked;
-    uint32_t  w, look;
+    uint32_t  best;
 
-    for (look = 0; look < 2; look++) {
-        asked = look ? sched_grid_ways(cell, 2, SCHED_GRID_LIVES, queries, sum)
-                     : sched_grid_ways(cell, 1, 1, queries, sum);
+    (void) sched_grid_compare(cell, 1, 1, 0, h);
 
-        for (w = 1, *best = 0; w < SCHED_GRID_WAYS; w++) {
-            *best = ngx_max(*best, sum[w]);
-        }
-
-        if (sum[0] >= 0.99 * *best) {
-            break;
-        }
+    if (h->ratio >= 0.99) {
+        return;
     }
 
-    *with = sum[0] / asked;
-    *best /= asked;
+    best = sched_grid_compare(cell, 2, SCHED_GRID_LIVES, 0, h);
 
-    return *best > 0 ? *with / *best : 1;
+    /* the best of several is better by chance: it is compared once more */
+
+    if (h->ratio < 0.99) {
+        (void) sched_grid_compare(cell, 2 + SCHED_GRID_LIVES,
+                                  2 * SCHED_GRID_LIVES, best, h);
+    }
 }

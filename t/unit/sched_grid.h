@@ -53,6 +53,17 @@ typedef struct {
 } sched_score_t;
 
 
+/* copies as the profiles say, compared to other ways */
+
+typedef struct {
+    double             queries;         /* in: about */
+    double             with;
+    double             best;
+    uint64_t           best_us;         /* its time; 0: off */
+    double             ratio;
+} sched_hedging_t;
+
+
 /* answers per second that the cell's replicas could give at most */
 double sched_grid_capacity(const sched_cell_t *cell);
 
@@ -69,11 +80,11 @@ void sched_grid_run(const sched_cell_t *cell, const sched_way_t *way,
 
 /*
  * The part of the queries that is answered with "hedge auto" and in the best
- * other way: "off", and some times.  Gives the ratio; where chance may have
- * made the difference, that of sixteen other lives.
+ * other way: "off", and some times.  Where chance may have made the difference
+ * these are of sixteen other lives, and where it still may, of 32 with what was
+ * best in these.
  */
-double sched_grid_hedging(const sched_cell_t *cell, double queries,
-    double *with, double *best);
+void sched_grid_hedging(const sched_cell_t *cell, sched_hedging_t *h);
 
 
 #endif /* _SCHED_GRID_H_INCLUDED_ */

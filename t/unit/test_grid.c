@@ -38,15 +38,16 @@ cell_of(uint32_t replicas, double slo, double load, sched_trouble_e trouble)
 static void
 assert_hedges_well(sched_cell_t cell)
 {
-    double  ratio, with, best;
+    sched_hedging_t  h;
 
-    ratio = sched_grid_hedging(&cell, QUERIES, &with, &best);
+    h.queries = QUERIES;
+    sched_grid_hedging(&cell, &h);
 
     printf("    %2u replicas, SLO %4.1f, load %.1f, trouble %d: %.3f, ratio"
-           " %.3f\n", cell.replicas, cell.slo, cell.load, cell.trouble, with,
-           ratio);
+           " %.3f\n", cell.replicas, cell.slo, cell.load, cell.trouble,
+           h.with, h.ratio);
 
-    assert_true(ratio >= 0.99);
+    assert_true(h.ratio >= 0.99);
 }
 
 
