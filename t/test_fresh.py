@@ -64,7 +64,6 @@ def quickstart(machine, *options):
 
 #: Blocks with these words, and the test that runs what they show.
 ELSEWHERE = {
-    "docker run": "test_image.py::test_block_of_the_readme",
     "docker": "test_docker.py",
     "make images": "test_docker.py",
     ".ci/podman": "test_docker.py",

@@ -161,7 +161,7 @@ def run(image, tmp_path):
         container.close()
 
 
-#: The README's docker, with a network that has only loopback.
+#: The page's docker, with a network that has only loopback.
 DOCKER = """\
 set -e
 eval "$({0}/.ci/podman env)"
@@ -174,10 +174,10 @@ docker() {{
 """
 
 
-def test_block_of_the_readme(image, tmp_path):
-    """Catches commands of the README that do not work as they are printed."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block, = [one for one in console(readme) if "docker run" in one]
+def test_block_of_the_docs(image, tmp_path):
+    """Catches commands of the docs that do not work as they are printed."""
+    page = (ROOT / "docs/installation.md").read_text(encoding="utf-8")
+    block, = [one for one in console(page) if "docker run" in one]
     for path in (tmp_path, *tmp_path.parents):
         if path.is_relative_to("/tmp/pytest-of-root"):
             path.chmod(path.stat().st_mode | 0o055)
