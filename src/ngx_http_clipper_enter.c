@@ -18,11 +18,11 @@
 #include "worker/ngx_http_clipper_watch.h"
 
 
-#define NGX_HTTP_CLIPPER_ENTER_CLAIM  100     /* ms, until it claims again */
+#define NGX_HTTP_CLIPPER_ENTER_RETRY  100     /* ms, until it tries again */
 #define NGX_HTTP_CLIPPER_ENTER_NAMES  1000    /* ms, the same for names */
 
 
-static ngx_uint_t ngx_http_clipper_enter_claim(void);
+static ngx_uint_t ngx_http_clipper_enter_try(void);
 static void ngx_http_clipper_enter_late(ngx_event_t *ev);
 static void ngx_http_clipper_enter_wait(void);
 static ngx_uint_t ngx_http_clipper_enter_join(void);
@@ -50,7 +50,7 @@ ngx_http_clipper_enter_init(ngx_cycle_t *cycle)
                                  ngx_http_clipper_enter_late);
     ngx_http_clipper_enter_later.cancelable = 1;
 
-    if (ngx_http_clipper_enter_claim()) {
+    if (ngx_http_clipper_enter_try()) {
         ngx_http_clipper_enter_lacks();
         return NGX_OK;
     }
@@ -90,14 +90,14 @@ ngx_http_clipper_enter_wait(void)
         ngx_http_clipper_accept_resume(cycle);
     }
 
-    ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_CLAIM);
+    ngx_add_timer(&ngx_http_clipper_enter_later, NGX_HTTP_CLIPPER_ENTER_RETRY);
 }
 
 
 /* the row, and the names that the worker uses */
 
 static ngx_uint_t
-ngx_http_clipper_enter_claim(void)
+ngx_http_clipper_enter_try(void)
 {
     uint32_t                       slot;
     clipper_zone_t                *zone;
@@ -110,7 +110,7 @@ ngx_http_clipper_enter_claim(void)
 
     clipper_zone_lock(zone);
 
-    slot = clipper_registry_claim_locked(zone, ngx_http_clipper_enter_door,
+    slot = clipper_registry_enter_locked(zone, ngx_http_clipper_enter_door,
                                          ngx_http_clipper_enter_door_len,
                                          &mcf->generation, ngx_time());
     if (slot) {
@@ -162,7 +162,7 @@ ngx_http_clipper_enter_late(ngx_event_t *ev)
 static ngx_uint_t
 ngx_http_clipper_enter_join(void)
 {
-    if (!ngx_http_clipper_enter_claim()) {
+    if (!ngx_http_clipper_enter_try()) {
         return 0;
     }
 
@@ -170,7 +170,7 @@ ngx_http_clipper_enter_join(void)
                   "clipper_zone has room for this worker now");
 
     ngx_http_clipper_accept_resume(ngx_http_clipper_process.cycle);
-    ngx_http_clipper_state_claimed();
+    ngx_http_clipper_state_entered();
 
     if (ngx_http_clipper_replica_message_init(ngx_http_clipper_process.cycle,
                                               ngx_http_clipper_process.conf)

@@ -1,7 +1,7 @@
 
 /*
  * The worker's row in the zone, and the rows of the names in its
- * configuration: claimed at its start, or later, when others have gone.
+ * configuration: taken at its start, or later, when others have gone.
  */
 
 

@@ -38,7 +38,7 @@ WHOLES = [
     {"record", "record_claim", "record_ring"},
     # the query, on its one way down and up
     {"query", "ask", "select", "select_merge"},
-    {"state", "state_ask", "state_flow", "state_flush", "state_id",
+    {"state", "state_fetch", "state_flow", "state_flush", "state_id",
      "state_text", "state_time"},
     # the replica with its batch, its time for it, and its probe; its socket
     {"replica", "dispatch", "replica_limit", "request"},
@@ -183,15 +183,20 @@ class Tree:
                 for path in edges if path in reach[path]}
 
     def misnamed(self):
-        """Public names that do not begin with their file's stem, and macros
-        that do not begin with its first word; the check of a mutex is named
-        for what the mutex guards."""
+        """Public names that do not begin with their file's stem, or with a
+        longer stem of another file, and macros that do not begin with its
+        first word; the check of a mutex is named for what the mutex guards.
+        """
+        stems = sorted({bare(path) for path in self.texts}, key=len)
         macros = [f"{path}: {name}" for name, path in self.macro.items()
                   if not bare(name).startswith(bare(path).split("_")[0])
                   and not name.endswith("_locked")]
-        return macros + [f"{path}: {name}"
-                for name, path in (self.owner | self.inline).items()
-                if not bare(name).startswith(bare(path))]
+        return macros + [
+            f"{path}: {name}"
+            for name, path in (self.owner | self.inline).items()
+            if [stem for stem in stems
+                if re.match(rf"{stem}(s|\d+)?(_|$)", bare(name))][-1:]
+            != [bare(path)]]
 
     def undeclared(self):
         """Public names that their file's own header does not declare."""
@@ -307,7 +312,8 @@ def test_parts_include_their_whole_only():
 
 
 def test_a_name_tells_its_file():
-    """Catches a public name that does not begin with its file's stem."""
+    """Catches a public name that does not begin with its file's stem, or that
+    belongs to another file by a longer one."""
     assert tree().misnamed() == []
 
 
@@ -323,7 +329,9 @@ def test_the_checks_find_what_is_wrong():
         low: '#include "query/clipper_high.h"\n\nvoid\n'
              "clipper_low_run(void)\n{\n    clipper_high_run();\n}\n",
         high: "void\nclipper_high_run(void)\n{\n    clipper_low_run();\n}\n\n"
-              "void\nclipper_other(void)\n{\n}\n",
+              "void\nclipper_other(void)\n{\n}\n\n"
+              "void\nclipper_high_deep_run(void)\n{\n}\n",
+        "src/query/clipper_high_deep.h": "",
         "src/query/clipper_high.h": "void clipper_high_run(void);\n",
         "src/replica/clipper_side.c":
             "static void\nclipper_side_run(void)\n{\n"
@@ -332,8 +340,9 @@ def test_the_checks_find_what_is_wrong():
     assert len(broken.upward()) == 3
     assert broken.circles() == {frozenset({low[:-2], high[:-2]})}
     assert broken.wholes() == {frozenset({"low", "high"})}
-    assert broken.misnamed() == [f"{high}: clipper_other"]
-    assert len(broken.undeclared()) == 2
+    assert broken.misnamed() == [f"{high}: clipper_other",
+                                 f"{high}: clipper_high_deep_run"]
+    assert len(broken.undeclared()) == 3
 
 
 def test_the_checks_read_headers():

@@ -92,7 +92,7 @@ clipper_batch_init(clipper_batch_t *b, const clipper_batch_t *from,
 
 
 ngx_uint_t
-clipper_batch_limit(const clipper_batch_t *b, const clipper_batch_conf_t *conf)
+clipper_batch_most(const clipper_batch_t *b, const clipper_batch_conf_t *conf)
 {
     ngx_uint_t  max;
 
@@ -429,7 +429,7 @@ clipper_batch_plan(clipper_batch_t *b, const clipper_batch_conf_t *conf,
         clipper_batch_profile_age(b, load->now_us);
     }
 
-    limit = clipper_batch_limit(b, conf);
+    limit = clipper_batch_most(b, conf);
     n = ngx_min(limit, load->queued);
     alone_us = conf->plain ? 0 : clipper_batch_profile_quantile(b, 1);
 

@@ -72,7 +72,7 @@ ngx_int_t clipper_batch_plan(clipper_batch_t *b,
 
 /* the largest batch that may be sent now */
 
-ngx_uint_t clipper_batch_limit(const clipper_batch_t *b,
+ngx_uint_t clipper_batch_most(const clipper_batch_t *b,
     const clipper_batch_conf_t *conf);
 
 /* the latency that most batches of n stay below; 0: nothing is known yet */

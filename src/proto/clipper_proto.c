@@ -64,7 +64,7 @@ static const u_char  clipper_proto_u32[7][4] = {
 
 
 const clipper_proto_codec_t *
-clipper_proto_codec(ngx_uint_t version)
+clipper_proto_version_codec(ngx_uint_t version)
 {
     switch (version) {
 
@@ -166,7 +166,7 @@ clipper_proto_decode_reply(clipper_proto_message_t *m,
 {
     const clipper_proto_codec_t  *codec;
 
-    codec = clipper_proto_codec(version);
+    codec = clipper_proto_version_codec(version);
 
     if (codec == NULL) {
         return CLIPPER_PROTO_EUNREGISTERED;

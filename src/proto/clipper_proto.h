@@ -21,7 +21,7 @@
 
 /* NULL for an unsupported version */
 
-const clipper_proto_codec_t *clipper_proto_codec(ngx_uint_t version);
+const clipper_proto_codec_t *clipper_proto_version_codec(ngx_uint_t version);
 
 /*
  * Decodes a whole message of a peer whose version is V3, V4 or UNKNOWN.

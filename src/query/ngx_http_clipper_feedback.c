@@ -102,7 +102,7 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
     record = &ngx_http_clipper_feedback_record;
 
     since = ngx_http_clipper_record_redis_since();
-    ngx_http_clipper_process.zone->lesson = ngx_http_clipper_state_lesson();
+    ngx_http_clipper_process.zone->lesson = ngx_http_clipper_state_number();
 
     rc = ngx_http_clipper_feedback_find(feedback, input, len, since, record);
 
@@ -309,7 +309,7 @@ ngx_http_clipper_feedback_asked(ngx_http_clipper_feedback_t *feedback)
     query = feedback->query;
     record = &ngx_http_clipper_feedback_record;
 
-    ngx_http_clipper_process.zone->lesson = ngx_http_clipper_state_lesson();
+    ngx_http_clipper_process.zone->lesson = ngx_http_clipper_state_number();
 
     rc = clipper_record_take(ngx_http_clipper_process.zone,
                              query->answers[0].query_id,

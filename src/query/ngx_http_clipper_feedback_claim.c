@@ -261,7 +261,7 @@ ngx_http_clipper_feedback_claim_learn(ngx_http_clipper_feedback_claim_t *claim,
     user = claim->query->selection->user_key;
     here = &ngx_http_clipper_feedback_settled;
 
-    zone->lesson = ngx_http_clipper_state_lesson();
+    zone->lesson = ngx_http_clipper_state_number();
 
     if (clipper_record_claim_learn(zone, claim->label.query_id, app, user,
                              claim->note, here)

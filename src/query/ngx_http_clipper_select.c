@@ -9,7 +9,7 @@
 #include "base/clipper_random.h"
 #include "worker/ngx_http_clipper_model.h"
 #include "worker/ngx_http_clipper_process.h"
-#include "query/ngx_http_clipper_state_ask.h"
+#include "query/ngx_http_clipper_state_fetch.h"
 #include "learn/clipper_policy.h"
 #include <sys/random.h>
 
@@ -222,8 +222,8 @@ ngx_http_clipper_select_choose(ngx_http_clipper_query_t *query,
     sel->wait.data = query;
 
     if (rc == NGX_OK
-        || ngx_http_clipper_state_ask_wait(&sel->wait, &sel->lineup->id,
-                                           &query->uid)
+        || ngx_http_clipper_state_fetch_wait(&sel->wait, &sel->lineup->id,
+                                             &query->uid)
            != NGX_OK)
     {
         ngx_http_clipper_select_pick_all(query);
@@ -315,7 +315,7 @@ ngx_http_clipper_select_cancel(ngx_http_clipper_query_t *query)
 {
     if (query->selection) {
         ngx_http_clipper_timer_del(&query->selection->timer);
-        ngx_http_clipper_state_ask_cancel(&query->selection->wait);
+        ngx_http_clipper_state_fetch_cancel(&query->selection->wait);
     }
 }
 

@@ -8,10 +8,10 @@
 #include "shm/clipper_door.h"
 #include "shm/clipper_record_claim.h"
 #include "shm/clipper_state_lesson.h"
-#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_delta.h"
 #include "shm/clipper_zone.h"
 #include "learn/clipper_policy_table.h"
-#include "query/ngx_http_clipper_state_ask.h"
+#include "query/ngx_http_clipper_state_fetch.h"
 #include "query/ngx_http_clipper_state_flush.h"
 #include "query/ngx_http_clipper_state_id.h"
 #include "query/ngx_http_clipper_state_time.h"
@@ -63,9 +63,9 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_http_clipper_state_claimed();
+    ngx_http_clipper_state_entered();
 
-    ngx_http_clipper_state_ask_init(cycle->log);
+    ngx_http_clipper_state_fetch_init(cycle->log);
 
     if (ngx_http_clipper_state_flush_init(cycle->log) != NGX_OK) {
         return NGX_ERROR;
@@ -73,7 +73,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 
     /* any process with this pid is now this one */
 
-    (void) clipper_state_table_flight_release(&state->table, zone->pid);
+    (void) clipper_state_table_delta_release(&state->table, zone->pid);
     ngx_http_clipper_state_bury();
 
     return ngx_http_clipper_redis_init(cycle, state->redis,
@@ -82,7 +82,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
 
 
 void
-ngx_http_clipper_state_claimed(void)
+ngx_http_clipper_state_entered(void)
 {
     clipper_zone_t                 *zone;
     ngx_http_clipper_redis_conf_t  *redis;
@@ -132,9 +132,9 @@ ngx_http_clipper_state_done(void)
     up = ngx_http_clipper_redis_up();
 
     left = ngx_http_clipper_state_flush_done();
-    ngx_http_clipper_state_ask_done();
+    ngx_http_clipper_state_fetch_done();
 
-    dirty = clipper_state_table_flight_dirty(&state->table);
+    dirty = clipper_state_table_delta_dirty(&state->table);
 
     if (dirty) {
         ngx_http_clipper_state_hand_over();
@@ -269,12 +269,12 @@ ngx_http_clipper_state_bury(void)
         return;
     }
 
-    n = clipper_state_table_flight_senders(&state->table, pids,
-                                           NGX_HTTP_CLIPPER_STATE_SENDERS);
+    n = clipper_state_table_delta_senders(&state->table, pids,
+                                          NGX_HTTP_CLIPPER_STATE_SENDERS);
 
     for (i = 0; i < n; i++) {
         if (pids[i] != state->table.pid && !clipper_lock_alive(pids[i])) {
-            (void) clipper_state_table_flight_release(&state->table, pids[i]);
+            (void) clipper_state_table_delta_release(&state->table, pids[i]);
         }
     }
 
@@ -309,7 +309,7 @@ ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
 
     if (state->redis
         && (rc != NGX_OK || age.stale)
-        && ngx_http_clipper_state_ask(&name, age.acked) == NGX_OK
+        && ngx_http_clipper_state_fetch(&name, age.acked) == NGX_OK
         && rc != NGX_OK)
     {
         return NGX_AGAIN;
@@ -372,7 +372,7 @@ ngx_http_clipper_state_add(const ngx_http_clipper_state_id_t *id,
 /* each lesson has its number; 0: there is no place to note it */
 
 uint64_t
-ngx_http_clipper_state_lesson(void)
+ngx_http_clipper_state_number(void)
 {
     static uint64_t  number;
 
@@ -408,7 +408,7 @@ ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat)
     stat->rows = h->m.rows;
     stat->rows_max = h->nrows - 1;
     stat->pending = stat->redis
-                    ? clipper_state_table_flight_dirty(&state->table) : 0;
+                    ? clipper_state_table_delta_dirty(&state->table) : 0;
     stat->sent = h->sent;
     stat->dropped = h->dropped;
     stat->evicted = h->evicted;

@@ -58,7 +58,7 @@ ngx_int_t ngx_http_clipper_state_get(const ngx_http_clipper_state_id_t *id,
  * The number of the next feedback, for zone->lesson: what it adds is noted
  * with it.  0: it cannot be noted, a death may lose it.
  */
-uint64_t ngx_http_clipper_state_lesson(void);
+uint64_t ngx_http_clipper_state_number(void);
 
 /*
  * Adds a delta to the application's state and, if uid is not empty, to the
@@ -87,7 +87,7 @@ void ngx_http_clipper_state_stat(ngx_http_clipper_state_stat_t *stat);
 
 
 /* the worker has got its row after the start */
-void ngx_http_clipper_state_claimed(void);
+void ngx_http_clipper_state_entered(void);
 
 /* after the fork; before the exit; when a graceful exit begins; at a death */
 ngx_int_t ngx_http_clipper_state_init(ngx_cycle_t *cycle);

@@ -10,7 +10,7 @@
 
 
 #include "query/ngx_http_clipper_state_flow.h"
-#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_delta.h"
 #include "learn/clipper_policy_table.h"
 #include "query/ngx_http_clipper_state_flush.h"
 #include "query/ngx_http_clipper_state_text.h"
@@ -266,11 +266,11 @@ ngx_http_clipper_state_flush_now(void)
     while (ngx_http_clipper_redis_up()
            && ngx_http_clipper_state_under_way
               < NGX_HTTP_CLIPPER_STATE_WINDOW
-           && clipper_state_table_flight_take(table, &update) == NGX_OK)
+           && clipper_state_table_delta_take(table, &update) == NGX_OK)
     {
         if (ngx_http_clipper_state_flush_send(&update) != NGX_OK) {
-            clipper_state_table_flight_settle(table, update.row, update.id,
-                                              update.seq, NULL, 0);
+            clipper_state_table_delta_settle(table, update.row, update.id,
+                                             update.seq, NULL, 0);
             ngx_http_clipper_state_flush_later();
             return;
         }
@@ -418,7 +418,7 @@ ngx_http_clipper_state_flush_answered(ngx_http_clipper_redis_call_t *call,
     if (full && rc == NGX_OK) {
         ngx_http_clipper_state_flush_now();
 
-    } else if (clipper_state_table_flight_waiting(
+    } else if (clipper_state_table_delta_waiting(
                    &ngx_http_clipper_state_flow.table))
     {
         ngx_http_clipper_state_flush_later();
@@ -478,9 +478,9 @@ ngx_http_clipper_state_flush_settle(ngx_http_clipper_state_sent_t *sent,
         ngx_http_clipper_state_script_known |= sent->evaled;
     }
 
-    clipper_state_table_flight_settle(&ngx_http_clipper_state_flow.table,
-                                      sent->row, sent->id, sent->seq, arrived,
-                                      clipper_clock_us());
+    clipper_state_table_delta_settle(&ngx_http_clipper_state_flow.table,
+                                     sent->row, sent->id, sent->seq, arrived,
+                                     clipper_clock_us());
 
     return rc;
 }

@@ -107,7 +107,7 @@ ngx_http_clipper_dispatch_take_locked(ngx_http_clipper_replica_t *replica,
     zone = ngx_http_clipper_process.zone;
     row = &zone->replicas[replica->row];
 
-    limit = clipper_batch_limit(&row->batch, &replica->batch);
+    limit = clipper_batch_most(&row->batch, &replica->batch);
     limit = ngx_min(limit, zone->models[replica->model].queued);
 
     take->conf = &replica->batch;

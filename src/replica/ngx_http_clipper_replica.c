@@ -213,7 +213,7 @@ ngx_http_clipper_replica_create(ngx_http_clipper_identity_t *id, int fd,
     replica->fd = fd;
     replica->row = row;
     replica->model = a.model;
-    replica->codec = clipper_proto_codec(m->rpc_version);
+    replica->codec = clipper_proto_version_codec(m->rpc_version);
     replica->tuning = ngx_http_clipper_model_tuning(&m->metadata.name,
                                                     &m->metadata.version);
     replica->batch.fixed = ngx_max(replica->tuning->batch, 0);

@@ -142,7 +142,7 @@ clipper_queue_peer_leaves(const clipper_replica_row_t *r,
 
     others = ngx_max(load->replicas, 2) - 1;
     n = (load->queued + others - 1) / others;
-    size = ngx_min(n, clipper_batch_limit(&faster->batch, take->conf));
+    size = ngx_min(n, clipper_batch_most(&faster->batch, take->conf));
     size = ngx_max(size, 1);
 
     us = (double) clipper_batch_latency(&faster->batch, size)

@@ -25,7 +25,7 @@ static void clipper_registry_pinned_locked(clipper_zone_t *zone,
 
 
 uint32_t
-clipper_registry_claim_locked(clipper_zone_t *zone, const u_char *door,
+clipper_registry_enter_locked(clipper_zone_t *zone, const u_char *door,
     size_t door_len, ngx_str_t *generation, int64_t now)
 {
     uint32_t           i;
@@ -78,8 +78,8 @@ clipper_registry_begun_locked(clipper_zone_t *zone)
 {
     clipper_zone_locked(zone);
 
-    if (zone->header->cycle_claimed < zone->cycle) {
-        __atomic_store_n(&zone->header->cycle_claimed, zone->cycle,
+    if (zone->header->cycle_entered < zone->cycle) {
+        __atomic_store_n(&zone->header->cycle_entered, zone->cycle,
                          __ATOMIC_RELEASE);
     }
 }
@@ -95,7 +95,7 @@ clipper_registry_cycle(clipper_header_t *header)
 ngx_uint_t
 clipper_registry_awaited(clipper_zone_t *zone)
 {
-    return __atomic_load_n(&zone->header->cycle_claimed, __ATOMIC_ACQUIRE)
+    return __atomic_load_n(&zone->header->cycle_entered, __ATOMIC_ACQUIRE)
            < __atomic_load_n(&zone->header->cycle, __ATOMIC_ACQUIRE);
 }
 

@@ -16,7 +16,7 @@
  * A row for the calling worker, which becomes its zone->slot; 0: all rows are
  * taken.  clipper_zone_leave_dead() gives back those of dead workers before.
  */
-uint32_t clipper_registry_claim_locked(clipper_zone_t *zone,
+uint32_t clipper_registry_enter_locked(clipper_zone_t *zone,
     const u_char *door, size_t door_len, ngx_str_t *generation, int64_t now);
 
 /*

@@ -6,8 +6,8 @@
  * three vectors that have to be added up:
  *
  *   base      what Redis said last
- *   flight    a delta with a number, on its way to Redis, until it is known
- *             that it arrived; it is sent again with the same number
+ *   delta     what has a number, on its way to Redis, until it is known that it
+ *             arrived; it is sent again with the same number
  *   pending   what was added since
  *
  * A row is on one list: clean, dirty (to be sent), or sent.  Clean rows of
@@ -43,7 +43,7 @@
 
 enum {
     CLIPPER_STATE_BASE = 0,
-    CLIPPER_STATE_FLIGHT,
+    CLIPPER_STATE_DELTA,
     CLIPPER_STATE_PENDING,
     CLIPPER_STATE_VECTORS
 };
@@ -87,7 +87,7 @@ typedef struct {
     uint32_t                    policy;
     uint32_t                    nfields;
     uint32_t                    pending;
-    uint64_t                    seq;            /* of the flight; 0: none */
+    uint64_t                    seq;            /* of the delta; 0: none */
     uint64_t                    acked;          /* last that Redis has */
     double                      head[CLIPPER_STATE_VECTORS]
                                     [CLIPPER_POLICY_ROWS];

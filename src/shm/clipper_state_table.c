@@ -8,7 +8,7 @@
 #include "base/clipper_hash.h"
 #include "shm/clipper_state_lesson.h"
 #include "shm/clipper_state_table_cell.h"
-#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_delta.h"
 #include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_row.h"
 
@@ -42,7 +42,7 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 
     h = addr;
 
-    h->nnames = (uint32_t) clipper_state_table_names(size);
+    h->nnames = (uint32_t) clipper_state_table_texts(size);
 
     h->names = ngx_align(sizeof(clipper_state_header_t), CLIPPER_STATE_ALIGN);
     h->name_buckets = h->names
@@ -105,7 +105,7 @@ clipper_state_table_create(void *addr, size_t size, const u_char seed[32])
 
 
 size_t
-clipper_state_table_names(size_t size)
+clipper_state_table_texts(size_t size)
 {
     return ngx_min(ngx_max(size / 16384, 40), CLIPPER_STATE_NAMES);
 }
@@ -182,7 +182,7 @@ clipper_state_table_read(clipper_state_table_t *table,
     clipper_state_table_gather_locked(table, row, CLIPPER_STATE_BASE,
                                       who->n, cells, vec);
     if (r->seq) {
-        clipper_state_table_gather_locked(table, row, CLIPPER_STATE_FLIGHT,
+        clipper_state_table_gather_locked(table, row, CLIPPER_STATE_DELTA,
                                           who->n, cells, add);
         clipper_policy_state_add(vec, add, size);
     }
@@ -407,7 +407,7 @@ clipper_state_table_add_locked(clipper_state_table_t *table, uint32_t row,
                    r->nfields * sizeof(double));
     }
 
-    /* with a base or a flight this is no whole state */
+    /* with a base or a delta this is no whole state */
 
     if (r->seq || r->head[CLIPPER_STATE_BASE][CLIPPER_POLICY_T0] != 0) {
         clipper_policy_state_join(sum, add,
@@ -446,7 +446,7 @@ clipper_state_table_clock(const clipper_state_row_t *r)
     ngx_memcpy(whole, r->head[CLIPPER_STATE_BASE], sizeof(whole));
 
     if (r->seq) {
-        clipper_policy_state_add(whole, r->head[CLIPPER_STATE_FLIGHT],
+        clipper_policy_state_add(whole, r->head[CLIPPER_STATE_DELTA],
                                  CLIPPER_POLICY_ROWS);
     }
 
@@ -488,7 +488,7 @@ clipper_state_table_load(clipper_state_table_t *table,
      */
 
     if (reply->last >= r->acked || reply->acked == r->acked) {
-        clipper_state_table_flight_base_locked(table, row, reply, now_us);
+        clipper_state_table_delta_base_locked(table, row, reply, now_us);
     }
 
     clipper_state_table_list_place_locked(table, row);

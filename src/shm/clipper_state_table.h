@@ -17,7 +17,7 @@ ngx_int_t clipper_state_table_create(void *addr, size_t size,
     const u_char seed[32]);
 
 /* texts that a table of this size keeps, with text 0, which is none */
-size_t clipper_state_table_names(size_t size);
+size_t clipper_state_table_texts(size_t size);
 
 void clipper_state_table_attach(clipper_state_table_t *table, void *addr,
     clipper_owner_t pid);

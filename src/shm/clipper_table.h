@@ -58,7 +58,7 @@ typedef struct {
     uint64_t                   rebuilds;
     uint32_t                   registry;        /* changes of the registry */
     uint32_t                   cycle;           /* latest in force */
-    uint32_t                   cycle_claimed;   /* latest with workers */
+    uint32_t                   cycle_entered;   /* latest with workers */
     uint64_t                   suspect_us;      /* until there may be one */
     clipper_suspect_t suspects[CLIPPER_SUSPECTS];
     uint64_t                   rpc_errors[CLIPPER_CAUSES];

@@ -116,7 +116,7 @@ clipper_zone_states(size_t size)
 size_t
 clipper_zone_names(size_t size)
 {
-    return clipper_state_table_names(clipper_zone_states(size));
+    return clipper_state_table_texts(clipper_zone_states(size));
 }
 
 

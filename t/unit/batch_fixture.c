@@ -53,7 +53,7 @@ observe(ngx_uint_t n, uint64_t latency_us, ngx_uint_t on_time)
 ngx_uint_t
 limit(void)
 {
-    return clipper_batch_limit(&b, &conf);
+    return clipper_batch_most(&b, &conf);
 }
 
 

@@ -296,7 +296,7 @@ sched_claim(sched_t *sim, uint32_t worker)
     sched_spawn(sim, worker);
 
     sched_lock(sim, worker);
-    SCHED_REQUIRE(sim, clipper_registry_claim_locked(
+    SCHED_REQUIRE(sim, clipper_registry_enter_locked(
                            &sim->views[worker], (u_char *) "door", 4,
                            &generation, 1)
                        != 0);

@@ -12,7 +12,7 @@
 
 #include "death.h"
 #include "shm/clipper_state_table.h"
-#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_delta.h"
 #include "shm/clipper_state_table_row.h"
 
 

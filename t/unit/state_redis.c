@@ -7,12 +7,12 @@
 #include "state_redis.h"
 
 
-store_t   stores[USERS];
-flight_t  flights[FLIGHTS];
+store_t    stores[USERS];
+command_t  commands[COMMANDS];
 
 
 void
-redis_apply(flight_t *f)
+redis_apply(command_t *f)
 {
     uint32_t   i, k, m;
     store_t   *s;
@@ -46,7 +46,7 @@ redis_apply(flight_t *f)
 
 
 void
-redis_answer(table_t *t, flight_t *f, int lost)
+redis_answer(table_t *t, command_t *f, int lost)
 {
     who_t    who;
     reply_t  reply;
@@ -66,8 +66,8 @@ redis_answer(table_t *t, flight_t *f, int lost)
 
     } else if (!f->orphan) {
         t->pid = f->pid;
-        clipper_state_table_flight_settle(t, f->row, f->hash, f->seq,
-                                          lost ? NULL : &reply, 1);
+        clipper_state_table_delta_settle(t, f->row, f->hash, f->seq,
+                                         lost ? NULL : &reply, 1);
     }
 
     /* a lost request or reply may still be under way */
@@ -81,16 +81,16 @@ redis_answer(table_t *t, flight_t *f, int lost)
 }
 
 
-flight_t *
-flight_new(void)
+command_t *
+command_new(void)
 {
     int  i;
 
-    for (i = 0; i < FLIGHTS; i++) {
-        if (!flights[i].used) {
-            memset(&flights[i], 0, sizeof(flight_t));
-            flights[i].used = 1;
-            return &flights[i];
+    for (i = 0; i < COMMANDS; i++) {
+        if (!commands[i].used) {
+            memset(&commands[i], 0, sizeof(command_t));
+            commands[i].used = 1;
+            return &commands[i];
         }
     }
 
@@ -99,13 +99,13 @@ flight_new(void)
 
 
 void
-flight_take(table_t *t, uint32_t pid)
+command_take(table_t *t, uint32_t pid)
 {
     uint32_t         i;
-    flight_t        *f;
+    command_t       *f;
     static update_t  u;
 
-    f = flight_new();
+    f = command_new();
 
     if (f == NULL) {
         return;
@@ -113,7 +113,7 @@ flight_take(table_t *t, uint32_t pid)
 
     t->pid = pid;
 
-    if (clipper_state_table_flight_take(t, &u) != NGX_OK) {
+    if (clipper_state_table_delta_take(t, &u) != NGX_OK) {
         f->used = 0;
         return;
     }

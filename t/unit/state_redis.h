@@ -12,7 +12,7 @@
 #include "state_fixture.h"
 
 
-#define FLIGHTS   64
+#define COMMANDS  64
 #define SENDERS   3
 
 
@@ -41,17 +41,17 @@ typedef struct {
     uint64_t    last;
     uint64_t    acked;
     double      answer[MEMBERS * FIELDS];
-} flight_t;
+} command_t;
 
 
-extern store_t   stores[USERS];
-extern flight_t  flights[FLIGHTS];
+extern store_t    stores[USERS];
+extern command_t  commands[COMMANDS];
 
 
-void redis_apply(flight_t *f);
-void redis_answer(table_t *t, flight_t *f, int lost);
-flight_t *flight_new(void);
-void flight_take(table_t *t, uint32_t pid);
+void redis_apply(command_t *f);
+void redis_answer(table_t *t, command_t *f, int lost);
+command_t *command_new(void);
+void command_take(table_t *t, uint32_t pid);
 int state_add(table_t *t, uint32_t id);
 
 

@@ -187,7 +187,7 @@ test_inherited_profile(void **state)
     other = b;
     clipper_batch_init(&b, &other, load.now_us);
 
-    assert_int_equal(limit(), clipper_batch_limit(&other, &conf));
+    assert_int_equal(limit(), clipper_batch_most(&other, &conf));
     assert_in_range(clipper_batch_latency(&b, 100), 2200, 2800);
     assert_int_equal(b.batches, 0);
 

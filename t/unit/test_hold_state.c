@@ -38,17 +38,17 @@ test_release(void **state)
     for (id = 1; id <= 100; id++) {
         assert_int_equal(state_add(&table, id), NGX_OK);
         table.pid = 5;
-        assert_int_equal(clipper_state_table_flight_take(&table, &update),
+        assert_int_equal(clipper_state_table_delta_take(&table, &update),
                          NGX_OK);
     }
 
     table.pid = 6;
     holds = 0;
 
-    assert_int_equal(clipper_state_table_flight_release(&table, 5), 100);
+    assert_int_equal(clipper_state_table_delta_release(&table, 5), 100);
     assert_int_equal(holds, 4);
-    assert_int_equal(clipper_state_table_flight_release(&table, 5), 0);
-    assert_int_equal(clipper_state_table_flight_waiting(&table), 100);
+    assert_int_equal(clipper_state_table_delta_release(&table, 5), 0);
+    assert_int_equal(clipper_state_table_delta_waiting(&table), 100);
     table_good(&table);
 
     munmap(table.header, AREA * 8);

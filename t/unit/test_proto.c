@@ -60,7 +60,7 @@ assert_request(ngx_uint_t version, uint32_t id, ngx_uint_t kind,
     clipper_proto_request_t       r;
     const clipper_proto_codec_t  *codec;
 
-    codec = clipper_proto_codec(version);
+    codec = clipper_proto_version_codec(version);
     assert_non_null(codec);
     assert_int_equal(codec->version, version);
 
@@ -125,8 +125,8 @@ test_v3_requests(void **state)
         "| 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00"
         "  03 00 00 00 00 00 00 00");
 
-    assert_int_equal(clipper_proto_codec(V3)->joined, 0);
-    assert_int_equal(clipper_proto_codec(V3)->probes, 0);
+    assert_int_equal(clipper_proto_version_codec(V3)->joined, 0);
+    assert_int_equal(clipper_proto_version_codec(V3)->probes, 0);
 }
 
 
@@ -150,17 +150,17 @@ test_v4_requests(void **state)
         "| 01 00 00 00"
         "| 01 00 00 00 01 00 00 00 04 00 00 00 00 00 00 00");
 
-    assert_int_equal(clipper_proto_codec(V4)->joined, 1);
-    assert_int_equal(clipper_proto_codec(V4)->probes, 1);
+    assert_int_equal(clipper_proto_version_codec(V4)->joined, 1);
+    assert_int_equal(clipper_proto_version_codec(V4)->probes, 1);
 }
 
 
 static void
 test_no_other_codec(void **state)
 {
-    assert_null(clipper_proto_codec(UNKNOWN));
-    assert_null(clipper_proto_codec(2));
-    assert_null(clipper_proto_codec(5));
+    assert_null(clipper_proto_version_codec(UNKNOWN));
+    assert_null(clipper_proto_version_codec(2));
+    assert_null(clipper_proto_version_codec(5));
 }
 
 

@@ -382,7 +382,7 @@ test_workers_of_a_new_cycle_are_awaited(void **state)
     assert_false(clipper_registry_staying(&a));
 
     clipper_zone_lock(&c);
-    assert_int_not_equal(clipper_registry_claim_locked(&c,
+    assert_int_not_equal(clipper_registry_enter_locked(&c,
                                     (u_char *) "door", 4, &generation, 1),
                          0);
     clipper_zone_unlock(&c);
@@ -411,7 +411,7 @@ test_a_worker_that_hears_late_of_a_new_cycle(void **state)
     assert_true(clipper_registry_reloading(&a));
 
     clipper_zone_lock(&c);
-    assert_int_not_equal(clipper_registry_claim_locked(&c,
+    assert_int_not_equal(clipper_registry_enter_locked(&c,
                                     (u_char *) "door", 4, &generation, 1),
                          0);
     clipper_zone_unlock(&c);
@@ -442,7 +442,7 @@ test_dead_worker_of_same_pid(void **state)
     assert_int_equal(clipper_zone_leave_dead(&d), 1);
 
     clipper_zone_lock(&d);
-    assert_int_equal(clipper_registry_claim_locked(&d,
+    assert_int_equal(clipper_registry_enter_locked(&d,
                                     (u_char *) "door", 4, &generation, 1),
                      c.slot);
     clipper_zone_unlock(&d);

@@ -8,13 +8,13 @@
 
 
 static void
-flight_ask(table_t *t, uint32_t id)
+command_ask(table_t *t, uint32_t id)
 {
-    who_t      who;
-    uint32_t   first, row;
-    flight_t  *f;
+    who_t       who;
+    uint32_t    first, row;
+    command_t  *f;
 
-    f = flight_new();
+    f = command_new();
 
     if (f) {
         first = (uint32_t) death_random(2);
@@ -64,23 +64,23 @@ settle_all(table_t *t)
     int       i, turns;
     uint32_t  k;
 
-    for (i = 0; i < FLIGHTS; i++) {
-        if (flights[i].used) {
-            redis_apply(&flights[i]);
-            redis_answer(t, &flights[i], 0);
+    for (i = 0; i < COMMANDS; i++) {
+        if (commands[i].used) {
+            redis_apply(&commands[i]);
+            redis_answer(t, &commands[i], 0);
         }
     }
 
-    for (turns = 0; clipper_state_table_flight_dirty(t); turns++) {
+    for (turns = 0; clipper_state_table_delta_dirty(t); turns++) {
         assert_true(turns < 10000);
 
         for (k = 0; k < SENDERS; k++) {
-            (void) clipper_state_table_flight_release(t, 1000 + k);
+            (void) clipper_state_table_delta_release(t, 1000 + k);
         }
 
-        flight_take(t, 1000);
-        redis_apply(&flights[0]);
-        redis_answer(t, &flights[0], 0);
+        command_take(t, 1000);
+        redis_apply(&commands[0]);
+        redis_answer(t, &commands[0], 0);
     }
 }
 
@@ -93,21 +93,21 @@ settle_all(table_t *t)
 static void
 random_users(uint32_t users)
 {
-    int        i, ok, declined, fits;
-    table_t    table;
-    uint32_t   id;
-    flight_t  *f;
+    int         i, ok, declined, fits;
+    table_t     table;
+    uint32_t    id;
+    command_t  *f;
 
     table = table_make(AREA);
     memset(stores, 0, sizeof(stores));
-    memset(flights, 0, sizeof(flights));
+    memset(commands, 0, sizeof(commands));
     ok = 0;
     declined = 0;
     fits = users < table.header->nrows / 2;
 
     for (i = 0; i < 60000; i++) {
         id = death_random(4) ? (uint32_t) death_random(users) : 0;
-        f = &flights[death_random(FLIGHTS)];
+        f = &commands[death_random(COMMANDS)];
 
         switch (death_random(8)) {
 
@@ -117,11 +117,11 @@ random_users(uint32_t users)
             break;
 
         case 2:
-            flight_take(&table, 1000 + (uint32_t) death_random(SENDERS));
+            command_take(&table, 1000 + (uint32_t) death_random(SENDERS));
             break;
 
         case 3:
-            flight_ask(&table, id);
+            command_ask(&table, id);
             break;
 
         case 4:
@@ -151,12 +151,12 @@ random_users(uint32_t users)
         if (death_random(500) == 0) {
             id = 1000 + (uint32_t) death_random(SENDERS);
 
-            for (f = flights; f < flights + FLIGHTS; f++) {
+            for (f = commands; f < commands + COMMANDS; f++) {
                 f->orphan |= (f->pid == id);
             }
 
             table.pid = id;
-            (void) clipper_state_table_flight_release(&table, id);
+            (void) clipper_state_table_delta_release(&table, id);
         }
 
         if (i % 100 == 0) {
@@ -352,20 +352,20 @@ test_state_large(void **state)
 
         assert_int_equal(clipper_state_table_add(&table, &who,
                                                  delta), NGX_OK);
-        assert_int_equal(clipper_state_table_flight_take(&table, &update),
+        assert_int_equal(clipper_state_table_delta_take(&table, &update),
                          NGX_OK);
 
         reply.last = update.seq;
         reply.n = update.n;
         reply.key = update.key;
         reply.rows = update.rows;
-        clipper_state_table_flight_settle(&table, update.row, update.id,
-                                          update.seq, &reply, 1);
+        clipper_state_table_delta_settle(&table, update.row, update.id,
+                                         update.seq, &reply, 1);
         table_good(&table);
     }
 
     assert_int_equal(table.header->journal.overflows, 0);
-    assert_int_equal(clipper_state_table_flight_dirty(&table), 0);
+    assert_int_equal(clipper_state_table_delta_dirty(&table), 0);
     munmap(table.header, 8 << 20);
 }
 

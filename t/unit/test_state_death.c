@@ -12,7 +12,7 @@ typedef struct {
     int        op;
     uint32_t   id;
     uint64_t   random;
-    flight_t   flight;
+    command_t  command;
 } call_t;
 
 
@@ -32,14 +32,14 @@ table_call(void *data)
         break;
 
     case 1:
-        (void) clipper_state_table_flight_take(&call->table, &update);
+        (void) clipper_state_table_delta_take(&call->table, &update);
         break;
 
     default:
-        redis_apply(&call->flight);
-        call->flight.orphan = 0;
-        call->flight.pid = call->table.pid;
-        redis_answer(&call->table, &call->flight, call->op == 3);
+        redis_apply(&call->command);
+        call->command.orphan = 0;
+        call->command.pid = call->table.pid;
+        redis_answer(&call->table, &call->command, call->op == 3);
     }
 }
 
@@ -88,7 +88,7 @@ test_state_death(void **state)
 
     table = table_make(AREA);
     memset(stores, 0, sizeof(stores));
-    memset(flights, 0, sizeof(flights));
+    memset(commands, 0, sizeof(commands));
     copy = malloc(AREA);
     kills = getenv("CLIPPER_TEST_DEATHS") ? 4000 : 150;
 
@@ -99,14 +99,14 @@ test_state_death(void **state)
         call.random = death_random(UINT64_MAX);
 
         if (call.op >= 2) {
-            flight_take(&table, (uint32_t) getpid());
+            command_take(&table, (uint32_t) getpid());
 
-            if (!flights[0].used) {
+            if (!commands[0].used) {
                 continue;
             }
 
-            call.flight = flights[0];
-            flights[0].used = 0;
+            call.command = commands[0];
+            commands[0].used = 0;
         }
 
         memcpy(kept, stores, sizeof(stores));
@@ -136,12 +136,12 @@ test_state_death(void **state)
 
         assert_true(is_before || is_after);
 
-        (void) clipper_state_table_flight_release(&table, table.pid);
+        (void) clipper_state_table_delta_release(&table, table.pid);
 
         /* every sender has died */
 
         while (table.header->m.head[CLIPPER_STATE_SENT]) {
-            (void) clipper_state_table_flight_release(&table,
+            (void) clipper_state_table_delta_release(&table,
                 table.rows[table.header->m.head[
                                CLIPPER_STATE_SENT]].sender);
         }

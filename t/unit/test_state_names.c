@@ -47,14 +47,14 @@ flush(table_t *t)
     reply_t          reply;
     static update_t  u;
 
-    while (clipper_state_table_flight_take(t, &u) == NGX_OK) {
+    while (clipper_state_table_delta_take(t, &u) == NGX_OK) {
         memset(&reply, 0, sizeof(reply));
         reply.last = u.seq;
         memcpy(reply.head, u.head, sizeof(reply.head));
         reply.n = u.n;
         reply.key = u.key;
         reply.rows = u.rows;
-        clipper_state_table_flight_settle(t, u.row, u.id, u.seq, &reply, 1);
+        clipper_state_table_delta_settle(t, u.row, u.id, u.seq, &reply, 1);
     }
 }
 

@@ -95,7 +95,7 @@ life(pid_t parent)
     (void) clipper_zone_leave_dead(&v);
 
     clipper_zone_lock(&v);
-    check("a row", clipper_registry_claim_locked(&v,
+    check("a row", clipper_registry_enter_locked(&v,
                                         (u_char *) "door", 4, &generation, 1));
     clipper_zone_unlock(&v);
 

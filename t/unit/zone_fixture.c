@@ -127,7 +127,7 @@ worker_make(void *addr)
                                          NGX_OK);
 
     clipper_zone_lock(&v);
-    assert_int_not_equal(clipper_registry_claim_locked(&v,
+    assert_int_not_equal(clipper_registry_enter_locked(&v,
                                   (u_char *) "door", 4, &generation, 1), 0);
     clipper_zone_unlock(&v);
 

@@ -491,7 +491,7 @@ claims(view_t *w)
     (void) clipper_zone_leave_dead(&again);
 
     clipper_zone_lock(&again);
-    (void) clipper_registry_claim_locked(&again, (u_char *) "door",
+    (void) clipper_registry_enter_locked(&again, (u_char *) "door",
                                          4, &generation, 2);
     clipper_zone_unlock(&again);
 }

@@ -4,7 +4,7 @@
  */
 
 
-#include "shm/clipper_state_table_flight.h"
+#include "shm/clipper_state_table_delta.h"
 #include "shm/clipper_state_table_list.h"
 #include "shm/clipper_state_table_row.h"
 #include <math.h>
@@ -13,20 +13,20 @@
 #define CLIPPER_STATE_RELEASE  32               /* rows of a hold */
 
 
-static void clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
-    uint32_t row);
-static void clipper_state_table_flight_landed_locked(
+static void clipper_state_table_delta_number_locked(
     clipper_state_table_t *table, uint32_t row);
-static double clipper_state_table_flight_factor(const double *from,
+static void clipper_state_table_delta_arrived_locked(
+    clipper_state_table_t *table, uint32_t row);
+static double clipper_state_table_delta_factor(const double *from,
     const double *to);
-static ngx_uint_t clipper_state_table_flight_some(
+static ngx_uint_t clipper_state_table_delta_some(
     clipper_state_table_t *table, clipper_owner_t pid);
-static void clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
+static void clipper_state_table_delta_copy_locked(clipper_state_table_t *table,
     uint32_t row, clipper_state_update_t *update);
 
 
 ngx_int_t
-clipper_state_table_flight_take(clipper_state_table_t *table,
+clipper_state_table_delta_take(clipper_state_table_t *table,
     clipper_state_update_t *update)
 {
     uint32_t                 row;
@@ -48,13 +48,13 @@ clipper_state_table_flight_take(clipper_state_table_t *table,
         clipper_state_save(table, *r);
 
         if (r->seq == 0) {
-            clipper_state_table_flight_fly_locked(table, row);
+            clipper_state_table_delta_number_locked(table, row);
         }
 
         r->sender = table->pid;
 
         clipper_state_table_list_place_locked(table, row);
-        clipper_state_table_flight_copy_locked(table, row, update);
+        clipper_state_table_delta_copy_locked(table, row, update);
     }
 
     clipper_journal_end(&h->journal);
@@ -66,7 +66,7 @@ clipper_state_table_flight_take(clipper_state_table_t *table,
 /* the pending vector gets a number and must not change any more */
 
 static void
-clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
+clipper_state_table_delta_number_locked(clipper_state_table_t *table,
     uint32_t row)
 {
     uint32_t               cell;
@@ -82,8 +82,8 @@ clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
     r->seq = ++table->header->m.seq;
     r->pending = 0;
 
-    ngx_memcpy(r->head[CLIPPER_STATE_FLIGHT], r->head[CLIPPER_STATE_PENDING],
-               sizeof(r->head[CLIPPER_STATE_FLIGHT]));
+    ngx_memcpy(r->head[CLIPPER_STATE_DELTA], r->head[CLIPPER_STATE_PENDING],
+               sizeof(r->head[CLIPPER_STATE_DELTA]));
     ngx_memzero(r->head[CLIPPER_STATE_PENDING],
                 sizeof(r->head[CLIPPER_STATE_PENDING]));
 
@@ -91,7 +91,7 @@ clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
         c = &table->cells[cell];
         clipper_state_save(table, c->v);
 
-        ngx_memcpy(c->v[CLIPPER_STATE_FLIGHT], c->v[CLIPPER_STATE_PENDING],
+        ngx_memcpy(c->v[CLIPPER_STATE_DELTA], c->v[CLIPPER_STATE_PENDING],
                    sizeof(c->v[CLIPPER_STATE_PENDING]));
         ngx_memzero(c->v[CLIPPER_STATE_PENDING],
                     sizeof(c->v[CLIPPER_STATE_PENDING]));
@@ -102,7 +102,7 @@ clipper_state_table_flight_fly_locked(clipper_state_table_t *table,
 /* Redis has it, and so has the base */
 
 static void
-clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
+clipper_state_table_delta_arrived_locked(clipper_state_table_t *table,
     uint32_t row)
 {
     uint32_t              cell;
@@ -122,8 +122,8 @@ clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
 
     for (cell = r->cells; cell; cell = table->cells[cell].next) {
         clipper_state_save(table,
-                           table->cells[cell].v[CLIPPER_STATE_FLIGHT]);
-        ngx_memzero(table->cells[cell].v[CLIPPER_STATE_FLIGHT],
+                           table->cells[cell].v[CLIPPER_STATE_DELTA]);
+        ngx_memzero(table->cells[cell].v[CLIPPER_STATE_DELTA],
                     sizeof(table->cells[cell].v[0]));
     }
 }
@@ -132,7 +132,7 @@ clipper_state_table_flight_landed_locked(clipper_state_table_t *table,
 /* what sums with one head are with another; both decay as the latter does */
 
 static double
-clipper_state_table_flight_factor(const double *from, const double *to)
+clipper_state_table_delta_factor(const double *from, const double *to)
 {
     return exp(from[CLIPPER_POLICY_LAMBDA]
                * (from[CLIPPER_POLICY_T0] - to[CLIPPER_POLICY_T0])
@@ -141,33 +141,33 @@ clipper_state_table_flight_factor(const double *from, const double *to)
 
 
 /*
- * A flight contained in the new base has landed.  Members that are not in the
- * reply move to its time by themselves and take in what has landed.
+ * A delta that the new base contains has arrived.  Members that are not in the
+ * reply move to its time by themselves and take in what has arrived.
  */
 
 void
-clipper_state_table_flight_base_locked(clipper_state_table_t *table,
+clipper_state_table_delta_base_locked(clipper_state_table_t *table,
     uint32_t row, const clipper_state_reply_t *reply, uint64_t now_us)
 {
-    double                         factor, flight, *v, *add;
+    double                         factor, gain, *v, *add;
     uint32_t                       i, k, cell,
                                    cells[CLIPPER_STATE_CELLS];
-    ngx_uint_t            landed;
-    clipper_state_row_t  *r;
+    ngx_uint_t                     arrived;
+    clipper_state_row_t           *r;
 
     clipper_state_table_locked(table);
 
     r = &table->rows[row];
-    landed = (r->seq && reply->last >= r->seq);
+    arrived = (r->seq && reply->last >= r->seq);
 
     clipper_state_save(table, *r);
 
-    flight = landed ? clipper_state_table_flight_factor(
-                                      r->head[CLIPPER_STATE_FLIGHT],
-                                      reply->head)
-                    : 0;
-    factor = clipper_state_table_flight_factor(r->head[CLIPPER_STATE_BASE],
-                                               reply->head);
+    gain = arrived ? clipper_state_table_delta_factor(
+                                                 r->head[CLIPPER_STATE_DELTA],
+                                                 reply->head)
+                   : 0;
+    factor = clipper_state_table_delta_factor(r->head[CLIPPER_STATE_BASE],
+                                              reply->head);
 
     ngx_memcpy(r->head[CLIPPER_STATE_BASE], reply->head, sizeof(reply->head));
     r->asked_us = now_us;
@@ -195,29 +195,29 @@ clipper_state_table_flight_base_locked(clipper_state_table_t *table,
 
         for (i = 0; i < reply->n && cells[i] != cell; i++) { /* void */ }
 
-        if (i < reply->n || (factor == 1 && !landed)) {
+        if (i < reply->n || (factor == 1 && !arrived)) {
             continue;
         }
 
         v = table->cells[cell].v[CLIPPER_STATE_BASE];
-        add = table->cells[cell].v[CLIPPER_STATE_FLIGHT];
+        add = table->cells[cell].v[CLIPPER_STATE_DELTA];
 
         clipper_journal_save(&table->header->journal, table->header, v,
                              r->nfields * sizeof(double));
 
         for (k = 0; k < r->nfields; k++) {
-            v[k] = v[k] * factor + add[k] * flight;
+            v[k] = v[k] * factor + add[k] * gain;
         }
     }
 
-    if (landed) {
-        clipper_state_table_flight_landed_locked(table, row);
+    if (arrived) {
+        clipper_state_table_delta_arrived_locked(table, row);
     }
 }
 
 
 static void
-clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
+clipper_state_table_delta_copy_locked(clipper_state_table_t *table,
     uint32_t row, clipper_state_update_t *update)
 {
     uint32_t               cell;
@@ -237,7 +237,7 @@ clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
     update->id[0] = r->id[0];
     update->id[1] = r->id[1];
     update->seq = r->seq;
-    ngx_memcpy(update->head, r->head[CLIPPER_STATE_FLIGHT],
+    ngx_memcpy(update->head, r->head[CLIPPER_STATE_DELTA],
                sizeof(update->head));
     update->owner.data = name->text;
     update->owner.len = name->len;
@@ -253,14 +253,14 @@ clipper_state_table_flight_copy_locked(clipper_state_table_t *table,
         update->name[update->n].data = name->text;
         update->name[update->n].len = name->len;
         ngx_memcpy(update->rows + update->n * r->nfields,
-                   c->v[CLIPPER_STATE_FLIGHT], r->nfields * sizeof(double));
+                   c->v[CLIPPER_STATE_DELTA], r->nfields * sizeof(double));
         update->n++;
     }
 }
 
 
 void
-clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
+clipper_state_table_delta_settle(clipper_state_table_t *table, uint32_t row,
     const uint64_t id[2], uint64_t seq, const clipper_state_reply_t *reply,
     uint64_t now_us)
 {
@@ -282,7 +282,7 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
         /* the reply to a second copy may include a later delta */
 
         if (reply && reply->last >= r->acked) {
-            clipper_state_table_flight_base_locked(table, row, reply, now_us);
+            clipper_state_table_delta_base_locked(table, row, reply, now_us);
         }
 
         clipper_state_table_list_place_locked(table, row);
@@ -295,7 +295,7 @@ clipper_state_table_flight_settle(clipper_state_table_t *table, uint32_t row,
 /* after a death; a worker sends a window of 64 at most, see the flush */
 
 ngx_uint_t
-clipper_state_table_flight_senders(clipper_state_table_t *table,
+clipper_state_table_delta_senders(clipper_state_table_t *table,
     clipper_owner_t *pids, ngx_uint_t n)
 {
     uint32_t    row;
@@ -325,7 +325,7 @@ clipper_state_table_flight_senders(clipper_state_table_t *table,
 
 
 ngx_uint_t
-clipper_state_table_flight_release(clipper_state_table_t *table,
+clipper_state_table_delta_release(clipper_state_table_t *table,
     clipper_owner_t pid)
 {
     ngx_uint_t  n, some;
@@ -333,7 +333,7 @@ clipper_state_table_flight_release(clipper_state_table_t *table,
     n = 0;
 
     do {
-        some = clipper_state_table_flight_some(table, pid);
+        some = clipper_state_table_delta_some(table, pid);
         n += some;
     } while (some == CLIPPER_STATE_RELEASE);
 
@@ -344,7 +344,7 @@ clipper_state_table_flight_release(clipper_state_table_t *table,
 /* other processes may take the lock between two calls */
 
 static ngx_uint_t
-clipper_state_table_flight_some(clipper_state_table_t *table,
+clipper_state_table_delta_some(clipper_state_table_t *table,
     clipper_owner_t pid)
 {
     uint32_t    row, next;
@@ -378,7 +378,7 @@ clipper_state_table_flight_some(clipper_state_table_t *table,
 
 
 ngx_uint_t
-clipper_state_table_flight_dirty(clipper_state_table_t *table)
+clipper_state_table_delta_dirty(clipper_state_table_t *table)
 {
     uint32_t  *count;
 
@@ -391,7 +391,7 @@ clipper_state_table_flight_dirty(clipper_state_table_t *table)
 
 
 ngx_uint_t
-clipper_state_table_flight_waiting(clipper_state_table_t *table)
+clipper_state_table_delta_waiting(clipper_state_table_t *table)
 {
     uint32_t  *count;
 
