@@ -33,6 +33,8 @@ def test_functions_are_found():
 CHECK = re.compile(r"^    clipper_(?:zone|cache|record|state_table)_locked\(",
                    re.M)
 TAKES = re.compile(r"\bclipper_(?:lock|zone_lock|cache_lock|journal_begin)\(")
+GIVES = re.compile(r"\bclipper_(?:lock_release|zone_unlock|cache_unlock"
+                   r"|journal_end)\(")
 
 
 #: The mutexes themselves. Outside src/shm only the zone's is taken, by
@@ -58,6 +60,46 @@ def unlocked(found=None):
     return [name for _, name, _, body in functions(found)
             if re.search(r"_locked\(", body)
             and not name.endswith("_locked") and not TAKES.search(body)]
+
+
+#: A section under a lock, and what a function has that may look at any row.
+SECTION = re.compile(rf"{TAKES.pattern}.*?(?:{GIVES.pattern}|\Z)", re.S)
+WHOLE = re.compile(r"\bclipper_(?:zone|state_table|record_area)_t \*"
+                   r"|\bclipper_cache_ring\.|clipper_process\.zone\b")
+
+#: What computes an address from what never changes needs no lock.
+ADDRESSES = {
+    "clipper_record_ring_bucket",
+    "clipper_registry_bucket",
+    "clipper_state_name_bucket",
+}
+
+
+def unnamed(found=None):
+    """Functions that are called with a lock only, can look at any row, and do
+    not end in `_locked`.  One that is handed a row leaves the lock to its
+    caller."""
+    bodies = {name: re.sub(r"/\*.*?\*/", "", body, flags=re.S)
+              for _, name, _, body in functions(found)}
+    whole = {name for _, name, parameters, _ in functions(found)
+             if WHOLE.search(parameters + bodies[name])}
+    calls = {name: set(re.findall(r"\w+", body)) & bodies.keys() - {name}
+             for name, body in bodies.items()}
+    free = {name: set(re.findall(r"\w+", SECTION.sub("", body)))
+            for name, body in bodies.items()}
+    called = set().union(*calls.values())
+    under = {name for name in bodies if name.endswith("_locked")}
+    while True:
+        more = {name for name in called - under
+                if not TAKES.search(bodies[name])
+                and not any(name in free[caller]
+                            for caller in bodies.keys() - under)}
+        if not more:
+            break
+        under |= more
+    return {name for name in under & whole
+            if not name.endswith("_locked")
+            and not GIVES.search(bodies[name])}
 
 
 def takers(found=None):
@@ -91,6 +133,12 @@ def test_callers_of_locked_functions_have_the_lock():
     neither takes the lock nor ends in `_locked`."""
     assert unlocked() == []
     assert sum("_locked(" in body for _, _, _, body in functions()) > 80
+
+
+def test_helpers_under_a_lock_say_so():
+    """Catches a function that is called under a lock only, and has neither the
+    suffix nor the check; and an exception that is none any more."""
+    assert unnamed() == ADDRESSES
 
 
 def test_mutexes_are_taken_in_their_folder():
@@ -225,6 +273,36 @@ clipper_two(void)
 {
     clipper_one_locked();
     clipper_zone_lock(zone);
+    clipper_held(zone);
+    clipper_handed(row);
+}
+
+
+void
+clipper_held(clipper_zone_t *zone)
+{
+    clipper_deeper(zone, 1);
+}
+
+
+void
+clipper_deeper(clipper_zone_t *zone, int n)
+{
+    clipper_free(zone);
+}
+
+
+void
+clipper_handed(clipper_flight_t *row)
+{
+    clipper_free(zone);
+}
+
+
+void
+clipper_free(clipper_zone_t *zone)
+{
+    return;
 }
 
 
@@ -232,6 +310,7 @@ void
 clipper_three(void)
 {
     clipper_one_locked();
+    clipper_free(zone);
 LONG}
 """.replace("LONG", "    clipper_two();\n" * 100)
 
@@ -241,6 +320,7 @@ def test_the_checks_find_what_is_wrong():
     found = {"src/query/clipper_one.c": BROKEN}
     assert unchecked(found) == ["clipper_one_locked", "clipper_late_locked"]
     assert unlocked(found) == ["clipper_three"]
+    assert unnamed(found) == {"clipper_held", "clipper_deeper"}
     assert takers(found) == {"src/query/clipper_one.c: clipper_one"}
     assert kept(found) == ["clipper_two"]
     assert takers({"src/shm/clipper_one.c": BROKEN}) == set()

@@ -405,15 +405,19 @@ clipper_cache_write(const uint64_t key[2], uint64_t now_us, const u_char *data,
 static ngx_uint_t
 clipper_cache_has_locked(const uint64_t key[2])
 {
-    uint64_t  *slot;
+    uint64_t  *slot, position;
 
     clipper_cache_locked();
 
     slot = clipper_cache_ring_find_locked(key);
 
-    return slot != NULL
-           && !(clipper_cache_ring_marks(clipper_cache_layout_position(*slot))
-                & CLIPPER_CACHE_OLD);
+    if (slot == NULL) {
+        return 0;
+    }
+
+    position = clipper_cache_layout_position(*slot);
+
+    return !(clipper_cache_ring_marks_locked(position) & CLIPPER_CACHE_OLD);
 }
 
 

@@ -93,10 +93,12 @@ clipper_cache_mark_at(uint64_t position, ngx_uint_t *shift)
 
 
 ngx_uint_t
-clipper_cache_ring_marks(uint64_t position)
+clipper_cache_ring_marks_locked(uint64_t position)
 {
     uint32_t    *word;
     ngx_uint_t   shift;
+
+    clipper_cache_locked();
 
     word = clipper_cache_mark_at(position, &shift);
 
@@ -307,7 +309,7 @@ clipper_cache_ring_move_locked(uint64_t from, uint64_t words)
         q = (q + 1 == end) ? ring : q + 1;
     }
 
-    marks = clipper_cache_ring_marks(from) & CLIPPER_CACHE_OLD;
+    marks = clipper_cache_ring_marks_locked(from) & CLIPPER_CACHE_OLD;
 
     clipper_cache_ring_mark(position, marks, ~marks & 3);
 

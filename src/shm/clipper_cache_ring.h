@@ -29,7 +29,7 @@ extern clipper_cache_t  clipper_cache_ring;
 void clipper_cache_ring_entry(uint64_t position, clipper_cache_entry_t *entry);
 void clipper_cache_ring_copy(uint64_t position, u_char *buf, size_t n);
 
-ngx_uint_t clipper_cache_ring_marks(uint64_t position);
+ngx_uint_t clipper_cache_ring_marks_locked(uint64_t position);
 void clipper_cache_ring_mark(uint64_t position, uint32_t set, uint32_t clear);
 
 /* the slot that names an entry of this key, or NULL */

@@ -76,7 +76,7 @@ clipper_cache_pass_locked(int64_t *budget)
 
     words = clipper_cache_layout_words(entry.len);
     slot = clipper_cache_ring_find_locked(entry.key);
-    marks = clipper_cache_ring_marks(tail);
+    marks = clipper_cache_ring_marks_locked(tail);
 
     if (slot == NULL || clipper_cache_layout_position(*slot) != tail) {
         /* its slot was reassigned: it is no entry any more */

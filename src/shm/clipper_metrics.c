@@ -22,8 +22,8 @@ static uint64_t *clipper_metrics_block(clipper_zone_t *zone, ngx_uint_t stripe,
     ngx_uint_t model, ngx_uint_t row);
 static void clipper_metrics_sum(clipper_zone_t *zone, ngx_uint_t model,
     ngx_uint_t row, uint64_t *sum);
-static void clipper_metrics_clear(clipper_zone_t *zone, ngx_uint_t model,
-    ngx_uint_t row);
+static void clipper_metrics_clear_locked(clipper_zone_t *zone,
+    ngx_uint_t model, ngx_uint_t row);
 static void clipper_metrics_observe(uint64_t *counters, const uint64_t *bounds,
     ngx_uint_t n, uint64_t value);
 
@@ -93,25 +93,31 @@ clipper_metrics_sum(clipper_zone_t *zone, ngx_uint_t model, ngx_uint_t row,
 
 
 void
-clipper_metrics_clear_app(clipper_zone_t *zone, ngx_uint_t row)
+clipper_metrics_clear_app_locked(clipper_zone_t *zone, ngx_uint_t row)
 {
-    clipper_metrics_clear(zone, 0, row);
+    clipper_zone_locked(zone);
+
+    clipper_metrics_clear_locked(zone, 0, row);
 }
 
 
 void
-clipper_metrics_clear_model(clipper_zone_t *zone, ngx_uint_t row)
+clipper_metrics_clear_model_locked(clipper_zone_t *zone, ngx_uint_t row)
 {
-    clipper_metrics_clear(zone, 1, row);
+    clipper_zone_locked(zone);
+
+    clipper_metrics_clear_locked(zone, 1, row);
 }
 
 
 static void
-clipper_metrics_clear(clipper_zone_t *zone,
-    ngx_uint_t model, ngx_uint_t row)
+clipper_metrics_clear_locked(clipper_zone_t *zone, ngx_uint_t model,
+    ngx_uint_t row)
 {
     uint64_t    *block, *rest;
     ngx_uint_t   i, stripe;
+
+    clipper_zone_locked(zone);
 
     for (stripe = 0; stripe < CLIPPER_STRIPES; stripe++) {
         block = clipper_metrics_block(zone, stripe, model, row);

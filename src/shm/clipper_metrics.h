@@ -60,8 +60,8 @@ void clipper_metrics_sum_app(clipper_zone_t *zone, ngx_uint_t row,
 void clipper_metrics_sum_model(clipper_zone_t *zone, ngx_uint_t row,
     uint64_t sum[CLIPPER_BLOCK]);
 
-void clipper_metrics_clear_app(clipper_zone_t *zone, ngx_uint_t row);
-void clipper_metrics_clear_model(clipper_zone_t *zone, ngx_uint_t row);
+void clipper_metrics_clear_app_locked(clipper_zone_t *zone, ngx_uint_t row);
+void clipper_metrics_clear_model_locked(clipper_zone_t *zone, ngx_uint_t row);
 
 /* adds one observation to the histogram that begins at `counters` */
 void clipper_metrics_time(uint64_t *counters, uint64_t us);

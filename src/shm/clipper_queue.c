@@ -8,6 +8,7 @@
 #include "shm/clipper_queue.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_mailbox.h"
+#include "shm/clipper_free.h"
 #include "shm/clipper_heap.h"
 #include "shm/clipper_door.h"
 
@@ -125,7 +126,7 @@ clipper_queue_submit_locked(clipper_zone_t *zone, clipper_task_t *task,
         clipper_chunk_free_locked(zone, task->chunk);
     }
 
-    clipper_row_take(&header->waiters, zone->waiters, waiter);
+    clipper_free_take_locked(zone, waiters, waiter);
 
     w = &zone->waiters[waiter];
     w->worker = zone->slot;
@@ -212,7 +213,7 @@ clipper_queue_depart_locked(clipper_zone_t *zone, clipper_task_t *task,
         clipper_chunk_write(zone, chunk, task->data, task->len);
     }
 
-    clipper_row_take(&zone->header->flights, zone->flights, flight);
+    clipper_free_take_locked(zone, flights, flight);
 
     f = &zone->flights[flight];
     f->model = task->model;
@@ -363,7 +364,7 @@ clipper_queue_leave_locked(clipper_zone_t *zone, uint32_t waiter, uint32_t gen)
 
     w->gen++;
     clipper_row_publish(w->state, CLIPPER_FREE);
-    clipper_row_give(&zone->header->waiters, zone->waiters, waiter);
+    clipper_free_give_locked(zone, waiters, waiter);
 
     if (flight) {
         clipper_queue_release_locked(zone, flight);
@@ -573,5 +574,5 @@ clipper_queue_release_locked(clipper_zone_t *zone, uint32_t flight)
     clipper_chunk_free_locked(zone, output);
 
     zone->models[f->model].flights--;
-    clipper_row_give(&zone->header->flights, zone->flights, flight);
+    clipper_free_give_locked(zone, flights, flight);
 }

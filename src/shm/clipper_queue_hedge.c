@@ -15,7 +15,7 @@
 #define CLIPPER_HEDGE_HOLD   5000
 
 
-static ngx_uint_t clipper_queue_hedge_wanted(clipper_zone_t *zone,
+static ngx_uint_t clipper_queue_hedge_wanted_locked(clipper_zone_t *zone,
     const clipper_lease_t *lease);
 static uint64_t clipper_queue_hedge_fastest_locked(clipper_zone_t *zone,
     clipper_replica_row_t *late);
@@ -73,7 +73,7 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
     for (i = 0; i < n; i++) {
         f = &zone->flights[leases[i].flight];
 
-        if (!clipper_queue_hedge_wanted(zone, &leases[i])) {
+        if (!clipper_queue_hedge_wanted_locked(zone, &leases[i])) {
             continue;
         }
 
@@ -114,9 +114,12 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
 /* the flight has a waiter, and only one replica has it */
 
 static ngx_uint_t
-clipper_queue_hedge_wanted(clipper_zone_t *zone, const clipper_lease_t *lease)
+clipper_queue_hedge_wanted_locked(clipper_zone_t *zone,
+    const clipper_lease_t *lease)
 {
     clipper_flight_t  *f;
+
+    clipper_zone_locked(zone);
 
     f = &zone->flights[lease->flight];
 

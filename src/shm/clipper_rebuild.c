@@ -7,6 +7,7 @@
 #include "shm/clipper_rebuild.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_door.h"
+#include "shm/clipper_free.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_hedge.h"
 #include "shm/clipper_registry.h"
@@ -121,7 +122,7 @@ clipper_rebuild_replicas_locked(clipper_zone_t *zone)
         r->idle = 0;
 
         if (r->state == CLIPPER_FREE) {
-            clipper_row_give(table, zone->replicas, i);
+            clipper_free_give_locked(zone, replicas, i);
             continue;
         }
 
@@ -200,7 +201,7 @@ clipper_rebuild_flights_locked(clipper_zone_t *zone)
             f->output = 0;
             f->lease[0] = 0;
             f->lease[1] = 0;
-            clipper_row_give(table, zone->flights, i);
+            clipper_free_give_locked(zone, flights, i);
             continue;
         }
 
@@ -227,7 +228,7 @@ clipper_rebuild_waiters_locked(clipper_zone_t *zone)
         w->posted = 0;
 
         if (w->state == CLIPPER_FREE) {
-            clipper_row_give(table, zone->waiters, i);
+            clipper_free_give_locked(zone, waiters, i);
             continue;
         }
 
@@ -280,7 +281,7 @@ clipper_rebuild_leases_locked(clipper_zone_t *zone)
                 f->input = 0;
                 f->output = 0;
                 zone->models[f->model].flights--;
-                clipper_row_give(table, zone->flights, i);
+                clipper_free_give_locked(zone, flights, i);
                 continue;
             }
 
@@ -368,7 +369,7 @@ clipper_rebuild_chunks_locked(clipper_zone_t *zone)
     for (i = table->n - 1; i; i--) {
 
         if (zone->chunks[i].owner == CLIPPER_FREE) {
-            clipper_row_give(table, zone->chunks, i);
+            clipper_free_give_locked(zone, chunks, i);
 
         } else if (zone->chunks[i].owner & CLIPPER_REBUILD_CHAIN) {
             zone->chunks[i].owner = CLIPPER_FREE;

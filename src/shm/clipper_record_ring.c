@@ -14,7 +14,7 @@
 
 static ngx_uint_t clipper_record_ring_room_locked(clipper_zone_t *zone,
     size_t size);
-static ngx_uint_t clipper_record_ring_fits(clipper_record_area_t *area,
+static ngx_uint_t clipper_record_ring_fits_locked(clipper_zone_t *zone,
     size_t size, size_t reserve);
 static ngx_uint_t clipper_record_ring_kept_locked(clipper_zone_t *zone);
 static ngx_uint_t clipper_record_ring_move_locked(clipper_zone_t *zone);
@@ -82,7 +82,7 @@ clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size)
     reserve = zone->notes ? ngx_min(CLIPPER_RECORD_RESERVE, area->size / 4)
                           : 0;
 
-    while (!clipper_record_ring_fits(area, size, reserve)) {
+    while (!clipper_record_ring_fits_locked(zone, size, reserve)) {
 
         if (!clipper_record_ring_kept_locked(zone)) {
             clipper_record_ring_drop_locked(zone);
@@ -103,9 +103,15 @@ clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size)
 /* the rest of the ring may be too short for it */
 
 static ngx_uint_t
-clipper_record_ring_fits(clipper_record_area_t *area, size_t size,
+clipper_record_ring_fits_locked(clipper_zone_t *zone, size_t size,
     size_t reserve)
 {
+    clipper_record_area_t  *area;
+
+    clipper_record_locked(zone);
+
+    area = zone->records;
+
     if (area->m.head + size > area->size) {
         size += area->size - area->m.head;
     }
@@ -157,7 +163,7 @@ clipper_record_ring_move_locked(clipper_zone_t *zone)
     area = zone->records;
     row = clipper_record_row(area, area->m.tail / CLIPPER_RECORD_UNIT);
 
-    if (!clipper_record_ring_fits(area, row->size, 0)) {
+    if (!clipper_record_ring_fits_locked(zone, row->size, 0)) {
         return 0;
     }
 

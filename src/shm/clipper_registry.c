@@ -17,7 +17,7 @@ static ngx_uint_t clipper_registry_named(const u_char *text, ngx_str_t *name);
 static void clipper_registry_name(u_char *text, ngx_str_t *name);
 static uint32_t *clipper_registry_bucket(clipper_zone_t *zone,
     const u_char *name, size_t nlen, const u_char *version, size_t vlen);
-static uint32_t *clipper_registry_bucket_of(clipper_zone_t *zone,
+static uint32_t *clipper_registry_bucket_of_locked(clipper_zone_t *zone,
     clipper_model_row_t *model);
 static uint32_t clipper_registry_spare_locked(clipper_zone_t *zone);
 static void clipper_registry_pinned_locked(clipper_zone_t *zone,
@@ -208,7 +208,7 @@ clipper_registry_app_locked(clipper_zone_t *zone, ngx_str_t *name)
     app = &zone->apps[row];
     app->state = CLIPPER_FREE;
 
-    clipper_metrics_clear_app(zone, row);
+    clipper_metrics_clear_app_locked(zone, row);
     clipper_registry_name(app->name, name);
     clipper_row_publish(app->state, CLIPPER_USED);
 
@@ -264,8 +264,11 @@ clipper_registry_bucket(clipper_zone_t *zone, const u_char *name, size_t nlen,
 
 
 static uint32_t *
-clipper_registry_bucket_of(clipper_zone_t *zone, clipper_model_row_t *model)
+clipper_registry_bucket_of_locked(clipper_zone_t *zone,
+    clipper_model_row_t *model)
 {
+    clipper_zone_locked(zone);
+
     return clipper_registry_bucket(zone, model->name, ngx_strlen(model->name),
                                    model->version, ngx_strlen(model->version));
 }
@@ -283,7 +286,7 @@ clipper_registry_index_locked(clipper_zone_t *zone)
     for (i = 1; i < zone->header->models.n; i++) {
 
         if (zone->models[i].state == CLIPPER_USED) {
-            bucket = clipper_registry_bucket_of(zone, &zone->models[i]);
+            bucket = clipper_registry_bucket_of_locked(zone, &zone->models[i]);
             zone->models[i].next = *bucket;
             *bucket = i;
         }
@@ -319,7 +322,7 @@ clipper_registry_spare_locked(clipper_zone_t *zone)
             continue;
         }
 
-        row = clipper_registry_bucket_of(zone, model);
+        row = clipper_registry_bucket_of_locked(zone, model);
 
         while (*row != i) {
             row = &zone->models[*row].next;
@@ -370,7 +373,7 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     kept = offsetof(clipper_model_row_t, name);
 
     ngx_memzero((u_char *) model + kept, sizeof(clipper_model_row_t) - kept);
-    clipper_metrics_clear_model(zone, row);
+    clipper_metrics_clear_model_locked(zone, row);
 
     model->credit = CLIPPER_HEDGE_CREDIT;
 
@@ -378,7 +381,7 @@ clipper_registry_model_locked(clipper_zone_t *zone, ngx_str_t *name,
     clipper_registry_name(model->version, version);
     clipper_row_publish(model->state, CLIPPER_USED);
 
-    bucket = clipper_registry_bucket_of(zone, model);
+    bucket = clipper_registry_bucket_of_locked(zone, model);
     model->next = *bucket;
     *bucket = row;
 

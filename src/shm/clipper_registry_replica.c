@@ -8,6 +8,7 @@
 
 
 #include "shm/clipper_registry_replica.h"
+#include "shm/clipper_free.h"
 #include "shm/clipper_registry_failure.h"
 #include "shm/clipper_registry_turn.h"
 #include "shm/clipper_queue.h"
@@ -38,7 +39,7 @@ clipper_registry_replica_join_locked(clipper_zone_t *zone,
 
     clipper_zone_locked(zone);
 
-    clipper_row_take(&zone->header->replicas, zone->replicas, row);
+    clipper_free_take_locked(zone, replicas, row);
 
     if (row == 0) {
         return 0;
@@ -375,7 +376,7 @@ clipper_registry_replica_gone_locked(clipper_zone_t *zone, uint32_t replica,
 
     r->gen++;
     clipper_row_publish(r->state, CLIPPER_FREE);
-    clipper_row_give(&zone->header->replicas, zone->replicas, replica);
+    clipper_free_give_locked(zone, replicas, replica);
 
     clipper_registry_replica_current_locked(zone, r->model);
 }

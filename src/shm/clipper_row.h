@@ -1,7 +1,6 @@
 
 /*
- * Common to the rows of all tables of the zone: the state word of a row, and
- * the list of free rows.
+ * Common to the rows of all tables of the zone: the state word of a row.
  */
 
 
@@ -26,23 +25,6 @@
 #define CLIPPER_READY         2                 /*          may get work */
 #define CLIPPER_LEAVING       3                 /*          gets no new work */
 
-
-/* takes a row from the free list of a table; 0: the table is full */
-#define clipper_row_take(table, rows, row)                                    \
-    do {                                                                      \
-        (row) = (table)->free;                                                \
-        if (row) {                                                            \
-            (table)->free = (rows)[row].next;                                 \
-            (table)->used++;                                                  \
-        }                                                                     \
-    } while (0)
-
-#define clipper_row_give(table, rows, row)                                    \
-    do {                                                                      \
-        (rows)[row].next = (table)->free;                                     \
-        (table)->free = (row);                                                \
-        (table)->used--;                                                      \
-    } while (0)
 
 /* stores the word that validates a row, after everything that it relies on */
 #define clipper_row_publish(word, value)                                      \
