@@ -8,7 +8,7 @@
 #define _NGX_HTTP_CLIPPER_PROMETHEUS_TEXT_H_INCLUDED_
 
 
-#include "http/ngx_http_clipper_prometheus.h"
+#include "http/ngx_http_clipper_prometheus_type.h"
 
 
 /* begins a family: its HELP and TYPE */

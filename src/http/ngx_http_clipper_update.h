@@ -8,7 +8,7 @@
 #define _NGX_HTTP_CLIPPER_UPDATE_H_INCLUDED_
 
 
-#include "http/ngx_http_clipper_predict.h"
+#include "http/ngx_http_clipper_ctx.h"
 
 
 /*

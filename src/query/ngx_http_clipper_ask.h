@@ -10,7 +10,7 @@
 #define _NGX_HTTP_CLIPPER_ASK_H_INCLUDED_
 
 
-#include "query/ngx_http_clipper_query.h"
+#include "query/ngx_http_clipper_query_type.h"
 #include "shm/clipper_letter.h"
 
 

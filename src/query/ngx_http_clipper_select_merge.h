@@ -9,7 +9,7 @@
 #define _NGX_HTTP_CLIPPER_SELECT_MERGE_H_INCLUDED_
 
 
-#include "query/ngx_http_clipper_query.h"
+#include "query/ngx_http_clipper_query_type.h"
 
 
 /* all asks are over */

@@ -4,6 +4,7 @@
  */
 
 
+#include "query/ngx_http_clipper_state.h"
 #include "query/ngx_http_clipper_state_flow.h"
 #include "shm/clipper_door.h"
 #include "shm/clipper_record_claim.h"

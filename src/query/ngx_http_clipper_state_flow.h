@@ -11,8 +11,9 @@
 
 #include "worker/ngx_http_clipper_process.h"
 #include "worker/ngx_http_clipper_redis.h"
-#include "query/ngx_http_clipper_state.h"
+#include "query/ngx_http_clipper_state_type.h"
 #include "shm/clipper_state_table.h"
+#include "shm/clipper_table.h"
 #include <ngx_sha1.h>
 
 

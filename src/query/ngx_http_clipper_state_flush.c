@@ -9,6 +9,7 @@
  */
 
 
+#include "query/ngx_http_clipper_state.h"
 #include "query/ngx_http_clipper_state_flow.h"
 #include "shm/clipper_state_table_delta.h"
 #include "learn/clipper_policy_table.h"

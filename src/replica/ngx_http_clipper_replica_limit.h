@@ -8,7 +8,7 @@
 #define _NGX_HTTP_CLIPPER_REPLICA_LIMIT_H_INCLUDED_
 
 
-#include "replica/ngx_http_clipper_replica.h"
+#include "replica/ngx_http_clipper_replica_type.h"
 
 
 /* a batch is about to be sent: sets its limit, and when it counts as stuck */

@@ -9,7 +9,7 @@
 #define _NGX_HTTP_CLIPPER_RPC_MONITOR_H_INCLUDED_
 
 
-#include "replica/ngx_http_clipper_rpc.h"
+#include "replica/ngx_http_clipper_rpc_type.h"
 
 
 ngx_int_t ngx_http_clipper_rpc_monitor_init(ngx_cycle_t *cycle, void *context,

@@ -14,7 +14,7 @@
 #define _NGX_HTTP_CLIPPER_RPC_NUMBER_H_INCLUDED_
 
 
-#include "replica/ngx_http_clipper_rpc.h"
+#include "replica/ngx_http_clipper_rpc_type.h"
 #include "worker/ngx_http_clipper_zmq.h"
 
 

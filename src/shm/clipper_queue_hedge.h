@@ -14,7 +14,7 @@
 #define _CLIPPER_QUEUE_HEDGE_H_INCLUDED_
 
 
-#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_queue_take.h"
 
 
 /* the cost of a copy; each input gives a credit of 1 */

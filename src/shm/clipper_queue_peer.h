@@ -14,7 +14,7 @@
 #define _CLIPPER_QUEUE_PEER_H_INCLUDED_
 
 
-#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_queue_take.h"
 
 
 /* a batch of n came back, see clipper_batch_observe(); of the caller's row */

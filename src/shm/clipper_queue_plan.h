@@ -9,7 +9,7 @@
 #define _CLIPPER_QUEUE_PLAN_H_INCLUDED_
 
 
-#include "shm/clipper_queue_lease.h"
+#include "shm/clipper_queue_take.h"
 
 
 /* how many to take now; tasks that cannot be on time have left the queue */
