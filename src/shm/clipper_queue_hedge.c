@@ -88,6 +88,7 @@ clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
             f->hedged_us = hedge->now_us;
             clipper_row_publish(f->state, CLIPPER_QUEUED);
             clipper_queue_insert_locked(zone, leases[i].flight);
+            model->known++;
             copies++;
         }
     }
@@ -183,6 +184,7 @@ clipper_queue_hedge_undo_locked(clipper_zone_t *zone, uint32_t flight)
     f = &zone->flights[flight];
 
     zone->models[f->model].credit += CLIPPER_HEDGE_COST;
+    zone->models[f->model].known--;
 
     clipper_queue_remove_locked(zone, flight);
     clipper_row_publish(f->state, CLIPPER_LEASED);

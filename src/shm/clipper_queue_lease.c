@@ -137,7 +137,7 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
 
 /*
  * What has come since a replica last looked: what the queue has grown by, and
- * what left it in vain.
+ * what left it in vain; copies are known.
  */
 
 static void
@@ -413,6 +413,7 @@ clipper_queue_done_locked(clipper_zone_t *zone, uint32_t flight,
 
     if (f->state == CLIPPER_QUEUED) {
         clipper_queue_remove_locked(zone, flight);
+        zone->models[f->model].known--;
     }
 
     clipper_queue_unhash_locked(zone, flight);

@@ -194,6 +194,7 @@ clipper_queue_peer_share_locked(clipper_zone_t *zone, uint32_t flight)
 
     clipper_row_publish(f->state, CLIPPER_QUEUED);
     clipper_queue_insert_locked(zone, flight);
+    zone->models[f->model].known++;
 
     /* it waits as long as it can be answered, by the waiters that are left */
 

@@ -210,6 +210,61 @@ test_copies(void **state)
 
 
 /*
+ * The rate of what comes counts an input that leaves the queue at its deadline,
+ * and never its copy, whatever becomes of that.
+ */
+
+static void
+test_what_came(void **state)
+{
+    uint32_t              i, first, second;
+    clipper_task_t        task;
+    clipper_lease_t       lease;
+    clipper_model_row_t  *m;
+
+    m = &a.models[model];
+    first = replica_make(&a, model, 0);
+    second = replica_make(&b, model, 0);
+
+    for (i = 0; i < 3; i++) {
+        task = ask(&a, i, 8, 90000);
+        assert_int_equal(take(&a, first, 1, 100, &lease), 1);
+        assert_int_equal(m->queued - m->known, 0);
+
+        clipper_zone_lock(&a);
+        assert_int_equal(hedge_locked(&a, first, &lease, 1, 200), 1);
+        clipper_zone_unlock(&a);
+        assert_int_equal(m->queued, 1);
+        assert_int_equal(m->queued - m->known, 0);
+
+        if (i == 0) {
+            leave(&a, task.waiter, task.gen);
+
+        } else if (i == 1) {
+            assert_int_equal(take(&b, second, 1, 90001, &lease), 0);
+        }
+
+        (void) settle(&a, first, &lease, 300);
+        replica_idle(&a, first);
+        assert_int_equal(m->queued, 0);
+        assert_int_equal(m->queued - m->known, 0);
+
+        if (i) {
+            expect_mail(&a, task.waiter, i, 8);
+        }
+    }
+
+    task = ask(&a, i, 8, 91000);
+    leave(&a, task.waiter, task.gen);
+    assert_int_equal(m->queued, 0);
+    assert_int_equal(m->queued - m->known, 1);
+
+    replica_gone(&a, first);
+    replica_gone(&b, second);
+}
+
+
+/*
  * What was lost twice, with a small batch and with a larger one that had its
  * copy, is asked again in batches of half the smaller, whatever comes first.
  */
@@ -414,6 +469,7 @@ main(void)
         zone_test(test_late),
         zone_test(test_skipped),
         zone_test(test_copies),
+        zone_test(test_what_came),
         zone_test(test_lost_with_two),
         zone_test(test_not_sent),
         zone_test(test_shared_after_a_waiter_left),
