@@ -10,6 +10,9 @@
 #define SECONDS_MIN  1.0
 #define SECONDS_MAX  60.0
 
+/* that wait at once: a small zone, which is made and checked sooner */
+#define SCHED_GRID_FEW    1000
+
 #define SCHED_GRID_WAYS   7
 #define SCHED_GRID_LIVES  16
 
@@ -59,7 +62,8 @@ sched_grid_live(const sched_cell_t *cell, const sched_way_t *way,
     seconds = ngx_min(ceil(seconds * 10) / 10, SECONDS_MAX);
 
     sched_init(sim, seed);
-    sim->zone_size = 32 << 20;
+    sim->zone_size = rate * sched_grid_slo_us(cell) < SCHED_GRID_FEW * 1e6
+                     ? 8 << 20 : 32 << 20;
     sim->queue_max = 10000;
     sim->no_hedge = way->no_hedge;
     sim->hedge_us = way->hedge_us;
