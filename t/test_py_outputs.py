@@ -17,8 +17,10 @@ import pathlib
 import types
 import uuid
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
 import scipy.sparse
 
@@ -94,6 +96,99 @@ class Lazy:
         return self.array
 
 
+class Lazily:
+    """A query of Polars: it prints, and says what it would give."""
+
+    def collect_schema(self):
+        raise NotImplementedError
+
+    def __str__(self):
+        return "naive plan"
+
+
+class Series:
+    """What the encoder knows of Polars."""
+
+    __module__ = "polars.series"
+
+    def __init__(self, dtype, values):
+        self.dtype, self.list = dtype, values
+
+    def to_list(self):
+        return self.list
+
+    def to_numpy(self):
+        return np.array([NAN if x is None else x for x in self.list], float)
+
+
+class Frame:
+    __module__ = "polars.frame"
+
+    def __init__(self, **columns):
+        self.columns, self.series = list(columns), list(columns.values())
+
+    def to_dicts(self):
+        raise AssertionError("it makes doubles of float32")
+
+    def get_columns(self):
+        return self.series
+
+
+class Typed:
+    """A type of Polars or Arrow, by its text."""
+
+    def __init__(self, text, **members):
+        self.text = text
+        vars(self).update(members)
+
+    def __str__(self):
+        return self.text
+
+
+class Arrow:
+    __module__ = "pyarrow.lib"
+
+    def __init__(self, dtype, values):
+        self.type, self.list = dtype, values
+
+    def to_pylist(self):
+        return self.list
+
+
+class Scalar:
+    __module__ = "pyarrow.lib"
+
+    def __init__(self, dtype, value):
+        self.type, self.value = dtype, value
+
+    def as_py(self):
+        return self.value
+
+    def __str__(self):
+        return str(self.value)
+
+
+class Open(pydantic.BaseModel):
+    left: object = None
+    right: object = None
+
+
+class Written(pydantic.BaseModel):
+    left: float
+
+    @pydantic.field_serializer("left")
+    def write(self, value):
+        return "%.1f!" % value
+
+
+class Root(pydantic.RootModel[list]):
+    pass
+
+
+F4 = Typed("Float32")
+WIDE = float(np.float32(0.1))
+
+
 def encoded(value):
     return encode_outputs([value], 1)[0].decode()
 
@@ -129,9 +224,23 @@ INSIDE = [
     (pd.Period("2020-01", "M"), "2020-01"),
     (np.datetime64("2020-01-02"), "2020-01-02"),
     (np.datetime64("2020-01-02T00:00:00.500000000"),
-     "2020-01-02T00:00:00.5"),
+     "2020-01-02T00:00:00.500000"),
+    (np.datetime64("2020-01-02T00:00:00.000000001"),
+     "2020-01-02T00:00:00.000000001"),
+    (np.datetime64("2020-01-02T03"), "2020-01-02T03:00:00"),
+    (np.datetime64("2020-01"), "2020-01"),
+    (datetime.datetime(2020, 1, 2, 0, 0, 0, 500000),
+     "2020-01-02T00:00:00.500000"),
+    (pd.Timestamp("2020-01-02 00:00:00.5"), "2020-01-02T00:00:00.500000"),
+    (pd.Timestamp("2020-01-02", tz="Europe/Berlin"),
+     "2020-01-02T00:00:00+01:00"),
     (np.datetime64("NaT"), None),
     (np.timedelta64(90, "s"), "0:01:30"), (np.timedelta64("NaT"), None),
+    (np.timedelta64(1, "ns"), "0:00:00.000000001"),
+    (np.timedelta64(-1, "h"), "-1 day, 23:00:00"),
+    (np.timedelta64(3, "M"), "3 months"),
+    (np.timedelta64(2 ** 62, "s"), "53375995583650 days, 7:45:04"),
+    (pd.Timedelta(1, "ns"), "0:00:00.000000001"),
     (decimal.Decimal("1.10"), 1.1), (decimal.Decimal("NaN"), None),
     (decimal.Decimal(2 ** 70), 2 ** 70),
     (fractions.Fraction(1, 3), "1/3"), (1 + 2j, "(1+2j)"), (ID, str(ID)),
@@ -145,6 +254,20 @@ INSIDE = [
     (np.array([1, 10 ** 309], object), [1, "1" + "0" * 309]),
     (decimal.Decimal(10 ** 40 + 1), 10 ** 40 + 1),
     (range(2), [0, 1]), ((x for x in "ab"), ["a", "b"]),
+    (collections.UserString("a"), "a"),
+    (np.complex64(0.1), "(0.1+0j)"), (np.array([0.1], "c8"), ["(0.1+0j)"]),
+    (ml_dtypes.int4(3), 3), (np.array([-8, 7], ml_dtypes.int4), [-8, 7]),
+    (memoryview(np.array([0.1], "f4")), [0.1]),
+    (memoryview(np.array([[1, 2]])), [[1, 2]]),
+    (Open(left=TENTH, right=[Open(left=NAN)]),
+     {"left": 0.1, "right": [{"left": None, "right": None}]}),
+    (Open(left=scipy.sparse.dok_matrix([[0, 1]]),
+          right={"a": [Box(TENTH, scipy.sparse.dok_matrix([[2]]))]}),
+     {"left": [[0, 1]],
+      "right": {"a": [{"left": 0.1, "inside": [[2]]}]}}),
+    (Open(left=Point(1, TENTH), right=(1, Point(2, 3))),
+     {"left": {"x": 1, "y": 0.1}, "right": [1, {"x": 2, "y": 3}]}),
+    (Written(left=1), {"left": "1.0!"}), (Root([NAN]), [None]),
     (Box(TENTH, [NAN]), {"left": 0.1, "inside": [None]}),
     (Point(TENTH, {1}), {"x": 0.1, "y": [1]}),
     (types.MappingProxyType({1: TENTH}), {"1": 0.1}),
@@ -170,6 +293,30 @@ INSIDE = [
     (pd.Series([1, None], dtype="Int64"), [1, None]),
     (pd.Series(["a", "b"], dtype="category"), ["a", "b"]),
     (pd.Series([MIDNIGHT, None]), ["2020-01-02T00:00:00", None]),
+    (pd.Series(np.array([0.1, 0.2], "f4"), dtype="category"), [0.1, 0.2]),
+    (pd.Categorical([1, None]), [1, None]),
+    (pd.array([2 ** 60 + 1, None], dtype="Int64"), [2 ** 60 + 1, None]),
+    (pd.array([TENTH, None], dtype="Float32"), [0.1, None]),
+    (pd.array([True, None], dtype="boolean"), [True, None]),
+    (pd.DatetimeIndex(["2020-01-02", None]), ["2020-01-02T00:00:00", None]),
+    (pd.DatetimeIndex(["2020-01-02"], tz="UTC"),
+     ["2020-01-02T00:00:00+00:00"]),
+    (pd.arrays.SparseArray(np.array([0, 0.1], "f4")), [0, 0.1]),
+    (Series(F4, [WIDE, None]), [0.1, None]),
+    (Series(Typed("Int64"), [2 ** 62 + 1, None]), [2 ** 62 + 1, None]),
+    (Series(Typed("List(Float32)", inner=F4), [[WIDE], None]),
+     [[0.1], None]),
+    (Series(Typed("Struct({'a': Float32})", fields=[
+        types.SimpleNamespace(name="a", dtype=F4)]), [{"a": WIDE}]),
+     [{"a": 0.1}]),
+    (Frame(f=Series(F4, [WIDE, None]), s=Series(Typed("String"), ["a", "b"])),
+     [{"f": 0.1, "s": "a"}, {"f": None, "s": "b"}]),
+    (Arrow(Typed("float"), [WIDE, None]), [0.1, None]),
+    (Arrow(Typed("list<item: float>", value_type=Typed("float")), [[WIDE]]),
+     [[0.1]]),
+    (Arrow(Typed("map<string, float>", item_type=Typed("float")),
+           [[("a", WIDE)]]), [{"a": 0.1}]),
+    (Scalar(Typed("float"), WIDE), 0.1), (Scalar(Typed("bool"), True), True),
     (pd.Index([1, 2]), [1, 2]),
     (pd.DataFrame({"a": [1, 2], 3: np.array([0.1, NAN], "f4"),
                    "t": [MIDNIGHT, None]}),
@@ -182,6 +329,11 @@ INSIDE = [
     (EagerTensor(np.array([0.1, NAN], "f4")), [0.1, None]),
     (EagerTensor(np.array([b"a"], object)), ["a"]),
     (Lazy(np.array([0.1], "f4")), [0.1]),
+    *[(getattr(scipy.sparse, name + kind)(np.array([[0, 0.1], [2, 0]], "f4")),
+       [[0, 0.1], [2, 0]])
+      for name in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
+      for kind in ("_matrix", "_array")],
+    (scipy.sparse.dok_array(np.array([0, 0.1], "f4")), [0, 0.1]),
     (types.SimpleNamespace(dense_shape=Lazy(np.array([1, 2])),
                            indices=Lazy(np.array([[0, 1]])),
                            values=Lazy(np.array([0.1], "f4"))), [[0, 0.1]]),
@@ -214,6 +366,12 @@ ALONE = [
     (np.datetime64("2020-01-02"), "2020-01-02"), (Color.RED, "red"),
     (Level.LOW, "3"), (Name.A, "a"), ((1, 2), "[1, 2]"),
     (Point(1, 2), '{"x": 1, "y": 2}'), ({}, "{}"),
+    (collections.UserString("a"), "a"), (np.complex64(0.1), "(0.1+0j)"),
+    (ml_dtypes.int4(3), "3"), (Root([1.5]), "[1.5]"),
+    (Scalar(Typed("float"), WIDE), "0.1"),
+    (Scalar(Typed("float"), NAN), "NaN"), (Scalar(Typed("null"), None), "null"),
+    (Scalar(Typed("bool"), True), "true"),
+    (Scalar(Typed("binary"), b"a"), "a"),
 ]
 
 
@@ -240,6 +398,16 @@ def test_alone(value, text):
     (pd.DataFrame({"p": np.array([0.1, 0.5], "f4"), "n": [1, 2]}),
      ['{"p": 0.1, "n": 1}', '{"p": 0.5, "n": 2}']),
     (scipy.sparse.csr_matrix([[0, 1], [2, 0]]), ["[0, 1]", "[2, 0]"]),
+    (scipy.sparse.dok_matrix([[0, 1], [2, 0]]), ["[0, 1]", "[2, 0]"]),
+    (pd.array([2 ** 60 + 1, None], dtype="Int64"),
+     [str(2 ** 60 + 1), "<NA>"]),
+    (pd.DatetimeIndex(["2020-01-02", None]), ["2020-01-02 00:00:00", "NaT"]),
+    (pd.Series(np.array([0.1], "f4"), dtype="category"), ["0.1"]),
+    (Series(F4, [WIDE, None, NAN]), ["0.1", "null", "NaN"]),
+    (Frame(f=Series(F4, [WIDE])), ['{"f": 0.1}']),
+    (Arrow(Typed("int64"), [2 ** 62 + 1, None]),
+     [str(2 ** 62 + 1), "null"]),
+    (memoryview(np.array([1, 2])), ["1", "2"]),
     (Tensor(np.array([0.1, 2], "f4")), ["0.1", "2.0"]),
     (EagerTensor(np.array([[1], [2]])), ["[1]", "[2]"]),
     (Lazy(np.array([1, 2])), ["1", "2"]),
@@ -268,7 +436,11 @@ def test_equal_sets_give_equal_answers(members):
     (np.array([0.1, 0.5], "f4"), ["0.1", "0.5"]),
     (np.array(["no", "yes"]), ["no", "yes"]),
     ([None, 1.5], ["null", "1.5"]),
-    ([NAN], ["NaN"]),
+    ([NAN], ["NaN"]), ([np.float32("inf")], ["Infinity"]),
+    ([(1, TENTH)], ["(1, 0.1)"]),
+    ([Point(TENTH, None)], ["(0.1, None)"]),
+    ([Scalar(Typed("float"), WIDE)], ["0.1"]),
+    ([Scalar(Typed("float"), NAN)], ["NaN"]),
     ([b"a", "\ud800"], ["a", "\ufffd"]),
     ([Color.RED, Level.LOW, Name.A], ["red", "3", "a"]),
     ([datetime.date(2020, 1, 2), ID], ["2020-01-02", str(ID)]),
@@ -282,6 +454,15 @@ def test_keys(keys, texts):
 def itself():
     made = []
     made.append(made)
+    return made
+
+
+def waiting():
+    async def answer():
+        pass
+
+    made = answer()
+    made.close()
     return made
 
 
@@ -302,6 +483,8 @@ def deep(n):
     (Silent, "a value of type type has no JSON form"),
     ({Silent(): 3}, "test_py_outputs.Silent has no JSON form"),
     ({1: 2, "1": 3}, 'output[1]: two keys "1"'),
+    (waiting(), "a value of type coroutine has no JSON form"),
+    (Lazily(), "test_py_outputs.Lazily has no JSON form"),
     (itself(), "contains itself"), (deep(300), "deeper than"),
     (pd.DataFrame([[1, 2]], columns=["a", "a"]),
      "two columns have the same name"),

@@ -193,17 +193,24 @@ def of_date(value):
 def of_datetime64(value):
     if np.isnat(value):
         return Case(value, None, "NaT")
-    text = str(value)
-    return Case(value, re.sub(r"(\.\d*?)0+$", r"\1", text).rstrip("."),
-                answer(text))
+    inside = re.sub(r"(T\d\d)$", r"\1:00", str(value))
+    inside = re.sub(r"(T\d\d:\d\d)$", r"\1:00", inside)
+    inside = re.sub(r"(\.\d*?)(000)+$", r"\1", inside).rstrip(".")
+    # No more groups of three than needed, but at least two.
+    inside = re.sub(r"\.(\d{3})$", r".\g<1>000", inside)
+    return Case(value, inside, answer(str(value)))
 
 
 def of_timedelta64(value):
     if np.isnat(value):
         return Case(value, None, "NaT")
-    micros = value.astype("timedelta64[us]").astype(np.int64).item()
-    return Case(value, str(datetime.timedelta(microseconds=micros)),
-                str(value))
+    parts = 1000 if value.dtype == "m8[ns]" else 1
+    kind = "m8[ns]" if parts > 1 else "m8[us]"
+    micros, rest = divmod(value.astype(kind).astype(np.int64).item(), parts)
+    inside = str(datetime.timedelta(microseconds=micros))
+    if rest:
+        inside += ("" if "." in inside else ".000000") + "%03d" % rest
+    return Case(value, inside, str(value))
 
 
 def of_enum(value):
@@ -379,7 +386,8 @@ def sparse(draw, min_side=1):
         elements={"allow_nan": False}))
     make = draw(st.sampled_from([
         scipy.sparse.csr_matrix, scipy.sparse.csc_matrix,
-        scipy.sparse.coo_array, scipy.sparse.lil_matrix]))
+        scipy.sparse.coo_array, scipy.sparse.lil_matrix,
+        scipy.sparse.dok_matrix]))
     return of_array(array, element)._replace(value=make(array))
 
 

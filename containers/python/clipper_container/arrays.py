@@ -5,10 +5,11 @@ sparse matrices. None of those libraries is imported: an array is known by its
 methods.
 """
 
-from datetime import timedelta
 from typing import Any, Callable, List, Optional
 
 import numpy as np
+
+from . import times
 
 #: Powers of ten that a double holds exactly.
 _EXACT = 22
@@ -28,12 +29,15 @@ def array_of(value: Any) -> Optional[np.ndarray]:
     """
     if isinstance(value, (np.ndarray, np.generic)):
         return np.asanyarray(value)
+    if isinstance(value, memoryview):
+        return np.asarray(value)
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         return _of_torch(value)
     if hasattr(value, "dense_shape") and hasattr(value, "indices"):
         return _of_coordinates(value)
-    for method in ("toarray", "toArray", "todense", "numpy"):
-        # Sparse matrices, vectors of Spark, JAX's sparse, TensorFlow's.
+    for method in ("toarray", "toArray", "todense", "numpy", "to_numpy"):
+        # Sparse matrices, vectors of Spark, JAX's sparse, TensorFlow's,
+        # tensors of Arrow.
         if callable(getattr(value, method, None)) and not isinstance(
             value, type
         ):
@@ -104,9 +108,14 @@ def plain_array(
     if kind == "f":
         return _numbers(array, missing)
     if kind in "Mm":
-        return _map(array.tolist(), list(array.ravel()), _time_text)
+        text: Any = times.instant if kind == "M" else times.span
+        return _map(array.tolist(), list(array.ravel()), text)
+    if kind == "c":
+        return _map(array.tolist(), list(array.ravel()), str)
     if kind == "V" and array.dtype.type is not np.void:
         # bfloat16 and narrower numbers of other libraries
+        if "int" in array.dtype.name:
+            return array.astype(np.int64).tolist()
         return _numbers(array.astype(np.float32), missing)
     return plain(array.tolist())
 
@@ -175,13 +184,3 @@ def own_digits(array: np.ndarray) -> np.ndarray:
     if open_.any():
         result[open_] = [float(str(one)) for one in array[open_]]
     return result
-
-
-def _time_text(value: Any) -> Optional[str]:
-    if np.isnat(value):
-        return None
-    if isinstance(value, np.datetime64):
-        text = str(value)
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    micros = value.astype("timedelta64[us]").astype(np.int64)
-    return str(timedelta(microseconds=int(micros)))

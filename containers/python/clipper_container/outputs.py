@@ -14,7 +14,7 @@ import numpy as np
 from . import frames, scalars
 from .arrays import array_of, plain_array
 from .errors import OutputError, PredictionError
-from .structures import key_text, to_json
+from .structures import is_sparse, key_text, to_json
 
 
 def encode_outputs(outputs: Any, n: int) -> List[bytes]:
@@ -53,9 +53,13 @@ def _rows(outputs: Any) -> Any:
     """An iterable of the outputs in the result of a function."""
     if type(outputs) in (list, tuple):
         return outputs
-    if not isinstance(outputs, (str, bytes, bytearray, abc.Mapping, abc.Set)):
+    if not isinstance(
+        outputs, (str, bytes, bytearray, abc.Mapping, abc.Set)
+    ) or is_sparse(outputs):
         if frames.is_frame(outputs):
             return frames.rows(outputs, key_text)
+        if frames.is_series(outputs):
+            return frames.values(outputs)
         array = array_of(outputs)
         if array is not None and array.ndim > 0:
             if array.ndim == 1 and array.dtype.kind in "Mm":
@@ -64,8 +68,6 @@ def _rows(outputs: Any) -> Any:
                 # Numbers alone: NaN stays text.
                 return plain_array(array, False, list)
             return plain_array(array, True, list)
-        if array is None and hasattr(outputs, "to_pylist"):
-            return outputs.to_pylist()
         if array is None and isinstance(outputs, abc.Iterable):
             return outputs
     raise PredictionError(
@@ -94,8 +96,10 @@ def encode(one: Any) -> bytes:
         return encode(one.value)
     if isinstance(one, str):
         return scalars.text_of(one).encode("utf-8")
-    if isinstance(one, (bytes, bytearray, memoryview)):
+    if scalars.is_bytes(one):
         return bytes(one)
+    if frames.is_scalar(one):
+        return encode(frames.scalar(one))
     if isinstance(one, np.floating):
         return scalars.double_text(scalars.double(one)).encode()
     alone = scalars.alone(one)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections import abc
+from collections import UserString, abc
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -22,6 +22,7 @@ from uuid import UUID
 
 import numpy as np
 
+from . import frames
 from .arrays import array_of, plain_array
 
 #: Values whose `str` is their form in JSON.
@@ -102,6 +103,13 @@ def text_of(value: str) -> str:
         return _SURROGATE.sub("\ufffd", value)
 
 
+def is_bytes(one: Any) -> bool:
+    """Whether a value is a string of bytes."""
+    if isinstance(one, memoryview):
+        return one.format in ("B", "b", "c") and one.ndim == 1
+    return isinstance(one, (bytes, bytearray))
+
+
 def is_missing(one: Any) -> bool:
     """Whether a value is the NA or NaT of pandas."""
     return type(one).__name__ in ("NAType", "NaTType")
@@ -117,11 +125,14 @@ def is_text(one: Any) -> bool:
 
 def prints_itself(one: Any) -> bool:
     """Whether the class of a value says how it prints, and nothing else."""
-    if isinstance(one, (type, abc.Iterable, Enum)):
+    if isinstance(one, (type, abc.Iterable, abc.Awaitable, Enum)):
         return False
     if dataclasses.is_dataclass(one) or hasattr(one, "__attrs_attrs__"):
         return False
     if hasattr(one, "model_dump") or hasattr(one, "iloc"):
+        return False
+    if hasattr(one, "collect_schema"):
+        # A query of Polars that has not run.
         return False
     kind: Any = type(one)
     if kind.__str__ is not object.__str__:
@@ -145,10 +156,14 @@ def alone(one: Any) -> Optional[str]:
         return double_text(float(one))
     if isinstance(one, PathLike):
         return str(one)
+    if isinstance(one, UserString):
+        return str(one)
     if isinstance(one, (list, dict)) or one is None:
         return None
     if is_missing(one) or is_text(one):
         return str(one)
+    if frames.is_series(one) or frames.is_frame(one):
+        return None
     array = array_of(one)
     if array is not None:
         return _alone_in(array)
@@ -157,11 +172,11 @@ def alone(one: Any) -> Optional[str]:
 
 def _alone_in(array: np.ndarray) -> Optional[str]:
     """The text of a number or time in an array without dimensions."""
-    if array.ndim or array.dtype.kind not in "fVMm":
+    if array.ndim or array.dtype.kind not in "cfVMm":
         return None
     if array.dtype.type is np.void:
         return None
-    if array.dtype.kind in "Mm":
+    if array.dtype.kind in "cMm":
         return str(array[()])
     value = plain_array(array, False, list)
     return double_text(value) if isinstance(value, float) else None

@@ -5,7 +5,7 @@ One rule for every depth: NaN, infinities and missing values are null.
 
 import dataclasses
 import json
-from collections import abc
+from collections import UserString, abc
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -14,7 +14,7 @@ from typing import Any, Dict, List
 
 import numpy as np
 
-from . import frames, scalars
+from . import frames, scalars, times
 from .arrays import array_of, plain_array
 from .errors import OutputError
 from .scalars import is_double
@@ -135,7 +135,7 @@ class _Maker:
             return self.plain(value.value, depth)
         if isinstance(value, str):
             return scalars.text_of(value)
-        if isinstance(value, (bytes, bytearray, memoryview)):
+        if scalars.is_bytes(value):
             return bytes(value).decode("utf-8", "replace")
         if isinstance(value, int):
             return self.plain(int(value))
@@ -151,6 +151,8 @@ class _Maker:
             return scalars.decimal(value)
         if scalars.is_missing(value):
             return None
+        if isinstance(value, timedelta) and hasattr(value, "asm8"):
+            return times.span(value.asm8)
         if isinstance(value, timedelta):
             return str(
                 timedelta(value.days, value.seconds, value.microseconds)
@@ -161,13 +163,17 @@ class _Maker:
             return str(value)
         if isinstance(value, PathLike):
             return self.plain(fspath(value))
+        if isinstance(value, UserString):
+            return scalars.text_of(str(value))
+        if frames.is_scalar(value):
+            return self.plain(frames.scalar(value), depth)
         return self._structure(value, depth)
 
     def _structure(self, value: Any, depth: int) -> Any:
         fields = _fields(value)
         if fields is not None:
-            return self._dict(fields, depth)
-        if isinstance(value, abc.Mapping):
+            return self.plain(fields, depth)
+        if isinstance(value, abc.Mapping) and not is_sparse(value):
             return self._dict(value, depth)
         if isinstance(value, abc.Set):
             return self._list(_in_order(value), depth)
@@ -175,12 +181,14 @@ class _Maker:
             return self._list(value, depth)
         if frames.is_frame(value):
             return self._list(frames.rows(value, key_text), depth)
+        if frames.is_series(value):
+            return self._list(frames.values(value), depth)
         array = None if isinstance(value, type) else array_of(value)
         if array is not None:
             return plain_array(
                 array, True, lambda one: self.plain(one, depth + array.ndim)
             )
-        for method in ("as_py", "to_pylist", "to_list", "tolist"):
+        for method in ("to_list", "tolist"):
             if not isinstance(value, type) and hasattr(value, method):
                 return self.plain(getattr(value, method)(), depth)
         if isinstance(value, (abc.Collection, abc.Iterator)):
@@ -203,16 +211,31 @@ def key_text(key: Any) -> str:
     """
     if isinstance(key, str):
         return scalars.text_of(key)
+    if frames.is_scalar(key):
+        return key_text(frames.scalar(key))
+    if isinstance(key, float):
+        return scalars.double_text(float(key))
+    if isinstance(key, np.floating):
+        return scalars.double_text(scalars.double(key))
     value = _FAST.plain(key) if key is not None else None
     if isinstance(value, str):
         return scalars.text_of(value)
     if value is None or isinstance(value, (bool, float, int)):
-        if isinstance(value, float) and value - value != 0:
-            return scalars.double_text(value)
         return _encode_json(value)
-    if isinstance(value, (list, tuple)) or scalars.prints_itself(key):
+    if isinstance(key, (tuple, list)):
+        # As Python prints it, without the names of NumPy's types.
+        members = list(value.values() if isinstance(value, dict) else value)
+        return scalars.text_of(
+            str(tuple(members) if isinstance(key, tuple) else members)
+        )
+    if isinstance(value, list) or scalars.prints_itself(key):
         return scalars.text_of(str(key))
     raise OutputError("a key of type %s" % type(key).__name__)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse matrix; one format is a dict."""
+    return not isinstance(value, type) and hasattr(value, "toarray")
 
 
 def kind_of(value: Any) -> str:
@@ -244,8 +267,27 @@ def _fields(value: Any) -> Any:
         # A row of Spark has its names in `__fields__`.
         return dict(zip(names, value)) if names else None
     if callable(getattr(value, "model_dump", None)):
-        return value.model_dump()
+        return _kept(value, value.model_dump())
     return None
+
+
+def _kept(value: Any, dumped: Any) -> Any:
+    """What pydantic dumped, with the values that it made others of.
+
+    It takes a named tuple for a tuple and a sparse matrix for a dict.
+    """
+    if isinstance(value, (tuple, dict)) and type(value) is not type(dumped):
+        if is_sparse(value) or hasattr(value, "_fields"):
+            return value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return value
+    if isinstance(dumped, dict):
+        get: Any = value.get if isinstance(value, dict) \
+            else lambda name: getattr(value, str(name), None)
+        return {name: _kept(get(name), one) for name, one in dumped.items()}
+    if isinstance(value, (list, tuple)) and isinstance(dumped, (list, tuple)):
+        return [_kept(*both) for both in zip(value, dumped)]
+    return dumped
 
 
 def _in_order(values: Any) -> List[Any]:
