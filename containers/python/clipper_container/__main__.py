@@ -44,7 +44,7 @@ from .errors import ModelDirectoryError
 from .input_types import DTYPES, check_strings, code_of
 from .loader import NO_SAMPLE, LoadedModel, load
 from .log import identify, log
-from .model import Model
+from .model import Model, message_of
 from .session import Container
 from .stamp import identity
 from .watchdog import Watchdog, read_limit
@@ -208,7 +208,9 @@ def main() -> int:
     except ModelDirectoryError as error:
         log("clipper_container: %s" % error)
         return EXIT_UNUSABLE
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         _print_traceback()
         log("The model %s." % stage)
         return code
@@ -240,7 +242,7 @@ def _warm_up(loaded: LoadedModel, input_type: int) -> None:
         loaded.warm_up(DTYPES.get(input_type))
     except Exception as error:
         log("The model was not warmed up: %s: %s" % (
-            type(error).__name__, error
+            type(error).__name__, message_of(error)
         ))
 
 

@@ -5,6 +5,8 @@ container and in `ClipperConnection.test_predict_function`.
 """
 
 import re
+import signal
+import threading
 import time
 from typing import (
     Any,
@@ -199,9 +201,10 @@ class Model:
     def answer(
         self, request: Request
     ) -> Tuple[List[bytes], Optional[List[int]]]:
-        """Answer every input of a request; never raises an `Exception`.
+        """Answer every input of a request; never raises.
 
-        When the function raises on a batch of several inputs, it is called
+        `SystemExit` and other exceptions that would end the process are
+        errors of their inputs, too. When the function raises on a batch of several inputs, it is called
         again with each input alone, as it came with the request; only inputs
         that fail again get an error. Inputs whose deadline has passed are
         skipped.
@@ -226,7 +229,7 @@ class Model:
             return self._in_time(request, late, received)
         try:
             return encode_outputs(self.func(batch), n), None
-        except Exception as error:
+        except BaseException as error:
             self._failed(error)
             if n == 1:
                 return _all_failed(1, self._describe(error))
@@ -246,7 +249,7 @@ class Model:
         try:
             batch = decode_inputs(_part(request, kept), self.strings)
             encoded = encode_outputs(self.func(batch), len(kept))
-        except Exception as error:
+        except BaseException as error:
             self._failed(error)
             if len(kept) > 1:
                 return self._one_by_one(request, kept, received)
@@ -277,7 +280,8 @@ class Model:
                 batch = decode_inputs(_part(request, [i]), self.strings)
                 outputs[i] = encode_outputs(self.func(batch), 1)[0]
                 statuses[i] = OK
-            except Exception as error:
+            except BaseException as error:
+                check_interrupt(error)
                 outputs[i] = self._describe(error)
                 statuses[i] = FAILED
         return outputs, statuses if any(statuses) else None
@@ -299,13 +303,16 @@ class Model:
             raise
 
     def _failed(self, error: BaseException) -> None:
+        check_interrupt(error)
         self.failures.add(error)
         hint = self._hint(error)
         if hint:
             self.failures.note(hint.strip(" ()"))
 
     def _describe(self, error: BaseException) -> bytes:
-        text = "%s: %s%s" % (type(error).__name__, error, self._hint(error))
+        text = "%s: %s%s" % (
+            type(error).__name__, message_of(error), self._hint(error)
+        )
         return text.encode("utf-8", "replace")
 
     def _hint(self, error: BaseException) -> str:
@@ -314,10 +321,32 @@ class Model:
             self.input_type == _STRINGS
             and self.strings != "bytes"
             and isinstance(error, (TypeError, AttributeError))
-            and _TEXT_OR_BYTES.search(str(error))
+            and _TEXT_OR_BYTES.search(message_of(error))
         ):
             return _WANTS_BYTES
         return ""
+
+
+def message_of(error: BaseException) -> str:
+    """The text of an exception, also of one whose `__str__` fails."""
+    try:
+        return str(error)
+    except BaseException as other:
+        return "(its __str__ raised %s)" % type(other).__name__
+
+
+def check_interrupt(error: BaseException) -> None:
+    """Raise an interrupt from the keyboard again.
+
+    It is one where SIGINT has Python's own handler; a container that handles
+    signals has another, so that only the function itself can have raised it.
+    """
+    if (
+        isinstance(error, KeyboardInterrupt)
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):
+        raise error
 
 
 def _late(request: Request, received: float) -> Optional[np.ndarray]:
