@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from .curve import Keys
 from .errors import PredictionError
+from .functions import check_function
 from .input_types import code_of
 from .model import Model, ModelFunction
 from .session import Container
@@ -74,9 +75,12 @@ def serve(
         ValueError: unknown input type, RPC version or `strings`, a name or
             version that is not `[A-Za-z0-9][A-Za-z0-9._-]*`, or a key that
             cannot be read.
+        TypeError: `func` cannot be called with one argument, or is a class
+            or a coroutine function.
         PredictionError: `func` does not return one output for the sample.
         Exception: what `func` raised on the sample.
     """
+    check_function(func)
     model = Model(func, code_of(input_type), strings)
     if sample_input is not _NOTHING:
         model.warm_up(sample_input)

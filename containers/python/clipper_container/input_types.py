@@ -62,7 +62,9 @@ def code_of(name: str) -> int:
     Raises:
         ValueError: `name` is not an input type.
     """
-    return CODES[canonical(name.strip().lower())]
+    if isinstance(name, str):
+        name = name.strip().lower()
+    return CODES[canonical(name)]
 
 
 def check_strings(strings: Optional[str]) -> Optional[str]:

@@ -8,10 +8,13 @@ of all deployers; `endpoint_of` makes `create_endpoint` of that.
 import contextlib
 import functools
 import inspect
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+
+from clipper_container.functions import check_function
 
 from ..clipper_admin import ClipperConnection
 from ..exceptions import ClipperException
+from ..names import check_input_type
 from ..version import __registry__, __version__
 from .deployer_utils import (
     NO_SAMPLE,
@@ -36,7 +39,7 @@ Args:
 
 
 def deploying(
-    kind: str, image: str, packages: Iterable[str] = ()
+    kind: str, image: str, packages: Iterable[str] = (), takes: int = 1
 ) -> Callable[[Writer], Deploy]:
     """Turn a function that writes a model's files into one that deploys.
 
@@ -48,6 +51,7 @@ def deploying(
         image: the default base image, without registry and tag.
         packages: modules that run the model; the model directory records
             their versions.
+        takes: with how many arguments the container calls the function.
     """
 
     def make(write: Writer) -> Deploy:
@@ -56,6 +60,7 @@ def deploying(
 
         def deploy(*args: Any, **kwargs: Any) -> None:
             given = _bind(signature, args, kwargs)
+            _check(given, takes)
             mine = {one.name: given.pop(one.name) for one in own}
             elsewhere = (
                 given["base_image"] not in ("default", None)
@@ -73,6 +78,7 @@ def deploying(
 
         functools.update_wrapper(deploy, write)
         deploy.__signature__ = signature  # type: ignore[attr-defined]
+        deploy.takes = takes  # type: ignore[attr-defined]
         return deploy
 
     return make
@@ -87,14 +93,27 @@ def endpoint_of(deploy: Deploy) -> Deploy:
     ]
     signature = _with_own(_create_endpoint, own)
 
+    takes = deploy.takes  # type: ignore[attr-defined]
+
     def create_endpoint(*args: Any, **kwargs: Any) -> None:
-        _create_endpoint(deploy=deploy, **_bind(signature, args, kwargs))
+        given = _bind(signature, args, kwargs)
+        _check(given, takes)
+        _create_endpoint(deploy=deploy, **given)
 
     create_endpoint.__signature__ = signature  # type: ignore[attr-defined]
     create_endpoint.__module__ = deploy.__module__
     create_endpoint.__qualname__ = create_endpoint.__name__
     create_endpoint.__doc__ = _ENDPOINT_DOC % deploy.__name__
     return create_endpoint
+
+
+def _check(given: Mapping[str, Any], takes: int) -> None:
+    """Refuse a function or an input type before anything is deployed."""
+    try:
+        check_function(given["func"], takes)
+    except TypeError as error:
+        raise ClipperException(str(error)) from None
+    check_input_type(given["input_type"])
 
 
 def _deploy(

@@ -13,7 +13,7 @@ MODEL_FILE = "keras_model"
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
-@deploying("keras", "keras-container", packages=["keras"])
+@deploying("keras", "keras-container", packages=["keras"], takes=2)
 def deploy_keras_model(path: str, model_path_or_object: Any) -> None:
     """Deploy a Keras model with a function that calls it.
 

@@ -12,7 +12,7 @@ from .frame import deploying, endpoint_of
 MODEL_FILE = "model.onnx"
 
 
-@deploying("onnx", "onnx-container", packages=["onnxruntime"])
+@deploying("onnx", "onnx-container", packages=["onnxruntime"], takes=2)
 def deploy_onnx_model(path: str, onnx_model: Any) -> None:
     """Deploy an ONNX model with a function that calls it.
 

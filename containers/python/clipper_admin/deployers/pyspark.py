@@ -11,7 +11,7 @@ MODEL_DIRECTORY = "pyspark_model_data"
 MODEL_METADATA = "metadata.json"
 
 
-@deploying("pyspark", "pyspark-container", packages=["pyspark"])
+@deploying("pyspark", "pyspark-container", packages=["pyspark"], takes=3)
 def deploy_pyspark_model(path: str, pyspark_model: Any, sc: Any) -> None:
     """Deploy a Spark model with a function that calls it.
 

@@ -33,8 +33,9 @@ def deploy_python_closure(path: str) -> None:
             `ClipperConnection.deploy_model`.
 
     Raises:
-        ClipperException: the function cannot be pickled, an argument is not
-            valid, or a container failed (with its last lines).
+        ClipperException: the function cannot be called with a batch or
+            cannot be pickled, an argument is not valid, or a container
+            failed (with its last lines).
     """
 
 

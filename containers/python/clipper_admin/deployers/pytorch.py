@@ -16,7 +16,7 @@ PYTORCH_WEIGHTS_RELATIVE_PATH = "pytorch_weights.pkl"
 PYTORCH_MODEL_RELATIVE_PATH = "pytorch_model.pkl"
 
 
-@deploying("pytorch", "pytorch-container", packages=["torch"])
+@deploying("pytorch", "pytorch-container", packages=["torch"], takes=2)
 def deploy_pytorch_model(path: str, pytorch_model: Any) -> None:
     """Deploy a PyTorch model with a function that calls it.
 

@@ -10,7 +10,7 @@ from .frame import deploying, endpoint_of
 MODEL_DIRECTORY = "tfmodel"
 
 
-@deploying("tensorflow", "tf-container", packages=["tensorflow"])
+@deploying("tensorflow", "tf-container", packages=["tensorflow"], takes=2)
 def deploy_tensorflow_model(
     path: str, tf_sess_or_saved_model_path: Any
 ) -> None:
