@@ -30,6 +30,7 @@
 
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_hedge.h"
+#include "shm/clipper_queue_lease.h"
 #include "shm/clipper_queue_peer.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"

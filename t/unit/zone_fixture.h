@@ -28,6 +28,7 @@
 #include "splitmix.h"
 #include "shm/clipper_queue.h"
 #include "shm/clipper_queue_hedge.h"
+#include "shm/clipper_queue_lease.h"
 #include "zone_check.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_registry.h"
