@@ -18,6 +18,7 @@ from harness import Load, PythonContainer, Sim3, Sim4, application, wait_until
 from harness.cluster import local_cluster, outputs, unsanitized
 from harness.load import numbered
 from harness.metrics import METRICS
+from harness.preload import preload
 from harness.util import free_port
 
 #: What a peer in the clear says first, ZMTP 3.0. One of libzmq's ends when it
@@ -98,6 +99,77 @@ def test_a_container_with_keys(start, rings, version):
         assert answer["output"] == i + 0.25 and not answer["default"]
     big = [0.5] * 100000
     assert server.predict("a", big)["output"] == 50000.0
+
+
+#: No memory for the last part of the first answer to libzmq's question.
+NO_MEMORY = r"""
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <zmq.h>
+
+static int first(size_t len)
+{
+    int  fd;
+
+    if (len) {
+        return 0;
+    }
+
+    fd = open(FILE_NAME, O_CREAT|O_EXCL|O_WRONLY, 0666);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    close(fd);
+    errno = ENOMEM;
+
+    return 1;
+}
+
+int zmq_send(void *socket, const void *data, size_t len, int flags)
+{
+    static int  (*real)(void *, const void *, size_t, int);
+
+    if (real == NULL) {
+        real = dlsym(RTLD_NEXT, "zmq_send");
+    }
+
+    return !(flags & ZMQ_SNDMORE) && first(len)
+           ? -1 : real(socket, data, len, flags);
+}
+
+int zmq_msg_init_size(zmq_msg_t *msg, size_t len)
+{
+    static int  (*real)(zmq_msg_t *, size_t);
+
+    if (real == NULL) {
+        real = dlsym(RTLD_NEXT, "zmq_msg_init_size");
+    }
+
+    return first(len) ? -1 : real(msg, len);
+}
+"""
+
+
+def test_no_memory_for_an_answer(make_nginx, rings, tmp_path):
+    """Catches an answer to a question of libzmq that is sent in part: the
+    socket then takes no other question, and no container connects again."""
+    failed = tmp_path / "failed"
+    port = free_port()
+    server = make_nginx(LOCATION, rpc=rings.rpc(port), http=HTTP,
+                        operator_extra=METRICS, workers=1)
+    server.rpc = f"tcp://127.0.0.1:{port}"
+    preload(server, tmp_path, NO_MEMORY, f'-DFILE_NAME="{failed}"')
+    server.start()
+    for _ in range(2):
+        with contextlib.closing(sim(Sim4, rings)(server, "m")) as replica:
+            replica.wait_registered(20)
+            assert failed.exists()
+            server.wait_replicas("m")
+        server.wait_replicas("m", 0)
 
 
 def test_who_is_turned_away(start, rings):

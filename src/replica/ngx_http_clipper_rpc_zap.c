@@ -16,7 +16,8 @@
 #include "worker/ngx_http_clipper_zmq.h"
 
 
-#define NGX_HTTP_CLIPPER_ZAP_BITE  64           /* questions */
+#define NGX_HTTP_CLIPPER_ZAP_BITE   64          /* questions */
+#define NGX_HTTP_CLIPPER_ZAP_PARTS  6           /* of an answer */
 
 
 enum {
@@ -38,6 +39,7 @@ static ngx_uint_t ngx_http_clipper_zap_receive(ngx_str_t *frames,
     zmq_msg_t *parts);
 static ngx_uint_t ngx_http_clipper_zap_judge(ngx_str_t *frames);
 static void ngx_http_clipper_zap_answer(ngx_str_t *frames, ngx_uint_t known);
+static void ngx_http_clipper_zap_send(zmq_msg_t *parts);
 static void ngx_http_clipper_zap_refuse(clipper_proto_refusal_e cause,
     ngx_str_t *address, ngx_str_t *text);
 
@@ -198,35 +200,80 @@ ngx_http_clipper_zap_judge(ngx_str_t *frames)
 }
 
 
+/*
+ * All parts are there before the first is sent.  After a question the socket
+ * takes no other before it has sent something: without memory this is an empty
+ * message, which libzmq refuses, and the peer connects again.
+ */
+
 static void
 ngx_http_clipper_zap_answer(ngx_str_t *frames, ngx_uint_t known)
 {
-    void        *socket;
-    ngx_str_t    parts[6];
+    zmq_msg_t    parts[NGX_HTTP_CLIPPER_ZAP_PARTS];
+    ngx_str_t    texts[NGX_HTTP_CLIPPER_ZAP_PARTS];
     ngx_uint_t   i;
 
-    socket = ngx_http_clipper_zap.socket;
-
-    ngx_str_set(&parts[0], "1.0");
-    parts[1] = frames[NGX_HTTP_CLIPPER_ZAP_NUMBER];
+    ngx_str_set(&texts[0], "1.0");
+    texts[1] = frames[NGX_HTTP_CLIPPER_ZAP_NUMBER];
 
     if (known) {
-        ngx_str_set(&parts[2], "200");
-        ngx_str_set(&parts[3], "OK");
+        ngx_str_set(&texts[2], "200");
+        ngx_str_set(&texts[3], "OK");
 
     } else {
         /* a failure for good would keep libzmq from connecting again */
 
-        ngx_str_set(&parts[2], "300");
-        ngx_str_set(&parts[3], "The key may not connect");
+        ngx_str_set(&texts[2], "300");
+        ngx_str_set(&texts[3], "The key may not connect");
     }
 
-    ngx_str_set(&parts[4], "");         /* the name of the user */
-    ngx_str_set(&parts[5], "");         /* and what is known of him */
+    ngx_str_set(&texts[4], "");         /* the name of the user */
+    ngx_str_set(&texts[5], "");         /* and what is known of him */
 
-    for (i = 0; i < 6; i++) {
-        (void) zmq_send(socket, parts[i].data, parts[i].len,
-                        i < 5 ? ZMQ_DONTWAIT|ZMQ_SNDMORE : ZMQ_DONTWAIT);
+    for (i = 0; i < NGX_HTTP_CLIPPER_ZAP_PARTS; i++) {
+        if (zmq_msg_init_size(&parts[i], texts[i].len) == -1) {
+            break;
+        }
+
+        ngx_memcpy(zmq_msg_data(&parts[i]), texts[i].data, texts[i].len);
+    }
+
+    if (i == NGX_HTTP_CLIPPER_ZAP_PARTS) {
+        ngx_http_clipper_zap_send(parts);
+
+    } else {
+        (void) zmq_send(ngx_http_clipper_zap.socket, "", 0, ZMQ_DONTWAIT);
+    }
+
+    while (i) {
+        (void) zmq_msg_close(&parts[--i]);
+    }
+}
+
+
+/* only a signal can interrupt: another answer must not follow half of one */
+
+static void
+ngx_http_clipper_zap_send(zmq_msg_t *parts)
+{
+    int          flags;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_HTTP_CLIPPER_ZAP_PARTS; i++) {
+        flags = i < NGX_HTTP_CLIPPER_ZAP_PARTS - 1
+                ? ZMQ_DONTWAIT|ZMQ_SNDMORE : ZMQ_DONTWAIT;
+
+        while (zmq_msg_send(&parts[i], ngx_http_clipper_zap.socket, flags)
+               == -1)
+        {
+            if (errno != EINTR) {
+                ngx_log_error(NGX_LOG_ALERT, ngx_http_clipper_process.log,
+                              errno, "libzmq refused part %ui of %d of the "
+                              "answer whether a key may connect", i + 1,
+                              NGX_HTTP_CLIPPER_ZAP_PARTS);
+                return;
+            }
+        }
     }
 }
 
