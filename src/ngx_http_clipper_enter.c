@@ -113,11 +113,11 @@ ngx_http_clipper_enter_try(void)
     slot = clipper_registry_enter_locked(zone, ngx_http_clipper_enter_door,
                                          ngx_http_clipper_enter_door_len,
                                          &mcf->generation, ngx_time());
-    if (slot) {
-        ngx_http_clipper_model_pin_locked(zone, mcf);
-    }
-
     clipper_zone_unlock(zone);
+
+    if (slot) {
+        ngx_http_clipper_model_pin(zone, mcf);
+    }
 
     ngx_http_clipper_process.slot = slot;
 

@@ -102,6 +102,49 @@ def unnamed(found=None):
             and not GIVES.search(bodies[name])}
 
 
+#: A loop over a table of the zone, and any loop with its body.
+SCAN = re.compile(r"\bfor \([^{]*?< (?:zone->)?header->(\w+)\.n\b")
+LOOP = re.compile(r"^( +)(?:for|while) \([^{]*\{\n(.*?)^\1\}", re.M | re.S)
+
+#: Tables with a largest size, of which one may be searched in a hold, and what
+#: only runs after a death with the lock held.
+SMALL = {"workers", "apps", "models", "replicas"}
+REBUILD = "clipper_rebuild_"
+
+
+def held(found=None):
+    """{function: what of its body runs under a lock}, the rebuild apart."""
+    return {name: body if name.endswith("_locked")
+            else "\n".join(part[0] for part in SECTION.finditer(body))
+            for _, name, _, body in functions(found)
+            if not name.startswith(REBUILD)}
+
+
+def scanned(found=None):
+    """Tables that are searched in a hold."""
+    return {table for body in held(found).values()
+            for table in SCAN.findall(body)}
+
+
+def nested(found=None):
+    """Loops under a lock whose body searches a table, itself or in what it
+    calls; each is a search for each turn."""
+    bodies = held(found)
+    scans = {name for name, body in bodies.items()
+             if name.endswith("_locked") and SCAN.search(body)}
+    calls = {name: set(re.findall(r"\w+", body)) & bodies.keys()
+             for name, body in bodies.items()}
+    while True:
+        more = {name for name in bodies.keys() - scans
+                if name.endswith("_locked") and calls[name] & scans}
+        if not more:
+            break
+        scans |= more
+    return {name for name, body in bodies.items()
+            for _, loop in LOOP.findall(body)
+            if SCAN.search(loop) or scans & set(re.findall(r"\w+", loop))}
+
+
 def takers(found=None):
     return {f"{path}: {name}" for path, name, _, body in functions(found)
             if not path.startswith("src/shm/") and MUTEX.search(body)}
@@ -139,6 +182,13 @@ def test_helpers_under_a_lock_say_so():
     """Catches a function that is called under a lock only, and has neither the
     suffix nor the check; and an exception that is none any more."""
     assert unnamed() == ADDRESSES
+
+
+def test_searches_under_a_lock_are_bounded():
+    """Catches a search of a table without a small largest size in a hold, and
+    one search for each turn of a loop; t/bench/holds.c measures one."""
+    assert scanned() == SMALL
+    assert nested() == set()
 
 
 def test_mutexes_are_taken_in_their_folder():
@@ -315,12 +365,54 @@ LONG}
 """.replace("LONG", "    clipper_two();\n" * 100)
 
 
+SEARCHES = """
+void
+clipper_scan_locked(void)
+{
+    for (i = 1; i < zone->header->flights.n; i++) {
+        one();
+    }
+}
+
+
+void
+clipper_deep_locked(void)
+{
+    clipper_scan_locked();
+}
+
+
+void
+clipper_nest_locked(void)
+{
+    while (more) {
+        if (some) {
+            clipper_deep_locked();
+        }
+    }
+}
+
+
+void
+clipper_bites(void)
+{
+    for (i = 1; i < n; i++) {
+        clipper_zone_lock(zone);
+        clipper_deep_locked();
+        clipper_zone_unlock(zone);
+    }
+}
+"""
+
+
 def test_the_checks_find_what_is_wrong():
     """Catches checks that no longer find anything, by a broken tree."""
     found = {"src/query/clipper_one.c": BROKEN}
     assert unchecked(found) == ["clipper_one_locked", "clipper_late_locked"]
     assert unlocked(found) == ["clipper_three"]
     assert unnamed(found) == {"clipper_held", "clipper_deeper"}
+    assert scanned({"a.c": SEARCHES}) == {"flights"}
+    assert nested({"a.c": SEARCHES}) == {"clipper_nest_locked"}
     assert takers(found) == {"src/query/clipper_one.c: clipper_one"}
     assert kept(found) == ["clipper_two"]
     assert takers({"src/shm/clipper_one.c": BROKEN}) == set()

@@ -16,6 +16,8 @@
 
 static void clipper_registry_replica_probed_locked(clipper_zone_t *zone,
     uint32_t model);
+static void clipper_registry_replica_stop_locked(clipper_zone_t *zone,
+    uint32_t replica);
 static clipper_batch_t *clipper_registry_replica_learned_locked(
     clipper_zone_t *zone, clipper_replica_row_t *r);
 static void clipper_registry_replica_return_locked(clipper_zone_t *zone,
@@ -183,10 +185,14 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
         old = &zone->replicas[i];
 
         if (old->id > r->id && clipper_registry_replica_same(r, old)) {
-            clipper_registry_replica_leaving_locked(zone, replica);
-            r->superseded = 1;
-            return;
+            break;
         }
+    }
+
+    if (i < zone->header->replicas.n) {
+        clipper_registry_replica_leaving_locked(zone, replica);
+        r->superseded = 1;
+        return;
     }
 
     clipper_row_publish(r->state, CLIPPER_READY);
@@ -197,7 +203,7 @@ clipper_registry_replica_ready_locked(clipper_zone_t *zone, uint32_t replica)
         old = &zone->replicas[i];
 
         if (i != replica && clipper_registry_replica_same(r, old)) {
-            clipper_registry_replica_leaving_locked(zone, i);
+            clipper_registry_replica_stop_locked(zone, i);
             old->superseded = 1;
         }
     }
@@ -314,6 +320,19 @@ clipper_registry_replica_twins(clipper_replica_row_t *a,
 void
 clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
 {
+    clipper_zone_locked(zone);
+
+    clipper_registry_replica_stop_locked(zone, replica);
+    clipper_registry_replica_probed_locked(zone,
+                                           zone->replicas[replica].model);
+}
+
+
+/* the same of one that does not probe */
+
+static void
+clipper_registry_replica_stop_locked(clipper_zone_t *zone, uint32_t replica)
+{
     clipper_replica_row_t  *r;
 
     clipper_zone_locked(zone);
@@ -333,7 +352,6 @@ clipper_registry_replica_leaving_locked(clipper_zone_t *zone, uint32_t replica)
 
     r->superseded = 0;
     clipper_row_publish(r->state, CLIPPER_LEAVING);
-    clipper_registry_replica_probed_locked(zone, r->model);
     zone->header->registry++;
 }
 

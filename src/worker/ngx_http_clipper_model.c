@@ -24,13 +24,17 @@ typedef struct {
 
 static void ngx_http_clipper_model_memo_init(
     ngx_http_clipper_main_conf_t *mcf);
-static void ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
+static void ngx_http_clipper_model_pin_names(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_main_conf_t *mcf);
 static uint32_t ngx_http_clipper_model_pin_app_locked(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_str_t *name);
-static void  ngx_http_clipper_model_part_locked(clipper_zone_t *zone);
-static void ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
+static void ngx_http_clipper_model_part(clipper_zone_t *zone);
+static void ngx_http_clipper_model_part_row_locked(clipper_zone_t *zone,
+    uint32_t row);
+static ngx_uint_t ngx_http_clipper_model_pin_versions(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model);
+static uint32_t ngx_http_clipper_model_pin_version(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_str_t *name, ngx_str_t *version);
 static uint32_t ngx_http_clipper_model_pin_version_locked(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_str_t *name, ngx_str_t *version);
 static ngx_uint_t ngx_http_clipper_model_announced(
@@ -60,18 +64,12 @@ static const ngx_http_clipper_tuning_t  ngx_http_clipper_model_defaults = {
 
 
 void
-ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
+ngx_http_clipper_model_pin(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf)
 {
-    clipper_worker_t  *worker;
-
-    clipper_zone_locked(zone);
-
-    worker = &zone->workers[zone->slot];
-
     ngx_http_clipper_model_memo_init(mcf);
-    ngx_http_clipper_model_pin_names_locked(zone, worker, mcf);
-    ngx_http_clipper_model_part_locked(zone);
+    ngx_http_clipper_model_pin_names(zone, &zone->workers[zone->slot], mcf);
+    ngx_http_clipper_model_part(zone);
 }
 
 
@@ -98,12 +96,11 @@ ngx_http_clipper_model_find(void)
 
     ngx_http_clipper_model_memo_init(ngx_http_clipper_process.conf);
 
-    clipper_zone_lock(zone);
-    found = zone->header->registry;
-    ngx_http_clipper_model_pin_names_locked(zone, NULL,
-                                            ngx_http_clipper_process.conf);
-    clipper_zone_unlock(zone);
+    /* what changes meanwhile is found by the next query */
 
+    found = registry;
+    ngx_http_clipper_model_pin_names(zone, NULL,
+                                     ngx_http_clipper_process.conf);
     any = 1;
 }
 
@@ -129,32 +126,41 @@ ngx_http_clipper_model_memo_init(ngx_http_clipper_main_conf_t *mcf)
 }
 
 
-/* worker NULL: nothing is pinned, and no name gets a row */
+/*
+ * One name of a hold, as each may search the registry.  Worker NULL: nothing is
+ * pinned, and no name gets a row.
+ */
 
 static void
-ngx_http_clipper_model_pin_names_locked(clipper_zone_t *zone,
+ngx_http_clipper_model_pin_names(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_main_conf_t *mcf)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, lacking;
     ngx_http_clipper_app_t         **apps;
     ngx_http_clipper_model_conf_t  **models;
 
-    clipper_zone_locked(zone);
-
     apps = mcf->apps.elts;
     models = mcf->models.elts;
-
-    if (worker) {
-        worker->lacking = 0;
-    }
+    lacking = 0;
 
     for (i = 0; i < mcf->apps.nelts; i++) {
+        clipper_zone_lock(zone);
         apps[i]->row = ngx_http_clipper_model_pin_app_locked(zone, worker,
                                                              &apps[i]->name);
+        clipper_zone_unlock(zone);
+
+        lacking += (apps[i]->row == 0);
     }
 
     for (i = 0; i < mcf->models.nelts; i++) {
-        ngx_http_clipper_model_pin_versions_locked(zone, worker, models[i]);
+        lacking += ngx_http_clipper_model_pin_versions(zone, worker,
+                                                       models[i]);
+    }
+
+    if (worker) {
+        clipper_zone_lock(zone);
+        worker->lacking = (uint32_t) lacking;
+        clipper_zone_unlock(zone);
     }
 }
 
@@ -177,10 +183,8 @@ ngx_http_clipper_model_again(void)
 
     zone = ngx_http_clipper_process.zone;
 
-    clipper_zone_lock(zone);
-    ngx_http_clipper_model_pin_names_locked(zone, &zone->workers[zone->slot],
-                                            ngx_http_clipper_process.conf);
-    clipper_zone_unlock(zone);
+    ngx_http_clipper_model_pin_names(zone, &zone->workers[zone->slot],
+                                     ngx_http_clipper_process.conf);
 }
 
 
@@ -199,54 +203,69 @@ ngx_http_clipper_model_configured(ngx_str_t *name)
  */
 
 static void
-ngx_http_clipper_model_part_locked(clipper_zone_t *zone)
+ngx_http_clipper_model_part(clipper_zone_t *zone)
 {
-    uint32_t                i;
+    uint32_t  i;
+
+    for (i = 1; i < zone->header->replicas.n; i++) {
+
+        if (__atomic_load_n(&zone->replicas[i].state, __ATOMIC_RELAXED)
+            == CLIPPER_FREE)
+        {
+            continue;
+        }
+
+        clipper_zone_lock(zone);
+        ngx_http_clipper_model_part_row_locked(zone, i);
+        clipper_zone_unlock(zone);
+    }
+}
+
+
+static void
+ngx_http_clipper_model_part_row_locked(clipper_zone_t *zone, uint32_t row)
+{
     ngx_str_t               name, version;
     clipper_model_row_t    *model;
     clipper_replica_row_t  *replica;
 
     clipper_zone_locked(zone);
 
-    for (i = 1; i < zone->header->replicas.n; i++) {
-        replica = &zone->replicas[i];
+    replica = &zone->replicas[row];
 
-        if (replica->state != CLIPPER_PROBING
-            && replica->state != CLIPPER_READY)
-        {
-            continue;
-        }
+    if (replica->state != CLIPPER_PROBING && replica->state != CLIPPER_READY) {
+        return;
+    }
 
-        model = &zone->models[replica->model];
+    model = &zone->models[replica->model];
 
-        name.data = model->name;
-        name.len = ngx_strlen(model->name);
-        version.data = model->version;
-        version.len = ngx_strlen(model->version);
+    name.data = model->name;
+    name.len = ngx_strlen(model->name);
+    version.data = model->version;
+    version.len = ngx_strlen(model->version);
 
-        if (!ngx_http_clipper_model_takes(&name, &version,
-                                          replica->input_type))
-        {
-            clipper_registry_replica_leaving_locked(zone, i);
-        }
+    if (!ngx_http_clipper_model_takes(&name, &version, replica->input_type)) {
+        clipper_registry_replica_leaving_locked(zone, row);
     }
 }
 
 
-static void
-ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
+/* gives how many of them have no row */
+
+static ngx_uint_t
+ngx_http_clipper_model_pin_versions(clipper_zone_t *zone,
     clipper_worker_t *worker, ngx_http_clipper_model_conf_t *model)
 {
-    ngx_uint_t                         i;
+    ngx_uint_t                         i, lacking;
     ngx_http_clipper_version_conf_t  **versions, *current;
 
-    clipper_zone_locked(zone);
-
     versions = model->versions.elts;
+    lacking = 0;
 
     for (i = 0; i < model->versions.nelts; i++) {
-        versions[i]->row = ngx_http_clipper_model_pin_version_locked(zone,
-                                  worker, &model->name, &versions[i]->version);
+        versions[i]->row = ngx_http_clipper_model_pin_version(zone, worker,
+                                          &model->name, &versions[i]->version);
+        lacking += (versions[i]->row == 0);
     }
 
     current = ngx_http_clipper_conf_table_current(model);
@@ -255,9 +274,27 @@ ngx_http_clipper_model_pin_versions_locked(clipper_zone_t *zone,
         model->row = current->row;
 
     } else if (model->version.len) {
-        model->row = ngx_http_clipper_model_pin_version_locked(zone, worker,
+        model->row = ngx_http_clipper_model_pin_version(zone, worker,
                                                &model->name, &model->version);
+        lacking += (model->row == 0);
     }
+
+    return lacking;
+}
+
+
+static uint32_t
+ngx_http_clipper_model_pin_version(clipper_zone_t *zone,
+    clipper_worker_t *worker, ngx_str_t *name, ngx_str_t *version)
+{
+    uint32_t  row;
+
+    clipper_zone_lock(zone);
+    row = ngx_http_clipper_model_pin_version_locked(zone, worker, name,
+                                                    version);
+    clipper_zone_unlock(zone);
+
+    return row;
 }
 
 
@@ -279,9 +316,6 @@ ngx_http_clipper_model_pin_app_locked(clipper_zone_t *zone,
 
     if (row) {
         clipper_registry_pin_locked(zone, worker->apps, row);
-
-    } else {
-        worker->lacking++;
     }
 
     return row;
@@ -306,9 +340,6 @@ ngx_http_clipper_model_pin_version_locked(clipper_zone_t *zone,
 
     if (row) {
         clipper_registry_pin_locked(zone, worker->models, row);
-
-    } else {
-        worker->lacking++;
     }
 
     return row;

@@ -14,7 +14,7 @@
 
 
 /* at the worker's start: interns and pins all names of the configuration */
-void ngx_http_clipper_model_pin_locked(clipper_zone_t *zone,
+void ngx_http_clipper_model_pin(clipper_zone_t *zone,
     ngx_http_clipper_main_conf_t *mcf);
 
 /* the same without a row of the worker: names that other workers pin */
