@@ -21,8 +21,8 @@ from harness.metrics import METRICS
 from harness.preload import preload
 from harness.util import free_port
 
-#: What a peer in the clear says first, ZMTP 3.0. One of libzmq's ends when it
-#: reads the other's, so the other may not hear it.
+#: What a peer without encryption says first, ZMTP 3.0. One of libzmq's ends
+#: when it reads the other's, so the other may not hear it.
 GREETING = (b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0")
             + bytes(32))
 

@@ -194,7 +194,7 @@ def test_the_management_api(conn):
         == conn.get_all_model_replicas()
     assert admin(conn, "add_app", name="a/b", input_type="doubles",
                  default_output="-1", latency_slo_micros=5000000)[0] == 400
-    # A model is no operator.
+    # A model is not an operator.
     front = conn.cm.containers.address_of(conn.cm.frontend.container)
     model, = conn.cm.replicas.of("m", "1")
     model.exec_run(["python", "-c", ASKS % (front, "/tmp/answer")])

@@ -90,7 +90,7 @@ def test_three_commands(machine):
 @contextlib.contextmanager
 def clients(machine, allowed="nothing"):
     """Queries from several clients before, during and after what is done
-    here; none of them is lost, but for answers with the allowed word."""
+    here; none of them is lost, except for answers with the allowed word."""
     machine.do("rm -f /tmp/stop /tmp/lost /tmp/asked.*; touch /tmp/lost")
     (machine.path / "tmp/client.sh").write_text(CLIENT)
     machine.do(f"for i in $(seq {CLIENTS}); do bash /tmp/client.sh $i & done")

@@ -102,7 +102,7 @@ def test_stop_all_is_the_end(cluster, make_cluster):
 
 
 def test_another_port_is_taken_meanwhile(cluster, make_cluster):
-    """Catches a container that connects to the port of before."""
+    """Catches a container that connects to the previous port."""
     conn = cluster
     conn.register_application("a", "doubles", "0", 5000000)
     deploy(conn, "m", 1, lambda xs: ["v1"] * len(xs))

@@ -23,7 +23,7 @@ MODEL = {"model_name": "m", "model_version": "1", "labels": ["x", "y"],
 
 
 def call(conn, name, body=None, method="POST", **headers):
-    """(status, text) of a call; a body that is no text is sent as JSON."""
+    """(status, text) of a call; a body that is not text is sent as JSON."""
     if body is not None and not isinstance(body, str):
         body = json.dumps(body)
     request = urllib.request.Request(

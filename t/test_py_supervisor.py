@@ -115,7 +115,7 @@ def test_children_die_with_a_killed_supervisor(cluster):
     cluster.process.kill()
     cluster.process.wait()
     wait_until(lambda: not any(map(alive, pids)))
-    # Stopping a cluster that has died is no error.
+    # Stopping a cluster that has died is not an error.
     stop(cluster.path, True)
 
 

@@ -180,7 +180,7 @@ def test_callers_of_locked_functions_have_the_lock():
 
 def test_helpers_under_a_lock_say_so():
     """Catches a function that is called under a lock only, and has neither the
-    suffix nor the check; and an exception that is none any more."""
+    suffix nor the check; and an exception that is no longer needed."""
     assert unnamed() == ADDRESSES
 
 
@@ -194,7 +194,7 @@ def test_searches_under_a_lock_are_bounded():
 def test_mutexes_are_taken_in_their_folder():
     """Catches a mutex that is taken outside src/shm other than by
     clipper_zone_lock(), a function that keeps the zone's mutex, and an
-    exception that is none any more."""
+    exception that is no longer needed."""
     assert takers() == TAKERS
     assert kept() == []
 
@@ -216,7 +216,7 @@ LONG_HEADERS = {
 
 def test_files_are_short():
     """Catches a file that has become several, a header that pulls everything,
-    and an exception that is none any more."""
+    and an exception that is no longer needed."""
     lines = {path: text.count("\n")
              for path, text in texts(*MODULE, *TESTS).items()}
     assert [name for name, n in lines.items() if n > FILE] == []
@@ -261,7 +261,7 @@ def wide(found):
 
 def test_headers_of_tests_declare():
     """Catches code in a header of the tests: each program that includes it
-    would compile it anew; and an exception that is none any more."""
+    would compile it anew; and an exception that is no longer needed."""
     found = texts("t/**/*.h")
     assert code_in_headers(found) == CODE
     assert len(found) > 20
@@ -269,7 +269,7 @@ def test_headers_of_tests_declare():
 
 def test_sources_are_linked():
     """Catches a source or a test that is included instead of linked, and an
-    exception that is none any more."""
+    exception that is no longer needed."""
     assert included_sources(texts(*MODULE, TESTS[0])) == PARTS
 
 
@@ -281,8 +281,8 @@ WIDE = {
 
 
 def test_lines_fit():
-    """Catches lines over 80 columns and tabs, and an exception that is none
-    any more."""
+    """Catches lines over 80 columns and tabs, and an exception that is no
+    longer needed."""
     found = texts(*MODULE, *TESTS)
     assert {line.split(":")[0] for line in wide(found)} == WIDE
     assert len(found) > 400

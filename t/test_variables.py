@@ -67,7 +67,7 @@ def test_list(logged):
 
 def test_long_lists(logged):
     """Catches a header that grows with the inputs until a proxy refuses it,
-    and a list that is cut inside of a value or without a sign."""
+    and a list that is cut inside a value or without a mark."""
     server, last = logged(
         application("a", "m:1", extra="add_header X-Model $clipper_model; "
                     "add_header X-Id $clipper_query_id;"),

@@ -147,7 +147,7 @@ clipper_inflate_is_zlib(const clipper_segment_t *segments, ngx_uint_t n)
 
 /*
  * NGX_AGAIN: all of the piece was read; NGX_DONE: a stream ended in it;
- * NGX_DECLINED and NGX_ABORT as of clipper_inflate().
+ * NGX_DECLINED and NGX_ABORT as for clipper_inflate().
  */
 
 static ngx_int_t

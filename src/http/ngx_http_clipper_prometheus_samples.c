@@ -134,7 +134,7 @@ ngx_http_clipper_prometheus_histogram(ngx_http_clipper_prometheus_t *p,
 }
 
 
-/* the offset is of a member of the group, not of a counter */
+/* the offset is that of a member of the group, not of a counter */
 
 void
 ngx_http_clipper_prometheus_samples_gauge(ngx_http_clipper_prometheus_t *p,

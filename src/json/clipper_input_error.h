@@ -22,7 +22,7 @@
 
 /* error.what of a SCHEMA error */
 
-#define CLIPPER_INPUT_ROOT      0           /* root is no object */
+#define CLIPPER_INPUT_ROOT      0           /* root is not an object */
 #define CLIPPER_INPUT_MISSING   1           /* a required member is absent */
 #define CLIPPER_INPUT_MEMBER    2           /* a member has the wrong type */
 #define CLIPPER_INPUT_ELEMENT   3           /* an element has the wrong type */

@@ -71,7 +71,7 @@ clipper_npy_header(clipper_npy_t *npy, const u_char *p, size_t len,
 
     if (p[6] < 1 || p[6] > 3) {
         *offset = 6;
-        return "The .npy file is of an unknown version";
+        return "The .npy file has an unknown version";
     }
 
     prefix = CLIPPER_NPY_PREFIX;

@@ -66,7 +66,7 @@ clipper_policy_vote_first(const clipper_policy_answers_t *answers,
 }
 
 
-/* the first member of a group and the weight of all; n: there is no such */
+/* the first member of a group and the weight of all; n: there is none */
 
 static ngx_uint_t
 clipper_policy_vote_group(const clipper_policy_answers_t *answers,

@@ -10,7 +10,7 @@
 #include <math.h>
 
 
-/* replies are late by as much, seconds; a smaller difference is no news */
+/* seconds that a reply may be late; a smaller difference is ignored */
 #define NGX_HTTP_CLIPPER_STATE_TIME_LATE  1.0
 
 

@@ -36,7 +36,7 @@ void ngx_http_clipper_rpc_peer_settle(void);
 void ngx_http_clipper_rpc_peer_heard(void);
 
 /*
- * NGX_OK: a message that is read now is of the open connection there.
+ * NGX_OK: a message that is read now belongs to the open connection there.
  * NGX_AGAIN: perhaps of the one before, whose last messages may be unread.
  * NGX_DECLINED: none is open.
  */

@@ -224,7 +224,7 @@ clipper_cache_expired(uint64_t stamp, uint64_t now_us, uint64_t valid_us)
 
 /*
  * NGX_BUSY: the entry went meanwhile, perhaps to another place; NGX_DECLINED
- * and NGX_ABORT as of clipper_cache_get().
+ * and NGX_ABORT as for clipper_cache_get().
  */
 
 static ngx_int_t

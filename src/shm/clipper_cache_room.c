@@ -79,7 +79,7 @@ clipper_cache_pass_locked(int64_t *budget)
     marks = clipper_cache_ring_marks_locked(tail);
 
     if (slot == NULL || clipper_cache_layout_position(*slot) != tail) {
-        /* its slot was reassigned: it is no entry any more */
+        /* its slot was reassigned: it is no longer an entry */
 
     } else if ((marks & CLIPPER_CACHE_USED)
                && words <= header->reserve)

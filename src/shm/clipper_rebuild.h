@@ -3,9 +3,10 @@
  * Repair after a death with the lock held: what follows from the tables.
  *
  * It visits all rows in one hold, as any link between them may be broken, and
- * nobody can use the zone before all are mended: 0.5 ms for an empty zone of
- * 64 MB, 23 for 1 GB, and 12 and 155 where the pages are touched for the first
- * time.  Who dies in it leaves the mark, and the next one begins anew.
+ * nobody can use the zone before all are mended: 0.5 ms for an empty zone of 64
+ * MB, 23 for 1 GB, and 12 and 155 where the pages are touched for the first
+ * time.  A process that dies in it leaves the mark, and the next one begins
+ * again.
  */
 
 

@@ -407,7 +407,7 @@ clipper_state_table_add_locked(clipper_state_table_t *table, uint32_t row,
                    r->nfields * sizeof(double));
     }
 
-    /* with a base or a delta this is no whole state */
+    /* with a base or a delta this is not a whole state */
 
     if (r->seq || r->head[CLIPPER_STATE_BASE][CLIPPER_POLICY_T0] != 0) {
         clipper_policy_state_join(sum, add,

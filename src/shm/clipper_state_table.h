@@ -1,6 +1,6 @@
 
 /*
- * The hot set of learned states: a table in shared memory.  Pure but for its
+ * The hot set of learned states: a table in shared memory.  Pure except for its
  * lock; its layout is in clipper_state_layout.h.
  */
 

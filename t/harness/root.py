@@ -147,7 +147,7 @@ def run(*command, **kw):
 
 
 def base(suite="bookworm"):
-    """The root that all others are copies of; made at the first time."""
+    """The root that all others are copies of; made when first needed."""
     made = CACHE / suite
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ LOG = (
 
 
 def run(manager, env=None, between=lambda: None):
-    """Runs both programs as they are, but for the manager's name.
+    """Runs both programs as they are, except for the manager's name.
 
     Args:
         manager: name of a class of `clipper_admin`.

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 
-#: The first integer that is no double.
+#: The first integer that is not a double.
 DOUBLES = 2 ** 1024 - 2 ** 970
 
 

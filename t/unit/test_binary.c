@@ -246,7 +246,7 @@ test_shapes(void **state)
 }
 
 
-/* NumPy's own ways to write a header, and what is no header */
+/* NumPy's own ways to write a header, and what is not a header */
 
 static void
 test_headers(void **state)
@@ -294,7 +294,7 @@ test_headers(void **state)
 
     file[6] = 4;
     read_body(NPY, FLOATS, NONE, file, 100);
-    assert_wrong("The .npy file is of an unknown version");
+    assert_wrong("The .npy file has an unknown version");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (npy(FLOATS, NONE, bad[i], "\0\0\x80?", 4) != SCHEMA) {

@@ -326,7 +326,7 @@ test_nulls(void **state)
     assert_int_equal(scan(DOUBLES, "{\"input\":[Na"), SYNTAX);
     assert_int_equal(in.error.offset, 12);
 
-    /* NaN behind an error of meaning is no error of syntax, but elsewhere */
+    /* NaN after an error of meaning is a syntax error only outside an input */
 
     assert_int_equal(scan(DOUBLES, "{\"input\":[\"a\",NaN]}"), SCHEMA);
     assert_int_equal(in.error.offset, 10);

@@ -303,7 +303,7 @@ test_ucb_is_a_lower_bound_of_losses(void **state)
     assert_true(0.01 - sqrt(log(1.1e6) / 4e6)
                 > 0.0125 - sqrt(log(1.1e6) / 4e5));
 
-    /* members without a play come first, equal ones by lot */
+    /* members without a play come first; equal ones are drawn from */
 
     set_row(&f, f.app, 0, 0, 0);
     fixture_read(&f, 0);

@@ -187,7 +187,7 @@ __wrap_clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n)
 }
 
 
-/* who looks for a faster replica does not visit all of a large model's */
+/* a search for a faster replica does not visit all of a large model's */
 
 static void
 test_idle_replicas_are_compared(void **state)

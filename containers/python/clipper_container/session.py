@@ -161,7 +161,7 @@ class Container:
         watchdog: ends the process when the model does not return; None for
             none.
         keys: with which the connection is encrypted; None for a connection
-            in the clear.
+            without encryption.
 
     Raises:
         ValueError: the RPC version is unknown, or version 4 does not allow

@@ -339,7 +339,7 @@ class Program:
         self._stamper.end()
 
     def _reap(self) -> None:
-        """Collect what has ended: as process 1 also what is no child."""
+        """Collect what has ended: as process 1 also what is not a child."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)

@@ -87,7 +87,7 @@ class Forgiven:
 
 
 def _forgiven_lines(source: List[str]) -> Any:
-    """Numbers of lines; None when it is no source."""
+    """Numbers of lines; None when it is not source code."""
     try:
         tree = ast.parse("".join(source))
     except (SyntaxError, ValueError):

@@ -30,7 +30,7 @@ from typing import (
 from ..exceptions import ClipperException
 from .missing import Forgiven, Need, is_nowhere, need_of_parts
 
-#: More than this is no code any more: somebody's data beside it.
+#: More than this is not code: somebody's data lies beside it.
 MOST_BYTES = 200 << 20
 
 #: Directories of a package that are not copied.

@@ -60,7 +60,7 @@ def bring_back(
 ) -> None:
     """Replace the model containers of the frontend's life before.
 
-    A version that does not become ready is no error: the rest serves, its
+    A version that does not become ready is not an error: the rest serves, its
     containers stay, and the next `connect` tries again.
 
     Args:

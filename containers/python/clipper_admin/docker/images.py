@@ -121,7 +121,7 @@ class Images:
                 code = container.wait(timeout=60)["StatusCode"]
                 said = ""
                 if code in (0, _MISFIT):
-                    # A runtime of before writes it for a misfit only.
+                    # An older runtime writes it only for a misfit.
                     with contextlib.suppress(docker.errors.NotFound):
                         said = engine.read_file(container, _REPORT)
             finally:

@@ -19,7 +19,7 @@ def bring_back(
 ) -> None:
     """Start the containers that a cluster had; log what is back.
 
-    A container that does not become ready is no error: the rest of the
+    A container that does not become ready is not an error: the rest of the
     cluster serves, and the supervisor keeps trying. The log has its last
     lines.
     """

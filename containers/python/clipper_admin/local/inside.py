@@ -1,4 +1,4 @@
-"""The cluster of a frontend container, for the services inside of it.
+"""The cluster of a frontend container, for the services inside it.
 
 The container has the files of a local cluster, and nginx as its first process.
 There is no supervisor: the engine keeps the container running, and programs
