@@ -17,6 +17,8 @@
 #                    100 000 feedbacks; ARGS='-k add_up' for these alone
 #   make soak        random calls of the Python package from two programs under
 #                    load, for 30 minutes (SOAK_SECONDS)
+#   make soak-server nginx under mixed load and random faults, for an hour
+#                    (SECONDS), the first third checked; ARGS='--seed 7'
 #   make bench       the benchmarks in t/bench; B=spine for one part
 #   make sweep       the tables of docs/learning.md: policies in simulation
 #   make grid        docs/scheduling.md, in virtual time
@@ -39,7 +41,7 @@
 #   make test-packages  installs them on a fresh root (root)
 #   make test-versions  this version beside the release before, both ways
 #   make test-long   test-fresh, test-packages, test-builds, test-versions,
-#                    storm and soak: two hours
+#                    storm, soak and soak-server: three hours
 #   make docs        docs/python-api.md, from the Python package's docstrings
 #   make install     into nginx's modules directory (DESTDIR, MODULES_DIR)
 #   make clean       remove build/; distclean removes .venv too
@@ -79,6 +81,7 @@ STORM_SECONDS ?= 60
 STORM_FEEDBACKS ?= 100000
 STORM_CALLS ?= 100
 SOAK_SECONDS ?= 1800
+SECONDS      ?= 3600
 WORKERS      ?= 2
 ARGS         ?=
 JOBS         ?= $(shell nproc)
@@ -119,6 +122,7 @@ NEEDS_behaviour          := build python server
 NEEDS_behaviour-asan     := build python server san
 NEEDS_storm              := build python server
 NEEDS_soak               := build python server
+NEEDS_soak-server        := build python server san
 NEEDS_analyze            := build analyze
 NEEDS_fuzz               := build fuzz
 NEEDS_fuzz-short         := build fuzz
@@ -140,7 +144,7 @@ NEEDS_deb                := build python package
 NEEDS_wheel              := python
 NEEDS_dist               := build python package
 NEEDS_test-packages      := build python package fresh
-NEEDS_test-long          := build python server package fresh
+NEEDS_test-long          := build python server san package fresh
 
 NEEDS := $(sort $(foreach goal,$(MAKECMDGOALS),$(NEEDS_$(goal))))
 
@@ -294,6 +298,7 @@ test-long:
 	$(MAKE) --no-print-directory test-versions
 	$(MAKE) --no-print-directory storm
 	$(MAKE) --no-print-directory soak
+	$(MAKE) --no-print-directory soak-server
 
 docs: venv
 	$(PY) .ci/api-reference > docs/python-api.md.new
@@ -331,6 +336,9 @@ storm: venv module
 soak: venv module
 	CLIPPER_SOAK_SECONDS=$(SOAK_SECONDS) CLIPPER_TEST_WORKERS=$(WORKERS) \
 	    $(PY) -m pytest -s t/test_py_soak.py $(ARGS)
+
+soak-server: venv module asan
+	PYTHONPATH=t $(PY) -m soak.run --seconds $(SECONDS) $(ARGS)
 
 # B="spine c1" runs only these parts; by default all but the figures.
 bench: venv-bench module headers
@@ -371,4 +379,4 @@ distclean: clean
         analyze fuzz fuzz-short fuzz-long engine image images docs \
         case deb wheel dist test-docker test-fresh test-image test-models \
         test-builds test-packages test-versions test-long check test storm \
-        soak bench sweep grid figures venv-bench clean distclean
+        soak soak-server bench sweep grid figures venv-bench clean distclean

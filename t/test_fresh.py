@@ -122,6 +122,7 @@ SHORT = {
     "fuzz-short": "make fuzz-short FUZZ_SECONDS=1",
     "storm": "make storm STORM_SECONDS=2 STORM_FEEDBACKS=100 STORM_CALLS=2",
     "soak": "make soak SOAK_SECONDS=5",
+    "soak-server": "make soak-server SECONDS=5",
     "case": "make case C=A12",
     "bench": "make bench B='--seconds 1 --pairs 1 c1'",
     "figures": "make figures B='--quick wait'",
