@@ -26,7 +26,7 @@ behaviour-asan:
 
 PYTEST = f"{sys.executable} -m pytest -p no:cacheprovider t $(ARGS)"
 
-STEPS = 20
+STEPS = 21
 
 #: Shared by the tests below: they fail a number of times, then pass.
 TESTS = """
@@ -110,7 +110,8 @@ def test_all_pass(run):
         "venv", "module", "unit", "unit", "analyze", "behaviour-",
         "behaviour-2", "behaviour-1", "behaviour-4", "behaviour-2",
         "behaviour-1", "behaviour-4", "behaviour-asan", "test-models",
-        "fuzz-short", "soak", "test-image", "test-docker", "test-fresh"])
+        "fuzz-short", "soak", "soak-server", "test-image", "test-docker",
+        "test-fresh"])
     assert REPEATED not in run.text
 
 
