@@ -10,18 +10,27 @@
 ngx_uint_t
 clipper_limiter(clipper_limiter_t *limiter, uint64_t key, uint64_t now_us)
 {
-    ngx_uint_t  i, place;
+    uint64_t    told_us;
+    ngx_uint_t  i, place, known, free;
 
     place = 0;
+    known = 0;
+    free = 0;
 
     for (i = 0; i < CLIPPER_LIMITER_PLACES; i++) {
 
-        if (limiter->told_us[i] && limiter->keys[i] == key) {
-            place = i;
-            break;
+        told_us = limiter->told_us[i];
+        free += (told_us == 0 || now_us - told_us >= CLIPPER_LIMITER_US);
+
+        if (known) {
+            continue;
         }
 
-        if (limiter->told_us[i] < limiter->told_us[place]) {
+        if (told_us && limiter->keys[i] == key) {
+            place = i;
+            known = 1;
+
+        } else if (told_us < limiter->told_us[place]) {
             place = i;
         }
     }
@@ -35,16 +44,9 @@ clipper_limiter(clipper_limiter_t *limiter, uint64_t key, uint64_t now_us)
     limiter->keys[place] = key;
     limiter->told_us[place] = now_us;
 
-    for (i = 0; i < CLIPPER_LIMITER_PLACES; i++) {
+    /* this place was free until now */
 
-        if (limiter->told_us[i] == 0
-            || now_us - limiter->told_us[i] >= CLIPPER_LIMITER_US)
-        {
-            return 1;
-        }
-    }
-
-    return CLIPPER_LIMITER_LAST;
+    return free > 1 ? 1 : CLIPPER_LIMITER_LAST;
 }
 
 

@@ -136,7 +136,7 @@ void
 ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
     const char *key, double value)
 {
-    char  text[32];
+    ngx_uint_t  digits;
 
     if (!isfinite(value)) {
         ngx_http_clipper_document_null(d, key);
@@ -145,14 +145,8 @@ ngx_http_clipper_document_real(ngx_http_clipper_document_t *d,
 
     /* as few digits as read back to all the numbers of the document */
 
-    for ( /* void */ ; d->digits < NGX_HTTP_CLIPPER_DOCUMENT_EXACT; d->digits++)
-    {
-        snprintf(text, sizeof(text), "%.*g", (int) d->digits, value);
-
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
+    digits = clipper_json_digits(value);
+    d->digits = ngx_max(d->digits, digits);
 
     ngx_http_clipper_document_add(d, key, json_real(value));
 }

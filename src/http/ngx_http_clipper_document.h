@@ -19,7 +19,6 @@
 #define NGX_HTTP_CLIPPER_DOCUMENT_DEPTH   8
 #define NGX_HTTP_CLIPPER_DOCUMENT_BYTES   64
 #define NGX_HTTP_CLIPPER_DOCUMENT_DIGITS  15    /* any decimal survives */
-#define NGX_HTTP_CLIPPER_DOCUMENT_EXACT   17    /* any double survives */
 
 
 typedef struct {

@@ -25,6 +25,8 @@ typedef struct {
 static const u_char  *clipper_json_plain(const u_char *p, const u_char *last);
 static size_t clipper_json_special(const u_char *p, size_t n, u_char *dst,
     size_t *len);
+static void clipper_json_shortest(clipper_json_decimal_t *decimal,
+    double value);
 static ngx_uint_t clipper_json_decimal(clipper_json_decimal_t *decimal,
     double value, int digits);
 static u_char *clipper_json_decimal_write(u_char *dst,
@@ -240,7 +242,6 @@ clipper_json_u64(u_char *dst, uint64_t value)
 u_char *
 clipper_json_double(u_char *dst, double value)
 {
-    int                     digits;
     clipper_json_decimal_t  decimal;
 
     if (!isfinite(value)) {
@@ -252,6 +253,30 @@ clipper_json_double(u_char *dst, double value)
         value = -value;
     }
 
+    clipper_json_shortest(&decimal, value);
+
+    return clipper_json_decimal_write(dst, &decimal);
+}
+
+
+ngx_uint_t
+clipper_json_digits(double value)
+{
+    clipper_json_decimal_t  decimal;
+
+    clipper_json_shortest(&decimal, fabs(value));
+
+    return decimal.n;
+}
+
+
+/* the fewest digits that read back to value >= 0 */
+
+static void
+clipper_json_shortest(clipper_json_decimal_t *decimal, double value)
+{
+    int  digits;
+
     /*
      * Every decimal of up to 15 digits survives a normal double, so 15 digits
      * without trailing zeros are the shortest text, if they read back.
@@ -259,13 +284,11 @@ clipper_json_double(u_char *dst, double value)
 
     digits = (value < DBL_MIN) ? 1 : DBL_DIG;
 
-    while (!clipper_json_decimal(&decimal, value, digits)
+    while (!clipper_json_decimal(decimal, value, digits)
            && digits < CLIPPER_JSON_DIGITS)
     {
         digits++;
     }
-
-    return clipper_json_decimal_write(dst, &decimal);
 }
 
 

@@ -67,5 +67,8 @@ u_char *clipper_json_output_write(u_char *dst,
 u_char  *clipper_json_u64(u_char *dst, uint64_t value);
 u_char  *clipper_json_double(u_char *dst, double value);
 
+/* how many digits those are, of a finite value; 0 has one */
+ngx_uint_t  clipper_json_digits(double value);
+
 
 #endif /* _CLIPPER_JSON_H_INCLUDED_ */

@@ -300,6 +300,19 @@ test_doubles(void **state)
 /* reads back, is JSON with a point or an exponent, and one digit less is not */
 
 static void
+test_digits(void **state)
+{
+    assert_int_equal(clipper_json_digits(0), 1);
+    assert_int_equal(clipper_json_digits(-2.5), 2);
+    assert_int_equal(clipper_json_digits(1e300), 1);
+    assert_int_equal(clipper_json_digits(5e-324), 1);
+    assert_int_equal(clipper_json_digits(123456789012345.0), 15);
+    assert_int_equal(clipper_json_digits(1 / 3.0), 16);
+    assert_int_equal(clipper_json_digits(6.6000000000000005), 17);
+}
+
+
+static void
 test_random_doubles(void **state)
 {
     char       shorter[64];
@@ -367,6 +380,7 @@ main(void)
         cmocka_unit_test(test_random_strings),
         cmocka_unit_test(test_u64),
         cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_digits),
         cmocka_unit_test(test_random_doubles)
     };
 
