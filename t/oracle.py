@@ -9,9 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def folders():
+    """The pure folders of src/, and nginx's folders of headers."""
+    text = (ROOT / "t/unit/folders.mk").read_text().replace("\\\n", " ")
+    pure = re.search(r"^PURE_FOLDERS := (.+)", text, re.M)[1].split()
+    return pure, re.search(r"foreach d,([^,]+),", text)[1].split()
+
+
 def build(directory, shim):
-    """Compiles t/unit/SHIM.c and the pure folders that it needs (their files
-    use no object of nginx), and loads the result."""
+    """Compiles t/unit/SHIM.c and the pure folders of src/ (their files use no
+    object of nginx), and loads the result."""
     out = directory / f"{shim}.so"
     nginx = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
     include = Path(os.environ.get("BUILD", "build")) / "include"
@@ -19,14 +26,14 @@ def build(directory, shim):
 
     cmd = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fPIC", "-shared",
            "-D_GNU_SOURCE", "-iquote", "src", f"-I{include}"]
-    cmd += [f"-I{nginx}/src/{d}" for d in ("core", "event", "event/modules",
-                                           "event/quic", "os/unix")]
+    pure, headers = folders()
+    cmd += [f"-I{nginx}/src/{d}" for d in headers]
     cmd += ["-o", str(out), f"t/unit/{shim}.c"]
     for name in re.findall(r'^#include "(\w+)\.h"',
                            (ROOT / f"t/unit/{shim}.c").read_text(), re.M):
         cmd.append(f"t/unit/{name}.c")
-    for folder in ("base", "json", "learn"):
+    for folder in pure:
         cmd += sorted(map(str, ROOT.glob(f"src/{folder}/*.c")))
-    subprocess.run(cmd + ["-lcmocka", "-lm"], cwd=ROOT, check=True)
+    subprocess.run(cmd + ["-lcmocka", "-lz", "-lm"], cwd=ROOT, check=True)
 
     return ctypes.CDLL(str(out))

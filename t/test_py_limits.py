@@ -49,7 +49,7 @@ def test_limits_of_an_application(conn):
     assert "client_max_body_size" in cause({"input": "a" * 2000})
     assert predict(conn, "small", "a")["default_reason"] == "model_error"
     with open(conn.cm.directory.file("logs", "error.log")) as f:
-        assert ('an output of 30 bytes for application "small" was not sent: '
+        assert ('an output of 30 bytes for application "small" exceeds '
                 'output=20 of "clipper_limits"') in f.read()
 
 

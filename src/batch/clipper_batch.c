@@ -33,7 +33,7 @@
 
 /* batches have this part of the best rate, as far as it is known */
 #define EFFICIENT              0.95     /* nobody is given up for more */
-#define BEST                   0.98     /* else so many are that it is this */
+#define BEST                   0.98     /* where some are, by so many */
 
 #define RATE_US                50000.0  /* that it is averaged over */
 #define RATE_DOUBT             1.5      /* standard errors */
@@ -46,8 +46,8 @@ typedef struct {
     double                     tail_us;
     ngx_uint_t                 queued;
     ngx_uint_t                 risk;        /* small batches, see below */
-    ngx_uint_t                 replicas;    /* that take what is left; 0: more
-                                               comes than they can serve */
+    ngx_uint_t                 replicas;    /* for what is left; 0: more comes
+                                               than they can serve */
     double                     efficient;   /* of the best rate: is enough */
     ngx_uint_t                 full;        /* rather drop than send less */
 } clipper_batch_view_t;
@@ -196,8 +196,8 @@ clipper_batch_risks(const clipper_batch_t *b, const clipper_batch_conf_t *conf,
 
 /*
  * The replicas that soon take what this one leaves; none if more comes than
- * they can serve.  What comes to a single one waits for its batch anyway, so
- * one that makes the most of its time would be too late for the next.
+ * they can serve.  With one replica new tasks wait for this batch, so one that
+ * makes the most of its time would make the next one late.
  */
 
 static ngx_uint_t

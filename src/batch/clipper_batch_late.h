@@ -10,7 +10,7 @@
 #include "batch/clipper_batch_type.h"
 
 
-/* a batch of n that takes longer is late, as hardly any is; 0: not known */
+/* a batch of n is late after this time, which few exceed; 0: not known */
 
 uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
 

@@ -59,8 +59,9 @@ clipper_batch_expected(const clipper_batch_t *b, ngx_uint_t n, double us)
 
 
 /*
- * And how many of what is left, in batches of the same size, one after the
- * other as replicas become idle.  Most of them are needed for what comes.
+ * How many of the rest can be expected on time, in batches of the same size,
+ * one after the other as replicas become idle.  Most replicas are needed for
+ * what comes next.
  */
 
 static double
@@ -150,7 +151,7 @@ clipper_batch_profile_risk_rush(const clipper_batch_t *b, double us,
     double      rate, best;
     ngx_uint_t  n, size;
 
-    /* of the last ones of a queue the first has the less time the more */
+    /* the more of a queue's last tasks go, the less time has their first */
 
     size = step_us < 0 ? 1 : clipper_batch_least_size(b, us);
 

@@ -30,8 +30,8 @@ double clipper_batch_profile_risk_chance(const clipper_batch_t *b,
 double clipper_batch_profile_risk_least(const clipper_batch_t *b);
 
 /*
- * The size up to max of a batch for tasks that have us, of so many that wait;
- * so many replicas take what is left.  0: not even one.
+ * The largest size up to max that is worth sending: each task has us left,
+ * `queued` of them wait, and `replicas` take the rest.  0: not even one.
  */
 
 ngx_uint_t clipper_batch_profile_risk_fit(const clipper_batch_t *b,

@@ -32,7 +32,7 @@ typedef struct {
 } clipper_combine_mean_t;
 
 
-/* of the members whose text is not that of another one */
+/* for each member whose text no earlier one has */
 
 typedef struct {
     uint64_t                  known;

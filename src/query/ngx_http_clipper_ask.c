@@ -366,14 +366,15 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
         return;
     }
 
-    p = NULL;
-
-    if (mail->len <= query->app->opt.limits.output) {
-        p = ngx_pnalloc(query->pool, mail->len + 1);
+    if (mail->len > query->app->opt.limits.output) {
+        ngx_http_clipper_ask_log(query, mail->len);
+        ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_MODEL_ERROR);
+        return;
     }
 
+    p = ngx_pnalloc(query->pool, mail->len + 1);
+
     if (p == NULL) {
-        ngx_http_clipper_ask_log(query, mail->len);
         ngx_http_clipper_ask_fail(ask, NGX_HTTP_CLIPPER_MODEL_ERROR);
         return;
     }
@@ -392,10 +393,7 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
 }
 
 
-/*
- * logs an output that is too long, or that there is no memory for, once a
- * minute
- */
+/* logs an output that is too long, once a minute */
 
 static void
 ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query, size_t len)
@@ -413,8 +411,8 @@ ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query, size_t len)
     logged_us = now_us;
 
     ngx_log_error(NGX_LOG_ERR, ngx_http_clipper_process.log, 0,
-                  "an output of %uz bytes for application \"%V\" was not "
-                  "sent: output=%uz of \"clipper_limits\"",
+                  "an output of %uz bytes for application \"%V\" exceeds "
+                  "output=%uz of \"clipper_limits\": the default was sent",
                   len, &query->app->name, query->app->opt.limits.output);
 }
 

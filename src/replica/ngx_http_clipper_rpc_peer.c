@@ -376,7 +376,7 @@ ngx_http_clipper_peer_oldest(void)
 }
 
 
-/* an open one is in no count: it gets one, or is closed */
+/* takes a peer out of its count; the caller gives it another or closes it */
 
 static void
 ngx_http_clipper_peer_leave(ngx_http_clipper_peer_t *peer)
@@ -392,7 +392,7 @@ ngx_http_clipper_peer_leave(ngx_http_clipper_peer_t *peer)
 }
 
 
-/* what no other socket has; 0: unknown, before Linux 4.12 */
+/* the number that only this socket has; 0: unknown, before Linux 4.12 */
 
 static uint64_t
 ngx_http_clipper_peer_cookie(int fd)

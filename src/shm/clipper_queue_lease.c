@@ -136,8 +136,8 @@ clipper_queue_lease_take_locked(clipper_zone_t *zone, uint32_t replica,
 
 
 /*
- * What has come since a replica last looked: what the queue has grown by, and
- * what left it in vain; copies are known.
+ * Arrivals since a replica last looked: the growth of the queue, and the tasks
+ * that left it without a replica; copies are not arrivals.
  */
 
 static void

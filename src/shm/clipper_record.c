@@ -195,7 +195,7 @@ clipper_record_take(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 }
 
 
-/* of no use to two at once: the second one gets the next, if there is one */
+/* only one worker may learn from a record: another one gets the next */
 
 ngx_int_t
 clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],

@@ -87,7 +87,7 @@ ngx_int_t clipper_record_put(clipper_zone_t *zone,
 
 /*
  * NGX_OK: *out is the record, which is consumed; if zone->lesson is not 0, it
- * is to learn from until clipper_record_claim_end().
+ * is reserved for that lesson until clipper_record_claim_end().
  * NGX_DECLINED: the ring has none of that id, application and user (any more).
  * NGX_DONE: its lesson is over here: judged, another worker's, shared and older
  * than `since`.  If `since` is not 0, NGX_AGAIN: *out is shared, and now this
@@ -96,12 +96,12 @@ ngx_int_t clipper_record_put(clipper_zone_t *zone,
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double since, clipper_record_t *out);
 
-/* of the newest with an input that no other has; NGX_DECLINED: none */
+/* the newest with this input that no worker has, or NGX_DECLINED; the same */
 ngx_int_t clipper_record_find(clipper_zone_t *zone, uint32_t app,
     const uint64_t uid[2], const uint64_t input[2], double since,
     clipper_record_t *out);
 
-/* of one that only Redis may have; NGX_DONE: it is here; NGX_DECLINED: full */
+/* a row for a record of Redis; NGX_DONE: the ring has it; NGX_DECLINED: full */
 ngx_int_t clipper_record_place(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double now);
 

@@ -1,8 +1,8 @@
 
 /*
  * Who has a record or a label that waits: a worker that claims it in Redis, or
- * learns from it.  The mark is the worker and the number of the lesson, so it
- * is another one's again when the worker dies, unless that was learned.
+ * learns from it.  The mark is the worker and the number of the lesson: if the
+ * worker dies before it has learned, another one may take it.
  */
 
 

@@ -77,7 +77,7 @@ typedef struct {
 
 #define CLIPPER_RECORD_NOTE  0x6e6f7465u        /* in both halves */
 
-/* neither a note nor a place for a record of another instance */
+/* an ordinary record: no note, no place for one of another instance */
 #define clipper_record_waits(fixed)                                           \
     (!clipper_record_is_note(fixed) && (fixed)->n)
 
@@ -95,7 +95,7 @@ size_t clipper_record_ring_size(const clipper_record_t *record);
 ngx_int_t clipper_record_ring_add_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size);
 
-/* takes a row out of those of these tables that it is in */
+/* unlinks a row from those of these tables that it is in */
 void clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
     ngx_uint_t tables);
 

@@ -50,7 +50,7 @@ clipper_state_lesson_join(clipper_state_table_t *table)
 }
 
 
-/* a free one, or the oldest of a process that has died; 0: of none */
+/* a free place, or the oldest of this dead process; 0: only a free one */
 
 static clipper_state_lesson_t *
 clipper_state_lesson_place_locked(clipper_state_table_t *table,

@@ -129,7 +129,7 @@ clipper_state_table_delta_arrived_locked(clipper_state_table_t *table,
 }
 
 
-/* what sums with one head are with another; both decay as the latter does */
+/* brings sums from one head's clocks to another's, with the former's decay */
 
 static double
 clipper_state_table_delta_factor(const double *from, const double *to)

@@ -275,7 +275,7 @@ clipper_zone_leave_replica(clipper_zone_t *zone, uint32_t row, uint32_t slot)
 }
 
 
-/* one of a hold, as it searches the table for others like it */
+/* one in each hold: it searches the table for others like it */
 
 static void
 clipper_zone_leave_replica_locked(clipper_zone_t *zone, uint32_t row,

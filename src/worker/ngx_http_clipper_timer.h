@@ -44,7 +44,7 @@ void ngx_http_clipper_timer_del(ngx_http_clipper_timer_t *timer);
 /* a graceful exit begins: timers that are set keep the worker */
 void ngx_http_clipper_timer_retire(void);
 
-/* it must not take longer: they do so no more */
+/* its time is over: timers no longer keep the worker */
 void ngx_http_clipper_timer_end(void);
 
 

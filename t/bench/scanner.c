@@ -11,6 +11,7 @@
 
 
 #include "json/clipper_input.h"
+#include "../unit/splitmix.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -66,11 +67,7 @@ static double    numbers[N];
 static double
 uniform(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return (double) (seed >> 11) / 9007199254740992.0;
+    return (double) (splitmix(seed++) >> 11) / 9007199254740992.0;
 }
 
 

@@ -2,6 +2,7 @@
 /* Random documents for the scanner, mostly valid ones. */
 
 #include "input_documents.h"
+#include "splitmix.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,11 +17,7 @@ size_t    doc_len;
 uint64_t
 doc_rnd(void)
 {
-    doc_seed ^= doc_seed << 13;
-    doc_seed ^= doc_seed >> 7;
-    doc_seed ^= doc_seed << 17;
-
-    return doc_seed;
+    return splitmix(doc_seed++);
 }
 
 

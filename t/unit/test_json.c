@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "json/clipper_json.h"
+#include "splitmix.h"
 
 
 #define DEPTH  64
@@ -30,11 +31,7 @@ static uint64_t  seed = 88172645463325252u;
 static uint64_t
 rnd(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
+    return splitmix(seed++);
 }
 
 

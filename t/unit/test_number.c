@@ -5,6 +5,7 @@
  */
 
 #include "number_fixture.h"
+#include "splitmix.h"
 
 
 #define RANDOM  1500000
@@ -16,11 +17,7 @@ static uint64_t  seed = 88172645463325252u;
 static uint64_t
 rnd(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed;
+    return splitmix(seed++);
 }
 
 
