@@ -113,10 +113,23 @@ ngx_http_clipper_update_send(ngx_http_request_t *r,
     ngx_http_clipper_feedback_t *feedback)
 {
     ngx_buf_t  *b;
-    ngx_str_t  *text;
+    ngx_str_t  *text, *cause;
 
     static ngx_str_t  received = ngx_string("Feedback received? 1");
     static ngx_str_t  refused = ngx_string("Feedback received? 0");
+    static ngx_str_t  full = ngx_string("The memory of queries has no room "
+                                        "for a label that waits for Redis");
+    static ngx_str_t  away = ngx_string("Redis is away, and no one else "
+                                        "remembers the query");
+
+    cause = feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_FULL ? &full
+            : feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_AWAY ? &away
+            : NULL;
+
+    if (cause) {
+        return ngx_http_clipper_response_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                               "Feedback not kept", cause);
+    }
 
     text = feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_LEARNED
            || feedback->result == NGX_HTTP_CLIPPER_FEEDBACK_KEPT

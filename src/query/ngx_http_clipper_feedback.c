@@ -45,7 +45,9 @@ ngx_str_t  ngx_http_clipper_feedback_names[] = {
     ngx_string("unknown"),
     ngx_string("useless"),
     ngx_string("dropped"),
-    ngx_string("kept")
+    ngx_string("kept"),
+    ngx_string("full"),
+    ngx_string("away")
 };
 
 
@@ -113,7 +115,7 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
 
     if (rc == NGX_AGAIN) {
         return ngx_http_clipper_feedback_get(feedback, record->query_id,
-                                             record->owner == 0
+                                             record->owner == 0 && record->n
                                              ? NGX_HTTP_CLIPPER_CLAIM_HERE
                                              : NGX_HTTP_CLIPPER_CLAIM_AGAIN);
     }
@@ -184,16 +186,24 @@ ngx_http_clipper_feedback_lesson(ngx_http_clipper_feedback_t *feedback,
 static ngx_int_t
 ngx_http_clipper_feedback_place(ngx_http_clipper_feedback_t *feedback)
 {
-    if (feedback->query_id >= NGX_HTTP_CLIPPER_FEEDBACK_ID
-        || clipper_record_place(ngx_http_clipper_process.zone,
-                                feedback->query_id,
-                                (uint32_t) feedback->app->row,
-                                feedback->query->selection->user_key,
-                                clipper_clock_boot())
-           != NGX_OK)
-    {
+    ngx_int_t  rc;
+
+    if (feedback->query_id >= NGX_HTTP_CLIPPER_FEEDBACK_ID) {
         return ngx_http_clipper_feedback_end(feedback,
                                            NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
+    }
+
+    rc = clipper_record_place(ngx_http_clipper_process.zone,
+                              feedback->query_id,
+                              (uint32_t) feedback->app->row,
+                              feedback->query->selection->user_key,
+                              clipper_clock_boot());
+
+    if (rc != NGX_OK) {
+        return ngx_http_clipper_feedback_end(feedback,
+                                        rc == NGX_DECLINED
+                                        ? NGX_HTTP_CLIPPER_FEEDBACK_FULL
+                                        : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN);
     }
 
     return ngx_http_clipper_feedback_get(feedback, feedback->query_id,
@@ -212,12 +222,11 @@ ngx_http_clipper_feedback_get(ngx_http_clipper_feedback_t *feedback,
     ngx_http_clipper_feedback_label_t  label;
 
     cln = ngx_pool_cleanup_add(feedback->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
 
-    cln->handler = ngx_http_clipper_feedback_cleanup;
-    cln->data = feedback;
+    if (cln) {
+        cln->handler = ngx_http_clipper_feedback_cleanup;
+        cln->data = feedback;
+    }
 
     label.app = feedback->app;
     label.uid = feedback->uid;
@@ -228,7 +237,14 @@ ngx_http_clipper_feedback_get(ngx_http_clipper_feedback_t *feedback,
     label.handler = ngx_http_clipper_feedback_got;
     label.data = feedback;
 
-    rc = ngx_http_clipper_feedback_claim(&label, &feedback->claim);
+    rc = cln ? ngx_http_clipper_feedback_claim(&label, &feedback->claim)
+             : NGX_ERROR;
+
+    if (rc == NGX_ERROR) {
+        clipper_record_claim_leave(ngx_http_clipper_process.zone, query_id,
+                                   (uint32_t) feedback->app->row,
+                                   feedback->query->selection->user_key, 0);
+    }
 
     return rc == NGX_OK ? ngx_http_clipper_feedback_end(feedback, label.result)
                         : rc;

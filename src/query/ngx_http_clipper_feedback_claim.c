@@ -12,6 +12,7 @@
 #include "shm/clipper_record_claim.h"
 #include "shm/clipper_record_note.h"
 #include "query/ngx_http_clipper_state_flow.h"
+#include "query/ngx_http_clipper_state_id.h"
 
 
 #define NGX_HTTP_CLIPPER_FEEDBACK_NOTES  64     /* claimed at a time */
@@ -28,6 +29,7 @@ struct ngx_http_clipper_feedback_claim_s {
     ngx_http_clipper_feedback_label_t label;
     unsigned                          note:1;   /* not of a request */
     unsigned                          ended:1;
+    unsigned                          refused:1; /* not to be learned */
 };
 
 
@@ -41,7 +43,7 @@ static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_claim_learn(
 static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_claim_refuse(
     ngx_http_clipper_feedback_claim_t *claim);
 static ngx_http_clipper_feedback_e ngx_http_clipper_feedback_claim_keep(
-    ngx_http_clipper_feedback_claim_t *claim);
+    ngx_http_clipper_feedback_claim_t *claim, ngx_uint_t mine);
 static void ngx_http_clipper_feedback_claim_end(
     ngx_http_clipper_feedback_claim_t *claim,
     ngx_http_clipper_feedback_e result);
@@ -149,7 +151,7 @@ ngx_http_clipper_feedback_claim(ngx_http_clipper_feedback_label_t *label,
     }
 
     if (ngx_http_clipper_record_redis_claim(&made->claim) != NGX_OK) {
-        label->result = ngx_http_clipper_feedback_claim_keep(made);
+        label->result = ngx_http_clipper_feedback_claim_keep(made, 0);
         ngx_destroy_pool(made->pool);
         return NGX_OK;
     }
@@ -231,6 +233,11 @@ ngx_http_clipper_feedback_claim_answered(
 
     claim = (ngx_http_clipper_feedback_claim_t *) redis;
 
+    if (claim->refused) {
+        ngx_destroy_pool(claim->pool);
+        return;
+    }
+
     /* Redis may be up and refuse: each label that is kept again takes room */
 
     ngx_http_clipper_feedback_refused |= rc == NGX_ERROR;
@@ -240,7 +247,7 @@ ngx_http_clipper_feedback_claim_answered(
                      ? ngx_http_clipper_feedback_claim_learn(claim, record)
                      : rc == NGX_DECLINED
                      ? ngx_http_clipper_feedback_claim_refuse(claim)
-                     : ngx_http_clipper_feedback_claim_keep(claim));
+                     : ngx_http_clipper_feedback_claim_keep(claim, 0));
 }
 
 
@@ -317,38 +324,52 @@ ngx_http_clipper_feedback_claim_refuse(
 }
 
 
-/* a label that is given again is refused meanwhile */
+/*
+ * A label that is given again is refused meanwhile.  One that cannot be kept
+ * can be given again: its record is anybody's.  A query of this instance that
+ * the ring has passed may be nowhere at all, if Redis was away at its time.
+ */
 
 static ngx_http_clipper_feedback_e
-ngx_http_clipper_feedback_claim_keep(ngx_http_clipper_feedback_claim_t *claim)
+ngx_http_clipper_feedback_claim_keep(ngx_http_clipper_feedback_claim_t *claim,
+    ngx_uint_t mine)
 {
+    uint32_t                            app;
+    ngx_int_t                           rc;
+    const uint64_t                     *user;
     clipper_zone_t                     *zone;
     ngx_http_clipper_feedback_label_t  *label;
 
     zone = ngx_http_clipper_process.zone;
     label = &claim->label;
+    app = (uint32_t) label->app->row;
+    user = claim->query->selection->user_key;
 
     if (claim->note) {
-        clipper_record_note_leave(zone, label->query_id,
-                                  (uint32_t) label->app->row,
-                                  claim->query->selection->user_key);
+        clipper_record_claim_leave(zone, label->query_id, app, user, 1);
 
         return NGX_HTTP_CLIPPER_FEEDBACK_KEPT;
     }
 
-    if (clipper_record_note_put(zone, label->query_id,
-                                (uint32_t) label->app->row,
-                                claim->query->selection->user_key,
-                                &label->label, &label->uid, 0)
-        == NGX_OK)
+    if (label->mode == NGX_HTTP_CLIPPER_CLAIM_FRESH
+        && ngx_http_clipper_state_id_own(zone, label->query_id))
     {
-        return NGX_HTTP_CLIPPER_FEEDBACK_KEPT;
+        clipper_record_claim_leave(zone, label->query_id, app, user, 0);
+
+        return NGX_HTTP_CLIPPER_FEEDBACK_AWAY;
     }
 
-    clipper_record_claim_end(zone, label->query_id, (uint32_t) label->app->row,
-                       claim->query->selection->user_key, 0, 1);
+    rc = clipper_record_note_put(zone, label->query_id, app, user,
+                                 &label->label, &label->uid, mine);
 
-    return NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
+    if (rc == NGX_DECLINED) {
+        clipper_record_claim_leave(zone, label->query_id, app, user, 0);
+
+        return NGX_HTTP_CLIPPER_FEEDBACK_FULL;
+    }
+
+    return rc == NGX_OK ? NGX_HTTP_CLIPPER_FEEDBACK_KEPT
+                        : NGX_HTTP_CLIPPER_FEEDBACK_UNKNOWN;
 }
 
 
@@ -402,7 +423,8 @@ ngx_http_clipper_feedback_claim_detach(
 
 /*
  * Redis takes too long: the claim goes on, and the client is told now that the
- * label is kept, whatever becomes of this worker.
+ * label is kept, whatever becomes of this worker, or that it is not, and then
+ * nothing is learned from it.
  */
 
 static void
@@ -410,24 +432,24 @@ ngx_http_clipper_feedback_claim_expire(void *data)
 {
     ngx_http_clipper_feedback_claim_t *claim = data;
 
+    ngx_http_clipper_feedback_e                  result;
     ngx_http_clipper_feedback_claim_handler_pt   handler;
 
     handler = claim->label.handler;
 
     ngx_http_clipper_feedback_claim_detach(claim);
 
-    if (clipper_record_note_put(ngx_http_clipper_process.zone,
-                                claim->label.query_id,
-                                (uint32_t) claim->label.app->row,
-                                claim->query->selection->user_key,
-                                &claim->label.label, &claim->label.uid, 1)
-        == NGX_OK)
-    {
+    result = ngx_http_clipper_feedback_claim_keep(claim, 1);
+
+    if (result == NGX_HTTP_CLIPPER_FEEDBACK_KEPT) {
         claim->note = 1;
         ngx_http_clipper_feedback_noted++;
+
+    } else {
+        claim->refused = 1;
     }
 
-    handler(claim->label.data, NGX_HTTP_CLIPPER_FEEDBACK_KEPT);
+    handler(claim->label.data, result);
 }
 
 
@@ -521,8 +543,8 @@ ngx_http_clipper_feedback_claim_note(clipper_record_note_t *note)
 
     claim = ngx_http_clipper_feedback_claim_make(&label);
     if (claim == NULL) {
-        clipper_record_note_leave(ngx_http_clipper_process.zone, note->query_id,
-                             note->app, note->key);
+        clipper_record_claim_leave(ngx_http_clipper_process.zone,
+                                   note->query_id, note->app, note->key, 1);
         return NGX_ERROR;
     }
 
@@ -531,7 +553,7 @@ ngx_http_clipper_feedback_claim_note(clipper_record_note_t *note)
     rc = ngx_http_clipper_record_redis_claim(&claim->claim);
 
     if (rc != NGX_OK) {
-        (void) ngx_http_clipper_feedback_claim_keep(claim);
+        (void) ngx_http_clipper_feedback_claim_keep(claim, 0);
         ngx_destroy_pool(claim->pool);
         return rc;
     }

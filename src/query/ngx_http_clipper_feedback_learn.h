@@ -22,6 +22,9 @@ typedef enum {
     NGX_HTTP_CLIPPER_FEEDBACK_USELESS,          /* no answer can be judged */
     NGX_HTTP_CLIPPER_FEEDBACK_DROPPED,          /* no room for the state */
     NGX_HTTP_CLIPPER_FEEDBACK_KEPT,             /* for when Redis is back */
+    NGX_HTTP_CLIPPER_FEEDBACK_FULL,             /* no room to keep it */
+    NGX_HTTP_CLIPPER_FEEDBACK_AWAY,             /* only Redis may know the
+                                                   query, and is away */
     NGX_HTTP_CLIPPER_FEEDBACK_RESULTS
 } ngx_http_clipper_feedback_e;
 

@@ -7,7 +7,7 @@
 #include "query/ngx_http_clipper_state.h"
 #include "query/ngx_http_clipper_state_flow.h"
 #include "shm/clipper_door.h"
-#include "shm/clipper_record_claim.h"
+#include "shm/clipper_record_fate.h"
 #include "shm/clipper_state_lesson.h"
 #include "shm/clipper_state_table_delta.h"
 #include "shm/clipper_zone.h"
@@ -49,7 +49,7 @@ ngx_http_clipper_state_init(ngx_cycle_t *cycle)
     clipper_state_table_attach(&state->table, zone->states, zone->pid);
     h = state->table.header;
 
-    clipper_record_claim_learned = ngx_http_clipper_state_learned;
+    clipper_record_fate_learned = ngx_http_clipper_state_learned;
     (void) clipper_state_lesson_join(&state->table);
 
     state->redis = ngx_http_clipper_process.conf->redis;

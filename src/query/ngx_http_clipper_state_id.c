@@ -20,7 +20,11 @@
 #define NGX_HTTP_CLIPPER_STATE_ID_PARTS    4095    /* from 1 */
 #define NGX_HTTP_CLIPPER_STATE_ID_KEY_LEN  32
 
+/* ids without a number that are taken for this instance's */
+#define NGX_HTTP_CLIPPER_STATE_ID_FIRST    ((uint64_t) 1 << 32)
 
+
+static void ngx_http_clipper_state_id_learn(clipper_state_header_t *h);
 static void ngx_http_clipper_state_id_answered(
     ngx_http_clipper_redis_call_t *call, redisReply *reply);
 
@@ -60,16 +64,57 @@ ngx_http_clipper_state_id_next(clipper_zone_t *zone)
         return clipper_hash_scramble(&zone->header->key, count);
     }
 
-    if (!ngx_http_clipper_state_id_known) {
-        ngx_http_clipper_state_id_key.perm[0] = h->ids_key[0];
-        ngx_http_clipper_state_id_key.perm[1] = h->ids_key[1];
-        ngx_http_clipper_state_id_known = 1;
-    }
+    ngx_http_clipper_state_id_learn(h);
 
     count &= ((uint64_t) 1 << NGX_HTTP_CLIPPER_STATE_ID_BITS) - 1;
     count |= number << NGX_HTTP_CLIPPER_STATE_ID_BITS;
 
     return clipper_hash_scramble(&ngx_http_clipper_state_id_key, count);
+}
+
+
+static void
+ngx_http_clipper_state_id_learn(clipper_state_header_t *h)
+{
+    if (!ngx_http_clipper_state_id_known) {
+        ngx_http_clipper_state_id_key.perm[0] = h->ids_key[0];
+        ngx_http_clipper_state_id_key.perm[1] = h->ids_key[1];
+        ngx_http_clipper_state_id_known = 1;
+    }
+}
+
+
+/*
+ * The first ones, without a number, are of the zone's own key.  Where their
+ * counter began is not known: one of another instance is taken for its own
+ * once in two million times.
+ */
+
+ngx_uint_t
+ngx_http_clipper_state_id_own(clipper_zone_t *zone, uint64_t id)
+{
+    uint64_t                 back, count, number;
+    clipper_state_header_t  *h;
+
+    h = zone->states;
+    count = __atomic_load_n(&zone->header->query_id, __ATOMIC_RELAXED);
+    number = __atomic_load_n(&h->ids_number, __ATOMIC_ACQUIRE);
+
+    back = (count - 1 - clipper_hash_unscramble(&zone->header->key, id))
+           & (((uint64_t) 1 << CLIPPER_SCRAMBLE_BITS) - 1);
+
+    if (back < NGX_HTTP_CLIPPER_STATE_ID_FIRST) {
+        return 1;
+    }
+
+    if (number == 0) {
+        return 0;
+    }
+
+    ngx_http_clipper_state_id_learn(h);
+
+    return clipper_hash_unscramble(&ngx_http_clipper_state_id_key, id)
+           >> NGX_HTTP_CLIPPER_STATE_ID_BITS == number;
 }
 
 

@@ -22,5 +22,8 @@ void ngx_http_clipper_state_id_ask(void);
  */
 uint64_t ngx_http_clipper_state_id_next(clipper_zone_t *zone);
 
+/* whether it is of a query of this instance, since its zone was made */
+ngx_uint_t ngx_http_clipper_state_id_own(clipper_zone_t *zone, uint64_t id);
+
 
 #endif /* _NGX_HTTP_CLIPPER_STATE_ID_H_INCLUDED_ */

@@ -29,7 +29,7 @@
 
 #define CLIPPER_M_OUTCOME      0                /* + outcome, 6 */
 #define CLIPPER_M_DEFAULT      8                /* + reason, 7 */
-#define CLIPPER_M_FEEDBACK     16               /* + result, 6 */
+#define CLIPPER_M_FEEDBACK     16               /* + result, 8 */
 #define CLIPPER_M_DURATION     24               /* histogram, us */
 #define CLIPPER_M_LABEL        40               /* + match, 3 */
 

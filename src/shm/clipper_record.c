@@ -141,10 +141,12 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
 {
     size_t                  size;
     ngx_int_t               rc;
+    clipper_record_fate_t   fate;
     clipper_record_area_t  *area;
 
     area = zone->records;
     size = clipper_record_ring_size(record);
+    clipper_record_fate_init(&fate);
 
     if (record->n > CLIPPER_POLICY_MEMBERS
         || size > area->size / 2)
@@ -152,13 +154,19 @@ clipper_record_put(clipper_zone_t *zone, const clipper_record_t *record)
         return NGX_DECLINED;
     }
 
-    clipper_journal_begin(&area->journal, area, zone->pid);
+    for ( ;; ) {
+        clipper_journal_begin(&area->journal, area, zone->pid);
 
-    rc = clipper_record_ring_add_locked(zone, record, size);
+        rc = clipper_record_ring_add_locked(zone, record, size, &fate);
 
-    clipper_journal_end(&area->journal);
+        clipper_journal_end(&area->journal);
 
-    return rc;
+        if (rc != NGX_BUSY) {
+            return rc;
+        }
+
+        clipper_record_fate_ask(&fate);
+    }
 }
 
 
@@ -168,12 +176,11 @@ clipper_record_take(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 {
     uint32_t                pos;
     ngx_int_t               rc;
+    clipper_record_fate_t   fate;
     clipper_record_area_t  *area;
-    clipper_record_claim_fate_t   fate;
 
     area = zone->records;
-    fate.owner = 0;
-    fate.n = 0;
+    clipper_record_fate_init(&fate);
 
     for ( ;; ) {
         clipper_journal_begin(&area->journal, area, zone->pid);
@@ -190,7 +197,7 @@ clipper_record_take(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
             return rc;
         }
 
-        clipper_record_claim_fate(out, &fate);
+        clipper_record_fate_ask(&fate);
     }
 }
 
@@ -206,12 +213,11 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
     ngx_uint_t              i;
     clipper_record_t       *fixed;
     clipper_record_row_t   *row;
+    clipper_record_fate_t   fate;
     clipper_record_area_t  *area;
-    clipper_record_claim_fate_t   fate;
 
     area = zone->records;
-    fate.owner = 0;
-    fate.n = 0;
+    clipper_record_fate_init(&fate);
 
     for ( ;; ) {
         rc = NGX_DECLINED;
@@ -245,7 +251,7 @@ clipper_record_find(clipper_zone_t *zone, uint32_t app, const uint64_t uid[2],
             return rc;
         }
 
-        clipper_record_claim_fate(out, &fate);
+        clipper_record_fate_ask(&fate);
     }
 }
 
@@ -255,6 +261,7 @@ clipper_record_place(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     const uint64_t uid[2], double now)
 {
     ngx_int_t               rc;
+    clipper_record_fate_t   fate;
     clipper_record_area_t  *area;
 
     static clipper_record_t  record;
@@ -268,22 +275,32 @@ clipper_record_place(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
     record.owner = zone->pid;
 
     area = zone->records;
-    rc = NGX_DONE;
+    clipper_record_fate_init(&fate);
 
-    clipper_journal_begin(&area->journal, area, zone->pid);
+    for ( ;; ) {
+        rc = NGX_DONE;
 
-    /* the ring may have passed the record, and still have its label */
+        clipper_journal_begin(&area->journal, area, zone->pid);
 
-    if (clipper_record_ring_seek_locked(zone, query_id, app, uid, 0) == 0
-        && clipper_record_ring_seek_locked(zone, query_id, app, uid, 1) == 0)
-    {
-        rc = clipper_record_ring_add_locked(zone, &record,
-                                       clipper_record_ring_size(&record));
+        /* the ring may have passed the record, and still have its label */
+
+        if (clipper_record_ring_seek_locked(zone, query_id, app, uid, 0) == 0
+            && clipper_record_ring_seek_locked(zone, query_id, app, uid, 1)
+               == 0)
+        {
+            rc = clipper_record_ring_add_locked(zone, &record,
+                                          clipper_record_ring_size(&record),
+                                          &fate);
+        }
+
+        clipper_journal_end(&area->journal);
+
+        if (rc != NGX_BUSY) {
+            return rc;
+        }
+
+        clipper_record_fate_ask(&fate);
     }
-
-    clipper_journal_end(&area->journal);
-
-    return rc;
 }
 
 

@@ -8,57 +8,9 @@
 #include "shm/clipper_record_ring.h"
 
 
-static ngx_uint_t clipper_record_claim_lives(
-    const clipper_record_claim_fate_t *fate, clipper_owner_t owner);
-
-
-ngx_uint_t  (*clipper_record_claim_learned)(clipper_owner_t owner,
-    uint64_t lesson);
-
-
-void
-clipper_record_claim_fate(const clipper_record_t *record,
-    clipper_record_claim_fate_t *fate)
-{
-    if (clipper_lock_alive(record->owner)) {
-        if (fate->n < CLIPPER_WORKERS) {
-            fate->living[fate->n++] = record->owner;
-        }
-
-        return;
-    }
-
-    fate->owner = record->owner;
-    fate->lesson = record->lesson;
-    fate->learned = fate->lesson
-                    && (clipper_record_claim_learned == NULL
-                        || clipper_record_claim_learned(fate->owner,
-                                                        fate->lesson));
-}
-
-
-/* more owners than workers there can be: an unknown one counts as living */
-
-static ngx_uint_t
-clipper_record_claim_lives(const clipper_record_claim_fate_t *fate,
-    clipper_owner_t owner)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < fate->n; i++) {
-        if (fate->living[i] == owner) {
-            return 1;
-        }
-    }
-
-    return fate->n == CLIPPER_WORKERS;
-}
-
-
 ngx_int_t
 clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
-    double since, const clipper_record_claim_fate_t *fate,
-    clipper_record_t *out)
+    double since, clipper_record_fate_t *fate, clipper_record_t *out)
 {
     clipper_owner_t         owner;
     clipper_record_t       *fixed;
@@ -74,16 +26,16 @@ clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
 
     if (!(row->linked & CLIPPER_RECORD_INPUT)
         || owner == zone->pid
-        || (owner && clipper_record_claim_lives(fate, owner)))
+        || (owner && clipper_record_fate_lives(fate, owner)))
     {
         return NGX_DONE;
     }
 
     if (owner) {
 
-        if (fate->owner != owner || fate->lesson != fixed->lesson) {
-            out->owner = owner;
-            out->lesson = fixed->lesson;
+        if (fate->dead != owner || fate->lesson != fixed->lesson) {
+            fate->ask = owner;
+            fate->ask_lesson = fixed->lesson;
             return NGX_BUSY;
         }
 
@@ -208,6 +160,31 @@ clipper_record_claim_end(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
 
     if (pos) {
         clipper_record_claim_over_locked(zone, pos - 1, keep);
+    }
+
+    clipper_journal_end(&area->journal);
+}
+
+
+void
+clipper_record_claim_leave(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], ngx_uint_t note)
+{
+    uint32_t                pos;
+    clipper_record_t       *fixed;
+    clipper_record_area_t  *area;
+
+    area = zone->records;
+
+    clipper_journal_begin(&area->journal, area, zone->pid);
+
+    pos = clipper_record_ring_mine_locked(zone, query_id, app, uid, note);
+
+    if (pos) {
+        fixed = clipper_record_fixed(clipper_record_row(area, pos - 1));
+
+        clipper_record_save(area, fixed->owner);
+        fixed->owner = 0;
     }
 
     clipper_journal_end(&area->journal);

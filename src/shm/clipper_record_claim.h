@@ -11,20 +11,7 @@
 
 
 #include "shm/clipper_record.h"
-
-
-/*
- * What is known of the owners of records: of a dead one, what became of its
- * lesson, and who lives.  The kernel is asked without the lock.
- */
-
-typedef struct {
-    clipper_owner_t     owner;                  /* dead; 0: none */
-    uint64_t            lesson;                 /* 0: it claimed it only */
-    ngx_uint_t          learned;
-    ngx_uint_t          n;
-    clipper_owner_t     living[CLIPPER_WORKERS];
-} clipper_record_claim_fate_t;
+#include "shm/clipper_record_fate.h"
 
 
 /*
@@ -41,25 +28,16 @@ ngx_int_t clipper_record_claim_learn(clipper_zone_t *zone, uint64_t query_id,
 void clipper_record_claim_end(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], ngx_uint_t note, ngx_uint_t keep);
 
-/*
- * Whether a dead process has learned the lesson with this number, which was
- * marked in a record.  NULL: it is taken as learned.
- */
-extern ngx_uint_t  (*clipper_record_claim_learned)(clipper_owner_t owner,
-    uint64_t lesson);
+/* a record or a label is not this worker's any more, but anybody's */
+void clipper_record_claim_leave(clipper_zone_t *zone, uint64_t query_id,
+    uint32_t app, const uint64_t uid[2], ngx_uint_t note);
 
 /*
- * NGX_OK, NGX_DONE and NGX_AGAIN as of clipper_record_take(); NGX_BUSY:
- * out->owner and out->lesson are set, and nothing else; .._fate() is to be
- * asked for them before the next call.
+ * NGX_OK, NGX_DONE and NGX_AGAIN as of clipper_record_take(); NGX_BUSY: the
+ * fate of its owner is to be asked for before the next call.
  */
 ngx_int_t clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
-    double since, const clipper_record_claim_fate_t *fate,
-    clipper_record_t *out);
-
-/* adds the answer; without any lock, as it asks the kernel */
-void clipper_record_claim_fate(const clipper_record_t *record,
-    clipper_record_claim_fate_t *fate);
+    double since, clipper_record_fate_t *fate, clipper_record_t *out);
 
 void clipper_record_claim_mark_locked(clipper_zone_t *zone, uint32_t pos,
     uint64_t lesson);

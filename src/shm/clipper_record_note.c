@@ -22,6 +22,8 @@
 
 static ngx_int_t clipper_record_note_write(clipper_zone_t *zone,
     const clipper_record_t *note);
+static ngx_int_t clipper_record_note_write_locked(clipper_zone_t *zone,
+    const clipper_record_t *note, size_t size, clipper_record_fate_t *fate);
 static ngx_int_t clipper_record_note_pick(clipper_zone_t *zone,
     clipper_record_t *out);
 
@@ -80,46 +82,67 @@ static ngx_int_t
 clipper_record_note_write(clipper_zone_t *zone, const clipper_record_t *note)
 {
     size_t                  size;
-    uint32_t                pos;
     ngx_int_t               rc;
-    ngx_uint_t              again;
+    clipper_record_fate_t   fate;
     clipper_record_area_t  *area;
 
     area = zone->records;
     size = clipper_record_ring_size(note);
-    rc = NGX_DONE;
+    clipper_record_fate_init(&fate);
 
     if (size > area->size / 2) {
         return NGX_DECLINED;
     }
 
-    clipper_journal_begin(&area->journal, area, zone->pid);
+    for ( ;; ) {
+        clipper_journal_begin(&area->journal, area, zone->pid);
 
-    for (again = 0; again < 2; again++) {
-        pos = clipper_record_ring_mine_locked(zone, note->query_id, note->app,
-                                              note->uid, 0);
-        if (pos == 0) {
-            break;
+        rc = clipper_record_note_write_locked(zone, note, size, &fate);
+
+        clipper_journal_end(&area->journal);
+
+        if (rc != NGX_BUSY) {
+            return rc;
         }
 
-        /* the note may have taken its place */
+        clipper_record_fate_ask(&fate);
+    }
+}
 
-        if (again) {
-            clipper_record_ring_unlink_locked(zone, pos - 1,
-                                              CLIPPER_RECORD_INPUT);
-            break;
-        }
 
-        rc = clipper_record_ring_add_locked(zone, note, size);
+/* NGX_DONE: the record was not this worker's */
 
-        if (rc != NGX_OK) {
-            break;
-        }
+static ngx_int_t
+clipper_record_note_write_locked(clipper_zone_t *zone,
+    const clipper_record_t *note, size_t size, clipper_record_fate_t *fate)
+{
+    uint32_t   pos;
+    ngx_int_t  rc;
+
+    clipper_record_locked(zone);
+
+    if (clipper_record_ring_mine_locked(zone, note->query_id, note->app,
+                                        note->uid, 0)
+        == 0)
+    {
+        return NGX_DONE;
     }
 
-    clipper_journal_end(&area->journal);
+    rc = clipper_record_ring_add_locked(zone, note, size, fate);
 
-    return rc;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* it may have made way for the note: to another place, or altogether */
+
+    pos = clipper_record_ring_mine_locked(zone, note->query_id, note->app,
+                                          note->uid, 0);
+    if (pos) {
+        clipper_record_ring_unlink_locked(zone, pos - 1, CLIPPER_RECORD_INPUT);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -161,16 +184,15 @@ clipper_record_note_pick(clipper_zone_t *zone, clipper_record_t *out)
     ngx_int_t               rc;
     ngx_uint_t              i;
     clipper_record_row_t   *row;
+    clipper_record_fate_t   fate;
     clipper_record_area_t  *area;
-    clipper_record_claim_fate_t   fate;
 
     static const uint64_t   input[2] = {
         CLIPPER_RECORD_NOTE, CLIPPER_RECORD_NOTE
     };
 
     area = zone->records;
-    fate.owner = 0;
-    fate.n = 0;
+    clipper_record_fate_init(&fate);
 
     for ( ;; ) {
         rc = NGX_DECLINED;
@@ -201,31 +223,6 @@ clipper_record_note_pick(clipper_zone_t *zone, clipper_record_t *out)
             return rc == NGX_AGAIN ? NGX_OK : NGX_DECLINED;
         }
 
-        clipper_record_claim_fate(out, &fate);
+        clipper_record_fate_ask(&fate);
     }
-}
-
-
-void
-clipper_record_note_leave(clipper_zone_t *zone, uint64_t query_id, uint32_t app,
-    const uint64_t uid[2])
-{
-    uint32_t                pos;
-    clipper_record_t       *fixed;
-    clipper_record_area_t  *area;
-
-    area = zone->records;
-
-    clipper_journal_begin(&area->journal, area, zone->pid);
-
-    pos = clipper_record_ring_mine_locked(zone, query_id, app, uid, 1);
-
-    if (pos) {
-        fixed = clipper_record_fixed(clipper_record_row(area, pos - 1));
-
-        clipper_record_save(area, fixed->owner);
-        fixed->owner = 0;
-    }
-
-    clipper_journal_end(&area->journal);
 }

@@ -41,14 +41,10 @@ ngx_int_t clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id,
 
 /*
  * One for this worker, which stays until clipper_record_claim_end(), or until
- * it is left to others by .._leave(); NGX_DECLINED: there is none.
+ * it is left by clipper_record_claim_leave(); NGX_DECLINED: there is none.
  */
 ngx_int_t clipper_record_note_take(clipper_zone_t *zone,
     clipper_record_note_t *note);
-
-/* a note is not this worker's any more */
-void clipper_record_note_leave(clipper_zone_t *zone, uint64_t query_id,
-    uint32_t app, const uint64_t uid[2]);
 
 
 #endif /* _CLIPPER_RECORD_NOTE_H_INCLUDED_ */

@@ -12,11 +12,12 @@
 #define CLIPPER_RECORD_RESERVE  (2 * sizeof(clipper_record_t))
 
 
-static ngx_uint_t clipper_record_ring_room_locked(clipper_zone_t *zone,
-    size_t size);
+static ngx_int_t clipper_record_ring_room_locked(clipper_zone_t *zone,
+    size_t size, clipper_record_fate_t *fate);
 static ngx_uint_t clipper_record_ring_fits_locked(clipper_zone_t *zone,
     size_t size, size_t reserve);
-static ngx_uint_t clipper_record_ring_kept_locked(clipper_zone_t *zone);
+static ngx_int_t clipper_record_ring_keep_locked(clipper_zone_t *zone,
+    clipper_record_fate_t *fate);
 static ngx_uint_t clipper_record_ring_move_locked(clipper_zone_t *zone);
 static void clipper_record_ring_place_locked(clipper_zone_t *zone,
     const clipper_record_t *record, size_t size);
@@ -49,29 +50,34 @@ clipper_record_ring_size(const clipper_record_t *record)
 
 ngx_int_t
 clipper_record_ring_add_locked(clipper_zone_t *zone,
-    const clipper_record_t *record, size_t size)
+    const clipper_record_t *record, size_t size, clipper_record_fate_t *fate)
 {
+    ngx_int_t  rc;
+
     clipper_record_locked(zone);
 
-    if (!clipper_record_ring_room_locked(zone, size)) {
-        return NGX_DECLINED;
+    rc = clipper_record_ring_room_locked(zone, size, fate);
+
+    if (rc == NGX_OK) {
+        clipper_record_ring_place_locked(zone, record, size);
     }
 
-    clipper_record_ring_place_locked(zone, record, size);
-
-    return NGX_OK;
+    return rc;
 }
 
 
 /*
- * Labels that wait move on to the new end, some in a call: where they fill the
- * ring, there is no room.  What stays free is for their moves.
+ * What is kept moves on to the new end, some in a call: where it fills the
+ * ring, there is no room: NGX_DECLINED.  What stays free is for the moves.
+ * NGX_BUSY: fate->ask.
  */
 
-static ngx_uint_t
-clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size)
+static ngx_int_t
+clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size,
+    clipper_record_fate_t *fate)
 {
     size_t                  reserve;
+    ngx_int_t               rc;
     ngx_uint_t              moves;
     clipper_record_area_t  *area;
 
@@ -84,7 +90,13 @@ clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size)
 
     while (!clipper_record_ring_fits_locked(zone, size, reserve)) {
 
-        if (!clipper_record_ring_kept_locked(zone)) {
+        rc = clipper_record_ring_keep_locked(zone, fate);
+
+        if (rc == NGX_BUSY) {
+            return NGX_BUSY;
+        }
+
+        if (rc == NGX_DECLINED) {
             clipper_record_ring_drop_locked(zone);
             continue;
         }
@@ -92,11 +104,11 @@ clipper_record_ring_room_locked(clipper_zone_t *zone, size_t size)
         if (moves++ == CLIPPER_RECORD_MOVES
             || !clipper_record_ring_move_locked(zone))
         {
-            return 0;
+            return NGX_DECLINED;
         }
     }
 
-    return 1;
+    return NGX_OK;
 }
 
 
@@ -120,11 +132,17 @@ clipper_record_ring_fits_locked(clipper_zone_t *zone, size_t size,
 }
 
 
-/* whether the oldest one is a label that waits, or the record of one */
+/*
+ * Labels that wait stay, with their records, as does what a living worker
+ * claims.  NGX_OK: the oldest one stays; NGX_DECLINED: it may go; NGX_BUSY:
+ * fate->ask.
+ */
 
-static ngx_uint_t
-clipper_record_ring_kept_locked(clipper_zone_t *zone)
+static ngx_int_t
+clipper_record_ring_keep_locked(clipper_zone_t *zone,
+    clipper_record_fate_t *fate)
 {
+    clipper_owner_t         owner;
     clipper_record_t       *fixed;
     clipper_record_row_t   *row;
     clipper_record_area_t  *area;
@@ -136,13 +154,33 @@ clipper_record_ring_kept_locked(clipper_zone_t *zone)
     fixed = clipper_record_fixed(row);
 
     if (!zone->notes || row->linked == 0) {
-        return 0;
+        return NGX_DECLINED;
     }
 
-    return clipper_record_is_note(fixed)
-           || (!(row->linked & CLIPPER_RECORD_INPUT)
-               && clipper_record_ring_seek_locked(zone, fixed->query_id,
-                                                  fixed->app, fixed->uid, 1));
+    if (clipper_record_is_note(fixed)) {
+        return NGX_OK;
+    }
+
+    owner = fixed->owner;
+
+    if (!(row->linked & CLIPPER_RECORD_INPUT)) {
+        return clipper_record_ring_seek_locked(zone, fixed->query_id,
+                                               fixed->app, fixed->uid, 1)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (owner == 0 || owner == fate->dead) {
+        return NGX_DECLINED;
+    }
+
+    if (owner == zone->pid || clipper_record_fate_lives(fate, owner)) {
+        return NGX_OK;
+    }
+
+    fate->ask = owner;
+    fate->ask_lesson = fixed->lesson;
+
+    return NGX_BUSY;
 }
 
 

@@ -5,7 +5,7 @@
  *
  * Two keyed hash tables lead to them, newest first: to no consumed record, by
  * the id to a settled one.  With zone->notes the tail passes no label that
- * waits, nor its record.  For clipper_record.c, which has the lock.
+ * waits, nor its record, nor what a living worker claims.  The lock is held.
  */
 
 
@@ -15,6 +15,7 @@
 
 #include "shm/clipper_record.h"
 #include "shm/clipper_journal.h"
+#include "shm/clipper_record_fate.h"
 
 
 #define CLIPPER_RECORD_UNIT   8
@@ -91,9 +92,9 @@ typedef struct {
 /* bytes of a record in the ring */
 size_t clipper_record_ring_size(const clipper_record_t *record);
 
-/* overwrites the oldest, of less than half; NGX_DECLINED: labels fill it */
+/* of less than half; NGX_DECLINED: kept rows fill it; NGX_BUSY: fate->ask */
 ngx_int_t clipper_record_ring_add_locked(clipper_zone_t *zone,
-    const clipper_record_t *record, size_t size);
+    const clipper_record_t *record, size_t size, clipper_record_fate_t *fate);
 
 /* unlinks a row from those of these tables that it is in */
 void clipper_record_ring_unlink_locked(clipper_zone_t *zone, uint32_t pos,
@@ -104,7 +105,7 @@ uint32_t *clipper_record_ring_bucket(clipper_record_area_t *area,
     ngx_uint_t table, uint64_t query_id, uint32_t app, const uint64_t uid[2],
     const uint64_t input[2]);
 
-/* a position plus one; 0: not in the newest .._SEEK; note: the label of it */
+/* a position plus one; 0: not in the newest few; note: the label of it */
 uint32_t clipper_record_ring_seek_locked(clipper_zone_t *zone,
     uint64_t query_id, uint32_t app, const uint64_t uid[2], ngx_uint_t note);
 

@@ -128,7 +128,7 @@ test_lesson_death(void **state)
     ring_make(&zone, RING);
     table_make();
     assert_int_equal(clipper_state_lesson_join(&table), NGX_OK);
-    clipper_record_claim_learned = learned;
+    clipper_record_fate_learned = learned;
     call = calloc(1, sizeof(call_t));
     kills = 1;
     again = 0;

@@ -64,10 +64,10 @@ test_note_whole(void **state)
         /* one has it; left to others, it is there again, until its end */
 
         assert_int_equal(clipper_record_note_take(&zone, &note), NGX_DECLINED);
-        clipper_record_note_leave(&zone, i, 3, user);
+        clipper_record_claim_leave(&zone, i, 3, user, 1);
         assert_int_equal(clipper_record_note_take(&zone, &note), NGX_OK);
         clipper_record_claim_end(&zone, i, 3, user, 1, 0);
-        clipper_record_note_leave(&zone, i, 3, user);
+        clipper_record_claim_leave(&zone, i, 3, user, 1);
         assert_int_equal(clipper_record_note_take(&zone, &note), NGX_DECLINED);
     }
 
@@ -127,7 +127,7 @@ test_note_claimer_dies(void **state)
 
     ring_make(&zone, RING);
     call = calloc(1, sizeof(call_t));
-    clipper_record_claim_learned = learned_odd;
+    clipper_record_fate_learned = learned_odd;
 
     for (i = 0; i < 5; i++) {
         assert_int_equal(note_put(&zone, (uint64_t) i, &label, &uid), NGX_OK);
@@ -144,7 +144,7 @@ test_note_claimer_dies(void **state)
 
     assert_int_equal(left, 0x17);
 
-    clipper_record_claim_learned = NULL;
+    clipper_record_fate_learned = NULL;
     free(call);
     munmap(zone.records, RING);
 }
@@ -293,6 +293,125 @@ test_note_outlives_the_ring(void **state)
 }
 
 
+/*
+ * Catches a record that the ring passes while a worker claims it: the claim
+ * has succeeded, or becomes a label that waits, and there is nothing to learn
+ * from.  The claims of the dead stay no longer than other records, nor do
+ * those that are left.
+ */
+
+static void
+claim_of(clipper_zone_t *zone, uint64_t id)
+{
+    record_t  r, out;
+
+    record_of(&r, id);
+    r.app = 3;
+    r.uid[0] = user[0];
+    r.uid[1] = user[1];
+    r.n = 2;
+    r.shared = 1;
+
+    assert_int_equal(clipper_record_put(zone, &r), NGX_OK);
+    assert_int_equal(clipper_record_take(zone, id, 3, user, 0.001, &out),
+                     NGX_AGAIN);
+}
+
+
+static void
+claims_and_die(void *data)
+{
+    uint64_t   id;
+    record_t   out;
+    call_t    *call = data;
+
+    call->zone.pid = (uint32_t) getpid();
+
+    for (id = 4; id < 6; id++) {
+        (void) clipper_record_take(&call->zone, id, 3, user, 0.001, &out);
+    }
+}
+
+
+static void
+test_note_claim_outlives_the_ring(void **state)
+{
+    call_t                 *call;
+    record_t                r, out;
+    uint64_t                i, id;
+    ngx_str_t               label = ngx_string("1"), uid = ngx_string("u");
+    clipper_zone_t          zone, other;
+
+    ring_make(&zone, RING);
+    zone.notes = 1;
+    id = 1000;
+
+    other = zone;
+    other.pid = (uint32_t) getppid();
+
+    for (i = 1; i < 4; i++) {
+        claim_of(i == 2 ? &other : &zone, i);
+    }
+
+    for (i = 4; i < 6; i++) {
+        claim_of(&zone, i);
+        clipper_record_claim_leave(&zone, i, 3, user, 0);
+    }
+
+    assert_int_equal(clipper_record_place(&zone, 6, 3, user, 1), NGX_OK);
+
+    call = calloc(1, sizeof(call_t));
+    call->zone = zone;
+    (void) death_after(claims_and_die, call, 10000000);
+
+    pass(&zone, &id, 10 * RING);
+
+    for (i = 4; i < 6; i++) {
+        assert_int_equal(clipper_record_take(&zone, i, 3, user, 0.001, &out),
+                         NGX_DECLINED);
+    }
+
+    /* a claim here that succeeds, another worker's that Redis is away for */
+
+    zone.lesson = 1;
+    assert_int_equal(clipper_record_claim_learn(&zone, 1, 3, user, 0, &out),
+                     NGX_OK);
+    assert_int_equal(out.n, 2);
+    clipper_record_claim_end(&zone, 1, 3, user, 0, 1);
+
+    assert_int_equal(clipper_record_note_put(&other, 2, 3, user, &label, &uid,
+                                             1), NGX_OK);
+    pass(&zone, &id, 10 * RING);
+    other.lesson = 1;
+    note_claim(&other, 2);
+
+    /* left, it can be claimed again, also the place of an unknown one */
+
+    for (i = 3; i <= 6; i += 3) {
+        clipper_record_claim_leave(&zone, i, 3, user, 0);
+        assert_int_equal(clipper_record_take(&zone, i, 3, user, 0.001, &out),
+                         NGX_AGAIN);
+        assert_int_equal(out.owner, 0);
+        assert_int_equal(out.n, i == 3 ? 2 : 0);
+        clipper_record_claim_end(&zone, i, 3, user, 0, 1);
+    }
+
+    /* nothing stays behind */
+
+    pass(&zone, &id, 4 * RING);
+    record_of(&r, ++id);
+    assert_int_equal(clipper_record_put(&zone, &r), NGX_OK);
+
+    for (i = 1; i <= 6; i++) {
+        assert_int_equal(clipper_record_take(&zone, i, 3, user, 0.001, &out),
+                         NGX_DECLINED);
+    }
+
+    free(call);
+    munmap(zone.records, RING);
+}
+
+
 /* a death while labels move takes none, and doubles none */
 
 static void
@@ -346,7 +465,7 @@ test_note_death_in_a_move(void **state)
         assert_int_equal(seen, ((uint64_t) 1 << 60) - 1);
 
         for (i = 0; i < 60; i++) {
-            clipper_record_note_leave(&zone, i, 3, user);
+            clipper_record_claim_leave(&zone, i, 3, user, 1);
         }
     }
 
@@ -363,6 +482,7 @@ main(void)
         cmocka_unit_test(test_note_claimer_dies),
         cmocka_unit_test(test_note_outlives_record),
         cmocka_unit_test(test_note_outlives_the_ring),
+        cmocka_unit_test(test_note_claim_outlives_the_ring),
         cmocka_unit_test(test_note_death_in_a_move)
     };
 
