@@ -393,8 +393,8 @@ def test_memory(redis, serve):
 
 @pytest.mark.parametrize("text,message", [
     ("1m redis=1h", '"redis" of "clipper_records" needs "clipper_redis"'),
-    ("1m redis=10ms; clipper_redis 127.0.0.1", "for 1s to 365d"),
-    ("1m redis=400d; clipper_redis 127.0.0.1", "for 1s to 365d"),
+    ("1m redis=10ms; clipper_redis 127.0.0.1", "between 1s and 365d"),
+    ("1m redis=400d; clipper_redis 127.0.0.1", "between 1s and 365d"),
     ("1m redis=5; clipper_redis 127.0.0.1", "unit"),
     ("1m redis=; clipper_redis 127.0.0.1", "invalid time"),
     ("1m what=1h; clipper_redis 127.0.0.1", 'invalid parameter "what=1h"'),
