@@ -242,7 +242,7 @@ ngx_http_clipper_rpc_receive(void)
 
     (void) zmq_msg_init(&first);
 
-    if (zmq_msg_recv(&first, router, ZMQ_DONTWAIT) == -1) {
+    if (ngx_http_clipper_zmq_recv(router, &first) == -1) {
 
         if (errno == EAGAIN) {
             ngx_http_clipper_rpc_peer_heard();
@@ -266,7 +266,7 @@ ngx_http_clipper_rpc_receive(void)
 
         (void) zmq_msg_init(part);
 
-        if (zmq_msg_recv(part, router, ZMQ_DONTWAIT) == -1) {
+        if (ngx_http_clipper_zmq_recv(router, part) == -1) {
             break;
         }
 
@@ -333,11 +333,10 @@ ngx_http_clipper_rpc_skip(void)
 
         (void) zmq_msg_init(&part);
 
-        if (zmq_msg_recv(&part, ngx_http_clipper_rpc_router.socket,
-                         ZMQ_DONTWAIT)
+        if (ngx_http_clipper_zmq_recv(ngx_http_clipper_rpc_router.socket,
+                                      &part)
             == -1)
         {
-            /* only EINTR: it is tried again */
             (void) zmq_msg_close(&part);
             return 1;
         }
@@ -486,7 +485,8 @@ ngx_http_clipper_rpc_send(ngx_http_clipper_identity_t *id, zmq_msg_t *parts,
         return NGX_DECLINED;
     }
 
-    rc = zmq_send(router, id->data, id->len, ZMQ_DONTWAIT|ZMQ_SNDMORE) == -1
+    rc = ngx_http_clipper_zmq_send(router, id->data, id->len, ZMQ_SNDMORE)
+         == -1
          ? NGX_DECLINED : NGX_OK;
 
     for (i = 0; rc == NGX_OK && i < n; i++) {

@@ -101,8 +101,8 @@ ngx_http_clipper_monitor_read(void)
 
         (void) zmq_msg_init(&msg);
 
-        if (zmq_msg_recv(&msg, ngx_http_clipper_rpc_monitor.socket,
-                         ZMQ_DONTWAIT)
+        if (ngx_http_clipper_zmq_recv(ngx_http_clipper_rpc_monitor.socket,
+                                      &msg)
             < (int) (sizeof(event) + sizeof(value)))
         {
             (void) zmq_msg_close(&msg);
@@ -116,8 +116,8 @@ ngx_http_clipper_monitor_read(void)
         more = zmq_msg_more(&msg);
 
         while (more) {
-            if (zmq_msg_recv(&msg, ngx_http_clipper_rpc_monitor.socket,
-                             ZMQ_DONTWAIT)
+            if (ngx_http_clipper_zmq_recv(ngx_http_clipper_rpc_monitor.socket,
+                                          &msg)
                 == -1)
             {
                 break;

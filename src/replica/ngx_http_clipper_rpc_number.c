@@ -100,7 +100,7 @@ ngx_http_clipper_rpc_number_init(ngx_cycle_t *cycle, void *context,
     for (i = 0; i < 2; i++) {
         (void) zmq_msg_init(&msg);
 
-        if (zmq_msg_recv(&msg, router->socket, ZMQ_DONTWAIT) == -1) {
+        if (ngx_http_clipper_zmq_recv(router->socket, &msg) == -1) {
             (void) zmq_msg_close(&msg);
             break;
         }
@@ -167,8 +167,8 @@ ngx_http_clipper_number_sample(void)
 
     if (zmq_setsockopt(dealer, ZMQ_LINGER, &linger, sizeof(linger)) == -1
         || zmq_connect(dealer, NGX_HTTP_CLIPPER_NUMBER_NAME) == -1
-        || zmq_send(dealer, ngx_http_clipper_number_secret,
-                    NGX_HTTP_CLIPPER_NUMBER_SECRET, ZMQ_DONTWAIT)
+        || ngx_http_clipper_zmq_send(dealer, ngx_http_clipper_number_secret,
+                                     NGX_HTTP_CLIPPER_NUMBER_SECRET, 0)
            == -1)
     {
         (void) zmq_close(dealer);

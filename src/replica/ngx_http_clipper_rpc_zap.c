@@ -144,7 +144,7 @@ ngx_http_clipper_zap_receive(ngx_str_t *frames, zmq_msg_t *parts)
     do {
         (void) zmq_msg_init(&parts[n]);
 
-        if (zmq_msg_recv(&parts[n], ngx_http_clipper_zap.socket, ZMQ_DONTWAIT)
+        if (ngx_http_clipper_zmq_recv(ngx_http_clipper_zap.socket, &parts[n])
             == -1)
         {
             (void) zmq_msg_close(&parts[n]);
@@ -242,7 +242,7 @@ ngx_http_clipper_zap_answer(ngx_str_t *frames, ngx_uint_t known)
         ngx_http_clipper_zap_send(parts);
 
     } else {
-        (void) zmq_send(ngx_http_clipper_zap.socket, "", 0, ZMQ_DONTWAIT);
+        (void) ngx_http_clipper_zmq_send(ngx_http_clipper_zap.socket, "", 0, 0);
     }
 
     while (i) {

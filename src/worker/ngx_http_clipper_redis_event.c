@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "base/clipper_clock.h"
 #include "worker/ngx_http_clipper_redis_event.h"
 #include "worker/ngx_http_clipper_redis_guard.h"
 #include "worker/ngx_http_clipper_watch.h"
@@ -60,6 +61,8 @@ ngx_http_clipper_redis_event_attach(redisAsyncContext *ac, ngx_log_t *log,
 ngx_uint_t
 ngx_http_clipper_redis_event_handle(redisAsyncContext *ac, ngx_msec_t ms)
 {
+    int                n;
+    uint64_t           end_us, now_us;
     struct pollfd      pfd;
     ngx_connection_t  *c;
 
@@ -67,9 +70,19 @@ ngx_http_clipper_redis_event_handle(redisAsyncContext *ac, ngx_msec_t ms)
 
     pfd.fd = c->fd;
     pfd.events = c->write->active ? POLLOUT : POLLIN;
-    pfd.revents = 0;
 
-    if (poll(&pfd, 1, (int) ms) <= 0) {
+    now_us = clipper_clock_us();
+    end_us = now_us + ms * 1000;
+
+    /* a signal, as of timer_resolution, does not end it */
+
+    do {
+        pfd.revents = 0;
+        n = poll(&pfd, 1, (int) ((end_us - now_us) / 1000));
+        now_us = clipper_clock_us();
+    } while (n == -1 && ngx_errno == NGX_EINTR && now_us < end_us);
+
+    if (n <= 0) {
         return 0;
     }
 

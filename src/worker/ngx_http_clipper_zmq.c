@@ -124,18 +124,47 @@ ngx_http_clipper_zmq_check(ngx_http_clipper_zmq_t *s)
 ngx_uint_t
 ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s)
 {
-    int     events;
+    int     events, rc;
     size_t  len;
 
-    len = sizeof(events);
-
-    if (s->socket == NULL
-        || zmq_getsockopt(s->socket, ZMQ_EVENTS, &events, &len) == -1)
-    {
+    if (s->socket == NULL) {
         return 0;
     }
 
-    return events & ZMQ_POLLIN;
+    len = sizeof(events);
+
+    do {
+        rc = zmq_getsockopt(s->socket, ZMQ_EVENTS, &events, &len);
+    } while (rc == -1 && errno == EINTR);
+
+    return rc == 0 && (events & ZMQ_POLLIN);
+}
+
+
+int
+ngx_http_clipper_zmq_recv(void *socket, zmq_msg_t *part)
+{
+    int  n;
+
+    do {
+        n = zmq_msg_recv(part, socket, ZMQ_DONTWAIT);
+    } while (n == -1 && errno == EINTR);
+
+    return n;
+}
+
+
+int
+ngx_http_clipper_zmq_send(void *socket, const void *data, size_t len,
+    int flags)
+{
+    int  n;
+
+    do {
+        n = zmq_send(socket, data, len, flags|ZMQ_DONTWAIT);
+    } while (n == -1 && errno == EINTR);
+
+    return n;
 }
 
 

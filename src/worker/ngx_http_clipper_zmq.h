@@ -45,5 +45,10 @@ ngx_int_t ngx_http_clipper_zmq_set(void *socket, int option, int value,
 /* whether a message is pending */
 ngx_uint_t ngx_http_clipper_zmq_readable(ngx_http_clipper_zmq_t *s);
 
+/* without waiting, as libzmq's, but a signal is no failure */
+int ngx_http_clipper_zmq_recv(void *socket, zmq_msg_t *part);
+int ngx_http_clipper_zmq_send(void *socket, const void *data, size_t len,
+    int flags);
+
 
 #endif /* _NGX_HTTP_CLIPPER_ZMQ_H_INCLUDED_ */
