@@ -8,6 +8,7 @@ import pytest
 
 from clipper_container import Model, model
 from clipper_container.input_types import CODES
+from harness import PythonContainer, application
 from harness.frontend import FAILED, OK, PLENTY_US, SKIPPED, doubles
 
 
@@ -100,3 +101,29 @@ def test_a_sample_input_that_ends_the_program():
     made = Model(raising(SystemExit), CODES["doubles"])
     with pytest.raises(SystemExit):
         made.warm_up([3.0])
+
+
+@pytest.mark.parametrize("more", ["", "!" * 200])
+def test_each_input_has_its_own_error(nginx, more):
+    """Catches the error of a neighbour in the same batch, also one that is
+    longer than what shared memory has a place for in each row."""
+    def moody(xs):
+        for x in xs:
+            if x[0] % 2:
+                raise ValueError("odd %d%s" % (x[0], more))
+        return [float(x[0]) for x in xs]
+
+    server = nginx(application("a", "m:1", slo="20s",
+                               extra="clipper_explain on;"),
+                   http="clipper_model m { batch 8; }")
+    container = PythonContainer(server, "m", moody)
+    server.wait_replicas("m", 1)
+    for first in (0, 1, 10):
+        values = range(first, first + 6)
+        answer = server.post("/a/predict", {"input_batch": [
+            [float(x)] for x in values]}).json()
+        assert [one.get("default_explanation", one["output"])
+                for one in answer["batch_predictions"]] == [
+            "The default was used: model_error, m:1: ValueError: odd %d%s"
+            % (x, more) if x % 2 else x for x in values]
+    assert container.process.poll() is None

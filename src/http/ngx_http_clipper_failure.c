@@ -12,37 +12,6 @@ static void ngx_http_clipper_failure_row(ngx_http_clipper_document_t *d,
     clipper_model_row_t *model);
 
 
-u_char *
-ngx_http_clipper_failure_text(ngx_http_clipper_app_t *app, u_char *p)
-{
-    u_char                buf[CLIPPER_TEXT], *last;
-    ngx_uint_t            i;
-    clipper_model_row_t  *model, *worst;
-
-    last = p + NGX_HTTP_CLIPPER_FAILURE_TEXT;
-    worst = NULL;
-
-    for (i = 0; i < app->links.nelts; i++) {
-        model = ngx_http_clipper_failure_model(app, i);
-
-        if (model && model->error[0]
-            && (worst == NULL || model->failed > worst->failed))
-        {
-            worst = model;
-        }
-    }
-
-    if (worst == NULL) {
-        return p;
-    }
-
-    (void) clipper_registry_failure_text(worst, buf);
-
-    return ngx_slprintf(p, last, "%s:%s: %s", worst->name, worst->version,
-                        buf);
-}
-
-
 ngx_int_t
 ngx_http_clipper_failure_health(ngx_pool_t *pool, ngx_http_clipper_app_t *app,
     ngx_buf_t **document, ngx_uint_t *all)

@@ -1,7 +1,7 @@
 
 /*
- * The models of an application that fail on their inputs, as told by its health
- * and, where the operator allows it, by its answers.
+ * The models of an application that fail on their inputs, as told by its
+ * health.
  */
 
 
@@ -11,12 +11,6 @@
 
 #include "conf/ngx_http_clipper.h"
 
-
-/* "model:version: text" of the linked models' errors; empty: there is none */
-
-#define NGX_HTTP_CLIPPER_FAILURE_TEXT  1024
-
-u_char *ngx_http_clipper_failure_text(ngx_http_clipper_app_t *app, u_char *p);
 
 /*
  * The health of an application with models that fail: its document, and in

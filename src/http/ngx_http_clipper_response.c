@@ -5,7 +5,6 @@
 
 
 #include "http/ngx_http_clipper_response.h"
-#include "http/ngx_http_clipper_failure.h"
 #include "json/clipper_json.h"
 
 
@@ -38,12 +37,9 @@ static ngx_str_t  ngx_http_clipper_explanations[] = {
 
 
 static size_t ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
-    clipper_json_output_t *out, size_t failure);
-static ngx_int_t ngx_http_clipper_response_failure(ngx_pool_t *pool,
-    ngx_http_clipper_query_t *query, ngx_str_t *failure);
+    clipper_json_output_t *out);
 static u_char *ngx_http_clipper_response_answer(u_char *p,
-    ngx_http_clipper_answer_t *answer, clipper_json_output_t *out,
-    const ngx_str_t *failure);
+    ngx_http_clipper_answer_t *answer, clipper_json_output_t *out);
 static u_char *ngx_http_clipper_response_confidence(u_char *p,
     ngx_http_clipper_answer_t *answer);
 
@@ -55,7 +51,6 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
     u_char                     *p;
     ngx_buf_t                  *b;
     ngx_uint_t                  i;
-    ngx_str_t                   failure;
     ngx_http_clipper_answer_t  *answer;
     clipper_json_output_t       one, *out;
 
@@ -72,18 +67,8 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
         }
     }
 
-    ngx_str_null(&failure);
-
-    if (query->app->opt.explain
-        && ngx_http_clipper_response_failure(r->pool, query, &failure)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     b = ngx_create_temp_buf(r->pool,
-                            ngx_http_clipper_response_room(query, out,
-                                                           failure.len));
+                            ngx_http_clipper_response_room(query, out));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -100,8 +85,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
             *p++ = ',';
         }
 
-        p = ngx_http_clipper_response_answer(p, &answer[i], &out[i],
-                                             &failure);
+        p = ngx_http_clipper_response_answer(p, &answer[i], &out[i]);
     }
 
     if (batch) {
@@ -121,7 +105,7 @@ ngx_http_clipper_response_answers(ngx_http_request_t *r,
 
 static size_t
 ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
-    clipper_json_output_t *out, size_t failure)
+    clipper_json_output_t *out)
 {
     size_t                      len;
     ngx_uint_t                  i;
@@ -133,7 +117,8 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
         answer = &query->answers[i];
 
         if (answer->reason == NGX_HTTP_CLIPPER_MODEL_ERROR) {
-            len += failure + 1;
+            len += clipper_json_string_len(answer->error.data,
+                                           answer->error.len);
         }
 
         clipper_json_output(&out[i], answer->output.data, answer->output.len,
@@ -148,54 +133,11 @@ ngx_http_clipper_response_room(ngx_http_clipper_query_t *query,
 }
 
 
-/* the models' error as a part of a JSON string; unchanged if there is none */
-
-static ngx_int_t
-ngx_http_clipper_response_failure(ngx_pool_t *pool,
-    ngx_http_clipper_query_t *query, ngx_str_t *failure)
-{
-    u_char      text[NGX_HTTP_CLIPPER_FAILURE_TEXT];
-    size_t      len;
-    ngx_uint_t  i;
-
-    for (i = 0; i < query->n; i++) {
-        if (query->answers[i].reason == NGX_HTTP_CLIPPER_MODEL_ERROR) {
-            break;
-        }
-    }
-
-    if (i == query->n) {
-        return NGX_OK;
-    }
-
-    len = ngx_http_clipper_failure_text(query->app, text) - text;
-
-    if (len == 0) {
-        return NGX_OK;
-    }
-
-    failure->len = clipper_json_string_len(text, len);
-    failure->data = ngx_pnalloc(pool, failure->len);
-
-    if (failure->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    clipper_json_string(failure->data, text, len);
-
-    /* without its quotes, after a separator */
-
-    failure->data[0] = ' ';
-    failure->len--;
-
-    return NGX_OK;
-}
-
-
 static u_char *
 ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
-    clipper_json_output_t *out, const ngx_str_t *failure)
+    clipper_json_output_t *out)
 {
+    u_char     *quote;
     ngx_str_t  *text;
 
     p = ngx_cpymem(p, "{\"query_id\":", sizeof("{\"query_id\":") - 1);
@@ -216,9 +158,15 @@ ngx_http_clipper_response_answer(u_char *p, ngx_http_clipper_answer_t *answer,
     text = &ngx_http_clipper_explanations[answer->reason];
     p = ngx_cpymem(p, text->data, text->len);
 
-    if (answer->reason == NGX_HTTP_CLIPPER_MODEL_ERROR && failure->len) {
+    if (answer->reason == NGX_HTTP_CLIPPER_MODEL_ERROR && answer->error.len) {
         *p++ = ',';
-        p = ngx_cpymem(p, failure->data, failure->len);
+
+        /* a part of this string: a space and nothing for its quotes */
+
+        quote = p;
+        p = clipper_json_string(p, answer->error.data, answer->error.len);
+        *quote = ' ';
+        p--;
     }
 
     p = ngx_cpymem(p, "\",\"default_reason\":\"",

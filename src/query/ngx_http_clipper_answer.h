@@ -44,6 +44,8 @@ typedef struct {
     ngx_http_clipper_outcome_e         outcome;
     ngx_http_clipper_reason_e          reason;
     ngx_str_t                          output;        /* model's or default */
+    ngx_str_t                          error;         /* of its own model
+                                                         error, if known */
     uint64_t                           queue_us;
     uint64_t                           model_us;
     ngx_uint_t                         batch_size;

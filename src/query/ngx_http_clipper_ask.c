@@ -5,6 +5,7 @@
 
 
 #include "query/ngx_http_clipper_ask.h"
+#include "base/clipper_plain.h"
 #include "shm/clipper_cache.h"
 #include "shm/clipper_chunk.h"
 #include "shm/clipper_loan.h"
@@ -18,6 +19,7 @@
 
 #define NGX_HTTP_CLIPPER_ASK_SHORT  256         /* size of a cached output */
 #define NGX_HTTP_CLIPPER_ASK_LOG    60000000    /* us between two lines */
+#define NGX_HTTP_CLIPPER_ASK_ERROR  1024        /* size of a model's error */
 
 
 static void ngx_http_clipper_ask_key(ngx_http_clipper_ask_t *ask,
@@ -31,6 +33,8 @@ static void ngx_http_clipper_ask_fail(ngx_http_clipper_ask_t *ask,
     ngx_http_clipper_reason_e reason);
 static void ngx_http_clipper_ask_count(ngx_http_clipper_ask_t *ask,
     ngx_uint_t counter);
+static void ngx_http_clipper_ask_error(ngx_http_clipper_ask_t *ask,
+    clipper_mail_t *mail);
 static void ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask,
     clipper_mail_t *mail);
 static void ngx_http_clipper_ask_log(ngx_http_clipper_query_t *query,
@@ -363,6 +367,11 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
 
     if (mail->result != CLIPPER_RESULT_OUTPUT) {
         ngx_http_clipper_ask_fail(ask, reasons[mail->result]);
+
+        if (mail->result == CLIPPER_RESULT_ERROR && query->app->opt.explain) {
+            ngx_http_clipper_ask_error(ask, mail);
+        }
+
         return;
     }
 
@@ -390,6 +399,45 @@ ngx_http_clipper_ask_answer(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
                                    : NGX_HTTP_CLIPPER_ANSWER;
     ask->output.data = p;
     ask->output.len = mail->len;
+}
+
+
+/* keeps what the model failed with, as one line; no memory: without it */
+
+static void
+ngx_http_clipper_ask_error(ngx_http_clipper_ask_t *ask, clipper_mail_t *mail)
+{
+    size_t                len;
+    u_char               *p, *last, text[CLIPPER_TEXT];
+    clipper_zone_t       *zone;
+    clipper_model_row_t  *model;
+
+    zone = ngx_http_clipper_process.zone;
+    model = &zone->models[ask->row];
+    len = ngx_min(mail->len, CLIPPER_TEXT);
+
+    if (len == 0 || model->gen != ask->row_gen) {
+        return;
+    }
+
+    p = ngx_pnalloc(ask->query->pool, NGX_HTTP_CLIPPER_ASK_ERROR);
+    if (p == NULL) {
+        return;
+    }
+
+    if (mail->held) {
+        clipper_chunk_read(zone, mail->chunk, text, len);
+    } else {
+        ngx_memcpy(text, mail->data, len);
+    }
+
+    ask->error.data = p;
+
+    last = p + NGX_HTTP_CLIPPER_ASK_ERROR;
+    p = ngx_slprintf(p, last, "%s:%s: ", model->name, model->version);
+    p = clipper_plain(p, last, text, len);
+
+    ask->error.len = p - ask->error.data;
 }
 
 

@@ -25,6 +25,8 @@ struct ngx_http_clipper_ask_s {
     ngx_http_clipper_outcome_e   outcome;
     ngx_http_clipper_reason_e    reason;
     ngx_str_t                    output;
+    ngx_str_t                    error;         /* "model:version: text", for
+                                                   clipper_explain */
     uint64_t                     queue_us;
     uint64_t                     model_us;
     ngx_uint_t                   batch_size;

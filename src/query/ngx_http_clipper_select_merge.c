@@ -103,6 +103,7 @@ ngx_http_clipper_merge_one(ngx_http_clipper_query_t *query,
     answer->batch_size = ask->batch_size;
 
     if (ask->reason) {
+        answer->error = ask->error;
         ngx_http_clipper_merge_default(query, answer, ask->reason);
         return;
     }
@@ -149,6 +150,10 @@ ngx_http_clipper_merge_several(ngx_http_clipper_query_t *query,
 
         } else {
             reason = asks[i].reason;
+
+            if (asks[i].error.len) {
+                answer->error = asks[i].error;
+            }
         }
 
         answer->queue_us = ngx_max(answer->queue_us, asks[i].queue_us);

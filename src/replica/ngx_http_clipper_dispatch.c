@@ -370,6 +370,9 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 
         } else {
             ngx_http_clipper_dispatch_failed(replica, &out);
+            outputs[i].data = out.data;
+            outputs[i].len = ngx_min(out.len, CLIPPER_TEXT - 1);
+            longs += outputs[i].len > CLIPPER_INLINE;
         }
     }
 
@@ -381,7 +384,10 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 }
 
 
-/* copies long outputs before it takes the lock */
+/*
+ * copies long outputs before it takes the lock; an error goes on without its
+ * text when there is no room
+ */
 
 static void
 ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
@@ -425,7 +431,11 @@ ngx_http_clipper_dispatch_long(clipper_output_t *outputs, ngx_uint_t n)
         }
 
         if (outputs[i].chunk == 0) {
-            outputs[i].result = CLIPPER_RESULT_SHED;
+
+            if (outputs[i].result == CLIPPER_RESULT_OUTPUT) {
+                outputs[i].result = CLIPPER_RESULT_SHED;
+            }
+
             outputs[i].len = 0;
             continue;
         }

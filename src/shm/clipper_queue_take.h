@@ -22,7 +22,7 @@ typedef struct {
 typedef struct {
     uint32_t          result;           /* clipper_result_e */
     uint32_t          chunk;            /* chain on loan, if it is long */
-    const u_char     *data;             /* else */
+    const u_char     *data;             /* else; of an error: its text */
     size_t            len;
 } clipper_output_t;
 
