@@ -16,18 +16,19 @@
  *          regression line where nothing fresh is known, made monotone by
  *          isotonic regression.  The quantile is mean + k deviations, where k
  *          is adapted until 95 % of the batches stay below (adaptive conformal
- *          inference, Gibbs and Candes 2021).  Outliers are clipped.  What is
- *          known loses weight by time and by surprise, so a size that was slow
- *          once is tried again, and when even a single task looks too slow,
- *          single tasks are sent as probes: it cannot lock itself out.  One
- *          that is fast tells that all sizes are, by as much.
- *          When smaller batches than fit are known to be more efficient,
- *          batches have that size; a replica that is busy without a pause
- *          tries such sizes now and then.
+ *          inference, Gibbs and Candes 2021).  Outliers are clipped.
+ *          Observations lose weight with time and with surprise, so a size
+ *          that was slow once is tried again, and when even a single task
+ *          looks too slow, single tasks are sent as probes: the control cannot
+ *          lock itself out.  If a probe is faster than the profile, all sizes
+ *          are taken to be, by the same factor.
+ *          If smaller batches than fit are known to be more efficient, batches
+ *          have that size; a replica that is busy without a pause tries such
+ *          sizes now and then.
  *
- * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when more comes
- * than batches of this size can serve, a head that would force an inefficiently
- * small batch is given up for the others.
+ * Which tasks to drop follows Nexus (SOSP'19, 6.3, early drop): when batches of
+ * this size cannot keep up with the arrivals, a head that would force an
+ * inefficiently small batch is given up for the others.
  *
  * "plain" is the paper's control alone: one more with each full batch that was
  * on time, times 0.9 with one that was not; only what has expired is dropped.
@@ -41,9 +42,10 @@
 
 
 typedef struct {
-    ngx_uint_t              take;       /* NGX_OK: so many from the head */
-    int64_t                 need_us;    /* NGX_DECLINED: drop what has less */
-    uint64_t                wait_us;    /* NGX_AGAIN: ask again after it */
+    ngx_uint_t              take;       /* NGX_OK: tasks to send */
+    int64_t                 need_us;    /* NGX_DECLINED: the least time left
+                                           of a task that stays */
+    uint64_t                wait_us;    /* NGX_AGAIN: time to wait */
 } clipper_batch_plan_t;
 
 
@@ -79,7 +81,7 @@ ngx_uint_t clipper_batch_most(const clipper_batch_t *b,
 
 uint64_t clipper_batch_latency(const clipper_batch_t *b, ngx_uint_t n);
 
-/* the tasks per us that come: so many more did in the last time */
+/* the arrival rate, in tasks per us, after n more arrivals in the last us */
 
 float clipper_batch_demand(float rate, ngx_uint_t n, uint64_t us);
 

@@ -15,8 +15,8 @@
 uint64_t clipper_batch_late(const clipper_batch_t *b, ngx_uint_t n);
 
 /*
- * With "batch_wait": how long a batch of n may wait for more, up to the limit;
- * 0: not at all.  It will have grown by the end of the wait.
+ * With "batch_wait": how long a batch of n may wait to grow to the limit; 0:
+ * not at all.  The time that the larger batch will take is allowed for.
  */
 
 uint64_t clipper_batch_late_wait(const clipper_batch_t *b,

@@ -1,7 +1,7 @@
 
 /*
- * Clipper: how long a batch may take before its replica is given up, and from
- * when on the replica counts as stuck.  Pure.
+ * Clipper: how long a batch may take before its replica is given up, and when
+ * the replica begins to count as stuck.  Pure.
  */
 
 #ifndef _CLIPPER_BATCH_LIMIT_H_INCLUDED_

@@ -10,7 +10,7 @@
 #include "batch/clipper_batch_type.h"
 
 
-/* reduces the weight of old observations and makes the curves anew */
+/* reduces the weight of old observations and computes the curves again */
 
 void clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us);
 
@@ -19,12 +19,12 @@ void clipper_batch_profile_age(clipper_batch_t *b, uint64_t now_us);
 void clipper_batch_profile_learn(clipper_batch_t *b, uint64_t now_us,
     ngx_uint_t n, double latency_us);
 
-/* far above the profile, and not the last of several in a row */
+/* 1: an outlier far above the profile; the last of several in a row is none */
 
 ngx_uint_t clipper_batch_profile_exception(clipper_batch_t *b, ngx_uint_t n,
     double latency_us);
 
-/* the model has become so much faster, at all sizes */
+/* multiplies the latency of all sizes: the model has become faster */
 
 void clipper_batch_profile_scale(clipper_batch_t *b, double factor);
 

@@ -25,8 +25,8 @@ typedef struct {
 
     /* for comparisons */
     unsigned                keep:1;     /* no head is given up for others */
-    unsigned                no_probe:1; /* what seems too slow is not tried */
-    unsigned                no_risk:1;  /* batches are no larger than safe */
+    unsigned                no_probe:1; /* a slow profile is not tried */
+    unsigned                no_risk:1;  /* no batch beyond the quantile */
 } clipper_batch_conf_t;
 
 
@@ -72,8 +72,8 @@ typedef struct {
                                            bound of it */
     uint64_t                waited_us;  /* how long the oldest task waits */
     ngx_uint_t              slower;     /* than others: no risk is taken */
-    ngx_uint_t              dear;       /* others are faster, and what is sent
-                                           as a probe is lost for them */
+    ngx_uint_t              dear;       /* others are faster: a probe takes
+                                           a task away from them */
 } clipper_batch_load_t;
 
 

@@ -27,13 +27,13 @@
 /* how long an input that killed replicas is remembered at first, us */
 #define CLIPPER_SUSPICION  60000000
 
-/* so many idle replicas of a model are compared, under the lock */
+/* how many idle replicas of a model are compared at most, under the lock */
 #define CLIPPER_QUEUE_IDLE  64
 
 /* us: a replica that connected this recently is about to be ready */
 #define CLIPPER_PROBE_US   1000000
 
-/* us: one that moves and is away for so long is about to be back */
+/* us: a replica that moves is expected back within this time */
 #define CLIPPER_RETURN_US  1000000
 
 

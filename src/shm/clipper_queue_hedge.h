@@ -65,7 +65,7 @@ void clipper_queue_hedge_begin(clipper_zone_t *zone,
 ngx_uint_t clipper_queue_hedge_locked(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *leases, ngx_uint_t n, clipper_hedge_t *hedge);
 
-/* the replica that was idle has got other work: a copy does not wait */
+/* whether the idle replica has other work by now: a copy does not wait */
 ngx_uint_t clipper_queue_hedge_stale(const clipper_flight_t *f,
     uint64_t now_us);
 

@@ -39,16 +39,16 @@ ngx_uint_t clipper_queue_lease_lost_locked(clipper_zone_t *zone,
     uint32_t replica, const clipper_lease_t *lease, uint64_t now_us);
 
 /*
- * The lease did not reach the replica: the flight is queued again (1), and is
- * none the worse for it.
+ * The lease did not reach the replica: the flight is queued again (1), and it
+ * does not count as a loss.
  */
 ngx_uint_t clipper_queue_lease_unsent_locked(clipper_zone_t *zone,
     uint32_t replica, const clipper_lease_t *lease);
 
 /*
- * Before the replica's leases are lost: it has not answered its batch within
- * the limit.  Inputs that nobody waits for any more become suspects, and the
- * model makes no copies for some time.
+ * The replica has not answered its batch within the limit; call it before its
+ * leases are lost.  Inputs without a waiter become suspects, and the model
+ * makes no copies for some time.
  */
 void clipper_queue_lease_hung_locked(clipper_zone_t *zone, uint32_t replica,
     const clipper_lease_t *leases, ngx_uint_t n, uint64_t now_us);

@@ -1,7 +1,7 @@
 
 /*
- * What a replica may take now, and what leaves the queue because it cannot be
- * on time.
+ * How many tasks a replica may take now, and which ones leave the queue because
+ * they cannot be on time.
  */
 
 

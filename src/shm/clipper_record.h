@@ -71,8 +71,8 @@ typedef struct {
     size_t              records;                /* that wait for feedback */
     double              span;                   /* seconds since the oldest was
                                                    written; 0: there is none */
-    uint64_t            stored;                 /* since the start: in Redis */
-    uint64_t            missed;                 /* not, though they should */
+    uint64_t            stored;                 /* in Redis, since the start */
+    uint64_t            missed;                 /* that should be there */
 } clipper_record_usage_t;
 
 void clipper_record_usage(clipper_zone_t *zone, double now,
@@ -90,8 +90,8 @@ ngx_int_t clipper_record_put(clipper_zone_t *zone,
  * is reserved for that lesson until clipper_record_claim_end().
  * NGX_DECLINED: the ring has none of that id, application and user (any more).
  * NGX_DONE: its lesson is over here: judged, another worker's, shared and older
- * than `since`.  If `since` is not 0, NGX_AGAIN: *out is shared, and now this
- * worker's to claim; out->owner is not 0 if a worker died that did.
+ * than `since`.  If `since` is not 0, NGX_AGAIN: *out is shared, and for this
+ * worker to claim; out->owner is not 0 if a worker died before it did.
  */
 ngx_int_t clipper_record_take(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], double since, clipper_record_t *out);

@@ -15,10 +15,10 @@
 
 
 /*
- * A claim has succeeded.  NGX_OK: *out is the record, as of .._take; NGX_DONE:
- * it is not this worker's any more; NGX_DECLINED: the ring has lost it.  note:
- * the label that was kept for it, whose record the ring may have lost: then
- * out->n is 0.
+ * A claim has succeeded.  NGX_OK: *out is the record, as clipper_record_take()
+ * gives it; NGX_DONE: it is no longer this worker's; NGX_DECLINED: the ring has
+ * lost it.  note: the label that was kept for it, whose record the ring may
+ * have lost: then out->n is 0.
  */
 ngx_int_t clipper_record_claim_learn(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], ngx_uint_t note,
@@ -28,13 +28,13 @@ ngx_int_t clipper_record_claim_learn(clipper_zone_t *zone, uint64_t query_id,
 void clipper_record_claim_end(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], ngx_uint_t note, ngx_uint_t keep);
 
-/* a record or a label is not this worker's any more, but anybody's */
+/* this worker gives up its claim of a record or a label: another may take it */
 void clipper_record_claim_leave(clipper_zone_t *zone, uint64_t query_id,
     uint32_t app, const uint64_t uid[2], ngx_uint_t note);
 
 /*
- * NGX_OK, NGX_DONE and NGX_AGAIN as of clipper_record_take(); NGX_BUSY: the
- * fate of its owner is to be asked for before the next call.
+ * NGX_OK, NGX_DONE and NGX_AGAIN as those of clipper_record_take(); NGX_BUSY:
+ * ask for the fate of its owner before the next call.
  */
 ngx_int_t clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
     double since, clipper_record_fate_t *fate, clipper_record_t *out);
@@ -42,7 +42,7 @@ ngx_int_t clipper_record_claim_get_locked(clipper_zone_t *zone, uint32_t pos,
 void clipper_record_claim_mark_locked(clipper_zone_t *zone, uint32_t pos,
     uint64_t lesson);
 
-/* consumes a row; of a note nothing stays */
+/* consumes a row; a note is removed */
 void clipper_record_claim_over_locked(clipper_zone_t *zone, uint32_t pos,
     ngx_uint_t keep);
 

@@ -1,9 +1,9 @@
 
 /*
- * What is known of the owners of records: who lives, and of a dead one what
- * became of its lesson.  The kernel is asked without the lock: whoever meets
- * an unknown owner under it leaves the question here, releases the lock, asks
- * and begins again.
+ * What is known about the owners of records: who lives, and what became of the
+ * lesson of a dead one.  The kernel is asked without the lock: a function that
+ * meets an unknown owner under the lock leaves the question here; its caller
+ * releases the lock, asks, and begins again.
  */
 
 
@@ -38,7 +38,7 @@ void clipper_record_fate_init(clipper_record_fate_t *fate);
 /* adds the answer; without any lock, as it asks the kernel */
 void clipper_record_fate_ask(clipper_record_fate_t *fate);
 
-/* more owners than workers there can be: an unknown one counts as living */
+/* if there are more owners than workers can be, an unknown one lives */
 ngx_uint_t clipper_record_fate_lives(const clipper_record_fate_t *fate,
     clipper_owner_t owner);
 

@@ -1,8 +1,8 @@
 
 /*
- * Labels that wait for Redis: notes in the ring of records, which a worker
- * leaves to any worker, also of a later configuration.  With zone->notes they
- * are not overwritten; else like records.
+ * Labels that wait for Redis: notes in the ring of records, which any worker
+ * may take, even one of a later configuration.  With zone->notes they are not
+ * overwritten; otherwise they are, like records.
  */
 
 
@@ -40,8 +40,8 @@ ngx_int_t clipper_record_note_put(clipper_zone_t *zone, uint64_t query_id,
     const ngx_str_t *uid, ngx_uint_t mine);
 
 /*
- * One for this worker, which stays until clipper_record_claim_end(), or until
- * it is left by clipper_record_claim_leave(); NGX_DECLINED: there is none.
+ * Takes a note for this worker, which has it until clipper_record_claim_end()
+ * or clipper_record_claim_leave(); NGX_DECLINED: there is none.
  */
 ngx_int_t clipper_record_note_take(clipper_zone_t *zone,
     clipper_record_note_t *note);

@@ -3,9 +3,9 @@
  * The ring behind the records: rows of variable length, one after the other,
  * the oldest at the tail.
  *
- * Two keyed hash tables lead to them, newest first: to no consumed record, by
- * the id to a settled one.  With zone->notes the tail passes no label that
- * waits, nor its record, nor what a living worker claims.  The lock is held.
+ * Two keyed hash tables lead to them, newest first.  Consumed records are in
+ * neither, settled ones only in the table by id.  With zone->notes the tail
+ * passes no waiting label, nor its record, nor what a living worker claims.
  */
 
 
