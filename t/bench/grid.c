@@ -325,9 +325,9 @@ part_hedging(void)
     cell.b_us = 10000;
     hedging("10 ms per input", cell);
 
-    printf("\n### Cells below 0.99\n\nOf %u cells these %u.\n\n"
+    printf("\n### Cells below 0.99\n\n%u of %u cells.\n\n"
            "| cells | replicas | SLO | load | ratio | `hedge auto` | the best "
-           "way |\n|---|---|---|---|---|---|---|\n%s", cells, below, told);
+           "way |\n|---|---|---|---|---|---|---|\n%s", below, cells, told);
 }
 
 
@@ -372,10 +372,10 @@ part_mechanisms(void)
     cell.names = 5000;
     mechanisms("Five of 5000 inputs kill their replica", cell);
 
-    printf("\n### Better by one in the other lives\n\nOf %u comparisons "
-           "these %u.\n\n"
+    printf("\n### Better by one in the other lives\n\n%u of %u "
+           "comparisons.\n\n"
            "| cells | replicas | SLO | load | way | as it is | so |\n"
-           "|---|---|---|---|---|---|---|\n%s", tried, better, bettered);
+           "|---|---|---|---|---|---|---|\n%s", better, tried, bettered);
 }
 
 
