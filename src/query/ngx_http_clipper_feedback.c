@@ -25,7 +25,7 @@ static ngx_int_t ngx_http_clipper_feedback_place(
     ngx_http_clipper_feedback_t *feedback);
 static ngx_int_t ngx_http_clipper_feedback_get(
     ngx_http_clipper_feedback_t *feedback, uint64_t query_id,
-    ngx_http_clipper_claim_e mode);
+    ngx_http_clipper_claim_e mode, ngx_uint_t place);
 static void ngx_http_clipper_feedback_got(void *data,
     ngx_http_clipper_feedback_e result);
 static void ngx_http_clipper_feedback_cleanup(void *data);
@@ -117,7 +117,8 @@ ngx_http_clipper_feedback_start(ngx_http_clipper_feedback_t *feedback,
         return ngx_http_clipper_feedback_get(feedback, record->query_id,
                                              record->owner == 0 && record->n
                                              ? NGX_HTTP_CLIPPER_CLAIM_HERE
-                                             : NGX_HTTP_CLIPPER_CLAIM_AGAIN);
+                                             : NGX_HTTP_CLIPPER_CLAIM_AGAIN,
+                                             record->n == 0);
     }
 
     if (rc == NGX_DECLINED && feedback->has_id && since != 0) {
@@ -207,7 +208,7 @@ ngx_http_clipper_feedback_place(ngx_http_clipper_feedback_t *feedback)
     }
 
     return ngx_http_clipper_feedback_get(feedback, feedback->query_id,
-                                         NGX_HTTP_CLIPPER_CLAIM_FRESH);
+                                         NGX_HTTP_CLIPPER_CLAIM_FRESH, 1);
 }
 
 
@@ -215,7 +216,7 @@ ngx_http_clipper_feedback_place(ngx_http_clipper_feedback_t *feedback)
 
 static ngx_int_t
 ngx_http_clipper_feedback_get(ngx_http_clipper_feedback_t *feedback,
-    uint64_t query_id, ngx_http_clipper_claim_e mode)
+    uint64_t query_id, ngx_http_clipper_claim_e mode, ngx_uint_t place)
 {
     ngx_int_t                          rc;
     ngx_pool_cleanup_t                *cln;
@@ -233,6 +234,7 @@ ngx_http_clipper_feedback_get(ngx_http_clipper_feedback_t *feedback,
     label.label = feedback->label;
     label.query_id = query_id;
     label.mode = mode;
+    label.place = place;
     label.until_us = feedback->query->deadline_us;
     label.handler = ngx_http_clipper_feedback_got;
     label.data = feedback;

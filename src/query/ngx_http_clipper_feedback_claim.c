@@ -28,6 +28,7 @@ struct ngx_http_clipper_feedback_claim_s {
     ngx_http_clipper_timer_t          timer;
     ngx_http_clipper_feedback_label_t label;
     unsigned                          note:1;   /* not of a request */
+    unsigned                          sent:1;   /* Redis may have made it */
     unsigned                          ended:1;
     unsigned                          refused:1; /* not to be learned */
 };
@@ -155,6 +156,8 @@ ngx_http_clipper_feedback_claim(ngx_http_clipper_feedback_label_t *label,
         ngx_destroy_pool(made->pool);
         return NGX_OK;
     }
+
+    made->sent = 1;
 
     ngx_queue_insert_tail(&ngx_http_clipper_feedback_waiting, &made->queue);
     ngx_http_clipper_timer_add(&made->timer, label->until_us);
@@ -327,7 +330,8 @@ ngx_http_clipper_feedback_claim_refuse(
 /*
  * A label that is given again is refused meanwhile.  One that cannot be kept
  * can be given again: its record is anybody's.  A query of this instance that
- * the ring has passed may be nowhere at all, if Redis was away at its time.
+ * the ring has passed may be nowhere at all, if Redis was away at its time; if
+ * no claim was sent, the next one knows as little as this one.
  */
 
 static ngx_http_clipper_feedback_e
@@ -351,10 +355,14 @@ ngx_http_clipper_feedback_claim_keep(ngx_http_clipper_feedback_claim_t *claim,
         return NGX_HTTP_CLIPPER_FEEDBACK_KEPT;
     }
 
-    if (label->mode == NGX_HTTP_CLIPPER_CLAIM_FRESH
+    if (label->place
         && ngx_http_clipper_state_id_own(zone, label->query_id))
     {
-        clipper_record_claim_leave(zone, label->query_id, app, user, 0);
+        if (label->mode == NGX_HTTP_CLIPPER_CLAIM_FRESH && !claim->sent) {
+            clipper_record_forget(zone, label->query_id, app, user);
+        } else {
+            clipper_record_claim_leave(zone, label->query_id, app, user, 0);
+        }
 
         return NGX_HTTP_CLIPPER_FEEDBACK_AWAY;
     }

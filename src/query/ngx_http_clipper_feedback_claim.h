@@ -30,6 +30,8 @@ typedef struct {
     ngx_str_t                                    label;
     uint64_t                                     query_id;
     ngx_http_clipper_claim_e                     mode;
+    ngx_uint_t                                   place;    /* 1: only Redis may
+                                                              have the record */
     uint64_t                                     until_us;
     ngx_http_clipper_feedback_claim_handler_pt   handler;
     void                                        *data;

@@ -86,8 +86,8 @@ ngx_http_clipper_state_id_learn(clipper_state_header_t *h)
 
 /*
  * The first ones, without a number, are of the zone's own key.  Where their
- * counter began is not known: one of another instance is taken for its own
- * once in two million times.
+ * counter began is not known, and a number has 12 bits: one of another instance
+ * that has no number is taken for its own once in 4 096 times.
  */
 
 ngx_uint_t

@@ -27,6 +27,10 @@ EXPLAINS = {
     "replica slow": ({"deadline", "shedding"}, SLO),
     # a reply that cannot be used fails its batch
     "replica lied": ({"model_error"}, SLO),
+    # a label of a query that no record is left of, until nginx has tried to
+    # connect again: after a pause of 7.5 s at most
+    "redis killed": ({"not kept"}, 10.0),
+    "redis stopped": ({"not kept"}, 10.0),
 }
 
 #: Defaults that a machine causes on which nobody gets the CPU: the containers
@@ -52,7 +56,8 @@ class Fault:
 
 class Seen:
     """Something that a client saw that should not be, unless explained:
-    ``kind`` is a reason of a default, "connection", "late" or "wrong"."""
+    ``kind`` is a reason of a default, "connection", "late", "wrong", or "not
+    kept" of a label."""
 
     def __init__(self, kind, begin, end, text=""):
         self.kind, self.begin, self.end = kind, begin, end

@@ -412,6 +412,9 @@ class World:
         begin, end, response = got
         text = response.body.strip()
         self.counts["feedback"] += 1
+        if response.status == 503 and b'"Feedback not kept"' in text:
+            self._note("not kept", begin, end, text.decode())
+            return
         if response.status != 200 or text not in (
                 b"Feedback received? 1", b"Feedback received? 0"):
             self._note("wrong", begin, end, f"feedback: {response!r}")
