@@ -11,7 +11,12 @@ import numpy as np
 import pandas
 import pytest
 
-from clipper_admin.client import AsyncClient, Client, DefaultOutput
+from clipper_admin.client import (
+    AsyncClient,
+    Client,
+    DefaultOutput,
+    FeedbackNotKept,
+)
 from clipper_admin.exceptions import ClipperException
 from harness.web import ANSWER, Blocking, Server
 
@@ -164,6 +169,10 @@ def test_feedback(connect, server):
     assert server.sent()[1] == {"uid": 3, "input": [1.0], "label": "x"}
     with pytest.raises(TypeError):
         client.feedback("a", 1.0)
+    server.status = 503
+    server.answer = {"error": "Feedback not kept", "cause": "Redis is away"}
+    with pytest.raises(FeedbackNotKept, match="Redis is away"):
+        client.feedback("a", 1.0, query_id=5)
 
 
 def test_names_cannot_leave_their_place(connect, server):

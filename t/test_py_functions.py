@@ -62,6 +62,44 @@ def wrapped(func):
     return answer
 
 
+class Everything:
+    """A proxy that has every attribute, as of a remote object."""
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, xs):
+        return [1.0 for _ in xs]
+
+
+class Made:
+    """Its call gives outputs, and no object."""
+
+    def __new__(cls, xs):
+        return [1.0 for _ in xs]
+
+
+class Sequence:
+    def __init__(self, xs):
+        self.xs = xs
+
+    def __getitem__(self, i):
+        return self.xs[i]
+
+
+def signed(func):
+    """A wrapper with the signature of what it wraps."""
+    func.__signature__ = inspect.signature(func)
+    return wrapped(func)
+
+
+def untyped(xs):
+    return [1.0 for _ in xs]
+
+
+untyped.__annotations__ = {"xs": "Nothing"}
+
+
 def iterated(xs):
     for x in xs:
         yield str(x)
@@ -96,6 +134,8 @@ def test_what_is_no_function_of_a_batch(func, takes, why):
     (wrapped(two), 1), (functools.partial(two, None), 1),
     (lambda xs, scale=2: xs, 1), (lambda *xs: xs, 3), (two, 2),
     (functools.partial(keyword, scale=1), 1), (str.upper, 1),
+    (Everything(), 1), (Made, 1), (Sequence, 1), (np.float64, 1),
+    (signed(lambda model, xs: xs), 1), (untyped, 1),
 ])
 def test_what_is_one(func, takes):
     """Catches functions that are refused although they work."""
@@ -127,6 +167,15 @@ def test_nothing_is_deployed(module, takes, which):
     arguments[-1] = "numbers"
     with pytest.raises(ClipperException, match="numbers is not a valid"):
         call(Nobody(), *arguments, right, **dict.fromkeys(own))
+
+
+def test_an_own_image_may_have_any_function():
+    """Catches a function that is refused although the program of its base
+    image calls it in its own way, or does not call it."""
+    for func in [two, awaited, Estimator(), {"a": 1}]:
+        with pytest.raises(ClipperException, match="numbers is not a valid"):
+            python.deploy_python_closure(Nobody(), "m", 1, "numbers", func,
+                                         base_image="me/own-main:1")
 
 
 @pytest.mark.parametrize("func, input_type, error, why", [

@@ -16,6 +16,7 @@ import math
 import pathlib
 import types
 import uuid
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -181,6 +182,34 @@ class Written(pydantic.BaseModel):
         return "%.1f!" % value
 
 
+class Longer(pydantic.BaseModel):
+    xs: list
+
+    @pydantic.field_serializer("xs")
+    def write(self, value):
+        return value + [sum(value)]
+
+
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+
+class Paired(pydantic.BaseModel):
+    pair: Pair
+
+    @pydantic.field_serializer("pair")
+    def write(self, value):
+        return "%d/%d" % value
+
+
+class Dicts:
+    """A frame of a library that is not known."""
+
+    def to_dicts(self):
+        return [{"a": 1}, {"a": None}]
+
+
 class Root(pydantic.RootModel[list]):
     pass
 
@@ -196,6 +225,19 @@ def encoded(value):
 def value_of(value):
     """As a strict reader of JSON takes it."""
     return json.loads(encoded(value), parse_constant=pytest.fail)
+
+
+def test_serializers_have_the_last_word():
+    """Catches members that a serializer of pydantic adds, and those that it
+    writes in another way."""
+    assert value_of(Longer(xs=[1, 2])) == {"xs": [1, 2, 3]}
+    assert value_of(Paired(pair=Pair(1, 2))) == {"pair": "1/2"}
+
+
+def test_frames_of_other_libraries():
+    rows = [{"a": 1}, {"a": None}]
+    assert value_of(Dicts()) == rows
+    assert [json.loads(one) for one in encode_outputs(Dicts(), 2)] == rows
 
 
 MIDNIGHT = datetime.datetime(2020, 1, 2)

@@ -3,6 +3,8 @@ an error of that input, and the container goes on."""
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -84,16 +86,56 @@ def test_what_an_iterator_raises(frontend, run):
         (OK, b"1.0"), (FAILED, b"SystemExit: 3")]
 
 
-def test_an_interrupt_from_the_keyboard(monkeypatch):
-    """Catches a Ctrl-C that a program without a handler of its own does not
-    get to see."""
-    monkeypatch.setattr(model.signal, "getsignal",
-                        lambda number: signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        model.check_interrupt(KeyboardInterrupt())
-    model.check_interrupt(SystemExit())
-    monkeypatch.setattr(model.signal, "getsignal", lambda number: print)
-    model.check_interrupt(KeyboardInterrupt())
+def stop(*_):
+    """A handler of a container."""
+
+
+stop.__module__ = "clipper_container.session"
+
+
+@pytest.mark.parametrize("term, interrupt, exits, interrupts", [
+    (signal.SIG_DFL, signal.default_int_handler, False, True),
+    (stop, stop, False, False),
+    (signal.SIG_DFL, signal.SIG_IGN, False, False),
+    # of the program that serves the model
+    (print, signal.default_int_handler, True, True),
+    (signal.SIG_DFL, print, True, True),
+])
+def test_an_interrupt(monkeypatch, term, interrupt, exits, interrupts):
+    """Catches a Ctrl-C, or an exit by the program's handler of a signal, that
+    the program does not get to see."""
+    handlers = {signal.SIGTERM: term, signal.SIGINT: interrupt}
+    monkeypatch.setattr(model.signal, "getsignal", handlers.get)
+    assert model.is_interrupt(SystemExit(0)) is exits
+    assert model.is_interrupt(KeyboardInterrupt()) is interrupts
+    assert not model.is_interrupt(ValueError())
+
+
+FORKS = """
+import os, sys
+import numpy as np
+from clipper_container import Model
+from clipper_container.input_types import CODES
+from clipper_container.wire import PREDICT, Request
+
+def answer(xs):
+    child = os.fork()
+    if child == 0:
+        sys.exit(7)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+
+request = Request(1, PREDICT, CODES["doubles"], np.array([8], "u8"), 8, None,
+                  np.array([3.0]).tobytes())
+print(Model(answer, CODES["doubles"]).answer(request))
+"""
+
+
+def test_a_child_does_not_answer():
+    """Catches a child that a function has forked, and that goes on in place
+    of the container when it exits."""
+    done = subprocess.run([sys.executable, "-c", FORKS], text=True,
+                          capture_output=True, check=True)
+    assert done.stdout == "([b'7'], None)\n", done.stderr
 
 
 def test_a_sample_input_that_ends_the_program():
@@ -127,3 +169,16 @@ def test_each_input_has_its_own_error(nginx, more):
             "The default was used: model_error, m:1: ValueError: odd %d%s"
             % (x, more) if x % 2 else x for x in values]
     assert container.process.poll() is None
+
+
+def test_a_long_error_ends_with_a_character(nginx):
+    """Catches an error that is cut within a character."""
+    def wide(xs):
+        raise ValueError("oddx" + "é" * 200)
+
+    server = nginx(application("a", "m:1", slo="20s",
+                               extra="clipper_explain on;"))
+    PythonContainer(server, "m", wide)
+    server.wait_replicas("m", 1)
+    assert server.predict("a", [1.0])["default_explanation"] == \
+        "The default was used: model_error, m:1: ValueError: oddx" + "é" * 119

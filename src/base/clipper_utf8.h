@@ -96,4 +96,21 @@ clipper_utf8_write(u_char *dst, uint32_t code)
 }
 
 
+/* how many of n bytes to keep, up to max, so that no sequence is cut in two */
+
+static ngx_inline size_t
+clipper_utf8_cut(const u_char *p, size_t n, size_t max)
+{
+    if (n <= max) {
+        return n;
+    }
+
+    while (max && (p[max] & 0xc0) == 0x80) {
+        max--;
+    }
+
+    return max;
+}
+
+
 #endif /* _CLIPPER_UTF8_H_INCLUDED_ */

@@ -58,6 +58,7 @@ typedef struct {
     ngx_http_clipper_redis_conf_t  *redis;      /* NULL: off */
     ngx_uint_t                    redis_set;
     ngx_uint_t                    used;         /* a directive needs zones */
+    ngx_uint_t                    explain;      /* by an application */
     ngx_uint_t                    request_body; /* the variable is used */
     time_t                        loaded;       /* when it was read */
 } ngx_http_clipper_main_conf_t;

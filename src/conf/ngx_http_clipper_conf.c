@@ -163,6 +163,8 @@ ngx_http_clipper_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_clipper_module);
 
+    mcf->explain |= (ngx_uint_t) conf->opt.explain;
+
     conf->app = ngx_http_clipper_conf_table_get_app(cf, mcf, conf, &clcf->name);
 
     return conf->app ? NGX_CONF_OK : NGX_CONF_ERROR;

@@ -4,6 +4,7 @@
  */
 
 
+#include "base/clipper_utf8.h"
 #include "base/clipper_plain.h"
 #include "replica/ngx_http_clipper_dispatch.h"
 #include "shm/clipper_cache.h"
@@ -370,9 +371,13 @@ ngx_http_clipper_dispatch_outputs(ngx_http_clipper_replica_t *replica,
 
         } else {
             ngx_http_clipper_dispatch_failed(replica, &out);
-            outputs[i].data = out.data;
-            outputs[i].len = ngx_min(out.len, CLIPPER_TEXT - 1);
-            longs += outputs[i].len > CLIPPER_INLINE;
+
+            if (ngx_http_clipper_process.conf->explain) {
+                outputs[i].data = out.data;
+                outputs[i].len = clipper_utf8_cut(out.data, out.len,
+                                                  CLIPPER_TEXT - 1);
+                longs += outputs[i].len > CLIPPER_INLINE;
+            }
         }
     }
 

@@ -48,6 +48,13 @@ class Prediction(NamedTuple):
     confidence: Optional[float]
 
 
+class FeedbackNotKept(ClipperException):
+    """The server could not keep a label that has to wait for Redis.
+
+    Nothing was learned from it, and it can be sent again.
+    """
+
+
 class DefaultOutput(ClipperException):
     """The output is the default and the client has `raise_on_default`.
 
@@ -163,6 +170,8 @@ def _received(
     label: Any,
     log: Optional[FeedbackLog],
 ) -> bool:
+    if status == 503 and b'"Feedback not kept"' in body:
+        raise FeedbackNotKept(body.decode("utf-8", "replace").strip())
     _check(status, body)
     accepted = body.strip() != b"Feedback received? 0"
     if accepted and log is not None:
@@ -283,6 +292,8 @@ class Client:
         Raises:
             ClipperException: the application does not exist, or the server
                 refuses the feedback.
+            FeedbackNotKept: Redis is away, and the server has no room for
+                the label; it can be sent again.
             TypeError: both or none of `query_id` and `input` are given.
         """
         answer = self._transport.send(_feedback(app, label, query_id, input, uid))

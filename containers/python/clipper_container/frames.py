@@ -75,6 +75,9 @@ def rows(value: Any, key: Callable[[Any], str]) -> List[Any]:
     """
     if hasattr(value, "schema") and hasattr(value, "to_pylist"):
         names, columns = value.schema.names, value.columns
+    elif hasattr(value, "to_dicts") and not hasattr(value, "get_columns"):
+        # A frame of another library.
+        return list(value.to_dicts())
     elif hasattr(value, "to_dicts"):
         names, columns = value.columns, value.get_columns()
     else:
@@ -167,8 +170,15 @@ def _field_types(dtype: Any) -> Any:
 
 def _map(pairs: List[Any], dtype: Any) -> Any:
     made = {}
-    for key, one in pairs:
-        if key in made:
-            raise OutputError("two keys %r in a map" % (key,))
-        made[key] = _typed(one, dtype.item_type)
+    try:
+        for key, one in pairs:
+            if key in made:
+                raise OutputError("two keys %r in a map" % (key,))
+            made[key] = _typed(one, dtype.item_type)
+    except TypeError:
+        # Lists and structures are keys of maps, but not of dicts.
+        return [
+            [_typed(key, dtype.key_type), _typed(one, dtype.item_type)]
+            for key, one in pairs
+        ]
     return made

@@ -1,5 +1,6 @@
 """Mistakes of a model's function that are seen before it is called."""
 
+import functools
 import inspect
 from collections import abc
 from typing import Any
@@ -18,7 +19,7 @@ def check_function(func: Any, takes: int = 1) -> None:
         TypeError: it cannot be called, or not with these arguments, or the
             call answers nothing.
     """
-    if isinstance(func, type) and not issubclass(func, abc.Iterable):
+    if isinstance(func, type) and _makes_objects(func):
         raise TypeError(
             "The function is the class %s: a call of it makes an object and "
             "no outputs. Give an object of the class, or one of its methods"
@@ -41,6 +42,17 @@ def check_function(func: Any, takes: int = 1) -> None:
     _check_arguments(func, takes)
 
 
+def _makes_objects(kind: type) -> bool:
+    """Whether a call of a class gives an object without outputs."""
+    made: Any = kind
+    return (
+        made.__new__ is object.__new__
+        and type(made).__call__ is type.__call__
+        and not issubclass(kind, abc.Iterable)
+        and not hasattr(kind, "__getitem__")
+    )
+
+
 def name_of(func: Any) -> str:
     """How messages name a function."""
     return getattr(_called(func), "__qualname__", type(func).__qualname__)
@@ -48,7 +60,7 @@ def name_of(func: Any) -> str:
 
 def _called(func: Any) -> Any:
     """The function that a call runs: of a partial, or of an object."""
-    while hasattr(func, "func") and hasattr(func, "keywords"):
+    while isinstance(func, functools.partial):
         func = func.func
     if inspect.isroutine(func) or isinstance(func, type):
         return func
@@ -62,10 +74,14 @@ def _instead(func: Any) -> str:
 
 
 def _check_arguments(func: Any, takes: int) -> None:
+    if "__signature__" in getattr(func, "__dict__", {}):
+        # It may be that of a function that this one wraps.
+        return
     try:
         signature = inspect.signature(func, follow_wrapped=False)
-    except (TypeError, ValueError):
-        # Of a function in C, which does not say.
+    except Exception:
+        # Of a function in C, which does not say, or with annotations that
+        # name nothing at run time.
         return
     try:
         signature.bind(*range(takes))

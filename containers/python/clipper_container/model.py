@@ -4,6 +4,7 @@ A model is a function of one batch. Its inputs and outputs are the same in a
 container and in `ClipperConnection.test_predict_function`.
 """
 
+import os
 import re
 import signal
 import threading
@@ -197,17 +198,19 @@ class Model:
         self.input_type = input_type
         self.strings = check_strings(strings)
         self.failures = Failures()
+        self._pid = os.getpid()
 
     def answer(
         self, request: Request
     ) -> Tuple[List[bytes], Optional[List[int]]]:
-        """Answer every input of a request; never raises.
+        """Answer every input of a request.
 
         `SystemExit` and other exceptions that would end the process are
-        errors of their inputs, too. When the function raises on a batch of several inputs, it is called
-        again with each input alone, as it came with the request; only inputs
-        that fail again get an error. Inputs whose deadline has passed are
-        skipped.
+        errors of their inputs, too, unless a handler of a signal may have
+        raised them, or the function has forked. When the function raises on
+        a batch of several inputs, it is called again with each input alone,
+        as it came with the request; only inputs that fail again get an error.
+        Inputs whose deadline has passed are skipped.
 
         Returns:
             outputs, and the status of each; None when all are OK.
@@ -215,6 +218,7 @@ class Model:
         n = len(request.lengths)
         if n == 0:
             return [], None
+        self._pid = os.getpid()
         if request.input_type != self.input_type:
             return _all_failed(
                 n, b"TypeError: the model takes another input type"
@@ -281,7 +285,7 @@ class Model:
                 outputs[i] = encode_outputs(self.func(batch), 1)[0]
                 statuses[i] = OK
             except BaseException as error:
-                check_interrupt(error)
+                self._check_interrupt(error)
                 outputs[i] = self._describe(error)
                 statuses[i] = FAILED
         return outputs, statuses if any(statuses) else None
@@ -302,8 +306,17 @@ class Model:
                 self.failures.note(hint.strip(" ()"))
             raise
 
+    def _check_interrupt(self, error: BaseException) -> None:
+        """Raise again what has to end the process.
+
+        That is any error in a child that the function has forked: it must not
+        answer in place of its parent.
+        """
+        if os.getpid() != self._pid or is_interrupt(error):
+            raise error
+
     def _failed(self, error: BaseException) -> None:
-        check_interrupt(error)
+        self._check_interrupt(error)
         self.failures.add(error)
         hint = self._hint(error)
         if hint:
@@ -335,18 +348,30 @@ def message_of(error: BaseException) -> str:
         return "(its __str__ raised %s)" % type(other).__name__
 
 
-def check_interrupt(error: BaseException) -> None:
-    """Raise an interrupt from the keyboard again.
+def is_interrupt(error: BaseException) -> bool:
+    """Whether a handler of a signal may have raised this.
 
-    It is one where SIGINT has Python's own handler; a container that handles
-    signals has another, so that only the function itself can have raised it.
+    It may be Python's own for SIGINT, or one of the program that serves the
+    model. A container that handles signals has its own, which raise nothing:
+    only the function itself can have raised it then.
     """
-    if (
-        isinstance(error, KeyboardInterrupt)
-        and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):
-        raise error
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if isinstance(error, KeyboardInterrupt):
+        return _raises(signal.SIGINT)
+    return isinstance(error, SystemExit) and (
+        _raises(signal.SIGTERM) or _raises(signal.SIGINT, False)
+    )
+
+
+def _raises(number: int, default: bool = True) -> bool:
+    """Whether the handler of a signal is one that may raise."""
+    handler = signal.getsignal(number)
+    if handler is signal.default_int_handler:
+        return default
+    return callable(handler) and not str(
+        getattr(handler, "__module__", "")
+    ).startswith(__package__)
 
 
 def _late(request: Request, received: float) -> Optional[np.ndarray]:

@@ -162,8 +162,9 @@ def alone(one: Any) -> Optional[str]:
         return None
     if is_missing(one) or is_text(one):
         return str(one)
-    if frames.is_series(one) or frames.is_frame(one):
-        return None
+    if not isinstance(one, (np.ndarray, np.generic)):
+        if frames.is_series(one) or frames.is_frame(one):
+            return None
     array = array_of(one)
     if array is not None:
         return _alone_in(array)

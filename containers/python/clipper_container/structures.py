@@ -179,16 +179,17 @@ class _Maker:
             return self._list(_in_order(value), depth)
         if isinstance(value, tuple):
             return self._list(value, depth)
-        if frames.is_frame(value):
-            return self._list(frames.rows(value, key_text), depth)
-        if frames.is_series(value):
-            return self._list(frames.values(value), depth)
+        if not isinstance(value, (np.ndarray, np.generic)):
+            if frames.is_frame(value):
+                return self._list(frames.rows(value, key_text), depth)
+            if frames.is_series(value):
+                return self._list(frames.values(value), depth)
         array = None if isinstance(value, type) else array_of(value)
         if array is not None:
             return plain_array(
                 array, True, lambda one: self.plain(one, depth + array.ndim)
             )
-        for method in ("to_list", "tolist"):
+        for method in ("to_pylist", "as_py", "to_list", "tolist"):
             if not isinstance(value, type) and hasattr(value, method):
                 return self.plain(getattr(value, method)(), depth)
         if isinstance(value, (abc.Collection, abc.Iterator)):
@@ -276,17 +277,18 @@ def _kept(value: Any, dumped: Any) -> Any:
 
     It takes a named tuple for a tuple and a sparse matrix for a dict.
     """
-    if isinstance(value, (tuple, dict)) and type(value) is not type(dumped):
-        if is_sparse(value) or hasattr(value, "_fields"):
-            return value
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if isinstance(dumped, dict) and is_sparse(value):
+        return value
+    if isinstance(dumped, (list, tuple)) and hasattr(value, "_fields"):
         return value
     if isinstance(dumped, dict):
         get: Any = value.get if isinstance(value, dict) \
             else lambda name: getattr(value, str(name), None)
         return {name: _kept(get(name), one) for name, one in dumped.items()}
     if isinstance(value, (list, tuple)) and isinstance(dumped, (list, tuple)):
-        return [_kept(*both) for both in zip(value, dumped)]
+        # A serializer may have made more or fewer of them.
+        if len(value) == len(dumped):
+            return [_kept(*both) for both in zip(value, dumped)]
     return dumped
 
 
